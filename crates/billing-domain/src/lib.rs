@@ -1,0 +1,1 @@
+//! The rules of subscription billing: pure values and decisions.

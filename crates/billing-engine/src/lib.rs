@@ -1,0 +1,1 @@
+//! The hands of the billing engine: commands, intake, tick, perform, gate.

@@ -1,0 +1,1 @@
+//! The doors of the billing engine: what a store, a provider, a clock must do.

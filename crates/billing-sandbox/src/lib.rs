@@ -1,0 +1,1 @@
+//! The built-in provider for development, demos and tests.

@@ -1,0 +1,1 @@
+//! The deployable: configuration, wiring, HTTP API, pages and command line.

@@ -1,0 +1,1 @@
+//! SeaORM entities, migrations, mapping and queries shared by both databases.

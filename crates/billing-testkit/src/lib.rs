@@ -1,0 +1,1 @@
+//! Memory store, manual clock, seeded ids, provider fakes and the contract suites.

@@ -1,0 +1,1 @@
+//! The facade for applications that embed the billing engine.

@@ -1,0 +1,1 @@
+//! Stories, HTTP, embedding and simulation: every promise, end to end.
