@@ -1,1 +1,23 @@
-//! The rules of subscription billing: pure values and decisions.
+//! The rules of subscription billing, as pure values and plain functions.
+//!
+//! Everything that decides lives here: money, calendar, catalog, subscriptions,
+//! access, renewals. A decision takes values and `now` and answers with a
+//! [`Decision`]: new values, effects to perform, journal to keep.
+//!
+//! Deliberately knows nothing of stores, providers' wire formats, HTTP, async,
+//! the wall clock, randomness or the environment.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::integer_division,
+        clippy::as_conversions,
+        clippy::indexing_slicing,
+        clippy::string_slice
+    )
+)]
+
+pub mod ids;
+pub mod money;
+pub mod time;
