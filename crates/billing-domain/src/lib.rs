@@ -18,6 +18,8 @@
     )
 )]
 
+pub mod catalog;
+pub mod entitlement;
 pub mod ids;
 pub mod money;
 pub mod time;
