@@ -4,9 +4,13 @@
 //! highest rank. Deliberately knows nothing of plans, of who holds them, and of
 //! how much is used.
 
+mod size;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::size::{SizeError, parse_size, print_size};
 
 crate::catalog::keys::string_keys! {
     /// The key of a feature, as in `quota`.

@@ -19,7 +19,21 @@
 )]
 
 pub mod catalog;
+pub mod checkout;
+pub mod customer;
+pub mod decision;
+pub mod effect;
 pub mod entitlement;
+pub mod fact;
+pub mod grant;
 pub mod ids;
+pub mod invoice;
+pub mod journal;
 pub mod money;
+pub mod parked;
+pub mod provider;
+pub mod subscription;
+pub mod terms;
 pub mod time;
+
+pub use decision::{Decision, Draft};

@@ -1,1 +1,30 @@
 //! The doors of the billing engine: what a store, a provider, a clock must do.
+//!
+//! A port states its law with MUST; the contract suites of `billing-testkit`
+//! hold every implementation to the same words. Nothing is implemented here,
+//! and no web, SQL or HTTP-client type appears.
+
+pub mod clock;
+pub mod delivery;
+pub mod notifier;
+pub mod provider;
+pub mod store;
+pub mod webhook;
+
+pub use clock::{Clock, IdSource};
+pub use delivery::{Delivery, Reading};
+pub use notifier::{Notifier, NotifyError};
+pub use provider::{Answer, Finding, FindingLevel, PaymentProvider, PerformError, Refusal};
+pub use store::Store;
+pub use webhook::{DecodeError, WebhookDecoder, WebhookRequest};
+
+/// mockall mocks of every port, for "was it called with". For behavior, use the
+/// stateful fakes of `billing-testkit`.
+#[cfg(feature = "mock")]
+pub mod mock {
+    pub use crate::clock::{MockClock, MockIdSource};
+    pub use crate::notifier::MockNotifier;
+    pub use crate::provider::MockPaymentProvider;
+    pub use crate::store::{MockCatalogs, MockCredentials, MockReadModels, MockRing};
+    pub use crate::webhook::MockWebhookDecoder;
+}

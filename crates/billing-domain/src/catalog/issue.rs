@@ -55,6 +55,8 @@ impl fmt::Display for Path {
 /// What kind of mistake an issue is, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IssueCode {
+    /// A key is not spelled as one.
+    BadKey,
     /// A text is empty, too long or has control characters.
     BadText,
     /// More plans, prices, features or entries than a catalog may have.
@@ -90,6 +92,7 @@ impl IssueCode {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::BadKey => "bad_key",
             Self::BadText => "bad_text",
             Self::TooMany => "too_many",
             Self::Duplicate => "duplicate",

@@ -4,21 +4,33 @@
 //! so its users ask and never check. Deliberately knows nothing of files, of
 //! who holds what, and of providers beyond their keys and references.
 
+mod builder;
+mod diff;
+mod flatten;
 mod issue;
 pub mod keys;
+mod nearest;
 mod plan;
 mod policy;
 mod price;
 mod provider_key;
 mod rules;
+#[cfg(test)]
+mod tests;
+mod validate;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::builder::{CatalogBuilder, PlanBuilder};
+pub use self::diff::{
+    CatalogChange, CatalogDiff, Holdings, RefusedEdit, diff, monthly_revenue_effect, refusals,
+};
 pub use self::issue::{CatalogIssue, CatalogIssues, IssueCode, Path};
 pub use self::keys::{KeyError, MAX_KEY_CHARS, PlanKey, PriceKey};
+pub use self::nearest::nearest;
 pub use self::plan::{DEFAULT_GRACE, LicenseRule, OnPastDue, OnPause, Plan, QuantityRule};
 pub use self::policy::{ChangeKind, ChangeMoney, ChangePolicy, ChangeRule};
 pub use self::price::{
@@ -27,6 +39,10 @@ pub use self::price::{
 pub use self::provider_key::ProviderKey;
 pub use self::rules::{
     CatchUp, CheckoutRules, DEFAULT_QUOTE_TTL, DEFAULT_STALL_LIMIT, Defaults, Rules,
+};
+pub use self::validate::{
+    MAX_AMOUNT, MAX_DURATION, MAX_FEATURES, MAX_LEVELS, MAX_MACHINES, MAX_NAME_CHARS, MAX_ORIGINS,
+    MAX_PLANKOWNERS, MAX_PLANS, MAX_PRICES, MAX_QUANTITY, MAX_REFERENCE_CHARS, MAX_TEXT_CHARS,
 };
 use crate::entitlement::{Entitlement, Feature, FeatureKey, Limit};
 use crate::money::Currency;

@@ -1,0 +1,173 @@
+//! The customer, and everything that is decided together with it.
+//!
+//! One customer with its subscriptions, grants, open checkouts and open
+//! invoices is the unit of consistency: loaded, decided and committed under one
+//! revision. Knows nothing of how that is stored.
+
+use serde::{Deserialize, Serialize};
+
+use crate::checkout::Checkout;
+use crate::grant::Grant;
+use crate::ids::{CheckoutId, CustomerId, InvoiceId, SubscriptionId};
+use crate::invoice::Invoice;
+use crate::provider::{ProviderAccount, ProviderRef, RefKind};
+use crate::subscription::Subscription;
+use crate::time::Timestamp;
+
+/// Who holds plans and pays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Customer {
+    /// Our id.
+    pub id: CustomerId,
+    /// The host application's name for this customer (user id, DID, hub id).
+    /// `None` for a guest. Unique.
+    pub external_ref: Option<String>,
+    /// Where mail goes. Never identifies a customer.
+    pub email: Option<String>,
+    /// The customer under whose plan this one acts. `None` acts for itself.
+    pub member_of: Option<CustomerId>,
+    /// When the customer joined the host application; decides plankowner grants.
+    pub joined_at: Timestamp,
+    /// This customer at each provider it has met.
+    pub at_providers: Vec<AtProvider>,
+}
+
+/// A customer's identity at one provider account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AtProvider {
+    /// The provider account.
+    pub account: ProviderAccount,
+    /// The provider's id for the customer.
+    pub reference: String,
+}
+
+/// The aggregate: one customer and all that is decided with it.
+///
+/// Holds every subscription and grant, the checkouts and invoices that are
+/// still open, and those closed ones that a fact at hand is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The customer.
+    pub customer: Customer,
+    /// All subscriptions, oldest first.
+    pub subscriptions: Vec<Subscription>,
+    /// All grants, oldest first.
+    pub grants: Vec<Grant>,
+    /// Open checkouts, and those asked for.
+    pub checkouts: Vec<Checkout>,
+    /// Open invoices, and those asked for.
+    pub invoices: Vec<Invoice>,
+}
+
+impl Account {
+    /// A customer who holds nothing yet.
+    #[must_use]
+    pub const fn new(customer: Customer) -> Self {
+        Self {
+            customer,
+            subscriptions: Vec::new(),
+            grants: Vec::new(),
+            checkouts: Vec::new(),
+            invoices: Vec::new(),
+        }
+    }
+
+    /// The subscription with this id.
+    #[must_use]
+    pub fn subscription(&self, id: SubscriptionId) -> Option<&Subscription> {
+        self.subscriptions
+            .iter()
+            .find(|subscription| subscription.id == id)
+    }
+
+    /// The invoice with this id, when it is among those loaded.
+    #[must_use]
+    pub fn invoice(&self, id: InvoiceId) -> Option<&Invoice> {
+        self.invoices.iter().find(|invoice| invoice.id == id)
+    }
+
+    /// The checkout with this id, when it is among those loaded.
+    #[must_use]
+    pub fn checkout(&self, id: CheckoutId) -> Option<&Checkout> {
+        self.checkouts.iter().find(|checkout| checkout.id == id)
+    }
+
+    /// Puts `subscription` in the place of the one with its id, or at the end.
+    pub fn put_subscription(&mut self, subscription: Subscription) {
+        put(&mut self.subscriptions, subscription, |held| held.id);
+    }
+
+    /// Puts `grant` in the place of the one with its id, or at the end.
+    pub fn put_grant(&mut self, grant: Grant) {
+        put(&mut self.grants, grant, |held| held.id);
+    }
+
+    /// Puts `checkout` in the place of the one with its id, or at the end.
+    pub fn put_checkout(&mut self, checkout: Checkout) {
+        put(&mut self.checkouts, checkout, |held| held.id);
+    }
+
+    /// Puts `invoice` in the place of the one with its id, or at the end.
+    pub fn put_invoice(&mut self, invoice: Invoice) {
+        put(&mut self.invoices, invoice, |held| held.id);
+    }
+
+    /// The provider's id for this customer at `account`, if it has one.
+    #[must_use]
+    pub fn reference_at(&self, account: &ProviderAccount) -> Option<&str> {
+        self.customer
+            .at_providers
+            .iter()
+            .find(|held| held.account == *account)
+            .map(|held| held.reference.as_str())
+    }
+
+    /// Every provider object known to belong to this customer, as far as loaded.
+    #[must_use]
+    pub fn provider_refs(&self) -> Vec<ProviderRef> {
+        let customers = self.customer.at_providers.iter().map(|held| ProviderRef {
+            account: held.account.clone(),
+            kind: RefKind::Customer,
+            id: held.reference.clone(),
+        });
+        let subscriptions = self
+            .subscriptions
+            .iter()
+            .filter_map(Subscription::provider_ref);
+        let checkouts = self.checkouts.iter().filter_map(Checkout::provider_ref);
+        let invoices = self.invoices.iter().filter_map(Invoice::provider_ref);
+        customers
+            .chain(subscriptions)
+            .chain(checkouts)
+            .chain(invoices)
+            .collect()
+    }
+
+    /// The next instant at which something of this customer's falls due, with
+    /// nobody having to ask. `None`: nothing ever does.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        let subscriptions = self.subscriptions.iter().filter_map(|subscription| {
+            let open = self.open_invoice(subscription.id).is_some();
+            subscription.wake_at(open)
+        });
+        let checkouts = self.checkouts.iter().filter_map(Checkout::wake_at);
+        subscriptions.chain(checkouts).min()
+    }
+
+    /// The open invoice of a subscription; there is at most one per purpose, and
+    /// renewals are the purpose meant here.
+    #[must_use]
+    pub fn open_invoice(&self, subscription: SubscriptionId) -> Option<&Invoice> {
+        self.invoices.iter().find(|invoice| {
+            invoice.subscription == Some(subscription) && invoice.is_open() && invoice.is_renewal()
+        })
+    }
+}
+
+fn put<T, K: PartialEq>(list: &mut Vec<T>, value: T, key: impl Fn(&T) -> K) {
+    match list.iter_mut().find(|held| key(held) == key(&value)) {
+        Some(place) => *place = value,
+        None => list.push(value),
+    }
+}

@@ -1,0 +1,145 @@
+//! What a decision says: new values, effects to perform, journal to keep, and
+//! what was set aside. Nothing is left to choose when it is carried out.
+
+use crate::customer::Account;
+use crate::effect::{Effect, EffectKey, Order};
+use crate::ids::{EffectId, IdSeq, JournalId, ParkedId};
+use crate::journal::{Event, JournalEntry};
+use crate::parked::{ParkReason, Parked};
+use crate::time::Timestamp;
+
+/// Everything that a decision says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The customer as it is from now on.
+    pub account: Account,
+    /// What is to be done in the world.
+    pub effects: Vec<Effect>,
+    /// What happened.
+    pub journal: Vec<JournalEntry>,
+    /// What was set aside.
+    pub parked: Vec<Parked>,
+}
+
+/// A decision in the making: the account, what came of it so far, and `now`.
+///
+/// Decisions about one customer follow one another on one draft, so that each
+/// sees what those before it decided.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The customer as decided so far.
+    pub account: Account,
+    now: Timestamp,
+    ids: IdSeq,
+    actor: Option<String>,
+    effects: Vec<Effect>,
+    journal: Vec<JournalEntry>,
+    parked: Vec<Parked>,
+}
+
+impl Draft {
+    /// Begins at `now` with the account as loaded; ids are drawn from `ids`.
+    /// `actor` is who asked for it; `None`: the engine by itself.
+    #[must_use]
+    pub const fn new(account: Account, ids: IdSeq, now: Timestamp, actor: Option<String>) -> Self {
+        Self {
+            account,
+            now,
+            ids,
+            actor,
+            effects: Vec::new(),
+            journal: Vec::new(),
+            parked: Vec::new(),
+        }
+    }
+
+    /// The instant of the decision.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// A new id of any kind.
+    pub fn id<T: crate::ids::Id>(&mut self) -> T {
+        self.ids.draw()
+    }
+
+    /// Orders something under a key, at once.
+    pub fn order(&mut self, key: EffectKey, order: Order) -> EffectId {
+        let id = self.id();
+        self.effects.push(Effect {
+            id,
+            key,
+            order,
+            due_at: self.now,
+        });
+        id
+    }
+
+    /// Notes that something happened; the entry's details are filled in by `detail`.
+    pub fn note(&mut self, event: Event, detail: impl FnOnce(&mut JournalEntry)) {
+        let mut entry = JournalEntry {
+            id: self.id::<JournalId>(),
+            customer: self.account.customer.id,
+            event,
+            at: self.now,
+            actor: self.actor.clone(),
+            subscription: None,
+            invoice: None,
+            checkout: None,
+            grant: None,
+            money: None,
+            note: None,
+        };
+        detail(&mut entry);
+        self.journal.push(entry);
+    }
+
+    /// Sets something aside for a person, and notes it.
+    pub fn park(&mut self, reason: ParkReason, evidence: String) {
+        let parked = Parked {
+            id: self.id::<ParkedId>(),
+            reason,
+            customer: Some(self.account.customer.id),
+            inbox: None,
+            effect: None,
+            evidence,
+            at: self.now,
+        };
+        self.parked.push(parked);
+        self.note(Event::EventParked, |entry| {
+            entry.note = Some(reason.as_str().to_owned())
+        });
+    }
+
+    /// Sets an effect aside that was refused or given up, so that it can be retried.
+    pub fn park_effect(&mut self, reason: ParkReason, effect: EffectId, evidence: String) {
+        self.park(reason, evidence);
+        if let Some(parked) = self.parked.last_mut() {
+            parked.effect = Some(effect);
+        }
+    }
+
+    /// Ends the draft. With `listeners`, what happened is ordered to be told.
+    #[must_use]
+    pub fn finish(mut self, listeners: bool) -> Decision {
+        if listeners && !self.journal.is_empty() {
+            let id = self.id();
+            let order = Order::Notify {
+                entries: self.journal.clone(),
+            };
+            self.effects.push(Effect {
+                id,
+                key: EffectKey::notify(id),
+                order,
+                due_at: self.now,
+            });
+        }
+        Decision {
+            account: self.account,
+            effects: self.effects,
+            journal: self.journal,
+            parked: self.parked,
+        }
+    }
+}

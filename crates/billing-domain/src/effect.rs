@@ -1,0 +1,261 @@
+//! Effects: orders to the world, performed after commit, under a key.
+//!
+//! The key is made from stable ids and saved before the call, so that a lost
+//! answer is asked for again under the same key. Knows nothing of how a
+//! provider is called.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fact::About;
+use crate::ids::{CheckoutId, CustomerId, EffectId, InvoiceId, SubscriptionId};
+use crate::journal::JournalEntry;
+use crate::money::Money;
+use crate::provider::ProviderAccount;
+use crate::time::{Interval, Timestamp};
+
+/// An order to the world.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effect {
+    /// Our id; what is notified carries it, so that a receiver can tell a repetition.
+    pub id: EffectId,
+    /// What makes a repetition the same call. Unique.
+    pub key: EffectKey,
+    /// What is to be done.
+    pub order: Order,
+    /// Not before this instant.
+    pub due_at: Timestamp,
+}
+
+/// What makes a repetition of a call the same call: `renewal:{subscription}:{cycle}:{try}`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EffectKey(String);
+
+impl EffectKey {
+    /// Opening a checkout's page.
+    #[must_use]
+    pub fn checkout(checkout: CheckoutId) -> Self {
+        Self(format!("checkout:{checkout}"))
+    }
+
+    /// Closing a checkout's page.
+    #[must_use]
+    pub fn expire_checkout(checkout: CheckoutId) -> Self {
+        Self(format!("expire:{checkout}"))
+    }
+
+    /// A cycle's invoice; a re-quote is a new try of the same cycle.
+    #[must_use]
+    pub fn renewal(subscription: SubscriptionId, cycle: u32, attempt: u32) -> Self {
+        Self(format!("renewal:{subscription}:{cycle}:{attempt}"))
+    }
+
+    /// Voiding one try of an invoice.
+    #[must_use]
+    pub fn void(invoice: InvoiceId, attempt: u32) -> Self {
+        Self(format!("void:{invoice}:{attempt}"))
+    }
+
+    /// A request about a provider-run subscription, made once per instant asked.
+    #[must_use]
+    pub fn subscription(verb: &str, subscription: SubscriptionId, asked_at: Timestamp) -> Self {
+        Self(format!(
+            "{verb}:{subscription}:{}",
+            asked_at.as_microsecond()
+        ))
+    }
+
+    /// Telling the notifier.
+    #[must_use]
+    pub fn notify(effect: EffectId) -> Self {
+        Self(format!("notify:{effect}"))
+    }
+
+    /// The text, as stored and as sent in an `Idempotency-Key`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A key read back from a store.
+    #[must_use]
+    pub const fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Display for EffectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What is to be done in the world.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "snake_case")]
+pub enum Order {
+    /// Make a page where a buyer pays.
+    OpenCheckout(OpenCheckout),
+    /// Close such a page.
+    ExpireCheckout {
+        /// The provider account.
+        provider: ProviderAccount,
+        /// Our checkout.
+        checkout: CheckoutId,
+        /// The provider's id.
+        reference: String,
+    },
+    /// Make an invoice for a cycle that we run, and collect it where a payment
+    /// method is on file.
+    CreateInvoice(CreateInvoice),
+    /// Take an invoice back.
+    VoidInvoice {
+        /// The provider account.
+        provider: ProviderAccount,
+        /// Our invoice.
+        invoice: InvoiceId,
+        /// The provider's id. `None` when its creation was never answered: look by our id.
+        reference: Option<String>,
+    },
+    /// Cancel a subscription that the provider runs.
+    CancelSubscription {
+        /// The provider account.
+        provider: ProviderAccount,
+        /// The provider's id.
+        reference: String,
+        /// `false`: at the period's end.
+        at_once: bool,
+    },
+    /// Pause a subscription that the provider runs.
+    PauseSubscription {
+        /// The provider account.
+        provider: ProviderAccount,
+        /// The provider's id.
+        reference: String,
+    },
+    /// Resume a subscription that the provider runs.
+    ResumeSubscription {
+        /// The provider account.
+        provider: ProviderAccount,
+        /// The provider's id.
+        reference: String,
+    },
+    /// Read a provider-run subscription, because its facts are late or contradict each other.
+    ReadSubscription {
+        /// The provider account.
+        provider: ProviderAccount,
+        /// The provider's id.
+        reference: String,
+    },
+    /// Tell whoever listens.
+    Notify {
+        /// What happened, in order.
+        entries: Vec<JournalEntry>,
+    },
+}
+
+/// Everything a provider needs to make a page where a buyer pays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenCheckout {
+    /// The provider account.
+    pub provider: ProviderAccount,
+    /// Our checkout: the correlation to carry through.
+    pub checkout: CheckoutId,
+    /// Our customer: carried through as well.
+    pub customer: CustomerId,
+    /// The provider's id of the customer, if it knows one.
+    pub customer_ref: Option<String>,
+    /// To prefill. `None`: the provider asks for it.
+    pub email: Option<String>,
+    /// What the buyer reads: "Acme Storage, Team".
+    pub description: String,
+    /// What is owed per period, or once. Today, unless there is a trial.
+    pub amount: Money,
+    /// Pieces, already counted into `amount`.
+    pub quantity: u32,
+    /// The provider's name of the price, where it keeps prices itself.
+    pub price_ref: Option<String>,
+    /// How often the provider charges, when it runs the schedule. `None`: once.
+    pub recurring: Option<Interval>,
+    /// When the trial ends. `None`: charged today.
+    pub trial_end: Option<Timestamp>,
+    /// Where the buyer returns after paying.
+    pub success_url: String,
+    /// Where the buyer returns without paying.
+    pub cancel_url: String,
+    /// When the page closes.
+    pub expires_at: Timestamp,
+}
+
+/// Everything a provider needs to invoice a cycle that we run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateInvoice {
+    /// The provider account.
+    pub provider: ProviderAccount,
+    /// Our invoice: the correlation to carry through.
+    pub invoice: InvoiceId,
+    /// Our customer.
+    pub customer: CustomerId,
+    /// The provider's id of the customer, if it knows one.
+    pub customer_ref: Option<String>,
+    /// The subscription it belongs to.
+    pub subscription: SubscriptionId,
+    /// Which cycle it pays for.
+    pub cycle: u32,
+    /// What the buyer reads.
+    pub description: String,
+    /// What is owed.
+    pub amount: Money,
+}
+
+impl Order {
+    /// The provider account that performs it. `None`: the notifier does.
+    #[must_use]
+    pub const fn provider(&self) -> Option<&ProviderAccount> {
+        match self {
+            Self::OpenCheckout(order) => Some(&order.provider),
+            Self::CreateInvoice(order) => Some(&order.provider),
+            Self::ExpireCheckout { provider, .. }
+            | Self::VoidInvoice { provider, .. }
+            | Self::CancelSubscription { provider, .. }
+            | Self::PauseSubscription { provider, .. }
+            | Self::ResumeSubscription { provider, .. }
+            | Self::ReadSubscription { provider, .. } => Some(provider),
+            Self::Notify { .. } => None,
+        }
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub const fn about(&self) -> About {
+        match self {
+            Self::OpenCheckout(order) => About::Checkout(order.checkout),
+            Self::ExpireCheckout { checkout, .. } => About::Checkout(*checkout),
+            Self::CreateInvoice(order) => About::Invoice(order.invoice),
+            Self::VoidInvoice { invoice, .. } => About::Invoice(*invoice),
+            Self::CancelSubscription { .. }
+            | Self::PauseSubscription { .. }
+            | Self::ResumeSubscription { .. }
+            | Self::ReadSubscription { .. }
+            | Self::Notify { .. } => About::Other,
+        }
+    }
+
+    /// The word for its kind, for logs and metrics.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::OpenCheckout(_) => "open_checkout",
+            Self::ExpireCheckout { .. } => "expire_checkout",
+            Self::CreateInvoice(_) => "create_invoice",
+            Self::VoidInvoice { .. } => "void_invoice",
+            Self::CancelSubscription { .. } => "cancel_subscription",
+            Self::PauseSubscription { .. } => "pause_subscription",
+            Self::ResumeSubscription { .. } => "resume_subscription",
+            Self::ReadSubscription { .. } => "read_subscription",
+            Self::Notify { .. } => "notify",
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Facts: what happened, in our words, past tense.
+//!
+//! Adapters translate a provider's events, and its answers to our calls, into
+//! these. A snapshot is believed by the provider's own instant, never by the
+//! order of arrival and never by our clock.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CheckoutId, CustomerId, EffectId, InvoiceId};
+use crate::money::Money;
+use crate::provider::ProviderRef;
+use crate::time::{Period, Timestamp};
+
+/// A fact with its instant and with what ties it to a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// What happened.
+    pub fact: Fact,
+    /// When, by the provider's clock.
+    pub at: Timestamp,
+    /// What ties it to a customer.
+    pub link: Link,
+}
+
+/// What ties a fact to a customer: our own ids as they come back from the
+/// provider first, then the provider's objects. Never an e-mail address.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The checkout id carried through the provider.
+    pub checkout: Option<CheckoutId>,
+    /// The customer id carried through the provider.
+    pub customer: Option<CustomerId>,
+    /// The provider's objects that the fact is about, strongest first.
+    pub refs: Vec<ProviderRef>,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// The provider made a page to pay at.
+    CheckoutOpened {
+        /// Our checkout.
+        checkout: CheckoutId,
+        /// The provider's id.
+        reference: String,
+        /// The page.
+        url: String,
+        /// When the provider closes it.
+        expires_at: Timestamp,
+    },
+    /// The buyer finished a checkout.
+    CheckoutCompleted {
+        /// Our checkout.
+        checkout: CheckoutId,
+        /// The provider's id.
+        reference: String,
+        /// What the provider says of the money.
+        payment: CheckoutPayment,
+        /// The provider's id of the customer, if it made or knew one.
+        customer_ref: Option<String>,
+    },
+    /// A checkout ended without being paid.
+    CheckoutEnded {
+        /// Our checkout.
+        checkout: CheckoutId,
+        /// The provider's id.
+        reference: String,
+        /// `true`: given up or refused. `false`: out of time.
+        canceled: bool,
+    },
+    /// The provider's subscription, as it stood at an instant.
+    SubscriptionSeen(SubscriptionSnapshot),
+    /// The provider made the invoice that we asked for.
+    InvoiceOpened {
+        /// Our invoice.
+        invoice: InvoiceId,
+        /// The provider's id.
+        reference: String,
+        /// Where the buyer pays.
+        pay_url: String,
+    },
+    /// An invoice of ours was paid.
+    InvoicePaid {
+        /// Our invoice.
+        invoice: InvoiceId,
+        /// The provider's id of the payment.
+        payment: String,
+        /// What was paid.
+        amount: Money,
+    },
+    /// A payment for an invoice of ours was refused.
+    PaymentFailed {
+        /// Our invoice.
+        invoice: InvoiceId,
+        /// The provider's word for the reason.
+        reason: String,
+    },
+    /// The provider's own invoice, as it stood at an instant.
+    ProviderInvoiceSeen {
+        /// The provider's id.
+        reference: String,
+        /// The provider's id of the subscription it belongs to.
+        subscription_ref: Option<String>,
+        /// What was charged, net, as the provider states it.
+        amount: Money,
+        /// The time it pays for.
+        period: Option<Period>,
+        /// How it stands.
+        state: ProviderInvoiceState,
+    },
+    /// The provider did what an effect asked, with nothing else to tell.
+    Done {
+        /// The effect.
+        effect: EffectId,
+    },
+    /// The provider refused what an effect asked.
+    Refused {
+        /// The effect.
+        effect: EffectId,
+        /// The invoice or checkout that the effect was for.
+        about: About,
+        /// A stable code for the reason.
+        code: String,
+    },
+    /// An effect was given up after its last attempt: nobody knows the outcome.
+    GivenUp {
+        /// The effect.
+        effect: EffectId,
+        /// The invoice or checkout that the effect was for.
+        about: About,
+    },
+    /// Genuine, and of no interest to billing.
+    Irrelevant,
+}
+
+/// What an effect was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    /// A checkout.
+    Checkout(CheckoutId),
+    /// An invoice.
+    Invoice(InvoiceId),
+    /// Something else.
+    Other,
+}
+
+/// What the provider says of a finished checkout's money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "money", rename_all = "snake_case")]
+pub enum CheckoutPayment {
+    /// The money is there.
+    Paid {
+        /// The provider's id of the payment.
+        payment: String,
+        /// What was paid.
+        amount: Money,
+    },
+    /// Nothing was owed today (a trial).
+    NotRequired,
+    /// Not there yet; grants nothing.
+    Unpaid,
+}
+
+/// How a provider's own invoice stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProviderInvoiceState {
+    /// Owed.
+    Open,
+    /// Owed, and an attempt to collect it failed.
+    Failed,
+    /// Paid.
+    Paid,
+    /// No longer owed.
+    Void,
+}
+
+/// A provider's subscription, as it stood at an instant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscriptionSnapshot {
+    /// The provider's id.
+    pub reference: String,
+    /// The provider's id of its customer.
+    pub customer_ref: Option<String>,
+    /// How it stands, in our words.
+    pub status: crate::subscription::Status,
+    /// The provider's name of the price.
+    pub price_ref: String,
+    /// Pieces.
+    pub quantity: u32,
+    /// The period that the provider counts as current.
+    pub period: Option<Period>,
+    /// When the trial ends, if it has one.
+    pub trial_end: Option<Timestamp>,
+    /// When it will be canceled, if that is scheduled.
+    pub cancel_at: Option<Timestamp>,
+    /// When it ended, if it has.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Fact {
+    /// The invoice that the fact is about, if it is one of ours.
+    #[must_use]
+    pub const fn invoice(&self) -> Option<InvoiceId> {
+        match self {
+            Self::InvoiceOpened { invoice, .. }
+            | Self::InvoicePaid { invoice, .. }
+            | Self::PaymentFailed { invoice, .. }
+            | Self::Refused {
+                about: About::Invoice(invoice),
+                ..
+            }
+            | Self::GivenUp {
+                about: About::Invoice(invoice),
+                ..
+            } => Some(*invoice),
+            _ => None,
+        }
+    }
+
+    /// The checkout that the fact is about.
+    #[must_use]
+    pub const fn checkout(&self) -> Option<CheckoutId> {
+        match self {
+            Self::CheckoutOpened { checkout, .. }
+            | Self::CheckoutCompleted { checkout, .. }
+            | Self::CheckoutEnded { checkout, .. }
+            | Self::Refused {
+                about: About::Checkout(checkout),
+                ..
+            }
+            | Self::GivenUp {
+                about: About::Checkout(checkout),
+                ..
+            } => Some(*checkout),
+            _ => None,
+        }
+    }
+}

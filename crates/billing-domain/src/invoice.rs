@@ -1,0 +1,126 @@
+//! Invoices: what is owed, for one purpose. Knows nothing of how it is paid.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CheckoutId, InvoiceId, SubscriptionId};
+use crate::money::Money;
+use crate::provider::{ProviderAccount, ProviderRef, RefKind};
+use crate::time::{Period, Timestamp};
+
+/// What is owed, for one purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invoice {
+    /// Our id.
+    pub id: InvoiceId,
+    /// What is paid for.
+    pub purpose: Purpose,
+    /// The subscription it belongs to. `None` when it belongs to none (yet).
+    pub subscription: Option<SubscriptionId>,
+    /// The checkout it was paid through, if any.
+    pub checkout: Option<CheckoutId>,
+    /// Where it is paid.
+    pub provider: Option<ProviderAccount>,
+    /// The provider's id. `None` until it has answered.
+    pub reference: Option<String>,
+    /// Who made the invoice: the engine, or a provider whose books we mirror.
+    pub issuer: Issuer,
+    /// What is owed, net.
+    pub amount: Money,
+    /// The time it pays for. `None` for things without a period.
+    pub period: Option<Period>,
+    /// The subscription's cycle it pays for. Only ever grows, per subscription.
+    pub cycle: Option<u32>,
+    /// How often this cycle has been quoted to the provider, from 1.
+    pub attempt: u32,
+    /// Where the buyer pays. `None` until the provider has made a page.
+    pub pay_url: Option<String>,
+    /// How far it has come.
+    pub state: InvoiceState,
+    /// Every payment that was seen for it, credited or not.
+    pub payments: Vec<Payment>,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+}
+
+/// What an invoice pays for; decides what its settlement does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// The first payment of a subscription.
+    Purchase,
+    /// A further cycle of a subscription.
+    Renewal,
+    /// Something bought once.
+    OneTime,
+}
+
+/// Who made an invoice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Issuer {
+    /// We did; the provider only collects.
+    Engine,
+    /// The provider did; we mirror it.
+    Provider,
+}
+
+/// How far an invoice has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum InvoiceState {
+    /// Owed.
+    Open,
+    /// Paid.
+    Settled {
+        /// When, by the provider's clock.
+        at: Timestamp,
+    },
+    /// No longer owed.
+    Void {
+        /// Since when.
+        at: Timestamp,
+    },
+}
+
+/// A payment that was seen for an invoice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// The provider's id of the payment: one payment is credited once.
+    pub reference: String,
+    /// What was paid.
+    pub amount: Money,
+    /// When, by the provider's clock.
+    pub at: Timestamp,
+    /// Whether it settled the invoice. A payment that did not is parked.
+    pub credited: bool,
+}
+
+impl Invoice {
+    /// Whether it is still owed.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.state, InvoiceState::Open)
+    }
+
+    /// Whether it pays for a further cycle of a subscription.
+    #[must_use]
+    pub const fn is_renewal(&self) -> bool {
+        matches!(self.purpose, Purpose::Renewal)
+    }
+
+    /// Whether this payment has been seen before.
+    #[must_use]
+    pub fn has_payment(&self, reference: &str) -> bool {
+        self.payments
+            .iter()
+            .any(|payment| payment.reference == reference)
+    }
+
+    pub(crate) fn provider_ref(&self) -> Option<ProviderRef> {
+        Some(ProviderRef {
+            account: self.provider.clone()?,
+            kind: RefKind::Invoice,
+            id: self.reference.clone()?,
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! The journal: what was decided, one entry per thing that happened, kept for ever.
+//! An entry is also the event that listeners are told.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CheckoutId, CustomerId, GrantId, InvoiceId, JournalId, SubscriptionId};
+use crate::money::Money;
+use crate::time::Timestamp;
+
+/// One thing that happened to a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalEntry {
+    /// Our id; ascends with time.
+    pub id: JournalId,
+    /// Whom it happened to.
+    pub customer: CustomerId,
+    /// What happened.
+    pub event: Event,
+    /// When, by our clock.
+    pub at: Timestamp,
+    /// Who did it. `None`: the engine, by itself.
+    pub actor: Option<String>,
+    /// The subscription concerned.
+    pub subscription: Option<SubscriptionId>,
+    /// The invoice concerned.
+    pub invoice: Option<InvoiceId>,
+    /// The checkout concerned.
+    pub checkout: Option<CheckoutId>,
+    /// The grant concerned.
+    pub grant: Option<GrantId>,
+    /// The money concerned.
+    pub money: Option<Money>,
+    /// What else a reader needs: a reason, a pay link, a date.
+    pub note: Option<String>,
+}
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        /// The name of something that happened, as listeners see it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Event {$(
+            $(#[$doc])*
+            #[serde(rename = $text)]
+            $name,
+        )*}
+
+        impl Event {
+            /// Every event, in the order of the documentation.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The name, as in `subscription.renewed`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {$(Self::$name => $text),*}
+            }
+        }
+    };
+}
+
+events! {
+    /// A customer was made.
+    CustomerCreated = "customer.created";
+    /// A checkout was begun.
+    CheckoutCreated = "checkout.created";
+    /// A checkout was paid, or owed nothing.
+    CheckoutCompleted = "checkout.completed";
+    /// A checkout ended unpaid.
+    CheckoutExpired = "checkout.expired";
+    /// A checkout was given up or refused.
+    CheckoutCanceled = "checkout.canceled";
+    /// A subscription came to be.
+    SubscriptionCreated = "subscription.created";
+    /// A subscription gives access for the first time, or again.
+    SubscriptionActivated = "subscription.activated";
+    /// A trial ends soon.
+    SubscriptionTrialEnding = "subscription.trial_ending";
+    /// A renewal can be paid; the note is the pay link.
+    SubscriptionRenewalPending = "subscription.renewal_pending";
+    /// A further cycle is paid.
+    SubscriptionRenewed = "subscription.renewed";
+    /// A cycle was due and is not paid.
+    SubscriptionPastDue = "subscription.past_due";
+    /// An attempt to collect a cycle failed.
+    SubscriptionRenewalFailed = "subscription.renewal_failed";
+    /// The provider cannot be reached for a renewal; an operator is needed.
+    SubscriptionRenewalStalled = "subscription.renewal_stalled";
+    /// Cycles were skipped that nobody could have paid.
+    SubscriptionRenewalSkipped = "subscription.renewal_skipped";
+    /// A subscription was suspended.
+    SubscriptionPaused = "subscription.paused";
+    /// A suspended subscription goes on.
+    SubscriptionResumed = "subscription.resumed";
+    /// A cancellation is to come.
+    SubscriptionCancelScheduled = "subscription.cancel_scheduled";
+    /// A scheduled cancellation was taken back.
+    SubscriptionCancelUnscheduled = "subscription.cancel_unscheduled";
+    /// A subscription ended on request.
+    SubscriptionCanceled = "subscription.canceled";
+    /// A subscription ended unpaid.
+    SubscriptionLapsed = "subscription.lapsed";
+    /// A fixed term is over, or a purchase was never paid.
+    SubscriptionExpired = "subscription.expired";
+    /// The plan of a subscription is another.
+    PlanChanged = "plan.changed";
+    /// A plan was granted.
+    GrantAdded = "grant.added";
+    /// A grant was taken back.
+    GrantRemoved = "grant.removed";
+    /// Something is owed.
+    InvoiceOpened = "invoice.opened";
+    /// What was owed is paid.
+    InvoiceSettled = "invoice.settled";
+    /// What was owed is owed no longer.
+    InvoiceVoided = "invoice.voided";
+    /// What was paid is not what was owed; an operator decides.
+    InvoiceAmountMismatch = "invoice.amount_mismatch";
+    /// Something was set aside for a person.
+    EventParked = "event.parked";
+}

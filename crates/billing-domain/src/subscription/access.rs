@@ -1,0 +1,101 @@
+//! What a subscription gives at an instant: computed, never stored as a switch.
+
+use crate::catalog::OnPastDue;
+use crate::subscription::{Schedule, State, Subscription};
+use crate::time::{Timestamp, shifted};
+
+/// What a subscription gives at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Its plan, at least until `until` if nothing happens. `None`: with no end in sight.
+    Given {
+        /// The first instant without it.
+        until: Option<Timestamp>,
+    },
+    /// Nothing.
+    Denied(NoAccess),
+}
+
+/// Why a subscription gives nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NoAccess {
+    /// Never paid.
+    Incomplete,
+    /// The trial is over and nothing was paid.
+    TrialOver,
+    /// Unpaid beyond its grace.
+    Unpaid,
+    /// Suspended.
+    Paused,
+    /// Ended on request.
+    Canceled,
+    /// Over.
+    Expired,
+}
+
+impl Subscription {
+    /// What it gives at `now`, from its own values alone: right at every
+    /// instant, whether or not a worker has run.
+    #[must_use]
+    pub fn access(&self, now: Timestamp) -> Access {
+        let (end, reason) = match self.state {
+            State::Incomplete => return Access::Denied(NoAccess::Incomplete),
+            State::Expired { .. } => return Access::Denied(NoAccess::Expired),
+            State::Lapsed { .. } => return Access::Denied(NoAccess::Unpaid),
+            State::PastDue {
+                after_trial: true, ..
+            } => {
+                return Access::Denied(NoAccess::TrialOver);
+            }
+            State::Trialing { ends_at, .. } => (Some(ends_at), NoAccess::TrialOver),
+            State::Canceled { ends_at } => (Some(ends_at), NoAccess::Canceled),
+            State::Paused {
+                access_until: None, ..
+            } => return Access::Denied(NoAccess::Paused),
+            State::Paused { access_until, .. } => (access_until, NoAccess::Paused),
+            State::Active | State::PastDue { .. } => (self.paid_access_end(), NoAccess::Unpaid),
+        };
+        let (end, reason) = match self.cancellation {
+            Some(to_come) if end.is_none_or(|end| to_come.ends_at < end) => {
+                (Some(to_come.ends_at), NoAccess::Canceled)
+            }
+            _ => (end, reason),
+        };
+        match end {
+            Some(end) if end <= now => Access::Denied(reason),
+            until => Access::Given { until },
+        }
+    }
+
+    /// Whether it gives its plan at `now`.
+    #[must_use]
+    pub fn gives_access(&self, now: Timestamp) -> bool {
+        matches!(self.access(now), Access::Given { .. })
+    }
+
+    /// When an agreement that is paid, or owing, stops giving access if nothing happens.
+    fn paid_access_end(&self) -> Option<Timestamp> {
+        let paid_through = self.times.paid_through;
+        match &self.schedule {
+            Schedule::Perpetual => None,
+            // A fixed term gives access until its end, without grace.
+            Schedule::Engine { .. } if !self.terms.renews => paid_through,
+            Schedule::Engine { .. } => match self.times.due_at {
+                // Nobody could pay: an outage is never the buyer's failure, nor free for ever.
+                None => paid_through.map(|end| shifted(end, self.terms.stall_limit)),
+                Some(due_at) => match self.terms.on_past_due {
+                    OnPastDue::Cut => Some(due_at),
+                    OnPastDue::Grace | OnPastDue::Keep => Some(shifted(due_at, self.terms.grace)),
+                },
+            },
+            // The provider's word ends it, except where the plan says sooner.
+            Schedule::Provider { .. } => match (self.state, self.terms.on_past_due) {
+                (State::PastDue { .. }, OnPastDue::Grace) => {
+                    paid_through.map(|end| shifted(end, self.terms.grace))
+                }
+                (State::PastDue { .. }, OnPastDue::Cut) => paid_through,
+                _ => None,
+            },
+        }
+    }
+}

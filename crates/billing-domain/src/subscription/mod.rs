@@ -1,0 +1,247 @@
+//! Subscriptions: paid agreements as an enum that carries its own facts.
+//!
+//! Status is not access: this module says how an agreement stands,
+//! [`access`] says what that gives at an instant, [`transition`] moves it, and
+//! refuses every illegal move by naming both ends. Knows no provider's words.
+
+mod access;
+mod transition;
+mod wake;
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CheckoutId, CustomerId, SubscriptionId};
+use crate::provider::{ProviderAccount, ProviderRef, RefKind};
+use crate::terms::Terms;
+use crate::time::{Period, Timestamp};
+
+pub use access::{Access, NoAccess};
+pub use transition::{IllegalTransition, Pausing};
+pub use wake::{ALARM_AFTER, TRIAL_NOTICE};
+
+/// A paid agreement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// Our id.
+    pub id: SubscriptionId,
+    /// Who holds it.
+    pub customer: CustomerId,
+    /// The checkout it came from. `None` when an operator made it.
+    pub checkout: Option<CheckoutId>,
+    /// What was agreed.
+    pub terms: Terms,
+    /// Where it is paid. `None` when nothing is ever owed.
+    pub provider: Option<ProviderAccount>,
+    /// Who makes its renewals happen.
+    pub schedule: Schedule,
+    /// How it stands.
+    pub state: State,
+    /// The four times, never one column.
+    pub times: Times,
+    /// A cancellation to come. `None`: it renews.
+    pub cancellation: Option<Cancellation>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// How a subscription stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// Agreed, never paid.
+    Incomplete,
+    /// In its trial.
+    Trialing {
+        /// When the trial ends.
+        ends_at: Timestamp,
+        /// Whether the notice of its ending has gone out.
+        noticed: bool,
+    },
+    /// Paid.
+    Active,
+    /// A period has ended and its successor is not paid.
+    PastDue {
+        /// Since when.
+        since: Timestamp,
+        /// Whether this is the end of a trial, which has no grace.
+        after_trial: bool,
+    },
+    /// Suspended by the customer or an operator.
+    Paused {
+        /// Since when.
+        since: Timestamp,
+        /// Until when access goes on nevertheless. `None`: it ended at once.
+        access_until: Option<Timestamp>,
+        /// The paid time that comes back on resuming.
+        remaining: SignedDuration,
+    },
+    /// Unpaid beyond its grace.
+    Lapsed {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Ended on request.
+    Canceled {
+        /// The end of access, possibly in the future.
+        ends_at: Timestamp,
+    },
+    /// Ended by itself: a fixed term is over, or it was never paid.
+    Expired {
+        /// Since when.
+        at: Timestamp,
+    },
+}
+
+/// The word for a state, as shown to people and machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Agreed, never paid.
+    Incomplete,
+    /// In its trial.
+    Trialing,
+    /// Paid.
+    Active,
+    /// Owing.
+    PastDue,
+    /// Suspended.
+    Paused,
+    /// Unpaid beyond its grace.
+    Lapsed,
+    /// Ended on request.
+    Canceled,
+    /// Ended by itself.
+    Expired,
+}
+
+impl Status {
+    /// The word that stores and interfaces use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Incomplete => "incomplete",
+            Self::Trialing => "trialing",
+            Self::Active => "active",
+            Self::PastDue => "past_due",
+            Self::Paused => "paused",
+            Self::Lapsed => "lapsed",
+            Self::Canceled => "canceled",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// Who makes a subscription's renewals happen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Schedule {
+    /// Our renewal tick.
+    Engine {
+        /// Where the periods hang.
+        anchor: Timestamp,
+        /// Periods settled or skipped since the anchor: the number of the next one.
+        next_period: u32,
+        /// Cycles that have been opened, ever: the number of the last one. The
+        /// purchase is cycle 0. Only grows, whatever happens to the anchor.
+        cycle: u32,
+        /// Failed payments of the current cycle.
+        failures: u32,
+    },
+    /// The provider; we mirror what it says.
+    Provider {
+        /// The provider's id.
+        reference: String,
+        /// The provider's own instant of the newest fact applied.
+        seen_at: Timestamp,
+        /// A digest of that fact, to tell two facts of one instant apart.
+        seen_digest: u64,
+    },
+    /// Nobody: bought once, held for ever.
+    Perpetual,
+}
+
+/// The four times of a subscription, never one column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Times {
+    /// Until when it is paid. `None`: for ever, or never yet.
+    pub paid_through: Option<Timestamp>,
+    /// When the open cycle is due: the later of `paid_through` and the instant
+    /// of the cycle's first pay link. `None`: no link exists.
+    pub due_at: Option<Timestamp>,
+    /// When the engine next acts on it. `None`: it waits for somebody.
+    pub next_attempt_at: Option<Timestamp>,
+    /// `due_at` plus the plan's grace: unpaid at this instant, it lapses.
+    pub grace_ends_at: Option<Timestamp>,
+}
+
+/// A cancellation to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancellation {
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// When the subscription ends.
+    pub ends_at: Timestamp,
+}
+
+impl Subscription {
+    /// The word for how it stands, as last decided.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        match self.state {
+            State::Incomplete => Status::Incomplete,
+            State::Trialing { .. } => Status::Trialing,
+            State::Active => Status::Active,
+            State::PastDue { .. } => Status::PastDue,
+            State::Paused { .. } => Status::Paused,
+            State::Lapsed { .. } => Status::Lapsed,
+            State::Canceled { .. } => Status::Canceled,
+            State::Expired { .. } => Status::Expired,
+        }
+    }
+
+    /// Whether it can never come back.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.state, State::Canceled { .. } | State::Expired { .. })
+    }
+
+    /// The provider's id, where the provider runs the schedule.
+    #[must_use]
+    pub fn reference(&self) -> Option<&str> {
+        match &self.schedule {
+            Schedule::Provider { reference, .. } => Some(reference),
+            Schedule::Engine { .. } | Schedule::Perpetual => None,
+        }
+    }
+
+    /// Whether our renewal tick makes its invoices.
+    #[must_use]
+    pub const fn is_engine_run(&self) -> bool {
+        matches!(self.schedule, Schedule::Engine { .. })
+    }
+
+    /// The period that contains the last paid instant, where the engine counts them.
+    #[must_use]
+    pub fn current_period(&self) -> Option<Period> {
+        let crate::catalog::Billing::Recurring(interval) = self.terms.billing else {
+            return None;
+        };
+        match self.schedule {
+            Schedule::Engine {
+                anchor,
+                next_period,
+                ..
+            } => Period::at(anchor, interval, next_period.checked_sub(1)?).ok(),
+            Schedule::Provider { .. } | Schedule::Perpetual => None,
+        }
+    }
+
+    pub(crate) fn provider_ref(&self) -> Option<ProviderRef> {
+        Some(ProviderRef {
+            account: self.provider.clone()?,
+            kind: RefKind::Subscription,
+            id: self.reference()?.to_owned(),
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! When a subscription next needs a look, with nobody asking.
+
+use jiff::SignedDuration;
+
+use crate::subscription::{Schedule, State, Subscription};
+use crate::time::{Timestamp, shifted};
+
+/// How long before its end a trial is announced: time enough to decide, and
+/// shorter than any trial worth having.
+pub const TRIAL_NOTICE: SignedDuration = SignedDuration::from_hours(48);
+
+/// How long a provider-run subscription may stay silent past its paid time
+/// before the provider is asked. Providers charge an hour into a period and
+/// retry for days; three days of silence is a lost fact.
+pub const ALARM_AFTER: SignedDuration = SignedDuration::from_hours(72);
+
+impl Subscription {
+    /// The next instant at which it needs a look; `invoice_open` says whether
+    /// its next cycle's invoice is open. `None`: never.
+    #[must_use]
+    pub fn wake_at(&self, invoice_open: bool) -> Option<Timestamp> {
+        let cancellation = self.cancellation.map(|to_come| to_come.ends_at);
+        let schedule = match (&self.schedule, self.state) {
+            (
+                _,
+                State::Incomplete
+                | State::Canceled { .. }
+                | State::Expired { .. }
+                | State::Lapsed { .. },
+            ) => return None,
+            (_, State::Paused { .. }) | (Schedule::Perpetual, _) => None,
+            (Schedule::Provider { .. }, _) => self.times.next_attempt_at,
+            (Schedule::Engine { .. }, State::Trialing { ends_at, noticed }) => {
+                let notice = (!noticed).then(|| shifted(ends_at, -TRIAL_NOTICE));
+                earliest([notice, self.times.next_attempt_at, Some(ends_at)])
+            }
+            (Schedule::Engine { .. }, State::Active) => {
+                // With the invoice open, the next thing to happen is the period's end.
+                let period_end = self.times.paid_through.filter(|_| invoice_open);
+                earliest([self.times.next_attempt_at, period_end, None])
+            }
+            (Schedule::Engine { .. }, State::PastDue { .. }) => {
+                earliest([self.times.next_attempt_at, self.times.grace_ends_at, None])
+            }
+        };
+        earliest([schedule, cancellation, None])
+    }
+}
+
+fn earliest(instants: [Option<Timestamp>; 3]) -> Option<Timestamp> {
+    instants.into_iter().flatten().min()
+}

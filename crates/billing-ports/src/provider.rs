@@ -1,0 +1,95 @@
+//! The door to a payment provider.
+
+use async_trait::async_trait;
+use billing_domain::catalog::Catalog;
+use billing_domain::effect::{EffectKey, Order};
+use billing_domain::fact::Observed;
+use billing_domain::ids::EffectId;
+use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
+
+/// What a provider answered. A refusal is an answer, not an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It did what was asked; these are the facts that it told.
+    Done(Vec<Observed>),
+    /// It refuses, and will refuse again.
+    Refused(Refusal),
+}
+
+/// A provider's refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// A stable code: `card_declined`, `no_such_price`.
+    pub code: String,
+    /// The provider's words, for an operator. Holds no secret.
+    pub message: String,
+}
+
+/// Why a provider gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PerformError {
+    /// Nothing left this process: retried freely within the back-off.
+    #[error("provider not reached: {0}")]
+    NotSent(String),
+    /// It is not known whether the provider acted: retried under the same key only.
+    #[error("provider's answer lost: {0}")]
+    Unknown(String),
+    /// We are configured wrongly (a bad key, the wrong mode); shown to a person, not retried.
+    #[error("provider misconfigured: {0}")]
+    Misconfigured(String),
+    /// This provider cannot do that; shown to a person, not retried.
+    #[error("not supported by this provider: {0}")]
+    Unsupported(&'static str),
+}
+
+/// How serious a finding of the doctor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindingLevel {
+    /// As it should be.
+    Good,
+    /// It works, and somebody should look.
+    Warning,
+    /// It does not work.
+    Bad,
+}
+
+/// One thing that the doctor looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How serious it is.
+    pub level: FindingLevel,
+    /// What was looked at, and what was found.
+    pub text: String,
+}
+
+/// One account at one payment provider.
+///
+/// - `perform` MUST be idempotent under its key: the same key and order again
+///   give the same object, never a second one. A provider without idempotency
+///   keys MUST be searched before anything is created.
+/// - A refusal MUST be an [`Answer::Refused`]; an `Err` means that the outcome is open.
+/// - Every fact MUST carry the provider's own instant.
+/// - It MUST bound every call in time.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait PaymentProvider: Send + Sync {
+    /// Which account this is.
+    fn account(&self) -> &ProviderAccount;
+
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Does what is ordered.
+    async fn perform(
+        &self,
+        effect: EffectId,
+        key: &EffectKey,
+        order: &Order,
+    ) -> Result<Answer, PerformError>;
+
+    /// Reads an object as it stands now. Empty: there is no such object.
+    async fn read(&self, object: &ProviderRef) -> Result<Vec<Observed>, PerformError>;
+
+    /// Looks at keys, mode, webhooks and prices.
+    async fn doctor(&self, catalog: &Catalog) -> Vec<Finding>;
+}

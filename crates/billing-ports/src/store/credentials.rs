@@ -1,0 +1,155 @@
+//! Keys, sessions and idempotency records. Only hashes of secrets come here.
+
+use async_trait::async_trait;
+use billing_domain::ids::{CustomerId, KeyId, SessionId};
+use billing_domain::time::Timestamp;
+
+use crate::store::error::StoreError;
+
+/// A SHA-256 hash of a secret.
+pub type SecretHash = [u8; 32];
+
+/// What an operator's key may do; each includes the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Look.
+    Read,
+    /// Act for customers.
+    Write,
+    /// Everything, keys included.
+    Admin,
+}
+
+impl Scope {
+    /// The word that stores and interfaces use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The scope of that word. `None`: there is none.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Read, Self::Write, Self::Admin]
+            .into_iter()
+            .find(|scope| scope.as_str() == word)
+    }
+}
+
+/// An operator's key, without its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorKey {
+    /// Our id.
+    pub id: KeyId,
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub scope: Scope,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Since when it no longer works. `None`: it works.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A billing session of one customer: first a link that opens once, then a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Our id.
+    pub id: SessionId,
+    /// Whose session.
+    pub customer: CustomerId,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// What an idempotency key was used for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remembered {
+    /// Never used: it is now yours, until you finish or abandon it, or
+    /// `reserved_until` passes.
+    Fresh,
+    /// Somebody is at it.
+    Busy,
+    /// Used with another request.
+    Mismatch,
+    /// Used with the same request: this was the answer.
+    Answered {
+        /// The HTTP status.
+        status: u16,
+        /// The body. `None`: it held a secret that is not kept.
+        body: Option<Vec<u8>>,
+    },
+}
+
+/// Keys, sessions and idempotency records.
+///
+/// - A link secret MUST open once, however many try at the same time.
+/// - An idempotency key MUST be [`Remembered::Fresh`] to one caller only.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait Credentials: Send + Sync {
+    /// Stores a new key.
+    async fn add_key(&self, key: OperatorKey, secret: SecretHash) -> Result<(), StoreError>;
+
+    /// The key with this secret, if it works.
+    async fn find_key(&self, secret: SecretHash) -> Result<Option<OperatorKey>, StoreError>;
+
+    /// All keys, revoked ones included, newest first; at most `limit`.
+    async fn list_keys(&self, limit: u16) -> Result<Vec<OperatorKey>, StoreError>;
+
+    /// Ends a key. `false`: there is none that works with this id.
+    async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Stores a session whose token works at once.
+    async fn add_session(&self, session: Session, token: SecretHash) -> Result<(), StoreError>;
+
+    /// Stores a link that becomes a session when it is opened, until `link_expires_at`.
+    async fn add_link(
+        &self,
+        session: Session,
+        link: SecretHash,
+        link_expires_at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Opens a link, once: from now on `token` is the session's. `None`: there
+    /// is no such link, it was opened before, or it is too late.
+    async fn open_link(
+        &self,
+        link: SecretHash,
+        token: SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StoreError>;
+
+    /// The session of a token, if it has not ended at `now`.
+    async fn find_session(
+        &self,
+        token: SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StoreError>;
+
+    /// Begins a request under an idempotency key of one caller.
+    async fn remember(
+        &self,
+        caller: &str,
+        key: &str,
+        request: SecretHash,
+        now: Timestamp,
+        reserved_until: Timestamp,
+    ) -> Result<Remembered, StoreError>;
+
+    /// Keeps the answer of a request begun with [`Self::remember`].
+    async fn answer(
+        &self,
+        caller: &str,
+        key: &str,
+        status: u16,
+        body: Option<Vec<u8>>,
+    ) -> Result<(), StoreError>;
+
+    /// Forgets a request that was begun and wrote nothing, so that it can be repeated.
+    async fn forget(&self, caller: &str, key: &str) -> Result<(), StoreError>;
+}

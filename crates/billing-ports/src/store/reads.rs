@@ -1,0 +1,111 @@
+//! Read models: lists and pages. Nothing here is decided upon.
+
+use async_trait::async_trait;
+use billing_domain::catalog::{PlanKey, PriceKey};
+use billing_domain::customer::Customer;
+use billing_domain::ids::{CustomerId, InvoiceId, ParkedId, SubscriptionId};
+use billing_domain::invoice::Invoice;
+use billing_domain::journal::JournalEntry;
+use billing_domain::parked::{ParkReason, Parked};
+use billing_domain::subscription::{Status, Subscription};
+use uuid::Uuid;
+
+use crate::store::error::StoreError;
+
+/// One page of a list that is ordered by id, newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageAsk {
+    /// Only what comes after this id in the list's order. `None`: from the start.
+    pub after: Option<Uuid>,
+    /// At most so many; the caller bounds it.
+    pub limit: u16,
+}
+
+/// Rows of a list, and whether more follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// Whether more follow; the last row's id leads to them.
+    pub more: bool,
+}
+
+/// Which subscriptions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SubscriptionFilter {
+    /// Of this customer only.
+    pub customer: Option<CustomerId>,
+    /// With this status, as last decided.
+    pub status: Option<Status>,
+    /// Of this plan only.
+    pub plan: Option<PlanKey>,
+}
+
+/// Which invoices.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InvoiceFilter {
+    /// Of this customer only.
+    pub customer: Option<CustomerId>,
+    /// Of this subscription only.
+    pub subscription: Option<SubscriptionId>,
+    /// Open ones only, or closed ones only. `None`: all.
+    pub open: Option<bool>,
+}
+
+/// How many hold something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// The plan.
+    pub plan: PlanKey,
+    /// The price. `None`: held by a grant, or a plan without prices.
+    pub price: Option<PriceKey>,
+    /// Subscriptions that can still give access, or live grants.
+    pub holders: u64,
+}
+
+/// Lists and pages. A list MUST be complete and without repetition when its
+/// pages are read one after the other while nothing is written.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait ReadModels: Send + Sync {
+    /// Customers, newest first.
+    async fn list_customers(&self, page: PageAsk) -> Result<Page<Customer>, StoreError>;
+
+    /// Subscriptions, newest first.
+    async fn list_subscriptions(
+        &self,
+        filter: SubscriptionFilter,
+        page: PageAsk,
+    ) -> Result<Page<Subscription>, StoreError>;
+
+    /// Invoices, newest first.
+    async fn list_invoices(
+        &self,
+        filter: InvoiceFilter,
+        page: PageAsk,
+    ) -> Result<Page<(CustomerId, Invoice)>, StoreError>;
+
+    /// One invoice. `None`: there is none with this id.
+    async fn get_invoice(&self, id: InvoiceId)
+    -> Result<Option<(CustomerId, Invoice)>, StoreError>;
+
+    /// What waits for a person, newest first.
+    async fn list_parked(
+        &self,
+        reason: Option<ParkReason>,
+        page: PageAsk,
+    ) -> Result<Page<Parked>, StoreError>;
+
+    /// One thing that waits for a person. `None`: there is none, or it has been resolved.
+    async fn get_parked(&self, id: ParkedId) -> Result<Option<Parked>, StoreError>;
+
+    /// What happened to a customer, newest first.
+    async fn list_journal(
+        &self,
+        customer: CustomerId,
+        page: PageAsk,
+    ) -> Result<Page<JournalEntry>, StoreError>;
+
+    /// Who holds what, over everybody.
+    async fn holdings(&self) -> Result<Vec<Holding>, StoreError>;
+}
