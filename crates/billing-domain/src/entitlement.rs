@@ -154,3 +154,68 @@ impl FromIterator<(FeatureKey, Entitlement)> for Entitlements {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entitlements(items: &[(&str, Entitlement)]) -> Entitlements {
+        items
+            .iter()
+            .map(|(key, value)| (FeatureKey::new(*key).unwrap(), value.clone()))
+            .collect()
+    }
+
+    #[test]
+    fn merging_takes_the_better_of_each_and_the_text_of_the_highest_rank() {
+        let text = |text: &str| Entitlement::Text(text.to_owned());
+        let limit = |n| Entitlement::Limit(Limit::AtMost(n));
+        let high = entitlements(&[
+            ("sso", Entitlement::Flag(false)),
+            ("quota", limit(5)),
+            ("editor", Entitlement::Level(1)),
+            ("region", text("eu")),
+            ("changed", Entitlement::Flag(true)),
+        ]);
+        let low = entitlements(&[
+            ("sso", Entitlement::Flag(true)),
+            ("quota", Entitlement::Limit(Limit::Unlimited)),
+            ("editor", Entitlement::Level(2)),
+            ("region", text("us")),
+            ("changed", limit(3)),
+            ("seats", limit(1)),
+        ]);
+        let merged = Entitlements::merge([&high, &low]);
+        let expected = entitlements(&[
+            ("sso", Entitlement::Flag(true)),
+            ("quota", Entitlement::Limit(Limit::Unlimited)),
+            ("editor", Entitlement::Level(2)),
+            ("region", text("eu")),
+            ("changed", Entitlement::Flag(true)),
+            ("seats", limit(1)),
+        ]);
+        assert_eq!(merged, expected);
+        assert_eq!(Entitlements::merge([]), Entitlements::default());
+    }
+
+    #[test]
+    fn the_stored_form_is_plain() {
+        let held = entitlements(&[
+            ("quota", Entitlement::Limit(Limit::AtMost(5))),
+            ("seats", Entitlement::Limit(Limit::Unlimited)),
+            ("sso", Entitlement::Flag(true)),
+        ]);
+        let json = r#"{"quota":{"limit":{"at_most":5}},"seats":{"limit":"unlimited"},"sso":{"flag":true}}"#;
+        assert_eq!(serde_json::to_string(&held).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Entitlements>(json).unwrap(), held);
+    }
+
+    #[test]
+    fn a_limit_of_one_kind_never_allows_another() {
+        let unlimited = Entitlement::Limit(Limit::Unlimited);
+        assert!(unlimited.allows(&Entitlement::Limit(Limit::AtMost(u64::MAX))));
+        assert!(!unlimited.allows(&Entitlement::Flag(true)));
+        assert!(Entitlement::Flag(false).allows(&Entitlement::Flag(false)));
+        assert!(!Entitlement::Level(1).allows(&Entitlement::Level(2)));
+    }
+}

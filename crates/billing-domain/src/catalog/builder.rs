@@ -184,7 +184,9 @@ impl CatalogBuilder {
                 .iter_mut()
                 .find(|plan| plan.key == named.plan);
             if let Some(plan) = plan {
-                plan.entitlements.insert(named.feature, granted);
+                // What an edit has stated since stands.
+                let entitlements = &mut plan.entitlements.by_feature;
+                entitlements.entry(named.feature).or_insert(granted);
             }
         }
     }
