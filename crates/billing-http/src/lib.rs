@@ -1,1 +1,50 @@
 //! The one outbound HTTP client: pool, time-outs, safe retries, redaction.
+//!
+//! Every call to a payment provider goes through [`HttpClient::send`]. It
+//! answers one of three things, and never blurs them:
+//!
+//! - an answer, whatever its status: `Ok(`[`Response`]`)`;
+//! - nothing happened: [`HttpError::NotSent`] or [`HttpError::Invalid`];
+//! - nobody can tell whether it happened: [`HttpError::Unknown`].
+//!
+//! What happens when a request is sent:
+//!
+//! 1. The URL is checked: `http` or `https`, a host, no credentials inside.
+//! 2. The request goes out on a pooled connection, or on a new one. Redirects
+//!    are never followed, and no proxy is taken from the environment.
+//! 3. The answer is read, headers and body, within the time-out of one attempt
+//!    and up to the byte limit.
+//! 4. A [`RetryPolicy::Safe`] request whose attempt failed in a passing way is
+//!    sent again after a pause, a bounded number of times and within the total
+//!    time-out.
+//! 5. Each attempt is counted and timed, by host and outcome.
+//!
+//! It deliberately knows no provider, no idempotency header, no JSON and
+//! nothing of billing: the caller says whether a request is safe to repeat.
+//! It does not restrict which hosts may be reached; addresses that strangers
+//! chose need a check of their own.
+
+mod client;
+mod error;
+mod measure;
+mod options;
+mod pacing;
+mod redact;
+mod request;
+mod response;
+mod retry;
+mod tls;
+
+pub use client::HttpClient;
+pub use error::{Cause, HttpError, UnknownReason};
+pub use measure::{REQUEST_SECONDS, REQUESTS_TOTAL};
+pub use options::{
+    DEFAULT_CONNECT_TIMEOUT, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_RESPONSE_BYTES,
+    DEFAULT_POOL_IDLE_TIMEOUT, DEFAULT_POOL_MAX_IDLE_PER_HOST, DEFAULT_REQUEST_TIMEOUT,
+    DEFAULT_TOTAL_TIMEOUT, DEFAULT_USER_AGENT, HttpOptions, MAX_ATTEMPTS, OptionsError,
+};
+pub use pacing::{Pacing, Pause, TokioPacing};
+pub use redact::RedactedHeaders;
+pub use request::{Request, RetryPolicy};
+pub use response::Response;
+pub use retry::{BACKOFF_BASE, BACKOFF_CAP, RETRY_AFTER_CAP};
