@@ -17,6 +17,16 @@ impl Failure {
         Self(words.into())
     }
 
+    /// A failure that the program it comes from has told already: nothing is added to it.
+    pub(crate) fn told() -> Self {
+        Self(String::new())
+    }
+
+    /// Whether there is anything left to tell.
+    pub(crate) fn is_told(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// For `map_err`: `failed to {doing}: {cause}`.
     pub(crate) fn doing<E: fmt::Display>(doing: impl fmt::Display) -> impl FnOnce(E) -> Self {
         move |cause| Self(format!("failed to {doing}: {cause}"))

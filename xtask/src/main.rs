@@ -3,11 +3,18 @@
 //! Knows cargo, PostgreSQL's programs and the layout of this repository. Knows nothing of billing:
 //! it depends on no room of the workspace, so that it builds in seconds and can judge them all.
 
+mod bench;
+mod ci;
 mod failure;
+mod openapi;
 mod postgres;
 mod process;
+mod rig;
 #[cfg(test)]
 mod scratch;
+mod tally;
+mod test;
+mod tidy;
 mod workspace;
 
 use std::process::ExitCode;
@@ -26,6 +33,16 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run every test, examples and documentation included, with a private PostgreSQL
+    Test(test::Options),
+    /// Check the house rules: rooms and their dependencies, documents that match the code
+    Tidy,
+    /// Write docs/openapi.json anew from the server
+    Openapi,
+    /// Run the benchmarks, with a private PostgreSQL under production's settings
+    Bench(bench::Options),
+    /// Run everything that a change must pass; the tests come last
+    Ci,
     /// Start a private PostgreSQL, print its URL, stop it when stdin closes or on Ctrl-C
     Postgres,
 }
@@ -35,7 +52,9 @@ fn main() -> ExitCode {
     match run(&arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("xtask: {failure}");
+            if !failure.is_told() {
+                eprintln!("xtask: {failure}");
+            }
             ExitCode::FAILURE
         }
     }
@@ -43,6 +62,11 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> Outcome<()> {
     match command {
+        Command::Test(options) => test::run(options),
+        Command::Tidy => tidy::run(),
+        Command::Openapi => openapi::run(),
+        Command::Bench(options) => bench::run(options),
+        Command::Ci => ci::run(),
         Command::Postgres => postgres::serve(),
     }
 }

@@ -12,7 +12,7 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 
 use account::Account;
 use guardian::Guardian;
@@ -80,17 +80,14 @@ impl Postgres {
         &self.url
     }
 
-    /// Runs `command`, which ends with this server should we be killed meanwhile.
-    pub(crate) fn attend(&mut self, command: &mut Command) -> Outcome<ExitStatus> {
-        let starting = format!("start {}", process::line(command));
-        let mut child = command.spawn().map_err(Failure::doing(starting))?;
-        let watched = self.guardian.watch(child.id());
-        let status = child.wait();
-        watched.and_then(|()| self.guardian.release())?;
-        status.map_err(Failure::doing(format!(
-            "wait for {}",
-            process::line(command)
-        )))
+    /// Has the process `pid` ended with this server, should we be killed before `release`.
+    pub(crate) fn watch(&mut self, pid: u32) -> Outcome<()> {
+        self.guardian.watch(pid)
+    }
+
+    /// Takes `watch` back: that process has ended by itself.
+    pub(crate) fn release(&mut self) -> Outcome<()> {
+        self.guardian.release()
     }
 }
 

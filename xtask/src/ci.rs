@@ -1,0 +1,101 @@
+//! `cargo xtask ci`: everything a change must pass, cheapest first, the tests last.
+//!
+//! The tests come last so that their summary ends the output.
+
+use std::process::Command;
+use std::time::Instant;
+
+use crate::failure::{Failure, Outcome};
+use crate::process;
+use crate::tidy;
+
+/// Runs every step, stopping at the first that fails.
+pub(crate) fn run() -> Outcome<()> {
+    step("format", || {
+        process::run(process::cargo().args(["fmt", "--all", "--check"]))
+    })?;
+    step("lints", || {
+        let mut clippy = process::cargo();
+        clippy.args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]);
+        process::run(&mut clippy)
+    })?;
+    step("documentation", || {
+        let mut doc = process::cargo();
+        doc.args(["doc", "--workspace", "--no-deps"]);
+        process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    })?;
+    step("tidy", tidy::run)?;
+    step("dependencies", dependencies)?;
+    announce("tests");
+    // The very command of the README. Nothing may be printed after it.
+    process::run(process::cargo().args(["xtask", "test"])).map_err(failed("tests"))
+}
+
+/// Licenses, bans and sources. Advisories need the network, so they are not part of this.
+fn dependencies() -> Outcome<()> {
+    let mut version = process::cargo();
+    if !process::succeeds(version.args(["deny", "--version"])) {
+        eprintln!("xtask ci: SKIPPED: cargo-deny is not installed");
+        return Ok(());
+    }
+    process::run(&mut cargo_deny())
+}
+
+fn cargo_deny() -> Command {
+    let mut deny = process::cargo();
+    deny.args([
+        "deny",
+        "--config",
+        "deny.toml",
+        "check",
+        "bans",
+        "licenses",
+        "sources",
+    ]);
+    deny
+}
+
+fn step(name: &str, work: impl FnOnce() -> Outcome<()>) -> Outcome<()> {
+    announce(name);
+    let start = now();
+    work().map_err(failed(name))?;
+    eprintln!(
+        "xtask ci: {name}: passed in {:.1} s",
+        start.elapsed().as_secs_f32()
+    );
+    Ok(())
+}
+
+fn announce(name: &str) {
+    eprintln!("xtask ci: {name}");
+}
+
+fn failed(name: &str) -> impl FnOnce(Failure) -> Failure {
+    move |failure| Failure::new(format!("ci: {name}: FAILED: {failure}"))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a stopwatch for the person who waits"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_step_fails_under_its_name() {
+        let failure = step("lints", || Err(Failure::new("a warning"))).unwrap_err();
+        assert_eq!(failure.to_string(), "ci: lints: FAILED: a warning");
+    }
+}
