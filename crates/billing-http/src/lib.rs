@@ -9,7 +9,7 @@
 //!
 //! What happens when a request is sent:
 //!
-//! 1. The URL is checked: `http` or `https`, a host, no credentials inside.
+//! 1. The URL is checked: `http` or `https`, without credentials inside.
 //! 2. The request goes out on a pooled connection, or on a new one. Redirects
 //!    are never followed, and no proxy is taken from the environment.
 //! 3. The answer is read, headers and body, within the time-out of one attempt

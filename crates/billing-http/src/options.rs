@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::error::Cause;
+
 /// How long to wait for DNS, TCP and TLS together.
 ///
 /// A healthy handshake takes well under a second anywhere on earth; 5 s leaves
@@ -141,7 +143,7 @@ pub enum OptionsError {
     Tls(#[source] rustls::Error),
     /// The connection pool could not be set up.
     #[error("set up the connection pool")]
-    Pool(#[source] super::Cause),
+    Pool(#[source] Cause),
 }
 
 impl HttpOptions {

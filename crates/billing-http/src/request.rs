@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
 use crate::error::HttpError;
-use crate::redact::{RedactedHeaders, target};
+use crate::redact::{RedactedHeaders, is_secret, target};
 
 /// Whether a request may be sent more than once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,9 @@ impl Request {
     /// value has characters that a header cannot carry.
     pub fn with_header(mut self, name: HeaderName, value: &str) -> Result<Self, HttpError> {
         match HeaderValue::from_str(value) {
-            Ok(value) => {
+            Ok(mut value) => {
+                // Marked so that even the bare map does not show it.
+                value.set_sensitive(is_secret(&name, &value));
                 self.headers.insert(name, value);
                 Ok(self)
             }

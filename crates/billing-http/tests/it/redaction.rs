@@ -39,6 +39,8 @@ fn a_request_shows_names_and_sizes() {
          \"idempotency-key\": [redacted], \"x-client-secret\": [redacted]}, \
          body_bytes: 4, retry: Never }"
     );
+    let bare = format!("{:?}", request.headers);
+    assert!(!bare.contains("hush"), "{bare}");
 }
 
 #[tokio::test]
