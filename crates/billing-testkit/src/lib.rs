@@ -1,1 +1,21 @@
-//! Memory store, manual clock, seeded ids, provider fakes and the contract suites.
+//! What tests of the billing engine stand on: a store in memory, a clock that
+//! is moved by hand, ids that repeat, a notifier that remembers, ready-made
+//! values, and the contract suites that every store and provider must pass.
+//!
+//! Meant for tests of applications that embed the engine as much as for its
+//! own. Deliberately knows nothing of the engine, and never leaves the process.
+
+pub mod clock;
+#[expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a behavior is a test: it panics where the law is broken"
+)]
+pub mod contract;
+pub mod fixtures;
+pub mod ids;
+pub mod notifier;
+
+pub use clock::ManualClock;
+pub use ids::SeededIds;
+pub use notifier::RecordingNotifier;

@@ -1,0 +1,91 @@
+//! The contract of a store: one function per law, each quoting the MUST it proves.
+//!
+//! A store crate needs a `tests/contract.rs` of a few lines, and `tokio` (with
+//! `macros` and `rt-multi-thread`) among its dev-dependencies:
+//!
+//! ```ignore
+//! async fn fresh() -> MyStore { /* an empty store of its own */ }
+//! billing_testkit::store_contract!(fresh());
+//! ```
+//!
+//! The expression is evaluated and awaited once per behavior and gives anything
+//! that is a [`StoreRig`]: a store itself, or a store with what must outlive it
+//! (a temporary folder, a schema to drop). Each behavior becomes a test of its
+//! own, named as the function.
+//!
+//! Nothing here sleeps or reads a clock: every instant is an argument.
+
+pub mod account;
+pub mod commit;
+pub mod inbox;
+mod support;
+
+use billing_ports::Store;
+
+/// A store to be tested, with whatever must live as long as it does.
+pub trait StoreRig: Send + Sync {
+    /// The store, empty when the rig is made.
+    fn store(&self) -> &dyn Store;
+}
+
+impl<T: Store> StoreRig for T {
+    fn store(&self) -> &dyn Store {
+        self
+    }
+}
+
+/// Stamps one named test per behavior of a store. See [`contract`](crate::contract).
+#[macro_export]
+macro_rules! store_contract {
+    ($make:expr) => {
+        $crate::stamp_behaviors! { $make;
+            commit {
+                a_new_customer_has_revision_one
+                a_stale_revision_is_refused_and_nothing_is_written
+                a_customer_is_made_once
+                an_external_reference_is_taken_once
+                a_provider_object_belongs_to_one_customer
+                an_effect_key_is_unique
+                one_invoice_is_open_per_subscription_and_purpose
+                a_cycle_is_settled_once
+                many_commits_on_one_revision_leave_one_winner
+            }
+            account {
+                loading_gives_back_every_field
+                closed_things_are_loaded_only_when_asked_for
+                what_is_anothers_is_not_loaded
+                every_locator_finds_its_customer
+            }
+            inbox {
+                an_event_is_received_once_however_many_bring_it
+                the_same_event_id_of_another_account_is_another_event
+                a_delivery_is_claimed_as_it_was_received
+                a_reply_is_stored_with_its_commit_or_not_at_all
+            }
+        }
+    };
+}
+
+/// Stamps the behaviors named, by module.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! stamp_behaviors {
+    ($make:expr; $($module:ident { $($behavior:ident)* })*) => {
+        $($crate::stamp_module! { $make; $module; $($behavior)* })*
+    };
+}
+
+/// Stamps the behaviors of one module.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! stamp_module {
+    ($make:expr; $module:ident; $($behavior:ident)*) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $behavior() {
+            let rig = $make.await;
+            $crate::contract::$module::$behavior(
+                $crate::contract::StoreRig::store(&rig)
+            ).await;
+        }
+    )*};
+}

@@ -1,0 +1,166 @@
+//! `load` and `find`: a customer comes back as it was stored.
+
+use billing_domain::checkout::CheckoutState;
+use billing_domain::customer::Account;
+use billing_domain::ids::{CheckoutId, InvoiceId};
+use billing_domain::invoice::{InvoiceState, Purpose};
+use billing_domain::provider::{ProviderRef, RefKind};
+use billing_ports::Store;
+use billing_ports::store::{Also, Locator};
+
+use super::support::{create, newcomer, reload};
+use crate::fixtures::Maker;
+
+/// "A customer with everything open, and with what is asked for besides":
+/// every field of every kind of thing comes back as it was stored, in the
+/// order of making.
+pub async fn loading_gives_back_every_field(store: &dyn Store) {
+    let mut make = Maker::new(1);
+    let account = make.rich_account();
+    create(store, &account, make.now).await;
+    let also = Also {
+        checkouts: account.checkouts.iter().map(|held| held.id).collect(),
+        invoices: account.invoices.iter().map(|held| held.id).collect(),
+        invoice_refs: Vec::new(),
+    };
+    let loaded = store.load(account.customer.id, &also).await;
+    let loaded = loaded.expect("the store answers").expect("it is known");
+    assert_eq!(loaded.account.customer, account.customer);
+    assert_eq!(loaded.account.subscriptions, account.subscriptions);
+    assert_eq!(loaded.account.grants, account.grants);
+    assert_eq!(ordered(loaded.account), ordered(account));
+    let nobody = store.load(make.id(), &Also::default()).await;
+    assert_eq!(nobody, Ok(None));
+}
+
+/// "Open ones, and those asked for": by id, or by the provider's object.
+pub async fn closed_things_are_loaded_only_when_asked_for(store: &dyn Store) {
+    let mut make = Maker::new(2);
+    let mut account = make.account();
+    let (at, expires) = (make.now, make.now);
+    for state in [
+        CheckoutState::Opening,
+        CheckoutState::Expired {
+            at,
+            reference: None,
+        },
+        CheckoutState::Completed {
+            at: expires,
+            reference: None,
+        },
+    ] {
+        account.put_checkout(make.checkout(state));
+    }
+    let settled = InvoiceState::Settled { at };
+    for state in [InvoiceState::Open, settled, InvoiceState::Void { at }] {
+        let mut invoice = make.invoice(Purpose::OneTime, None);
+        invoice.state = state;
+        invoice.reference = Some(make.text("in"));
+        account.put_invoice(invoice);
+    }
+    create(store, &account, make.now).await;
+    let ids = |account: &Account| -> (Vec<CheckoutId>, Vec<InvoiceId>) {
+        let mut checkouts: Vec<_> = account.checkouts.iter().map(|held| held.id).collect();
+        let mut invoices: Vec<_> = account.invoices.iter().map(|held| held.id).collect();
+        checkouts.sort();
+        invoices.sort();
+        (checkouts, invoices)
+    };
+    let (checkouts, invoices) = ids(&account);
+    let load = async |also: Also| -> (Vec<CheckoutId>, Vec<InvoiceId>) {
+        let loaded = store.load(account.customer.id, &also).await;
+        ids(&loaded
+            .expect("the store answers")
+            .expect("it is known")
+            .account)
+    };
+    let none = load(Also::default()).await;
+    assert_eq!(none, (checkouts[..1].to_vec(), invoices[..1].to_vec()));
+    let by_id = Also {
+        checkouts: vec![checkouts[1]],
+        invoices: vec![invoices[2], invoices[0]],
+        invoice_refs: Vec::new(),
+    };
+    let expected = (checkouts[..2].to_vec(), vec![invoices[0], invoices[2]]);
+    assert_eq!(load(by_id).await, expected, "none twice");
+    let by_ref = Also {
+        invoice_refs: account.invoices[1..2]
+            .iter()
+            .map(|held| ProviderRef {
+                account: held.provider.clone().expect("it has one"),
+                kind: RefKind::Invoice,
+                id: held.reference.clone().expect("it has one"),
+            })
+            .collect(),
+        ..Also::default()
+    };
+    let expected = (checkouts[..1].to_vec(), invoices[..2].to_vec());
+    assert_eq!(load(by_ref).await, expected);
+}
+
+/// "No transaction spans two customers": asking for another's things gives nothing.
+pub async fn what_is_anothers_is_not_loaded(store: &dyn Store) {
+    let mut make = Maker::new(3);
+    let theirs = make.rich_account();
+    create(store, &theirs, make.now).await;
+    let mine = newcomer(store, &mut make).await;
+    let also = Also {
+        checkouts: theirs.checkouts.iter().map(|held| held.id).collect(),
+        invoices: theirs.invoices.iter().map(|held| held.id).collect(),
+        invoice_refs: theirs.provider_refs(),
+    };
+    let loaded = store.load(mine.account.customer.id, &also).await;
+    assert_eq!(loaded, Ok(Some(mine)));
+}
+
+/// "Whose it is. `None`: nobody's that is known", by everything that leads to a customer.
+pub async fn every_locator_finds_its_customer(store: &dyn Store) {
+    let mut make = Maker::new(4);
+    newcomer(store, &mut make).await;
+    let account = make.rich_account();
+    create(store, &account, make.now).await;
+    let customer = account.customer.id;
+    let name = account.customer.external_ref.clone().expect("it has one");
+    let mut leading = vec![
+        Locator::Customer(customer),
+        Locator::ExternalRef(name.clone()),
+    ];
+    leading.extend(account.checkouts.iter().map(|c| Locator::Checkout(c.id)));
+    leading.extend(
+        account
+            .subscriptions
+            .iter()
+            .map(|s| Locator::Subscription(s.id)),
+    );
+    leading.extend(account.invoices.iter().map(|i| Locator::Invoice(i.id)));
+    let references = account.provider_refs();
+    assert!(references.len() >= 4, "every kind of reference");
+    leading.extend(references.into_iter().map(Locator::Provider));
+    for locator in leading {
+        assert_eq!(
+            store.find(&locator).await,
+            Ok(Some(customer)),
+            "{locator:?}"
+        );
+    }
+    for locator in [
+        Locator::Customer(make.id()),
+        Locator::ExternalRef(name.to_uppercase()),
+        Locator::Checkout(make.id()),
+        Locator::Subscription(make.id()),
+        Locator::Invoice(make.id()),
+        Locator::Provider(make.reference(RefKind::Customer)),
+    ] {
+        assert_eq!(store.find(&locator).await, Ok(None), "{locator:?}");
+    }
+    assert_eq!(
+        reload(store, &account).await.account.customer,
+        account.customer
+    );
+}
+
+fn ordered(mut account: Account) -> Account {
+    account.checkouts.sort_by_key(|held| held.id);
+    account.invoices.sort_by_key(|held| held.id);
+    account
+}
