@@ -18,9 +18,11 @@
     )
 )]
 
+pub mod access;
 pub mod catalog;
 pub mod checkout;
 pub mod customer;
+pub mod decide;
 pub mod decision;
 pub mod effect;
 pub mod entitlement;

@@ -4,8 +4,12 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Billing, OnPastDue, OnPause, PlanKey, PriceKey};
+use crate::catalog::{
+    Billing, CatalogRevision, DEFAULT_REJOIN, OnPastDue, OnPause, Plan, PlanKey, Price, PriceKey,
+    ProviderKey,
+};
 use crate::money::{Money, MoneyError};
+use crate::time::Timestamp;
 
 /// What a buyer agreed to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,4 +56,104 @@ impl Terms {
     pub fn amount(&self) -> Result<Money, MoneyError> {
         self.unit.checked_mul(self.quantity)
     }
+}
+
+/// Why a price cannot be bought as asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TermsError {
+    /// It, or its plan, is not sold any more.
+    #[error("the price is no longer sold")]
+    Retired,
+    /// The plan is not sold in that quantity.
+    #[error("the plan is not sold in this quantity")]
+    Quantity,
+    /// The amount does not fit.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+}
+
+impl Terms {
+    /// What somebody who buys `price` of `plan` at `now` agrees to.
+    ///
+    /// `owns_schedule` says whether the provider runs the schedule, which
+    /// decides what being past due means where the plan does not say.
+    ///
+    /// # Errors
+    ///
+    /// [`TermsError`] says what stands against it.
+    pub fn of(
+        catalog: &CatalogRevision,
+        plan: &Plan,
+        price: &Price,
+        quantity: u32,
+        seller: &Seller,
+        now: Timestamp,
+    ) -> Result<Self, TermsError> {
+        if !catalog.catalog.is_sold_at(price.key.as_str(), now) {
+            return Err(TermsError::Retired);
+        }
+        let sold = plan
+            .quantity
+            .as_ref()
+            .map_or(quantity == 1, |rule| rule.allows(quantity));
+        if !sold {
+            return Err(TermsError::Quantity);
+        }
+        let terms = Self::taken(catalog, plan, price, quantity, seller);
+        terms.amount()?;
+        Ok(terms)
+    }
+
+    /// The terms of `price` as a provider already sells it: nothing is checked.
+    #[must_use]
+    pub fn taken(
+        catalog: &CatalogRevision,
+        plan: &Plan,
+        price: &Price,
+        quantity: u32,
+        seller: &Seller,
+    ) -> Self {
+        let recurring = price.interval.interval().is_some();
+        let by_default = if seller.owns_schedule {
+            OnPastDue::Keep
+        } else {
+            OnPastDue::Grace
+        };
+        // Whoever runs no schedule cannot keep access open until it cancels.
+        let on_past_due = match plan.on_past_due.unwrap_or(by_default) {
+            OnPastDue::Keep if !seller.owns_schedule => OnPastDue::Grace,
+            stated => stated,
+        };
+        let own_name = || price.key.to_string();
+        let reference = price.provider_ref(seller.provider.as_str());
+        Self {
+            plan: plan.key.clone(),
+            price: Some(price.key.clone()),
+            price_ref: Some(reference.map_or_else(own_name, str::to_owned)),
+            unit: price.amount,
+            quantity,
+            billing: price.interval,
+            renews: recurring,
+            trial: plan.trial.filter(|_| recurring),
+            grace: plan.grace,
+            on_past_due,
+            on_pause: plan.on_pause,
+            lead: price.lead,
+            stall_limit: catalog.catalog.rules().stall_limit,
+            rejoin: price
+                .lock
+                .as_ref()
+                .map_or(DEFAULT_REJOIN, |lock| lock.rejoin),
+            catalog_revision: catalog.number,
+        }
+    }
+}
+
+/// Who sells: what the terms depend on besides the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seller {
+    /// The provider, whose names for prices are taken.
+    pub provider: ProviderKey,
+    /// Whether it runs the schedule.
+    pub owns_schedule: bool,
 }

@@ -42,9 +42,7 @@ impl Subscription {
             State::Incomplete => return Access::Denied(NoAccess::Incomplete),
             State::Expired { .. } => return Access::Denied(NoAccess::Expired),
             State::Lapsed { .. } => return Access::Denied(NoAccess::Unpaid),
-            State::PastDue {
-                after_trial: true, ..
-            } => {
+            State::PastDue { no_grace: true, .. } => {
                 return Access::Denied(NoAccess::TrialOver);
             }
             State::Trialing { ends_at, .. } => (Some(ends_at), NoAccess::TrialOver),

@@ -64,8 +64,9 @@ pub enum State {
     PastDue {
         /// Since when.
         since: Timestamp,
-        /// Whether this is the end of a trial, which has no grace.
-        after_trial: bool,
+        /// Whether access is over already: a trial ended, or a pause outlived
+        /// the paid time. Neither has a grace.
+        no_grace: bool,
     },
     /// Suspended by the customer or an operator.
     Paused {

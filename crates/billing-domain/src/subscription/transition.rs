@@ -41,7 +41,7 @@ impl Status {
             }
             Self::Trialing => matches!(
                 to,
-                Self::Active | Self::PastDue | Self::Paused | Self::Canceled | Self::Expired
+                Self::Active | Self::PastDue | Self::Canceled | Self::Expired
             ),
             Self::Active => {
                 matches!(
@@ -50,8 +50,8 @@ impl Status {
                 )
             }
             Self::PastDue => matches!(to, Self::Active | Self::Lapsed | Self::Canceled),
-            Self::Paused => matches!(to, Self::Active | Self::Trialing | Self::Canceled),
-            Self::Lapsed => matches!(to, Self::Active),
+            Self::Paused => matches!(to, Self::Active | Self::PastDue | Self::Canceled),
+            Self::Lapsed => matches!(to, Self::Active | Self::Canceled),
             Self::Canceled | Self::Expired => false,
         }
     }

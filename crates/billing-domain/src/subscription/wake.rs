@@ -29,7 +29,8 @@ impl Subscription {
                 | State::Lapsed { .. },
             ) => return None,
             (_, State::Paused { .. }) | (Schedule::Perpetual, _) => None,
-            (Schedule::Provider { .. }, _) => self.times.next_attempt_at,
+            // What the provider decides, its facts tell; only their absence falls due.
+            (Schedule::Provider { .. }, _) => return self.times.next_attempt_at,
             (Schedule::Engine { .. }, State::Trialing { ends_at, noticed }) => {
                 let notice = (!noticed).then(|| shifted(ends_at, -TRIAL_NOTICE));
                 earliest([notice, self.times.next_attempt_at, Some(ends_at)])

@@ -1,0 +1,249 @@
+//! What a customer may do at an instant: the effective plan, the merged
+//! entitlements, and the gate.
+//!
+//! Computed from values and `now` alone, never stored as a switch, so that it
+//! is right at every instant whether or not a worker has run.
+
+use std::cmp::Reverse;
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::{Catalog, PlanKey};
+use crate::customer::Account;
+use crate::entitlement::{Entitlement, Entitlements, FeatureKind, Limit};
+use crate::subscription::{Access, NoAccess};
+use crate::time::Timestamp;
+
+/// What a customer holds at an instant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effective {
+    /// The plan of the highest rank that gives access. `None`: nothing does,
+    /// not even a newcomer plan.
+    pub plan: Option<PlanKey>,
+    /// Everything that gives access, merged.
+    pub entitlements: Entitlements,
+    /// The first instant at which this may be different with nobody doing
+    /// anything. `None`: it stays.
+    pub until: Option<Timestamp>,
+    /// Plans that would give access but for a reason: what to tell the customer.
+    pub lost: Vec<(PlanKey, LostReason)>,
+}
+
+/// Why something that was held gives no access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LostReason {
+    /// It was never paid.
+    Incomplete,
+    /// Its trial is over.
+    TrialOver,
+    /// It is unpaid beyond its grace.
+    Unpaid,
+    /// It is paused.
+    Paused,
+    /// It was canceled.
+    Canceled,
+    /// It is over.
+    Expired,
+}
+
+/// What a caller needs of a feature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need<'a> {
+    /// That it is there at all: a flag that is on, a limit above zero, a level
+    /// above the lowest.
+    Some,
+    /// At least this much of a limit.
+    Amount(u64),
+    /// At least this level, by name.
+    Level(&'a str),
+}
+
+/// The answer of the gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gate {
+    /// It may be used.
+    Allowed {
+        /// How much of it. `None` for features that are not counted.
+        limit: Option<Limit>,
+        /// The first instant at which the answer may be another. `None`: it stays.
+        until: Option<Timestamp>,
+    },
+    /// It may not be used.
+    Denied {
+        /// Why.
+        reason: DenyReason,
+        /// The lowest plan on offer that would allow it. `None`: none would.
+        plan_needed: Option<PlanKey>,
+    },
+}
+
+/// Why a feature may not be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DenyReason {
+    /// The catalog has no such feature, or no such level of it.
+    UnknownFeature,
+    /// The plans held do not include it, or not as much of it.
+    NotInPlan,
+    /// A plan that is held includes it, and gives no access.
+    Lost(LostReason),
+}
+
+impl DenyReason {
+    /// The stable code.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownFeature => "unknown_feature",
+            Self::NotInPlan => "not_in_plan",
+            Self::Lost(LostReason::Incomplete) => "incomplete",
+            Self::Lost(LostReason::TrialOver) => "trial_over",
+            Self::Lost(LostReason::Unpaid) => "unpaid",
+            Self::Lost(LostReason::Paused) => "paused",
+            Self::Lost(LostReason::Canceled) => "canceled",
+            Self::Lost(LostReason::Expired) => "expired",
+        }
+    }
+}
+
+impl Effective {
+    /// What `account` holds at `now`, under `catalog`.
+    #[must_use]
+    pub fn of(account: &Account, catalog: &Catalog, now: Timestamp) -> Self {
+        let mut held: Vec<(PlanKey, Option<u32>, Entitlements)> = Vec::new();
+        let mut lost = Vec::new();
+        let mut changes: Vec<Timestamp> = Vec::new();
+        for subscription in &account.subscriptions {
+            let plan = &subscription.terms.plan;
+            match subscription.access(now) {
+                Access::Given { until } => {
+                    changes.extend(until);
+                    held.push(holding(catalog, plan, subscription.terms.quantity));
+                }
+                Access::Denied(reason) => lost.push((plan.clone(), reason.into())),
+            }
+        }
+        for grant in &account.grants {
+            if grant.is_live(now) {
+                changes.extend(grant.ends_at);
+                held.push(holding(catalog, &grant.plan, 1));
+            } else if grant.starts_at > now {
+                changes.push(grant.starts_at);
+            }
+        }
+        if let Some(newcomer) = catalog.newcomer_plan() {
+            held.push(holding(catalog, &newcomer.key, 1));
+        }
+        // Ranked before unranked, higher before lower, earlier before later.
+        held.sort_by_key(|(_, rank, _)| Reverse(*rank));
+        Self {
+            plan: held.first().map(|(plan, _, _)| plan.clone()),
+            entitlements: Entitlements::merge(held.iter().map(|(_, _, granted)| granted)),
+            until: changes.into_iter().filter(|instant| *instant > now).min(),
+            lost,
+        }
+    }
+
+    /// Whether `feature` may be used.
+    #[must_use]
+    pub fn gate(&self, catalog: &Catalog, feature: &str, need: Need<'_>, now: Timestamp) -> Gate {
+        let Some(needed) = needed(catalog, feature, need) else {
+            return Gate::Denied {
+                reason: DenyReason::UnknownFeature,
+                plan_needed: None,
+            };
+        };
+        match self.entitlements.get(feature) {
+            Some(Entitlement::Text(_)) => Gate::Allowed {
+                limit: None,
+                until: self.until,
+            },
+            Some(held) if held.allows(&needed) => {
+                let limit = match held {
+                    Entitlement::Limit(limit) => Some(*limit),
+                    Entitlement::Flag(_) | Entitlement::Level(_) | Entitlement::Text(_) => None,
+                };
+                Gate::Allowed {
+                    limit,
+                    until: self.until,
+                }
+            }
+            _ => self.denied(catalog, feature, &needed, now),
+        }
+    }
+
+    fn denied(
+        &self,
+        catalog: &Catalog,
+        feature: &str,
+        needed: &Entitlement,
+        now: Timestamp,
+    ) -> Gate {
+        let lost = self.lost.iter().find(|(plan, _)| {
+            holding(catalog, plan, u32::MAX)
+                .2
+                .get(feature)
+                .is_some_and(|held| held.allows(needed))
+        });
+        let reason = lost.map_or(DenyReason::NotInPlan, |(_, reason)| {
+            DenyReason::Lost(*reason)
+        });
+        let plan_needed = catalog
+            .lowest_plan_allowing(feature, needed, now)
+            .map(|plan| plan.key.clone());
+        Gate::Denied {
+            reason,
+            plan_needed,
+        }
+    }
+}
+
+/// A plan as held: its rank and what it grants, the sold quantity included.
+fn holding(
+    catalog: &Catalog,
+    key: &PlanKey,
+    quantity: u32,
+) -> (PlanKey, Option<u32>, Entitlements) {
+    let Some(plan) = catalog.plan(key.as_str()) else {
+        // A plan that is held cannot leave the catalog; one that did grants nothing.
+        return (key.clone(), None, Entitlements::default());
+    };
+    let mut granted = plan.entitlements.clone();
+    if let Some(rule) = &plan.quantity {
+        let sold = Entitlement::Limit(Limit::AtMost(u64::from(quantity)));
+        granted.insert(rule.feature.clone(), sold);
+    }
+    (key.clone(), plan.rank, granted)
+}
+
+/// The need in the feature's own kind. `None`: the catalog knows no such feature or level.
+fn needed(catalog: &Catalog, feature: &str, need: Need<'_>) -> Option<Entitlement> {
+    let kind = &catalog.features().get(feature)?.kind;
+    Some(match (kind, need) {
+        (FeatureKind::Flag, _) => Entitlement::Flag(true),
+        (FeatureKind::Count | FeatureKind::Bytes, Need::Amount(amount)) => {
+            Entitlement::Limit(Limit::AtMost(amount))
+        }
+        (FeatureKind::Count | FeatureKind::Bytes, _) => Entitlement::Limit(Limit::AtMost(1)),
+        (FeatureKind::Level(levels), Need::Level(name)) => {
+            let place = levels.iter().position(|level| level == name)?;
+            Entitlement::Level(u8::try_from(place).ok()?)
+        }
+        (FeatureKind::Level(_), _) => Entitlement::Level(1),
+        (FeatureKind::Text, _) => Entitlement::Text(String::new()),
+    })
+}
+
+impl From<NoAccess> for LostReason {
+    fn from(reason: NoAccess) -> Self {
+        match reason {
+            NoAccess::Incomplete => Self::Incomplete,
+            NoAccess::TrialOver => Self::TrialOver,
+            NoAccess::Unpaid => Self::Unpaid,
+            NoAccess::Paused => Self::Paused,
+            NoAccess::Canceled => Self::Canceled,
+            NoAccess::Expired => Self::Expired,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Canceling, which is never refused.
+
+use crate::decide::settle::void_open_invoice;
+use crate::decision::Draft;
+use crate::effect::{EffectKey, Order};
+use crate::ids::SubscriptionId;
+use crate::journal::Event;
+use crate::subscription::{Cancellation, Schedule, State, Subscription};
+use crate::time::Timestamp;
+
+/// When a cancellation takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelWhen {
+    /// At the end of what is paid; the default, and the only choice of a buyer.
+    PeriodEnd,
+    /// Now, forgoing what is paid.
+    AtOnce,
+}
+
+/// What canceling came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelOutcome {
+    /// It will end, or has ended, at this instant.
+    Ends {
+        /// The end of access. `None`: the provider will say.
+        at: Option<Timestamp>,
+    },
+    /// It was canceled or over before, or nothing of it ever recurs.
+    Already,
+}
+
+/// Cancels `id`: scheduled for the end of what is paid; at once when past due,
+/// which also voids the open invoice. `None`: the customer has no such subscription.
+pub fn cancel(draft: &mut Draft, id: SubscriptionId, when: CancelWhen) -> Option<CancelOutcome> {
+    let subscription = draft.account.subscription(id)?.clone();
+    let at_once = when == CancelWhen::AtOnce;
+    let settled = subscription.is_over()
+        || (subscription.cancellation.is_some() && !at_once)
+        || (matches!(subscription.schedule, Schedule::Perpetual) && !at_once);
+    if settled {
+        return Some(CancelOutcome::Already);
+    }
+    Some(match &subscription.schedule {
+        Schedule::Provider { reference, .. } => {
+            let reference = reference.clone();
+            at_provider(draft, subscription, reference, at_once)
+        }
+        Schedule::Engine { .. } | Schedule::Perpetual => here(draft, subscription, at_once),
+    })
+}
+
+/// Asks the provider. Our record says from now on what will be; the provider's
+/// answer, a fact like any other, confirms or corrects it.
+fn at_provider(
+    draft: &mut Draft,
+    mut subscription: Subscription,
+    reference: String,
+    at_once: bool,
+) -> CancelOutcome {
+    let (id, now) = (subscription.id, draft.now());
+    let at_once = at_once || matches!(subscription.state, State::PastDue { .. });
+    let ends_at = if at_once {
+        Some(now)
+    } else {
+        subscription.times.paid_through
+    };
+    subscription.cancellation = ends_at.map(|ends_at| Cancellation {
+        requested_at: now,
+        ends_at,
+    });
+    if let Some(provider) = subscription.provider.clone() {
+        let key = EffectKey::subscription("cancel", id, now);
+        draft.order(
+            key,
+            Order::CancelSubscription {
+                provider,
+                reference,
+                at_once,
+            },
+        );
+    }
+    draft.account.put_subscription(subscription);
+    draft.note(Event::SubscriptionCancelScheduled, |entry| {
+        entry.subscription = Some(id)
+    });
+    CancelOutcome::Ends { at: ends_at }
+}
+
+fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> CancelOutcome {
+    let (id, now) = (subscription.id, draft.now());
+    void_open_invoice(draft, id);
+    let end = match subscription.state {
+        State::Trialing { ends_at, .. } => Some(ends_at),
+        State::Active => subscription.times.paid_through,
+        State::Paused { access_until, .. } => access_until,
+        // What is past due, or was never paid, has nothing left to wait for.
+        State::Incomplete
+        | State::PastDue { .. }
+        | State::Lapsed { .. }
+        | State::Canceled { .. }
+        | State::Expired { .. } => None,
+    };
+    let later = end.filter(|end| *end > now && !at_once);
+    subscription.times.next_attempt_at = None;
+    match later {
+        Some(ends_at) => {
+            subscription.cancellation = Some(Cancellation {
+                requested_at: now,
+                ends_at,
+            });
+            draft.note(Event::SubscriptionCancelScheduled, |entry| {
+                entry.subscription = Some(id);
+                entry.note = Some(ends_at.to_string());
+            });
+        }
+        None => {
+            subscription.state = State::Canceled { ends_at: now };
+            subscription.cancellation = None;
+            draft.note(Event::SubscriptionCanceled, |entry| {
+                entry.subscription = Some(id)
+            });
+        }
+    }
+    draft.account.put_subscription(subscription);
+    CancelOutcome::Ends {
+        at: Some(later.unwrap_or(now)),
+    }
+}

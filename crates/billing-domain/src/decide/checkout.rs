@@ -1,0 +1,183 @@
+//! Beginning a checkout: one attempt to pay.
+
+use jiff::SignedDuration;
+
+use crate::catalog::{Billing, Plan};
+use crate::checkout::{Checkout, CheckoutState};
+use crate::decide::grant::add_grant;
+use crate::decide::start::start_subscription;
+use crate::decision::Draft;
+use crate::effect::{EffectKey, OpenCheckout, Order};
+use crate::grant::GrantReason;
+use crate::ids::{CheckoutId, EffectId, InvoiceId, SubscriptionId};
+use crate::journal::Event;
+use crate::money::MoneyError;
+use crate::provider::ProviderAccount;
+use crate::terms::Terms;
+use crate::time::{Timestamp, shifted};
+
+/// How long a hosted page can be paid at: a day lets a buyer fetch a card and
+/// an approval, and is the longest that every provider grants.
+pub const CHECKOUT_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+
+/// What a buyer asks for; everything that costs comes from the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckoutAsk {
+    /// What people read: "Acme Storage, Team".
+    pub description: String,
+    /// What is bought. `None`: a plan that costs nothing.
+    pub terms: Option<Terms>,
+    /// Where it is paid.
+    pub provider: ProviderAccount,
+    /// Whether that provider runs the schedule.
+    pub owns_schedule: bool,
+    /// Where the buyer returns after paying; `{checkout}` stands for the checkout's id.
+    pub success_url: String,
+    /// Where the buyer returns without paying; likewise.
+    pub cancel_url: String,
+    /// A hash of the one-time secret that the caller is given.
+    pub secret_hash: String,
+}
+
+/// Why there is nothing to check out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CheckoutRefusal {
+    /// The plan is held by a grant already.
+    #[error("the plan is granted already")]
+    AlreadyGranted,
+    /// The amount does not fit.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+}
+
+/// A checkout that was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begun {
+    /// The checkout.
+    pub checkout: CheckoutId,
+    /// The effect that opens its page. `None`: nothing is owed, and it is complete.
+    pub effect: Option<EffectId>,
+}
+
+/// Begins a checkout of `plan`. What costs nothing is complete at once and asks
+/// no provider.
+///
+/// # Errors
+///
+/// [`CheckoutRefusal`], and nothing changes.
+pub fn begin_checkout(
+    draft: &mut Draft,
+    plan: &Plan,
+    ask: CheckoutAsk,
+) -> Result<Begun, CheckoutRefusal> {
+    let now = draft.now();
+    let granted = draft
+        .account
+        .grants
+        .iter()
+        .any(|grant| grant.plan == plan.key && grant.is_live(now));
+    if granted {
+        return Err(CheckoutRefusal::AlreadyGranted);
+    }
+    let id: CheckoutId = draft.id();
+    let subscription: SubscriptionId = draft.id();
+    let invoice: InvoiceId = draft.id();
+    let Some(terms) = ask.terms else {
+        draft.note(Event::CheckoutCreated, |entry| entry.checkout = Some(id));
+        add_grant(draft, plan.key.clone(), GrantReason::FreePlan, None);
+        draft.note(Event::CheckoutCompleted, |entry| entry.checkout = Some(id));
+        return Ok(Begun {
+            checkout: id,
+            effect: None,
+        });
+    };
+    let amount = terms.amount()?;
+    let free = amount.is_zero();
+    let named = |url: &str| url.replace("{checkout}", &id.to_string());
+    let checkout = Checkout {
+        id,
+        subscription,
+        invoice,
+        terms,
+        provider: (!free).then(|| ask.provider.clone()),
+        owns_schedule: ask.owns_schedule && !free,
+        success_url: named(&ask.success_url),
+        cancel_url: named(&ask.cancel_url),
+        secret_hash: ask.secret_hash,
+        state: CheckoutState::Opening,
+        created_at: now,
+        expires_at: shifted(now, CHECKOUT_LIFETIME),
+    };
+    draft.note(Event::CheckoutCreated, |entry| {
+        entry.checkout = Some(id);
+        entry.money = Some(amount);
+    });
+    if free {
+        let done = Checkout {
+            state: CheckoutState::Completed {
+                at: now,
+                reference: None,
+            },
+            ..checkout
+        };
+        draft.account.put_checkout(done.clone());
+        draft.note(Event::CheckoutCompleted, |entry| entry.checkout = Some(id));
+        start_subscription(draft, &done, None, now);
+        return Ok(Begun {
+            checkout: id,
+            effect: None,
+        });
+    }
+    let order = OpenCheckout {
+        provider: ask.provider.clone(),
+        checkout: id,
+        customer: draft.account.customer.id,
+        customer_ref: draft.account.reference_at(&ask.provider).map(str::to_owned),
+        email: draft.account.customer.email.clone(),
+        description: ask.description,
+        amount,
+        quantity: checkout.terms.quantity,
+        price_ref: checkout.terms.price_ref.clone(),
+        recurring: match checkout.terms.billing {
+            Billing::Recurring(interval) => Some(interval),
+            Billing::Once => None,
+        },
+        trial_end: checkout.terms.trial.map(|trial| shifted(now, trial)),
+        success_url: checkout.success_url.clone(),
+        cancel_url: checkout.cancel_url.clone(),
+        expires_at: checkout.expires_at,
+    };
+    draft.account.put_checkout(checkout);
+    let effect = draft.order(EffectKey::checkout(id), Order::OpenCheckout(order));
+    Ok(Begun {
+        checkout: id,
+        effect: Some(effect),
+    })
+}
+
+/// Ends an open checkout that was not paid in time.
+pub(super) fn expire(draft: &mut Draft, id: CheckoutId, at: Timestamp) {
+    let Some(checkout) = draft
+        .account
+        .checkout(id)
+        .filter(|held| held.is_open())
+        .cloned()
+    else {
+        return;
+    };
+    let reference = checkout.reference().map(str::to_owned);
+    if let (Some(provider), Some(reference)) = (checkout.provider.clone(), reference.clone()) {
+        let key = EffectKey::expire_checkout(id);
+        draft.order(
+            key,
+            Order::ExpireCheckout {
+                provider,
+                checkout: id,
+                reference,
+            },
+        );
+    }
+    let state = CheckoutState::Expired { at, reference };
+    draft.account.put_checkout(Checkout { state, ..checkout });
+    draft.note(Event::CheckoutExpired, |entry| entry.checkout = Some(id));
+}

@@ -1,0 +1,182 @@
+//! What falls due with nobody asking: checkouts expire, trials end, cycles are
+//! opened, unpaid agreements go past due and lapse, cancellations take effect.
+
+use crate::catalog::{CatchUp, OnPastDue};
+use crate::decide::checkout::expire;
+use crate::decide::renew::open_cycle;
+use crate::decide::settle::void_open_invoice;
+use crate::decision::Draft;
+use crate::effect::{EffectKey, Order};
+use crate::ids::SubscriptionId;
+use crate::journal::Event;
+use crate::subscription::{ALARM_AFTER, Schedule, State, Subscription, TRIAL_NOTICE};
+use crate::time::{Timestamp, shifted};
+
+/// Steps that one subscription takes in one decision at most. A free daily plan
+/// after a long outage takes one a day; the rest follows with the next decision.
+const MAX_STEPS: usize = 64;
+
+/// Decides everything of this customer's that is due at `draft.now()`.
+pub fn fall_due(draft: &mut Draft, catch_up: CatchUp) {
+    let now = draft.now();
+    let late: Vec<_> = draft
+        .account
+        .checkouts
+        .iter()
+        .filter(|checkout| checkout.wake_at().is_some_and(|at| at <= now))
+        .map(|checkout| (checkout.id, checkout.expires_at))
+        .collect();
+    for (id, at) in late {
+        expire(draft, id, at);
+    }
+    let held: Vec<_> = draft
+        .account
+        .subscriptions
+        .iter()
+        .map(|held| held.id)
+        .collect();
+    for id in held {
+        for _ in 0..MAX_STEPS {
+            if !step(draft, id, catch_up) {
+                break;
+            }
+        }
+    }
+}
+
+/// Takes the one next step that is due. `false`: none is.
+fn step(draft: &mut Draft, id: SubscriptionId, catch_up: CatchUp) -> bool {
+    let now = draft.now();
+    let Some(subscription) = draft.account.subscription(id).cloned() else {
+        return false;
+    };
+    let due = |instant: Option<Timestamp>| instant.is_some_and(|instant| instant <= now);
+    if !due(subscription.wake_at(draft.account.open_invoice(id).is_some())) {
+        return false;
+    }
+    if let Schedule::Provider { reference, .. } = &subscription.schedule {
+        let reference = reference.clone();
+        return ask_provider(draft, subscription, reference);
+    }
+    if due(subscription.cancellation.map(|to_come| to_come.ends_at)) {
+        return end_canceled(draft, subscription);
+    }
+    match subscription.state {
+        State::Trialing {
+            ends_at,
+            noticed: false,
+        } if due(Some(shifted(ends_at, -TRIAL_NOTICE))) => {
+            give_trial_notice(draft, subscription, ends_at)
+        }
+        State::Active if !subscription.terms.renews && due(subscription.times.paid_through) => {
+            let at = subscription.times.paid_through.unwrap_or(now);
+            moved(
+                draft,
+                subscription,
+                State::Expired { at },
+                Event::SubscriptionExpired,
+            )
+        }
+        State::Trialing { .. } | State::Active | State::PastDue { .. }
+            if due(subscription.times.next_attempt_at) =>
+        {
+            open_cycle(draft, subscription, catch_up);
+            true
+        }
+        State::Trialing { ends_at, .. } if due(Some(ends_at)) => {
+            let owing = State::PastDue {
+                since: ends_at,
+                no_grace: true,
+            };
+            moved(draft, subscription, owing, Event::SubscriptionPastDue)
+        }
+        State::Active if due(subscription.times.paid_through) => {
+            let since = subscription.times.paid_through.unwrap_or(now);
+            let owing = State::PastDue {
+                since,
+                no_grace: false,
+            };
+            moved(draft, subscription, owing, Event::SubscriptionPastDue)
+        }
+        State::PastDue { .. } if due(subscription.times.grace_ends_at) => {
+            let at = subscription.times.grace_ends_at.unwrap_or(now);
+            moved(
+                draft,
+                subscription,
+                State::Lapsed { at },
+                Event::SubscriptionLapsed,
+            )
+        }
+        _ => false,
+    }
+}
+
+fn moved(draft: &mut Draft, subscription: Subscription, to: State, event: Event) -> bool {
+    let id = subscription.id;
+    let Ok(subscription) = subscription.moved(to) else {
+        return false;
+    };
+    draft.account.put_subscription(subscription);
+    draft.note(event, |entry| entry.subscription = Some(id));
+    true
+}
+
+fn end_canceled(draft: &mut Draft, mut subscription: Subscription) -> bool {
+    let Some(to_come) = subscription.cancellation.take() else {
+        return false;
+    };
+    void_open_invoice(draft, subscription.id);
+    subscription.times.next_attempt_at = None;
+    let ended = State::Canceled {
+        ends_at: to_come.ends_at,
+    };
+    moved(draft, subscription, ended, Event::SubscriptionCanceled)
+}
+
+fn give_trial_notice(
+    draft: &mut Draft,
+    mut subscription: Subscription,
+    ends_at: Timestamp,
+) -> bool {
+    let id = subscription.id;
+    subscription.state = State::Trialing {
+        ends_at,
+        noticed: true,
+    };
+    draft.account.put_subscription(subscription);
+    // Whoever slept through the trial is not told afterward that it will end.
+    if ends_at > draft.now() {
+        draft.note(Event::SubscriptionTrialEnding, |entry| {
+            entry.subscription = Some(id);
+            entry.note = Some(ends_at.to_string());
+        });
+    }
+    true
+}
+
+/// The provider has been silent for too long: ask it, and look again later.
+fn ask_provider(draft: &mut Draft, mut subscription: Subscription, reference: String) -> bool {
+    let now = draft.now();
+    let Some(provider) = subscription.provider.clone() else {
+        return false;
+    };
+    subscription.times.next_attempt_at = Some(shifted(now, ALARM_AFTER));
+    let key = EffectKey::subscription("read", subscription.id, now);
+    draft.order(
+        key,
+        Order::ReadSubscription {
+            provider,
+            reference,
+        },
+    );
+    draft.account.put_subscription(subscription);
+    true
+}
+
+/// The instant at which an unpaid cycle, payable since `due_at`, lapses.
+pub(super) fn grace_end(subscription: &Subscription, due_at: Timestamp) -> Timestamp {
+    match subscription.terms.on_past_due {
+        OnPastDue::Cut => due_at,
+        OnPastDue::Grace | OnPastDue::Keep => shifted(due_at, subscription.terms.grace),
+    }
+}

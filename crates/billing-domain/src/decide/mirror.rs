@@ -1,0 +1,389 @@
+//! Mirroring what a provider runs itself: its latest word is believed as a
+//! whole, by its own instant.
+
+use crate::catalog::CatalogRevision;
+use crate::decide::fact::Verdict;
+use crate::decide::start::park_if_duplicate;
+use crate::decision::Draft;
+use crate::fact::{Fact, Observed, ProviderInvoiceState, SubscriptionSnapshot};
+use crate::ids::SubscriptionId;
+use crate::invoice::{Invoice, InvoiceState, Issuer, Payment, Purpose};
+use crate::journal::Event;
+use crate::money::Money;
+use crate::parked::ParkReason;
+use crate::provider::{ProviderAccount, ProviderRef, RefKind};
+use crate::subscription::{
+    ALARM_AFTER, Cancellation, Schedule, State, Status, Subscription, Times,
+};
+use crate::terms::{Seller, Terms};
+use crate::time::{Period, Timestamp, shifted};
+
+/// Applies a snapshot of a provider's subscription: older ones change nothing,
+/// newer ones everything.
+pub(super) fn mirror_subscription(
+    draft: &mut Draft,
+    account: &ProviderAccount,
+    observed: &Observed,
+    snapshot: &SubscriptionSnapshot,
+    catalog: &CatalogRevision,
+) -> Verdict {
+    let digest = digest(snapshot);
+    let known = find(draft, account, &snapshot.reference).cloned();
+    if let Some(Schedule::Provider {
+        seen_at,
+        seen_digest,
+        ..
+    }) = known.as_ref().map(|known| &known.schedule)
+    {
+        if observed.at < *seen_at || (observed.at == *seen_at && digest == *seen_digest) {
+            return Verdict::Decided;
+        }
+        if observed.at == *seen_at {
+            return Verdict::Read(ProviderRef {
+                account: account.clone(),
+                kind: RefKind::Subscription,
+                id: snapshot.reference.clone(),
+            });
+        }
+    }
+    let before = known
+        .as_ref()
+        .map(|known| (known.status(), known.times, known.cancellation));
+    let fresh = match known {
+        Some(known) => known,
+        None => match introduced(draft, account, observed, snapshot, catalog) {
+            Some(fresh) => fresh,
+            None => return Verdict::Decided,
+        },
+    };
+    let mut seen = mirrored(fresh, observed.at, snapshot);
+    seen.schedule = Schedule::Provider {
+        reference: snapshot.reference.clone(),
+        seen_at: observed.at,
+        seen_digest: digest,
+    };
+    follow_price(draft, account, &mut seen, snapshot, catalog);
+    note_moves(draft, before, &seen);
+    draft.account.put_subscription(seen);
+    Verdict::Decided
+}
+
+fn find<'a>(
+    draft: &'a Draft,
+    account: &ProviderAccount,
+    reference: &str,
+) -> Option<&'a Subscription> {
+    draft
+        .account
+        .subscriptions
+        .iter()
+        .find(|held| held.reference() == Some(reference) && held.provider.as_ref() == Some(account))
+}
+
+/// A subscription met for the first time: bought through a checkout of ours, or
+/// made at the provider under a price that the catalog knows.
+fn introduced(
+    draft: &mut Draft,
+    account: &ProviderAccount,
+    observed: &Observed,
+    snapshot: &SubscriptionSnapshot,
+    catalog: &CatalogRevision,
+) -> Option<Subscription> {
+    let checkout = observed
+        .link
+        .checkout
+        .and_then(|id| draft.account.checkout(id))
+        .cloned();
+    let (id, terms) = match &checkout {
+        Some(checkout) => (checkout.subscription, checkout.terms.clone()),
+        None => (
+            draft.id::<SubscriptionId>(),
+            terms_of(account, snapshot, catalog).or_else(|| {
+                unknown_price(draft, snapshot);
+                None
+            })?,
+        ),
+    };
+    if let Some(checkout) = &checkout {
+        park_if_duplicate(draft, checkout);
+    }
+    Some(Subscription {
+        id,
+        customer: draft.account.customer.id,
+        checkout: checkout.map(|checkout| checkout.id),
+        terms,
+        provider: Some(account.clone()),
+        schedule: Schedule::Provider {
+            reference: snapshot.reference.clone(),
+            seen_at: observed.at,
+            seen_digest: 0,
+        },
+        state: State::Incomplete,
+        times: Times::default(),
+        cancellation: None,
+        created_at: draft.now(),
+    })
+}
+
+fn terms_of(
+    account: &ProviderAccount,
+    snapshot: &SubscriptionSnapshot,
+    catalog: &CatalogRevision,
+) -> Option<Terms> {
+    let provider = account.provider();
+    let by_ref = catalog
+        .catalog
+        .price_by_ref(provider.as_str(), &snapshot.price_ref);
+    let price = by_ref.or_else(|| catalog.catalog.price(&snapshot.price_ref))?;
+    let plan = catalog.catalog.plan(price.plan.as_str())?;
+    let seller = Seller {
+        provider: provider.clone(),
+        owns_schedule: true,
+    };
+    Some(Terms::taken(
+        catalog,
+        plan,
+        price,
+        snapshot.quantity,
+        &seller,
+    ))
+}
+
+fn unknown_price(draft: &mut Draft, snapshot: &SubscriptionSnapshot) {
+    let evidence = format!(
+        "subscription {} at the provider has price {}, which the catalog does not know",
+        snapshot.reference, snapshot.price_ref
+    );
+    draft.park(ParkReason::UnknownPrice, evidence);
+}
+
+/// The terms change only when the price does; an unknown price keeps the plan.
+fn follow_price(
+    draft: &mut Draft,
+    account: &ProviderAccount,
+    seen: &mut Subscription,
+    snapshot: &SubscriptionSnapshot,
+    catalog: &CatalogRevision,
+) {
+    if seen.terms.price_ref.as_deref() == Some(snapshot.price_ref.as_str()) {
+        seen.terms.quantity = snapshot.quantity;
+        return;
+    }
+    let Some(terms) = terms_of(account, snapshot, catalog) else {
+        unknown_price(draft, snapshot);
+        return;
+    };
+    let (id, plan) = (seen.id, terms.plan.to_string());
+    seen.terms = terms;
+    draft.note(Event::PlanChanged, |entry| {
+        entry.subscription = Some(id);
+        entry.note = Some(plan);
+    });
+}
+
+/// The subscription as a snapshot of instant `at` tells it.
+fn mirrored(
+    mut seen: Subscription,
+    at: Timestamp,
+    snapshot: &SubscriptionSnapshot,
+) -> Subscription {
+    let ended = snapshot.ended_at.unwrap_or(at);
+    // A provider counts the new period as current before it is paid.
+    let unpaid_since = snapshot.period.map(|period| period.start);
+    let paid_through = match snapshot.status {
+        Status::Trialing => snapshot.trial_end,
+        Status::PastDue | Status::Lapsed | Status::Incomplete => unpaid_since,
+        Status::Active | Status::Paused | Status::Canceled | Status::Expired => {
+            snapshot.period.map(|period| period.end)
+        }
+    };
+    seen.state = match snapshot.status {
+        Status::Incomplete => State::Incomplete,
+        Status::Trialing => State::Trialing {
+            ends_at: snapshot.trial_end.unwrap_or(at),
+            noticed: false,
+        },
+        Status::Active => State::Active,
+        Status::PastDue => State::PastDue {
+            since: unpaid_since.unwrap_or(at),
+            no_grace: false,
+        },
+        Status::Paused => State::Paused {
+            since: at,
+            access_until: None,
+            remaining: jiff::SignedDuration::ZERO,
+        },
+        Status::Lapsed => State::Lapsed { at },
+        Status::Canceled => State::Canceled { ends_at: ended },
+        Status::Expired => State::Expired { at: ended },
+    };
+    let due_at = matches!(seen.state, State::PastDue { .. })
+        .then_some(paid_through)
+        .flatten();
+    let alive = !seen.is_over();
+    seen.times = Times {
+        paid_through,
+        due_at,
+        next_attempt_at: paid_through
+            .filter(|_| alive)
+            .map(|end| shifted(end.max(at), ALARM_AFTER)),
+        grace_ends_at: due_at.map(|due_at| shifted(due_at, seen.terms.grace)),
+    };
+    seen.cancellation = snapshot
+        .cancel_at
+        .filter(|_| alive)
+        .map(|ends_at| Cancellation {
+            requested_at: seen.cancellation.map_or(at, |known| known.requested_at),
+            ends_at,
+        });
+    seen
+}
+
+fn note_moves(
+    draft: &mut Draft,
+    before: Option<(Status, Times, Option<Cancellation>)>,
+    seen: &Subscription,
+) {
+    let mut moves = Vec::new();
+    let (was, times, canceling) = match before {
+        Some((was, times, canceling)) => (was, times, canceling),
+        None => {
+            moves.push(Event::SubscriptionCreated);
+            (Status::Incomplete, Times::default(), None)
+        }
+    };
+    let is = seen.status();
+    let paid_more = seen.times.paid_through > times.paid_through;
+    match is {
+        Status::Active if was == Status::Paused => moves.push(Event::SubscriptionResumed),
+        Status::Active if was == Status::Active && paid_more => {
+            moves.push(Event::SubscriptionRenewed);
+        }
+        Status::Active if was == Status::PastDue => moves.push(Event::SubscriptionRenewed),
+        Status::Active | Status::Trialing if was != is => moves.push(Event::SubscriptionActivated),
+        Status::PastDue if was != is => moves.push(Event::SubscriptionPastDue),
+        Status::Paused if was != is => moves.push(Event::SubscriptionPaused),
+        Status::Lapsed if was != is => moves.push(Event::SubscriptionLapsed),
+        Status::Canceled if was != is => moves.push(Event::SubscriptionCanceled),
+        Status::Expired if was != is => moves.push(Event::SubscriptionExpired),
+        _ => {}
+    }
+    match (canceling, seen.cancellation) {
+        (None, Some(_)) => moves.push(Event::SubscriptionCancelScheduled),
+        (Some(_), None) if !seen.is_over() => moves.push(Event::SubscriptionCancelUnscheduled),
+        _ => {}
+    }
+    for event in moves {
+        draft.note(event, |entry| entry.subscription = Some(seen.id));
+    }
+}
+
+/// Records a provider's own invoice. What is paid stays paid, in any order of facts.
+pub(super) fn mirror_invoice(
+    draft: &mut Draft,
+    account: &ProviderAccount,
+    observed: &Observed,
+) -> Verdict {
+    let Fact::ProviderInvoiceSeen {
+        reference,
+        subscription_ref,
+        amount,
+        period,
+        state,
+    } = &observed.fact
+    else {
+        return Verdict::Decided;
+    };
+    let checkout = observed
+        .link
+        .checkout
+        .and_then(|id| draft.account.checkout(id));
+    let from_checkout = checkout.map(|checkout| (checkout.id, checkout.subscription));
+    let subscription = subscription_ref
+        .as_ref()
+        .and_then(|reference| find(draft, account, reference).map(|held| held.id))
+        .or(from_checkout.map(|(_, subscription)| subscription));
+    let known = draft.account.invoices.iter().find(|held| {
+        held.reference.as_ref() == Some(reference) && held.provider.as_ref() == Some(account)
+    });
+    let mut invoice = match known {
+        Some(known) => known.clone(),
+        None => Invoice {
+            id: draft.id(),
+            purpose: Purpose::Renewal,
+            subscription,
+            checkout: from_checkout.map(|(checkout, _)| checkout),
+            provider: Some(account.clone()),
+            reference: Some(reference.clone()),
+            issuer: Issuer::Provider,
+            amount: *amount,
+            period: *period,
+            cycle: None,
+            attempt: 1,
+            pay_url: None,
+            state: InvoiceState::Open,
+            payments: Vec::new(),
+            opened_at: observed.at,
+        },
+    };
+    invoice.subscription = invoice.subscription.or(subscription);
+    invoice.opened_at = invoice.opened_at.min(observed.at);
+    let event = settle_mirrored(&mut invoice, *state, *amount, *period, observed.at);
+    let (id, subscription) = (invoice.id, invoice.subscription);
+    draft.account.put_invoice(invoice);
+    if let Some(event) = event {
+        draft.note(event, |entry| {
+            entry.invoice = Some(id);
+            entry.subscription = subscription;
+            entry.money = Some(*amount);
+        });
+    }
+    Verdict::Decided
+}
+
+/// Moves a mirrored invoice, forward only: paid beats void, void beats open.
+fn settle_mirrored(
+    invoice: &mut Invoice,
+    state: ProviderInvoiceState,
+    amount: Money,
+    period: Option<Period>,
+    at: Timestamp,
+) -> Option<Event> {
+    match (state, invoice.state) {
+        (ProviderInvoiceState::Paid, InvoiceState::Settled { at: known }) => {
+            invoice.state = InvoiceState::Settled { at: known.min(at) };
+            None
+        }
+        (ProviderInvoiceState::Paid, _) => {
+            invoice.amount = amount;
+            invoice.period = period.or(invoice.period);
+            invoice.state = InvoiceState::Settled { at };
+            let reference = invoice.reference.clone().unwrap_or_default();
+            invoice.payments = vec![Payment {
+                reference,
+                amount,
+                at,
+                credited: true,
+            }];
+            Some(Event::InvoiceSettled)
+        }
+        (ProviderInvoiceState::Void, InvoiceState::Open) => {
+            invoice.state = InvoiceState::Void { at };
+            Some(Event::InvoiceVoided)
+        }
+        (ProviderInvoiceState::Failed, InvoiceState::Open) => {
+            Some(Event::SubscriptionRenewalFailed)
+        }
+        _ => None,
+    }
+}
+
+/// A digest of a snapshot, to tell two snapshots of one instant apart. FNV-1a:
+/// stable for ever, since it is stored.
+fn digest(snapshot: &SubscriptionSnapshot) -> u64 {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    format!("{snapshot:?}").bytes().fold(OFFSET, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
+    })
+}

@@ -1,0 +1,163 @@
+//! Pausing and resuming.
+
+use crate::decide::settle::void_open_invoice;
+use crate::decision::Draft;
+use crate::effect::{EffectKey, Order};
+use crate::ids::SubscriptionId;
+use crate::journal::Event;
+use crate::subscription::{IllegalTransition, Schedule, State, Status, Subscription};
+use crate::time::{Timestamp, shifted};
+
+/// Why a subscription cannot be paused or resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PauseRefusal {
+    /// The customer has no such subscription.
+    #[error("no such subscription")]
+    NotFound,
+    /// It is not in a state that can be.
+    #[error(transparent)]
+    Illegal(#[from] IllegalTransition),
+    /// It was bought once; nothing of it recurs.
+    #[error("nothing of it recurs")]
+    NothingRecurs,
+}
+
+/// Pauses a paid subscription. Its open invoice, if it has one, is voided.
+///
+/// # Errors
+///
+/// [`PauseRefusal`], and nothing changes.
+pub fn pause(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal> {
+    let subscription = held(draft, id)?;
+    let now = draft.now();
+    let from = subscription.status();
+    let unpaid = subscription.times.paid_through.is_none_or(|end| end <= now);
+    if from != Status::Active || (unpaid && subscription.is_engine_run()) {
+        return Err(IllegalTransition {
+            from,
+            to: Status::Paused,
+        }
+        .into());
+    }
+    match &subscription.schedule {
+        Schedule::Perpetual => return Err(PauseRefusal::NothingRecurs),
+        Schedule::Provider { reference, .. } => {
+            order(draft, &subscription, "pause", |provider| {
+                Order::PauseSubscription {
+                    provider,
+                    reference: reference.clone(),
+                }
+            });
+            return Ok(());
+        }
+        Schedule::Engine { .. } => void_open_invoice(draft, id),
+    }
+    let pausing = subscription.pausing(now);
+    let mut paused = subscription.moved(State::Paused {
+        since: now,
+        access_until: pausing.access_until,
+        remaining: pausing.remaining,
+    })?;
+    paused.times.next_attempt_at = None;
+    draft.account.put_subscription(paused);
+    draft.note(Event::SubscriptionPaused, |entry| {
+        entry.subscription = Some(id)
+    });
+    Ok(())
+}
+
+/// Resumes a paused subscription: the paid time that remains comes back; where
+/// none remains, a new period begins with its payment.
+///
+/// # Errors
+///
+/// [`PauseRefusal`], and nothing changes.
+pub fn resume(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal> {
+    let subscription = held(draft, id)?;
+    let now = draft.now();
+    let State::Paused {
+        access_until,
+        remaining,
+        ..
+    } = subscription.state
+    else {
+        let from = subscription.status();
+        return Err(IllegalTransition {
+            from,
+            to: Status::Active,
+        }
+        .into());
+    };
+    if let Schedule::Provider { reference, .. } = &subscription.schedule {
+        order(draft, &subscription, "resume", |provider| {
+            Order::ResumeSubscription {
+                provider,
+                reference: reference.clone(),
+            }
+        });
+        return Ok(());
+    }
+    let still_paid = access_until.filter(|end| *end > now);
+    let resumed = match still_paid {
+        Some(paid_through) => with_next_attempt(subscription.moved(State::Active)?, paid_through),
+        None if remaining.is_positive() => {
+            let paid_through = shifted(now, remaining);
+            let moved = hung_on(subscription.moved(State::Active)?, paid_through);
+            with_next_attempt(moved, paid_through)
+        }
+        None => {
+            let owing = State::PastDue {
+                since: now,
+                no_grace: true,
+            };
+            let mut moved = hung_on(subscription.moved(owing)?, now);
+            moved.times.next_attempt_at = Some(now);
+            moved
+        }
+    };
+    draft.account.put_subscription(resumed);
+    draft.note(Event::SubscriptionResumed, |entry| {
+        entry.subscription = Some(id)
+    });
+    Ok(())
+}
+
+fn held(draft: &Draft, id: SubscriptionId) -> Result<Subscription, PauseRefusal> {
+    draft
+        .account
+        .subscription(id)
+        .cloned()
+        .ok_or(PauseRefusal::NotFound)
+}
+
+fn order(
+    draft: &mut Draft,
+    subscription: &Subscription,
+    verb: &str,
+    order: impl FnOnce(crate::provider::ProviderAccount) -> Order,
+) {
+    if let Some(provider) = subscription.provider.clone() {
+        let key = EffectKey::subscription(verb, subscription.id, draft.now());
+        draft.order(key, order(provider));
+    }
+}
+
+/// The periods to come hang on `anchor` from now on.
+fn hung_on(mut subscription: Subscription, at: Timestamp) -> Subscription {
+    if let Schedule::Engine {
+        anchor,
+        next_period,
+        ..
+    } = &mut subscription.schedule
+    {
+        *anchor = at;
+        *next_period = 0;
+    }
+    subscription
+}
+
+fn with_next_attempt(mut subscription: Subscription, paid_through: Timestamp) -> Subscription {
+    subscription.times.paid_through = Some(paid_through);
+    subscription.times.next_attempt_at = Some(shifted(paid_through, -subscription.terms.lead));
+    subscription
+}

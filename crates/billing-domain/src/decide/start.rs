@@ -1,0 +1,176 @@
+//! The start of a subscription that the engine runs, or that nobody needs to.
+
+use crate::catalog::Billing;
+use crate::checkout::Checkout;
+use crate::decision::Draft;
+use crate::invoice::{Invoice, InvoiceState, Issuer, Payment, Purpose};
+use crate::journal::Event;
+use crate::parked::ParkReason;
+use crate::subscription::{Schedule, State, Subscription, Times};
+use crate::time::{Period, Timestamp, shifted};
+
+/// Makes the subscription that a completed checkout bought, beginning `at`.
+/// `paid` is the payment, if one was due.
+pub(super) fn start_subscription(
+    draft: &mut Draft,
+    checkout: &Checkout,
+    paid: Option<Payment>,
+    at: Timestamp,
+) {
+    if draft.account.subscription(checkout.subscription).is_some() {
+        return;
+    }
+    park_if_duplicate(draft, checkout);
+    let Some((subscription, period)) = started(draft, checkout, at) else {
+        draft.park(
+            ParkReason::Conflict,
+            format!(
+                "checkout {} was paid, and its period lies outside the calendar",
+                checkout.id
+            ),
+        );
+        return;
+    };
+    let id = subscription.id;
+    if let Some(paid) = paid {
+        record_purchase(draft, checkout, &subscription, period, paid);
+    }
+    draft.account.put_subscription(subscription);
+    draft.note(Event::SubscriptionCreated, |entry| {
+        entry.subscription = Some(id);
+        entry.checkout = Some(checkout.id);
+    });
+    draft.note(Event::SubscriptionActivated, |entry| {
+        entry.subscription = Some(id)
+    });
+}
+
+fn started(
+    draft: &Draft,
+    checkout: &Checkout,
+    at: Timestamp,
+) -> Option<(Subscription, Option<Period>)> {
+    let terms = checkout.terms.clone();
+    let (schedule, state, times, period) = match (terms.billing, terms.trial) {
+        (Billing::Once, _) => (Schedule::Perpetual, State::Active, Times::default(), None),
+        (Billing::Recurring(_), Some(trial)) => {
+            let ends_at = shifted(at, trial);
+            let schedule = engine(ends_at, 0);
+            let times = paid_until(ends_at, shifted(ends_at, -terms.lead));
+            (
+                schedule,
+                State::Trialing {
+                    ends_at,
+                    noticed: false,
+                },
+                times,
+                None,
+            )
+        }
+        (Billing::Recurring(interval), None) => {
+            let period = Period::at(at, interval, 0).ok()?;
+            let next = if terms.renews {
+                shifted(period.end, -terms.lead)
+            } else {
+                period.end
+            };
+            (
+                engine(at, 1),
+                State::Active,
+                paid_until(period.end, next),
+                Some(period),
+            )
+        }
+    };
+    let subscription = Subscription {
+        id: checkout.subscription,
+        customer: draft.account.customer.id,
+        checkout: Some(checkout.id),
+        terms,
+        provider: checkout.provider.clone(),
+        schedule,
+        state,
+        times,
+        cancellation: None,
+        created_at: at,
+    };
+    Some((subscription, period))
+}
+
+const fn engine(anchor: Timestamp, next_period: u32) -> Schedule {
+    Schedule::Engine {
+        anchor,
+        next_period,
+        cycle: 0,
+        failures: 0,
+    }
+}
+
+const fn paid_until(end: Timestamp, next_attempt: Timestamp) -> Times {
+    Times {
+        paid_through: Some(end),
+        due_at: None,
+        next_attempt_at: Some(next_attempt),
+        grace_ends_at: None,
+    }
+}
+
+fn record_purchase(
+    draft: &mut Draft,
+    checkout: &Checkout,
+    subscription: &Subscription,
+    period: Option<Period>,
+    paid: Payment,
+) {
+    let recurring = matches!(subscription.terms.billing, Billing::Recurring(_));
+    let (at, amount) = (paid.at, paid.amount);
+    let id = checkout.invoice;
+    draft.account.put_invoice(Invoice {
+        id,
+        purpose: if recurring {
+            Purpose::Purchase
+        } else {
+            Purpose::OneTime
+        },
+        subscription: Some(subscription.id),
+        checkout: Some(checkout.id),
+        provider: checkout.provider.clone(),
+        reference: None,
+        issuer: Issuer::Engine,
+        // The amount fitted when the checkout was begun.
+        amount: checkout.terms.amount().unwrap_or(amount),
+        period,
+        cycle: recurring.then_some(0),
+        attempt: 1,
+        pay_url: None,
+        state: InvoiceState::Settled { at },
+        payments: vec![paid],
+        opened_at: checkout.created_at,
+    });
+    draft.note(Event::InvoiceSettled, |entry| {
+        entry.invoice = Some(id);
+        entry.subscription = Some(subscription.id);
+        entry.money = Some(amount);
+    });
+}
+
+/// A second purchase beside one that lives is taken, since it is paid, and set
+/// aside so that a person can refund it.
+pub(super) fn park_if_duplicate(draft: &mut Draft, checkout: &Checkout) {
+    let now = draft.now();
+    let recurs = |billing: Billing| matches!(billing, Billing::Recurring(_));
+    let other = draft.account.subscriptions.iter().find(|held| {
+        held.id != checkout.subscription
+            && recurs(held.terms.billing)
+            && !held.is_over()
+            && held.gives_access(now)
+    });
+    let Some(other) = other.filter(|_| recurs(checkout.terms.billing)) else {
+        return;
+    };
+    let evidence = format!(
+        "checkout {} was completed while subscription {} is live; refund one of the two",
+        checkout.id, other.id
+    );
+    draft.park(ParkReason::Duplicate, evidence);
+}
