@@ -136,6 +136,8 @@ pub struct PlanFileErrors {
 impl PlanFileErrors {
     pub(crate) fn new(file: &str, text: &str, mut mistakes: Vec<Mistake>) -> Self {
         mistakes.sort_by_key(|mistake| mistake.mark);
+        // YAML breaks lines at a bare carriage return too.
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let lines: Vec<&str> = text.lines().collect();
         let errors = mistakes.into_iter().map(|mistake| PlanFileError {
             line: mistake.mark.line,

@@ -74,7 +74,6 @@ pub fn read_plan_file(name: &str, bytes: &[u8]) -> Result<Catalog, PlanFileError
         Ok(_) => Err(PlanFileErrors::new(name, text, reader.mistakes)),
         Err(issues) => {
             reader.judge(issues.0, &root);
-            // Every judgment can be dropped only when something else was reported.
             Err(PlanFileErrors::new(name, text, reader.mistakes))
         }
     }
@@ -189,6 +188,10 @@ impl Reader {
 
     /// Takes over what checking found, except what rests on replaced values.
     fn judge(&mut self, issues: Vec<CatalogIssue>, root: &Node) {
+        if self.mistakes.is_empty() {
+            // Nothing has been replaced, so nothing is dropped.
+            self.broken.clear();
+        }
         for issue in issues {
             let rests_on_broken = self.broken.iter().any(|broken| {
                 issue.at.is_within(broken)

@@ -143,12 +143,10 @@ impl Reader {
         let min = self.optional(&fields, "min", values::number);
         let max = self.required(&fields, "max", values::number);
         let step = self.optional(&fields, "step", values::number);
-        let unread = fields.get("min").is_some() && min.is_none();
         Some(QuantityRule {
             feature: feature?,
             min: min.unwrap_or(1),
-            // Unread bounds do not judge the other one.
-            max: if unread { max?.max(1) } else { max? },
+            max: max?,
             step: step.unwrap_or(1),
         })
     }
