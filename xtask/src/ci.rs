@@ -2,7 +2,6 @@
 //!
 //! The tests come last so that their summary ends the output.
 
-use std::process::Command;
 use std::time::Instant;
 
 use crate::failure::{Failure, Outcome};
@@ -32,7 +31,11 @@ pub(crate) fn run() -> Outcome<()> {
         process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     step("tidy", tidy::run)?;
-    step("dependencies", dependencies)?;
+    if process::succeeds(process::cargo().args(["deny", "--version"])) {
+        step("dependencies", dependencies)?;
+    } else {
+        eprintln!("xtask ci: dependencies: SKIPPED: cargo-deny is not installed");
+    }
     announce("tests");
     // The very command of the README. Nothing may be printed after it.
     process::run(process::cargo().args(["xtask", "test"])).map_err(failed("tests"))
@@ -40,15 +43,6 @@ pub(crate) fn run() -> Outcome<()> {
 
 /// Licenses, bans and sources. Advisories need the network, so they are not part of this.
 fn dependencies() -> Outcome<()> {
-    let mut version = process::cargo();
-    if !process::succeeds(version.args(["deny", "--version"])) {
-        eprintln!("xtask ci: SKIPPED: cargo-deny is not installed");
-        return Ok(());
-    }
-    process::run(&mut cargo_deny())
-}
-
-fn cargo_deny() -> Command {
     let mut deny = process::cargo();
     deny.args([
         "deny",
@@ -59,7 +53,7 @@ fn cargo_deny() -> Command {
         "licenses",
         "sources",
     ]);
-    deny
+    process::run(&mut deny)
 }
 
 fn step(name: &str, work: impl FnOnce() -> Outcome<()>) -> Outcome<()> {
