@@ -122,6 +122,7 @@ changes:          | upgrade | upgrades | upgrades | unknown_key | did you mean `
 downgrade:        | period_end | period_end, money: charge | charge | contradiction | `when: now`
 minimum_charge    | 0.50 | 0.505 | 0.505 | bad_value | has 2 decimals
 minimum_charge    | sat: 1 | sat: 1.5 | 1.5 | bad_value | no decimals
+minimum_charge    | eur | USD | USD | duplicate_key | each currency once
 minimum_charge    | eur | euro | euro | bad_value | three-letter
 quote_ttl         | 15m | 15 minutes | 15 minutes | bad_value | did you mean `15m`?
 features:         | bytes | byte | byte | bad_value | did you mean `bytes`?

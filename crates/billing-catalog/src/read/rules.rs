@@ -109,8 +109,18 @@ impl Reader {
                 Ok(currency) => {
                     let at = at.child(currency.code());
                     let amount = |text: &str| values::amount(text, currency);
-                    if let Some(amount) = self.read(&entry.node, &at, amount) {
-                        rules.minimum_charge.insert(currency, amount);
+                    let again = self
+                        .read(&entry.node, &at, amount)
+                        .and_then(|amount| rules.minimum_charge.insert(currency, amount));
+                    if again.is_some() {
+                        // The same currency in another spelling is no repeated key.
+                        self.report(
+                            entry.key_mark,
+                            at,
+                            MistakeCode::DuplicateKey,
+                            format!("`{}` a second time", shown(&entry.key)),
+                            "each currency once",
+                        );
                     }
                 }
                 Err(expected) => self.report(

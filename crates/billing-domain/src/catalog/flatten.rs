@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
-use super::{Catalog, ChangePolicy, ChangeRule, EntitlementLock, Lock, LockEnd, Path, Plan, Price};
+use super::{
+    Catalog, ChangePolicy, ChangeRule, EntitlementLock, Lock, LockEnd, OnPause, Path, Plan, Price,
+};
 use crate::entitlement::{Entitlement, Feature, FeatureKind, Limit, print_size};
 
 /// What stands at one place.
@@ -131,7 +133,11 @@ fn flatten_plan(catalog: &Catalog, plan: &Plan, flat: &mut Flat) {
         .on_past_due
         .map(|rule| format!("{rule:?}").to_lowercase());
     flat.optional(at.child("on_past_due"), on_past_due);
-    flat.field(at.child("on_pause"), format!("{:?}", plan.on_pause));
+    let on_pause = match plan.on_pause {
+        OnPause::Now => "now",
+        OnPause::PeriodEnd => "period_end",
+    };
+    flat.field(at.child("on_pause"), on_pause);
     if let Some(rule) = &plan.quantity {
         let text = format!(
             "{} from {} to {} by {}",
