@@ -14,8 +14,10 @@ pub mod clock;
 pub mod contract;
 pub mod fixtures;
 pub mod ids;
+pub mod memory;
 pub mod notifier;
 
 pub use clock::ManualClock;
 pub use ids::SeededIds;
+pub use memory::MemoryStore;
 pub use notifier::RecordingNotifier;

@@ -1,0 +1,127 @@
+//! A store in memory, under the same laws as those that keep data.
+//!
+//! One mutex over sorted maps: every call is a transaction by itself. It keeps
+//! nothing when it is dropped, and can be told to fail, before or after having
+//! written. Decides nothing.
+
+mod books;
+mod catalogs;
+mod commit;
+mod credentials;
+mod faults;
+mod mail;
+mod queue;
+mod reads;
+mod ring;
+mod snapshot;
+mod sweep;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use billing_ports::store::StoreError;
+use tokio::sync::Notify;
+
+pub use faults::{Call, Fault, FaultPlan};
+pub use snapshot::{HeldAccount, HeldDelivery, HeldEffect, RowState, Snapshot};
+
+use books::Books;
+use credentials::Vault;
+use faults::Faults;
+use mail::Mail;
+
+/// A store in memory. Its clones are the same store.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use billing_ports::store::Ring;
+/// use billing_testkit::{MemoryStore, fixtures};
+///
+/// let store = MemoryStore::new();
+/// let mut make = fixtures::Maker::new(1);
+/// let account = make.subscriber();
+/// store.commit(fixtures::creation(&account, make.now)).await.unwrap();
+/// assert_eq!(store.snapshot().accounts[0].account, account);
+/// # });
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+/// Everything, under the one mutex.
+#[derive(Debug, Default)]
+struct State {
+    books: Books,
+    mail: Mail,
+    vault: Vault,
+    catalogs: Vec<billing_domain::catalog::CatalogRevision>,
+    faults: Faults,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Everything it holds, for assertions. Fails by no fault.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.lock())
+    }
+
+    /// Fails the next call of a kind, once. Several wait for one call each, in
+    /// the order in which they were asked for.
+    pub fn fail_next(&self, call: Call, fault: Fault) {
+        self.lock().faults.add(call, fault);
+    }
+
+    /// Fails calls by chance from now on. `None`: no longer.
+    pub fn set_fault_plan(&self, plan: Option<FaultPlan>) {
+        self.lock().faults.follow(plan);
+    }
+
+    /// How many calls have failed by a fault, so that a test can tell that any did.
+    #[must_use]
+    pub fn faults_given(&self) -> u64 {
+        self.lock().faults.given()
+    }
+
+    /// One call as one transaction, with the fault that falls on it.
+    fn call<T, E: From<StoreError>>(
+        &self,
+        call: Call,
+        work: impl FnOnce(&mut State) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut state = self.lock();
+        match state.faults.draw(call) {
+            None => work(&mut state),
+            Some(Fault::Before) => Err(faults::unavailable("nothing was written").into()),
+            Some(Fault::After) => {
+                // A refusal is lost as well as an answer: the caller knows nothing.
+                drop(work(&mut state));
+                Err(faults::unavailable("the answer was lost").into())
+            }
+        }
+    }
+
+    /// Wakes whoever waits for work, and whoever comes next.
+    fn wake(&self) {
+        self.inner.changed.notify_waiters();
+        self.inner.changed.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.inner
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,214 @@
+//! Customers with all they hold, and the indexes that lead to them.
+
+use std::collections::BTreeMap;
+
+use billing_domain::checkout::Checkout;
+use billing_domain::customer::{Account, Customer};
+use billing_domain::grant::Grant;
+use billing_domain::ids::{CheckoutId, CustomerId, GrantId, InvoiceId, JournalId, SubscriptionId};
+use billing_domain::invoice::{Invoice, InvoiceState, Purpose};
+use billing_domain::journal::JournalEntry;
+use billing_domain::provider::ProviderRef;
+use billing_domain::subscription::Subscription;
+use billing_domain::time::Timestamp;
+use billing_ports::store::{Also, Changes, Loaded, Locator, Revision, Taken};
+
+use super::queue::Queue;
+
+/// One customer's shelf.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    pub(super) revision: Revision,
+    pub(super) customer: Customer,
+    pub(super) subscriptions: BTreeMap<SubscriptionId, Subscription>,
+    pub(super) grants: BTreeMap<GrantId, Grant>,
+    pub(super) checkouts: BTreeMap<CheckoutId, Checkout>,
+    pub(super) invoices: BTreeMap<InvoiceId, Invoice>,
+}
+
+/// A place that one invoice at a time may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// The open invoice of a subscription and purpose.
+    Open(SubscriptionId, u8),
+    /// The settled renewal of a cycle.
+    Credit(SubscriptionId, u32),
+}
+
+/// All customers.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    pub(super) shelves: BTreeMap<CustomerId, Shelf>,
+    pub(super) journal: BTreeMap<(CustomerId, JournalId), JournalEntry>,
+    pub(super) due: Queue<CustomerId>,
+    pub(super) invoices: BTreeMap<InvoiceId, CustomerId>,
+    pub(super) subscriptions: BTreeMap<SubscriptionId, CustomerId>,
+    /// The latest instant that any commit has named.
+    pub(super) latest: Option<Timestamp>,
+    external_refs: BTreeMap<String, CustomerId>,
+    checkouts: BTreeMap<CheckoutId, CustomerId>,
+    refs: BTreeMap<ProviderRef, CustomerId>,
+    places: BTreeMap<Place, InvoiceId>,
+}
+
+impl Shelf {
+    /// What is open, and what is asked for.
+    pub(super) fn load(&self, also: &Also) -> Loaded {
+        let wanted = |invoice: &Invoice| {
+            invoice.is_open()
+                || also.invoices.contains(&invoice.id)
+                || also
+                    .invoice_refs
+                    .iter()
+                    .any(|held| is_invoice(held, invoice))
+        };
+        let checkouts = self.checkouts.values();
+        let invoices = self.invoices.values();
+        Loaded {
+            account: Account {
+                customer: self.customer.clone(),
+                subscriptions: self.subscriptions.values().cloned().collect(),
+                grants: self.grants.values().cloned().collect(),
+                checkouts: checkouts
+                    .filter(|held| held.is_open() || also.checkouts.contains(&held.id))
+                    .cloned()
+                    .collect(),
+                invoices: invoices.filter(|held| wanted(held)).cloned().collect(),
+            },
+            revision: self.revision,
+        }
+    }
+}
+
+impl Books {
+    pub(super) fn find(&self, by: &Locator) -> Option<CustomerId> {
+        match by {
+            Locator::Customer(id) => self.shelves.contains_key(id).then_some(*id),
+            Locator::ExternalRef(name) => self.external_refs.get(name).copied(),
+            Locator::Checkout(id) => self.checkouts.get(id).copied(),
+            Locator::Subscription(id) => self.subscriptions.get(id).copied(),
+            Locator::Invoice(id) => self.invoices.get(id).copied(),
+            Locator::Provider(held) => self.refs.get(held).copied(),
+        }
+    }
+
+    /// Whether every unique name in these changes is free for `owner`.
+    pub(super) fn check(&self, owner: CustomerId, changes: &Changes) -> Result<(), Taken> {
+        let another = |held: Option<&CustomerId>| held.is_some_and(|held| *held != owner);
+        let name = changes.customer.as_ref();
+        let name = name.and_then(|customer| customer.external_ref.as_ref());
+        if name.is_some_and(|name| another(self.external_refs.get(name))) {
+            return Err(Taken::ExternalRef);
+        }
+        if changes.refs.iter().any(|held| another(self.refs.get(held))) {
+            return Err(Taken::ProviderRef);
+        }
+        self.check_places(&changes.invoices)
+    }
+
+    fn check_places(&self, invoices: &[Invoice]) -> Result<(), Taken> {
+        let mut wanted = BTreeMap::new();
+        for invoice in invoices {
+            let Some(place) = place(invoice) else {
+                continue;
+            };
+            let rival = wanted.insert(place, invoice.id);
+            // Whoever is written in the same commit says itself what it wants.
+            let holder = self.places.get(&place).filter(|holder| {
+                **holder != invoice.id && !invoices.iter().any(|other| other.id == **holder)
+            });
+            if rival.is_some_and(|rival| rival != invoice.id) || holder.is_some() {
+                return Err(Taken::Invoice);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes changes that have been checked; gives the new revision.
+    pub(super) fn write(&mut self, owner: CustomerId, changes: Changes) -> Option<Revision> {
+        self.index(owner, &changes);
+        if let Some(customer) = changes.customer {
+            self.write_customer(owner, customer);
+        }
+        let mine = self.shelves.get_mut(&owner)?;
+        mine.revision = Revision(mine.revision.0.saturating_add(1));
+        let subscriptions = changes.subscriptions.into_iter();
+        mine.subscriptions
+            .extend(subscriptions.map(|held| (held.id, held)));
+        mine.grants
+            .extend(changes.grants.into_iter().map(|held| (held.id, held)));
+        mine.checkouts
+            .extend(changes.checkouts.into_iter().map(|held| (held.id, held)));
+        for invoice in &changes.invoices {
+            let before = mine.invoices.get(&invoice.id).and_then(place);
+            if let Some(before) = before {
+                self.places.remove(&before);
+            }
+        }
+        for invoice in changes.invoices {
+            if let Some(place) = place(&invoice) {
+                self.places.insert(place, invoice.id);
+            }
+            mine.invoices.insert(invoice.id, invoice);
+        }
+        Some(mine.revision)
+    }
+
+    fn index(&mut self, owner: CustomerId, changes: &Changes) {
+        let subscriptions = changes.subscriptions.iter();
+        self.subscriptions
+            .extend(subscriptions.map(|held| (held.id, owner)));
+        self.checkouts
+            .extend(changes.checkouts.iter().map(|held| (held.id, owner)));
+        self.invoices
+            .extend(changes.invoices.iter().map(|held| (held.id, owner)));
+        self.refs
+            .extend(changes.refs.iter().map(|held| (held.clone(), owner)));
+    }
+
+    fn write_customer(&mut self, owner: CustomerId, customer: Customer) {
+        if let Some(held) = self.shelves.get_mut(&owner) {
+            if let Some(name) = &held.customer.external_ref {
+                self.external_refs.remove(name);
+            }
+            held.customer.clone_from(&customer);
+        } else {
+            let empty = Shelf {
+                revision: Revision(0),
+                customer: customer.clone(),
+                subscriptions: BTreeMap::new(),
+                grants: BTreeMap::new(),
+                checkouts: BTreeMap::new(),
+                invoices: BTreeMap::new(),
+            };
+            self.shelves.insert(owner, empty);
+        }
+        if let Some(name) = customer.external_ref {
+            self.external_refs.insert(name, owner);
+        }
+    }
+}
+
+fn is_invoice(reference: &ProviderRef, invoice: &Invoice) -> bool {
+    reference.kind == billing_domain::provider::RefKind::Invoice
+        && invoice.provider.as_ref() == Some(&reference.account)
+        && invoice.reference.as_ref() == Some(&reference.id)
+}
+
+fn place(invoice: &Invoice) -> Option<Place> {
+    let subscription = invoice.subscription?;
+    match invoice.state {
+        InvoiceState::Open => Some(Place::Open(
+            subscription,
+            match invoice.purpose {
+                Purpose::Purchase => 0,
+                Purpose::Renewal => 1,
+                Purpose::OneTime => 2,
+            },
+        )),
+        InvoiceState::Settled { .. } if invoice.is_renewal() => {
+            Some(Place::Credit(subscription, invoice.cycle?))
+        }
+        InvoiceState::Settled { .. } | InvoiceState::Void { .. } => None,
+    }
+}

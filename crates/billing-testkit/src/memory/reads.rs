@@ -1,0 +1,190 @@
+//! Lists and pages, ordered by id, newest first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use async_trait::async_trait;
+use billing_domain::customer::Customer;
+use billing_domain::ids::{CustomerId, Id, InvoiceId, JournalId, ParkedId};
+use billing_domain::invoice::Invoice;
+use billing_domain::journal::JournalEntry;
+use billing_domain::parked::{ParkReason, Parked};
+use billing_domain::subscription::Subscription;
+use billing_ports::store::{
+    Holding, InvoiceFilter, Page, PageAsk, ReadModels, StoreError, SubscriptionFilter,
+};
+use uuid::Uuid;
+
+use super::books::Books;
+use super::{Call, MemoryStore};
+
+#[async_trait]
+impl ReadModels for MemoryStore {
+    async fn list_customers(&self, page: PageAsk) -> Result<Page<Customer>, StoreError> {
+        self.call(Call::Read, |state| {
+            let shelves = newest_first(&state.books.shelves, page);
+            Ok(cut(shelves.map(|(_, shelf)| &shelf.customer), page).map(Clone::clone))
+        })
+    }
+
+    async fn list_subscriptions(
+        &self,
+        filter: SubscriptionFilter,
+        page: PageAsk,
+    ) -> Result<Page<Subscription>, StoreError> {
+        self.call(Call::Read, |state| {
+            let books = &state.books;
+            let rows = newest_first(&books.subscriptions, page);
+            let rows =
+                rows.filter_map(|(id, owner)| books.shelves.get(owner)?.subscriptions.get(id));
+            let rows = rows.filter(|held| {
+                filter
+                    .customer
+                    .is_none_or(|customer| held.customer == customer)
+                    && filter.status.is_none_or(|status| held.status() == status)
+                    && filter
+                        .plan
+                        .as_ref()
+                        .is_none_or(|plan| held.terms.plan == *plan)
+            });
+            Ok(cut(rows, page).map(Clone::clone))
+        })
+    }
+
+    async fn list_invoices(
+        &self,
+        filter: InvoiceFilter,
+        page: PageAsk,
+    ) -> Result<Page<(CustomerId, Invoice)>, StoreError> {
+        self.call(Call::Read, |state| {
+            let books = &state.books;
+            let rows = newest_first(&books.invoices, page);
+            let rows = rows.filter_map(|(id, _)| invoice(books, *id));
+            let rows = rows.filter(|(owner, held)| {
+                filter.customer.is_none_or(|customer| *owner == customer)
+                    && filter.open.is_none_or(|open| held.is_open() == open)
+                    && filter
+                        .subscription
+                        .is_none_or(|id| held.subscription == Some(id))
+            });
+            Ok(cut(rows, page).map(|(owner, held)| (owner, held.clone())))
+        })
+    }
+
+    async fn get_invoice(
+        &self,
+        id: InvoiceId,
+    ) -> Result<Option<(CustomerId, Invoice)>, StoreError> {
+        self.call(Call::Read, |state| {
+            let found = invoice(&state.books, id);
+            Ok(found.map(|(owner, held)| (owner, held.clone())))
+        })
+    }
+
+    async fn list_parked(
+        &self,
+        reason: Option<ParkReason>,
+        page: PageAsk,
+    ) -> Result<Page<Parked>, StoreError> {
+        self.call(Call::Read, |state| {
+            let rows = newest_first(&state.mail.parked, page).map(|(_, parked)| parked);
+            let rows = rows.filter(|held| reason.is_none_or(|reason| held.reason == reason));
+            Ok(cut(rows, page).map(Clone::clone))
+        })
+    }
+
+    async fn get_parked(&self, id: ParkedId) -> Result<Option<Parked>, StoreError> {
+        self.call(Call::Read, |state| Ok(state.mail.parked.get(&id).cloned()))
+    }
+
+    async fn list_journal(
+        &self,
+        customer: CustomerId,
+        page: PageAsk,
+    ) -> Result<Page<JournalEntry>, StoreError> {
+        self.call(Call::Read, |state| {
+            let first = (customer, JournalId::from(Uuid::nil()));
+            let end = page.after.map_or_else(
+                || Bound::Included((customer, JournalId::from(Uuid::max()))),
+                |after| Bound::Excluded((customer, JournalId::from(after))),
+            );
+            let entries = state.books.journal.range((Bound::Included(first), end));
+            Ok(cut(entries.rev().map(|(_, entry)| entry), page).map(Clone::clone))
+        })
+    }
+
+    async fn holdings(&self) -> Result<Vec<Holding>, StoreError> {
+        self.call(Call::Read, |state| Ok(holdings(&state.books)))
+    }
+}
+
+/// A page of what `rows` gives, and whether there is more.
+struct Cut<T> {
+    rows: Vec<T>,
+    more: bool,
+}
+
+impl<T> Cut<T> {
+    fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            rows: self.rows.into_iter().map(change).collect(),
+            more: self.more,
+        }
+    }
+}
+
+fn cut<T>(mut rows: impl Iterator<Item = T>, page: PageAsk) -> Cut<T> {
+    let taken = rows.by_ref().take(usize::from(page.limit)).collect();
+    Cut {
+        rows: taken,
+        more: rows.next().is_some(),
+    }
+}
+
+fn newest_first<K: Id + Ord, V>(
+    rows: &BTreeMap<K, V>,
+    page: PageAsk,
+) -> impl Iterator<Item = (&K, &V)> {
+    let end = page
+        .after
+        .map_or(Bound::Unbounded, |after| Bound::Excluded(K::from(after)));
+    rows.range((Bound::Unbounded, end)).rev()
+}
+
+fn invoice(books: &Books, id: InvoiceId) -> Option<(CustomerId, &Invoice)> {
+    let owner = books.invoices.get(&id)?;
+    let held = books.shelves.get(owner)?.invoices.get(&id)?;
+    Some((*owner, held))
+}
+
+fn holdings(books: &Books) -> Vec<Holding> {
+    let mut held: BTreeMap<_, u64> = BTreeMap::new();
+    let mut count = |plan, price| {
+        let holders = held.entry((plan, price)).or_default();
+        *holders = holders.saturating_add(1);
+    };
+    for shelf in books.shelves.values() {
+        for subscription in shelf.subscriptions.values().filter(|held| !held.is_over()) {
+            let terms = &subscription.terms;
+            count(terms.plan.clone(), terms.price.clone());
+        }
+        // There is no clock here: a grant is over when its end lies before the
+        // latest instant that any commit has named.
+        let live = shelf.grants.values().filter(|grant| {
+            grant
+                .ends_at
+                .is_none_or(|end| books.latest.is_none_or(|now| now < end))
+        });
+        let plans: BTreeSet<_> = live.map(|grant| &grant.plan).collect();
+        for plan in plans {
+            count(plan.clone(), None);
+        }
+    }
+    held.into_iter()
+        .map(|((plan, price), holders)| Holding {
+            plan,
+            price,
+            holders,
+        })
+        .collect()
+}
