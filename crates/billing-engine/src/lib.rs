@@ -1,1 +1,30 @@
-//! The hands of the billing engine: commands, intake, tick, perform, gate.
+//! The hands of the billing engine, and what applications embed.
+//!
+//! [`Billing`] is the one object: commands for buyers and operators, intake for
+//! webhooks, `tick` for what falls due, `gate` for "may this customer use this
+//! feature?". It walks the ring: receive, decide, commit, perform.
+//!
+//! Spawns nothing by itself: the host calls [`Billing::work`], or runs the
+//! ready-made [`worker`](Billing::run_worker). Knows no database, no provider
+//! and no wall clock; all come in through the ports.
+
+mod billing;
+mod catalog;
+mod commands;
+mod error;
+mod gate;
+mod limits;
+mod ring;
+mod worker;
+
+pub use billing::{Billing, BillingBuilder, BuildError};
+pub use billing_domain::decide::{CancelWhen, NewCustomer};
+pub use catalog::{ApplyOutcome, CatalogError};
+pub use commands::{
+    CancelError, Canceled, CheckoutError, CheckoutOpened, CheckoutRequest, CreateCustomerError,
+    CustomerRef, GrantError, PauseError, What,
+};
+pub use error::EngineError;
+pub use gate::GateError;
+pub use limits::Limits;
+pub use ring::{IntakeError, WorkDone};

@@ -7,7 +7,7 @@ use billing_domain::provider::ProviderRef;
 use billing_domain::time::Timestamp;
 
 use crate::delivery::Delivery;
-use crate::store::commit::{Also, Commit, Loaded, OutboxMark, Revision};
+use crate::store::commit::{Also, Commit, InboxMark, Loaded, OutboxMark, Revision};
 use crate::store::error::{CommitError, StoreError};
 use crate::store::queues::{
     Claiming, DueCustomer, Fence, InboxItem, OutboxItem, Received, Release,
@@ -120,6 +120,10 @@ pub trait Ring: Send + Sync {
     /// Marks an effect as done or dead where its performance told nothing to
     /// decide on. `false`: the claim had passed to another worker.
     async fn settle_effect(&self, mark: OutboxMark, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Marks an inbox row as done where it told nothing to decide on. `false`:
+    /// the claim had passed to another worker.
+    async fn settle_inbox(&self, mark: InboxMark, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Carries out what a person decided about something parked. `false`: there
     /// is no such thing, or it has been resolved before.

@@ -1,0 +1,229 @@
+//! The one object that applications hold.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use billing_domain::catalog::ProviderKey;
+use billing_domain::ids::IdSeq;
+use billing_domain::provider::ProviderAccount;
+use billing_domain::time::{Timestamp, to_micros};
+use billing_ports::{Clock, IdSource, Notifier, PaymentProvider, Store, WebhookDecoder};
+use tokio::sync::Notify;
+
+use crate::catalog::CatalogSlot;
+use crate::error::EngineError;
+use crate::gate::GateCache;
+use crate::limits::Limits;
+
+/// The billing engine. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Billing {
+    parts: Option<Arc<Parts>>,
+}
+
+/// What the engine is made of.
+pub(crate) struct Parts {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) providers: BTreeMap<ProviderAccount, Arc<dyn PaymentProvider>>,
+    /// The order in which providers are preferred.
+    pub(crate) preference: Vec<ProviderAccount>,
+    pub(crate) decoders: BTreeMap<ProviderAccount, Arc<dyn WebhookDecoder>>,
+    pub(crate) notifier: Option<Arc<dyn Notifier>>,
+    pub(crate) limits: Limits,
+    pub(crate) catalog: CatalogSlot,
+    pub(crate) gates: GateCache,
+    /// Wakes the worker of this process.
+    pub(crate) wake: Notify,
+}
+
+impl Parts {
+    /// The clock, read once per entry point.
+    pub(crate) fn now(&self) -> Timestamp {
+        to_micros(self.clock.now())
+    }
+
+    pub(crate) fn ids(&self, now: Timestamp) -> IdSeq {
+        IdSeq::new(now, self.ids.seed())
+    }
+
+    /// The account at `provider` that is preferred.
+    pub(crate) fn account_at(&self, provider: &ProviderKey) -> Option<&ProviderAccount> {
+        self.preference
+            .iter()
+            .find(|account| account.provider() == provider)
+    }
+}
+
+impl std::fmt::Debug for Billing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let providers = self.parts.as_ref().map(|parts| &parts.preference);
+        f.debug_struct("Billing")
+            .field("providers", &providers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an engine cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// Two providers, or two decoders, of one account.
+    #[error("provider account {0} is configured twice")]
+    Twice(ProviderAccount),
+    /// Webhooks of an account that nothing can be sent to.
+    #[error("webhooks of {0} are configured, and the provider is not")]
+    DecoderAlone(ProviderAccount),
+}
+
+impl Billing {
+    /// Begins an engine on `store`, with the time from `clock` and randomness from `ids`.
+    #[must_use]
+    pub fn builder(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+    ) -> BillingBuilder {
+        BillingBuilder {
+            store,
+            clock,
+            ids,
+            providers: Vec::new(),
+            decoders: Vec::new(),
+            notifier: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Billing that is switched off, explicitly: every gate is open, every
+    /// command answers [`EngineError::Disabled`], and nothing is stored.
+    #[must_use]
+    pub const fn disabled() -> Self {
+        Self { parts: None }
+    }
+
+    /// Whether billing is switched on.
+    #[must_use]
+    pub const fn is_enabled(&self) -> bool {
+        self.parts.is_some()
+    }
+
+    pub(crate) fn parts(&self) -> Result<&Parts, EngineError> {
+        self.parts.as_deref().ok_or(EngineError::Disabled)
+    }
+
+    /// The store, for read models. `None` when billing is switched off.
+    #[must_use]
+    pub fn store(&self) -> Option<&Arc<dyn Store>> {
+        self.parts.as_ref().map(|parts| &parts.store)
+    }
+
+    /// The engine's clock. `None` when billing is switched off.
+    #[must_use]
+    pub fn clock(&self) -> Option<&Arc<dyn Clock>> {
+        self.parts.as_ref().map(|parts| &parts.clock)
+    }
+
+    /// The provider accounts, in order of preference.
+    #[must_use]
+    pub fn provider_accounts(&self) -> &[ProviderAccount] {
+        self.parts.as_ref().map_or(&[], |parts| &parts.preference)
+    }
+
+    /// Wakes this process's worker, as after moving a clock.
+    pub fn wake(&self) {
+        if let Some(parts) = &self.parts {
+            parts.wake.notify_one();
+        }
+    }
+}
+
+/// An engine in the making.
+#[must_use]
+pub struct BillingBuilder {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    providers: Vec<Arc<dyn PaymentProvider>>,
+    decoders: Vec<Arc<dyn WebhookDecoder>>,
+    notifier: Option<Arc<dyn Notifier>>,
+    limits: Limits,
+}
+
+impl std::fmt::Debug for BillingBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BillingBuilder")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl BillingBuilder {
+    /// Adds a provider. The first one added is preferred where a price names none.
+    pub fn provider(mut self, provider: Arc<dyn PaymentProvider>) -> Self {
+        self.providers.push(provider);
+        self
+    }
+
+    /// Adds what verifies and reads a provider's webhooks.
+    pub fn webhooks(mut self, decoder: Arc<dyn WebhookDecoder>) -> Self {
+        self.decoders.push(decoder);
+        self
+    }
+
+    /// Tells `notifier` what happens. Without one, what happens is journaled only.
+    pub fn notifier(mut self, notifier: Arc<dyn Notifier>) -> Self {
+        self.notifier = Some(notifier);
+        self
+    }
+
+    /// Sets the bounds.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The engine.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] when accounts are configured twice or by halves.
+    pub fn build(self) -> Result<Billing, BuildError> {
+        let mut providers = BTreeMap::new();
+        let mut preference = Vec::new();
+        for provider in self.providers {
+            let account = provider.account().clone();
+            preference.push(account.clone());
+            if providers.insert(account.clone(), provider).is_some() {
+                return Err(BuildError::Twice(account));
+            }
+        }
+        let mut decoders = BTreeMap::new();
+        for decoder in self.decoders {
+            let account = decoder.account().clone();
+            if !providers.contains_key(&account) {
+                return Err(BuildError::DecoderAlone(account));
+            }
+            if decoders.insert(account.clone(), decoder).is_some() {
+                return Err(BuildError::Twice(account));
+            }
+        }
+        let gates = GateCache::new(self.limits.gate_cache_size, self.limits.gate_cache);
+        let parts = Parts {
+            store: self.store,
+            clock: self.clock,
+            ids: self.ids,
+            providers,
+            preference,
+            decoders,
+            notifier: self.notifier,
+            limits: self.limits,
+            catalog: CatalogSlot::default(),
+            gates,
+            wake: Notify::new(),
+        };
+        Ok(Billing {
+            parts: Some(Arc::new(parts)),
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! Every bound of the engine, with the reasoning for its default.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+/// The bounds of the engine; the defaults suit a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Rows that a worker claims at once. 25: small enough that a worker that
+    /// dies delays little, large enough that claiming costs little.
+    pub batch: u16,
+    /// Rows of one batch in work at the same time. As many as a batch: what
+    /// they wait for is the provider.
+    pub in_flight: usize,
+    /// How long a claim lasts. Twice the time that a call to a provider may
+    /// take, so that no claim runs out under a worker that lives.
+    pub lease: SignedDuration,
+    /// How long a call to a provider may take in all.
+    pub call_timeout: Duration,
+    /// How often the worker looks without being woken: the safety net under
+    /// lost notifications, not the way work is found.
+    pub poll: Duration,
+    /// How long the worker goes on in one go before it looks at its surroundings.
+    pub work_budget: Duration,
+    /// How long a cached gate answer lives, when nothing ends it sooner: what
+    /// another process decides is seen after so long at the latest.
+    pub gate_cache: SignedDuration,
+    /// Customers whose gate answers are cached; at some 500 bytes each, 25 MB.
+    pub gate_cache_size: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            batch: 25,
+            in_flight: 25,
+            lease: SignedDuration::from_secs(120),
+            call_timeout: Duration::from_secs(60),
+            poll: Duration::from_secs(60),
+            work_budget: Duration::from_secs(10),
+            gate_cache: SignedDuration::from_secs(5),
+            gate_cache_size: 50_000,
+        }
+    }
+}
+
+/// Attempts at a decision that others' commits overtake. Five overtakings of
+/// one customer in a row mean a storm that more attempts only feed.
+pub(crate) const MAX_OVERTAKEN: usize = 5;
+
+/// When a call that got no answer is tried again, after each attempt in turn.
+/// After the last, an operator is needed: an outage of most of a day is nothing
+/// that a machine mends.
+pub(crate) const RETRY_AFTER: [SignedDuration; 5] = [
+    SignedDuration::from_mins(5),
+    SignedDuration::from_mins(30),
+    SignedDuration::from_hours(2),
+    SignedDuration::from_hours(6),
+    SignedDuration::from_hours(12),
+];
+
+/// Attempts at an inbox row that fails for reasons of ours before it is parked:
+/// with the delays of [`INBOX_RETRY`], about an hour.
+pub(crate) const MAX_INBOX_ATTEMPTS: u16 = 12;
+
+/// How long an inbox row that failed for reasons of ours waits.
+pub(crate) const INBOX_RETRY: SignedDuration = SignedDuration::from_mins(5);
+
+/// How long a customer waits whose due work failed for reasons of ours, or
+/// whose decision left it due: no loop turns faster than this.
+pub(crate) const DUE_RETRY: SignedDuration = SignedDuration::from_secs(60);
+
+/// Objects read anew for one customer in one decision.
+pub(crate) const MAX_READS: usize = 16;

@@ -1,0 +1,221 @@
+//! The ring: receive, decide, commit, perform.
+//!
+//! Only `commit` writes, only `perform` calls the world, the world answers only
+//! through `receive`, and no transaction is held across a call.
+
+mod due;
+mod inbox;
+mod intake;
+mod perform;
+mod work;
+
+use billing_domain::catalog::CatalogRevision;
+use billing_domain::customer::Account;
+use billing_domain::effect::Effect;
+use billing_domain::ids::{CustomerId, InboxId};
+use billing_domain::time::{Timestamp, shifted};
+use billing_domain::{Decision, Draft};
+use billing_ports::Delivery;
+use billing_ports::store::{
+    Also, Changes, Commit, CommitError, Fence, InboxMark, NewEffect, NewReply, OutboxMark,
+    StoreError,
+};
+
+pub use intake::IntakeError;
+pub(crate) use perform::Performed;
+pub use work::WorkDone;
+
+use crate::billing::Parts;
+use crate::error::EngineError;
+use crate::limits::{DUE_RETRY, MAX_OVERTAKEN};
+
+/// One decision about one customer, and what it settles.
+#[derive(Debug, Clone)]
+pub(crate) struct Deciding {
+    customer: CustomerId,
+    also: Also,
+    actor: Option<String>,
+    claim: Option<Fence>,
+    lease_effects_until: Option<Timestamp>,
+    inbox: Vec<InboxMark>,
+    outbox: Vec<OutboxMark>,
+    replies: Vec<(InboxId, Delivery)>,
+}
+
+impl Deciding {
+    pub(crate) fn about(customer: CustomerId) -> Self {
+        Self {
+            customer,
+            also: Also::default(),
+            actor: None,
+            claim: None,
+            lease_effects_until: None,
+            inbox: Vec::new(),
+            outbox: Vec::new(),
+            replies: Vec::new(),
+        }
+    }
+
+    /// Who asked for it.
+    pub(crate) fn by(mut self, actor: Option<&str>) -> Self {
+        self.actor = actor.map(str::to_owned);
+        self
+    }
+
+    /// Loads these closed things too.
+    pub(crate) fn with(mut self, also: Also) -> Self {
+        self.also = also;
+        self
+    }
+
+    /// The customer is claimed; the commit ends the claim.
+    pub(crate) const fn claimed(mut self, claim: Fence) -> Self {
+        self.claim = Some(claim);
+        self
+    }
+
+    /// The effects are performed by the caller, until this instant.
+    pub(crate) const fn leasing_until(mut self, instant: Timestamp) -> Self {
+        self.lease_effects_until = Some(instant);
+        self
+    }
+
+    fn settles_anything(&self) -> bool {
+        self.claim.is_some()
+            || !self.inbox.is_empty()
+            || !self.outbox.is_empty()
+            || !self.replies.is_empty()
+    }
+}
+
+/// A decision that was committed.
+pub(crate) struct Decided<T> {
+    /// What the decision said besides.
+    pub(crate) said: T,
+    /// The effects, as committed.
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// Why a decision about a claimed thing was not committed.
+pub(crate) enum DecideError<E> {
+    /// The decision itself refused.
+    Refused(E),
+    /// The customer does not exist.
+    NoCustomer,
+    /// The claim has passed to another worker, or the reply is known: nothing is left to do.
+    Overtaken,
+    /// The engine failed.
+    Engine(EngineError),
+}
+
+impl<E> From<StoreError> for DecideError<E> {
+    fn from(error: StoreError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl Parts {
+    /// Loads a customer, decides, commits; decides anew when another's commit
+    /// came first.
+    pub(crate) async fn decide<T, E: From<EngineError>>(
+        &self,
+        deciding: &Deciding,
+        decision: impl Fn(&mut Draft, &CatalogRevision) -> Result<T, E>,
+    ) -> Result<Decided<T>, E> {
+        self.try_decide(deciding, decision)
+            .await
+            .map_err(|error| match error {
+                DecideError::Refused(refusal) => refusal,
+                DecideError::Engine(error) => error.into(),
+                DecideError::NoCustomer | DecideError::Overtaken => EngineError::Contended.into(),
+            })
+    }
+
+    /// As [`Self::decide`], for what workers do: tells being overtaken from failing.
+    pub(crate) async fn try_decide<T, E>(
+        &self,
+        deciding: &Deciding,
+        decision: impl Fn(&mut Draft, &CatalogRevision) -> Result<T, E>,
+    ) -> Result<Decided<T>, DecideError<E>> {
+        for _ in 0..MAX_OVERTAKEN {
+            let now = self.now();
+            let catalog = self.catalog(now).await.map_err(DecideError::Engine)?;
+            let loaded = self.store.load(deciding.customer, &deciding.also).await?;
+            let loaded = loaded.ok_or(DecideError::NoCustomer)?;
+            let before = loaded.account.clone();
+            let mut draft = Draft::new(loaded.account, self.ids(now), now, deciding.actor.clone());
+            let said = decision(&mut draft, &catalog).map_err(DecideError::Refused)?;
+            let decision = draft.finish(self.notifier.is_some());
+            let effects = decision.effects.clone();
+            if decision_is_empty(&before, &decision) && !deciding.settles_anything() {
+                return Ok(Decided { said, effects });
+            }
+            let mut commit = commit_of(deciding, &before, decision, now);
+            commit.expected = Some(loaded.revision);
+            match self.store.commit(commit).await {
+                Ok(_) => {
+                    self.gates.forget(deciding.customer);
+                    self.wake.notify_one();
+                    return Ok(Decided { said, effects });
+                }
+                Err(CommitError::Conflict | CommitError::Taken { .. }) => {}
+                Err(CommitError::ClaimLost) => return Err(DecideError::Overtaken),
+                Err(CommitError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(DecideError::Engine(EngineError::Contended))
+    }
+}
+
+fn decision_is_empty(before: &Account, decision: &Decision) -> bool {
+    *before == decision.account
+        && decision.effects.is_empty()
+        && decision.journal.is_empty()
+        && decision.parked.is_empty()
+}
+
+fn commit_of(deciding: &Deciding, before: &Account, decision: Decision, now: Timestamp) -> Commit {
+    // What stays due after it was decided waits a little: no loop turns in place.
+    let wake_at = decision.account.wake_at();
+    let stuck = deciding.claim.is_some() && wake_at.is_some_and(|at| at <= now);
+    let wake_at = if stuck {
+        Some(shifted(now, DUE_RETRY))
+    } else {
+        wake_at
+    };
+    Commit {
+        customer: deciding.customer,
+        expected: None,
+        claim: deciding.claim,
+        changes: Changes::between(Some(before), &decision.account),
+        wake_at,
+        journal: decision.journal,
+        effects: new_effects(decision.effects, deciding.lease_effects_until),
+        parked: decision.parked,
+        inbox: deciding.inbox.clone(),
+        outbox: deciding.outbox.clone(),
+        replies: deciding
+            .replies
+            .iter()
+            .map(|(id, delivery)| NewReply {
+                id: *id,
+                delivery: delivery.clone(),
+            })
+            .collect(),
+        at: now,
+    }
+}
+
+/// Effects as a commit takes them. Only a provider's are leased to the caller.
+pub(crate) fn new_effects(effects: Vec<Effect>, leased_until: Option<Timestamp>) -> Vec<NewEffect> {
+    effects
+        .into_iter()
+        .map(|effect| {
+            let leased_until = leased_until.filter(|_| effect.order.provider().is_some());
+            NewEffect {
+                effect,
+                leased_until,
+            }
+        })
+        .collect()
+}
