@@ -5,11 +5,23 @@ use std::process::{Command, Stdio};
 use crate::failure::{Failure, Outcome};
 use crate::workspace;
 
+/// What `cargo run` tells a program about its own package. Passed on to another cargo it would
+/// make build scripts that watch these variables, such as ring's, build anew each time.
+const ABOUT_US: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+
 /// The cargo that started this command.
 pub(crate) fn cargo() -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.current_dir(workspace::root());
+    for (name, _) in std::env::vars_os() {
+        if ABOUT_US
+            .iter()
+            .any(|prefix| name.to_string_lossy().starts_with(prefix))
+        {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
@@ -81,6 +93,20 @@ fn name(command: &Command) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_cargo_learns_nothing_of_our_own_package() {
+        // Cargo sets the variable for this test as it does for `cargo run`.
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some());
+        let cargo = cargo();
+        let removed = |name: &str| {
+            cargo
+                .get_envs()
+                .any(|(key, value)| key == name && value.is_none())
+        };
+        assert!(removed("CARGO_PKG_NAME") && removed("CARGO_MANIFEST_DIR"));
+        assert!(!removed("CARGO"));
+    }
 
     #[test]
     fn a_failed_command_tells_its_name_and_status() {

@@ -19,7 +19,9 @@ pub(super) fn directory() -> Outcome<PathBuf> {
         return Ok(found);
     }
     install()?;
-    find().ok_or_else(|| Failure::new("the package postgresql is installed, but its programs are not found"))
+    find().ok_or_else(|| {
+        Failure::new("the package postgresql is installed, but its programs are not found")
+    })
 }
 
 fn find() -> Option<PathBuf> {
