@@ -1,0 +1,197 @@
+//! The books, to be looked at: by tests, by an operator's page, by a person.
+//! A copy; changing it changes nothing.
+
+use std::collections::BTreeMap;
+
+use billing_domain::fact::Observed;
+use billing_domain::ids::{CustomerId, InvoiceId};
+use billing_domain::money::Money;
+use billing_domain::subscription::Status;
+use billing_domain::time::{Period, Timestamp};
+
+use crate::world::{EventState, InvoiceFor, InvoiceState, Outcome, Phase, World};
+
+/// Everything that the sandbox knows, for looking at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Books {
+    /// Every payment, by the sandbox's id of it.
+    pub payments: BTreeMap<String, PaymentEntry>,
+    /// Every invoice, by the sandbox's id.
+    pub invoices: BTreeMap<String, InvoiceEntry>,
+    /// Every subscription on the sandbox's own schedule, by the sandbox's id.
+    pub subscriptions: BTreeMap<String, SubscriptionEntry>,
+    /// Every order that arrived, by its key.
+    pub calls: BTreeMap<String, CallEntry>,
+    /// The events that are still kept, by their id: all that wait or failed,
+    /// and the latest of those that are done with.
+    pub events: BTreeMap<String, EventEntry>,
+}
+
+/// Money that moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentEntry {
+    /// Our customer.
+    pub customer: CustomerId,
+    /// How much.
+    pub amount: Money,
+    /// When.
+    pub at: Timestamp,
+    /// The sandbox's id of the checkout or invoice that was paid.
+    pub paid_for: String,
+}
+
+/// An invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvoiceEntry {
+    /// Our customer.
+    pub customer: CustomerId,
+    /// Our invoice. `None`: the sandbox's own schedule made it.
+    pub invoice: Option<InvoiceId>,
+    /// The sandbox's id of the subscription. `None`: the engine ordered it.
+    pub subscription: Option<String>,
+    /// The time it pays for. `None`: the engine knows.
+    pub period: Option<Period>,
+    /// What is owed.
+    pub amount: Money,
+    /// Whether it is paid.
+    pub paid: bool,
+    /// Whether it was taken back.
+    pub void: bool,
+    /// How often the saved card was declined for it.
+    pub failures: u8,
+}
+
+/// A subscription on the sandbox's own schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionEntry {
+    /// Our customer.
+    pub customer: CustomerId,
+    /// How it stands.
+    pub status: Status,
+    /// The current period; during a trial, the trial.
+    pub period: Period,
+    /// When it will be canceled, if that was asked.
+    pub cancel_at: Option<Timestamp>,
+}
+
+/// An order that arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallEntry {
+    /// The word for the kind of order.
+    pub kind: &'static str,
+    /// How often it arrived.
+    pub times: u32,
+    /// The code of the refusal. `None`: it was done.
+    pub refused: Option<String>,
+}
+
+/// An event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventEntry {
+    /// `invoice.paid`.
+    pub kind: String,
+    /// When it happened.
+    pub created: Timestamp,
+    /// What it tells.
+    pub facts: Vec<Observed>,
+    /// How far telling it has come.
+    pub state: EventState,
+    /// How often delivering it failed.
+    pub failures: u8,
+}
+
+impl Books {
+    /// Everything that this customer of ours was charged, in order.
+    #[must_use]
+    pub fn charged(&self, customer: CustomerId) -> Vec<Money> {
+        self.payments
+            .values()
+            .filter(|payment| payment.customer == customer)
+            .map(|payment| payment.amount)
+            .collect()
+    }
+
+    /// Every invoice made for an invoice of ours, by the sandbox's id.
+    #[must_use]
+    pub fn invoices_for(&self, ours: InvoiceId) -> Vec<(&str, &InvoiceEntry)> {
+        self.invoices
+            .iter()
+            .filter(|(_, invoice)| invoice.invoice == Some(ours))
+            .map(|(id, invoice)| (id.as_str(), invoice))
+            .collect()
+    }
+
+    /// The ids of the events in this state, failed ones for instance.
+    #[must_use]
+    pub fn events_in(&self, state: EventState) -> Vec<&str> {
+        self.events
+            .iter()
+            .filter(|(_, event)| event.state == state)
+            .map(|(id, _)| id.as_str())
+            .collect()
+    }
+
+    pub(crate) fn of(world: &World) -> Self {
+        Self {
+            payments: copy(&world.payments, |payment| PaymentEntry {
+                customer: payment.customer,
+                amount: payment.amount,
+                at: payment.at,
+                paid_for: payment.paid_for.clone(),
+            }),
+            invoices: copy(&world.invoices, |invoice| {
+                let (ours, subscription, period) = match &invoice.purpose {
+                    InvoiceFor::Engine { invoice } => (Some(*invoice), None, None),
+                    InvoiceFor::Period {
+                        subscription,
+                        period,
+                        ..
+                    } => (None, Some(subscription.clone()), Some(*period)),
+                };
+                InvoiceEntry {
+                    customer: invoice.ours,
+                    invoice: ours,
+                    subscription,
+                    period,
+                    amount: invoice.amount,
+                    paid: matches!(invoice.state, InvoiceState::Paid { .. }),
+                    void: matches!(invoice.state, InvoiceState::Void),
+                    failures: invoice.failures,
+                }
+            }),
+            subscriptions: copy(&world.subscriptions, |subscription| SubscriptionEntry {
+                customer: subscription.ours,
+                status: match &subscription.phase {
+                    Phase::Trialing => Status::Trialing,
+                    Phase::Active => Status::Active,
+                    Phase::PastDue { .. } => Status::PastDue,
+                    Phase::Paused => Status::Paused,
+                    Phase::Canceled { .. } => Status::Canceled,
+                },
+                period: subscription.period,
+                cancel_at: subscription.cancel_at,
+            }),
+            calls: copy(&world.calls, |call| CallEntry {
+                kind: call.order.kind(),
+                times: call.times,
+                refused: match &call.outcome {
+                    Outcome::Done { .. } => None,
+                    Outcome::Refused { code, .. } => Some(code.clone()),
+                },
+            }),
+            events: copy(&world.events, |event| EventEntry {
+                kind: event.kind.clone(),
+                created: event.created,
+                facts: event.facts.clone(),
+                state: event.state,
+                failures: event.failures,
+            }),
+        }
+    }
+}
+
+fn copy<A, B>(from: &BTreeMap<String, A>, entry: impl Fn(&A) -> B) -> BTreeMap<String, B> {
+    from.iter()
+        .map(|(id, object)| (id.clone(), entry(object)))
+        .collect()
+}

@@ -1,0 +1,84 @@
+//! What a sandbox is told when it is made. Knows nothing of configuration files.
+
+use std::fmt;
+use std::sync::Arc;
+
+use billing_domain::provider::{Capabilities, ProviderAccount};
+use billing_ports::Clock;
+use secrecy::SecretString;
+use url::Url;
+
+/// Who runs the schedule of what is bought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The sandbox does: it keeps subscriptions, charges and retries by itself.
+    OwnSchedule,
+    /// The engine does: it orders every invoice, and the sandbox collects it.
+    EngineSchedule {
+        /// Whether a card that paid is kept and charged for later invoices.
+        /// `false`: the buyer pays each invoice at its page.
+        saves_cards: bool,
+    },
+}
+
+impl Mode {
+    /// What a sandbox in this mode can do.
+    #[must_use]
+    pub const fn capabilities(self) -> Capabilities {
+        let own = matches!(self, Self::OwnSchedule);
+        Capabilities {
+            owns_schedule: own,
+            prorates: false,
+            hosted_checkout: true,
+            portal: false,
+            pause: own,
+            saved_method: self.saves_cards(),
+        }
+    }
+
+    /// Whether a card that paid is kept.
+    #[must_use]
+    pub const fn saves_cards(self) -> bool {
+        match self {
+            Self::OwnSchedule => true,
+            Self::EngineSchedule { saves_cards } => saves_cards,
+        }
+    }
+
+    /// The word for it, for people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OwnSchedule => "own schedule",
+            Self::EngineSchedule { saves_cards: true } => "engine's schedule, cards saved",
+            Self::EngineSchedule { saves_cards: false } => "engine's schedule, cards not saved",
+        }
+    }
+}
+
+/// What a sandbox is told when it is made.
+#[derive(Clone)]
+pub struct SandboxOptions {
+    /// Which provider account it plays.
+    pub account: ProviderAccount,
+    /// Who runs the schedule.
+    pub mode: Mode,
+    /// Where its pages are mounted: `http://127.0.0.1:8080/sandbox`.
+    pub public_url: Url,
+    /// At least one. The first signs webhooks and forms; all verify.
+    pub webhook_secrets: Vec<SecretString>,
+    /// The clock that the sandbox's own clock runs ahead of.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for SandboxOptions {
+    /// Shows no secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SandboxOptions")
+            .field("account", &self.account)
+            .field("mode", &self.mode)
+            .field("public_url", &self.public_url.as_str())
+            .field("webhook_secrets", &self.webhook_secrets.len())
+            .finish_non_exhaustive()
+    }
+}

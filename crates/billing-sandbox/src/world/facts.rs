@@ -1,0 +1,292 @@
+//! Telling how objects stand, in the words that both sides share.
+
+use billing_domain::fact::{
+    CheckoutPayment, Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot,
+};
+use billing_domain::ids::{CheckoutId, CustomerId};
+use billing_domain::provider::{ProviderRef, RefKind};
+use billing_domain::subscription::Status;
+use billing_domain::time::Timestamp;
+
+use super::{
+    Checkout, CheckoutState, Invoice, InvoiceFor, InvoiceState, Phase, Subscription, World,
+};
+
+/// What a subscription's price is called when the order named none.
+const UNNAMED_PRICE: &str = "amount";
+
+/// How many of a subscription's latest invoices a read tells: a year of months.
+const INVOICES_READ: usize = 12;
+
+impl World {
+    /// The page where a checkout is paid.
+    pub(crate) fn checkout_url(&self, id: &str) -> String {
+        format!("{}/checkout/{id}", self.rules.base_url)
+    }
+
+    /// The page where an invoice is paid.
+    pub(crate) fn invoice_url(&self, id: &str) -> String {
+        format!("{}/invoice/{id}", self.rules.base_url)
+    }
+
+    /// The facts of an object as it stands. Empty: there is no such object.
+    pub(crate) fn read(&self, object: &ProviderRef) -> Vec<Observed> {
+        match object.kind {
+            RefKind::Checkout => self.read_checkout(&object.id),
+            RefKind::Subscription => self.read_subscription(&object.id),
+            RefKind::Invoice => self.read_invoice(&object.id),
+            RefKind::Customer => self
+                .subscriptions
+                .values()
+                .filter(|subscription| subscription.customer == object.id)
+                .map(|subscription| self.subscription_fact(subscription))
+                .collect(),
+        }
+    }
+
+    fn read_checkout(&self, id: &str) -> Vec<Observed> {
+        let Some(checkout) = self.checkouts.get(id) else {
+            return Vec::new();
+        };
+        let bought = match &checkout.state {
+            CheckoutState::Completed {
+                subscription: Some(subscription),
+                ..
+            } => self.read_subscription(subscription),
+            _ => Vec::new(),
+        };
+        std::iter::once(self.checkout_fact(checkout))
+            .chain(bought)
+            .collect()
+    }
+
+    fn read_subscription(&self, id: &str) -> Vec<Observed> {
+        let Some(subscription) = self.subscriptions.get(id) else {
+            return Vec::new();
+        };
+        let mut invoices: Vec<Observed> = self
+            .invoices
+            .values()
+            .rev()
+            .filter(|invoice| invoice.subscription() == Some(id))
+            .take(INVOICES_READ)
+            .map(|invoice| self.invoice_fact(invoice))
+            .collect();
+        invoices.reverse();
+        std::iter::once(self.subscription_fact(subscription))
+            .chain(invoices)
+            .collect()
+    }
+
+    fn read_invoice(&self, id: &str) -> Vec<Observed> {
+        let Some(invoice) = self.invoices.get(id) else {
+            return Vec::new();
+        };
+        let opened = matches!(invoice.state, InvoiceState::Open)
+            .then(|| self.invoice_opened(invoice))
+            .flatten();
+        let stands = self.invoice_fact(invoice);
+        opened
+            .into_iter()
+            .filter(|opened| *opened != stands)
+            .chain(std::iter::once(stands.clone()))
+            .collect()
+    }
+
+    /// How a checkout stands.
+    pub(crate) fn checkout_fact(&self, checkout: &Checkout) -> Observed {
+        let ours = checkout.order.checkout;
+        let reference = checkout.id.clone();
+        let (fact, subscription, customer) = match &checkout.state {
+            CheckoutState::Open => {
+                let fact = Fact::CheckoutOpened {
+                    checkout: ours,
+                    url: self.checkout_url(&reference),
+                    reference,
+                    expires_at: checkout.order.expires_at,
+                };
+                (fact, None, checkout.order.customer_ref.as_deref())
+            }
+            CheckoutState::Completed {
+                customer,
+                payment,
+                subscription,
+            } => {
+                let payment = match payment {
+                    Some(payment) => CheckoutPayment::Paid {
+                        payment: payment.clone(),
+                        amount: checkout.order.amount,
+                    },
+                    None => CheckoutPayment::NotRequired,
+                };
+                let fact = Fact::CheckoutCompleted {
+                    checkout: ours,
+                    reference,
+                    payment,
+                    customer_ref: Some(customer.clone()),
+                };
+                (fact, subscription.as_deref(), Some(customer.as_str()))
+            }
+            CheckoutState::Expired { canceled } => {
+                let fact = Fact::CheckoutEnded {
+                    checkout: ours,
+                    reference,
+                    canceled: *canceled,
+                };
+                (fact, None, checkout.order.customer_ref.as_deref())
+            }
+        };
+        let refs = [
+            (RefKind::Subscription, subscription),
+            (RefKind::Customer, customer),
+            (RefKind::Checkout, Some(checkout.id.as_str())),
+        ];
+        self.observed(
+            fact,
+            checkout.stamp,
+            Some(ours),
+            checkout.order.customer,
+            &refs,
+        )
+    }
+
+    /// How a subscription stands.
+    pub(crate) fn subscription_fact(&self, subscription: &Subscription) -> Observed {
+        let (status, ended_at) = match &subscription.phase {
+            Phase::Trialing => (Status::Trialing, None),
+            Phase::Active => (Status::Active, None),
+            Phase::PastDue { .. } => (Status::PastDue, None),
+            Phase::Paused => (Status::Paused, None),
+            Phase::Canceled { at } => (Status::Canceled, Some(*at)),
+        };
+        let price = subscription.price_ref.as_deref().unwrap_or(UNNAMED_PRICE);
+        let fact = Fact::SubscriptionSeen(SubscriptionSnapshot {
+            reference: subscription.id.clone(),
+            customer_ref: Some(subscription.customer.clone()),
+            status,
+            price_ref: price.to_owned(),
+            quantity: subscription.quantity,
+            period: Some(subscription.period),
+            trial_end: subscription.trial_end,
+            cancel_at: subscription.cancel_at,
+            ended_at,
+        });
+        let refs = [
+            (RefKind::Subscription, Some(subscription.id.as_str())),
+            (RefKind::Customer, Some(subscription.customer.as_str())),
+        ];
+        let checkout = Some(subscription.checkout);
+        self.observed(fact, subscription.stamp, checkout, subscription.ours, &refs)
+    }
+
+    /// How an invoice stands.
+    pub(crate) fn invoice_fact(&self, invoice: &Invoice) -> Observed {
+        let fact = match (&invoice.purpose, &invoice.state) {
+            (
+                InvoiceFor::Period {
+                    subscription,
+                    period,
+                    ..
+                },
+                state,
+            ) => Fact::ProviderInvoiceSeen {
+                reference: invoice.id.clone(),
+                subscription_ref: Some(subscription.clone()),
+                amount: invoice.amount,
+                period: Some(*period),
+                state: match state {
+                    InvoiceState::Open if invoice.failures > 0 => ProviderInvoiceState::Failed,
+                    InvoiceState::Open => ProviderInvoiceState::Open,
+                    InvoiceState::Paid { .. } => ProviderInvoiceState::Paid,
+                    InvoiceState::Void => ProviderInvoiceState::Void,
+                },
+            },
+            (InvoiceFor::Engine { invoice: ours }, InvoiceState::Open) if invoice.failures > 0 => {
+                Fact::PaymentFailed {
+                    invoice: *ours,
+                    reason: "card_declined".to_owned(),
+                }
+            }
+            (InvoiceFor::Engine { invoice: ours }, InvoiceState::Open) => Fact::InvoiceOpened {
+                invoice: *ours,
+                reference: invoice.id.clone(),
+                pay_url: self.invoice_url(&invoice.id),
+            },
+            (InvoiceFor::Engine { invoice: ours }, InvoiceState::Paid { payment }) => {
+                Fact::InvoicePaid {
+                    invoice: *ours,
+                    payment: payment.clone(),
+                    amount: invoice.amount,
+                }
+            }
+            (InvoiceFor::Engine { .. }, InvoiceState::Void) => Fact::Irrelevant,
+        };
+        self.about_invoice(invoice, fact)
+    }
+
+    /// That an invoice of the engine's was made. `None`: it is one of our own schedule.
+    pub(crate) fn invoice_opened(&self, invoice: &Invoice) -> Option<Observed> {
+        let InvoiceFor::Engine { invoice: ours } = &invoice.purpose else {
+            return None;
+        };
+        let fact = Fact::InvoiceOpened {
+            invoice: *ours,
+            reference: invoice.id.clone(),
+            pay_url: self.invoice_url(&invoice.id),
+        };
+        Some(self.about_invoice(invoice, fact))
+    }
+
+    /// A fact about an invoice, at the instant of its last change.
+    pub(crate) fn about_invoice(&self, invoice: &Invoice, fact: Fact) -> Observed {
+        let checkout = match &invoice.purpose {
+            InvoiceFor::Period { checkout, .. } => Some(*checkout),
+            InvoiceFor::Engine { .. } => None,
+        };
+        let refs = [
+            (RefKind::Subscription, invoice.subscription()),
+            (RefKind::Customer, Some(invoice.customer.as_str())),
+            (RefKind::Invoice, Some(invoice.id.as_str())),
+        ];
+        self.observed(fact, invoice.stamp, checkout, invoice.ours, &refs)
+    }
+
+    fn observed(
+        &self,
+        fact: Fact,
+        at: Timestamp,
+        checkout: Option<CheckoutId>,
+        customer: CustomerId,
+        refs: &[(RefKind, Option<&str>)],
+    ) -> Observed {
+        let refs = refs
+            .iter()
+            .filter_map(|(kind, id)| {
+                Some(ProviderRef {
+                    account: self.rules.account.clone(),
+                    kind: *kind,
+                    id: (*id)?.to_owned(),
+                })
+            })
+            .collect();
+        Observed {
+            fact,
+            at,
+            link: Link {
+                checkout,
+                customer: Some(customer),
+                refs,
+            },
+        }
+    }
+}
+
+impl Invoice {
+    /// The subscription of ours that it belongs to, if it does.
+    pub(crate) fn subscription(&self) -> Option<&str> {
+        match &self.purpose {
+            InvoiceFor::Period { subscription, .. } => Some(subscription),
+            InvoiceFor::Engine { .. } => None,
+        }
+    }
+}
