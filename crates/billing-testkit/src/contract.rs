@@ -16,8 +16,12 @@
 //! Nothing here sleeps or reads a clock: every instant is an argument.
 
 pub mod account;
+pub mod claim;
 pub mod commit;
 pub mod inbox;
+pub mod parked;
+mod queues;
+pub mod settle;
 mod support;
 
 use billing_ports::Store;
@@ -61,6 +65,37 @@ macro_rules! store_contract {
                 the_same_event_id_of_another_account_is_another_event
                 a_delivery_is_claimed_as_it_was_received
                 a_reply_is_stored_with_its_commit_or_not_at_all
+            }
+            claim {
+                workers_share_the_due_customers
+                workers_share_the_inbox
+                workers_share_the_outbox
+                the_oldest_come_first_within_the_limit
+                nothing_is_given_before_its_time
+                a_lease_runs_out_and_the_fence_grows
+                a_release_delays_and_counts
+                a_late_release_changes_nothing
+                the_next_work_is_told
+            }
+            settle {
+                a_late_workers_commit_is_refused_and_writes_nothing
+                what_is_settled_stays_settled
+                a_customer_wakes_when_its_commit_says
+                a_commit_without_a_claim_leaves_claims_alone
+                settling_without_a_decision_needs_the_claim
+                a_foreground_effect_is_its_callers_until_the_lease_ends
+                every_order_is_claimed_as_it_was_written
+            }
+            parked {
+                a_row_set_aside_leaves_its_queue
+                a_replayed_row_begins_anew
+                a_linked_row_names_its_customer
+                a_discarded_row_never_comes_back
+                a_commit_sets_aside_what_it_could_not_decide
+                a_dead_effect_can_be_tried_again
+                an_unlinked_row_wakes_when_its_reference_is_known
+                an_unlinked_row_wakes_when_its_checkout_is_known
+                an_unlinked_row_wakes_when_its_customer_is_known
             }
         }
     };

@@ -2,8 +2,4 @@
 
 use billing_testkit::MemoryStore;
 
-async fn fresh() -> MemoryStore {
-    MemoryStore::new()
-}
-
-billing_testkit::store_contract!(fresh());
+billing_testkit::store_contract!(std::future::ready(MemoryStore::new()));
