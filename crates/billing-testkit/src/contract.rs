@@ -16,13 +16,17 @@
 //! Nothing here sleeps or reads a clock: every instant is an argument.
 
 pub mod account;
+pub mod catalog;
 pub mod claim;
 pub mod commit;
+pub mod credential;
 pub mod inbox;
 pub mod parked;
 mod queues;
+pub mod read;
 pub mod settle;
 mod support;
+pub mod sweep;
 
 use billing_ports::Store;
 
@@ -96,6 +100,35 @@ macro_rules! store_contract {
                 an_unlinked_row_wakes_when_its_reference_is_known
                 an_unlinked_row_wakes_when_its_checkout_is_known
                 an_unlinked_row_wakes_when_its_customer_is_known
+            }
+            sweep {
+                an_event_is_known_after_its_body_is_gone
+                settled_effects_are_removed
+                answers_and_ended_sessions_are_removed
+                what_is_pending_is_never_swept
+            }
+            read {
+                customers_are_listed_page_by_page
+                subscriptions_are_listed_page_by_page
+                invoices_are_listed_page_by_page
+                parked_things_are_listed_page_by_page
+                a_journal_is_listed_page_by_page
+                holdings_count_who_holds_what
+            }
+            catalog {
+                revisions_count_from_one_and_the_newest_is_current
+                a_catalog_after_a_stale_one_is_refused
+                of_many_catalogs_at_once_one_is_applied
+            }
+            credential {
+                keys_are_found_by_their_secret_until_they_are_revoked
+                a_session_ends
+                a_link_opens_once_however_many_try
+                a_link_expires
+                an_idempotency_key_is_fresh_to_one
+                a_request_is_reserved_until_it_is_forgotten_or_too_late
+                an_answer_is_given_again
+                it_answers
             }
         }
     };

@@ -5,6 +5,7 @@
 //! Meant for tests of applications that embed the engine as much as for its
 //! own. Deliberately knows nothing of the engine, and never leaves the process.
 
+pub mod catalogs;
 pub mod clock;
 #[expect(
     clippy::expect_used,

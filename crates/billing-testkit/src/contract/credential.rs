@@ -1,0 +1,196 @@
+//! Keys, sessions and idempotency records: each secret and each key once.
+
+use billing_domain::time::Timestamp;
+use billing_ports::Store;
+use billing_ports::store::{OperatorKey, Remembered, Scope, SecretHash, Session};
+
+use super::support::{CALLERS, newcomer, second, together};
+use crate::fixtures::{Maker, secret};
+
+/// "The key with this secret, if it works"; "all keys, revoked ones included,
+/// newest first; at most `limit`"; "`false`: there is none that works with this id".
+pub async fn keys_are_found_by_their_secret_until_they_are_revoked(store: &dyn Store) {
+    let mut make = Maker::new(1);
+    assert_eq!(store.list_keys(9).await, Ok(Vec::new()));
+    let mut keys = Vec::new();
+    for (number, scope) in (1..).zip([Scope::Read, Scope::Write, Scope::Admin]) {
+        let key = OperatorKey {
+            id: make.id(),
+            name: "deploy".to_owned(),
+            scope,
+            created_at: second(i64::from(number)),
+            revoked_at: None,
+        };
+        let stored = store.add_key(key.clone(), secret(number)).await;
+        assert_eq!(stored, Ok(()));
+        keys.push(key);
+    }
+    for (number, key) in (1..).zip(&keys) {
+        assert_eq!(store.find_key(secret(number)).await, Ok(Some(key.clone())));
+    }
+    assert_eq!(store.find_key(secret(99)).await, Ok(None));
+    let revoke = async |at| store.revoke_key(keys[1].id, second(at)).await;
+    assert_eq!(revoke(10).await, Ok(true));
+    assert_eq!(revoke(11).await, Ok(false), "it works no longer");
+    assert_eq!(store.revoke_key(make.id(), second(11)).await, Ok(false));
+    assert_eq!(store.find_key(secret(2)).await, Ok(None));
+    keys[1].revoked_at = Some(second(10));
+    keys.reverse();
+    assert_eq!(store.list_keys(9).await, Ok(keys.clone()));
+    keys.truncate(2);
+    assert_eq!(store.list_keys(2).await, Ok(keys), "by the limit");
+}
+
+/// "The session of a token, if it has not ended at `now`."
+pub async fn a_session_ends(store: &dyn Store) {
+    let mut make = Maker::new(2);
+    let session = session(store, &mut make).await;
+    let stored = store.add_session(session.clone(), secret(1)).await;
+    assert_eq!(stored, Ok(()));
+    let find = async |token, at| store.find_session(token, second(at)).await;
+    assert_eq!(find(secret(1), 99).await, Ok(Some(session)));
+    assert_eq!(find(secret(1), 100).await, Ok(None), "it has ended");
+    assert_eq!(find(secret(2), 0).await, Ok(None), "there is none");
+}
+
+/// "A link secret MUST open once, however many try at the same time."
+pub async fn a_link_opens_once_however_many_try(store: &dyn Store) {
+    let mut make = Maker::new(3);
+    let session = session(store, &mut make).await;
+    let stored = store.add_link(session.clone(), secret(1), second(10)).await;
+    assert_eq!(stored, Ok(()));
+    let unopened = store.find_session(secret(1), second(1)).await;
+    assert_eq!(unopened, Ok(None), "a link is no token");
+    let tokens: Vec<SecretHash> = (100..).map(secret).take(CALLERS).collect();
+    let answers = together(CALLERS, |caller| {
+        let token = tokens[caller];
+        async move { (token, store.open_link(secret(1), token, second(1)).await) }
+    });
+    let mut opened = 0;
+    for (token, answer) in answers {
+        let answer = answer.expect("the store answers");
+        opened += usize::from(answer.is_some());
+        let found = store.find_session(token, second(2)).await;
+        assert_eq!(
+            found,
+            Ok(answer.clone()),
+            "the opener's token works, no other"
+        );
+        assert!(answer.is_none_or(|held| held == session));
+    }
+    assert_eq!(opened, 1);
+}
+
+/// "`None`: there is no such link, … or it is too late."
+pub async fn a_link_expires(store: &dyn Store) {
+    let mut make = Maker::new(4);
+    let session = session(store, &mut make).await;
+    for link in [1, 2] {
+        let stored = store
+            .add_link(session.clone(), secret(link), second(10))
+            .await;
+        assert_eq!(stored, Ok(()));
+    }
+    let open = async |link, at| {
+        store
+            .open_link(secret(link), secret(link + 50), second(at))
+            .await
+    };
+    assert_eq!(open(3, 1).await, Ok(None), "there is no such link");
+    assert_eq!(open(1, 10).await, Ok(None), "it is too late");
+    assert_eq!(open(2, 9).await, Ok(Some(session)));
+    assert_eq!(open(2, 9).await, Ok(None), "it was opened before");
+    let late = store.find_session(secret(51), second(11)).await;
+    assert_eq!(late, Ok(None));
+}
+
+/// "An idempotency key MUST be `Remembered::Fresh` to one caller only."
+pub async fn an_idempotency_key_is_fresh_to_one(store: &dyn Store) {
+    for reserved in [0, 100] {
+        // The second time, what the first reserved has run out.
+        let answers = together(CALLERS, |_| begin(store, "a", 1, reserved));
+        let fresh = answers.iter().filter(|held| **held == Remembered::Fresh);
+        assert_eq!(fresh.count(), 1, "{answers:?}");
+        let busy = answers.iter().filter(|held| **held == Remembered::Busy);
+        assert_eq!(busy.count(), CALLERS - 1, "{answers:?}");
+    }
+    assert_eq!(begin(store, "a", 2, 150).await, Remembered::Mismatch);
+}
+
+/// "Somebody is at it", until `reserved_until` passes; "used with another
+/// request"; "forgets a request that was begun and wrote nothing".
+pub async fn a_request_is_reserved_until_it_is_forgotten_or_too_late(store: &dyn Store) {
+    assert_eq!(begin(store, "a", 1, 0).await, Remembered::Fresh);
+    assert_eq!(begin(store, "a", 1, 99).await, Remembered::Busy);
+    assert_eq!(begin(store, "a", 2, 99).await, Remembered::Mismatch);
+    assert_eq!(
+        begin(store, "b", 2, 0).await,
+        Remembered::Fresh,
+        "another key"
+    );
+    let other = store.remember("key_2", "a", secret(2), second(0), second(100));
+    assert_eq!(other.await, Ok(Remembered::Fresh), "another caller");
+    assert_eq!(
+        begin(store, "a", 1, 100).await,
+        Remembered::Fresh,
+        "abandoned"
+    );
+    assert_eq!(
+        begin(store, "a", 1, 199).await,
+        Remembered::Busy,
+        "reserved anew"
+    );
+    assert_eq!(store.forget("key_1", "a").await, Ok(()));
+    assert_eq!(
+        begin(store, "a", 2, 199).await,
+        Remembered::Fresh,
+        "forgotten"
+    );
+    assert_eq!(
+        store.forget("key_1", "none").await,
+        Ok(()),
+        "nothing to forget"
+    );
+}
+
+/// "Used with the same request: this was the answer", to the byte, for as long
+/// as it is kept; forgetting is for requests that were not answered.
+pub async fn an_answer_is_given_again(store: &dyn Store) {
+    let kept = Some(b"{\"id\":\"\xff\"}".to_vec());
+    for (key, status, body) in [
+        ("a", 201, kept),
+        ("b", 409, None),
+        ("c", 204, Some(Vec::new())),
+    ] {
+        assert_eq!(begin(store, key, 1, 0).await, Remembered::Fresh);
+        let answered = store.answer("key_1", key, status, body.clone()).await;
+        assert_eq!(answered, Ok(()));
+        assert_eq!(store.forget("key_1", key).await, Ok(()));
+        let answer = Remembered::Answered { status, body };
+        assert_eq!(begin(store, key, 1, 1).await, answer);
+        assert_eq!(begin(store, key, 1, 9_999).await, answer, "{key}");
+        assert_eq!(begin(store, key, 2, 1).await, Remembered::Mismatch);
+    }
+}
+
+/// "Whether it answers."
+pub async fn it_answers(store: &dyn Store) {
+    assert_eq!(store.ping().await, Ok(()));
+}
+
+/// Begins request `request` of one caller at a second, reserved for 100 more.
+async fn begin(store: &dyn Store, key: &str, request: u8, at: i64) -> Remembered {
+    let until: Timestamp = second(at + 100);
+    let begun = store.remember("key_1", key, secret(request), second(at), until);
+    begun.await.expect("the store answers")
+}
+
+/// A session of a stored customer that ends at second 100.
+async fn session(store: &dyn Store, make: &mut Maker) -> Session {
+    let held = newcomer(store, make).await;
+    Session {
+        id: make.id(),
+        customer: held.account.customer.id,
+        expires_at: second(100),
+    }
+}
