@@ -33,9 +33,10 @@ pub enum CancelOutcome {
 /// which also voids the open invoice. `None`: the customer has no such subscription.
 pub fn cancel(draft: &mut Draft, id: SubscriptionId, when: CancelWhen) -> Option<CancelOutcome> {
     let subscription = draft.account.subscription(id)?.clone();
-    let at_once = when == CancelWhen::AtOnce;
+    let (now, at_once) = (draft.now(), when == CancelWhen::AtOnce);
+    let ends = |to_come: Cancellation| !at_once || to_come.ends_at <= now;
     let settled = subscription.is_over()
-        || (subscription.cancellation.is_some() && !at_once)
+        || subscription.cancellation.is_some_and(ends)
         || (matches!(subscription.schedule, Schedule::Perpetual) && !at_once);
     if settled {
         return Some(CancelOutcome::Already);
@@ -62,7 +63,8 @@ fn at_provider(
     let ends_at = if at_once {
         Some(now)
     } else {
-        subscription.times.paid_through
+        // Past what we know to be paid, the provider will say.
+        subscription.times.paid_through.filter(|end| *end > now)
     };
     subscription.cancellation = ends_at.map(|ends_at| Cancellation {
         requested_at: now,
@@ -88,7 +90,7 @@ fn at_provider(
 
 fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> CancelOutcome {
     let (id, now) = (subscription.id, draft.now());
-    void_open_invoice(draft, id);
+    void_open_invoice(draft, &mut subscription);
     let end = match subscription.state {
         State::Trialing { ends_at, .. } => Some(ends_at),
         State::Active => subscription.times.paid_through,

@@ -1,7 +1,7 @@
 //! What falls due with nobody asking: checkouts expire, trials end, cycles are
 //! opened, unpaid agreements go past due and lapse, cancellations take effect.
 
-use crate::catalog::{CatchUp, OnPastDue};
+use crate::catalog::CatchUp;
 use crate::decide::checkout::expire;
 use crate::decide::renew::open_cycle;
 use crate::decide::settle::void_open_invoice;
@@ -125,7 +125,7 @@ fn end_canceled(draft: &mut Draft, mut subscription: Subscription) -> bool {
     let Some(to_come) = subscription.cancellation.take() else {
         return false;
     };
-    void_open_invoice(draft, subscription.id);
+    void_open_invoice(draft, &mut subscription);
     subscription.times.next_attempt_at = None;
     let ended = State::Canceled {
         ends_at: to_come.ends_at,
@@ -171,12 +171,4 @@ fn ask_provider(draft: &mut Draft, mut subscription: Subscription, reference: St
     );
     draft.account.put_subscription(subscription);
     true
-}
-
-/// The instant at which an unpaid cycle, payable since `due_at`, lapses.
-pub(super) fn grace_end(subscription: &Subscription, due_at: Timestamp) -> Timestamp {
-    match subscription.terms.on_past_due {
-        OnPastDue::Cut => due_at,
-        OnPastDue::Grace | OnPastDue::Keep => shifted(due_at, subscription.terms.grace),
-    }
 }

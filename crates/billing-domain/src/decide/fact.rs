@@ -6,7 +6,6 @@
 use crate::catalog::CatalogRevision;
 use crate::checkout::{Checkout, CheckoutState};
 use crate::customer::AtProvider;
-use crate::decide::due::grace_end;
 use crate::decide::mirror::{mirror_invoice, mirror_subscription};
 use crate::decide::settle::pay;
 use crate::decide::start::start_subscription;
@@ -19,7 +18,7 @@ use crate::money::Money;
 use crate::parked::ParkReason;
 use crate::provider::{ProviderAccount, ProviderRef};
 use crate::subscription::Schedule;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, shifted};
 
 /// What became of a fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -287,7 +286,8 @@ fn invoice_opened(
     if held.times.due_at.is_none() {
         let due_at = held.times.paid_through.map_or(at, |end| end.max(at));
         held.times.due_at = Some(due_at);
-        held.times.grace_ends_at = Some(grace_end(&held, due_at));
+        // Status is not access: what is cut when due can still be paid in grace.
+        held.times.grace_ends_at = Some(shifted(due_at, held.terms.grace));
     }
     let id_of_held = held.id;
     draft.account.put_subscription(held);

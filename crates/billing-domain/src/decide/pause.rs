@@ -28,11 +28,15 @@ pub enum PauseRefusal {
 ///
 /// [`PauseRefusal`], and nothing changes.
 pub fn pause(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal> {
-    let subscription = held(draft, id)?;
+    let mut subscription = held(draft, id)?;
     let now = draft.now();
-    let from = subscription.status();
     let unpaid = subscription.times.paid_through.is_none_or(|end| end <= now);
-    if from != Status::Active || (unpaid && subscription.is_engine_run()) {
+    let from = match subscription.status() {
+        // What is past due is so whether or not a worker has run.
+        Status::Active if unpaid && subscription.is_engine_run() => Status::PastDue,
+        from => from,
+    };
+    if from != Status::Active {
         return Err(IllegalTransition {
             from,
             to: Status::Paused,
@@ -50,7 +54,7 @@ pub fn pause(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal> 
             });
             return Ok(());
         }
-        Schedule::Engine { .. } => void_open_invoice(draft, id),
+        Schedule::Engine { .. } => void_open_invoice(draft, &mut subscription),
     }
     let pausing = subscription.pausing(now);
     let mut paused = subscription.moved(State::Paused {
@@ -67,7 +71,7 @@ pub fn pause(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal> 
 }
 
 /// Resumes a paused subscription: the paid time that remains comes back; where
-/// none remains, a new period begins with its payment.
+/// none remains, a new period begins now, without access until it is paid.
 ///
 /// # Errors
 ///
@@ -96,6 +100,16 @@ pub fn resume(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal>
             }
         });
         return Ok(());
+    }
+    if subscription
+        .cancellation
+        .is_some_and(|to_come| to_come.ends_at <= now)
+    {
+        return Err(IllegalTransition {
+            from: Status::Canceled,
+            to: Status::Active,
+        }
+        .into());
     }
     let still_paid = access_until.filter(|end| *end > now);
     let resumed = match still_paid {
@@ -156,8 +170,12 @@ fn hung_on(mut subscription: Subscription, at: Timestamp) -> Subscription {
     subscription
 }
 
+/// Paid until `paid_through`; a cancellation to come moves there as well.
 fn with_next_attempt(mut subscription: Subscription, paid_through: Timestamp) -> Subscription {
     subscription.times.paid_through = Some(paid_through);
-    subscription.times.next_attempt_at = Some(shifted(paid_through, -subscription.terms.lead));
+    if let Some(to_come) = &mut subscription.cancellation {
+        to_come.ends_at = paid_through;
+    }
+    subscription.times.next_attempt_at = subscription.next_attempt(paid_through);
     subscription
 }

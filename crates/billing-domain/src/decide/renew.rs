@@ -13,8 +13,8 @@ use crate::parked::ParkReason;
 use crate::subscription::{Schedule, Subscription};
 use crate::time::{Period, Timestamp};
 
-/// Cycles skipped in one decision at most; daily prices after a year's outage
-/// are far below, and the rest follows with the next decision.
+/// Cycles skipped in one step at most; daily prices after a year's outage are
+/// far below, and the rest follows with the next step.
 const MAX_SKIPPED: u32 = 1_000;
 
 /// Opens the next cycle's invoice and orders its creation at the provider.
@@ -32,6 +32,10 @@ pub(super) fn open_cycle(draft: &mut Draft, mut subscription: Subscription, catc
             entry.note = Some(format!("{skipped} cycles skipped"));
         });
     }
+    if skipped == MAX_SKIPPED {
+        draft.account.put_subscription(subscription);
+        return;
+    }
     subscription.times.next_attempt_at = None;
     let Some((period, cycle, amount)) = next_cycle(&mut subscription) else {
         let evidence = format!(
@@ -42,6 +46,15 @@ pub(super) fn open_cycle(draft: &mut Draft, mut subscription: Subscription, catc
         draft.park(ParkReason::Conflict, evidence);
         return;
     };
+    if subscription.provider.is_none() && !amount.is_zero() {
+        let evidence = format!(
+            "subscription {} owes {amount}, and has no provider to pay at",
+            subscription.id
+        );
+        draft.account.put_subscription(subscription);
+        draft.park(ParkReason::Conflict, evidence);
+        return;
+    }
     let id: InvoiceId = draft.id();
     let invoice = Invoice {
         id,
@@ -91,12 +104,14 @@ pub(super) fn open_cycle(draft: &mut Draft, mut subscription: Subscription, catc
     }
 }
 
-/// Steps over every cycle that has ended without an invoice ever being made for
-/// it. Gives how many.
+/// Steps over cycles that ended while the engine should have invoiced them and
+/// did not. One that ended before the engine could (its predecessor was paid
+/// late) is the buyer's, and is invoiced. Gives how many.
 fn skip_unpayable(subscription: &mut Subscription, now: Timestamp) -> u32 {
     let Billing::Recurring(interval) = subscription.terms.billing else {
         return 0;
     };
+    let due = subscription.times.next_attempt_at.unwrap_or(now);
     let Schedule::Engine {
         anchor,
         next_period,
@@ -108,8 +123,8 @@ fn skip_unpayable(subscription: &mut Subscription, now: Timestamp) -> u32 {
     };
     let mut skipped = 0;
     while skipped < MAX_SKIPPED {
-        let over =
-            Period::at(*anchor, interval, *next_period).is_ok_and(|period| period.end <= now);
+        let over = Period::at(*anchor, interval, *next_period)
+            .is_ok_and(|period| due < period.end && period.end <= now);
         if !over {
             break;
         }

@@ -6,12 +6,12 @@
 use crate::catalog::Billing;
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
-use crate::ids::{InvoiceId, SubscriptionId};
+use crate::ids::InvoiceId;
 use crate::invoice::{Invoice, InvoiceState, Payment};
 use crate::journal::Event;
 use crate::money::Money;
 use crate::parked::ParkReason;
-use crate::subscription::{Schedule, State, Status, Subscription};
+use crate::subscription::{Schedule, State, Subscription};
 use crate::time::{Period, Timestamp, shifted};
 
 /// A payment for one of our invoices: exactly the amount settles it, more
@@ -116,10 +116,12 @@ pub(super) fn credit_cycle(
         .and_then(|held| draft.account.subscription(held).cloned());
     let (Some(subscription), Some(period)) = (held, invoice.period) else {
         let evidence = format!("invoice {id} was paid, and belongs to no subscription and period");
-        draft.park(ParkReason::Conflict, evidence);
+        if let Some(paid) = paid {
+            set_aside(draft, invoice, paid, ParkReason::Conflict, evidence);
+        }
         return false;
     };
-    let before = subscription.status();
+    let gave_access = subscription.gives_access(at);
     let Some((renewed, period)) = renewed(subscription, period, at) else {
         let evidence = format!("invoice {id} was paid when its subscription could not come back");
         if let Some(paid) = paid {
@@ -142,7 +144,7 @@ pub(super) fn credit_cycle(
         entry.subscription = Some(subscription);
         entry.money = Some(amount);
     });
-    if matches!(before, Status::Trialing | Status::Lapsed) {
+    if !gave_access {
         draft.note(Event::SubscriptionActivated, |entry| {
             entry.subscription = Some(subscription)
         });
@@ -201,15 +203,21 @@ fn renewed(
     subscription.times.paid_through = Some(period.end);
     subscription.times.due_at = None;
     subscription.times.grace_ends_at = None;
-    let to_come = subscription.cancellation.is_none();
-    subscription.times.next_attempt_at =
-        to_come.then(|| shifted(period.end, -subscription.terms.lead));
+    // Not before this payment: a cycle that ended while its predecessor waited
+    // to be paid was held up by the buyer, and is not one that nobody could pay.
+    subscription.times.next_attempt_at = subscription
+        .next_attempt(period.end)
+        .map(|next| next.max(at));
     Some((subscription, period))
 }
 
 /// Voids the open renewal invoice of a subscription, if it has one, and orders
-/// the same of the provider.
-pub(super) fn void_open_invoice(draft: &mut Draft, subscription: SubscriptionId) {
+/// the same of the provider. Its due date goes with it; the caller puts
+/// `held` back.
+pub(super) fn void_open_invoice(draft: &mut Draft, held: &mut Subscription) {
+    held.times.due_at = None;
+    held.times.grace_ends_at = None;
+    let subscription = held.id;
     let Some(invoice) = draft.account.open_invoice(subscription).cloned() else {
         return;
     };

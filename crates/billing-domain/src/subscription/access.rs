@@ -42,8 +42,17 @@ impl Subscription {
             State::Incomplete => return Access::Denied(NoAccess::Incomplete),
             State::Expired { .. } => return Access::Denied(NoAccess::Expired),
             State::Lapsed { .. } => return Access::Denied(NoAccess::Unpaid),
-            State::PastDue { no_grace: true, .. } => {
-                return Access::Denied(NoAccess::TrialOver);
+            State::PastDue {
+                since,
+                no_grace: true,
+            } => {
+                // A trial was "paid" until it ended; a pause outlives what was.
+                let after_trial = self.times.paid_through == Some(since);
+                return Access::Denied(if after_trial {
+                    NoAccess::TrialOver
+                } else {
+                    NoAccess::Unpaid
+                });
             }
             State::Trialing { ends_at, .. } => (Some(ends_at), NoAccess::TrialOver),
             State::Canceled { ends_at } => (Some(ends_at), NoAccess::Canceled),

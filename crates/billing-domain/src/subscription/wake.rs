@@ -15,6 +15,16 @@ pub const TRIAL_NOTICE: SignedDuration = SignedDuration::from_hours(48);
 pub const ALARM_AFTER: SignedDuration = SignedDuration::from_hours(72);
 
 impl Subscription {
+    /// When the engine next acts on what is paid until `period_end`: it opens
+    /// the next cycle, or sees a fixed term end. `None`: it was canceled.
+    pub(crate) fn next_attempt(&self, period_end: Timestamp) -> Option<Timestamp> {
+        match (self.cancellation, self.terms.renews) {
+            (Some(_), _) => None,
+            (None, true) => Some(shifted(period_end, -self.terms.lead)),
+            (None, false) => Some(period_end),
+        }
+    }
+
     /// The next instant at which it needs a look; `invoice_open` says whether
     /// its next cycle's invoice is open. `None`: never.
     #[must_use]

@@ -1,0 +1,32 @@
+//! The rules, as tables, stories and properties: one module per subject.
+//!
+//! One program, so that the subjects share their helpers and are linked once.
+
+#[cfg(test)]
+mod access;
+#[cfg(test)]
+mod cancel;
+#[cfg(test)]
+mod catch_up;
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod effective;
+#[cfg(test)]
+mod facts;
+#[cfg(test)]
+mod life;
+#[cfg(test)]
+mod mirror;
+#[cfg(test)]
+mod money;
+#[cfg(test)]
+mod pause;
+#[cfg(test)]
+mod permutations;
+#[cfg(test)]
+mod transitions;
+#[cfg(test)]
+mod trial;
+#[cfg(test)]
+mod walk;
