@@ -3,8 +3,11 @@
 //! A store crate needs a `tests/contract.rs` of a few lines, and `tokio` (with
 //! `macros` and `rt-multi-thread`) among its dev-dependencies:
 //!
-//! ```ignore
-//! async fn fresh() -> MyStore { /* an empty store of its own */ }
+//! ```
+//! async fn fresh() -> billing_testkit::MemoryStore {
+//!     billing_testkit::MemoryStore::new()
+//! }
+//!
 //! billing_testkit::store_contract!(fresh());
 //! ```
 //!

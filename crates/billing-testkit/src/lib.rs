@@ -17,6 +17,13 @@ pub mod fixtures;
 pub mod ids;
 pub mod memory;
 pub mod notifier;
+#[expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a behavior is a test: it panics where the law is broken"
+)]
+pub mod provider_contract;
 
 pub use clock::ManualClock;
 pub use ids::SeededIds;
