@@ -27,6 +27,7 @@ pub mod inbox;
 pub mod parked;
 mod queues;
 pub mod read;
+pub mod refusal;
 pub mod settle;
 mod support;
 pub mod sweep;
@@ -60,6 +61,12 @@ macro_rules! store_contract {
                 one_invoice_is_open_per_subscription_and_purpose
                 a_cycle_is_settled_once
                 many_commits_on_one_revision_leave_one_winner
+            }
+            refusal {
+                a_taken_name_leaves_nothing_written
+                a_name_twice_in_one_commit_is_refused
+                of_many_customers_at_once_one_gets_the_external_reference
+                of_many_customers_at_once_one_gets_the_provider_object
             }
             account {
                 loading_gives_back_every_field

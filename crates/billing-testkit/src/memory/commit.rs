@@ -1,5 +1,7 @@
 //! `commit`: everything is checked first, then everything is written.
 
+use std::collections::BTreeSet;
+
 use billing_domain::ids::CustomerId;
 use billing_ports::store::{Changes, Commit, CommitError, Locator, Revision, Taken};
 
@@ -71,14 +73,19 @@ impl State {
         self.books
             .check(commit.customer, &commit.changes)
             .map_err(taken)?;
-        let mut keys: Vec<_> = commit.effects.iter().map(|new| &new.effect.key).collect();
-        keys.sort();
-        let doubled = keys.windows(2).any(|pair| pair.first() == pair.last());
+        let keys: BTreeSet<_> = commit.effects.iter().map(|new| &new.effect.key).collect();
+        let doubled = keys.len() != commit.effects.len();
         if doubled || keys.into_iter().any(|key| self.mail.knows_key(key)) {
             return Err(taken(Taken::EffectKey));
         }
-        let mut replies = commit.replies.iter();
-        if replies.any(|reply| self.mail.knows_event(&reply.delivery)) {
+        let replies = commit.replies.iter().map(|reply| &reply.delivery);
+        let known = replies
+            .clone()
+            .any(|delivery| self.mail.knows_event(delivery));
+        let events: BTreeSet<_> = replies
+            .map(|delivery| (&delivery.account, &delivery.event_id))
+            .collect();
+        if known || events.len() != commit.replies.len() {
             return Err(taken(Taken::Delivery));
         }
         Ok(())
