@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::Billing;
 use crate::ids::{CheckoutId, InvoiceId, SubscriptionId};
+use crate::money::{Money, MoneyError};
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
 use crate::terms::Terms;
 use crate::time::Timestamp;
@@ -87,6 +89,25 @@ impl Checkout {
             self.state,
             CheckoutState::Opening | CheckoutState::Open { .. } | CheckoutState::Pending { .. }
         )
+    }
+
+    /// What is owed today: nothing where a trial comes first, else one period,
+    /// or the whole of what is bought once.
+    ///
+    /// # Errors
+    ///
+    /// [`MoneyError::OutOfRange`] when that does not fit.
+    pub fn owed_today(&self) -> Result<Money, MoneyError> {
+        match self.terms.trial {
+            Some(_) => Ok(Money::zero(self.terms.unit.currency)),
+            None => self.terms.amount(),
+        }
+    }
+
+    /// Whether its completion makes the subscription. `false`: the provider runs
+    /// the schedule, and its own word makes it. What is bought once has none.
+    pub(crate) const fn starts_here(&self) -> bool {
+        !self.owns_schedule || matches!(self.terms.billing, Billing::Once)
     }
 
     /// The provider's id, once it has one.

@@ -1,7 +1,7 @@
 //! Mirroring what a provider runs itself: its latest word is believed as a
 //! whole, by its own instant.
 
-use crate::catalog::CatalogRevision;
+use crate::catalog::{CatalogRevision, OnPause};
 use crate::decide::fact::Verdict;
 use crate::decide::start::park_if_duplicate;
 use crate::decision::Draft;
@@ -107,6 +107,9 @@ fn introduced(
     if let Some(checkout) = &checkout {
         park_if_duplicate(draft, checkout);
     }
+    let created_at = checkout
+        .as_ref()
+        .map_or(observed.at, |checkout| checkout.created_at);
     Some(Subscription {
         id,
         customer: draft.account.customer.id,
@@ -121,7 +124,7 @@ fn introduced(
         state: State::Incomplete,
         times: Times::default(),
         cancellation: None,
-        created_at: draft.now(),
+        created_at,
     })
 }
 
@@ -210,7 +213,10 @@ fn mirrored(
         },
         Status::Paused => State::Paused {
             since: at,
-            access_until: None,
+            access_until: match seen.terms.on_pause {
+                OnPause::Now => None,
+                OnPause::PeriodEnd => paid_through,
+            },
             remaining: jiff::SignedDuration::ZERO,
         },
         Status::Lapsed => State::Lapsed { at },
@@ -233,7 +239,8 @@ fn mirrored(
         .cancel_at
         .filter(|_| alive)
         .map(|ends_at| Cancellation {
-            requested_at: seen.cancellation.map_or(at, |known| known.requested_at),
+            // A snapshot does not say when it was asked for; our journal does.
+            requested_at: at,
             ends_at,
         });
     seen
@@ -259,7 +266,10 @@ fn note_moves(
         Status::Active if was == Status::Active && paid_more => {
             moves.push(Event::SubscriptionRenewed);
         }
-        Status::Active if was == Status::PastDue => moves.push(Event::SubscriptionRenewed),
+        // The trial was the welcome; what follows it is a cycle like any other.
+        Status::Active if matches!(was, Status::PastDue | Status::Trialing) => {
+            moves.push(Event::SubscriptionRenewed);
+        }
         Status::Active | Status::Trialing if was != is => moves.push(Event::SubscriptionActivated),
         Status::PastDue if was != is => moves.push(Event::SubscriptionPastDue),
         Status::Paused if was != is => moves.push(Event::SubscriptionPaused),
@@ -329,6 +339,7 @@ pub(super) fn mirror_invoice(
     invoice.subscription = invoice.subscription.or(subscription);
     invoice.opened_at = invoice.opened_at.min(observed.at);
     let event = settle_mirrored(&mut invoice, *state, *amount, *period, observed.at);
+    invoice.period = invoice.period.or(*period);
     let (id, subscription) = (invoice.id, invoice.subscription);
     draft.account.put_invoice(invoice);
     if let Some(event) = event {
@@ -351,7 +362,11 @@ fn settle_mirrored(
 ) -> Option<Event> {
     match (state, invoice.state) {
         (ProviderInvoiceState::Paid, InvoiceState::Settled { at: known }) => {
-            invoice.state = InvoiceState::Settled { at: known.min(at) };
+            let first = known.min(at);
+            invoice.state = InvoiceState::Settled { at: first };
+            for payment in &mut invoice.payments {
+                payment.at = first;
+            }
             None
         }
         (ProviderInvoiceState::Paid, _) => {
@@ -366,6 +381,10 @@ fn settle_mirrored(
                 credited: true,
             }];
             Some(Event::InvoiceSettled)
+        }
+        (ProviderInvoiceState::Void, InvoiceState::Void { at: known }) => {
+            invoice.state = InvoiceState::Void { at: known.min(at) };
+            None
         }
         (ProviderInvoiceState::Void, InvoiceState::Open) => {
             invoice.state = InvoiceState::Void { at };

@@ -122,36 +122,52 @@ fn record_purchase(
     period: Option<Period>,
     paid: Payment,
 ) {
-    let recurring = matches!(subscription.terms.billing, Billing::Recurring(_));
-    let (at, amount) = (paid.at, paid.amount);
-    let id = checkout.invoice;
+    let (at, amount, id) = (paid.at, paid.amount, checkout.invoice);
+    // Payments that were set aside before are remembered.
+    let mut payments = draft
+        .account
+        .invoice(id)
+        .map(|known| known.payments.clone())
+        .unwrap_or_default();
+    payments.push(paid);
     draft.account.put_invoice(Invoice {
-        id,
-        purpose: if recurring {
-            Purpose::Purchase
-        } else {
-            Purpose::OneTime
-        },
         subscription: Some(subscription.id),
-        checkout: Some(checkout.id),
-        provider: checkout.provider.clone(),
-        reference: None,
-        issuer: Issuer::Engine,
-        // The amount fitted when the checkout was begun.
-        amount: checkout.terms.amount().unwrap_or(amount),
         period,
-        cycle: recurring.then_some(0),
-        attempt: 1,
-        pay_url: None,
-        state: InvoiceState::Settled { at },
-        payments: vec![paid],
-        opened_at: checkout.created_at,
+        payments,
+        ..purchase_invoice(checkout, InvoiceState::Settled { at })
     });
     draft.note(Event::InvoiceSettled, |entry| {
         entry.invoice = Some(id);
         entry.subscription = Some(subscription.id);
         entry.money = Some(amount);
     });
+}
+
+/// The invoice of a checkout that we price, as yet without payment and period.
+pub(super) fn purchase_invoice(checkout: &Checkout, state: InvoiceState) -> Invoice {
+    let recurring = matches!(checkout.terms.billing, Billing::Recurring(_));
+    Invoice {
+        id: checkout.invoice,
+        purpose: if recurring {
+            Purpose::Purchase
+        } else {
+            Purpose::OneTime
+        },
+        subscription: None,
+        checkout: Some(checkout.id),
+        provider: checkout.provider.clone(),
+        reference: None,
+        issuer: Issuer::Engine,
+        // The amount fitted when the checkout was begun.
+        amount: checkout.owed_today().unwrap_or(checkout.terms.unit),
+        period: None,
+        cycle: recurring.then_some(0),
+        attempt: 1,
+        pay_url: None,
+        state,
+        payments: Vec::new(),
+        opened_at: checkout.created_at,
+    }
 }
 
 /// A second purchase beside one that lives is taken, since it is paid, and set

@@ -1,1 +1,354 @@
-//! To come.
+//! Subscriptions that the provider runs: its newest word is believed.
+
+use billing_domain::catalog::{CatchUp, OnPastDue, OnPause};
+use billing_domain::decide::{Begun, CancelOutcome, CancelWhen, Verdict};
+use billing_domain::effect::Order;
+use billing_domain::fact::{Fact, Link, Observed, SubscriptionSnapshot};
+use billing_domain::journal::Event;
+use billing_domain::parked::ParkReason;
+use billing_domain::provider::RefKind;
+use billing_domain::subscription::{ALARM_AFTER, Access, Status};
+use billing_domain::terms::Terms;
+use billing_domain::time::{Period, Timestamp, days, shifted};
+
+use crate::common::{World, at, sold};
+
+fn snapshot(status: Status, start: &str, end: &str) -> SubscriptionSnapshot {
+    SubscriptionSnapshot {
+        reference: "s-1".to_owned(),
+        customer_ref: Some("c-1".to_owned()),
+        status,
+        price_ref: "price_pro".to_owned(),
+        quantity: 1,
+        period: Some(Period {
+            start: at(start),
+            end: at(end),
+        }),
+        trial_end: None,
+        cancel_at: None,
+        ended_at: None,
+    }
+}
+
+fn january(status: Status) -> SubscriptionSnapshot {
+    snapshot(status, "2026-01-01", "2026-02-01")
+}
+
+fn february(status: Status) -> SubscriptionSnapshot {
+    snapshot(status, "2026-02-01", "2026-03-01")
+}
+
+fn see(world: &mut World, begun: &Begun, at: Timestamp, seen: &SubscriptionSnapshot) -> Verdict {
+    let link = Link {
+        checkout: Some(begun.checkout),
+        ..Link::default()
+    };
+    world.observe(&Observed {
+        fact: Fact::SubscriptionSeen(seen.clone()),
+        at,
+        link,
+    })
+}
+
+fn bought_on(agreed: Terms) -> (World, Begun) {
+    let mut world = World::new();
+    let begun = world.begin(agreed, true);
+    let seen = january(Status::Active);
+    see(&mut world, &begun, at("2026-01-01T00:01:00Z"), &seen);
+    world.forget();
+    (world, begun)
+}
+
+fn bought() -> (World, Begun) {
+    bought_on(sold("pro-monthly", 1, true))
+}
+
+#[test]
+fn the_engine_never_invoices_it_and_asks_after_three_days_of_silence() {
+    let (mut world, _) = bought();
+    assert_eq!(world.paid_through(), at("2026-02-01"));
+    world.tick("2026-02-01");
+    world.tick("2026-02-03T23:59:59Z");
+    assert!(world.orders.is_empty());
+    assert!(world.gives_access("2026-02-20"));
+    assert_eq!(world.account.wake_at(), Some(at("2026-02-04")));
+    world.tick("2026-02-04");
+    assert!(
+        matches!(&world.orders[..], [Order::ReadSubscription { reference, .. }]
+        if reference == "s-1")
+    );
+    assert_eq!(
+        world.account.wake_at(),
+        Some(shifted(world.now, ALARM_AFTER))
+    );
+    assert!(world.open_invoice().is_none());
+}
+
+#[test]
+fn older_and_known_snapshots_change_nothing() {
+    let (mut world, begun) = bought();
+    let now = at("2026-02-01T01:00:00Z");
+    see(&mut world, &begun, now, &february(Status::Active));
+    assert_eq!(world.paid_through(), at("2026-03-01"));
+    assert_eq!(world.count(Event::SubscriptionRenewed), 1);
+    let before = world.account.clone();
+    world.forget();
+    let again = see(&mut world, &begun, now, &february(Status::Active));
+    let older = at("2026-01-20");
+    let old = see(&mut world, &begun, older, &january(Status::Canceled));
+    assert_eq!((again, old), (Verdict::Decided, Verdict::Decided));
+    assert_eq!(world.account, before);
+    assert!(world.events.is_empty());
+}
+
+#[test]
+fn another_word_of_the_same_instant_is_read_at_the_provider() {
+    let (mut world, begun) = bought();
+    let before = world.account.clone();
+    let same = at("2026-01-01T00:01:00Z");
+    let verdict = see(&mut world, &begun, same, &january(Status::PastDue));
+    let Verdict::Read(object) = verdict else {
+        panic!("decided a contradiction")
+    };
+    assert_eq!(
+        (object.kind, object.id.as_str()),
+        (RefKind::Subscription, "s-1")
+    );
+    assert_eq!(world.account, before);
+}
+
+#[test]
+fn past_due_gives_access_by_the_plan() {
+    let table = [
+        (None, true, true),
+        (Some(OnPastDue::Keep), true, true),
+        (Some(OnPastDue::Grace), true, false),
+        (Some(OnPastDue::Cut), false, false),
+    ];
+    for (on_past_due, in_grace, after) in table {
+        let mut agreed = sold("pro-monthly", 1, true);
+        if let Some(on_past_due) = on_past_due {
+            agreed.on_past_due = on_past_due;
+        }
+        let (mut world, begun) = bought_on(agreed);
+        let seen = february(Status::PastDue);
+        see(&mut world, &begun, at("2026-02-01T01:00:00Z"), &seen);
+        assert_eq!(world.sub().times.due_at, Some(at("2026-02-01")));
+        assert_eq!(world.gives_access("2026-02-07T23:59:59Z"), in_grace);
+        assert_eq!(world.gives_access("2026-02-08"), after);
+        // Lapsing is the provider's to say.
+        world.tick("2026-03-20");
+        assert_eq!(world.status(), Status::PastDue);
+        let now = world.now;
+        see(&mut world, &begun, now, &february(Status::Active));
+        assert_eq!(world.status(), Status::Active);
+        assert_eq!(world.count(Event::SubscriptionRenewed), 1);
+    }
+}
+
+#[test]
+fn every_end_falls_back_and_resuming_restores_exactly() {
+    for status in [
+        Status::Incomplete,
+        Status::Lapsed,
+        Status::Canceled,
+        Status::Expired,
+        Status::Paused,
+    ] {
+        let (mut world, begun) = bought();
+        let before = world.effective().entitlements;
+        see(&mut world, &begun, at("2026-01-10"), &january(status));
+        world.go("2026-01-10");
+        assert_eq!(world.plan(), "free", "{status:?}");
+        see(
+            &mut world,
+            &begun,
+            at("2026-01-11"),
+            &january(Status::Active),
+        );
+        world.go("2026-01-11");
+        assert_eq!(world.effective().entitlements, before, "{status:?}");
+    }
+}
+
+#[test]
+fn a_pause_lasts_by_the_plan() {
+    let mut agreed = sold("pro-monthly", 1, true);
+    agreed.on_pause = OnPause::PeriodEnd;
+    let (mut world, begun) = bought_on(agreed);
+    see(
+        &mut world,
+        &begun,
+        at("2026-01-10"),
+        &january(Status::Paused),
+    );
+    assert!(world.gives_access("2026-01-31T23:59:59Z"));
+    assert!(!world.gives_access("2026-02-01"));
+}
+
+#[test]
+fn an_unknown_price_keeps_the_plan_and_is_parked() {
+    let (mut world, begun) = bought();
+    let mut seen = february(Status::Active);
+    seen.price_ref = "price_of_another".to_owned();
+    see(&mut world, &begun, at("2026-02-01T01:00:00Z"), &seen);
+    assert_eq!(world.plan(), "pro");
+    assert_eq!(world.parked, [ParkReason::UnknownPrice]);
+    assert_eq!(
+        world.paid_through(),
+        at("2026-03-01"),
+        "the rest is believed"
+    );
+}
+
+#[test]
+fn a_known_price_changes_the_plan_and_the_quantity_follows() {
+    let (mut world, begun) = bought();
+    let mut seen = january(Status::Active);
+    seen.price_ref = "price_team".to_owned();
+    seen.quantity = 4;
+    see(&mut world, &begun, at("2026-01-10"), &seen);
+    assert_eq!(world.plan(), "team");
+    assert_eq!(world.sub().terms.quantity, 4);
+    assert_eq!(world.count(Event::PlanChanged), 1);
+    seen.quantity = 5;
+    see(&mut world, &begun, at("2026-01-11"), &seen);
+    assert_eq!(world.sub().terms.quantity, 5);
+    assert_eq!(world.count(Event::PlanChanged), 1);
+}
+
+#[test]
+fn one_made_at_the_provider_is_taken_up_when_its_price_is_known() {
+    for (price, known) in [("price_pro", true), ("price_none", false)] {
+        let mut world = World::new();
+        let mut seen = january(Status::Active);
+        seen.price_ref = price.to_owned();
+        world.tell(Fact::SubscriptionSeen(seen));
+        assert_eq!(world.account.subscriptions.len(), usize::from(known));
+        assert_eq!(world.plan(), if known { "pro" } else { "free" });
+        assert_eq!(world.parked.len(), usize::from(!known));
+    }
+}
+
+#[test]
+fn canceling_is_asked_of_the_provider_and_believed_meanwhile() {
+    let (mut world, begun) = bought();
+    world.go("2026-01-10");
+    let ends = CancelOutcome::Ends {
+        at: Some(at("2026-02-01")),
+    };
+    assert_eq!(world.cancel(CancelWhen::PeriodEnd), ends);
+    assert_eq!(world.cancel(CancelWhen::PeriodEnd), CancelOutcome::Already);
+    assert!(matches!(
+        &world.orders[..],
+        [Order::CancelSubscription { at_once: false, .. }]
+    ));
+    assert!(!world.gives_access("2026-02-01"));
+    let mut seen = january(Status::Active);
+    seen.cancel_at = Some(at("2026-02-01"));
+    see(&mut world, &begun, at("2026-01-10T00:00:02Z"), &seen);
+    assert_eq!(world.count(Event::SubscriptionCancelScheduled), 1);
+    seen.cancel_at = None;
+    see(&mut world, &begun, at("2026-01-12"), &seen);
+    assert_eq!(world.count(Event::SubscriptionCancelUnscheduled), 1);
+    assert!(world.gives_access("2026-02-02"));
+}
+
+#[test]
+fn canceling_past_due_or_at_once_ends_it_now_and_once() {
+    for past_due in [true, false] {
+        let (mut world, begun) = bought();
+        world.go("2026-02-02");
+        let when = if past_due {
+            see(
+                &mut world,
+                &begun,
+                at("2026-02-01"),
+                &february(Status::PastDue),
+            );
+            CancelWhen::PeriodEnd
+        } else {
+            see(
+                &mut world,
+                &begun,
+                at("2026-02-01"),
+                &february(Status::Active),
+            );
+            CancelWhen::AtOnce
+        };
+        let now = world.now;
+        assert_eq!(world.cancel(when), CancelOutcome::Ends { at: Some(now) });
+        assert!(!world.sub().gives_access(now));
+        world.go("2026-02-03");
+        assert_eq!(world.cancel(when), CancelOutcome::Already);
+        assert!(matches!(
+            &world.orders[..],
+            [Order::CancelSubscription { at_once: true, .. }]
+        ));
+    }
+}
+
+#[test]
+fn canceling_while_the_renewal_is_on_its_way_takes_nothing_away() {
+    // The provider charges an hour into the period; its word is still out.
+    let (mut world, _) = bought();
+    world.go("2026-02-01T00:30:00Z");
+    let outcome = world.cancel(CancelWhen::PeriodEnd);
+    assert_eq!(outcome, CancelOutcome::Ends { at: None });
+    assert!(world.sub().gives_access(world.now));
+}
+
+#[test]
+fn pausing_and_resuming_are_asked_of_the_provider() {
+    let (mut world, begun) = bought();
+    world.go("2026-01-10");
+    let before = world.account.clone();
+    world.pause().unwrap();
+    assert_eq!(world.account, before, "its word will tell");
+    assert!(matches!(
+        &world.orders[..],
+        [Order::PauseSubscription { .. }]
+    ));
+    let now = world.now;
+    see(&mut world, &begun, now, &january(Status::Paused));
+    world.resume().unwrap();
+    assert!(matches!(
+        world.orders.last(),
+        Some(Order::ResumeSubscription { .. })
+    ));
+}
+
+#[test]
+fn a_trial_becomes_paid_without_a_second_welcome() {
+    let mut world = World::new();
+    let begun = world.begin(sold("pro-monthly", 1, true), true);
+    let mut seen = snapshot(Status::Trialing, "2026-01-01", "2026-01-15");
+    seen.trial_end = Some(at("2026-01-15"));
+    see(&mut world, &begun, at("2026-01-01"), &seen);
+    assert_eq!(
+        world.sub().access(world.now),
+        Access::Given {
+            until: Some(at("2026-01-15"))
+        }
+    );
+    let paid = snapshot(Status::Active, "2026-01-15", "2026-02-15");
+    see(&mut world, &begun, at("2026-01-15T00:00:01Z"), &paid);
+    assert_eq!(world.count(Event::SubscriptionActivated), 1);
+    assert_eq!(world.count(Event::SubscriptionRenewed), 1);
+}
+
+#[test]
+fn silence_never_makes_a_hot_loop() {
+    let (mut world, _) = bought();
+    world.tick("2026-01-02");
+    world.forget();
+    let mut wakes = Vec::new();
+    for _ in 0..5 {
+        world.now = world.account.wake_at().unwrap();
+        world.fall_due(CatchUp::Current);
+        wakes.push(world.account.wake_at().unwrap());
+        assert!(world.account.wake_at().unwrap() >= shifted(world.now, days(3)));
+    }
+    assert!(wakes.windows(2).all(|pair| pair[0] < pair[1]));
+    assert_eq!(world.orders.len(), 5);
+}
