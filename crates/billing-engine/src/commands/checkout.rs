@@ -46,6 +46,22 @@ pub struct CheckoutRequest {
     pub cancel_url: String,
 }
 
+impl CheckoutRequest {
+    /// One piece of `what`, for `customer`, who returns to `return_url` either way.
+    #[must_use]
+    pub fn of(customer: impl Into<CustomerRef>, what: What, return_url: &str) -> Self {
+        Self {
+            customer: Some(customer.into()),
+            email: None,
+            what,
+            quantity: None,
+            provider: None,
+            success_url: return_url.to_owned(),
+            cancel_url: return_url.to_owned(),
+        }
+    }
+}
+
 /// A checkout that was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckoutOpened {
