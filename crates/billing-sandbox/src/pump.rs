@@ -68,7 +68,7 @@ impl Sandbox {
             self.change_at(now, |world, now| world.delivered(&held.id, until, now))
                 .await?;
         }
-        pumped.more = self.world().has_due_events(now);
+        pumped.more = self.next_due().is_some_and(|due| due <= now);
         Ok(pumped)
     }
 

@@ -5,6 +5,7 @@
 //! the next call; nothing is told to anybody before it is written.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use billing_domain::provider::ProviderAccount;
@@ -56,7 +57,9 @@ pub(crate) struct Inner {
     writing: tokio::sync::Mutex<()>,
     world: Mutex<World>,
     faults: Mutex<FaultPlan>,
-    store: Option<Store>,
+    /// How far the clock was ahead when that was last written.
+    written_ahead: AtomicI64,
+    pub(crate) store: Option<Store>,
 }
 
 impl Sandbox {
@@ -75,6 +78,7 @@ impl Sandbox {
             .unwrap_or_else(PoisonError::into_inner);
         let ahead = store.load(world).await?;
         inner.clock.restore(ahead);
+        inner.written_ahead = AtomicI64::new(ahead);
         inner.store = Some(store);
         Ok(Self {
             inner: Arc::new(inner),
@@ -220,23 +224,22 @@ impl Sandbox {
         act: impl FnOnce(&mut World, Timestamp) -> T,
     ) -> Result<T, BooksError> {
         let _in_order = self.inner.writing.lock().await;
+        let ahead = self.inner.clock.ahead_micros();
+        let moved = self.inner.written_ahead.load(Ordering::SeqCst) != ahead;
         let (answer, changed, rows) = {
             let mut world = self.world();
             world.catch_up(now);
             let answer = act(&mut world, now);
             let changed = world.changed().clone();
-            let rows = match &self.inner.store {
-                None => None,
-                Some(_) => Some(store::rows(
-                    &world,
-                    &changed,
-                    self.inner.clock.ahead_micros(),
-                )?),
-            };
+            let to_write = self.inner.store.is_some() && (moved || !changed.is_empty());
+            let rows = to_write
+                .then(|| store::rows(&world, &changed, ahead))
+                .transpose()?;
             (answer, changed, rows)
         };
         if let (Some(store), Some(rows)) = (&self.inner.store, rows) {
             store.save(rows).await?;
+            self.inner.written_ahead.store(ahead, Ordering::SeqCst);
         }
         self.world().written(&changed);
         Ok(answer)
@@ -280,6 +283,7 @@ impl Inner {
             writing: tokio::sync::Mutex::new(()),
             world: Mutex::new(World::new(rules)),
             faults: Mutex::new(FaultPlan::none()),
+            written_ahead: AtomicI64::new(0),
             store: None,
         })
     }

@@ -12,11 +12,13 @@ use sea_orm::{
     QueryFilter, Schema, Set, TransactionTrait,
 };
 
+use crate::options::Mode;
 use crate::world::{
     Call, Checkout, Counters, Customer, Event, Invoice, Kept, Kind, Payment, Subscription, World,
 };
 
-/// The shape of the rows. A file with another number is refused, not guessed at.
+/// The shape of the rows, the first word of the file's mark. A file with another
+/// mark is refused, not guessed at.
 const FORMAT: &str = "1";
 
 /// Rows in one statement: three values each, well below SQLite's limit of 32 766.
@@ -42,11 +44,13 @@ pub enum BooksError {
     /// An object cannot be written down.
     #[error("write an object into the sandbox's books")]
     Write(#[source] serde_json::Error),
-    /// The file was written by another version.
-    #[error("read sandbox books of format {found}: this version knows {FORMAT}")]
-    Format {
-        /// The format that was found.
+    /// The file was written by another version, for another account, or in another mode.
+    #[error("read sandbox books marked {found:?} where {expected:?} is expected")]
+    Mark {
+        /// The mark that was found: format, account, who runs the schedule.
         found: String,
+        /// The mark that was expected.
+        expected: String,
     },
 }
 
@@ -102,7 +106,11 @@ impl Store {
                     .shared_cache(false)
                     .filename(&file)
                     .create_if_missing(true)
+                    // Two processes would each believe in their own world.
+                    .pragma("locking_mode", "EXCLUSIVE")
                     .pragma("journal_mode", "WAL")
+                    // A power cut may cost the last moments of play money, never the file.
+                    .pragma("synchronous", "NORMAL")
             });
         let connection = Database::connect(options).await?;
         let mut table =
@@ -114,6 +122,12 @@ impl Store {
         })
     }
 
+    /// Runs a statement, so that a test can break the file.
+    #[cfg(test)]
+    pub(crate) async fn execute(&self, sql: &str) {
+        self.connection.execute_unprepared(sql).await.unwrap();
+    }
+
     /// Where the file is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -123,11 +137,13 @@ impl Store {
     pub(crate) async fn load(&self, world: &mut World) -> Result<i64, BooksError> {
         let rows = object::Entity::find().all(&self.connection).await?;
         let mut ahead = 0;
+        let mark = mark(world);
         for row in &rows {
             match row.kind.as_str() {
-                "format" if row.body != FORMAT => {
-                    return Err(BooksError::Format {
+                "mark" if row.body != mark => {
+                    return Err(BooksError::Mark {
                         found: row.body.clone(),
+                        expected: mark,
                     });
                 }
                 "clock" => ahead = parse(row)?,
@@ -144,9 +160,9 @@ impl Store {
         }
         if rows.is_empty() {
             self.save(vec![Row {
-                kind: "format",
+                kind: "mark",
                 id: String::new(),
-                body: Some(FORMAT.to_owned()),
+                body: Some(mark),
             }])
             .await?;
         }
@@ -216,6 +232,15 @@ pub(crate) fn rows(
         });
     }
     Ok(rows)
+}
+
+/// What a file must be marked with to be this world's.
+fn mark(world: &World) -> String {
+    let schedule = match world.rules.mode {
+        Mode::OwnSchedule => "own-schedule",
+        Mode::EngineSchedule { .. } => "engine-schedule",
+    };
+    format!("{FORMAT} {} {schedule}", world.rules.account)
 }
 
 fn body<T: Kept>(world: &World, id: &str) -> Result<Option<String>, BooksError> {

@@ -47,7 +47,9 @@ impl Form {
             .await
             .map_err(|error| match error {
                 ReadBodyError::PayloadTooLarge => FormError::TooLarge,
-                _ => FormError::Unreadable,
+                ReadBodyError::BodyHasBeenTaken | ReadBodyError::Utf8(_) | ReadBodyError::Io(_) => {
+                    FormError::Unreadable
+                }
             })?;
         let mut form = Self::default();
         for (name, value) in form_urlencoded::parse(&body).take(FIELDS_MAX) {

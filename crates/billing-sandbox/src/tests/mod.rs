@@ -1,5 +1,10 @@
 //! Stories of the sandbox, and the rig that they are played on.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a story fails on whatever it did not expect"
+)]
+
 mod calendar;
 mod delivery;
 mod engine_schedule;
@@ -56,11 +61,14 @@ pub(crate) fn options(mode: Mode, start: &str) -> SandboxOptions {
     }
 }
 
+/// An event that was received: its kind and its facts.
+type Told = (String, Vec<Observed>);
+
 /// A sandbox, ids to give it, and everything that it told.
 pub(crate) struct Rig {
     pub(crate) sandbox: Sandbox,
     ids: IdSeq,
-    told: Arc<Mutex<Vec<(String, Vec<Observed>)>>>,
+    told: Arc<Mutex<Vec<Told>>>,
 }
 
 impl Rig {

@@ -101,11 +101,6 @@ impl World {
             .collect()
     }
 
-    /// Whether another event waits to be sent now.
-    pub(crate) fn has_due_events(&self, now: Timestamp) -> bool {
-        self.outgoing.first().is_some_and(|(at, _)| *at <= now)
-    }
-
     /// Notes how an attempt to deliver ended.
     pub(crate) fn delivered(&mut self, id: &str, how: DeliveryTry, now: Timestamp) {
         let Some(mut event) = self.get::<Event>(id) else {

@@ -53,7 +53,11 @@ impl World {
                 subscription: Some(subscription),
                 ..
             } => self.read_subscription(subscription),
-            _ => Vec::new(),
+            CheckoutState::Open
+            | CheckoutState::Completed {
+                subscription: None, ..
+            }
+            | CheckoutState::Expired { .. } => Vec::new(),
         };
         std::iter::once(self.checkout_fact(checkout))
             .chain(bought)

@@ -86,21 +86,25 @@ impl World {
             }
             Some(_) => {}
         }
-        match order {
-            Order::CreateInvoice(_) if own => Err(PerformError::Unsupported(
-                "invoicing a cycle while the sandbox runs the schedule",
-            )),
+        let ours = match order {
+            Order::CreateInvoice(_) => !own,
             Order::CancelSubscription { .. }
             | Order::PauseSubscription { .. }
             | Order::ResumeSubscription { .. }
-            | Order::ReadSubscription { .. }
-                if !own =>
-            {
-                Err(PerformError::Unsupported(
-                    "subscriptions while the engine runs the schedule",
-                ))
-            }
-            _ => Ok(()),
+            | Order::ReadSubscription { .. } => own,
+            Order::OpenCheckout(_)
+            | Order::ExpireCheckout { .. }
+            | Order::VoidInvoice { .. }
+            | Order::Notify { .. } => true,
+        };
+        match (ours, own) {
+            (true, _) => Ok(()),
+            (false, true) => Err(PerformError::Unsupported(
+                "invoicing a cycle while the sandbox runs the schedule",
+            )),
+            (false, false) => Err(PerformError::Unsupported(
+                "subscriptions while the engine runs the schedule",
+            )),
         }
     }
 
@@ -227,7 +231,8 @@ impl World {
         now: Timestamp,
     ) -> Outcome {
         let meant = |invoice: &&Invoice| match reference {
-            Some(reference) => invoice.id == reference,
+            // What our own schedule made is not the engine's to take back.
+            Some(reference) => invoice.id == reference && invoice.subscription().is_none(),
             None => invoice.purpose == InvoiceFor::Engine { invoice: ours },
         };
         let found: Vec<Invoice> = self.invoices.values().filter(meant).cloned().collect();

@@ -71,7 +71,11 @@ impl World {
                 self.set_confirming(id, Some(with));
                 Paying::Confirm
             }
-            other => other,
+            ended @ (Paying::Paid
+            | Paying::Confirm
+            | Paying::AlreadyPaid
+            | Paying::Closed
+            | Paying::Unknown) => ended,
         }
     }
 
@@ -98,7 +102,7 @@ impl World {
                 (CheckoutState::Open, _) if checkout.order.expires_at <= now => Paying::Closed,
                 (CheckoutState::Open, None) => Paying::Declined,
                 (CheckoutState::Open, Some(with)) => {
-                    self.complete(checkout, with, now);
+                    self.complete(checkout, &with, now);
                     Paying::Paid
                 }
             };
@@ -119,14 +123,14 @@ impl World {
         }
     }
 
-    fn complete(&mut self, mut checkout: Checkout, with: Confirming, now: Timestamp) {
+    fn complete(&mut self, mut checkout: Checkout, with: &Confirming, now: Timestamp) {
         let email = with.email.clone().or_else(|| checkout.order.email.clone());
         let customer = match checkout.order.customer_ref.as_deref() {
             Some(known) => self.get::<Customer>(known),
             None => None,
         };
         let customer = customer.unwrap_or_else(|| self.customer_of(checkout.order.customer, email));
-        self.save_card(&customer.id, &with);
+        self.save_card(&customer.id, with);
         checkout.confirming = None;
         checkout.stamp = stamp(Some(checkout.stamp), now);
         let owed_today = checkout.order.trial_end.is_none_or(|end| end <= now);
