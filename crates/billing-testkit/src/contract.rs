@@ -110,6 +110,8 @@ macro_rules! store_contract {
                 an_unlinked_row_wakes_when_its_reference_is_known
                 an_unlinked_row_wakes_when_its_checkout_is_known
                 an_unlinked_row_wakes_when_its_customer_is_known
+                a_row_set_aside_anew_waits_for_its_new_reason
+                of_many_resolutions_at_once_one_is_carried_out
             }
             sweep {
                 an_event_is_known_after_its_body_is_gone
@@ -124,6 +126,7 @@ macro_rules! store_contract {
                 parked_things_are_listed_page_by_page
                 a_journal_is_listed_page_by_page
                 holdings_count_who_holds_what
+                an_ended_grant_is_held_by_nobody
             }
             catalog {
                 revisions_count_from_one_and_the_newest_is_current

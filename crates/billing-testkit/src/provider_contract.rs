@@ -73,7 +73,7 @@ pub trait ProviderRig: Send + Sync {
 }
 
 /// Stamps one named test per behavior of a provider. See
-/// [`provider_contract`](crate::provider_contract).
+/// [`provider_contract`](mod@crate::provider_contract).
 #[macro_export]
 macro_rules! provider_contract {
     ($make:expr) => {

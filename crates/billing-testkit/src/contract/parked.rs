@@ -12,7 +12,8 @@ use billing_ports::store::{
 };
 
 use super::support::{
-    PLENTY, claim_inbox, claim_outbox, create, newcomer, receive_and_claim, reload, second,
+    CALLERS, PLENTY, claim_inbox, claim_outbox, create, newcomer, receive_and_claim, reload,
+    second, together,
 };
 use crate::fixtures::{Maker, next_commit};
 
@@ -242,6 +243,48 @@ pub async fn an_unlinked_row_wakes_when_its_customer_is_known(store: &dyn Store)
     assert_eq!(found, Ok(Some(parked.clone())), "another customer's coming");
     create(store, &account, second(5)).await;
     woken(store, row, &parked).await;
+}
+
+/// "Back to its queue", once: whoever was put back and is set aside anew, for
+/// another reason, waits for a person and not for what it named before.
+pub async fn a_row_set_aside_anew_waits_for_its_new_reason(store: &dyn Store) {
+    let mut make = Maker::new(10);
+    let held = newcomer(store, &mut make).await;
+    let reference = make.reference(RefKind::Subscription);
+    let link = Link {
+        refs: vec![reference.clone()],
+        ..Link::default()
+    };
+    let (row, parked) = set_aside(store, &mut make, ParkReason::Unlinked, link).await;
+    let replay = store.resolve_parked(parked.id, Resolution::Replay, second(1));
+    assert_eq!(replay.await, Ok(true));
+    let claimed = claim_inbox(store, second(1)).await;
+    let anew = make.parked_row(ParkReason::Conflict, row);
+    let aside = store.park_inbox(row, claimed[0].fence, anew.clone());
+    assert_eq!(aside.await, Ok(true));
+
+    let mut commit = next_commit(&held, &held.account, second(5));
+    commit.changes.refs.push(reference);
+    store.commit(commit).await.expect("a free reference");
+    assert_eq!(claim_inbox(store, second(9_999)).await, []);
+    assert_eq!(store.get_parked(anew.id).await, Ok(Some(anew)));
+}
+
+/// "`false`: … it has been resolved before": of many who decide at the same
+/// instant, one is heard.
+pub async fn of_many_resolutions_at_once_one_is_carried_out(store: &dyn Store) {
+    let mut make = Maker::new(11);
+    let (_, parked) = set_aside(store, &mut make, ParkReason::Conflict, Link::default()).await;
+    let answers = together(CALLERS, |_| {
+        store.resolve_parked(parked.id, Resolution::Replay, second(1))
+    });
+    let heard = answers.iter().filter(|answer| **answer == Ok(true)).count();
+    let late = answers
+        .iter()
+        .filter(|answer| **answer == Ok(false))
+        .count();
+    assert_eq!((heard, late), (1, CALLERS - 1), "{answers:?}");
+    assert_eq!(claim_inbox(store, second(1)).await.len(), 1);
 }
 
 async fn woken(store: &dyn Store, row: InboxId, parked: &Parked) {

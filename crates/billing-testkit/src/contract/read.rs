@@ -6,12 +6,13 @@ use billing_domain::invoice::{InvoiceState, Purpose};
 use billing_domain::journal::Event;
 use billing_domain::parked::ParkReason;
 use billing_domain::subscription::{State, Status};
+use billing_domain::time::{days, shifted};
 use billing_ports::Store;
 use billing_ports::store::{Holding, InvoiceFilter, Page, PageAsk, StoreError, SubscriptionFilter};
 use uuid::Uuid;
 
-use super::support::{PLENTY, create, newcomer, second};
-use crate::fixtures::{Maker, next_commit};
+use super::support::{PLENTY, create, newcomer, reload, second};
+use crate::fixtures::{Maker, creation, next_commit};
 
 /// So many on a page …
 const PAGE: u16 = 3;
@@ -247,6 +248,32 @@ pub async fn holdings_count_who_holds_what(store: &dyn Store) {
         holding("team", Some("team-monthly"), 4),
     ];
     assert_eq!(holdings, expected);
+}
+
+/// "Live grants": one that ended before the newest thing that happened is not
+/// counted, one without an end is.
+pub async fn an_ended_grant_is_held_by_nobody(store: &dyn Store) {
+    let mut make = Maker::new(7);
+    let mut account = make.account();
+    account.put_grant(make.grant(GrantReason::Trial));
+    create(store, &account, make.now).await;
+    let holders = async || {
+        let holdings = store.holdings().await.expect("the store answers");
+        holdings.iter().map(|holding| holding.holders).sum::<u64>()
+    };
+    assert_eq!(holders().await, 1, "the trial runs");
+    let mut later = make.account();
+    make.now = shifted(make.now, days(100));
+    let mut commit = creation(&later, make.now);
+    let entry = make.journal(later.customer.id, Event::CustomerCreated);
+    commit.journal.push(entry);
+    store.commit(commit).await.expect("stored");
+    assert_eq!(holders().await, 0, "the trial is over");
+    let held = reload(store, &later).await;
+    later.put_grant(make.grant(GrantReason::Comp));
+    let commit = next_commit(&held, &later, make.now);
+    store.commit(commit).await.expect("stored");
+    assert_eq!(holders().await, 1, "a gift has no end");
 }
 
 /// Reads every page, and checks what holds for every list.
