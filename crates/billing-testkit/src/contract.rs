@@ -21,6 +21,7 @@
 pub mod account;
 pub mod catalog;
 pub mod claim;
+mod claims;
 pub mod commit;
 pub mod credential;
 pub mod inbox;

@@ -6,6 +6,7 @@
 
 mod commits;
 mod held;
+mod owed;
 mod world;
 
 use billing_domain::ids::{Id, IdSeq};

@@ -5,13 +5,11 @@ use billing_domain::journal::Event;
 use billing_domain::parked::ParkReason;
 use billing_ports::Store;
 use billing_ports::store::{
-    Commit, CommitError, DueCustomer, Fence, InboxItem, InboxMark, Loaded, NewEffect, OutboxItem,
-    OutboxMark, PageAsk, Revision,
+    CommitError, DueCustomer, Fence, NewEffect, OutboxMark, PageAsk, Revision,
 };
 
-use super::support::{
-    PLENTY, claim_inbox, claim_outbox, everything, newcomer, receive_and_claim, reload, second,
-};
+use super::claims::{Claims, all_claimed, claim_again};
+use super::support::{PLENTY, claim_inbox, claim_outbox, everything, newcomer, reload, second};
 use crate::fixtures::{Maker, next_commit};
 
 /// "`commit` MUST refuse … a claim whose fence is not the present one", of a
@@ -205,124 +203,4 @@ pub async fn every_order_is_claimed_as_it_was_written(store: &dyn Store) {
     assert!(claimed.iter().all(|item| item.customer == customer));
     let effects: Vec<_> = claimed.into_iter().map(|item| item.effect).collect();
     assert_eq!(effects, expected);
-}
-
-/// One claimed row of every queue, all of one customer.
-#[derive(Debug, Clone)]
-struct Claims {
-    due: DueCustomer,
-    inbox: InboxItem,
-    outbox: OutboxItem,
-}
-
-impl Claims {
-    fn with_due(self, other: &Self) -> Self {
-        Self {
-            due: other.due,
-            ..self
-        }
-    }
-
-    fn with_inbox(self, other: &Self) -> Self {
-        Self {
-            inbox: other.inbox.clone(),
-            ..self
-        }
-    }
-
-    fn with_outbox(self, other: &Self) -> Self {
-        Self {
-            outbox: other.outbox.clone(),
-            ..self
-        }
-    }
-
-    const fn inbox_mark(&self, parked: bool) -> InboxMark {
-        InboxMark {
-            id: self.inbox.id,
-            fence: self.inbox.fence,
-            parked,
-        }
-    }
-
-    const fn outbox_mark(&self, dead: bool) -> OutboxMark {
-        OutboxMark {
-            id: self.outbox.effect.id,
-            fence: self.outbox.fence,
-            dead,
-        }
-    }
-
-    fn settling(&self, held: &Loaded, dead: bool) -> Commit {
-        Commit {
-            claim: Some(self.due.fence),
-            inbox: vec![self.inbox_mark(false)],
-            outbox: vec![self.outbox_mark(dead)],
-            ..next_commit(held, &held.account, second(61))
-        }
-    }
-
-    fn settling_only_due(&self, held: &Loaded) -> Commit {
-        Commit {
-            inbox: Vec::new(),
-            outbox: Vec::new(),
-            ..self.settling(held, false)
-        }
-    }
-
-    fn settling_only_inbox(&self, held: &Loaded) -> Commit {
-        Commit {
-            claim: None,
-            outbox: Vec::new(),
-            ..self.settling(held, false)
-        }
-    }
-
-    fn settling_only_outbox(&self, held: &Loaded) -> Commit {
-        Commit {
-            claim: None,
-            inbox: Vec::new(),
-            ..self.settling(held, false)
-        }
-    }
-}
-
-/// A customer with one row in every queue, each claimed at `now`. The customer
-/// has revision 2.
-async fn all_claimed(store: &dyn Store, make: &mut Maker, now: i64) -> (Loaded, Claims) {
-    let held = newcomer(store, make).await;
-    let mut commit = next_commit(&held, &held.account, second(0));
-    commit.wake_at = Some(second(0));
-    commit.effects.push(NewEffect {
-        effect: make.effect(),
-        leased_until: None,
-    });
-    store.commit(commit).await.expect("the revision is present");
-    let delivery = make.delivery();
-    let inbox = receive_and_claim(store, make, delivery).await;
-    let loaded = reload(store, &held.account).await;
-    assert_eq!(loaded.revision, Revision(2));
-    let mut claims = claim_rest(store, now).await;
-    let due = claims.0.pop().expect("the customer is due");
-    let outbox = claims.1.pop().expect("the effect is due");
-    (loaded, Claims { due, inbox, outbox })
-}
-
-/// Everything again, by another worker, after the leases have run out.
-async fn claim_again(store: &dyn Store, now: i64) -> Claims {
-    let (mut due, mut outbox) = claim_rest(store, now).await;
-    let mut inbox = claim_inbox(store, second(now)).await;
-    Claims {
-        due: due.pop().expect("the customer is due"),
-        inbox: inbox.pop().expect("the row waits"),
-        outbox: outbox.pop().expect("the effect is due"),
-    }
-}
-
-async fn claim_rest(store: &dyn Store, now: i64) -> (Vec<DueCustomer>, Vec<OutboxItem>) {
-    let due = store.claim_due(everything(second(now))).await;
-    (
-        due.expect("it answers"),
-        claim_outbox(store, second(now)).await,
-    )
 }
