@@ -1,0 +1,43 @@
+//! The tables, one module each. Rows are mapped to values where they are used.
+#![expect(
+    unreachable_pub,
+    reason = "the derive writes public items, and rows are not for users of this crate"
+)]
+
+pub(crate) mod catalog_revision;
+pub(crate) mod checkout;
+pub(crate) mod customer;
+pub(crate) mod grant;
+pub(crate) mod idempotency;
+pub mod inbox;
+pub(crate) mod inbox_link;
+pub(crate) mod invoice;
+pub(crate) mod journal;
+pub(crate) mod operator_key;
+pub(crate) mod outbox;
+pub(crate) mod parked;
+pub(crate) mod provider_ref;
+pub(crate) mod session;
+pub(crate) mod subscription;
+
+/// The words in the `state` columns.
+pub(crate) mod state {
+    /// Inbox: waits to be decided.
+    pub(crate) const NEW: &str = "new";
+    /// Inbox: set aside for a person.
+    pub(crate) const PARKED: &str = "parked";
+    /// Inbox, outbox: settled.
+    pub(crate) const DONE: &str = "done";
+    /// Inbox, outbox: a person decided that nothing is to be done.
+    pub(crate) const DISCARDED: &str = "discarded";
+    /// Outbox: waits to be performed.
+    pub(crate) const PENDING: &str = "pending";
+    /// Outbox: given up.
+    pub(crate) const DEAD: &str = "dead";
+    /// Invoices: owed.
+    pub(crate) const OPEN: &str = "open";
+    /// Invoices: paid.
+    pub(crate) const SETTLED: &str = "settled";
+    /// Invoices: no longer owed.
+    pub(crate) const VOID: &str = "void";
+}

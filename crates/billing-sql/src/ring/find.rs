@@ -1,0 +1,56 @@
+//! Whose something is: one look into one index.
+
+use billing_domain::ids::CustomerId;
+use billing_ports::store::Locator;
+use sea_orm::prelude::Uuid;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
+
+use crate::entity::{checkout, customer, invoice, provider_ref, subscription};
+use crate::fault::Fault;
+
+pub(super) async fn find<C: ConnectionTrait>(
+    on: &C,
+    by: &Locator,
+) -> Result<Option<CustomerId>, Fault> {
+    let found = match by {
+        Locator::Customer(id) => {
+            let rows = customer::Entity::find_by_id(id.uuid());
+            owner(on, rows, customer::Column::Id).await
+        }
+        Locator::ExternalRef(name) => {
+            let rows = customer::Entity::find().filter(customer::Column::ExternalRef.eq(name));
+            owner(on, rows, customer::Column::Id).await
+        }
+        Locator::Checkout(id) => {
+            let rows = checkout::Entity::find_by_id(id.uuid());
+            owner(on, rows, checkout::Column::CustomerId).await
+        }
+        Locator::Subscription(id) => {
+            let rows = subscription::Entity::find_by_id(id.uuid());
+            owner(on, rows, subscription::Column::CustomerId).await
+        }
+        Locator::Invoice(id) => {
+            let rows = invoice::Entity::find_by_id(id.uuid());
+            owner(on, rows, invoice::Column::CustomerId).await
+        }
+        Locator::Provider(held) => {
+            let key = (
+                held.account.to_string(),
+                held.kind.as_str().to_owned(),
+                held.id.clone(),
+            );
+            let rows = provider_ref::Entity::find_by_id(key);
+            owner(on, rows, provider_ref::Column::CustomerId).await
+        }
+    };
+    Ok(found?.map(CustomerId::from))
+}
+
+async fn owner<C: ConnectionTrait, E: EntityTrait, Col: ColumnTrait>(
+    on: &C,
+    rows: Select<E>,
+    column: Col,
+) -> Result<Option<Uuid>, Fault> {
+    let rows = rows.select_only().column(column).into_tuple::<Uuid>();
+    Ok(rows.one(on).await?)
+}
