@@ -35,7 +35,26 @@ pub mod sweep;
 
 use billing_ports::Store;
 
-/// A store to be tested, with whatever must live as long as it does.
+/// A store to be tested, with whatever must live as long as it does. Every
+/// store is a rig by itself.
+///
+/// ```
+/// use billing_ports::Store;
+/// use billing_testkit::MemoryStore;
+/// use billing_testkit::contract::StoreRig;
+///
+/// struct InFolder {
+///     store: MemoryStore,
+///     // Removed when the rig is dropped.
+///     _folder: std::path::PathBuf,
+/// }
+///
+/// impl StoreRig for InFolder {
+///     fn store(&self) -> &dyn Store {
+///         &self.store
+///     }
+/// }
+/// ```
 pub trait StoreRig: Send + Sync {
     /// The store, empty when the rig is made.
     fn store(&self) -> &dyn Store;
