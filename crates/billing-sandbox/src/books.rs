@@ -4,16 +4,18 @@
 use std::collections::BTreeMap;
 
 use billing_domain::fact::Observed;
-use billing_domain::ids::{CustomerId, InvoiceId};
+use billing_domain::ids::{CheckoutId, CustomerId, InvoiceId};
 use billing_domain::money::Money;
 use billing_domain::subscription::Status;
 use billing_domain::time::{Period, Timestamp};
 
-use crate::world::{EventState, InvoiceFor, InvoiceState, Outcome, Phase, World};
+use crate::world::{CheckoutState, EventState, InvoiceFor, InvoiceState, Outcome, Phase, World};
 
 /// Everything that the sandbox knows, for looking at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Books {
+    /// Every checkout, by the sandbox's id.
+    pub checkouts: BTreeMap<String, CheckoutEntry>,
     /// Every payment, by the sandbox's id of it.
     pub payments: BTreeMap<String, PaymentEntry>,
     /// Every invoice, by the sandbox's id.
@@ -25,6 +27,23 @@ pub struct Books {
     /// The events that are still kept, by their id: all that wait or failed,
     /// and the latest of those that are done with.
     pub events: BTreeMap<String, EventEntry>,
+}
+
+/// A page where something is bought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckoutEntry {
+    /// Our customer.
+    pub customer: CustomerId,
+    /// Our checkout.
+    pub checkout: CheckoutId,
+    /// What it asks for, per period or once.
+    pub amount: Money,
+    /// Whether the buyer finished it.
+    pub completed: bool,
+    /// Whether it ended without being finished.
+    pub ended: bool,
+    /// The sandbox's id of the subscription that it began, if it did.
+    pub subscription: Option<String>,
 }
 
 /// Money that moved.
@@ -111,6 +130,15 @@ impl Books {
             .collect()
     }
 
+    /// The sandbox's id of the page made for a checkout of ours. `None`: none was.
+    #[must_use]
+    pub fn page_of(&self, ours: CheckoutId) -> Option<&str> {
+        self.checkouts
+            .iter()
+            .find(|(_, checkout)| checkout.checkout == ours)
+            .map(|(id, _)| id.as_str())
+    }
+
     /// Every invoice made for an invoice of ours, by the sandbox's id.
     #[must_use]
     pub fn invoices_for(&self, ours: InvoiceId) -> Vec<(&str, &InvoiceEntry)> {
@@ -133,6 +161,17 @@ impl Books {
 
     pub(crate) fn of(world: &World) -> Self {
         Self {
+            checkouts: copy(&world.checkouts, |checkout| CheckoutEntry {
+                customer: checkout.order.customer,
+                checkout: checkout.order.checkout,
+                amount: checkout.order.amount,
+                completed: matches!(checkout.state, CheckoutState::Completed { .. }),
+                ended: matches!(checkout.state, CheckoutState::Expired { .. }),
+                subscription: match &checkout.state {
+                    CheckoutState::Completed { subscription, .. } => subscription.clone(),
+                    CheckoutState::Open | CheckoutState::Expired { .. } => None,
+                },
+            }),
             payments: copy(&world.payments, |payment| PaymentEntry {
                 customer: payment.customer,
                 amount: payment.amount,

@@ -35,7 +35,9 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-pub use books::{Books, CallEntry, EventEntry, InvoiceEntry, PaymentEntry, SubscriptionEntry};
+pub use books::{
+    Books, CallEntry, CheckoutEntry, EventEntry, InvoiceEntry, PaymentEntry, SubscriptionEntry,
+};
 pub use card::TestCard;
 pub use clock::{ClockError, SandboxClock};
 pub use decoder::SandboxDecoder;

@@ -124,7 +124,12 @@ impl Sandbox {
         }
     }
 
-    fn request(&self, event: Event, now: Timestamp) -> Result<WebhookRequest, BooksError> {
+    /// An event as it goes out at `now`, signed.
+    pub(crate) fn request(
+        &self,
+        event: Event,
+        now: Timestamp,
+    ) -> Result<WebhookRequest, BooksError> {
         let envelope = Envelope {
             id: event.id,
             kind: event.kind,

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
@@ -20,6 +21,10 @@ use crate::world::{
 /// The shape of the rows, the first word of the file's mark. A file with another
 /// mark is refused, not guessed at.
 const FORMAT: &str = "1";
+
+/// How long to wait for another process to let the file go: a restart's overlap,
+/// and not so long that a person wonders.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Rows in one statement: three values each, well below SQLite's limit of 32 766.
 const ROWS_PER_STATEMENT: usize = 500;
@@ -106,6 +111,7 @@ impl Store {
                     .shared_cache(false)
                     .filename(&file)
                     .create_if_missing(true)
+                    .busy_timeout(BUSY_TIMEOUT)
                     // Two processes would each believe in their own world.
                     .pragma("locking_mode", "EXCLUSIVE")
                     .pragma("journal_mode", "WAL")

@@ -6,6 +6,7 @@
 )]
 
 mod calendar;
+mod contract;
 mod delivery;
 mod engine_schedule;
 mod faults;

@@ -1,0 +1,144 @@
+//! The contract that every provider keeps, held by the sandbox in both modes.
+
+use async_trait::async_trait;
+use billing_domain::effect::Order;
+use billing_domain::ids::{CheckoutId, CustomerId, IdSeq};
+use billing_domain::provider::{ProviderRef, RefKind};
+use billing_domain::time::Timestamp;
+use billing_ports::{Clock, PaymentProvider, WebhookDecoder, WebhookRequest};
+use billing_testkit::provider_contract::ProviderRig;
+use bytes::Bytes;
+use jiff::SignedDuration;
+
+use super::{Rig, account};
+use crate::sign::Keys;
+use crate::world::Event;
+use crate::{Fault, Mode, SIGNATURE_HEADER, SandboxDecoder, TIMESTAMP_TOLERANCE, TestCard};
+
+struct Contracted {
+    rig: Rig,
+    decoder: SandboxDecoder,
+    order: Order,
+    refused: Order,
+    paid: ProviderRef,
+}
+
+impl Contracted {
+    /// A sandbox where something was paid already, with an order for a page more.
+    async fn start(mode: Mode) -> Self {
+        let mut rig = Rig::new(mode, "2026-01-01");
+        let mut ids = IdSeq::new(Timestamp::UNIX_EPOCH, 3);
+        let ana: CustomerId = ids.draw();
+        let mut order = rig.checkout(ana);
+        order.checkout = ids.draw::<CheckoutId>();
+        let page = rig.open(&order).await;
+        rig.sandbox.pay(&page, TestCard::Pays, None).await.unwrap();
+        order.checkout = ids.draw::<CheckoutId>();
+        let mut refused = order.clone();
+        refused.success_url = "javascript:alert(1)".to_owned();
+        Self {
+            decoder: rig.sandbox.decoder(),
+            order: Order::OpenCheckout(order),
+            refused: Order::OpenCheckout(refused),
+            paid: ProviderRef {
+                account: account(),
+                kind: RefKind::Checkout,
+                id: page,
+            },
+            rig,
+        }
+    }
+
+    fn signed(&self, body: &'static str, at: Timestamp) -> WebhookRequest {
+        let body = Bytes::from_static(body.as_bytes());
+        let signature = self.rig.sandbox.inner.keys.sign(&body, at);
+        WebhookRequest {
+            headers: vec![(SIGNATURE_HEADER.to_owned(), signature)],
+            body,
+        }
+    }
+}
+
+#[async_trait]
+impl ProviderRig for Contracted {
+    fn provider(&self) -> &dyn PaymentProvider {
+        &self.rig.sandbox
+    }
+
+    fn decoder(&self) -> &dyn WebhookDecoder {
+        &self.decoder
+    }
+
+    fn now(&self) -> Timestamp {
+        self.rig.sandbox.clock().now()
+    }
+
+    fn accepted_order(&self) -> Order {
+        self.order.clone()
+    }
+
+    fn refused_order(&self) -> Order {
+        self.refused.clone()
+    }
+
+    async fn objects_made(&self) -> usize {
+        self.rig.sandbox.books().checkouts.len()
+    }
+
+    async fn lose_next_answer(&self) {
+        self.rig.sandbox.inject(Fault::LoseAnswer);
+    }
+
+    fn unknown_object(&self) -> ProviderRef {
+        ProviderRef {
+            id: "sbx_chk_999999".to_owned(),
+            ..self.paid.clone()
+        }
+    }
+
+    fn webhook(&self, at: Timestamp) -> WebhookRequest {
+        let mut world = self.rig.sandbox.world();
+        let facts = world.read(&self.paid);
+        world.emit("checkout.completed", at, facts, at);
+        let event: Event = world.events.values().next_back().cloned().unwrap();
+        drop(world);
+        self.rig.sandbox.request(event, at).unwrap()
+    }
+
+    fn webhook_under_other_secret(&self, at: Timestamp) -> WebhookRequest {
+        let mut request = self.webhook(at);
+        let other = Keys::new(&["whsec_second".into()]).unwrap();
+        let signature = other.sign(&request.body, at);
+        request.headers = vec![(SIGNATURE_HEADER.to_owned(), signature)];
+        request
+    }
+
+    fn webhook_of_unknown_kind(&self, at: Timestamp) -> WebhookRequest {
+        self.signed(r#"{"id":"sbx_evt_900001","type":"cake.baked"}"#, at)
+    }
+
+    fn unreadable_webhook(&self, at: Timestamp) -> WebhookRequest {
+        let body = r#"{"id":"sbx_evt_900002","type":"invoice.paid","facts":[{}]}"#;
+        self.signed(body, at)
+    }
+
+    fn signature_header(&self) -> &str {
+        SIGNATURE_HEADER
+    }
+
+    fn tolerance(&self) -> Option<SignedDuration> {
+        Some(TIMESTAMP_TOLERANCE)
+    }
+}
+
+mod own_schedule {
+    use super::*;
+    billing_testkit::provider_contract!(Contracted::start(Mode::OwnSchedule));
+}
+
+mod engine_schedule {
+    use super::*;
+    billing_testkit::provider_contract!(Contracted::start(Mode::EngineSchedule {
+        saves_cards: true
+    }));
+}
