@@ -106,8 +106,10 @@ impl Page {
         };
         let method = request.method().clone();
         match (self.step, method) {
-            (Step::Cancel, Method::GET) => Ok(see_other(&offer.cancel_url)),
-            (Step::Pay | Step::Confirm, Method::GET) => Ok(self.show(&offer, &request)),
+            (Step::Cancel, Method::GET | Method::HEAD) => Ok(see_other(&offer.cancel_url)),
+            (Step::Pay | Step::Confirm, Method::GET | Method::HEAD) => {
+                Ok(self.show(&offer, &request))
+            }
             (Step::Pay | Step::Confirm, Method::POST) => {
                 let form = Form::read(&mut request).await;
                 self.submit(&offer, form).await

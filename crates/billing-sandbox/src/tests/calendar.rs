@@ -386,6 +386,43 @@ async fn reading_finds_what_no_webhook_told() {
 }
 
 #[tokio::test]
+async fn what_its_own_schedule_invoiced_is_not_the_engines_to_take_back() {
+    let mut rig = rig("2026-01-01");
+    let ana = rig.customer();
+    rig.buys(ana, TestCard::PaysOnce).await;
+    rig.until("2026-02-02").await;
+    let void = Order::VoidInvoice {
+        provider: account(),
+        invoice: rig.invoice(ana).invoice,
+        reference: Some("sbx_inv_000002".to_owned()),
+    };
+    assert_eq!(rig.refusal("void:1", &void).await, "no_such_invoice");
+    assert!(!rig.sandbox.books().invoices["sbx_inv_000002"].void);
+}
+
+#[tokio::test]
+async fn a_second_subscription_of_one_customer_is_charged_for_itself() {
+    let mut rig = rig("2026-01-01");
+    let ana = rig.customer();
+    let first = rig.buys(ana, TestCard::Pays).await;
+    rig.until("2026-01-10").await;
+    let second = rig.buys(ana, TestCard::Pays).await;
+    assert_ne!(first, second);
+    rig.until("2026-02-15").await;
+    assert_eq!(rig.sandbox.books().charged(ana).len(), 4);
+    let of = async |kind, id: &str| read(&rig, kind, id).await;
+    assert_eq!(of(RefKind::Customer, "sbx_cus_000001").await.len(), 2);
+    assert_eq!(
+        of(RefKind::Subscription, &second).await,
+        [
+            "02-10 01:00 active 02-10..03-10",
+            "01-10 00:00 Paid USD 20.00 01-10..02-10",
+            "02-10 01:00 Paid USD 20.00 02-10..03-10",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn invoices_are_not_ordered_from_a_provider_that_makes_them() {
     let mut rig = rig("2026-01-01");
     let ana = rig.customer();

@@ -14,6 +14,10 @@ const RETRY_SECONDS: [i64; 5] = [5, 30, 120, 600, 3_600];
 /// How many events that are done with are kept to be looked at; older ones go.
 const SETTLED_KEPT: usize = 1_000;
 
+/// After how many new events the old ones are looked through: rarely enough to
+/// cost nothing on average, often enough that half as many more are kept at most.
+const SWEEP_EVERY: u64 = 500;
+
 /// How many events are looked at once, at most.
 const DUE_AT_ONCE: usize = 100;
 
@@ -140,9 +144,7 @@ impl World {
 
     /// Lets the oldest events go that were accepted or dropped. Failed ones stay.
     fn sweep_events(&mut self) {
-        // Looked at once per half of what is kept, so that it costs nothing on average.
-        let limit = SETTLED_KEPT.saturating_add(SETTLED_KEPT >> 1);
-        if self.events.len() <= limit {
+        if !self.counters.events.is_multiple_of(SWEEP_EVERY) {
             return;
         }
         let settled: Vec<String> = self

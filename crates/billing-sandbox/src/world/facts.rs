@@ -36,9 +36,7 @@ impl World {
             RefKind::Subscription => self.read_subscription(&object.id),
             RefKind::Invoice => self.read_invoice(&object.id),
             RefKind::Customer => self
-                .subscriptions
-                .values()
-                .filter(|subscription| subscription.customer == object.id)
+                .find::<Subscription>(&object.id)
                 .map(|subscription| self.subscription_fact(subscription))
                 .collect(),
         }
@@ -69,10 +67,8 @@ impl World {
             return Vec::new();
         };
         let mut invoices: Vec<Observed> = self
-            .invoices
-            .values()
+            .find::<Invoice>(id)
             .rev()
-            .filter(|invoice| invoice.subscription() == Some(id))
             .take(INVOICES_READ)
             .map(|invoice| self.invoice_fact(invoice))
             .collect();

@@ -59,6 +59,10 @@ pub(crate) trait Kept: Serialize + DeserializeOwned + Clone {
     fn id(&self) -> &str;
     fn shelf(world: &World) -> &BTreeMap<String, Self>;
     fn shelf_mut(world: &mut World) -> &mut BTreeMap<String, Self>;
+    /// What it is looked up by besides its id. Never changes. `None`: nothing.
+    fn found_by(&self) -> Option<String> {
+        None
+    }
     /// When the world has to look at it again by itself.
     fn due(&self) -> Option<Timestamp> {
         None
@@ -77,6 +81,8 @@ pub(crate) struct World {
     pub(crate) payments: BTreeMap<String, Payment>,
     pub(crate) calls: BTreeMap<String, Call>,
     pub(crate) events: BTreeMap<String, Event>,
+    /// Objects by what they are looked up by.
+    found: BTreeSet<(Kind, String, String)>,
     /// What the world does by itself, by instant.
     dues: BTreeSet<(Timestamp, Kind, String)>,
     /// Events that wait to be sent, by instant.
@@ -97,6 +103,7 @@ impl World {
             payments: BTreeMap::new(),
             calls: BTreeMap::new(),
             events: BTreeMap::new(),
+            found: BTreeSet::new(),
             dues: BTreeSet::new(),
             outgoing: BTreeSet::new(),
             changed: BTreeSet::new(),
@@ -106,6 +113,18 @@ impl World {
     /// A copy of an object. `None`: there is no such object.
     pub(crate) fn get<T: Kept>(&self, id: &str) -> Option<T> {
         T::shelf(self).get(id).cloned()
+    }
+
+    /// The objects that are looked up by this, oldest first.
+    pub(crate) fn find<'a, T: Kept + 'a>(
+        &'a self,
+        by: &str,
+    ) -> impl DoubleEndedIterator<Item = &'a T> {
+        // Every id sorts before `~`.
+        let bound = |end: &str| (T::KIND, by.to_owned(), end.to_owned());
+        self.found
+            .range(bound("")..bound("~"))
+            .filter_map(|(_, _, id)| T::shelf(self).get(id))
     }
 
     /// Puts an object in its place, and notes when it falls due.
@@ -119,6 +138,9 @@ impl World {
         let id = object.id().to_owned();
         let before = T::shelf(self).get(&id).and_then(T::due);
         let after = object.due();
+        let found_by = object.found_by();
+        self.found
+            .extend(found_by.map(|by| (T::KIND, by, id.clone())));
         T::shelf_mut(self).insert(id.clone(), object);
         self.reschedule(T::KIND, &id, before, after);
     }
@@ -127,6 +149,9 @@ impl World {
     pub(crate) fn remove<T: Kept>(&mut self, id: &str) {
         if let Some(object) = T::shelf_mut(self).remove(id) {
             self.reschedule(T::KIND, id, object.due(), None);
+            if let Some(by) = object.found_by() {
+                self.found.remove(&(T::KIND, by, id.to_owned()));
+            }
             self.changed.insert((T::KIND, id.to_owned()));
         }
     }

@@ -216,7 +216,7 @@ impl Subscription {
 }
 
 macro_rules! kept {
-    ($($object:ident in $shelf:ident by $id:ident $(due $due:expr)?;)*) => {$(
+    ($($object:ident in $shelf:ident by $id:ident $(found by $found:expr,)? $(due $due:expr)?;)*) => {$(
         impl Kept for $object {
             const KIND: Kind = Kind::$object;
             fn id(&self) -> &str {
@@ -228,6 +228,9 @@ macro_rules! kept {
             fn shelf_mut(world: &mut World) -> &mut BTreeMap<String, Self> {
                 &mut world.$shelf
             }
+            $(fn found_by(&self) -> Option<String> {
+                Some(($found)(self))
+            })?
             $(fn due(&self) -> Option<Timestamp> {
                 ($due)(self)
             })?
@@ -236,13 +239,31 @@ macro_rules! kept {
 }
 
 kept! {
-    Customer in customers by id;
+    Customer in customers by id found by customer_key,;
     Checkout in checkouts by id due checkout_due;
-    Subscription in subscriptions by id due subscription_due;
-    Invoice in invoices by id;
+    Subscription in subscriptions by id found by subscription_key, due subscription_due;
+    Invoice in invoices by id found by invoice_key,;
     Payment in payments by id;
     Call in calls by key;
     Event in events by id due Event::next_try;
+}
+
+/// A customer is looked up by the id that was carried here.
+fn customer_key(customer: &Customer) -> String {
+    customer.ours.to_string()
+}
+
+/// A subscription is looked up by our customer.
+fn subscription_key(subscription: &Subscription) -> String {
+    subscription.customer.clone()
+}
+
+/// An invoice is looked up by the engine's id, or by the subscription it belongs to.
+fn invoice_key(invoice: &Invoice) -> String {
+    match &invoice.purpose {
+        InvoiceFor::Engine { invoice } => invoice.to_string(),
+        InvoiceFor::Period { subscription, .. } => subscription.clone(),
+    }
 }
 
 fn checkout_due(checkout: &Checkout) -> Option<Timestamp> {

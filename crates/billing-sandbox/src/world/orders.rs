@@ -230,12 +230,15 @@ impl World {
         reference: Option<&str>,
         now: Timestamp,
     ) -> Outcome {
-        let meant = |invoice: &&Invoice| match reference {
+        let found: Vec<Invoice> = match reference {
             // What our own schedule made is not the engine's to take back.
-            Some(reference) => invoice.id == reference && invoice.subscription().is_none(),
-            None => invoice.purpose == InvoiceFor::Engine { invoice: ours },
+            Some(reference) => self
+                .get::<Invoice>(reference)
+                .filter(|invoice| invoice.subscription().is_none())
+                .into_iter()
+                .collect(),
+            None => self.find::<Invoice>(&ours.to_string()).cloned().collect(),
         };
-        let found: Vec<Invoice> = self.invoices.values().filter(meant).cloned().collect();
         if found.is_empty() && reference.is_some() {
             return Outcome::refused("no_such_invoice", "there is no invoice with this id");
         }

@@ -224,11 +224,7 @@ impl World {
 
     /// The customer that carries this id of ours; made when there is none.
     pub(crate) fn customer_of(&mut self, ours: CustomerId, email: Option<String>) -> Customer {
-        let known = self
-            .customers
-            .values()
-            .find(|customer| customer.ours == ours)
-            .cloned();
+        let known = self.find::<Customer>(&ours.to_string()).next().cloned();
         let mut customer = known.unwrap_or_else(|| Customer {
             id: self.draw_id(Kind::Customer),
             ours,
