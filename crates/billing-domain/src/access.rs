@@ -25,7 +25,8 @@ pub struct Effective {
     /// The first instant at which this may be different with nobody doing
     /// anything. `None`: it stays.
     pub until: Option<Timestamp>,
-    /// Plans that would give access but for a reason: what to tell the customer.
+    /// Plans that would give access but for a reason, oldest first: what to tell
+    /// the customer.
     pub lost: Vec<(PlanKey, LostReason)>,
 }
 
@@ -119,7 +120,11 @@ impl Effective {
             match subscription.access(now) {
                 Access::Given { until } => {
                     changes.extend(until);
-                    held.push(holding(catalog, plan, subscription.terms.quantity));
+                    held.push(holding(
+                        catalog,
+                        plan,
+                        Pieces::Sold(subscription.terms.quantity),
+                    ));
                 }
                 Access::Denied(reason) => lost.push((plan.clone(), reason.into())),
             }
@@ -127,13 +132,13 @@ impl Effective {
         for grant in &account.grants {
             if grant.is_live(now) {
                 changes.extend(grant.ends_at);
-                held.push(holding(catalog, &grant.plan, 1));
+                held.push(holding(catalog, &grant.plan, Pieces::Fewest));
             } else if grant.starts_at > now {
                 changes.push(grant.starts_at);
             }
         }
         if let Some(newcomer) = catalog.newcomer_plan() {
-            held.push(holding(catalog, &newcomer.key, 1));
+            held.push(holding(catalog, &newcomer.key, Pieces::Fewest));
         }
         // Ranked before unranked, higher before lower, earlier before later.
         held.sort_by_key(|(_, rank, _)| Reverse(*rank));
@@ -180,8 +185,9 @@ impl Effective {
         needed: &Entitlement,
         now: Timestamp,
     ) -> Gate {
-        let lost = self.lost.iter().find(|(plan, _)| {
-            holding(catalog, plan, u32::MAX)
+        // The newest loss is the one to tell.
+        let lost = self.lost.iter().rev().find(|(plan, _)| {
+            holding(catalog, plan, Pieces::Most)
                 .2
                 .get(feature)
                 .is_some_and(|held| held.allows(needed))
@@ -199,11 +205,22 @@ impl Effective {
     }
 }
 
+/// How many pieces of a plan are held, where it is sold by the piece.
+#[derive(Debug, Clone, Copy)]
+enum Pieces {
+    /// As many as were bought.
+    Sold(u32),
+    /// The fewest that are sold: what a plan given away brings.
+    Fewest,
+    /// The most that are sold: what a plan could have brought.
+    Most,
+}
+
 /// A plan as held: its rank and what it grants, the sold quantity included.
 fn holding(
     catalog: &Catalog,
     key: &PlanKey,
-    quantity: u32,
+    pieces: Pieces,
 ) -> (PlanKey, Option<u32>, Entitlements) {
     let Some(plan) = catalog.plan(key.as_str()) else {
         // A plan that is held cannot leave the catalog; one that did grants nothing.
@@ -211,6 +228,11 @@ fn holding(
     };
     let mut granted = plan.entitlements.clone();
     if let Some(rule) = &plan.quantity {
+        let quantity = match pieces {
+            Pieces::Sold(quantity) => quantity,
+            Pieces::Fewest => rule.min,
+            Pieces::Most => rule.max,
+        };
         let sold = Entitlement::Limit(Limit::AtMost(u64::from(quantity)));
         granted.insert(rule.feature.clone(), sold);
     }

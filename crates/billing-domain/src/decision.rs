@@ -108,7 +108,7 @@ impl Draft {
         };
         self.parked.push(parked);
         self.note(Event::EventParked, |entry| {
-            entry.note = Some(reason.as_str().to_owned())
+            entry.note = Some(reason.as_str().to_owned());
         });
     }
 

@@ -216,7 +216,15 @@ impl Fact {
                 about: About::Invoice(invoice),
                 ..
             } => Some(*invoice),
-            _ => None,
+            Self::CheckoutOpened { .. }
+            | Self::CheckoutCompleted { .. }
+            | Self::CheckoutEnded { .. }
+            | Self::SubscriptionSeen(_)
+            | Self::ProviderInvoiceSeen { .. }
+            | Self::Done { .. }
+            | Self::Refused { .. }
+            | Self::GivenUp { .. }
+            | Self::Irrelevant => None,
         }
     }
 
@@ -235,7 +243,15 @@ impl Fact {
                 about: About::Checkout(checkout),
                 ..
             } => Some(*checkout),
-            _ => None,
+            Self::SubscriptionSeen(_)
+            | Self::InvoiceOpened { .. }
+            | Self::InvoicePaid { .. }
+            | Self::PaymentFailed { .. }
+            | Self::ProviderInvoiceSeen { .. }
+            | Self::Done { .. }
+            | Self::Refused { .. }
+            | Self::GivenUp { .. }
+            | Self::Irrelevant => None,
         }
     }
 }

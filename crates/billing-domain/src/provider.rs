@@ -95,6 +95,10 @@ impl From<ProviderAccount> for String {
 
 /// What a provider can do, told honestly: rules ask this, never a provider's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a capability of its own, told one by one; together they are no state"
+)]
 pub struct Capabilities {
     /// It charges and retries by itself; we mirror its facts and never invoice.
     /// `false`: our renewal tick makes every invoice.

@@ -122,7 +122,7 @@ impl Terms {
         // Whoever runs no schedule cannot keep access open until it cancels.
         let on_past_due = match plan.on_past_due.unwrap_or(by_default) {
             OnPastDue::Keep if !seller.owns_schedule => OnPastDue::Grace,
-            stated => stated,
+            stated @ (OnPastDue::Keep | OnPastDue::Grace | OnPastDue::Cut) => stated,
         };
         let own_name = || price.key.to_string();
         let reference = price.provider_ref(seller.provider.as_str());

@@ -188,6 +188,12 @@ pub fn shifted(instant: Timestamp, by: SignedDuration) -> Timestamp {
     instant.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
+/// `instant` moved back by `by`, held at the ends of the calendar instead of failing.
+#[must_use]
+pub fn shifted_back(instant: Timestamp, by: SignedDuration) -> Timestamp {
+    instant.saturating_sub(by).unwrap_or(Timestamp::MIN)
+}
+
 /// `days` of 24 hours.
 #[must_use]
 pub fn days(days: u16) -> SignedDuration {

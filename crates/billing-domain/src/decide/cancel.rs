@@ -83,7 +83,7 @@ fn at_provider(
     }
     draft.account.put_subscription(subscription);
     draft.note(Event::SubscriptionCancelScheduled, |entry| {
-        entry.subscription = Some(id)
+        entry.subscription = Some(id);
     });
     CancelOutcome::Ends { at: ends_at }
 }
@@ -104,24 +104,21 @@ fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> Can
     };
     let later = end.filter(|end| *end > now && !at_once);
     subscription.times.next_attempt_at = None;
-    match later {
-        Some(ends_at) => {
-            subscription.cancellation = Some(Cancellation {
-                requested_at: now,
-                ends_at,
-            });
-            draft.note(Event::SubscriptionCancelScheduled, |entry| {
-                entry.subscription = Some(id);
-                entry.note = Some(ends_at.to_string());
-            });
-        }
-        None => {
-            subscription.state = State::Canceled { ends_at: now };
-            subscription.cancellation = None;
-            draft.note(Event::SubscriptionCanceled, |entry| {
-                entry.subscription = Some(id)
-            });
-        }
+    if let Some(ends_at) = later {
+        subscription.cancellation = Some(Cancellation {
+            requested_at: now,
+            ends_at,
+        });
+        draft.note(Event::SubscriptionCancelScheduled, |entry| {
+            entry.subscription = Some(id);
+            entry.note = Some(ends_at.to_string());
+        });
+    } else {
+        subscription.state = State::Canceled { ends_at: now };
+        subscription.cancellation = None;
+        draft.note(Event::SubscriptionCanceled, |entry| {
+            entry.subscription = Some(id);
+        });
     }
     draft.account.put_subscription(subscription);
     CancelOutcome::Ends {

@@ -10,7 +10,7 @@ use crate::effect::{EffectKey, Order};
 use crate::ids::SubscriptionId;
 use crate::journal::Event;
 use crate::subscription::{ALARM_AFTER, Schedule, State, Subscription, TRIAL_NOTICE};
-use crate::time::{Timestamp, shifted};
+use crate::time::{Timestamp, shifted, shifted_back};
 
 /// Steps that one subscription takes in one decision at most. A free daily plan
 /// after a long outage takes one a day; the rest follows with the next decision.
@@ -65,7 +65,7 @@ fn step(draft: &mut Draft, id: SubscriptionId, catch_up: CatchUp) -> bool {
         State::Trialing {
             ends_at,
             noticed: false,
-        } if due(Some(shifted(ends_at, -TRIAL_NOTICE))) => {
+        } if due(Some(shifted_back(ends_at, TRIAL_NOTICE))) => {
             give_trial_notice(draft, subscription, ends_at)
         }
         State::Active if !subscription.terms.renews && due(subscription.times.paid_through) => {
@@ -107,7 +107,14 @@ fn step(draft: &mut Draft, id: SubscriptionId, catch_up: CatchUp) -> bool {
                 Event::SubscriptionLapsed,
             )
         }
-        _ => false,
+        State::Incomplete
+        | State::Trialing { .. }
+        | State::Active
+        | State::PastDue { .. }
+        | State::Paused { .. }
+        | State::Lapsed { .. }
+        | State::Canceled { .. }
+        | State::Expired { .. } => false,
     }
 }
 

@@ -120,7 +120,11 @@ fn opened(
             reference: reference.to_owned(),
         },
         // Told late: only when the page closes is news.
-        further => further,
+        further @ (CheckoutState::Open { .. }
+        | CheckoutState::Pending { .. }
+        | CheckoutState::Completed { .. }
+        | CheckoutState::Expired { .. }
+        | CheckoutState::Canceled { .. }) => further,
     };
     let expires_at = expires_at.min(checkout.expires_at);
     draft.account.put_checkout(Checkout {

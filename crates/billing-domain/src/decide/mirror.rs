@@ -252,13 +252,10 @@ fn note_moves(
     seen: &Subscription,
 ) {
     let mut moves = Vec::new();
-    let (was, times, canceling) = match before {
-        Some((was, times, canceling)) => (was, times, canceling),
-        None => {
-            moves.push(Event::SubscriptionCreated);
-            (Status::Incomplete, Times::default(), None)
-        }
-    };
+    if before.is_none() {
+        moves.push(Event::SubscriptionCreated);
+    }
+    let (was, times, canceling) = before.unwrap_or((Status::Incomplete, Times::default(), None));
     let is = seen.status();
     let paid_more = seen.times.paid_through > times.paid_through;
     match is {
@@ -276,7 +273,14 @@ fn note_moves(
         Status::Lapsed if was != is => moves.push(Event::SubscriptionLapsed),
         Status::Canceled if was != is => moves.push(Event::SubscriptionCanceled),
         Status::Expired if was != is => moves.push(Event::SubscriptionExpired),
-        _ => {}
+        Status::Incomplete
+        | Status::Trialing
+        | Status::Active
+        | Status::PastDue
+        | Status::Paused
+        | Status::Lapsed
+        | Status::Canceled
+        | Status::Expired => {}
     }
     match (canceling, seen.cancellation) {
         (None, Some(_)) => moves.push(Event::SubscriptionCancelScheduled),

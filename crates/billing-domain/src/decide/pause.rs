@@ -31,11 +31,11 @@ pub fn pause(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal> 
     let mut subscription = held(draft, id)?;
     let now = draft.now();
     let unpaid = subscription.times.paid_through.is_none_or(|end| end <= now);
-    let from = match subscription.status() {
+    let mut from = subscription.status();
+    if from == Status::Active && unpaid && subscription.is_engine_run() {
         // What is past due is so whether or not a worker has run.
-        Status::Active if unpaid && subscription.is_engine_run() => Status::PastDue,
-        from => from,
-    };
+        from = Status::PastDue;
+    }
     if from != Status::Active {
         return Err(IllegalTransition {
             from,
@@ -65,7 +65,7 @@ pub fn pause(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal> 
     paused.times.next_attempt_at = None;
     draft.account.put_subscription(paused);
     draft.note(Event::SubscriptionPaused, |entry| {
-        entry.subscription = Some(id)
+        entry.subscription = Some(id);
     });
     Ok(())
 }
@@ -131,7 +131,7 @@ pub fn resume(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal>
     };
     draft.account.put_subscription(resumed);
     draft.note(Event::SubscriptionResumed, |entry| {
-        entry.subscription = Some(id)
+        entry.subscription = Some(id);
     });
     Ok(())
 }

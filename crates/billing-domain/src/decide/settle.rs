@@ -146,7 +146,7 @@ pub(super) fn credit_cycle(
     });
     if !gave_access {
         draft.note(Event::SubscriptionActivated, |entry| {
-            entry.subscription = Some(subscription)
+            entry.subscription = Some(subscription);
         });
     }
     draft.note(Event::SubscriptionRenewed, |entry| {

@@ -7,7 +7,7 @@ use crate::invoice::{Invoice, InvoiceState, Issuer, Payment, Purpose};
 use crate::journal::Event;
 use crate::parked::ParkReason;
 use crate::subscription::{Schedule, State, Subscription, Times};
-use crate::time::{Period, Timestamp, shifted};
+use crate::time::{Period, Timestamp, shifted, shifted_back};
 
 /// Makes the subscription that a completed checkout bought, beginning `at`.
 /// `paid` is the payment, if one was due.
@@ -41,7 +41,7 @@ pub(super) fn start_subscription(
         entry.checkout = Some(checkout.id);
     });
     draft.note(Event::SubscriptionActivated, |entry| {
-        entry.subscription = Some(id)
+        entry.subscription = Some(id);
     });
 }
 
@@ -56,7 +56,7 @@ fn started(
         (Billing::Recurring(_), Some(trial)) => {
             let ends_at = shifted(at, trial);
             let schedule = engine(ends_at, 0);
-            let times = paid_until(ends_at, shifted(ends_at, -terms.lead));
+            let times = paid_until(ends_at, shifted_back(ends_at, terms.lead));
             (
                 schedule,
                 State::Trialing {
@@ -70,7 +70,7 @@ fn started(
         (Billing::Recurring(interval), None) => {
             let period = Period::at(at, interval, 0).ok()?;
             let next = if terms.renews {
-                shifted(period.end, -terms.lead)
+                shifted_back(period.end, terms.lead)
             } else {
                 period.end
             };

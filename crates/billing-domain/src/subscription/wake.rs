@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::subscription::{Schedule, State, Subscription};
-use crate::time::{Timestamp, shifted};
+use crate::time::{Timestamp, shifted_back};
 
 /// How long before its end a trial is announced: time enough to decide, and
 /// shorter than any trial worth having.
@@ -20,7 +20,7 @@ impl Subscription {
     pub(crate) fn next_attempt(&self, period_end: Timestamp) -> Option<Timestamp> {
         match (self.cancellation, self.terms.renews) {
             (Some(_), _) => None,
-            (None, true) => Some(shifted(period_end, -self.terms.lead)),
+            (None, true) => Some(shifted_back(period_end, self.terms.lead)),
             (None, false) => Some(period_end),
         }
     }
@@ -42,7 +42,7 @@ impl Subscription {
             // What the provider decides, its facts tell; only their absence falls due.
             (Schedule::Provider { .. }, _) => return self.times.next_attempt_at,
             (Schedule::Engine { .. }, State::Trialing { ends_at, noticed }) => {
-                let notice = (!noticed).then(|| shifted(ends_at, -TRIAL_NOTICE));
+                let notice = (!noticed).then(|| shifted_back(ends_at, TRIAL_NOTICE));
                 earliest([notice, self.times.next_attempt_at, Some(ends_at)])
             }
             (Schedule::Engine { .. }, State::Active) => {
