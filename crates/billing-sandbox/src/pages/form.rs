@@ -68,6 +68,15 @@ impl Form {
         Ok(form)
     }
 
+    /// The security code to show again: only beside a test card's number.
+    pub(crate) fn shown_cvc(&self) -> &str {
+        if self.shown_number().is_empty() {
+            ""
+        } else {
+            &self.cvc
+        }
+    }
+
     /// The number to show again: a test card's, and never another one.
     pub(crate) fn shown_number(&self) -> String {
         card::by_number(&self.number.replace([' ', '-'], ""))

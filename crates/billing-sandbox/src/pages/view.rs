@@ -56,7 +56,7 @@ pub(crate) fn card(
             (field(&Field { name: "number", label: "Card number", kind: "text", mode: "numeric", hint: "4242 4242 4242 4242", value: &form.shown_number(), problem: problems.number }))
             div.pair {
                 (field(&Field { name: "expiry", label: "Expires", kind: "text", mode: "text", hint: "MM/YY", value: &form.expiry, problem: problems.expiry }))
-                (field(&Field { name: "cvc", label: "Security code", kind: "text", mode: "numeric", hint: "123", value: &form.cvc, problem: problems.cvc }))
+                (field(&Field { name: "cvc", label: "Security code", kind: "text", mode: "numeric", hint: "123", value: form.shown_cvc(), problem: problems.cvc }))
             }
             button type="submit" { (button) }
         }

@@ -172,7 +172,7 @@ async fn a_mistyped_form_is_shown_again_with_kind_words() {
     let fields = [
         ("number", "4111 1111 1111 1111"),
         ("expiry", "01/20"),
-        ("cvc", "1"),
+        ("cvc", "98765"),
     ];
     let response = post(&client, &page, &fields).await;
     assert_eq!(response.0.status(), StatusCode::UNPROCESSABLE_ENTITY);
@@ -184,6 +184,7 @@ async fn a_mistyped_form_is_shown_again_with_kind_words() {
     ] {
         assert!(body.contains(part), "{part} in {body}");
     }
+    assert!(!body.contains("98765"), "nor is its code");
     assert!(
         !body.contains("4111"),
         "a number that may be real is not shown again"
