@@ -1,1 +1,29 @@
 //! The deployable: configuration, wiring, HTTP API, pages and command line.
+//!
+//! [`api_routes`] is the whole HTTP API and nests in any application built on
+//! the same web framework; [`http::serve`] is the server loop. Decides nothing:
+//! rules are the engine's, rows the store's.
+
+mod api;
+mod auth;
+pub mod cli;
+mod clock_route;
+pub mod config;
+pub mod http;
+mod lock;
+mod notify;
+mod pages;
+mod problem;
+mod pump;
+mod site;
+mod state;
+mod system;
+mod telemetry;
+mod wiring;
+
+pub use api::{api_routes, openapi_document};
+pub use pages::page_routes;
+pub use state::{
+    ApiOptions, AppState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_LINK_LIFETIME,
+    DEFAULT_SESSION_LIFETIME, RateOptions,
+};

@@ -1,0 +1,244 @@
+//! Reads JSON bodies strictly: every mistake with its field, unknown fields
+//! refused, numbers never through a float.
+
+use billing_domain::time::{Timestamp, to_micros};
+use poem::http::header;
+use poem::{Request, RequestBody};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use serde_json::{Map, Value};
+
+use crate::http::unsupported_media_type;
+use crate::problem::{Problem, Wrong};
+
+/// Longest text of a field that states no other bound.
+pub(crate) const MAX_TEXT: usize = 255;
+
+/// Longest address: what mail takes.
+pub(crate) const MAX_EMAIL: usize = 254;
+
+/// A body that is read field by field.
+pub(crate) trait ReadBody: Type + Sized + Send {
+    /// Whether no body at all is the same as an empty object.
+    const MAY_BE_EMPTY: bool = false;
+
+    /// Takes every known field; what is wrong is noted in `fields`.
+    fn read(fields: &mut Fields) -> Self;
+}
+
+/// A JSON body.
+pub(crate) struct Body<T>(pub(crate) T);
+
+/// The fields of a body that have not been taken yet, and what is wrong so far.
+#[derive(Default)]
+pub(crate) struct Fields {
+    object: Map<String, Value>,
+    errors: Vec<Wrong>,
+}
+
+impl Fields {
+    /// Notes that `field` is wrong.
+    pub(crate) fn wrong(&mut self, field: &str, message: impl Into<String>) {
+        self.errors.push(Wrong {
+            field: field.to_owned(),
+            message: message.into(),
+            place: None,
+        });
+    }
+
+    fn take(&mut self, field: &str) -> Option<Value> {
+        self.object.remove(field).filter(|value| !value.is_null())
+    }
+
+    /// A text of at most `max` bytes, without control characters. `None`: absent or null.
+    pub(crate) fn text(&mut self, field: &str, max: usize) -> Option<String> {
+        match self.take(field)? {
+            Value::String(text) if text.is_empty() => {
+                self.wrong(field, "must not be empty");
+                None
+            }
+            Value::String(text) if text.len() > max => {
+                self.wrong(field, format!("must have at most {max} bytes"));
+                None
+            }
+            Value::String(text) if text.contains(char::is_control) => {
+                self.wrong(field, "must not contain control characters");
+                None
+            }
+            Value::String(text) => Some(text),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_) => {
+                self.wrong(field, "must be a text");
+                None
+            }
+        }
+    }
+
+    /// As [`Self::text`], where there must be one.
+    pub(crate) fn required_text(&mut self, field: &str, max: usize) -> String {
+        let noted = self.errors.len();
+        let text = self.text(field, max);
+        if text.is_none() && self.errors.len() == noted {
+            self.wrong(field, "is required");
+        }
+        text.unwrap_or_default()
+    }
+
+    /// An address that mail could go to.
+    pub(crate) fn email(&mut self, field: &str) -> Option<String> {
+        let text = self.text(field, MAX_EMAIL)?;
+        let parts = text.rsplit_once('@');
+        let plausible = parts.is_some_and(|(local, domain)| {
+            !local.is_empty() && !domain.is_empty() && !text.contains(char::is_whitespace)
+        });
+        if !plausible {
+            self.wrong(field, "must be an e-mail address");
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A whole number of at least one. `None`: absent or null.
+    pub(crate) fn count(&mut self, field: &str) -> Option<u32> {
+        let value = self.take(field)?;
+        let count = value.as_u64().and_then(|count| u32::try_from(count).ok());
+        if !count.is_some_and(|count| count >= 1) {
+            self.wrong(
+                field,
+                format!("must be a whole number from 1 to {}", u32::MAX),
+            );
+            return None;
+        }
+        count
+    }
+
+    /// An instant. `None`: absent or null.
+    pub(crate) fn instant(&mut self, field: &str) -> Option<Timestamp> {
+        let text = self.text(field, MAX_TEXT)?;
+        match text.parse() {
+            Ok(instant) => Some(to_micros(instant)),
+            Err(_unreadable) => {
+                self.wrong(field, "must be a time as in 2026-01-31T12:00:00Z");
+                None
+            }
+        }
+    }
+
+    /// One of these words. `None`: absent or null.
+    pub(crate) fn choice<T: Copy>(&mut self, field: &str, choices: &[(&str, T)]) -> Option<T> {
+        let text = self.text(field, MAX_TEXT)?;
+        let found = choices.iter().find(|(word, _)| *word == text);
+        if found.is_none() {
+            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            self.wrong(field, format!("must be one of: {}", words.join(", ")));
+        }
+        found.map(|(_, choice)| *choice)
+    }
+
+    /// Something that a text stands for. `None`: absent or null.
+    pub(crate) fn parsed<T: std::str::FromStr>(&mut self, field: &str) -> Option<T>
+    where
+        T::Err: std::fmt::Display,
+    {
+        let text = self.text(field, MAX_TEXT)?;
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.wrong(field, error.to_string());
+                None
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<(), Problem> {
+        let unknown: Vec<String> = self.object.keys().take(MAX_UNKNOWN).cloned().collect();
+        for field in unknown {
+            let shown: String = field.chars().take(MAX_SHOWN).collect();
+            self.wrong(&shown, "is not known here");
+        }
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::invalid(self.errors))
+        }
+    }
+}
+
+/// Unknown fields named in one answer; a body with more is no honest mistake.
+const MAX_UNKNOWN: usize = 20;
+
+/// Characters of an unknown field's name that are shown.
+const MAX_SHOWN: usize = 64;
+
+fn read<T: ReadBody>(content_type: Option<&str>, bytes: &[u8]) -> Result<T, Problem> {
+    let mut fields = Fields::default();
+    if !(bytes.is_empty() && T::MAY_BE_EMPTY) {
+        if !content_type.is_some_and(is_json) {
+            return Err(unsupported_media_type());
+        }
+        fields.object = match serde_json::from_slice(bytes) {
+            Ok(Value::Object(object)) => object,
+            Ok(_) => return Err(Problem::field("body", "must be a JSON object")),
+            Err(error) => {
+                let message = format!(
+                    "is not JSON at line {}, column {}",
+                    error.line(),
+                    error.column()
+                );
+                return Err(Problem::field("body", message));
+            }
+        };
+    }
+    let body = T::read(&mut fields);
+    fields.finish()?;
+    Ok(body)
+}
+
+/// `application/json`, or one that ends in `+json`.
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    let Some((kind, subtype)) = essence.split_once('/') else {
+        return false;
+    };
+    let subtype = subtype.to_ascii_lowercase();
+    kind.eq_ignore_ascii_case("application") && (subtype == "json" || subtype.ends_with("+json"))
+}
+
+impl<'a, T: ReadBody> ApiExtractor<'a> for Body<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: None,
+            content: vec![MetaMediaType {
+                content_type: "application/json",
+                schema: T::schema_ref(),
+            }],
+            required: !T::MAY_BE_EMPTY,
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<Self::ParamType>,
+    ) -> poem::Result<Self> {
+        let content_type = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
+        let bytes = body.take()?.into_bytes().await?;
+        Ok(Self(read(content_type, &bytes)?))
+    }
+}

@@ -1,0 +1,109 @@
+//! Invoices over everybody, for operators.
+
+use billing_domain::ids::{InvoiceId, SubscriptionId};
+use billing_ports::store::InvoiceFilter;
+use poem::web::Data;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::{Object, OpenApi};
+
+use crate::api::customers::named;
+use crate::api::page;
+use crate::api::views::InvoiceView;
+use crate::api::{Answer, Group};
+use crate::auth::ReadKey;
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// A page of invoices.
+#[derive(Debug, Object)]
+#[oai(rename = "InvoiceList")]
+pub(crate) struct InvoicesView {
+    /// The rows, newest first.
+    data: Vec<InvoiceView>,
+    /// Leads to what follows. Absent: nothing does.
+    next_cursor: Option<String>,
+}
+
+pub(crate) struct InvoicesApi;
+
+#[OpenApi(tag = "Group::Books")]
+impl InvoicesApi {
+    /// Invoices, newest first.
+    #[oai(path = "/v1/invoices", method = "get", operation_id = "list_invoices")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one for each parameter of the route"
+    )]
+    async fn list(
+        &self,
+        state: Data<&AppState>,
+        by: ReadKey,
+        /// Of this customer only, by id or by the host's reference.
+        customer: Query<Option<String>>,
+        /// Of this subscription only.
+        subscription: Query<Option<String>>,
+        /// `open` ones only, or `closed` ones only.
+        status: Query<Option<String>>,
+        /// Rows, 1 to 100; 20 when absent.
+        limit: Query<Option<String>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Answer<InvoicesView> {
+        by.checked();
+        let ask = page::ask(limit.as_deref(), cursor.as_deref(), InvoiceId::uuid)?;
+        let open = match status.as_deref() {
+            None => None,
+            Some("open") => Some(true),
+            Some("closed") => Some(false),
+            Some(_) => return Err(Problem::field("status", "must be open or closed")),
+        };
+        let subscription: Option<SubscriptionId> = match subscription.as_deref() {
+            None => None,
+            Some(id) => Some(id.parse().map_err(|_invalid| Problem::not_found())?),
+        };
+        let customer = match customer.as_deref() {
+            None => None,
+            Some(text) => Some(named(&state, text).await?),
+        };
+        let filter = InvoiceFilter {
+            customer,
+            subscription,
+            open,
+        };
+        let store = state
+            .billing
+            .store()
+            .ok_or_else(Problem::billing_disabled)?;
+        let found = store.list_invoices(filter, ask).await?;
+        let (data, next_cursor) = page::views(
+            found,
+            |(_, row)| row.id,
+            |(customer, row)| InvoiceView::of(customer, row),
+        );
+        Ok(Json(InvoicesView { data, next_cursor }))
+    }
+
+    /// One invoice.
+    #[oai(
+        path = "/v1/invoices/:id",
+        method = "get",
+        operation_id = "get_invoice"
+    )]
+    async fn get(
+        &self,
+        state: Data<&AppState>,
+        by: ReadKey,
+        id: Path<String>,
+    ) -> Answer<InvoiceView> {
+        by.checked();
+        let id: InvoiceId = id.parse().map_err(|_invalid| Problem::not_found())?;
+        let store = state
+            .billing
+            .store()
+            .ok_or_else(Problem::billing_disabled)?;
+        let found = store.get_invoice(id).await?;
+        let (customer, invoice) = found.ok_or_else(Problem::not_found)?;
+        Ok(Json(InvoiceView::of(customer, invoice)))
+    }
+}

@@ -1,0 +1,138 @@
+//! What a customer with a session sees and does of its own.
+
+use billing_domain::customer::Account;
+use billing_domain::ids::SubscriptionId;
+use billing_domain::invoice::Invoice;
+use billing_engine::CancelWhen;
+use poem::web::Data;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::{Object, OpenApi};
+
+use crate::api::body::{Body, Fields, ReadBody};
+use crate::api::gates::{access, gate};
+use crate::api::subscriptions::{CanceledView, canceled};
+use crate::api::views::{
+    AccessView, CustomerView, GateView, GrantView, InvoiceView, SubscriptionView,
+};
+use crate::api::{Answer, Group};
+use crate::auth::BillingSession;
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// A customer's own.
+#[derive(Debug, Object)]
+#[oai(rename = "Me")]
+pub(crate) struct MeView {
+    /// The customer.
+    customer: CustomerView,
+    /// What the customer may do now.
+    access: AccessView,
+    /// All subscriptions, oldest first.
+    subscriptions: Vec<SubscriptionView>,
+    /// All grants, oldest first.
+    grants: Vec<GrantView>,
+    /// What is owed.
+    open_invoices: Vec<InvoiceView>,
+}
+
+/// No field, for now.
+#[derive(Debug, Object)]
+#[oai(rename = "CancelMine")]
+pub(crate) struct CancelBody {}
+
+impl ReadBody for CancelBody {
+    const MAY_BE_EMPTY: bool = true;
+
+    fn read(_fields: &mut Fields) -> Self {
+        Self {}
+    }
+}
+
+pub(crate) struct MeApi;
+
+#[OpenApi(tag = "Group::Account")]
+impl MeApi {
+    /// Plan, access, subscriptions, grants and open invoices.
+    #[oai(path = "/v1/me", method = "get", operation_id = "get_me")]
+    async fn me(&self, state: Data<&AppState>, by: BillingSession) -> Answer<MeView> {
+        let of = by.customer();
+        let account = state.billing.account(&of).await?;
+        let account = account.ok_or_else(Problem::not_found)?;
+        let access = access(&state, &of).await?;
+        let clock = state
+            .billing
+            .clock()
+            .ok_or_else(Problem::billing_disabled)?;
+        let now = clock.now();
+        let Account {
+            customer,
+            subscriptions,
+            grants,
+            invoices,
+            ..
+        } = account;
+        let id = customer.id;
+        let open = invoices.into_iter().filter(Invoice::is_open);
+        Ok(Json(MeView {
+            customer: customer.into(),
+            access,
+            subscriptions: subscriptions
+                .iter()
+                .map(|held| SubscriptionView::of(held, now))
+                .collect(),
+            grants: grants.iter().map(|held| GrantView::of(held, now)).collect(),
+            open_invoices: open.map(|owed| InvoiceView::of(id, owed)).collect(),
+        }))
+    }
+
+    /// What the customer may do now.
+    #[oai(
+        path = "/v1/me/entitlements",
+        method = "get",
+        operation_id = "get_my_entitlements"
+    )]
+    async fn entitlements(&self, state: Data<&AppState>, by: BillingSession) -> Answer<AccessView> {
+        Ok(Json(access(&state, &by.customer()).await?))
+    }
+
+    /// Whether the customer may use a feature now.
+    #[oai(
+        path = "/v1/me/entitlements/:feature",
+        method = "get",
+        operation_id = "check_my_feature"
+    )]
+    async fn check(
+        &self,
+        state: Data<&AppState>,
+        by: BillingSession,
+        feature: Path<String>,
+        /// How much is needed, for counts and bytes.
+        amount: Query<Option<String>>,
+        /// Which level is needed.
+        level: Query<Option<String>>,
+    ) -> Answer<GateView> {
+        let of = by.customer();
+        let gate = gate(&state, &of, &feature, amount.as_deref(), level.as_deref()).await?;
+        Ok(Json(gate))
+    }
+
+    /// Cancels a subscription at the end of what is paid. May be repeated.
+    #[oai(
+        path = "/v1/me/subscriptions/:id/cancel",
+        method = "post",
+        operation_id = "cancel_my_subscription"
+    )]
+    async fn cancel(
+        &self,
+        state: Data<&AppState>,
+        by: BillingSession,
+        id: Path<String>,
+        body: Body<CancelBody>,
+    ) -> Answer<CanceledView> {
+        let CancelBody {} = body.0;
+        let id: SubscriptionId = id.parse().map_err(|_invalid| Problem::not_found())?;
+        let when = CancelWhen::PeriodEnd;
+        canceled(&state, &by.customer(), id, when, &by.actor()).await
+    }
+}

@@ -1,0 +1,70 @@
+//! For machines that watch, and people that read: health, metrics, the document.
+
+use billing_ports::store::STORE_TIMEOUT;
+use poem::http::{StatusCode, header};
+use poem::web::Data;
+use poem::{Endpoint, Response, handler};
+
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// The page of the document runs its own bundle and asks nobody else.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; \
+     style-src 'unsafe-inline'; img-src data:; font-src data:; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The process runs.
+#[handler]
+pub(crate) fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The process can serve: its store answers.
+#[handler]
+pub(crate) async fn readyz(state: Data<&AppState>) -> poem::Result<&'static str> {
+    let Some(store) = state.billing.store() else {
+        return Ok("ok\n");
+    };
+    match tokio::time::timeout(STORE_TIMEOUT, store.ping()).await {
+        Ok(Ok(())) => Ok("ok\n"),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "not ready");
+            Err(Problem::unavailable().into())
+        }
+        Err(_elapsed) => {
+            tracing::warn!("not ready: the store does not answer");
+            Err(Problem::unavailable().into())
+        }
+    }
+}
+
+/// What was counted, as text for Prometheus.
+#[handler]
+pub(crate) fn metrics(state: Data<&AppState>) -> poem::Result<Response> {
+    let handle = state.metrics.as_ref().ok_or_else(Problem::not_found)?;
+    handle.run_upkeep();
+    Ok(Response::builder()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(handle.render()))
+}
+
+/// The OpenAPI document.
+pub(crate) fn document(json: String) -> impl Endpoint<Output = Response> + 'static {
+    poem::endpoint::make_sync(move |_request| {
+        Response::builder()
+            .status(StatusCode::OK)
+            .content_type("application/json; charset=utf-8")
+            .body(json.clone())
+    })
+}
+
+/// The document as a page.
+pub(crate) fn docs(html: String) -> impl Endpoint<Output = Response> + 'static {
+    poem::endpoint::make_sync(move |_request| {
+        Response::builder()
+            .content_type("text/html; charset=utf-8")
+            .header(header::CONTENT_SECURITY_POLICY, DOCS_POLICY)
+            .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+            .body(html.clone())
+    })
+}

@@ -1,0 +1,223 @@
+//! Subscriptions over everybody, for operators.
+
+use billing_domain::catalog::PlanKey;
+use billing_domain::ids::SubscriptionId;
+use billing_domain::subscription::Status;
+use billing_engine::{CancelError, CancelWhen, CustomerRef};
+use billing_ports::store::{Locator, SubscriptionFilter};
+use poem::web::Data;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::{Object, OpenApi};
+
+use crate::api::body::{Body, Fields, ReadBody};
+use crate::api::customers::named;
+use crate::api::page;
+use crate::api::views::SubscriptionView;
+use crate::api::{Answer, Group};
+use crate::auth::{ReadKey, WriteKey};
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// A page of subscriptions.
+#[derive(Debug, Object)]
+#[oai(rename = "SubscriptionList")]
+pub(crate) struct SubscriptionsView {
+    /// The rows, newest first.
+    data: Vec<SubscriptionView>,
+    /// Leads to what follows. Absent: nothing does.
+    next_cursor: Option<String>,
+}
+
+/// When a subscription is to end.
+#[derive(Debug, Object)]
+#[oai(rename = "CancelSubscription")]
+pub(crate) struct CancelBody {
+    /// `period_end` (the default) or `now`.
+    when: Option<String>,
+    /// The same, read.
+    #[oai(skip)]
+    at_once: bool,
+}
+
+impl ReadBody for CancelBody {
+    const MAY_BE_EMPTY: bool = true;
+
+    fn read(fields: &mut Fields) -> Self {
+        let choices = [("period_end", false), ("now", true)];
+        Self {
+            when: None,
+            at_once: fields.choice("when", &choices).unwrap_or(false),
+        }
+    }
+}
+
+/// A subscription that is canceled.
+#[derive(Debug, Object)]
+#[oai(rename = "Canceled")]
+pub(crate) struct CanceledView {
+    /// Always true.
+    ok: bool,
+    /// Whether it had been canceled, or was over, before.
+    already: bool,
+    /// The end of access. Absent: the provider will say, or nothing recurs.
+    ends_at: Option<String>,
+}
+
+pub(crate) struct SubscriptionsApi;
+
+/// Every status, as a filter.
+const STATUSES: [Status; 8] = [
+    Status::Incomplete,
+    Status::Trialing,
+    Status::Active,
+    Status::PastDue,
+    Status::Paused,
+    Status::Lapsed,
+    Status::Canceled,
+    Status::Expired,
+];
+
+#[OpenApi(tag = "Group::Books")]
+impl SubscriptionsApi {
+    /// Subscriptions, newest first.
+    #[oai(
+        path = "/v1/subscriptions",
+        method = "get",
+        operation_id = "list_subscriptions"
+    )]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one for each parameter of the route"
+    )]
+    async fn list(
+        &self,
+        state: Data<&AppState>,
+        by: ReadKey,
+        /// Of this customer only, by id or by the host's reference.
+        customer: Query<Option<String>>,
+        /// With this status only.
+        status: Query<Option<String>>,
+        /// Of this plan only.
+        plan: Query<Option<String>>,
+        /// Rows, 1 to 100; 20 when absent.
+        limit: Query<Option<String>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Answer<SubscriptionsView> {
+        by.checked();
+        let ask = page::ask(limit.as_deref(), cursor.as_deref(), SubscriptionId::uuid)?;
+        let status = match status.as_deref() {
+            None => None,
+            Some(word) => {
+                let found = STATUSES.into_iter().find(|status| status.as_str() == word);
+                Some(found.ok_or_else(|| Problem::field("status", "is not a status"))?)
+            }
+        };
+        let plan = match plan.0 {
+            None => None,
+            Some(key) => {
+                let key = PlanKey::new(key);
+                Some(key.map_err(|_invalid| Problem::field("plan", "is not a plan's key"))?)
+            }
+        };
+        let customer = match customer.as_deref() {
+            None => None,
+            Some(text) => Some(named(&state, text).await?),
+        };
+        let filter = SubscriptionFilter {
+            customer,
+            status,
+            plan,
+        };
+        let store = state
+            .billing
+            .store()
+            .ok_or_else(Problem::billing_disabled)?;
+        let clock = state
+            .billing
+            .clock()
+            .ok_or_else(Problem::billing_disabled)?;
+        let now = clock.now();
+        let found = store.list_subscriptions(filter, ask).await?;
+        let (data, next_cursor) =
+            page::views(found, |row| row.id, |row| SubscriptionView::of(&row, now));
+        Ok(Json(SubscriptionsView { data, next_cursor }))
+    }
+
+    /// One subscription.
+    #[oai(
+        path = "/v1/subscriptions/:id",
+        method = "get",
+        operation_id = "get_subscription"
+    )]
+    async fn get(
+        &self,
+        state: Data<&AppState>,
+        by: ReadKey,
+        id: Path<String>,
+    ) -> Answer<SubscriptionView> {
+        by.checked();
+        let id: SubscriptionId = id.parse().map_err(|_invalid| Problem::not_found())?;
+        let holder = holder(&state, id).await?;
+        let account = state.billing.account(&holder).await?;
+        let account = account.ok_or_else(Problem::not_found)?;
+        let held = account.subscription(id).ok_or_else(Problem::not_found)?;
+        let clock = state
+            .billing
+            .clock()
+            .ok_or_else(Problem::billing_disabled)?;
+        Ok(Json(SubscriptionView::of(held, clock.now())))
+    }
+
+    /// Cancels a subscription. May be repeated.
+    #[oai(
+        path = "/v1/subscriptions/:id/cancel",
+        method = "post",
+        operation_id = "cancel_subscription"
+    )]
+    async fn cancel(
+        &self,
+        state: Data<&AppState>,
+        by: WriteKey,
+        id: Path<String>,
+        body: Body<CancelBody>,
+    ) -> Answer<CanceledView> {
+        let id: SubscriptionId = id.parse().map_err(|_invalid| Problem::not_found())?;
+        let holder = holder(&state, id).await?;
+        let when = if body.0.at_once {
+            CancelWhen::AtOnce
+        } else {
+            CancelWhen::PeriodEnd
+        };
+        canceled(&state, &holder, id, when, &by.actor()).await
+    }
+}
+
+async fn holder(state: &AppState, id: SubscriptionId) -> Result<CustomerRef, Problem> {
+    let store = state
+        .billing
+        .store()
+        .ok_or_else(Problem::billing_disabled)?;
+    let found = store.find(&Locator::Subscription(id)).await?;
+    found.map(CustomerRef::Id).ok_or_else(Problem::not_found)
+}
+
+/// Cancels `id` of this customer's.
+pub(crate) async fn canceled(
+    state: &AppState,
+    of: &CustomerRef,
+    id: SubscriptionId,
+    when: CancelWhen,
+    actor: &str,
+) -> Answer<CanceledView> {
+    match state.billing.cancel(of, id, when, Some(actor)).await {
+        Ok(canceled) => Ok(Json(CanceledView {
+            ok: true,
+            already: canceled.already,
+            ends_at: canceled.ends_at.map(|at| at.to_string()),
+        })),
+        Err(CancelError::NotFound) => Err(Problem::not_found()),
+        Err(CancelError::Engine(error)) => Err(error.into()),
+    }
+}

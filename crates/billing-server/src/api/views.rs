@@ -1,0 +1,33 @@
+//! What callers see: shapes that stay the same whatever happens inside.
+
+mod access;
+mod held;
+mod plan;
+
+pub(crate) use access::{AccessView, EntitlementView, GateView, entitlements};
+pub(crate) use held::{
+    CustomerView, GrantView, InvoiceView, JournalView, ParkedView, SubscriptionView,
+};
+pub(crate) use plan::{PlanView, plan};
+
+use billing_domain::money::Money;
+use poem_openapi::Object;
+
+/// Money in minor units of its currency.
+#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[oai(rename = "Money")]
+pub(crate) struct MoneyView {
+    /// Minor units, as in cents.
+    amount: i64,
+    /// The currency, as in `usd`.
+    currency: String,
+}
+
+impl From<Money> for MoneyView {
+    fn from(money: Money) -> Self {
+        Self {
+            amount: money.amount,
+            currency: money.currency.code().to_owned(),
+        }
+    }
+}

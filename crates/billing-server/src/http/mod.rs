@@ -1,0 +1,50 @@
+//! The server loop, and what every request passes through before a route sees it.
+//!
+//! Knows HTTP and nothing of billing but whether it is switched on.
+
+mod body;
+mod cors;
+mod errors;
+mod guard;
+mod idempotency;
+mod limits;
+mod observe;
+mod rates;
+mod seal;
+mod server;
+
+use poem::endpoint::BoxEndpoint;
+use poem::{Endpoint, EndpointExt, Response};
+
+pub use limits::ConnectionLimits;
+pub use server::{ServeError, serve};
+
+pub(crate) use errors::unsupported_media_type;
+pub(crate) use idempotency::NotKept;
+pub(crate) use rates::RateLimiters;
+
+use crate::state::AppState;
+
+/// `routes` behind everything that guards and observes them, from the outside:
+/// observed, errors rendered, CORS, body read, caller known, answers repeated.
+pub(crate) fn guarded(
+    routes: impl Endpoint<Output = Response> + 'static,
+    state: AppState,
+) -> BoxEndpoint<'static, Response> {
+    let routes = routes.around(errors::render).data(state.clone());
+    let (repeating, knowing, reading, crossing, observing) = (
+        state.clone(),
+        state.clone(),
+        state.clone(),
+        state.clone(),
+        state,
+    );
+    routes
+        .around(move |next, request| idempotency::repeat(repeating.clone(), next, request))
+        .around(move |next, request| guard::admit(knowing.clone(), next, request))
+        .around(move |next, request| body::read(reading.clone(), next, request))
+        .around(move |next, request| cors::share(crossing.clone(), next, request))
+        .around(errors::render)
+        .around(move |next, request| observe::observe(observing.clone(), next, request))
+        .boxed()
+}

@@ -1,0 +1,129 @@
+//! What every route needs, and the bounds of the API.
+//!
+//! Knows nothing of configuration files: the wiring fills in [`ApiOptions`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use billing_engine::Billing;
+use billing_ports::IdSource;
+use jiff::SignedDuration;
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::auth::KeyCache;
+use crate::http::RateLimiters;
+
+/// What every route needs. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct AppState {
+    /// The engine.
+    pub billing: Billing,
+    /// Where secrets come from: keys, sessions, request ids.
+    pub ids: Arc<dyn IdSource>,
+    /// The bounds and addresses of the API.
+    pub options: Arc<ApiOptions>,
+    /// What `/metrics` shows. `None`: the route answers 404.
+    pub metrics: Option<PrometheusHandle>,
+    pub(crate) keys: Arc<KeyCache>,
+    pub(crate) limiters: Arc<RateLimiters>,
+}
+
+impl std::fmt::Debug for AppState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AppState")
+            .field("billing", &self.billing)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl AppState {
+    /// State without metrics.
+    #[must_use]
+    pub fn new(billing: Billing, ids: Arc<dyn IdSource>, options: ApiOptions) -> Self {
+        let limiters = RateLimiters::new(options.rates);
+        Self {
+            billing,
+            ids,
+            options: Arc::new(options),
+            metrics: None,
+            keys: Arc::default(),
+            limiters: Arc::new(limiters),
+        }
+    }
+
+    /// Shows what `handle` has gathered at `/metrics`.
+    #[must_use]
+    pub fn with_metrics(mut self, handle: PrometheusHandle) -> Self {
+        self.metrics = Some(handle);
+        self
+    }
+}
+
+/// The bounds and addresses of the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiOptions {
+    /// Where buyers reach this server, without a slash at the end:
+    /// `https://billing.example.com`. Its origin may always be returned to.
+    pub public_url: String,
+    /// Largest request body in bytes; a larger one is answered 413.
+    pub body_limit: usize,
+    /// How long a request body may take to arrive.
+    pub body_timeout: Duration,
+    /// How often one address may do what costs something.
+    pub rates: RateOptions,
+    /// Whether the last address in `X-Forwarded-For` is believed to be the
+    /// client's. True only behind a proxy of one's own that sets the header.
+    pub trust_forwarded_for: bool,
+    /// How long a billing session lasts.
+    pub session_lifetime: SignedDuration,
+    /// How long a link that opens a billing session can be opened.
+    pub link_lifetime: SignedDuration,
+}
+
+/// Largest request body: 1 MiB. The largest that is meant to come is a plan
+/// file or a provider's webhook, a tenth of that.
+pub const DEFAULT_BODY_LIMIT: usize = 1024 * 1024;
+
+/// How long a body may take: 15 seconds carry 1 MiB over a bad mobile link.
+pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a billing session lasts: an hour, as long as anybody spends on a bill.
+pub const DEFAULT_SESSION_LIFETIME: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long a link can be opened: 15 minutes, time for slow mail, little for a thief.
+pub const DEFAULT_LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
+
+impl Default for ApiOptions {
+    fn default() -> Self {
+        Self {
+            public_url: "http://127.0.0.1:8080".to_owned(),
+            body_limit: DEFAULT_BODY_LIMIT,
+            body_timeout: DEFAULT_BODY_TIMEOUT,
+            rates: RateOptions::default(),
+            trust_forwarded_for: false,
+            session_lifetime: DEFAULT_SESSION_LIFETIME,
+            link_lifetime: DEFAULT_LINK_LIFETIME,
+        }
+    }
+}
+
+/// How often one address may do what costs something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateOptions {
+    /// Public POST requests a minute; as many at once. 0: no limit.
+    pub public_posts_per_minute: u32,
+    /// Failed credentials a minute; as many at once. 0: no limit.
+    pub failures_per_minute: u32,
+}
+
+impl Default for RateOptions {
+    /// 60 posts: an office behind one address buys in peace. 20 failures: a
+    /// misconfigured client is told why, a guesser is not served.
+    fn default() -> Self {
+        Self {
+            public_posts_per_minute: 60,
+            failures_per_minute: 20,
+        }
+    }
+}
