@@ -59,7 +59,12 @@ fn at_provider(
     at_once: bool,
 ) -> CancelOutcome {
     let (id, now) = (subscription.id, draft.now());
-    let at_once = at_once || matches!(subscription.state, State::PastDue { .. });
+    // What is owed, or was never paid, has nothing left to wait for.
+    let owing = matches!(
+        subscription.state,
+        State::Incomplete | State::PastDue { .. } | State::Lapsed { .. }
+    );
+    let at_once = at_once || owing;
     let ends_at = if at_once {
         Some(now)
     } else {

@@ -42,7 +42,7 @@ pub struct CheckoutAsk {
 /// Why there is nothing to check out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CheckoutRefusal {
-    /// The plan is held by a grant already.
+    /// The plan is held by a grant without end already.
     #[error("the plan is granted already")]
     AlreadyGranted,
     /// The amount does not fit.
@@ -71,11 +71,12 @@ pub fn begin_checkout(
     ask: CheckoutAsk,
 ) -> Result<Begun, CheckoutRefusal> {
     let now = draft.now();
+    // What is granted for a while can be bought before it ends.
     let granted = draft
         .account
         .grants
         .iter()
-        .any(|grant| grant.plan == plan.key && grant.is_live(now));
+        .any(|grant| grant.plan == plan.key && grant.is_live(now) && grant.ends_at.is_none());
     if granted {
         return Err(CheckoutRefusal::AlreadyGranted);
     }

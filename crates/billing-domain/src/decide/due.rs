@@ -165,7 +165,10 @@ fn give_trial_notice(
 fn ask_provider(draft: &mut Draft, mut subscription: Subscription, reference: String) -> bool {
     let now = draft.now();
     let Some(provider) = subscription.provider.clone() else {
-        return false;
+        // Nobody to ask.
+        subscription.times.next_attempt_at = None;
+        draft.account.put_subscription(subscription);
+        return true;
     };
     subscription.times.next_attempt_at = Some(shifted(now, ALARM_AFTER));
     let key = EffectKey::subscription("read", subscription.id, now);

@@ -228,6 +228,36 @@ fn a_grant_begins_and_ends_when_it_says_and_is_taken_back_once() {
 }
 
 #[test]
+fn what_is_granted_for_a_while_can_be_bought_before_it_ends() {
+    let mut world = World::new();
+    let plan: billing_domain::catalog::PlanKey = "pro".parse().unwrap();
+    let end = Some(at("2026-01-10"));
+    world.decide(|draft| decide::add_grant(draft, plan, GrantReason::Trial, end));
+    let begun = world.begin(terms("pro-monthly"), false);
+    assert!(begun.effect.is_some());
+}
+
+#[test]
+fn a_free_plan_is_taken_once() {
+    let mut world = World::new();
+    let plan = world.catalog.catalog.plan("free").unwrap().clone();
+    let ask = || decide::CheckoutAsk {
+        description: String::new(),
+        terms: None,
+        provider: provider(),
+        owns_schedule: true,
+        success_url: String::new(),
+        cancel_url: String::new(),
+        secret_hash: String::new(),
+    };
+    let begun = world.decide(|draft| decide::begin_checkout(draft, &plan, ask()).unwrap());
+    assert_eq!(begun.effect, None);
+    assert_eq!(world.account.grants.len(), 1);
+    let again = world.decide(|draft| decide::begin_checkout(draft, &plan, ask()));
+    assert_eq!(again.unwrap_err(), CheckoutRefusal::AlreadyGranted);
+}
+
+#[test]
 fn a_plan_that_left_the_catalog_grants_nothing_and_breaks_nothing() {
     let mut world = World::bought(terms("pro-monthly"));
     let mut held: Subscription = world.sub().clone();

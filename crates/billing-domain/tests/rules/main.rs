@@ -11,6 +11,8 @@ mod catch_up;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod decision;
+#[cfg(test)]
 mod effective;
 #[cfg(test)]
 mod facts;
@@ -24,6 +26,8 @@ mod money;
 mod pause;
 #[cfg(test)]
 mod permutations;
+#[cfg(test)]
+mod sold;
 #[cfg(test)]
 mod transitions;
 #[cfg(test)]

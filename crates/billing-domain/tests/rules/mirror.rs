@@ -289,6 +289,34 @@ fn canceling_past_due_or_at_once_ends_it_now_and_once() {
 }
 
 #[test]
+fn canceling_what_the_provider_gave_up_collecting_ends_it_now() {
+    for status in [Status::Lapsed, Status::Incomplete] {
+        let (mut world, begun) = bought();
+        world.go("2026-02-02");
+        see(&mut world, &begun, at("2026-02-01"), &february(status));
+        let ends = CancelOutcome::Ends {
+            at: Some(world.now),
+        };
+        assert_eq!(world.cancel(CancelWhen::PeriodEnd), ends);
+        assert!(matches!(
+            &world.orders[..],
+            [Order::CancelSubscription { at_once: true, .. }]
+        ));
+    }
+}
+
+#[test]
+fn silence_without_anybody_to_ask_never_makes_a_hot_loop() {
+    let (mut world, _) = bought();
+    world.tick("2026-01-02");
+    let mut orphan = world.sub().clone();
+    orphan.provider = None;
+    world.account.put_subscription(orphan);
+    world.tick("2026-02-04");
+    assert_eq!(world.account.wake_at(), None);
+}
+
+#[test]
 fn canceling_while_the_renewal_is_on_its_way_takes_nothing_away() {
     // The provider charges an hour into the period; its word is still out.
     let (mut world, _) = bought();
