@@ -1,0 +1,10 @@
+//! Every promise, end to end: stories on a calendar, embedding, simulation.
+//!
+//! One binary for all of them. The rig gives an engine on any store with the
+//! sandbox as its provider and a clock that the test moves.
+
+mod embedding;
+mod processes;
+mod rig;
+mod scenarios;
+mod simulation;

@@ -1,0 +1,1 @@
+//! Embedding: what a host application does with the library.

@@ -1,0 +1,188 @@
+//! Driving the engine by its library interface.
+
+use async_trait::async_trait;
+use billing::{
+    Billing, CancelError, CancelWhen, CheckoutError, CheckoutRequest, CustomerRef, DenyReason,
+    Gate, Need, NewCustomer, What,
+};
+use billing_domain::entitlement::Limit;
+use billing_domain::grant::GrantReason;
+use billing_domain::invoice::{InvoiceState, Purpose};
+use billing_ports::store::{InvoiceFilter, PageAsk};
+
+use super::driver::{Driver, InvoiceSeen, Refused, SubscriptionSeen, day};
+
+/// Drives the engine by its library interface.
+pub(crate) struct Library {
+    billing: Billing,
+}
+
+impl Library {
+    pub(crate) fn new(billing: Billing) -> Self {
+        Self { billing }
+    }
+}
+
+#[async_trait]
+impl Driver for Library {
+    async fn customer(&self, who: &str, joined: Option<&str>) {
+        if self.billing.account(&who.into()).await.unwrap().is_some() {
+            return;
+        }
+        let new = NewCustomer {
+            external_ref: Some(who.to_owned()),
+            joined_at: joined.map(|day| format!("{day}T00:00:00Z").parse().unwrap()),
+            ..NewCustomer::default()
+        };
+        self.billing.create_customer(new, None).await.unwrap();
+    }
+
+    async fn id(&self, who: &str) -> String {
+        self.billing
+            .account(&who.into())
+            .await
+            .unwrap()
+            .unwrap()
+            .customer
+            .id
+            .to_string()
+    }
+
+    async fn buy(&self, who: &str, what: &str, pieces: u32) -> Result<Option<String>, Refused> {
+        let catalog = self.billing.catalog().await.unwrap();
+        let what = match catalog.catalog.plan(what) {
+            Some(plan) => What::Plan(plan.key.clone(), None),
+            None => What::Price(what.parse().unwrap()),
+        };
+        let asked = self
+            .billing
+            .checkout(CheckoutRequest {
+                customer: Some(CustomerRef::from(who)),
+                email: None,
+                what,
+                quantity: (pieces > 1).then_some(pieces),
+                provider: None,
+                success_url: "https://app.test/success".to_owned(),
+                cancel_url: "https://app.test/cancel".to_owned(),
+            })
+            .await;
+        asked.map(|opened| opened.url).map_err(|error| match error {
+            CheckoutError::NotSold | CheckoutError::Quantity => "invalid_request".to_owned(),
+            CheckoutError::AlreadyGranted => "unprocessable".to_owned(),
+            CheckoutError::Provider => "provider_error".to_owned(),
+            other => other.to_string(),
+        })
+    }
+
+    async fn cancel(&self, who: &str, subscription: &str, at_once: bool) -> Result<bool, Refused> {
+        let when = if at_once {
+            CancelWhen::AtOnce
+        } else {
+            CancelWhen::PeriodEnd
+        };
+        let id = subscription.parse().unwrap();
+        let canceled = self
+            .billing
+            .cancel(&who.into(), id, when, Some("story"))
+            .await;
+        canceled
+            .map(|canceled| canceled.already)
+            .map_err(|error| match error {
+                CancelError::NotFound => "not_found".to_owned(),
+                CancelError::Engine(error) => error.to_string(),
+            })
+    }
+
+    async fn grant(&self, who: &str, plan: &str, until: Option<&str>) -> Result<(), Refused> {
+        let ends_at = until.map(|day| format!("{day}T00:00:00Z").parse().unwrap());
+        let plan = plan.parse().unwrap();
+        let granted = self
+            .billing
+            .grant(
+                &who.into(),
+                &plan,
+                GrantReason::Comp,
+                ends_at,
+                Some("story"),
+            )
+            .await;
+        granted.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    async fn check(&self, who: &str, feature: &str) -> String {
+        match self
+            .billing
+            .gate(&who.into(), feature, Need::Some)
+            .await
+            .unwrap()
+        {
+            Gate::Allowed {
+                limit: Some(Limit::AtMost(limit)),
+                ..
+            } => format!("yes, {limit}"),
+            Gate::Allowed { .. } => "yes".to_owned(),
+            Gate::Denied {
+                reason,
+                plan_needed,
+            } => denied(reason, plan_needed.as_ref()),
+        }
+    }
+
+    async fn subscriptions(&self, who: &str) -> Vec<SubscriptionSeen> {
+        let account = self.billing.account(&who.into()).await.unwrap().unwrap();
+        let seen = account.subscriptions.iter().map(|held| SubscriptionSeen {
+            id: held.id.to_string(),
+            plan: held.terms.plan.to_string(),
+            status: held.status().as_str().to_owned(),
+            paid_through: held.times.paid_through.map(|at| day(&at.to_string())),
+            ends_at: held
+                .cancellation
+                .map(|to_come| day(&to_come.ends_at.to_string())),
+        });
+        seen.collect()
+    }
+
+    async fn invoices(&self, who: &str) -> Vec<InvoiceSeen> {
+        let account = self.billing.account(&who.into()).await.unwrap().unwrap();
+        let filter = InvoiceFilter {
+            customer: Some(account.customer.id),
+            ..Default::default()
+        };
+        let page = PageAsk {
+            after: None,
+            limit: 100,
+        };
+        let store = self.billing.store().unwrap();
+        let mut rows = store.list_invoices(filter, page).await.unwrap().rows;
+        rows.reverse();
+        rows.into_iter()
+            .map(|(_, invoice)| InvoiceSeen {
+                purpose: match invoice.purpose {
+                    Purpose::Purchase => "purchase",
+                    Purpose::Renewal => "renewal",
+                    Purpose::OneTime => "one_time",
+                }
+                .to_owned(),
+                cycle: invoice.cycle,
+                amount: invoice.amount.to_string(),
+                state: match invoice.state {
+                    InvoiceState::Open => "open",
+                    InvoiceState::Settled { .. } => "settled",
+                    InvoiceState::Void { .. } => "void",
+                }
+                .to_owned(),
+                period: invoice
+                    .period
+                    .map(|period| (day(&period.start.to_string()), day(&period.end.to_string()))),
+                pay_url: invoice.pay_url,
+            })
+            .collect()
+    }
+}
+
+fn denied(reason: DenyReason, needed: Option<&billing_domain::catalog::PlanKey>) -> String {
+    let needs = needed
+        .map(|plan| format!(", needs {plan}"))
+        .unwrap_or_default();
+    format!("no, {}{needs}", reason.as_str())
+}

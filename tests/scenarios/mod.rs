@@ -1,0 +1,79 @@
+//! The promises, one story each, on every store.
+//!
+//! A story is told through the library on the memory store and over HTTP on
+//! SQLite and PostgreSQL, with the same expectations.
+
+mod story;
+
+use billing::sandbox::Mode;
+
+use crate::rig::{StoreKind, Through};
+
+/// The engine runs the schedule; cards that paid are charged again.
+const CARDS: Mode = Mode::EngineSchedule { saves_cards: true };
+/// The engine runs the schedule; every invoice is paid by hand.
+const BY_HAND: Mode = Mode::EngineSchedule { saves_cards: false };
+/// The provider runs the schedule.
+const PROVIDER: Mode = Mode::OwnSchedule;
+
+macro_rules! stories {
+    ($($(#[$doc:meta])* $name:ident: $mode:expr;)*) => {$(
+        mod $name {
+            use super::*;
+            const TEXT: &str = include_str!(concat!("stories/", stringify!($name), ".txt"));
+
+            $(#[$doc])*
+            #[tokio::test]
+            async fn memory() {
+                story::tell(stringify!($name), TEXT, $mode, StoreKind::Memory, Through::Library).await;
+            }
+
+            $(#[$doc])*
+            #[tokio::test]
+            async fn sqlite() {
+                story::tell(stringify!($name), TEXT, $mode, StoreKind::Sqlite, Through::Http).await;
+            }
+
+            $(#[$doc])*
+            #[tokio::test]
+            async fn postgres() {
+                story::tell(stringify!($name), TEXT, $mode, StoreKind::Postgres, Through::Http).await;
+            }
+        }
+    )*};
+}
+
+stories! {
+    /// Renewal after renewal, each at its own month's end.
+    k_11_renewals_follow_the_calendar: CARDS;
+    /// Satoshi are charged as they stand.
+    k_13_sats_are_charged_verbatim: BY_HAND;
+    /// An outage is retried, then an operator is asked; nobody lapses by it.
+    k_16_an_outage_lapses_nobody: CARDS;
+    /// Unpaid beyond its grace: lapsed at that second, worker or not.
+    k_17_unpaid_lapses_at_grace_end: BY_HAND;
+    /// Four unpaid cycles give one open invoice and one lapse.
+    k_18_four_unpaid_cycles_one_lapse: BY_HAND;
+    /// A declined card is not the end: paid by hand within its grace.
+    k_15_a_late_payment_reactivates: CARDS;
+    /// Canceled at the end of what is paid, as often as it is asked.
+    k_24_cancel_keeps_what_is_paid: CARDS;
+    /// Nothing now, first invoice at the trial's end, one notice before.
+    k_25_trials_charge_at_their_end: CARDS;
+    /// The plan of newcomers, and that of plankowners.
+    s_03_newcomers_and_plankowners: CARDS;
+    /// Bought once, held for ever.
+    w_11_bought_once: CARDS;
+    /// The three cards do what they say.
+    w_13_test_cards: CARDS;
+    /// Flags, limits and levels through one gate.
+    g_05_one_check_everywhere: CARDS;
+    /// The same event twice changes nothing.
+    x_01_the_same_event_twice: CARDS;
+    /// Access changes on time with every worker asleep.
+    x_06_access_needs_no_worker: CARDS;
+    /// The provider's own schedule: renewed, failed, collected, canceled by it.
+    w_06_a_provider_runs_the_schedule: PROVIDER;
+    /// After a long outage of ours only the current cycle is invoiced.
+    k_11_downtime_skips_what_nobody_could_pay: CARDS;
+}

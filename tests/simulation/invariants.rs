@@ -1,0 +1,234 @@
+//! What must hold after every run, whatever went wrong in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use billing::{Gate, Need};
+use billing_domain::access::Effective;
+use billing_domain::customer::Account;
+use billing_domain::invoice::{InvoiceState, Issuer, Purpose};
+use billing_domain::journal::Event;
+use billing_domain::subscription::{Schedule, State};
+use billing_domain::time::Timestamp;
+use billing_ports::Clock;
+use billing_testkit::memory::{RowState, Snapshot};
+
+use super::world::World;
+
+/// Checks them all; says which is broken.
+pub(super) fn check(world: &World) -> Result<(), String> {
+    let held = world.store.snapshot();
+    queues_are_empty(&held)?;
+    for customer in &held.accounts {
+        let account = &customer.account;
+        one_open_invoice_per_subscription_and_purpose(account)?;
+        no_cycle_is_credited_twice(account)?;
+        paid_periods_do_not_overlap(account)?;
+        paid_time_gives_access(account, world.clock.now())?;
+    }
+    every_payment_is_known_once(world, &held)?;
+    journal_and_values_agree(&held)?;
+    everything_was_told(world, &held)
+}
+
+fn queues_are_empty(held: &Snapshot) -> Result<(), String> {
+    if let Some(row) = held.inbox.iter().find(|row| row.state == RowState::Waiting) {
+        return Err(format!("an event waits: {row:?}"));
+    }
+    match held
+        .outbox
+        .iter()
+        .find(|row| row.state == RowState::Waiting)
+    {
+        Some(row) => Err(format!("an effect waits: {row:?}")),
+        None => Ok(()),
+    }
+}
+
+fn one_open_invoice_per_subscription_and_purpose(account: &Account) -> Result<(), String> {
+    let mut open = BTreeSet::new();
+    for invoice in account.invoices.iter().filter(|held| held.is_open()) {
+        if invoice.issuer == Issuer::Engine
+            && !open.insert((invoice.subscription, invoice.is_renewal()))
+        {
+            return Err(format!("two open invoices: {:?}", account.invoices));
+        }
+    }
+    Ok(())
+}
+
+fn no_cycle_is_credited_twice(account: &Account) -> Result<(), String> {
+    let mut cycles = BTreeSet::new();
+    for invoice in &account.invoices {
+        let credited = invoice
+            .payments
+            .iter()
+            .filter(|payment| payment.credited)
+            .count();
+        if credited > 1 {
+            return Err(format!("credited twice: {invoice:?}"));
+        }
+        let renewal = matches!(invoice.purpose, Purpose::Renewal | Purpose::Purchase)
+            && invoice.issuer == Issuer::Engine
+            && matches!(invoice.state, InvoiceState::Settled { .. });
+        if renewal && !cycles.insert((invoice.subscription, invoice.cycle)) {
+            return Err(format!("cycle settled twice: {invoice:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn paid_periods_do_not_overlap(account: &Account) -> Result<(), String> {
+    let mut periods: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for invoice in &account.invoices {
+        if let (InvoiceState::Settled { .. }, Some(period)) = (invoice.state, invoice.period) {
+            periods
+                .entry(invoice.subscription)
+                .or_default()
+                .push(period);
+        }
+    }
+    for list in periods.values_mut() {
+        list.sort_by_key(|period| period.start);
+        if let Some(pair) = list.windows(2).find(|pair| pair[0].end > pair[1].start) {
+            return Err(format!("paid twice for the same time: {pair:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn paid_time_gives_access(account: &Account, now: Timestamp) -> Result<(), String> {
+    for held in &account.subscriptions {
+        let paid = held.times.paid_through.is_none_or(|end| now < end)
+            || matches!(held.schedule, Schedule::Perpetual);
+        let alive = matches!(held.state, State::Active | State::Trialing { .. });
+        if paid && alive && !held.gives_access(now) {
+            return Err(format!("paid, and without access: {held:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Every payment that the provider took is on exactly one invoice, once: in
+/// full credited, or set aside for a person.
+fn every_payment_is_known_once(world: &World, held: &Snapshot) -> Result<(), String> {
+    let books = world.sandbox.books();
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
+    let mut by_invoice: BTreeMap<String, usize> = BTreeMap::new();
+    for invoice in held
+        .accounts
+        .iter()
+        .flat_map(|customer| &customer.account.invoices)
+    {
+        for payment in &invoice.payments {
+            *known.entry(payment.reference.clone()).or_default() += 1;
+        }
+        if let (Issuer::Provider, Some(reference)) = (invoice.issuer, &invoice.reference) {
+            *by_invoice.entry(reference.clone()).or_default() += 1;
+        }
+    }
+    for (id, payment) in &books.payments {
+        let times = known
+            .get(id)
+            .or_else(|| by_invoice.get(&payment.paid_for))
+            .copied();
+        // A checkout that the provider's own schedule goes on from is told by its invoice.
+        let through_checkout = payment.paid_for.starts_with("sbx_chk")
+            && held.accounts.iter().any(|customer| {
+                customer.account.checkouts.iter().any(|checkout| {
+                    checkout.reference() == Some(&payment.paid_for)
+                        && checkout.owns_schedule
+                        && !checkout.is_open()
+                })
+            });
+        if times != Some(1) && !through_checkout {
+            return Err(format!(
+                "payment {id} is known {times:?} times: {payment:?}"
+            ));
+        }
+    }
+    let charged: Vec<_> = books
+        .invoices
+        .values()
+        .filter_map(|invoice| invoice.invoice)
+        .collect();
+    let once: BTreeSet<_> = charged.iter().collect();
+    if once.len() != charged.len() {
+        return Err("the provider has two invoices for one of ours".to_owned());
+    }
+    Ok(())
+}
+
+fn journal_and_values_agree(held: &Snapshot) -> Result<(), String> {
+    let count = |event: Event| {
+        held.journal
+            .iter()
+            .filter(|entry| entry.event == event)
+            .count()
+    };
+    let accounts = || held.accounts.iter().map(|customer| &customer.account);
+    let subscriptions = accounts()
+        .map(|account| account.subscriptions.len())
+        .sum::<usize>();
+    let settled = accounts()
+        .flat_map(|account| &account.invoices)
+        .filter(|invoice| matches!(invoice.state, InvoiceState::Settled { .. }))
+        .count();
+    for (event, values) in [
+        (Event::SubscriptionCreated, subscriptions),
+        (Event::InvoiceSettled, settled),
+    ] {
+        if count(event) != values {
+            return Err(format!(
+                "{} {} in the journal, {values} held",
+                count(event),
+                event.as_str()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What is in the journal was told, all of it, each under one id.
+fn everything_was_told(world: &World, held: &Snapshot) -> Result<(), String> {
+    let mut told = BTreeSet::new();
+    for (_, delivery) in world.notifier.deliveries() {
+        for entry in delivery.entries {
+            if !told.insert(entry.id) {
+                return Err(format!("told under two ids: {entry:?}"));
+            }
+        }
+    }
+    match held.journal.iter().find(|entry| !told.contains(&entry.id)) {
+        Some(entry) => Err(format!("never told: {entry:?}")),
+        None => Ok(()),
+    }
+}
+
+#[test]
+fn the_gate_agrees_with_the_values() {
+    // The gate is a pure function of what is held; a run's end is as good a place as any.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut world = World::new(3).await;
+        for _ in 0..super::STEPS {
+            world.step().await;
+        }
+        world.calm().await;
+        let catalog = world.billing().catalog().await.unwrap();
+        let now = world.clock.now();
+        for customer in &world.store.snapshot().accounts {
+            let id = customer.account.customer.id;
+            let gate = world
+                .billing()
+                .gate(&id.into(), "sso", Need::Some)
+                .await
+                .unwrap();
+            let effective = Effective::of(&customer.account, &catalog.catalog, now);
+            let holds = effective.entitlements.get("sso").is_some();
+            assert_eq!(matches!(gate, Gate::Allowed { .. }), holds);
+        }
+    });
+}

@@ -1,1 +1,0 @@
-//! Stories, HTTP, embedding and simulation: every promise, end to end.
