@@ -4,17 +4,15 @@
 //! may come late, twice and in any order.
 
 use crate::catalog::CatalogRevision;
-use crate::checkout::{Checkout, CheckoutState};
 use crate::customer::AtProvider;
-use crate::decide::mirror::{mirror_invoice, mirror_subscription};
+use crate::decide::books::mirror_invoice;
+use crate::decide::mirror::mirror_subscription;
+use crate::decide::page::{completed, ended, give_up_checkout, opened};
 use crate::decide::settle::pay;
-use crate::decide::start::{purchase_invoice, start_subscription};
 use crate::decision::Draft;
-use crate::fact::{About, CheckoutPayment, Fact, Observed};
-use crate::ids::{CheckoutId, EffectId, InvoiceId};
-use crate::invoice::{InvoiceState, Payment};
+use crate::fact::{About, Fact, Observed};
+use crate::ids::{EffectId, InvoiceId};
 use crate::journal::Event;
-use crate::money::Money;
 use crate::parked::ParkReason;
 use crate::provider::{ProviderAccount, ProviderRef};
 use crate::subscription::Schedule;
@@ -102,201 +100,6 @@ fn know_customer(draft: &mut Draft, account: &ProviderAccount, reference: Option
             reference: reference.to_owned(),
         });
     }
-}
-
-fn opened(
-    draft: &mut Draft,
-    id: CheckoutId,
-    reference: &str,
-    url: &str,
-    expires_at: Timestamp,
-) -> Verdict {
-    let Some(checkout) = draft.account.checkout(id).cloned() else {
-        return Verdict::Unlinked;
-    };
-    let state = match checkout.state {
-        CheckoutState::Opening => CheckoutState::Open {
-            url: url.to_owned(),
-            reference: reference.to_owned(),
-        },
-        // Told late: only when the page closes is news.
-        further @ (CheckoutState::Open { .. }
-        | CheckoutState::Pending { .. }
-        | CheckoutState::Completed { .. }
-        | CheckoutState::Expired { .. }
-        | CheckoutState::Canceled { .. }) => further,
-    };
-    let expires_at = expires_at.min(checkout.expires_at);
-    draft.account.put_checkout(Checkout {
-        state,
-        expires_at,
-        ..checkout
-    });
-    Verdict::Decided
-}
-
-fn completed(
-    draft: &mut Draft,
-    id: CheckoutId,
-    reference: &str,
-    payment: &CheckoutPayment,
-    at: Timestamp,
-) -> Verdict {
-    let Some(checkout) = draft.account.checkout(id).cloned() else {
-        return Verdict::Unlinked;
-    };
-    if let CheckoutState::Completed { .. } = checkout.state {
-        if let CheckoutPayment::Paid { payment, amount } = payment {
-            paid_again(draft, &checkout, payment, *amount, at);
-        }
-        return Verdict::Decided;
-    }
-    let reference = reference.to_owned();
-    let paid = match payment {
-        CheckoutPayment::Unpaid => {
-            // What has ended is not reopened by a promise to pay.
-            if checkout.is_open() {
-                let state = CheckoutState::Pending { reference };
-                draft.account.put_checkout(Checkout { state, ..checkout });
-            }
-            return Verdict::Decided;
-        }
-        CheckoutPayment::NotRequired => None,
-        CheckoutPayment::Paid { payment, amount } => Some(Payment {
-            reference: payment.clone(),
-            amount: *amount,
-            at,
-            credited: true,
-        }),
-    };
-    let excess = match excess(&checkout, paid.as_ref()) {
-        Ok(excess) => excess,
-        Err((reason, evidence)) => {
-            hold(draft, checkout, reference, paid, (reason, evidence));
-            return Verdict::Decided;
-        }
-    };
-    // A checkout that had expired or been given up here is honored all the
-    // same: nobody's money is taken for nothing.
-    let state = CheckoutState::Completed {
-        at,
-        reference: Some(reference),
-    };
-    let checkout = Checkout { state, ..checkout };
-    draft.account.put_checkout(checkout.clone());
-    draft.note(Event::CheckoutCompleted, |entry| entry.checkout = Some(id));
-    if checkout.starts_here() {
-        let paid = paid.filter(|paid| !paid.amount.is_zero());
-        start_subscription(draft, &checkout, paid, at);
-    }
-    if let Some(excess) = excess {
-        draft.note(Event::InvoiceAmountMismatch, |entry| {
-            entry.checkout = Some(id);
-            entry.money = Some(excess);
-        });
-        let evidence = format!("checkout {id} was paid {excess} above what was owed");
-        draft.park(ParkReason::AmountMismatch, evidence);
-    }
-    Verdict::Decided
-}
-
-/// What was paid above what is owed today, if anything; an error when it is not
-/// enough. What the provider prices is its own business (it may add tax, and
-/// convert).
-fn excess(
-    checkout: &Checkout,
-    paid: Option<&Payment>,
-) -> Result<Option<Money>, (ParkReason, String)> {
-    let (false, Ok(owed)) = (checkout.owns_schedule, checkout.owed_today()) else {
-        return Ok(None);
-    };
-    let paid = paid.map_or_else(|| Money::zero(owed.currency), |paid| paid.amount);
-    let wrong = |reason| {
-        let evidence = format!("checkout {} costs {owed}, and {paid} was paid", checkout.id);
-        Err((reason, evidence))
-    };
-    match paid.checked_sub(owed) {
-        Ok(rest) if rest.amount < 0 => wrong(ParkReason::AmountMismatch),
-        Ok(rest) => Ok(Some(rest).filter(|rest| !rest.is_zero())),
-        Err(_) if paid.currency == owed.currency => wrong(ParkReason::AmountMismatch),
-        Err(_) => wrong(ParkReason::CurrencyMismatch),
-    }
-}
-
-/// Sets a payment aside that is not what the checkout costs. Its invoice, open
-/// from now on, remembers it: told again, it is nothing new.
-fn hold(
-    draft: &mut Draft,
-    checkout: Checkout,
-    reference: String,
-    paid: Option<Payment>,
-    (reason, evidence): (ParkReason, String),
-) {
-    let known = draft.account.invoice(checkout.invoice);
-    let seen = known.is_some_and(|known| {
-        paid.as_ref()
-            .is_none_or(|paid| known.has_payment(&paid.reference))
-    });
-    if seen {
-        return;
-    }
-    let (id, amount) = (checkout.id, paid.as_ref().map(|paid| paid.amount));
-    let mut invoice = known
-        .cloned()
-        .unwrap_or_else(|| purchase_invoice(&checkout, InvoiceState::Open));
-    invoice.payments.extend(paid.map(|paid| Payment {
-        credited: false,
-        ..paid
-    }));
-    draft.account.put_invoice(invoice);
-    if checkout.is_open() {
-        let state = CheckoutState::Pending { reference };
-        draft.account.put_checkout(Checkout { state, ..checkout });
-    }
-    draft.note(Event::InvoiceAmountMismatch, |entry| {
-        entry.checkout = Some(id);
-        entry.money = amount;
-    });
-    draft.park(reason, evidence);
-}
-
-/// A second payment of a checkout that is paid; the same one told again is nothing.
-fn paid_again(draft: &mut Draft, checkout: &Checkout, payment: &str, amount: Money, at: Timestamp) {
-    let Some(invoice) = draft.account.invoice(checkout.invoice) else {
-        return;
-    };
-    if !invoice.has_payment(payment) {
-        pay(draft, checkout.invoice, payment, amount, at);
-    }
-}
-
-fn ended(
-    draft: &mut Draft,
-    id: CheckoutId,
-    reference: &str,
-    canceled: bool,
-    at: Timestamp,
-) -> Verdict {
-    let Some(checkout) = draft.account.checkout(id).cloned() else {
-        return Verdict::Unlinked;
-    };
-    if checkout.is_open() {
-        let reference = Some(reference.to_owned());
-        let (state, event) = if canceled {
-            (
-                CheckoutState::Canceled { at, reference },
-                Event::CheckoutCanceled,
-            )
-        } else {
-            (
-                CheckoutState::Expired { at, reference },
-                Event::CheckoutExpired,
-            )
-        };
-        draft.account.put_checkout(Checkout { state, ..checkout });
-        draft.note(event, |entry| entry.checkout = Some(id));
-    }
-    Verdict::Decided
 }
 
 /// The buyer can pay now. The first link of a cycle sets its due date, once.
@@ -400,21 +203,5 @@ fn given_up(draft: &mut Draft, effect: EffectId, about: About, at: Timestamp) ->
     }
     let evidence = "every attempt to reach the provider failed".to_owned();
     draft.park_effect(ParkReason::AttemptsExhausted, effect, evidence);
-    Verdict::Decided
-}
-
-/// A page that was never made, or that closed: the buyer was told so at once.
-fn give_up_checkout(draft: &mut Draft, id: CheckoutId, at: Timestamp) -> Verdict {
-    let Some(checkout) = draft.account.checkout(id).cloned() else {
-        return Verdict::Unlinked;
-    };
-    if matches!(checkout.state, CheckoutState::Opening) {
-        let state = CheckoutState::Canceled {
-            at,
-            reference: None,
-        };
-        draft.account.put_checkout(Checkout { state, ..checkout });
-        draft.note(Event::CheckoutCanceled, |entry| entry.checkout = Some(id));
-    }
     Verdict::Decided
 }

@@ -3,6 +3,7 @@
 //! One file per decision. None is async, reads a clock, logs or calls anybody;
 //! what they say is carried out without further choices.
 
+mod books;
 mod cancel;
 mod checkout;
 mod customer;
@@ -10,6 +11,7 @@ mod due;
 mod fact;
 mod grant;
 mod mirror;
+mod page;
 mod pause;
 mod renew;
 mod settle;

@@ -206,6 +206,32 @@ fn a_payment_made_before_the_lapse_and_told_after_it_is_in_time() {
 }
 
 #[test]
+fn the_last_second_of_grace_and_of_rejoining() {
+    // Grace ends on the 8th at midnight, and rejoining 30 days later.
+    let table = [
+        ("2026-02-07T23:59:59Z", Some("2026-03-01")),
+        ("2026-02-08", Some("2026-03-08")),
+        ("2026-03-10", Some("2026-04-10")),
+        ("2026-03-10T00:00:01Z", None),
+    ];
+    for worker in [true, false] {
+        for (paid, through) in table {
+            let mut world = World::bought(terms("pro-monthly"));
+            world.tick("2026-02-01");
+            let invoice = world.link();
+            world.go("2026-03-11");
+            if worker {
+                world.tick("2026-03-11");
+            }
+            world.pay_as(invoice, "p", usd(1_000), at(paid));
+            let paid_through = through.map_or(at("2026-02-01"), at);
+            assert_eq!(world.paid_through(), paid_through, "{paid} {worker}");
+            assert_eq!(world.parked.is_empty(), through.is_some(), "{paid}");
+        }
+    }
+}
+
+#[test]
 fn without_a_pay_link_access_goes_on_until_the_stall_limit() {
     let mut world = World::bought(terms("pro-monthly"));
     world.tick("2026-02-01");

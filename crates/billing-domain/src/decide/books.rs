@@ -1,0 +1,121 @@
+//! Mirroring the invoices of a provider that runs its own schedule: recorded as
+//! it states them, and moved forward only.
+
+use crate::decide::fact::Verdict;
+use crate::decide::mirror::find;
+use crate::decision::Draft;
+use crate::fact::{Fact, Observed, ProviderInvoiceState};
+use crate::invoice::{Invoice, InvoiceState, Issuer, Payment, Purpose};
+use crate::journal::Event;
+use crate::money::Money;
+use crate::provider::ProviderAccount;
+use crate::time::{Period, Timestamp};
+
+/// Records a provider's own invoice. What is paid stays paid, in any order of facts.
+pub(super) fn mirror_invoice(
+    draft: &mut Draft,
+    account: &ProviderAccount,
+    observed: &Observed,
+) -> Verdict {
+    let Fact::ProviderInvoiceSeen {
+        reference,
+        subscription_ref,
+        amount,
+        period,
+        state,
+    } = &observed.fact
+    else {
+        return Verdict::Decided;
+    };
+    let checkout = observed
+        .link
+        .checkout
+        .and_then(|id| draft.account.checkout(id));
+    let from_checkout = checkout.map(|checkout| (checkout.id, checkout.subscription));
+    let subscription = subscription_ref
+        .as_ref()
+        .and_then(|reference| find(draft, account, reference).map(|held| held.id))
+        .or(from_checkout.map(|(_, subscription)| subscription));
+    let known = draft.account.invoices.iter().find(|held| {
+        held.reference.as_ref() == Some(reference) && held.provider.as_ref() == Some(account)
+    });
+    let mut invoice = match known {
+        Some(known) => known.clone(),
+        None => Invoice {
+            id: draft.id(),
+            purpose: Purpose::Renewal,
+            subscription,
+            checkout: from_checkout.map(|(checkout, _)| checkout),
+            provider: Some(account.clone()),
+            reference: Some(reference.clone()),
+            issuer: Issuer::Provider,
+            amount: *amount,
+            period: *period,
+            cycle: None,
+            attempt: 1,
+            pay_url: None,
+            state: InvoiceState::Open,
+            payments: Vec::new(),
+            opened_at: observed.at,
+        },
+    };
+    invoice.subscription = invoice.subscription.or(subscription);
+    invoice.opened_at = invoice.opened_at.min(observed.at);
+    let event = settle_mirrored(&mut invoice, *state, *amount, *period, observed.at);
+    invoice.period = invoice.period.or(*period);
+    let (id, subscription) = (invoice.id, invoice.subscription);
+    draft.account.put_invoice(invoice);
+    if let Some(event) = event {
+        draft.note(event, |entry| {
+            entry.invoice = Some(id);
+            entry.subscription = subscription;
+            entry.money = Some(*amount);
+        });
+    }
+    Verdict::Decided
+}
+
+/// Moves a mirrored invoice, forward only: paid beats void, void beats open.
+fn settle_mirrored(
+    invoice: &mut Invoice,
+    state: ProviderInvoiceState,
+    amount: Money,
+    period: Option<Period>,
+    at: Timestamp,
+) -> Option<Event> {
+    match (state, invoice.state) {
+        (ProviderInvoiceState::Paid, InvoiceState::Settled { at: known }) => {
+            let first = known.min(at);
+            invoice.state = InvoiceState::Settled { at: first };
+            for payment in &mut invoice.payments {
+                payment.at = first;
+            }
+            None
+        }
+        (ProviderInvoiceState::Paid, _) => {
+            invoice.amount = amount;
+            invoice.period = period.or(invoice.period);
+            invoice.state = InvoiceState::Settled { at };
+            let reference = invoice.reference.clone().unwrap_or_default();
+            invoice.payments = vec![Payment {
+                reference,
+                amount,
+                at,
+                credited: true,
+            }];
+            Some(Event::InvoiceSettled)
+        }
+        (ProviderInvoiceState::Void, InvoiceState::Void { at: known }) => {
+            invoice.state = InvoiceState::Void { at: known.min(at) };
+            None
+        }
+        (ProviderInvoiceState::Void, InvoiceState::Open) => {
+            invoice.state = InvoiceState::Void { at };
+            Some(Event::InvoiceVoided)
+        }
+        (ProviderInvoiceState::Failed, InvoiceState::Open) => {
+            Some(Event::SubscriptionRenewalFailed)
+        }
+        _ => None,
+    }
+}
