@@ -67,7 +67,7 @@ impl<D: Database> Credentials for SqlStore<D> {
     }
 
     async fn add_session(&self, session: Session, token: SecretHash) -> Result<(), StoreError> {
-        Ok(self.write(AddSession(row(session, Some(token)))).await?)
+        Ok(self.write(AddSession(row(&session, Some(token)))).await?)
     }
 
     async fn add_link(
@@ -79,7 +79,7 @@ impl<D: Database> Credentials for SqlStore<D> {
         let row = session::Model {
             link_hash: Some(link.to_vec()),
             link_expires_at: Some(column(link_expires_at)),
-            ..row(session, None)
+            ..row(&session, None)
         };
         Ok(self.write(AddSession(row)).await?)
     }
@@ -111,7 +111,7 @@ impl<D: Database> Credentials for SqlStore<D> {
                 .filter(session::Column::ExpiresAt.gt(column(now)))
                 .one(on)
                 .await?;
-            Ok(found.map(opened).transpose()?)
+            Ok(found.as_ref().map(opened).transpose()?)
         };
         Ok(self.read(read).await?)
     }
@@ -176,7 +176,7 @@ fn key(row: operator_key::Model) -> Result<OperatorKey, StoreError> {
     })
 }
 
-fn row(session: Session, token: Option<SecretHash>) -> session::Model {
+fn row(session: &Session, token: Option<SecretHash>) -> session::Model {
     session::Model {
         id: session.id.uuid(),
         customer_id: session.customer.uuid(),
@@ -187,7 +187,7 @@ fn row(session: Session, token: Option<SecretHash>) -> session::Model {
     }
 }
 
-fn opened(row: session::Model) -> Result<Session, StoreError> {
+fn opened(row: &session::Model) -> Result<Session, StoreError> {
     Ok(Session {
         id: SessionId::from(row.id),
         customer: CustomerId::from(row.customer_id),
@@ -278,6 +278,6 @@ impl Operation for OpenLink {
             .filter(session::Column::LinkExpiresAt.gt(self.now))
             .exec_with_returning(on)
             .await?;
-        Ok(opened_rows.into_iter().next().map(opened).transpose()?)
+        Ok(opened_rows.first().map(opened).transpose()?)
     }
 }

@@ -50,26 +50,26 @@ impl Fault {
     /// Whether the connection, rather than the statement, is what failed.
     #[must_use]
     pub fn is_connection(&self) -> bool {
-        let Self::Database(error) = self else {
-            return false;
-        };
-        match error {
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-            DbErr::Exec(RuntimeErr::SqlxError(cause))
-            | DbErr::Query(RuntimeErr::SqlxError(cause)) => match cause.as_ref() {
-                sqlx::Error::Io(_)
-                | sqlx::Error::Tls(_)
-                | sqlx::Error::Protocol(_)
-                | sqlx::Error::PoolTimedOut
-                | sqlx::Error::PoolClosed
-                | sqlx::Error::WorkerCrashed => true,
-                _ => self.code().is_some_and(|code| {
-                    GONE.contains(&code.as_str())
-                        || (code.len() == 5 && code.starts_with(GONE_CLASS))
-                }),
-            },
-            _ => false,
+        if let Self::Database(DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) = self {
+            return true;
         }
+        let by_code = || {
+            self.code().is_some_and(|code| {
+                GONE.contains(&code.as_str()) || (code.len() == 5 && code.starts_with(GONE_CLASS))
+            })
+        };
+        let by_kind = |cause: &sqlx::Error| {
+            matches!(
+                cause,
+                sqlx::Error::Io(_)
+                    | sqlx::Error::Tls(_)
+                    | sqlx::Error::Protocol(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::PoolClosed
+                    | sqlx::Error::WorkerCrashed
+            )
+        };
+        self.cause().is_some_and(by_kind) || by_code()
     }
 
     /// Whether a guard of the statement said no.
@@ -109,18 +109,15 @@ impl Fault {
 
     /// The database's code for the failure.
     fn code(&self) -> Option<String> {
-        let Self::Database(
-            DbErr::Exec(RuntimeErr::SqlxError(cause))
-            | DbErr::Query(RuntimeErr::SqlxError(cause))
-            | DbErr::Conn(RuntimeErr::SqlxError(cause)),
-        ) = self
-        else {
-            return None;
-        };
-        cause
-            .as_database_error()
-            .and_then(sqlx::error::DatabaseError::code)
-            .map(std::borrow::Cow::into_owned)
+        let error = self.cause()?.as_database_error()?;
+        error.code().map(std::borrow::Cow::into_owned)
+    }
+
+    fn cause(&self) -> Option<&sqlx::Error> {
+        match self {
+            Self::Database(error) => cause(error),
+            Self::Store(_) | Self::Unmet => None,
+        }
     }
 }
 
@@ -150,16 +147,25 @@ impl From<Fault> for CommitError {
 
 /// The error in words, without the values that a detail line would quote.
 fn words(error: &DbErr) -> String {
-    match error {
-        DbErr::Exec(RuntimeErr::SqlxError(cause))
-        | DbErr::Query(RuntimeErr::SqlxError(cause))
-        | DbErr::Conn(RuntimeErr::SqlxError(cause)) => match cause.as_database_error() {
-            Some(database) => match database.code() {
-                Some(code) => format!("{} (code {code})", database.message()),
-                None => database.message().to_owned(),
-            },
-            None => cause.to_string(),
-        },
-        _ => error.to_string(),
+    let Some(cause) = cause(error) else {
+        return error.to_string();
+    };
+    let Some(database) = cause.as_database_error() else {
+        return cause.to_string();
+    };
+    match database.code() {
+        Some(code) => format!("{} (code {code})", database.message()),
+        None => database.message().to_owned(),
+    }
+}
+
+fn cause(error: &DbErr) -> Option<&sqlx::Error> {
+    if let DbErr::Exec(RuntimeErr::SqlxError(cause))
+    | DbErr::Query(RuntimeErr::SqlxError(cause))
+    | DbErr::Conn(RuntimeErr::SqlxError(cause)) = error
+    {
+        Some(cause)
+    } else {
+        None
     }
 }

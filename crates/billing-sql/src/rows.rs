@@ -18,7 +18,7 @@ pub(crate) fn stored<T: Serialize>(value: &T) -> Result<Json, Fault> {
 pub(crate) fn read<T: DeserializeOwned>(
     body: Json,
     table: &'static str,
-    row: impl ToString,
+    row: impl std::fmt::Display,
 ) -> Result<T, StoreError> {
     serde_json::from_value(body).map_err(|error| corrupt(table, row, error))
 }
@@ -27,7 +27,7 @@ pub(crate) fn read<T: DeserializeOwned>(
 pub(crate) fn parsed<T: std::str::FromStr>(
     text: &str,
     table: &'static str,
-    row: impl ToString,
+    row: impl std::fmt::Display,
 ) -> Result<T, StoreError>
 where
     T::Err: std::fmt::Display,
@@ -38,12 +38,12 @@ where
 /// A row of `table` that cannot be read.
 pub(crate) fn corrupt(
     table: &'static str,
-    row: impl ToString,
+    row: impl std::fmt::Display,
     why: impl std::fmt::Display,
 ) -> StoreError {
     StoreError::Corrupt {
         table,
-        row: row.to_string(),
+        row: format!("{row}"),
         why: why.to_string(),
     }
 }

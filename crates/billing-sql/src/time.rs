@@ -16,11 +16,11 @@ pub(crate) fn column(instant: Timestamp) -> DateTimeUtc {
 pub(crate) fn instant(
     column: DateTimeUtc,
     table: &'static str,
-    row: impl ToString,
+    row: impl std::fmt::Display,
 ) -> Result<Timestamp, StoreError> {
     Timestamp::from_microsecond(column.timestamp_micros()).map_err(|error| StoreError::Corrupt {
         table,
-        row: row.to_string(),
+        row: format!("{row}"),
         why: error.to_string(),
     })
 }

@@ -27,6 +27,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, schema: &SchemaManager) -> Result<(), DbErr> {
         for table in account_tables()
             .into_iter()
+            .chain(history_tables())
             .chain(flow_tables())
             .chain(side_tables())
         {
@@ -125,6 +126,11 @@ fn account_tables() -> Tables {
                 ("reference", Text),
             ],
         ),
+    ]
+}
+
+fn history_tables() -> Tables {
+    vec![
         table(
             "provider_refs",
             &["account", "kind", "reference"],

@@ -48,9 +48,10 @@ impl Operation for SetAside {
     }
 
     async fn run<C: ConnectionTrait>(&self, on: &C) -> Result<(), Fault> {
-        let waits = match self.parked.reason {
-            ParkReason::Unlinked => links::named_by(on, self.id.uuid()).await?,
-            _ => Vec::new(),
+        let waits = if self.parked.reason == ParkReason::Unlinked {
+            links::named_by(on, self.id.uuid()).await?
+        } else {
+            Vec::new()
         };
         let mut parts = Parts::default();
         let held = std::iter::once((self.id.uuid(), self.fence.0));

@@ -1,8 +1,10 @@
 //! Values as rows, written new or over the row with the same id.
 
+use std::collections::BTreeSet;
+
 use billing_domain::checkout::Checkout;
 use billing_domain::grant::Grant;
-use billing_domain::ids::CustomerId;
+use billing_domain::ids::{CustomerId, EffectId, InboxId, SubscriptionId};
 use billing_domain::invoice::{Invoice, InvoiceState, Purpose};
 use billing_domain::parked::Parked;
 use billing_domain::subscription::Subscription;
@@ -14,6 +16,18 @@ use crate::entity::{checkout, grant, invoice, parked, state, subscription};
 use crate::fault::Fault;
 use crate::rows::stored;
 use crate::time::column;
+
+/// Each value once: of several with one id, the last.
+fn latest<T, K: Ord>(held: &[T], id: impl Fn(&T) -> K) -> Vec<&T> {
+    let mut seen = BTreeSet::new();
+    let mut kept: Vec<&T> = held
+        .iter()
+        .rev()
+        .filter(|held| seen.insert(id(held)))
+        .collect();
+    kept.reverse();
+    kept
+}
 
 /// Every column but the id is written over.
 macro_rules! upsert {
@@ -36,7 +50,7 @@ pub(super) fn subscriptions(
     owner: CustomerId,
     held: &[Subscription],
 ) -> Result<(), Fault> {
-    let rows = held.iter().map(|held| {
+    let rows = latest(held, |held| held.id).into_iter().map(|held| {
         Ok(subscription::Model {
             id: held.id.uuid(),
             customer_id: owner.uuid(),
@@ -55,7 +69,7 @@ pub(super) fn subscriptions(
 }
 
 pub(super) fn grants(parts: &mut Parts, owner: CustomerId, held: &[Grant]) -> Result<(), Fault> {
-    let rows = held.iter().map(|held| {
+    let rows = latest(held, |held| held.id).into_iter().map(|held| {
         Ok(grant::Model {
             id: held.id.uuid(),
             customer_id: owner.uuid(),
@@ -74,7 +88,7 @@ pub(super) fn checkouts(
     owner: CustomerId,
     held: &[Checkout],
 ) -> Result<(), Fault> {
-    let rows = held.iter().map(|held| {
+    let rows = latest(held, |held| held.id).into_iter().map(|held| {
         Ok(checkout::Model {
             id: held.id.uuid(),
             customer_id: owner.uuid(),
@@ -91,14 +105,14 @@ pub(super) fn invoices(
     owner: CustomerId,
     held: &[Invoice],
 ) -> Result<(), Fault> {
-    let mut held: Vec<&Invoice> = held.iter().collect();
+    let mut held = latest(held, |held| held.id);
     // What is closed makes room for what is opened in its place.
     held.sort_by_key(|held| held.is_open());
     let rows = held.into_iter().map(|held| {
         Ok(invoice::Model {
             id: held.id.uuid(),
             customer_id: owner.uuid(),
-            subscription_id: held.subscription.map(|id| id.uuid()),
+            subscription_id: held.subscription.map(SubscriptionId::uuid),
             purpose: match held.purpose {
                 Purpose::Purchase => "purchase",
                 Purpose::Renewal => "renewal",
@@ -125,9 +139,9 @@ pub(super) fn parked(entry: &Parked) -> Result<parked::Model, Fault> {
     Ok(parked::Model {
         id: entry.id.uuid(),
         reason: entry.reason.as_str().to_owned(),
-        customer_id: entry.customer.map(|id| id.uuid()),
-        inbox_id: entry.inbox.map(|id| id.uuid()),
-        effect_id: entry.effect.map(|id| id.uuid()),
+        customer_id: entry.customer.map(CustomerId::uuid),
+        inbox_id: entry.inbox.map(InboxId::uuid),
+        effect_id: entry.effect.map(EffectId::uuid),
         body: stored(entry)?,
         at: column(entry.at),
         resolved_at: None,

@@ -21,17 +21,15 @@ pub(crate) fn server() -> Option<String> {
         reason = "the one place where these tests read the environment"
     )]
     let value = std::env::var(VARIABLE);
-    match value.as_deref() {
-        Ok("skip") => {
-            eprintln!("SKIPPED: {VARIABLE}=skip, nothing of PostgreSQL was tried");
-            None
-        }
-        Ok(url) => Some(url.to_owned()),
-        Err(_) => panic!(
-            "{VARIABLE} is not set: run `cargo xtask test`, which starts a private \
-             PostgreSQL, or set it to a server's URL, or to `skip`"
-        ),
+    let url = value.expect(
+        "set BILLING_TEST_POSTGRES by running `cargo xtask test`, which starts a private \
+         PostgreSQL, or to a server's URL, or to `skip`",
+    );
+    if url == "skip" {
+        eprintln!("SKIPPED: {VARIABLE}=skip, nothing of PostgreSQL was tried");
+        return None;
     }
+    Some(url)
 }
 
 /// The URL of a fresh, empty database. `None`: PostgreSQL is to be skipped.

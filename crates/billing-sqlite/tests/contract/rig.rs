@@ -1,17 +1,15 @@
-//! The store's contract, on SQLite: in a file, as in production, and in memory.
-
-use std::path::PathBuf;
+//! Stores to be tested: in a file, as in production, and in memory.
 
 use billing_ports::Store;
 use billing_sqlite::{SqliteOptions, SqliteStore};
 use billing_testkit::contract::StoreRig;
 
-mod folder;
+use crate::folder::Folder;
 
 /// A store in a folder of its own, which goes with it.
-struct File {
+pub(crate) struct File {
     store: SqliteStore,
-    _folder: folder::Folder,
+    _folder: Folder,
 }
 
 impl StoreRig for File {
@@ -20,9 +18,9 @@ impl StoreRig for File {
     }
 }
 
-async fn file() -> File {
-    let folder = folder::Folder::fresh();
-    let path: PathBuf = folder.path().join("billing.sqlite");
+pub(crate) async fn file() -> File {
+    let folder = Folder::fresh();
+    let path = folder.path().join("billing.sqlite");
     let store = SqliteStore::open(path, SqliteOptions::default()).await;
     let store = store.expect("a file can be made");
     store
@@ -35,14 +33,6 @@ async fn file() -> File {
     }
 }
 
-async fn memory() -> SqliteStore {
+pub(crate) async fn memory() -> SqliteStore {
     SqliteStore::in_memory().await.expect("memory can be had")
-}
-
-mod in_a_file {
-    billing_testkit::store_contract!(super::file());
-}
-
-mod in_memory {
-    billing_testkit::store_contract!(super::memory());
 }
