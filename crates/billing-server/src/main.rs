@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `billing`; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    billing_server::cli::run()
+}

@@ -1,0 +1,141 @@
+//! The command line: one file a command, one exit code a kind of failure.
+//!
+//! Commands act on the books directly, or ask the running server that has them.
+
+mod catalog;
+mod clock;
+mod doctor;
+mod failure;
+mod keys;
+mod migrate;
+mod openapi;
+mod out;
+mod remote;
+mod serve;
+mod target;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::failure::Failure;
+use self::out::Out;
+use crate::config::{Config, Environment};
+
+/// Subscription billing in one program.
+#[derive(Debug, Parser)]
+#[command(name = "billing", version, about, after_help = AFTER_HELP, arg_required_else_help = true)]
+struct Cli {
+    /// The configuration file [default: billing.toml, if it is there]
+    #[arg(long, global = true, value_name = "FILE", env = "BILLING_CONFIG")]
+    config: Option<PathBuf>,
+
+    /// Print JSON, for programs
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  billing serve                       try it: a pricing page, a sandbox to pay at
+  billing catalog check plans.yaml    every mistake of a plan file, with its line
+  billing doctor                      is everything as it should be?
+
+Exit codes:
+  0  done
+  1  failed; doctor: something is bad
+  2  wrong usage, or a configuration that cannot be used
+  3  refused: a plan file with mistakes, or one that breaks a promise
+  4  a running server has the books, or the server that was asked said no";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::Serve),
+    /// Bring the database's schema up to date
+    Migrate(migrate::Migrate),
+    /// Check, compare and apply plan files
+    #[command(subcommand)]
+    Catalog(catalog::Catalog),
+    /// Make, list and revoke operator keys
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Look at the sandbox's clock, and move it ahead
+    #[command(subcommand)]
+    Clock(clock::Clock),
+    /// Look at everything that the server needs
+    Doctor(doctor::Doctor),
+    /// Print the description of the HTTP API
+    Openapi(openapi::Openapi),
+}
+
+/// What every command is given.
+pub(crate) struct Context {
+    config_file: Option<PathBuf>,
+    environment: Environment,
+    out: Out,
+}
+
+impl Context {
+    /// The configuration.
+    fn config(&self) -> Result<Config, Failure> {
+        let config = Config::load(self.config_file.as_deref(), &self.environment)?;
+        Ok(config)
+    }
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn run() -> ExitCode {
+    // The databases' drivers take the process's choice; there is one choice here.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider was chosen before");
+    }
+    let cli = Cli::parse();
+    let environment = Environment::of_process();
+    let context = Context {
+        config_file: cli.config,
+        out: Out::new(cli.json, environment.no_color()),
+        environment,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch(cli.command, &context)),
+        Err(error) => Err(Failure::new("start the runtime", &error)),
+    };
+    match done {
+        Ok(code) => code,
+        Err(failure) => {
+            context.out.failure(&failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Serve(command) => Box::pin(command.run(context)).await,
+        Command::Migrate(command) => Box::pin(command.run(context)).await,
+        Command::Catalog(command) => Box::pin(command.run(context)).await,
+        Command::Keys(command) => Box::pin(command.run(context)).await,
+        Command::Clock(command) => Box::pin(command.run(context)).await,
+        Command::Doctor(command) => Box::pin(command.run(context)).await,
+        Command::Openapi(command) => command.run(context),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,89 @@
+//! Asking a running server over HTTP, as any operator would.
+
+use billing_http::{HttpClient, HttpOptions, Request, RetryPolicy};
+use http::header::{AUTHORIZATION, HeaderValue};
+use http::{Method, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use url::Url;
+
+use super::failure::Failure;
+
+/// A server, and the key to ask with.
+pub(crate) struct Remote {
+    client: HttpClient,
+    base: Url,
+    key: SecretString,
+}
+
+impl Remote {
+    pub(crate) fn new(server: &str, key: SecretString) -> Result<Self, Failure> {
+        let base = Url::parse(server)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or_else(|| {
+                Failure::usage(format!("{server:?} is no address of a server"))
+                    .with_hint("Expected one such as http://127.0.0.1:8080.")
+            })?;
+        let client = HttpClient::new(HttpOptions::default())
+            .map_err(|error| Failure::new("set up the HTTP client", &error))?;
+        Ok(Self { client, base, key })
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.ask(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let url = self
+            .base
+            .join(path)
+            .map_err(|error| Failure::new("address the server", &error))?;
+        let mut request = Request::new(method, url, RetryPolicy::Never);
+        if let Some(body) = body {
+            let json = HeaderValue::from_static("application/json");
+            request = request.with_body(json, body.to_string());
+        }
+        let bearer = format!("Bearer {}", self.key.expose_secret());
+        let request = request
+            .with_header(AUTHORIZATION, &bearer)
+            .map_err(|_unsendable| Failure::usage("BILLING_KEY holds what no key looks like"))?;
+        let answer = self.client.send(request).await;
+        let answer =
+            answer.map_err(|error| Failure::new(&format!("ask {}", self.base), &error))?;
+        let said = match answer.body.is_empty() {
+            true => Value::Null,
+            false => serde_json::from_slice(&answer.body)
+                .map_err(|error| Failure::new("read the server's answer", &error))?,
+        };
+        if answer.status.is_success() {
+            return Ok(said);
+        }
+        Err(refusal(answer.status, &said))
+    }
+}
+
+/// A refusal in the server's own words.
+fn refusal(status: StatusCode, said: &Value) -> Failure {
+    let text = |field: &str| said.get(field).and_then(Value::as_str).unwrap_or_default();
+    let mut message = format!("the server said no: {status}");
+    for word in [text("code"), text("detail")] {
+        if !word.is_empty() {
+            message.push_str(": ");
+            message.push_str(word);
+        }
+    }
+    for wrong in said.get("errors").and_then(Value::as_array).into_iter().flatten() {
+        let part = |field: &str| wrong.get(field).and_then(Value::as_str).unwrap_or_default();
+        message.push_str(&format!("\n  {}: {}", part("field"), part("message")));
+    }
+    let failure = Failure::server(message);
+    if status == StatusCode::UNAUTHORIZED {
+        return failure.with_hint("Is BILLING_KEY the key of this server, and not revoked?");
+    }
+    failure
+}

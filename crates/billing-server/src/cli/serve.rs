@@ -1,0 +1,252 @@
+//! `billing serve`: the server, from start to a graceful end.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use billing_catalog::{read_plan_file, sample_catalog};
+use billing_engine::{ApplyOutcome, Billing};
+use billing_http::{HttpClient, HttpOptions};
+use billing_ports::store::Scope;
+use billing_sandbox::HttpSink;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use url::Url;
+
+use super::Context;
+use super::catalog::not_applied;
+use super::failure::Failure;
+use super::keys::make_key;
+use crate::config::Config;
+use crate::http::{ConnectionLimits, serve};
+use crate::pump::run_pump;
+use crate::site::Site;
+use crate::state::{ApiOptions, AppState, RateOptions};
+use crate::telemetry;
+use crate::wiring::{Parts, SANDBOX};
+
+/// How long the worker may take to finish the go at hand at the end: what it
+/// has not finished is leased, and goes on where it is started again.
+const WORKER_ENDS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Run the server: API, pages, worker.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without any configuration it keeps its books in ./billing.db, sells a sample catalog, and takes
+payment in a sandbox with test cards: 4242 4242 4242 4242 pays.
+
+Examples:
+  billing serve
+  BILLING_PLANS=plans.yaml billing serve
+  billing serve --config /etc/billing/billing.toml")]
+pub(crate) struct Serve {}
+
+impl Serve {
+    pub(crate) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        let config = context.config()?;
+        telemetry::log(&config.log, config.log_format, context.environment.no_color());
+        let metrics = telemetry::metrics();
+        let metrics = metrics.map_err(|error| Failure::new("gather metrics", &error))?;
+        // First, so that an address that is taken leaves nothing half-made.
+        let listener = listen(&config).await?;
+        let bound = listener
+            .local_addr()
+            .map_err(|error| Failure::new("read the address", &error))?;
+        let public_url = public_url(&config, bound);
+        let parts = Parts::connect(&config, &public_url).await?;
+        put_in_force(&config, &parts.billing).await?;
+        let state = AppState::new(
+            parts.billing.clone(),
+            parts.ids.clone(),
+            options(&config, &public_url),
+        )
+        .with_metrics(metrics);
+        let site = Site::new(&state, parts.sandbox.as_ref());
+        welcome(context, &config, &parts, &public_url).await?;
+
+        let (stop, stopping) = watch::channel(false);
+        let loops = start_loops(&config, &parts, bound, &stopping)?;
+        let asked = asked_to_stop()?;
+        let served = serve(listener, site, connection_limits(&config), asked).await;
+        tracing::info!("stopping");
+        // Nobody listens when no loop runs.
+        let _nobody = stop.send(true);
+        for task in loops {
+            if tokio::time::timeout(WORKER_ENDS_WITHIN, task).await.is_err() {
+                tracing::warn!("work at hand was left to the next start");
+            }
+        }
+        served.map_err(|error| Failure::new("serve", &error))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn listen(config: &Config) -> Result<TcpListener, Failure> {
+    TcpListener::bind(config.listen).await.map_err(|error| {
+        Failure::new(&format!("listen on {}", config.listen), &error).with_hint(
+            "Another address is chosen with BILLING_LISTEN, as in \
+             BILLING_LISTEN=127.0.0.1:8081, or with `listen` in the configuration file.",
+        )
+    })
+}
+
+/// The address that browsers see, without a slash at its end.
+fn public_url(config: &Config, bound: SocketAddr) -> String {
+    match &config.public_url {
+        Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+        None => format!("http://{}", local(bound)),
+    }
+}
+
+/// How this machine itself reaches the server.
+fn local(bound: SocketAddr) -> SocketAddr {
+    let mut local = bound;
+    if bound.ip().is_unspecified() {
+        local.set_ip(match bound {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    local
+}
+
+/// Puts the configured plan file in force, or the sample where there is nothing
+/// else and nothing is configured.
+async fn put_in_force(config: &Config, billing: &Billing) -> Result<(), Failure> {
+    if !billing.is_enabled() {
+        return Ok(());
+    }
+    let catalog = match &config.plans {
+        Some(path) => {
+            let shown = path.display().to_string();
+            let bytes = std::fs::read(path);
+            let bytes = bytes.map_err(|error| Failure::new(&format!("read {shown}"), &error))?;
+            read_plan_file(&shown, &bytes)?
+        }
+        None if billing.catalog().await.is_ok() => return Ok(()),
+        None if config.sandbox.is_some() => sample_catalog()?,
+        None => {
+            return Err(Failure::usage("no plan file is configured, and none was ever applied")
+                .with_hint("Name one: BILLING_PLANS=/etc/billing/plans.yaml"));
+        }
+    };
+    match billing.apply_catalog(&catalog).await.map_err(not_applied)? {
+        ApplyOutcome::Unchanged(revision) => tracing::info!(revision, "catalog in force"),
+        ApplyOutcome::Applied(_) => {}
+    }
+    Ok(())
+}
+
+fn options(config: &Config, public_url: &str) -> ApiOptions {
+    ApiOptions {
+        public_url: public_url.to_owned(),
+        body_limit: config.limits.body_bytes,
+        body_timeout: config.limits.body_timeout,
+        rates: RateOptions {
+            public_posts_per_minute: config.limits.posts_per_minute,
+            failures_per_minute: config.limits.failures_per_minute,
+        },
+        trust_forwarded_for: config.trust_forwarded_for,
+        ..ApiOptions::default()
+    }
+}
+
+fn connection_limits(config: &Config) -> ConnectionLimits {
+    ConnectionLimits {
+        connections: config.limits.connections,
+        header_timeout: config.limits.header_timeout,
+        drain: config.limits.shutdown_timeout,
+        ..ConnectionLimits::default()
+    }
+}
+
+/// Says where everything is; on the first start in a sandbox, makes a key too.
+async fn welcome(
+    context: &Context,
+    config: &Config,
+    parts: &Parts,
+    public_url: &str,
+) -> Result<(), Failure> {
+    let out = context.out;
+    let (Some(store), Some(clock)) = (parts.billing.store(), parts.billing.clock()) else {
+        out.line("Billing is switched off: every gate is open.");
+        return Ok(());
+    };
+    out.line(&format!("Billing is listening at {public_url}"));
+    out.line(&format!("  plans and prices  {public_url}/pricing"));
+    out.line(&format!("  the HTTP API      {public_url}/docs"));
+    if config.sandbox.is_some() {
+        out.line("  payments          sandbox, no real money; 4242 4242 4242 4242 pays, 4000 0000 0000 0002 is declined");
+        out.line("  a month later     billing clock advance 31d");
+    }
+    let keys = store.list_keys(1).await;
+    let keys = keys.map_err(|error| Failure::new("look for operator keys", &error))?;
+    if !keys.is_empty() {
+        return Ok(());
+    }
+    if config.sandbox.is_none() {
+        // A key in a log is nobody's secret: where it is real, it is made by hand.
+        tracing::warn!("no operator key yet: make one with `billing keys create NAME --scope admin`");
+        return Ok(());
+    }
+    let ids = parts.ids.as_ref();
+    let (_, secret) = make_key(store, ids, clock.now(), "first start", Scope::Admin).await?;
+    out.line("");
+    out.line("Your operator key, shown this once:");
+    out.line(&format!("  export BILLING_KEY={secret}"));
+    Ok(())
+}
+
+fn start_loops(
+    config: &Config,
+    parts: &Parts,
+    bound: SocketAddr,
+    stopping: &watch::Receiver<bool>,
+) -> Result<Vec<JoinHandle<()>>, Failure> {
+    let mut loops = Vec::new();
+    if config.worker.enabled {
+        let billing = parts.billing.clone();
+        let mut stopping = stopping.clone();
+        loops.push(tokio::spawn(async move {
+            let stop = async move {
+                // An end of the sender is an end too.
+                let _ended = stopping.wait_for(|stop| *stop).await;
+            };
+            billing.run_worker(stop).await;
+        }));
+    }
+    if let Some(sandbox) = &parts.sandbox {
+        let client = HttpClient::new(HttpOptions::default())
+            .map_err(|error| Failure::new("set up the HTTP client", &error))?;
+        let url = format!("http://{}/v1/webhooks/{SANDBOX}", local(bound));
+        let url = Url::parse(&url).map_err(|error| Failure::new("address ourselves", &error))?;
+        let sink = HttpSink::new(client, url);
+        loops.push(tokio::spawn(run_pump(sandbox.clone(), sink, stopping.clone())));
+    }
+    Ok(loops)
+}
+
+/// Ends when the terminal or the service manager asks the program to end.
+fn asked_to_stop() -> Result<impl Future<Output = ()> + Send, Failure> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let failed = |error: std::io::Error| Failure::new("watch for signals", &error);
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    {
+        Ok(async {
+            let _asked = tokio::signal::ctrl_c().await;
+        })
+    }
+}

@@ -1,0 +1,190 @@
+//! What the server is told: by a TOML file, by the environment, or by nobody.
+//!
+//! The environment wins over the file. Unknown keys are refused, every wrong
+//! value is named with where it came from, and all mistakes are told at once;
+//! secrets are never shown. Deliberately opens nothing but the file itself:
+//! whether a database answers is for whoever connects to it.
+
+mod environment;
+mod keys;
+mod problem;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+pub use self::environment::Environment;
+pub use self::keys::KEYS;
+pub use self::problem::{ConfigError, Problem};
+use self::reader::Reader;
+use crate::http::ConnectionLimits;
+use crate::state::{DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, RateOptions};
+
+/// The file that is read when none is named and it lies in the working directory.
+pub const DEFAULT_FILE: &str = "billing.toml";
+
+/// Everything that the server is told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file that was read. `None`: there was none.
+    pub file: Option<PathBuf>,
+    /// Whether billing is switched on. Off, every gate is open and nothing is stored.
+    pub enabled: bool,
+    /// Where the books are kept.
+    pub database: Database,
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// The address that browsers and providers see. `None`: the one listened on.
+    pub public_url: Option<Url>,
+    /// Whether the last address in `X-Forwarded-For` is the client's: true only
+    /// behind a proxy of one's own.
+    pub trust_forwarded_for: bool,
+    /// The plan file. `None`: the catalog in force stays, or the sample is put
+    /// in force where there is none.
+    pub plans: Option<PathBuf>,
+    /// What to log, as a filter of levels.
+    pub log: String,
+    /// How to log.
+    pub log_format: LogFormat,
+    /// The built-in provider. `None`: it is off.
+    pub sandbox: Option<SandboxConfig>,
+    /// The worker of this process.
+    pub worker: WorkerConfig,
+    /// Bounds on what callers may do.
+    pub limits: LimitsConfig,
+}
+
+/// Where the books are kept.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A SQLite file, for one server.
+    Sqlite(PathBuf),
+    /// PostgreSQL, by its URL, which holds a password.
+    Postgres(SecretString),
+}
+
+/// How to log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for collectors.
+    Json,
+}
+
+/// The built-in payment provider.
+#[derive(Debug, Clone)]
+pub struct SandboxConfig {
+    /// Who runs the schedule of what is bought.
+    pub mode: SandboxMode,
+    /// What signs its webhooks. `None`: a random one for the life of the
+    /// process, which only a sandbox that nobody asked for has.
+    pub webhook_secret: Option<SecretString>,
+    /// Whether it may run beside a provider that moves money.
+    pub allow_beside_live: bool,
+    /// The file of its own books.
+    pub database: PathBuf,
+}
+
+/// Who runs the schedule of what the sandbox sells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SandboxMode {
+    /// The engine: it orders every invoice, the sandbox charges the saved card.
+    EngineSchedule,
+    /// The engine, and no card is saved: buyers pay each invoice at its page.
+    EnginePages,
+    /// The sandbox, as the large card providers do.
+    OwnSchedule,
+}
+
+/// The worker of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerConfig {
+    /// Whether this process works through what falls due. Off where others do.
+    pub enabled: bool,
+    /// How often it looks without being woken.
+    pub poll: Duration,
+    /// Rows that it claims at once.
+    pub batch: u16,
+}
+
+/// Bounds on what callers may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitsConfig {
+    /// Connections held open at once.
+    pub connections: usize,
+    /// Bytes of a request's body.
+    pub body_bytes: usize,
+    /// How long a request's body may take to arrive.
+    pub body_timeout: Duration,
+    /// How long a caller may take to send a request's headers.
+    pub header_timeout: Duration,
+    /// How long requests at hand may take once the server is told to stop.
+    pub shutdown_timeout: Duration,
+    /// Public POST requests a minute of one address. 0: no bound.
+    pub posts_per_minute: u32,
+    /// Failed credentials a minute of one address. 0: no bound.
+    pub failures_per_minute: u32,
+}
+
+impl Default for LimitsConfig {
+    /// The server loop's and the API's own bounds, but 20 seconds to finish: below
+    /// the 30 that service managers wait before they kill, with the worker's 5.
+    fn default() -> Self {
+        let rates = RateOptions::default();
+        let connection = ConnectionLimits::default();
+        Self {
+            connections: connection.connections,
+            body_bytes: DEFAULT_BODY_LIMIT,
+            body_timeout: DEFAULT_BODY_TIMEOUT,
+            header_timeout: connection.header_timeout,
+            shutdown_timeout: Duration::from_secs(20),
+            posts_per_minute: rates.public_posts_per_minute,
+            failures_per_minute: rates.failures_per_minute,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file at `file`, or [`DEFAULT_FILE`] where it is there and none
+    /// is named, and the environment.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every mistake.
+    pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Self, ConfigError> {
+        let default = Path::new(DEFAULT_FILE);
+        let file = file.or_else(|| default.exists().then_some(default));
+        match file {
+            None => Self::read(None, environment),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
+                    problems: vec![Problem::unreadable(path, &error)],
+                })?;
+                Self::read(Some((path, &text)), environment)
+            }
+        }
+    }
+
+    /// Reads a file's text, if there is one, and the environment.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every mistake.
+    pub fn read(
+        file: Option<(&Path, &str)>,
+        environment: &Environment,
+    ) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(file, environment);
+        let config = values::config(&mut reader, file.map(|(path, _)| path));
+        reader.finish()?;
+        Ok(config)
+    }
+}

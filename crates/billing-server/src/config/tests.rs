@@ -1,0 +1,218 @@
+//! Configuration as a table: what is said, and what comes of it.
+
+use std::path::Path;
+
+use secrecy::ExposeSecret;
+
+use super::environment::variable_of;
+use super::*;
+
+fn environment(variables: &[(&str, &str)]) -> Environment {
+    Environment::of(
+        variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+    )
+}
+
+fn read(file: Option<&str>, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let file = file.map(|text| (Path::new("billing.toml"), text));
+    Config::read(file, &environment(variables))
+}
+
+fn problems(file: Option<&str>, variables: &[(&str, &str)]) -> Vec<String> {
+    read(file, variables)
+        .unwrap_err()
+        .problems
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn nothing_said_is_a_server_for_trying_out() {
+    let config = read(None, &[]).unwrap();
+    assert!(config.enabled);
+    assert!(matches!(&config.database, Database::Sqlite(path) if path == Path::new("billing.db")));
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    let sandbox = config.sandbox.unwrap();
+    assert_eq!(sandbox.mode, SandboxMode::EngineSchedule);
+    assert!(sandbox.webhook_secret.is_none());
+    assert_eq!(sandbox.database, Path::new("sandbox.db"));
+}
+
+#[test]
+fn the_sandbox_is_never_on_silently_where_something_real_is_configured() {
+    assert!(read(Some(""), &[]).unwrap().sandbox.is_none());
+    for variable in [
+        ("BILLING_DATABASE_URL", "postgres://127.0.0.1/billing"),
+        ("BILLING_PUBLIC_URL", "https://billing.example.com"),
+        ("BILLING_LISTEN", "0.0.0.0:8080"),
+        ("BILLING_SANDBOX_ENABLED", "false"),
+    ] {
+        assert!(read(None, &[variable]).unwrap().sandbox.is_none(), "{variable:?}");
+    }
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let file = Some("listen = \"127.0.0.1:1\"\nlog = \"warn\"\n[worker]\nbatch = 7\n");
+    let config = read(file, &[("BILLING_LISTEN", "127.0.0.1:2")]).unwrap();
+    assert_eq!(config.listen.port(), 2);
+    assert_eq!(config.log, "warn");
+    assert_eq!(config.worker.batch, 7);
+}
+
+#[test]
+fn a_missing_secret_is_named_by_its_variable() {
+    let found = problems(Some("[sandbox]\nenabled = true\n"), &[]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("BILLING_SANDBOX_WEBHOOK_SECRET: found nothing, expected at least 16"));
+}
+
+#[test]
+fn every_wrong_value_is_named_with_its_place() {
+    // key, wrong value, part of what is expected
+    let table = [
+        ("enabled", "maybe", "true or false"),
+        ("database_url", "mysql://127.0.0.1/billing", "sqlite:///"),
+        ("database_url", "postgres://127.0.0.1", "postgres://"),
+        ("database_url", "sqlite::memory:", "sqlite:///"),
+        ("listen", "8080", "127.0.0.1:8080"),
+        ("public_url", "ftp://example.com", "http or https"),
+        ("public_url", "https://example.com/?a=b", "without query"),
+        ("public_url", "https://me:secret@example.com", "or user"),
+        ("plans", " ", "path of a plan file"),
+        ("trust_forwarded_for", "2", "true or false"),
+        ("log", "info,=", "a level"),
+        ("log_format", "xml", "text or json"),
+        ("sandbox.enabled", "on?", "true or false"),
+        ("sandbox.mode", "fast", "engine-schedule"),
+        ("sandbox.webhook_secret", "short", "at least 16"),
+        ("sandbox.allow_beside_live", "x", "true or false"),
+        ("sandbox.database", "", "a file"),
+        ("worker.enabled", "x", "true or false"),
+        ("worker.poll", "0s", "1s to 1h"),
+        ("worker.poll", "soon", "1s to 1h"),
+        ("worker.batch", "0", "1 to 500"),
+        ("worker.batch", "-1", "1 to 500"),
+        ("limits.connections", "0", "1 to 65536"),
+        ("limits.body", "1B", "1KiB to 16MiB"),
+        ("limits.body_timeout", "11m", "1s to 10m"),
+        ("limits.header_timeout", "0s", "1s to 10m"),
+        ("limits.shutdown_timeout", "1d", "1s to 10m"),
+        ("limits.posts_per_minute", "1e9", "100000"),
+        ("limits.failures_per_minute", "100001", "100000"),
+    ];
+    for (key, wrong, expected) in table {
+        let variable = variable_of(key);
+        let in_file = format!("{key} = {wrong:?}\n");
+        let found = problems(Some(&in_file), &[]);
+        let place = format!("{key} in billing.toml: found ");
+        assert!(found.iter().any(|line| line.starts_with(&place) && line.contains(expected)), "{key}: {found:?}");
+        if wrong.is_empty() {
+            continue; // An empty variable is one that is not set.
+        }
+        let found = problems(None, &[(variable.as_str(), wrong)]);
+        let place = format!("{variable}: found ");
+        assert!(found.iter().any(|line| line.starts_with(&place) && line.contains(expected)), "{variable}: {found:?}");
+    }
+    for key in KEYS {
+        assert!(table.iter().any(|(tried, ..)| *tried == key), "{key} is not in the table");
+    }
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let url = "postgres://billing:hunter2hunter2@/";
+    let secret = "tooshort";
+    let variables = [
+        ("BILLING_DATABASE_URL", url),
+        ("BILLING_SANDBOX_WEBHOOK_SECRET", secret),
+        ("BILLING_SANDBOX_ENABLED", "true"),
+    ];
+    let error = read(None, &variables).unwrap_err();
+    let told = format!("{error} {error:?}");
+    assert_eq!(error.problems.len(), 2, "{told}");
+    assert!(!told.contains("hunter2") && !told.contains(secret), "{told}");
+
+    let good = [
+        ("BILLING_DATABASE_URL", "postgres://billing:hunter2hunter2@127.0.0.1/billing"),
+        ("BILLING_KEY", "bk_verysecret"),
+    ];
+    let config = read(None, &good).unwrap();
+    let environment = environment(&good);
+    let told = format!("{config:?} {environment:?}");
+    assert!(!told.contains("hunter2") && !told.contains("bk_verysecret"), "{told}");
+    assert_eq!(environment.operator_key().unwrap().expose_secret(), "bk_verysecret");
+}
+
+#[test]
+fn unknown_keys_are_refused_with_a_guess_and_all_mistakes_come_at_once() {
+    let file = Some("listn = \"127.0.0.1:1\"\nplans = [\"a\"]\n[worker]\nbatch = 0\nx = 1\n");
+    let found = problems(file, &[("BILLING_DATABSE_URL", "x"), ("BILLING_LOG_FORMAT", "xml")]);
+    assert_eq!(found.len(), 6, "{found:?}");
+    let all = found.join("\n");
+    assert!(all.contains("listn in billing.toml: found an unknown key, expected a known key; did you mean listen?"), "{all}");
+    assert!(all.contains("plans in billing.toml: found a list, expected one value"), "{all}");
+    assert!(all.contains("worker.x in billing.toml: found an unknown key"), "{all}");
+    assert!(all.contains("BILLING_DATABSE_URL: found an unknown variable, expected a known variable; did you mean BILLING_DATABASE_URL?"), "{all}");
+}
+
+#[test]
+fn variables_that_a_cluster_sets_by_itself_are_ignored() {
+    let cluster = [
+        ("BILLING_SERVICE_HOST", "10.0.0.1"),
+        ("BILLING_SERVICE_PORT_HTTP", "80"),
+        ("BILLING_PORT", "tcp://10.0.0.1:80"),
+        ("BILLING_PORT_80_TCP_ADDR", "10.0.0.1"),
+    ];
+    read(None, &cluster).unwrap();
+}
+
+#[test]
+fn a_file_that_is_no_toml_says_where() {
+    let found = problems(Some("listen = \n"), &[]);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].contains("line 1"), "{found:?}");
+}
+
+#[test]
+fn database_urls_come_in_these_forms() {
+    for (text, path) in [
+        ("sqlite:///var/lib/billing.db", "/var/lib/billing.db"),
+        ("sqlite://billing.db", "billing.db"),
+        ("sqlite:billing.db", "billing.db"),
+        ("/var/lib/billing.db", "/var/lib/billing.db"),
+    ] {
+        let config = read(None, &[("BILLING_DATABASE_URL", text)]).unwrap();
+        assert!(matches!(&config.database, Database::Sqlite(found) if found == Path::new(path)), "{text}");
+    }
+}
+
+#[test]
+fn the_example_file_names_every_key_and_can_be_used() {
+    let example = include_str!("../../../../deploy/billing.example.toml");
+    read(Some(example), &[]).unwrap();
+    let uncommented: String = example
+        .lines()
+        .map(|line| {
+            let bare = line.strip_prefix('#').unwrap_or(line);
+            let is_setting = bare.starts_with('[') || bare.split_once(" = ").is_some_and(|(key, _)| {
+                !key.is_empty() && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+            });
+            if is_setting { format!("{bare}\n") } else { String::from("\n") }
+        })
+        .collect();
+    read(Some(&uncommented), &[]).unwrap();
+    let mut section = String::new();
+    let mut named = Vec::new();
+    for line in uncommented.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = format!("{}.", name.trim_end_matches(']'));
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            named.push(format!("{section}{key}"));
+        }
+    }
+    assert_eq!(named, KEYS, "the example and the keys are listed in one order");
+}

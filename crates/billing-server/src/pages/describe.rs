@@ -1,0 +1,161 @@
+//! Entitlements, prices and states in people's words.
+
+use billing_domain::catalog::{Billing, Catalog, Plan, Price};
+use billing_domain::entitlement::{Entitlement, FeatureKind, Limit, print_size};
+use billing_domain::money::Money;
+use billing_domain::subscription::Status;
+use billing_domain::time::{Interval, Timestamp};
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+
+/// What a plan grants, a line a feature, in the order of the features' keys.
+/// What it does not grant is left out.
+pub(super) fn features(catalog: &Catalog, plan: &Plan) -> Vec<String> {
+    let granted = plan.entitlements.iter().filter_map(|(key, granted)| {
+        let feature = catalog.features().get(key)?;
+        feature_words(&feature.name, &feature.kind, granted)
+    });
+    let sold = plan.quantity.as_ref().and_then(|rule| {
+        let feature = catalog.features().get(&rule.feature)?;
+        Some(format!("{} to {} {}", rule.min, rule.max, lower(&feature.name)))
+    });
+    granted.chain(sold).collect()
+}
+
+fn feature_words(name: &str, kind: &FeatureKind, granted: &Entitlement) -> Option<String> {
+    match granted {
+        Entitlement::Flag(true) => Some(name.to_owned()),
+        Entitlement::Flag(false) | Entitlement::Limit(Limit::AtMost(0)) => None,
+        Entitlement::Limit(Limit::Unlimited) => Some(format!("Unlimited {}", lower(name))),
+        Entitlement::Limit(Limit::AtMost(most)) => Some(if *kind == FeatureKind::Bytes {
+            format!("{} {}", print_size(*most), lower(name))
+        } else {
+            format!("{most} {}", lower(name))
+        }),
+        Entitlement::Level(level) => {
+            let FeatureKind::Level(levels) = kind else {
+                return None;
+            };
+            // The lowest level is none at all.
+            let named = (*level > 0).then(|| levels.get(usize::from(*level)))??;
+            Some(format!("{name}: {named}"))
+        }
+        Entitlement::Text(text) => Some(format!("{name}: {text}")),
+    }
+}
+
+/// Within a line a name begins small, unless it is an abbreviation.
+fn lower(name: &str) -> String {
+    let mut letters = name.chars();
+    match (letters.next(), letters.next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => {
+            first.to_lowercase().chain(name.chars().skip(1)).collect()
+        }
+        _ => name.to_owned(),
+    }
+}
+
+/// An amount as people write it: `$20`, `$4.99`, `€20`, `CHF 20`.
+pub(super) fn money(money: Money) -> String {
+    let printed = money.to_string();
+    let digits = printed.split_once(' ').map_or("", |(_, digits)| digits);
+    let digits = digits.strip_suffix(".00").unwrap_or(digits);
+    match money.currency.code() {
+        "usd" => format!("${digits}"),
+        "eur" => format!("€{digits}"),
+        "gbp" => format!("£{digits}"),
+        "sat" => format!("{digits} sat"),
+        code => format!("{} {digits}", code.to_uppercase()),
+    }
+}
+
+/// How often it is paid: `per month`, `every 3 months`, `once`.
+pub(super) fn rhythm(billing: Billing) -> String {
+    match billing {
+        Billing::Once => "once".to_owned(),
+        Billing::Recurring(interval) if interval.count() == 1 => format!("per {interval}"),
+        Billing::Recurring(interval) => format!("every {interval}"),
+    }
+}
+
+/// What a year at `yearly` saves against twelve months at the plan's monthly
+/// price. `None`: nothing, or there is no such pair.
+pub(super) fn yearly_saving(monthly: Option<&Price>, yearly: &Price) -> Option<Money> {
+    let monthly = monthly?;
+    let is_pair = monthly.interval == Billing::Recurring(Interval::MONTH)
+        && yearly.interval == Billing::Recurring(Interval::YEAR);
+    let twelve = monthly.amount.checked_mul(12).ok()?;
+    let saving = twelve.checked_sub(yearly.amount).ok()?;
+    (is_pair && saving.amount > 0).then_some(saving)
+}
+
+/// A length of time: `14 days`, `12 hours`.
+pub(super) fn length(duration: SignedDuration) -> String {
+    let hours = duration.as_hours();
+    let (count, unit) = match (hours.checked_div(24), hours.checked_rem(24)) {
+        (Some(days), Some(0)) if days > 0 => (days, "day"),
+        _ => (hours, "hour"),
+    };
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{ending}")
+}
+
+/// A day: `31 December 2026`.
+pub(super) fn day(instant: Timestamp) -> String {
+    instant
+        .to_zoned(TimeZone::UTC)
+        .strftime("%-d %B %Y")
+        .to_string()
+}
+
+/// A status in words, and the class of its badge.
+pub(super) const fn status(status: Status) -> (&'static str, &'static str) {
+    match status {
+        Status::Active => ("Active", "good"),
+        Status::Trialing => ("Trial", "trial"),
+        Status::PastDue => ("Past due", "due"),
+        Status::Canceled => ("Canceled", "over"),
+        Status::Lapsed => ("Lapsed", "over"),
+        Status::Expired => ("Expired", "over"),
+        Status::Paused => ("Paused", "quiet"),
+        Status::Incomplete => ("Not paid yet", "quiet"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_reads_as_people_write_it() {
+        for (amount, currency, text) in [
+            (2000, "usd", "$20"),
+            (499, "usd", "$4.99"),
+            (2000, "eur", "€20"),
+            (2050, "gbp", "£20.50"),
+            (50_000, "sat", "50000 sat"),
+            (2000, "chf", "CHF 20"),
+            (2000, "jpy", "JPY 2000"),
+        ] {
+            assert_eq!(money(Money::new(amount, currency.parse().unwrap())), text);
+        }
+    }
+
+    #[test]
+    fn lengths_and_names_read_well() {
+        assert_eq!(length(SignedDuration::from_hours(14 * 24)), "14 days");
+        assert_eq!(length(SignedDuration::from_hours(24)), "1 day");
+        assert_eq!(length(SignedDuration::from_hours(36)), "36 hours");
+        assert_eq!(lower("Storage"), "storage");
+        assert_eq!(lower("API calls"), "API calls");
+        assert_eq!(lower(""), "");
+    }
+
+    #[test]
+    fn the_colors_of_badges_are_those_promised() {
+        assert_eq!(status(Status::Active).1, "good");
+        assert_eq!(status(Status::Canceled).1, "over");
+        assert_eq!(status(Status::PastDue).1, "due");
+        assert_eq!(status(Status::Trialing).1, "trial");
+    }
+}

@@ -1,0 +1,89 @@
+//! The frame around every page, and the pages that say that there is nothing.
+
+use maud::{DOCTYPE, Markup, html};
+use poem::http::StatusCode;
+use poem::web::Html;
+use poem::{IntoResponse, Response};
+
+use super::assets::stylesheet_address;
+
+/// A page before it is framed.
+pub(super) struct Page<'a> {
+    /// What the browser's tab says.
+    pub(super) title: &'a str,
+    /// What is sold, for the head of the page. Empty: not known.
+    pub(super) product: &'a str,
+    /// Whether the browser asks again after a while, because something is on its way.
+    pub(super) refresh: bool,
+    /// What stands between head and foot.
+    pub(super) body: Markup,
+}
+
+/// Seconds until a waiting page asks again: a webhook takes about one.
+const REFRESH_SECONDS: u8 = 2;
+
+impl Page<'_> {
+    /// The page as an answer. Pages are never kept by browsers: prices change,
+    /// and what became of a checkout is nobody else's.
+    pub(super) fn answer(self, status: StatusCode) -> Response {
+        let markup = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    @if self.refresh { meta http-equiv="refresh" content=(REFRESH_SECONDS); }
+                    title { (self.title) }
+                    link rel="stylesheet" href=(stylesheet_address());
+                }
+                body {
+                    a class="skip" href="#content" { "Skip to content" }
+                    @if !self.product.is_empty() {
+                        header { a class="brand" href="/pricing" { (self.product) } }
+                    }
+                    main id="content" { (self.body) }
+                    footer { p { "Prices are charged by the payment provider that you choose on the next page." } }
+                }
+            }
+        };
+        Html(markup.into_string())
+            .with_status(status)
+            .with_header("cache-control", "no-store")
+            .into_response()
+    }
+}
+
+/// One answer for what does not exist and for what is somebody else's.
+pub(super) fn not_found() -> Response {
+    message(
+        StatusCode::NOT_FOUND,
+        "Nothing here",
+        "There is no such page, or it is not yours to see. Please check the address.",
+    )
+}
+
+/// The server cannot answer now.
+pub(super) fn unavailable() -> Response {
+    message(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Please try again in a moment",
+        "We cannot answer just now. Nothing was bought and nothing was lost.",
+    )
+}
+
+fn message(status: StatusCode, title: &str, text: &str) -> Response {
+    Page {
+        title,
+        product: "",
+        refresh: false,
+        body: html! {
+            section class="notice" {
+                h1 { (title) }
+                p { (text) }
+                p { a class="button" href="/pricing" { "See plans and prices" } }
+            }
+        },
+    }
+    .answer(status)
+}

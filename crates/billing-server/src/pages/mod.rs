@@ -1,0 +1,64 @@
+//! The pages that people see: prices, and what became of a checkout.
+//!
+//! Rendered here, working without a script, with one stylesheet. Deliberately
+//! decides nothing: a visit changes nothing, and a purchase is a checkout of
+//! the engine like any other.
+
+mod assets;
+mod checkout;
+mod describe;
+mod layout;
+mod origin;
+mod policy;
+mod pricing;
+
+use std::sync::Arc;
+
+use poem::http::StatusCode;
+use poem::{Endpoint, EndpointExt, Response, Route, get, post};
+
+use crate::AppState;
+
+/// What the pages need.
+#[derive(Clone)]
+pub(crate) struct Pages {
+    state: AppState,
+    /// Where browsers reach this server, without a slash at its end.
+    public_url: Arc<str>,
+}
+
+/// The pages, to be mounted at the root beside the API.
+pub fn page_routes(state: &AppState) -> impl Endpoint<Output = Response> + use<> {
+    let pages = Pages {
+        state: state.clone(),
+        public_url: Arc::from(state.options.public_url.as_str()),
+    };
+    let content_policy = policy::content_policy(&pages.public_url);
+    Route::new()
+        .at("/", get(to_pricing))
+        .at("/pricing", get(pricing::show))
+        .at("/pricing/checkout", post(pricing::checkout))
+        .at("/checkout/success", get(checkout::success))
+        .at("/checkout/cancel", get(checkout::canceled))
+        .at("/assets/billing.css", get(assets::stylesheet))
+        .data(pages)
+        .catch_error(|error: poem::error::NotFoundError| async move {
+            tracing::debug!(%error, "no such page");
+            layout::not_found()
+        })
+        .with(policy::PageHeaders::new(content_policy))
+        .map_to_response()
+}
+
+#[poem::handler]
+fn to_pricing() -> Response {
+    see_other("/pricing")
+}
+
+/// Sends a browser on, with GET.
+fn see_other(to: &str) -> Response {
+    Response::builder()
+        .status(StatusCode::SEE_OTHER)
+        .header("location", to)
+        .finish()
+}

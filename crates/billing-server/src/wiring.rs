@@ -1,0 +1,187 @@
+//! The composition root: which parts the server is made of. Knows every room,
+//! and decides nothing. A new provider is one line in [`Parts::connect`].
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use billing_domain::provider::{ProviderAccount, ProviderKey};
+use billing_engine::{Billing, BillingBuilder, Limits};
+use billing_ports::store::StoreError;
+use billing_ports::{Clock, IdSource, PaymentProvider, Store};
+use billing_postgres::{PostgresOptions, PostgresStore};
+use billing_sandbox::{Mode, Sandbox, SandboxOptions, guard};
+use billing_sqlite::{SqliteOptions, SqliteStore};
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use crate::config::{Config, Database, SandboxConfig, SandboxMode};
+use crate::lock::{DataLock, LockError, create_private};
+use crate::notify::LogNotifier;
+use crate::system::{OsIds, SystemClock};
+
+/// The parts of a running server.
+pub(crate) struct Parts {
+    /// The engine.
+    pub(crate) billing: Billing,
+    /// Where secrets come from.
+    pub(crate) ids: Arc<dyn IdSource>,
+    /// The built-in provider. `None`: it is off.
+    pub(crate) sandbox: Option<Sandbox>,
+    /// Everything that the engine can pay with, for the doctor.
+    pub(crate) providers: Vec<Arc<dyn PaymentProvider>>,
+    /// The files that are this process's while it lives.
+    _locks: Vec<DataLock>,
+}
+
+/// Why the parts cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WiringError {
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error("make the file {path}")]
+    File {
+        path: String,
+        source: std::io::Error,
+    },
+    #[error("open the database")]
+    Store(#[from] StoreError),
+    #[error("open the sandbox")]
+    Sandbox(#[from] billing_sandbox::OpenError),
+    #[error(transparent)]
+    Guard(#[from] billing_sandbox::GuardError),
+    #[error("use {0} as a public address")]
+    PublicUrl(String),
+    #[error("put the engine together")]
+    Engine(#[from] billing_engine::BuildError),
+    #[error("ask the operating system for randomness")]
+    Randomness(#[from] getrandom::Error),
+    #[error("name the sandbox")]
+    Name(#[from] billing_domain::catalog::KeyError),
+}
+
+impl Parts {
+    /// Connects everything that `config` names; pages of the sandbox are shown
+    /// under `public_url`.
+    pub(crate) async fn connect(config: &Config, public_url: &str) -> Result<Self, WiringError> {
+        let ids: Arc<dyn IdSource> = Arc::new(OsIds::open()?);
+        if !config.enabled {
+            return Ok(Self {
+                billing: Billing::disabled(),
+                ids,
+                sandbox: None,
+                providers: Vec::new(),
+                _locks: Vec::new(),
+            });
+        }
+        let mut locks = lock(config)?;
+        let store = open_store(&config.database).await?;
+        let sandbox = match &config.sandbox {
+            Some(told) => {
+                locks.push(DataLock::take(&told.database)?);
+                Some(open_sandbox(told, public_url, ids.as_ref()).await?)
+            }
+            None => None,
+        };
+        let clock: Arc<dyn Clock> = match &sandbox {
+            Some(sandbox) => Arc::new(sandbox.clock().clone()),
+            None => Arc::new(SystemClock),
+        };
+        let mut builder = Billing::builder(store, clock, Arc::clone(&ids))
+            .notifier(Arc::new(LogNotifier))
+            .limits(limits(config));
+        let mut live: Vec<ProviderAccount> = Vec::new();
+        let mut providers: Vec<Arc<dyn PaymentProvider>> = Vec::new();
+        // One line a provider that moves money: `live.extend(add(…))`.
+        live.sort();
+        if let (Some(sandbox), Some(told)) = (&sandbox, &config.sandbox) {
+            guard(&live, told.allow_beside_live)?;
+            builder = add_sandbox(builder, sandbox);
+            providers.push(Arc::new(sandbox.clone()));
+        }
+        Ok(Self {
+            billing: builder.build()?,
+            ids,
+            sandbox,
+            providers,
+            _locks: locks,
+        })
+    }
+}
+
+/// Takes the SQLite file, which one process at a time may have.
+pub(crate) fn lock(config: &Config) -> Result<Vec<DataLock>, LockError> {
+    match &config.database {
+        Database::Sqlite(path) => Ok(vec![DataLock::take(path)?]),
+        Database::Postgres(_) => Ok(Vec::new()),
+    }
+}
+
+/// Connects to the database and brings its schema up to date.
+pub(crate) async fn open_store(database: &Database) -> Result<Arc<dyn Store>, WiringError> {
+    Ok(match database {
+        Database::Sqlite(path) => {
+            make(path)?;
+            let store = SqliteStore::open(path, SqliteOptions::default()).await?;
+            store.migrate().await?;
+            Arc::new(store)
+        }
+        Database::Postgres(url) => {
+            let options = PostgresOptions::default();
+            let store = PostgresStore::connect(url.expose_secret(), options).await?;
+            store.migrate().await?;
+            Arc::new(store)
+        }
+    })
+}
+
+async fn open_sandbox(
+    told: &SandboxConfig,
+    public_url: &str,
+    ids: &dyn IdSource,
+) -> Result<Sandbox, WiringError> {
+    make(&told.database)?;
+    let pages = format!("{public_url}/sandbox");
+    let public_url = Url::parse(&pages).map_err(|_unfit| WiringError::PublicUrl(pages))?;
+    let secret = match &told.webhook_secret {
+        Some(secret) => secret.expose_secret().to_owned(),
+        None => crate::auth::fresh(ids, "whsec_"),
+    };
+    let options = SandboxOptions {
+        account: ProviderAccount::main(ProviderKey::new(SANDBOX)?),
+        mode: match told.mode {
+            SandboxMode::OwnSchedule => Mode::OwnSchedule,
+            SandboxMode::EngineSchedule => Mode::EngineSchedule { saves_cards: true },
+            SandboxMode::EnginePages => Mode::EngineSchedule { saves_cards: false },
+        },
+        public_url,
+        webhook_secrets: vec![SecretString::from(secret)],
+        clock: Arc::new(SystemClock),
+    };
+    Ok(Sandbox::open(&told.database, options).await?)
+}
+
+/// The name under which the sandbox sells and receives.
+pub(crate) const SANDBOX: &str = "sandbox";
+
+fn add_sandbox(builder: BillingBuilder, sandbox: &Sandbox) -> BillingBuilder {
+    builder
+        .provider(Arc::new(sandbox.clone()))
+        .webhooks(Arc::new(sandbox.decoder()))
+}
+
+fn limits(config: &Config) -> Limits {
+    let poll: Duration = config.worker.poll;
+    Limits {
+        poll,
+        batch: config.worker.batch,
+        ..Limits::default()
+    }
+}
+
+fn make(path: &Path) -> Result<(), WiringError> {
+    create_private(path).map_err(|source| WiringError::File {
+        path: path.display().to_string(),
+        source,
+    })
+}
