@@ -29,7 +29,11 @@ impl CatalogSlot {
 
     fn hold(&self, revision: Arc<CatalogRevision>, now: Timestamp) {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        *held = Some((revision, now));
+        // A slow read of an older revision does not undo what was applied meanwhile.
+        let older = |(known, _): &(Arc<CatalogRevision>, _)| revision.number < known.number;
+        if !held.as_ref().is_some_and(older) {
+            *held = Some((revision, now));
+        }
     }
 }
 

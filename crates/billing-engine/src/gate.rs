@@ -5,11 +5,11 @@
 //! commit in this process. Writes nothing and calls nobody.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use billing_domain::access::{Effective, Gate, Need};
 use billing_domain::catalog::{Catalog, CatalogRevision};
-use billing_domain::customer::Account;
+use billing_domain::customer::{Account, Customer};
 use billing_domain::ids::CustomerId;
 use billing_domain::time::{Timestamp, shifted};
 use billing_ports::store::{Also, Locator};
@@ -43,6 +43,34 @@ impl Billing {
         feature: &str,
         need: Need<'_>,
     ) -> Result<Gate, GateError> {
+        let of = match of {
+            CustomerRef::Id(id) => Named::Id(*id),
+            CustomerRef::External(name) => Named::External(name),
+        };
+        self.gate_of(of, feature, need).await
+    }
+
+    /// As [`Self::gate`], for the customer whom the host application names
+    /// `external`: the name is not copied where the answer is cached.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::gate`].
+    pub async fn gate_named(
+        &self,
+        external: &str,
+        feature: &str,
+        need: Need<'_>,
+    ) -> Result<Gate, GateError> {
+        self.gate_of(Named::External(external), feature, need).await
+    }
+
+    async fn gate_of(
+        &self,
+        of: Named<'_>,
+        feature: &str,
+        need: Need<'_>,
+    ) -> Result<Gate, GateError> {
         let Ok(parts) = self.parts() else {
             return Ok(Gate::Allowed {
                 limit: None,
@@ -50,20 +78,33 @@ impl Billing {
             });
         };
         let now = parts.now();
-        if let Some(held) = parts.gates.get(of, now) {
-            return Ok(held
-                .effective
-                .gate(&held.catalog.catalog, feature, need, now));
+        let held = match parts.gates.get(of, now) {
+            Some(held) => held,
+            None => parts.read_gate(of, now).await?,
+        };
+        let catalog = &held.catalog.catalog;
+        Ok(held.effective.gate(catalog, feature, need, now))
+    }
+}
+
+/// How a customer is named, without owning the name.
+#[derive(Debug, Clone, Copy)]
+enum Named<'a> {
+    Id(CustomerId),
+    External(&'a str),
+}
+
+impl Named<'_> {
+    fn locator(self) -> Locator {
+        match self {
+            Self::Id(id) => Locator::Customer(id),
+            Self::External(name) => Locator::ExternalRef(name.to_owned()),
         }
-        let held = parts.read_gate(of, now).await?;
-        Ok(held
-            .effective
-            .gate(&held.catalog.catalog, feature, need, now))
     }
 }
 
 impl Parts {
-    async fn read_gate(&self, of: &CustomerRef, now: Timestamp) -> Result<Arc<Held>, GateError> {
+    async fn read_gate(&self, of: Named<'_>, now: Timestamp) -> Result<Arc<Held>, GateError> {
         // Noted before reading: a commit that comes in between makes the answer too old to keep.
         let epoch = self.gates.epoch();
         let catalog = self.catalog(now).await?;
@@ -85,11 +126,7 @@ impl Parts {
             catalog,
             read_at: now,
         });
-        let external = account.customer.external_ref;
-        // What depends on another customer too is not kept: that one's commits do not end it.
-        if account.customer.member_of.is_none() {
-            self.gates.put(id, external, Arc::clone(&held), epoch);
-        }
+        self.gates.put(&account.customer, Arc::clone(&held), epoch);
         Ok(held)
     }
 
@@ -143,13 +180,36 @@ struct Generations {
 struct Generation {
     held: HashMap<CustomerId, Arc<Held>>,
     by_name: HashMap<Box<str>, CustomerId>,
+    /// Members whose answers depend on this owner too.
+    members: HashMap<CustomerId, Vec<CustomerId>>,
+    /// Answers put here, ever: what bounds all three maps.
+    puts: usize,
 }
 
 impl Generation {
-    fn get(&self, of: &CustomerRef) -> Option<&Arc<Held>> {
+    fn get(&self, of: Named<'_>) -> Option<&Arc<Held>> {
         match of {
-            CustomerRef::Id(id) => self.held.get(id),
-            CustomerRef::External(name) => self.held.get(self.by_name.get(name.as_str())?),
+            Named::Id(id) => self.held.get(&id),
+            Named::External(name) => self.held.get(self.by_name.get(name)?),
+        }
+    }
+
+    fn put(&mut self, customer: &Customer, held: Arc<Held>) {
+        let id = customer.id;
+        self.puts = self.puts.saturating_add(1);
+        self.held.insert(id, held);
+        if let Some(name) = &customer.external_ref {
+            self.by_name.insert(name.as_str().into(), id);
+        }
+        if let Some(owner) = customer.member_of {
+            self.members.entry(owner).or_default().push(id);
+        }
+    }
+
+    fn forget(&mut self, id: CustomerId) {
+        self.held.remove(&id);
+        for member in self.members.remove(&id).unwrap_or_default() {
+            self.held.remove(&member);
         }
     }
 }
@@ -164,7 +224,7 @@ impl GateCache {
         }
     }
 
-    fn get(&self, of: &CustomerRef, now: Timestamp) -> Option<Arc<Held>> {
+    fn get(&self, of: Named<'_>, now: Timestamp) -> Option<Arc<Held>> {
         let generations = self
             .generations
             .read()
@@ -186,42 +246,36 @@ impl GateCache {
             .epoch
     }
 
-    fn put(&self, id: CustomerId, name: Option<String>, held: Arc<Held>, epoch: u64) {
-        let mut generations = self
-            .generations
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+    fn put(&self, customer: &Customer, held: Arc<Held>, epoch: u64) {
+        let mut generations = self.write();
         if generations.epoch != epoch {
             return;
         }
-        if generations.young.held.len() >= self.generation_size {
+        if generations.young.puts >= self.generation_size {
             generations.old = std::mem::take(&mut generations.young);
         }
-        generations.young.held.insert(id, held);
-        if let Some(name) = name {
-            generations.young.by_name.insert(name.into_boxed_str(), id);
-        }
+        generations.young.put(customer, held);
     }
 
     pub(crate) fn forget(&self, id: CustomerId) {
-        let mut generations = self
-            .generations
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut generations = self.write();
         generations.epoch = generations.epoch.wrapping_add(1);
-        generations.young.held.remove(&id);
-        generations.old.held.remove(&id);
+        generations.young.forget(id);
+        generations.old.forget(id);
     }
 
     pub(crate) fn clear(&self) {
-        let mut generations = self
-            .generations
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut generations = self.write();
         let epoch = generations.epoch.wrapping_add(1);
         *generations = Generations {
             epoch,
             ..Generations::default()
         };
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Generations> {
+        self.generations
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,8 +10,8 @@ pub struct Limits {
     /// Rows that a worker claims at once. 25: small enough that a worker that
     /// dies delays little, large enough that claiming costs little.
     pub batch: u16,
-    /// Rows of one batch in work at the same time. As many as a batch: what
-    /// they wait for is the provider.
+    /// Rows in work at the same time; no more are claimed. As many as a batch:
+    /// what they wait for is the provider.
     pub in_flight: usize,
     /// How long a claim lasts. Twice the time that a call to a provider may
     /// take, so that no claim runs out under a worker that lives.
@@ -61,7 +61,7 @@ pub(crate) const RETRY_AFTER: [SignedDuration; 5] = [
 ];
 
 /// Attempts at an inbox row that fails for reasons of ours before it is parked:
-/// with the delays of [`INBOX_RETRY`], about an hour.
+/// with a delay of [`INBOX_RETRY`] between them, about an hour.
 pub(crate) const MAX_INBOX_ATTEMPTS: u16 = 12;
 
 /// How long an inbox row that failed for reasons of ours waits.

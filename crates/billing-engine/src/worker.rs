@@ -26,8 +26,13 @@ const KEEP_BODIES: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// week: longer than any provider or client repeats itself.
 const KEEP_ROWS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Rows of each kind that one sweep removes at most.
+/// Rows of each kind that one statement of a sweep removes at most: short
+/// transactions, between which others write.
 const SWEEP_BATCH: u16 = 1_000;
+
+/// Statements of one sweep at most. 100 000 rows an hour are more than one
+/// process makes; the rest follows with the next sweep.
+const MAX_SWEEPS: usize = 100;
 
 impl Billing {
     /// Works until `stop` is ready, then finishes the go at hand and returns.
@@ -53,6 +58,7 @@ impl Billing {
                 sweep_at = shifted(parts.now(), SWEEP_EVERY);
             }
             tokio::select! {
+                biased;
                 () = &mut stop => return,
                 () = tokio::time::sleep(pause) => {}
                 () = parts.wake.notified() => {}
@@ -87,10 +93,23 @@ impl Parts {
             rows_before: shifted(now, -KEEP_ROWS),
             limit: SWEEP_BATCH,
         };
-        match self.store.sweep(sweep).await {
-            Ok(0) => {}
-            Ok(rows) => tracing::info!(rows, "finished rows swept"),
-            Err(error) => tracing::warn!(%error, "sweep failed, will be tried again"),
+        let mut swept = 0_u64;
+        for _ in 0..MAX_SWEEPS {
+            match self.store.sweep(sweep).await {
+                Ok(rows) => {
+                    swept = swept.saturating_add(rows);
+                    if rows < u64::from(SWEEP_BATCH) {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "sweep failed, will be tried again");
+                    break;
+                }
+            }
+        }
+        if swept > 0 {
+            tracing::info!(rows = swept, "finished rows swept");
         }
     }
 }

@@ -136,7 +136,7 @@ impl Billing {
             cancel_url: ask.cancel_url.clone(),
             secret_hash: secret_hash(&secret),
         };
-        let customer = parts.buyer(&ask).await?;
+        let customer = parts.buyer(&ask, &catalog, now).await?;
         let lease_ends = now
             .saturating_add(parts.limits.lease)
             .map_err(|_out_of_range| CheckoutError::Amount)?;
@@ -203,7 +203,12 @@ impl Parts {
         Ok(loaded.and_then(|loaded| loaded.account.checkout(id).cloned()))
     }
 
-    async fn buyer(&self, ask: &CheckoutRequest) -> Result<CustomerId, CheckoutError> {
+    async fn buyer(
+        &self,
+        ask: &CheckoutRequest,
+        catalog: &CatalogRevision,
+        now: Timestamp,
+    ) -> Result<CustomerId, CheckoutError> {
         match &ask.customer {
             Some(named) => {
                 let found = self.store.find(&named.locator()).await;
@@ -216,7 +221,7 @@ impl Parts {
                     email: ask.email.clone(),
                     ..NewCustomer::default()
                 };
-                let made = self.commit_new(guest, None).await;
+                let made = self.commit_new(guest, &catalog.catalog, now, None).await;
                 Ok(made.map_err(commit_failed)?.customer.id)
             }
         }

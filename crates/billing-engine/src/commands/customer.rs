@@ -1,9 +1,11 @@
 //! Making and finding customers.
 
 use billing_domain::access::Effective;
+use billing_domain::catalog::Catalog;
 use billing_domain::customer::{Account, Customer};
 use billing_domain::decide::{NewCustomer, create_customer};
 use billing_domain::ids::CustomerId;
+use billing_domain::time::Timestamp;
 use billing_ports::store::{Also, Changes, Commit, CommitError, Locator, Taken};
 
 use crate::billing::{Billing, Parts};
@@ -74,7 +76,9 @@ impl Billing {
                 .ok_or(CreateCustomerError::NoSuchOwner)?;
         }
         let external = new.external_ref.clone();
-        match parts.commit_new(new, actor).await {
+        let now = parts.now();
+        let catalog = parts.catalog(now).await?;
+        match parts.commit_new(new, &catalog.catalog, now, actor).await {
             Ok(account) => Ok(account),
             Err(CommitError::Taken {
                 what: Taken::ExternalRef,
@@ -157,17 +161,12 @@ impl Parts {
     pub(crate) async fn commit_new(
         &self,
         new: NewCustomer,
+        catalog: &Catalog,
+        now: Timestamp,
         actor: Option<&str>,
     ) -> Result<Account, CommitError> {
-        let now = self.now();
-        let catalog = self.catalog(now).await.map_err(|error| match error {
-            EngineError::Store(error) => CommitError::Store(error),
-            EngineError::Disabled | EngineError::NoCatalog | EngineError::Contended => {
-                CommitError::Conflict
-            }
-        })?;
         let ids = self.ids(now);
-        let draft = create_customer(new, &catalog.catalog, ids, now, actor.map(str::to_owned));
+        let draft = create_customer(new, catalog, ids, now, actor.map(str::to_owned));
         let decision = draft.finish(self.notifier.is_some());
         let commit = Commit {
             customer: decision.account.customer.id,
@@ -184,6 +183,7 @@ impl Parts {
             at: now,
         };
         self.store.commit(commit).await?;
+        self.wake.notify_one();
         Ok(decision.account)
     }
 }

@@ -1,20 +1,19 @@
-//! Deciding what was received: grouped by customer, so that several facts about
-//! one customer cost one decision.
+//! What was received: sorted out, tied to customers, and grouped, so that
+//! several facts about one customer cost one decision. Decides nothing.
 
 use std::collections::BTreeMap;
 
-use billing_domain::decide::{Verdict, apply_fact};
 use billing_domain::fact::{Fact, Observed};
 use billing_domain::ids::{CustomerId, ParkedId};
 use billing_domain::parked::{ParkReason, Parked};
-use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
+use billing_domain::provider::RefKind;
 use billing_domain::time::shifted;
 use billing_ports::Reading;
-use billing_ports::store::{Also, Claimed, InboxItem, InboxMark, Locator, Release, StoreError};
+use billing_ports::store::{Also, Claimed, InboxItem, Locator, Release, StoreError};
 
 use crate::billing::Parts;
-use crate::limits::{INBOX_RETRY, MAX_INBOX_ATTEMPTS, MAX_READS};
-use crate::ring::{DecideError, Deciding};
+use crate::limits::{INBOX_RETRY, MAX_INBOX_ATTEMPTS};
+use crate::ring::group::done;
 
 /// Whose a delivery is.
 enum Whose {
@@ -27,8 +26,8 @@ enum Whose {
 }
 
 impl Parts {
-    /// Decides claimed deliveries, grouped by customer. Gives the groups, to be
-    /// worked off side by side.
+    /// Groups claimed deliveries by customer, to be worked off side by side.
+    /// What is nobody's is set aside.
     pub(crate) async fn group(&self, items: Vec<InboxItem>) -> Vec<(CustomerId, Vec<InboxItem>)> {
         let mut groups: BTreeMap<CustomerId, Vec<InboxItem>> = BTreeMap::new();
         for item in items {
@@ -46,121 +45,6 @@ impl Parts {
             }
         }
         groups.into_iter().collect()
-    }
-
-    /// Decides one customer's deliveries in one commit.
-    pub(crate) async fn decide_group(&self, customer: CustomerId, items: Vec<InboxItem>) {
-        let mut read: Vec<(ProviderAccount, Observed)> = Vec::new();
-        for _ in 0..MAX_READS {
-            match self.decide_once(customer, &items, &read).await {
-                Ok(wanted) if wanted.is_empty() => return,
-                Ok(wanted) => {
-                    for object in wanted {
-                        match self.read_object(&object).await {
-                            Ok(facts) => read.extend(
-                                facts.into_iter().map(|fact| (object.account.clone(), fact)),
-                            ),
-                            Err(failure) => return self.all_later(&items, &failure).await,
-                        }
-                    }
-                }
-                Err(DecideError::Overtaken) => return,
-                Err(DecideError::Refused(unlinked)) => {
-                    let found = items.iter().find(|item| item.id == unlinked);
-                    if let Some(item) = found {
-                        let evidence = "is about nothing that its customer has";
-                        self.set_aside(item, ParkReason::Unlinked, evidence).await;
-                    }
-                    let rest = items
-                        .into_iter()
-                        .filter(|item| item.id != unlinked)
-                        .collect();
-                    return Box::pin(self.decide_group(customer, rest)).await;
-                }
-                Err(DecideError::NoCustomer) => {
-                    return self.all_later(&items, "the customer is gone").await;
-                }
-                Err(DecideError::Engine(error)) => {
-                    return self.all_later(&items, &error.to_string()).await;
-                }
-            }
-        }
-        self.all_later(
-            &items,
-            "the provider's answers keep contradicting each other",
-        )
-        .await;
-    }
-
-    /// Gives the objects that have to be read first; nothing is written then.
-    async fn decide_once(
-        &self,
-        customer: CustomerId,
-        items: &[InboxItem],
-        read: &[(ProviderAccount, Observed)],
-    ) -> Result<Vec<ProviderRef>, DecideError<billing_domain::ids::InboxId>> {
-        if items.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut deciding = Deciding::about(customer).with(also(items, read));
-        deciding.inbox = items
-            .iter()
-            .map(|item| InboxMark {
-                id: item.id,
-                fence: item.fence,
-                parked: false,
-            })
-            .collect();
-        let mut wanted = Vec::new();
-        let asked = std::sync::Mutex::new(&mut wanted);
-        let outcome = self
-            .try_decide(&deciding, |draft, catalog| {
-                let mut first = Vec::new();
-                for (account, fact) in read {
-                    apply_fact(draft, account, fact, catalog);
-                }
-                for item in items {
-                    for fact in facts(item) {
-                        match apply_fact(draft, &item.delivery.account, fact, catalog) {
-                            Verdict::Decided => {}
-                            // What was read just now outranks both that contradict each other.
-                            Verdict::Read(_) if !read.is_empty() => {}
-                            Verdict::Read(object) => first.push(object),
-                            Verdict::Unlinked => return Err(Stop::Unlinked(item.id)),
-                        }
-                    }
-                }
-                if first.is_empty() {
-                    return Ok(());
-                }
-                asked
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner)
-                    .extend(first);
-                Err(Stop::ReadFirst)
-            })
-            .await;
-        match outcome {
-            Ok(_) => Ok(Vec::new()),
-            Err(DecideError::Refused(Stop::ReadFirst)) => Ok(wanted),
-            Err(DecideError::Refused(Stop::Unlinked(id))) => Err(DecideError::Refused(id)),
-            Err(DecideError::NoCustomer) => Err(DecideError::NoCustomer),
-            Err(DecideError::Overtaken) => Err(DecideError::Overtaken),
-            Err(DecideError::Engine(error)) => Err(DecideError::Engine(error)),
-        }
-    }
-
-    async fn read_object(&self, object: &ProviderRef) -> Result<Vec<Observed>, String> {
-        let provider = self
-            .providers
-            .get(&object.account)
-            .ok_or_else(|| format!("provider account {} is not configured", object.account))?;
-        let reading = provider.read(object);
-        match tokio::time::timeout(self.limits.call_timeout, reading).await {
-            Ok(Ok(facts)) => Ok(facts),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_elapsed) => Err("the provider did not answer in time".to_owned()),
-        }
     }
 
     /// Ties a delivery to a customer: by hand first, then by our own ids as they
@@ -214,12 +98,7 @@ impl Parts {
                     self.set_aside(&item, ParkReason::Unreadable, &why).await;
                 }
                 Reading::Facts(facts) if of_no_interest(facts) => {
-                    let mark = InboxMark {
-                        id: item.id,
-                        fence: item.fence,
-                        parked: false,
-                    };
-                    if let Err(error) = self.store.settle_inbox(mark, self.now()).await {
+                    if let Err(error) = self.store.settle_inbox(done(&item), self.now()).await {
                         tracing::warn!(inbox = %item.id, %error, "event not settled");
                     }
                 }
@@ -229,7 +108,7 @@ impl Parts {
         rest
     }
 
-    async fn set_aside(&self, item: &InboxItem, reason: ParkReason, evidence: &str) {
+    pub(crate) async fn set_aside(&self, item: &InboxItem, reason: ParkReason, evidence: &str) {
         let now = self.now();
         let id: ParkedId = self.ids(now).draw();
         let delivery = &item.delivery;
@@ -253,14 +132,15 @@ impl Parts {
         }
     }
 
-    async fn all_later(&self, items: &[InboxItem], failure: &str) {
+    pub(crate) async fn all_later(&self, items: &[InboxItem], failure: &str) {
         for item in items {
             self.try_later(item, failure).await;
         }
     }
 
     async fn try_later(&self, item: &InboxItem, failure: &str) {
-        if item.attempts >= MAX_INBOX_ATTEMPTS {
+        // This attempt is one more than those that were released.
+        if item.attempts.saturating_add(1) >= MAX_INBOX_ATTEMPTS {
             return self
                 .set_aside(item, ParkReason::AttemptsExhausted, failure)
                 .await;
@@ -278,15 +158,7 @@ impl Parts {
     }
 }
 
-/// Why a decision about a group was not made.
-enum Stop {
-    /// Objects have to be read first.
-    ReadFirst,
-    /// This delivery is about nothing that the customer has.
-    Unlinked(billing_domain::ids::InboxId),
-}
-
-fn facts(item: &InboxItem) -> &[Observed] {
+pub(crate) fn facts(item: &InboxItem) -> &[Observed] {
     match &item.delivery.reading {
         Reading::Facts(facts) => facts,
         Reading::Unreadable { .. } => &[],
@@ -297,15 +169,6 @@ fn of_no_interest(facts: &[Observed]) -> bool {
     facts
         .iter()
         .all(|observed| observed.fact == Fact::Irrelevant)
-}
-
-/// The closed things that these facts are about.
-fn also(items: &[InboxItem], read: &[(ProviderAccount, Observed)]) -> Also {
-    let observed = items
-        .iter()
-        .flat_map(facts)
-        .chain(read.iter().map(|(_, fact)| fact));
-    also_of(observed)
 }
 
 /// The closed things that `observed` is about.

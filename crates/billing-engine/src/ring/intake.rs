@@ -2,6 +2,7 @@
 
 use billing_domain::ids::InboxId;
 use billing_domain::provider::ProviderAccount;
+use billing_domain::time::Timestamp;
 use billing_ports::store::{Received, StoreError};
 use billing_ports::{DecodeError, Delivery, WebhookRequest};
 
@@ -44,7 +45,7 @@ impl Billing {
             .ok_or(IntakeError::NoSuchAccount)?;
         let now = parts.now();
         let delivery = decoder.decode(request, now)?;
-        Ok(parts.receive(delivery).await?)
+        Ok(parts.receive(delivery, now).await?)
     }
 
     /// Takes a delivery that the caller vouches for, as an import does.
@@ -53,13 +54,13 @@ impl Billing {
     ///
     /// [`EngineError`], and nothing is written.
     pub async fn receive_trusted(&self, delivery: Delivery) -> Result<Received, EngineError> {
-        Ok(self.parts()?.receive(delivery).await?)
+        let parts = self.parts()?;
+        Ok(parts.receive(delivery, parts.now()).await?)
     }
 }
 
 impl Parts {
-    async fn receive(&self, delivery: Delivery) -> Result<Received, StoreError> {
-        let now = self.now();
+    async fn receive(&self, delivery: Delivery, now: Timestamp) -> Result<Received, StoreError> {
         let id: InboxId = self.ids(now).draw();
         let received = self.store.receive(id, delivery, now).await?;
         if matches!(received, Received::New(_)) {

@@ -4,6 +4,7 @@
 //! through `receive`, and no transaction is held across a call.
 
 mod due;
+mod group;
 mod inbox;
 mod intake;
 mod perform;
@@ -40,6 +41,8 @@ pub(crate) struct Deciding {
     inbox: Vec<InboxMark>,
     outbox: Vec<OutboxMark>,
     replies: Vec<(InboxId, Delivery)>,
+    /// Listeners are not told of it.
+    untold: bool,
 }
 
 impl Deciding {
@@ -53,6 +56,7 @@ impl Deciding {
             inbox: Vec::new(),
             outbox: Vec::new(),
             replies: Vec::new(),
+            untold: false,
         }
     }
 
@@ -145,7 +149,7 @@ impl Parts {
             let before = loaded.account.clone();
             let mut draft = Draft::new(loaded.account, self.ids(now), now, deciding.actor.clone());
             let said = decision(&mut draft, &catalog).map_err(DecideError::Refused)?;
-            let decision = draft.finish(self.notifier.is_some());
+            let decision = draft.finish(self.notifier.is_some() && !deciding.untold);
             let effects = decision.effects.clone();
             if decision_is_empty(&before, &decision) && !deciding.settles_anything() {
                 return Ok(Decided { said, effects });
@@ -160,7 +164,11 @@ impl Parts {
                 }
                 Err(CommitError::Conflict | CommitError::Taken { .. }) => {}
                 Err(CommitError::ClaimLost) => return Err(DecideError::Overtaken),
-                Err(CommitError::Store(error)) => return Err(error.into()),
+                Err(CommitError::Store(error)) => {
+                    // It may have been written all the same.
+                    self.gates.forget(deciding.customer);
+                    return Err(error.into());
+                }
             }
         }
         Err(DecideError::Engine(EngineError::Contended))
@@ -183,17 +191,24 @@ fn commit_of(deciding: &Deciding, before: &Account, decision: Decision, now: Tim
     } else {
         wake_at
     };
+    // An effect is dead when it waits for a person; else nothing holds its row any more.
+    let parked = &decision.parked;
+    let dead = |mark: &OutboxMark| parked.iter().any(|held| held.effect == Some(mark.id));
+    let outbox = deciding.outbox.iter().map(|mark| OutboxMark {
+        dead: dead(mark),
+        ..*mark
+    });
     Commit {
         customer: deciding.customer,
         expected: None,
         claim: deciding.claim,
+        outbox: outbox.collect(),
         changes: Changes::between(Some(before), &decision.account),
         wake_at,
         journal: decision.journal,
         effects: new_effects(decision.effects, deciding.lease_effects_until),
         parked: decision.parked,
         inbox: deciding.inbox.clone(),
-        outbox: deciding.outbox.clone(),
         replies: deciding
             .replies
             .iter()

@@ -5,8 +5,9 @@ use std::convert::Infallible;
 
 use billing_domain::decide::{Verdict, apply_fact};
 use billing_domain::effect::Order;
-use billing_domain::fact::{About, Fact, Link, Observed};
+use billing_domain::fact::{Fact, Link, Observed};
 use billing_domain::ids::InboxId;
+use billing_domain::parked::ParkReason;
 use billing_domain::provider::ProviderAccount;
 use billing_domain::time::{Timestamp, shifted};
 use billing_ports::store::{Claimed, OutboxItem, OutboxMark, Release};
@@ -55,21 +56,29 @@ impl Parts {
         let Some(account) = item.effect.order.provider().cloned() else {
             return Ok(Performed::Overtaken);
         };
-        let (facts, dead) = match self.call(item, &account).await {
-            Heard::Facts(facts) => (facts, false),
+        let facts = match self.call(item, &account).await {
+            Heard::Facts(facts) => facts,
             Heard::Nothing(failure) => {
                 tracing::warn!(effect = %item.effect.id, key = %item.effect.key, failure, "no answer");
                 if let Some(wait) = next_try(item) {
                     return self.later(item, wait).await;
                 }
-                (vec![self.given_up(item)], true)
+                vec![self.given_up(item)]
             }
             Heard::Hopeless(failure) => {
                 tracing::error!(effect = %item.effect.id, key = %item.effect.key, failure, "effect given up");
-                (vec![self.given_up(item)], true)
+                vec![self.given_up(item)]
             }
         };
-        self.settle(item, account, facts, dead).await
+        match self.settle(item, &account, facts).await {
+            // What keeps being refused is no answer that can be kept: asked again
+            // later under the same key, and in the end a person is.
+            Err(EngineError::Contended) => match next_try(item) {
+                Some(wait) => self.later(item, wait).await,
+                None => self.settle(item, &account, vec![self.given_up(item)]).await,
+            },
+            settled => settled,
+        }
     }
 
     async fn call(&self, item: &OutboxItem, account: &ProviderAccount) -> Heard {
@@ -82,7 +91,7 @@ impl Parts {
             Ok(Ok(Answer::Done(facts))) => Heard::Facts(facts),
             Ok(Ok(Answer::Refused(refusal))) => {
                 tracing::warn!(effect = %effect.id, key = %effect.key, code = refusal.code,
-                    message = refusal.message, "provider refused");
+                    words = refusal.message, "provider refused");
                 let about = effect.order.about();
                 let fact = Fact::Refused {
                     effect: effect.id,
@@ -105,23 +114,12 @@ impl Parts {
     async fn settle(
         &self,
         item: &OutboxItem,
-        account: ProviderAccount,
+        account: &ProviderAccount,
         facts: Vec<Observed>,
-        dead: bool,
     ) -> Result<Performed, EngineError> {
         let effect = &item.effect;
-        let mark = OutboxMark {
-            id: effect.id,
-            fence: item.fence,
-            dead,
-        };
         if facts.is_empty() {
-            let settled = self.store.settle_effect(mark, self.now()).await?;
-            return Ok(if settled {
-                Performed::Decided
-            } else {
-                Performed::Overtaken
-            });
+            return self.settle_untold(item).await;
         }
         let now = self.now();
         let id: InboxId = self.ids(now).draw();
@@ -135,24 +133,19 @@ impl Parts {
             body: Bytes::new(),
         };
         let mut deciding = Deciding::about(item.customer).with(also_of(facts.iter()));
-        deciding.outbox = vec![mark];
+        deciding.outbox = vec![mark_of(item)];
         deciding.replies = vec![(id, delivery)];
         let decided = self
             .try_decide(&deciding, |draft, catalog| {
                 for fact in &facts {
-                    if apply_fact(draft, &account, fact, catalog) == Verdict::Unlinked {
+                    if apply_fact(draft, account, fact, catalog) == Verdict::Unlinked {
                         tracing::error!(effect = %effect.id, "the answer is about nothing known");
                     }
                 }
                 Ok::<_, Infallible>(())
             })
             .await;
-        match decided {
-            Ok(_) => Ok(Performed::Decided),
-            Err(DecideError::Overtaken | DecideError::NoCustomer) => Ok(Performed::Overtaken),
-            Err(DecideError::Refused(never)) => match never {},
-            Err(DecideError::Engine(error)) => Err(error),
-        }
+        performed(decided.map(|_decided| ()))
     }
 
     async fn notify(&self, item: &OutboxItem) -> Result<Performed, EngineError> {
@@ -170,27 +163,41 @@ impl Parts {
             // Nobody listens any more.
             None => Ok(()),
         };
-        let dead = match told {
-            Ok(()) => false,
-            Err(failure) => {
-                tracing::warn!(effect = %item.effect.id, failure, "notification failed");
-                if let Some(wait) = next_try(item) {
-                    return self.later(item, wait).await;
-                }
-                true
-            }
+        let Err(failure) = told else {
+            return self.settle_untold(item).await;
         };
-        let mark = OutboxMark {
-            id: item.effect.id,
-            fence: item.fence,
-            dead,
-        };
-        let settled = self.store.settle_effect(mark, self.now()).await?;
+        tracing::warn!(effect = %item.effect.id, failure, "notification failed");
+        match next_try(item) {
+            Some(wait) => self.later(item, wait).await,
+            None => self.park_untold(item).await,
+        }
+    }
+
+    /// Settles an effect that there is nothing to decide about.
+    async fn settle_untold(&self, item: &OutboxItem) -> Result<Performed, EngineError> {
+        let settled = self.store.settle_effect(mark_of(item), self.now()).await?;
         Ok(if settled {
             Performed::Decided
         } else {
             Performed::Overtaken
         })
+    }
+
+    /// Sets a notification aside that nobody took. Listeners are not told of
+    /// that: it would go round for ever.
+    async fn park_untold(&self, item: &OutboxItem) -> Result<Performed, EngineError> {
+        let effect = item.effect.id;
+        let mut deciding = Deciding::about(item.customer);
+        deciding.outbox = vec![mark_of(item)];
+        deciding.untold = true;
+        let decided = self
+            .try_decide(&deciding, |draft, _| {
+                let evidence = "every attempt to tell listeners failed".to_owned();
+                draft.park_effect(ParkReason::AttemptsExhausted, effect, evidence);
+                Ok::<_, Infallible>(())
+            })
+            .await;
+        performed(decided.map(|_decided| ()))
     }
 
     async fn later(
@@ -231,12 +238,28 @@ impl Parts {
     }
 }
 
+/// The mark of a claimed effect; the commit says whether it is dead.
+const fn mark_of(item: &OutboxItem) -> OutboxMark {
+    OutboxMark {
+        id: item.effect.id,
+        fence: item.fence,
+        dead: false,
+    }
+}
+
+fn performed(decided: Result<(), DecideError<Infallible>>) -> Result<Performed, EngineError> {
+    match decided {
+        Ok(()) => Ok(Performed::Decided),
+        Err(DecideError::Overtaken | DecideError::NoCustomer) => Ok(Performed::Overtaken),
+        Err(DecideError::Refused(never)) => match never {},
+        Err(DecideError::Engine(error)) => Err(error),
+    }
+}
+
 /// How long to wait before the next try. `None`: that was the last. Nobody
 /// waits for a checkout's page any more after the first.
 fn next_try(item: &OutboxItem) -> Option<jiff::SignedDuration> {
-    if matches!(item.effect.order.about(), About::Checkout(_))
-        && matches!(item.effect.order, Order::OpenCheckout(_))
-    {
+    if matches!(item.effect.order, Order::OpenCheckout(_)) {
         return None;
     }
     RETRY_AFTER.get(usize::from(item.attempts)).copied()

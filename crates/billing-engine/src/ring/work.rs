@@ -70,11 +70,14 @@ impl Billing {
 }
 
 impl Parts {
+    /// No more than are worked on at once: what waits for its turn would wait
+    /// on a claim that runs.
     fn ask(&self) -> Claiming {
+        let at_once = u16::try_from(self.limits.in_flight).unwrap_or(u16::MAX);
         Claiming {
             now: self.now(),
             lease: self.limits.lease,
-            limit: self.limits.batch,
+            limit: self.limits.batch.min(at_once).max(1),
         }
     }
 

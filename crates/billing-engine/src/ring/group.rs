@@ -1,0 +1,222 @@
+//! Deciding one customer's deliveries together, and reading objects anew where
+//! what was told contradicts itself.
+
+use billing_domain::Draft;
+use billing_domain::catalog::CatalogRevision;
+use billing_domain::decide::{Verdict, apply_fact};
+use billing_domain::fact::{Fact, Observed};
+use billing_domain::ids::{CustomerId, InboxId};
+use billing_domain::parked::ParkReason;
+use billing_domain::provider::{ProviderAccount, ProviderRef};
+use billing_domain::subscription::Schedule;
+use billing_domain::time::shifted;
+use billing_ports::store::{Also, InboxItem, InboxMark};
+use jiff::SignedDuration;
+use tokio::time::{Instant, timeout_at};
+
+use crate::billing::Parts;
+use crate::error::EngineError;
+use crate::limits::MAX_READS;
+use crate::ring::inbox::{also_of, facts};
+use crate::ring::{DecideError, Deciding};
+
+/// The smallest step of our calendar: what puts a told snapshot before the one
+/// that was read at its instant.
+const JUST_BEFORE: SignedDuration = SignedDuration::from_micros(-1);
+
+/// What was read anew for one customer.
+#[derive(Default)]
+struct Readings {
+    /// Which objects.
+    objects: Vec<ProviderRef>,
+    /// What they said, in order.
+    facts: Vec<(ProviderAccount, Observed)>,
+}
+
+/// Why deliveries were not decided together.
+enum Stuck {
+    /// They are to be tried again later, for this reason.
+    Later(String),
+    /// Every commit was refused: one of them may be what stands against it.
+    Contended,
+}
+
+/// Why a decision was not made.
+enum Stop {
+    /// These objects have to be read first.
+    ReadFirst(Vec<ProviderRef>),
+    /// This delivery is about nothing that the customer has.
+    Unlinked(InboxId),
+}
+
+impl Parts {
+    /// Decides one customer's deliveries in one commit. Where that is refused
+    /// again and again, each is decided by itself, so that one which cannot be
+    /// does not hold up the others.
+    pub(crate) async fn decide_group(&self, customer: CustomerId, mut items: Vec<InboxItem>) {
+        match self.decide_together(customer, &mut items).await {
+            Ok(()) => {}
+            Err(Stuck::Later(failure)) => self.all_later(&items, &failure).await,
+            Err(Stuck::Contended) if items.len() > 1 => {
+                for item in items {
+                    let mut alone = vec![item];
+                    if let Err(stuck) = self.decide_together(customer, &mut alone).await {
+                        self.all_later(&alone, &stuck.to_string()).await;
+                    }
+                }
+            }
+            Err(stuck @ Stuck::Contended) => self.all_later(&items, &stuck.to_string()).await,
+        }
+    }
+
+    /// Every turn decides, or takes a delivery out of `items`, or reads an
+    /// object that has not been read yet: so the turns are bounded.
+    async fn decide_together(
+        &self,
+        customer: CustomerId,
+        items: &mut Vec<InboxItem>,
+    ) -> Result<(), Stuck> {
+        // All reading together takes as long as one call may, so that the claim holds.
+        let deadline = Instant::now().checked_add(self.limits.call_timeout);
+        let mut read = Readings::default();
+        while !items.is_empty() {
+            match self.decide_once(customer, items, &read).await {
+                Ok(()) | Err(DecideError::Overtaken) => return Ok(()),
+                Err(DecideError::Refused(Stop::ReadFirst(wanted))) => {
+                    if read.objects.len().saturating_add(wanted.len()) > MAX_READS {
+                        return Err(Stuck::Later("too many objects to read anew".to_owned()));
+                    }
+                    for object in wanted {
+                        let facts = self.read_object(&object, deadline).await;
+                        let facts = facts.map_err(Stuck::Later)?.into_iter();
+                        read.facts
+                            .extend(facts.map(|fact| (object.account.clone(), fact)));
+                        read.objects.push(object);
+                    }
+                }
+                Err(DecideError::Refused(Stop::Unlinked(unlinked))) => {
+                    for item in items.extract_if(.., |item| item.id == unlinked) {
+                        let evidence = "is about nothing that its customer has";
+                        self.set_aside(&item, ParkReason::Unlinked, evidence).await;
+                    }
+                }
+                Err(DecideError::NoCustomer) => {
+                    return Err(Stuck::Later("the customer is gone".to_owned()));
+                }
+                Err(DecideError::Engine(EngineError::Contended)) => return Err(Stuck::Contended),
+                Err(DecideError::Engine(error)) => return Err(Stuck::Later(error.to_string())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing is written where objects have to be read first.
+    async fn decide_once(
+        &self,
+        customer: CustomerId,
+        items: &[InboxItem],
+        read: &Readings,
+    ) -> Result<(), DecideError<Stop>> {
+        let mut deciding = Deciding::about(customer).with(also(items, read));
+        deciding.inbox = items.iter().map(done).collect();
+        self.try_decide(&deciding, |draft, catalog| {
+            apply_all(draft, catalog, items, read)
+        })
+        .await
+        .map(|_decided| ())
+    }
+
+    async fn read_object(
+        &self,
+        object: &ProviderRef,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<Observed>, String> {
+        let provider = self
+            .providers
+            .get(&object.account)
+            .ok_or_else(|| format!("provider account {} is not configured", object.account))?;
+        let reading = provider.read(object);
+        let answer = match deadline {
+            Some(deadline) => timeout_at(deadline, reading).await,
+            // A time-out beyond the calendar is none.
+            None => Ok(reading.await),
+        };
+        match answer {
+            Ok(Ok(facts)) => Ok(facts),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_elapsed) => Err("the provider did not answer in time".to_owned()),
+        }
+    }
+}
+
+/// Applies what was read, then what was told.
+fn apply_all(
+    draft: &mut Draft,
+    catalog: &CatalogRevision,
+    items: &[InboxItem],
+    read: &Readings,
+) -> Result<(), Stop> {
+    for (account, fact) in &read.facts {
+        outrank(draft, account, fact);
+        apply_fact(draft, account, fact, catalog);
+    }
+    let mut first: Vec<ProviderRef> = Vec::new();
+    for item in items {
+        for fact in facts(item) {
+            match apply_fact(draft, &item.delivery.account, fact, catalog) {
+                Verdict::Decided => {}
+                // What was read outranks both that contradict each other.
+                Verdict::Read(object) if read.objects.contains(&object) => {}
+                Verdict::Read(object) if first.contains(&object) => {}
+                Verdict::Read(object) => first.push(object),
+                Verdict::Unlinked => return Err(Stop::Unlinked(item.id)),
+            }
+        }
+    }
+    if first.is_empty() {
+        Ok(())
+    } else {
+        Err(Stop::ReadFirst(first))
+    }
+}
+
+/// A snapshot that was read is believed over one that was told at the same
+/// instant: the known one is put just before it.
+fn outrank(draft: &mut Draft, account: &ProviderAccount, read: &Observed) {
+    let Fact::SubscriptionSeen(snapshot) = &read.fact else {
+        return;
+    };
+    let held = draft.account.subscriptions.iter_mut().find(|held| {
+        held.reference() == Some(snapshot.reference.as_str())
+            && held.provider.as_ref() == Some(account)
+    });
+    if let Some(Schedule::Provider { seen_at, .. }) = held.map(|held| &mut held.schedule)
+        && *seen_at == read.at
+    {
+        *seen_at = shifted(read.at, JUST_BEFORE);
+    }
+}
+
+/// The closed things that these facts are about.
+fn also(items: &[InboxItem], read: &Readings) -> Also {
+    let told = items.iter().flat_map(facts);
+    also_of(told.chain(read.facts.iter().map(|(_, fact)| fact)))
+}
+
+/// The mark of a row that is decided.
+pub(crate) const fn done(item: &InboxItem) -> InboxMark {
+    InboxMark {
+        id: item.id,
+        fence: item.fence,
+        parked: false,
+    }
+}
+
+impl std::fmt::Display for Stuck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Later(failure) => f.write_str(failure),
+            Self::Contended => EngineError::Contended.fmt(f),
+        }
+    }
+}
