@@ -23,6 +23,17 @@ fn current_skips_what_nobody_could_have_paid() {
 }
 
 #[test]
+fn a_cycle_is_over_at_the_instant_of_its_end() {
+    let first = |text: &str| {
+        let mut world = World::bought(terms("pro-monthly"));
+        world.tick(text);
+        world.open_invoice().unwrap().period.unwrap().start
+    };
+    assert_eq!(first("2026-02-28T23:59:59Z"), at("2026-02-01"));
+    assert_eq!(first("2026-03-01"), at("2026-03-01"));
+}
+
+#[test]
 fn each_invoices_one_cycle_after_the_other() {
     let mut world = World::bought(terms("pro-monthly"));
     world.go("2026-04-15");

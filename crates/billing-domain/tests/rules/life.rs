@@ -271,6 +271,13 @@ fn due_at_is_set_once() {
         pay_url: "https://pay.example.com/again".to_owned(),
     });
     assert_eq!(world.account, before);
+    // Quoted anew, under another name of the provider's: due when it was.
+    let mut quoted = world.account.invoice(invoice).unwrap().clone();
+    quoted.reference = None;
+    quoted.attempt = 2;
+    world.account.put_invoice(quoted);
+    world.link();
+    assert_eq!(world.sub().times, before.subscriptions[0].times);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What is paid against what is owed: exactly, too little, too much, twice,
 //! in another currency, for nothing.
 
-use billing_domain::decide::Begun;
+use billing_domain::decide::{Begun, CancelWhen};
 use billing_domain::fact::CheckoutPayment;
 use billing_domain::invoice::InvoiceState;
 use billing_domain::journal::Event;
@@ -176,6 +176,23 @@ fn a_second_purchase_is_taken_and_parked_as_duplicate() {
     assert_eq!(world.parked, [ParkReason::Duplicate]);
     assert_eq!(world.account.subscriptions.len(), 2);
     assert_eq!(world.plan(), "team", "the highest rank meanwhile");
+}
+
+#[test]
+fn buying_again_after_the_end_is_no_duplicate() {
+    let mut canceled = World::bought(terms("pro-monthly"));
+    canceled.cancel(CancelWhen::AtOnce);
+    let mut lapsed = World::bought(terms("pro-monthly"));
+    lapsed.tick("2026-02-01");
+    lapsed.link();
+    lapsed.tick("2026-02-08");
+    for mut world in [canceled, lapsed] {
+        world.forget();
+        let begun = world.begin(terms("pro-monthly"), false);
+        world.complete(&begun, paid("p", usd(1_000)));
+        assert!(world.parked.is_empty());
+        assert_eq!(world.plan(), "pro");
+    }
 }
 
 #[test]
