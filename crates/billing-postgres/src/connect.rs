@@ -38,6 +38,10 @@ const IDLE_TIMEOUT: &str = "10000";
 /// enough to notice a restarted server, and never on the way of a busy one.
 const TEST_AFTER: Duration = Duration::from_secs(5);
 
+/// Prepared statements kept per connection: commits come in a hundred or so
+/// shapes, by which parts they have, and everything else in some fifty.
+const STATEMENTS: usize = 256;
+
 /// How a PostgreSQL database is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresOptions {
@@ -58,10 +62,13 @@ impl ServerDatabase for Postgres {
     type Options = PostgresOptions;
 
     async fn connect(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
-        let settings = parse(url)?.application_name("billing").options([
-            ("statement_timeout", STATEMENT_TIMEOUT),
-            ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
-        ]);
+        let settings = parse(url)?
+            .application_name("billing")
+            .statement_cache_capacity(STATEMENTS)
+            .options([
+                ("statement_timeout", STATEMENT_TIMEOUT),
+                ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
+            ]);
         let pool = PgPoolOptions::new()
             .max_connections(options.connections.max(1).saturating_add(LISTENING))
             .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -48,7 +48,7 @@ pub(crate) fn corrupt(
     }
 }
 
-/// The 32 bytes of a hash in a row of `table`.
+/// A count in a column, as far as it fits.
 pub(crate) fn count(number: i32) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
 }
