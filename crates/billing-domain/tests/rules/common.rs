@@ -49,7 +49,9 @@ pub(crate) fn catalog() -> CatalogRevision {
             "Region",
             billing_domain::entitlement::FeatureKind::Text,
         )
-        .plan("free", "Free", |plan| plan.rank(0).limit("quota", 2))
+        .plan("free", "Free", |plan| {
+            plan.rank(0).limit("quota", 2).level("editor", "none")
+        })
         .plan("early", "Early", |plan| {
             plan.rank(10)
                 .limit("quota", 5)

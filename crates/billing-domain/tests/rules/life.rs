@@ -369,6 +369,20 @@ fn what_costs_nothing_renews_and_asks_no_provider() {
 }
 
 #[test]
+fn what_costs_nothing_is_run_here_whoever_sells_it() {
+    let mut world = World::new();
+    let begun = world.begin(terms("pro-gratis"), true);
+    assert_eq!(begun.effect, None);
+    let checkout = world.account.checkout(begun.checkout).unwrap();
+    assert!(!checkout.owns_schedule && checkout.provider.is_none());
+    assert!(!checkout.is_open());
+    assert_eq!(world.plan(), "pro");
+    world.tick("2026-02-01");
+    assert_eq!(world.paid_through(), at("2026-03-01"));
+    assert!(world.orders.is_empty());
+}
+
+#[test]
 fn what_costs_something_and_has_no_provider_is_parked_and_never_given_away() {
     let mut world = World::bought(terms("pro-monthly"));
     let mut orphan = world.sub().clone();

@@ -218,7 +218,7 @@ fn check_falling_due(world: &World, catch_up: CatchUp) {
 }
 
 proptest! {
-    // 500 lives of up to 40 acts take about a second; defects showed within the first 50.
+    // 500 lives of up to 40 acts take a few seconds; defects showed within the first 50.
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
