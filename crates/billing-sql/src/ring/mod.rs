@@ -9,6 +9,7 @@ mod next_work;
 mod park;
 mod parts;
 pub(crate) mod receive;
+mod refusal;
 mod release;
 mod sweep;
 mod write;
@@ -58,7 +59,7 @@ impl<D: Database> Ring for SqlStore<D> {
             return Err(fault.into());
         }
         let (on, taken) = (self.database().reader(), fault.taken());
-        let refusal = self.read(|| commit::refusal(on, &commit, taken)).await;
+        let refusal = self.read(|| refusal::refusal(on, &commit, taken)).await;
         Err(refusal.unwrap_or_else(|fault| CommitError::Store(fault.into())))
     }
 
