@@ -1,2 +1,105 @@
-//! Benchmarks.
-fn main() {}
+//! Figures, side by side with the simplest thing that does the same work.
+//!
+//! Started by `cargo xtask bench [filter] [--quick] [--build]`, which brings a
+//! PostgreSQL with production's settings. Prints one table. A figure that
+//! misses its target fails nothing; what is broken does.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a program for the person who waits: what is broken stops it"
+)]
+
+mod build;
+mod fill;
+mod floor;
+mod gate;
+mod intake;
+mod load;
+mod program;
+mod provider;
+mod renewals;
+mod serve;
+mod stores;
+mod table;
+mod tick;
+
+use table::{Row, Table};
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// What the figures in the documentation are made of: about ten minutes.
+    Full,
+    /// A tenth and less, to see that all of it runs: about a minute.
+    Quick,
+}
+
+impl Size {
+    /// The one or the other.
+    pub(crate) fn pick<T>(self, full: T, quick: T) -> T {
+        match self {
+            Self::Full => full,
+            Self::Quick => quick,
+        }
+    }
+}
+
+/// Rows of the table, by the names that a filter is compared with.
+const ROWS: [&str; 9] = [
+    "intake-postgres",
+    "intake-sqlite",
+    "gate-library",
+    "gate-http",
+    "renewals",
+    "tick-postgres",
+    "tick-sqlite",
+    "program",
+    "build",
+];
+
+fn main() {
+    let mut size = Size::Full;
+    let mut builds = false;
+    let mut filter = String::new();
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--quick" => size = Size::Quick,
+            "--build" => builds = true,
+            // Cargo's own.
+            "--bench" => {}
+            other => other.clone_into(&mut filter),
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut table = Table::default();
+    for name in ROWS.into_iter().filter(|name| name.contains(&filter)) {
+        if name == "build" && !builds {
+            continue;
+        }
+        println!("measuring {name} …");
+        let rows = runtime.block_on(measure(name, size));
+        for row in &rows {
+            println!("  {row}");
+        }
+        table.extend(rows);
+    }
+    println!("\n{table}");
+}
+
+async fn measure(name: &str, size: Size) -> Vec<Row> {
+    match name {
+        "intake-postgres" => intake::on_postgres(size).await,
+        "intake-sqlite" => intake::on_sqlite(size).await,
+        "gate-library" => gate::in_process(size).await,
+        "gate-http" => gate::over_http(size).await,
+        "renewals" => renewals::measure(size).await,
+        "tick-postgres" => tick::on_postgres(size).await,
+        "tick-sqlite" => tick::on_sqlite(size).await,
+        "program" => program::measure(),
+        _ => build::measure(),
+    }
+}

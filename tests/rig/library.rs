@@ -8,6 +8,8 @@ use billing::{
 use billing_domain::entitlement::Limit;
 use billing_domain::grant::GrantReason;
 use billing_domain::invoice::{InvoiceState, Purpose};
+use billing_domain::subscription::{State, Subscription};
+use billing_domain::time::Timestamp;
 use billing_ports::store::{InvoiceFilter, PageAsk};
 
 use super::driver::{Driver, InvoiceSeen, Refused, SubscriptionSeen, day};
@@ -185,4 +187,12 @@ fn denied(reason: DenyReason, needed: Option<&billing_domain::catalog::PlanKey>)
         .map(|plan| format!(", needs {plan}"))
         .unwrap_or_default();
     format!("no, {}{needs}", reason.as_str())
+}
+
+/// When it ends, or ended, by cancellation.
+fn ends_at(held: &Subscription) -> Option<Timestamp> {
+    match held.state {
+        State::Canceled { ends_at } => Some(ends_at),
+        _ => held.cancellation.map(|to_come| to_come.ends_at),
+    }
 }

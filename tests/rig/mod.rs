@@ -2,7 +2,7 @@
 //! the test moves. Knows no story.
 
 mod driver;
-
+mod http;
 mod library;
 mod stores;
 
@@ -73,7 +73,7 @@ impl Rig {
         billing.apply_catalog(catalog).await.unwrap();
         let driver: Box<dyn Driver> = match through {
             Through::Library => Box::new(library::Library::new(billing.clone())),
-            Through::Http => Box::new(library::Library::new(billing.clone())),
+            Through::Http => Box::new(http::Http::new(&billing, ids).await),
         };
         Self {
             billing,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use billing_domain::catalog::ProviderKey;
 use billing_domain::provider::{Capabilities, ProviderAccount};
 use billing_ports::Clock;
 use secrecy::SecretString;
@@ -69,6 +70,22 @@ pub struct SandboxOptions {
     pub webhook_secrets: Vec<SecretString>,
     /// The clock that the sandbox's own clock runs ahead of.
     pub clock: Arc<dyn Clock>,
+}
+
+impl SandboxOptions {
+    /// A sandbox under the name `provider`, its pages at `public_url`, whose cards
+    /// are saved and charged when the engine says so. Its webhooks are signed with
+    /// a secret that is none: fit for one process, not for a server.
+    #[must_use]
+    pub fn in_process(provider: ProviderKey, public_url: Url, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            account: ProviderAccount::main(provider),
+            mode: Mode::EngineSchedule { saves_cards: true },
+            public_url,
+            webhook_secrets: vec!["in this process only".into()],
+            clock,
+        }
+    }
 }
 
 impl fmt::Debug for SandboxOptions {

@@ -148,7 +148,11 @@ mod tests {
             ("1y", "2027-01-31T12:00:00Z"),
             ("90m", "2026-01-31T13:30:00Z"),
         ] {
-            assert_eq!(target(&Move::Advance(text.into())).as_deref(), Some(to), "{text}");
+            assert_eq!(
+                target(&Move::Advance(text.into())).as_deref(),
+                Some(to),
+                "{text}"
+            );
         }
         for text in ["", "soon", "31"] {
             assert_eq!(target(&Move::Advance(text.into())), None, "{text}");

@@ -43,7 +43,11 @@ fn is_due(sandbox: &Sandbox) -> bool {
         .is_some_and(|due| due <= sandbox.clock().now())
 }
 
-async fn pump(sandbox: &Sandbox, sink: &impl WebhookSink, stop: &watch::Receiver<bool>) -> Duration {
+async fn pump(
+    sandbox: &Sandbox,
+    sink: &impl WebhookSink,
+    stop: &watch::Receiver<bool>,
+) -> Duration {
     for _ in 0..MAX_IN_A_ROW {
         match sandbox.pump(sandbox.clock().now(), sink).await {
             Ok(pumped) if pumped.more && !*stop.borrow() => {}

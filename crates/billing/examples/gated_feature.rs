@@ -1,51 +1,38 @@
 //! From a plan file to a gated feature: SQLite, the sandbox, one sale.
-use billing::domain::{ids::Id, provider::ProviderAccount};
-use billing::sandbox::{FnSink, Mode, Sandbox, SandboxOptions, TestCard};
+use billing::sandbox::{Intake, Sandbox, SandboxOptions, TestCard};
+use billing::sqlite::{SqliteOptions, SqliteStore};
 use billing::system::{SystemClock, SystemIds};
 use billing::{Billing, CheckoutRequest, Gate, Need, What, ports::Clock, read_plan_file};
 use std::{error::Error, sync::Arc};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let account = ProviderAccount::main("sandbox".parse()?);
-    let sandbox = Sandbox::in_memory(SandboxOptions {
-        account: account.clone(),
-        mode: Mode::EngineSchedule { saves_cards: true },
-        public_url: "http://localhost/sandbox".parse()?,
-        webhook_secrets: vec!["only for development".into()],
-        clock: Arc::new(SystemClock),
-    })?;
+    let path = std::env::temp_dir().join(format!("billing-{}.db", std::process::id()));
+    let (clock, url) = (Arc::new(SystemClock), "http://localhost/sandbox".parse()?);
+    let sandbox = SandboxOptions::in_process("sandbox".parse()?, url, clock.clone());
+    let sandbox = Sandbox::in_memory(sandbox)?;
     // region: readme
-    let plans = read_plan_file("plans.yaml", include_bytes!("plans.yaml"))?;
-    let store = billing::sqlite::SqliteStore::open("example.db".as_ref()).await?;
-    let billing = Billing::builder(Arc::new(store), Arc::new(SystemClock), Arc::new(SystemIds))
+    let store = SqliteStore::open(path, SqliteOptions::default()).await?;
+    store.migrate().await?;
+    let billing = Billing::builder(Arc::new(store), clock.clone(), Arc::new(SystemIds))
         .provider(Arc::new(sandbox.clone()))
         .webhooks(Arc::new(sandbox.decoder()))
         .build()?;
+    let plans = read_plan_file("plans.yaml", include_bytes!("plans.yaml"))?;
     billing.apply_catalog(&plans).await?;
     billing.ensure_customer("ana", None).await?;
     let ask = CheckoutRequest::of("ana", What::Plan("team".parse()?, None), "https://app.test");
     let page = billing.checkout(ask).await?.url.unwrap_or_default();
     // endregion: readme
-    sandbox
-        .pay(
-            page.rsplit('/').next().unwrap_or_default(),
-            TestCard::Pays,
-            None,
-        )
-        .await?;
-    let sink = FnSink(|webhook| async {
-        Ok(billing
-            .receive(&account, &webhook)
-            .await
-            .map_or(503, |_| 200))
-    });
-    sandbox.pump(SystemClock.now(), &sink).await?;
+    let worker = billing.clone();
+    tokio::spawn(async move { worker.run_worker(std::future::pending()).await });
+    let reference = page.rsplit('/').next().unwrap_or_default();
+    sandbox.pay(reference, TestCard::Pays, None).await?;
+    let intake = Intake::new(&billing, &sandbox);
+    sandbox.pump(clock.now(), &intake).await?;
     billing.work_until_idle().await?;
     let gate = billing.gate(&"ana".into(), "sso", Need::Some).await?;
-    println!(
-        "ana may use single sign-on: {}",
-        matches!(gate, Gate::Allowed { .. })
-    );
+    let allowed = matches!(gate, Gate::Allowed { .. });
+    println!("ana may sign in by SSO: {allowed}");
     Ok(())
 }

@@ -30,7 +30,7 @@ mod tests {
     use billing::domain::provider::{Capabilities, ProviderAccount};
     use billing::ports::mock::MockPaymentProvider;
     use billing::ports::{Answer, Clock, PaymentProvider, Refusal};
-    use billing::sandbox::{FnSink, Mode, Sandbox, SandboxOptions, TestCard};
+    use billing::sandbox::{Intake, Mode, Sandbox, SandboxOptions, TestCard};
     use billing::{CheckoutError, CheckoutRequest, What, read_plan_file};
     use billing_testkit::{ManualClock, MemoryStore, SeededIds};
     use jiff::SignedDuration;
@@ -90,12 +90,7 @@ mod tests {
             .pay(reference, TestCard::PaysOnce, Some("ana@app.test"))
             .await
             .unwrap();
-        let sink = FnSink(|webhook| async {
-            Ok(billing
-                .receive(&account(), &webhook)
-                .await
-                .map_or(503, |_| 200))
-        });
+        let sink = Intake::new(&billing, &sandbox);
         for hours in [0, 31 * 24, 8 * 24] {
             clock.advance(SignedDuration::from_hours(hours));
             sandbox.pump(clock.now(), &sink).await.unwrap();

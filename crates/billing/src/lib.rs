@@ -5,9 +5,12 @@
 //! worker; ask its gate. The examples of this crate show a whole application
 //! and how to test one.
 //!
-//! This crate re-exports the rooms of the engine. Of its own it has only
-//! [`system`]: the host's clock and randomness, which no other room may touch.
+//! This crate re-exports the rooms of the engine. Of its own it has
+//! [`system`], the host's clock and randomness, which no other room may touch,
+//! and the way of the sandbox's webhooks into an engine of the same process.
 
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod system;
 
 pub use billing_catalog::{PlanFileErrors, read_plan_file};
@@ -20,9 +23,6 @@ pub use billing_ports as ports;
 /// The store for many servers on one database.
 #[cfg(feature = "postgres")]
 pub use billing_postgres as postgres;
-/// The built-in provider for development, demos and tests.
-#[cfg(feature = "sandbox")]
-pub use billing_sandbox as sandbox;
 /// The embedded store.
 #[cfg(feature = "sqlite")]
 pub use billing_sqlite as sqlite;

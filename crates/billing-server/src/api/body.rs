@@ -106,7 +106,7 @@ impl Fields {
     pub(crate) fn count(&mut self, field: &str) -> Option<u32> {
         let value = self.take(field)?;
         let count = value.as_u64().and_then(|count| u32::try_from(count).ok());
-        if !count.is_some_and(|count| count >= 1) {
+        if count.is_none_or(|count| count < 1) {
             self.wrong(
                 field,
                 format!("must be a whole number from 1 to {}", u32::MAX),

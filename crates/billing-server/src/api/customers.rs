@@ -130,14 +130,11 @@ impl CustomersApi {
         by.checked();
         let ask = page::ask(limit.as_deref(), cursor.as_deref(), CustomerId::uuid)?;
         if let Some(external) = external_ref.0 {
-            let found = match plain(&external) {
-                true => {
-                    state
-                        .billing
-                        .account(&CustomerRef::External(external))
-                        .await?
-                }
-                false => None,
+            let found = if plain(&external) {
+                let named = CustomerRef::External(external);
+                state.billing.account(&named).await?
+            } else {
+                None
             };
             return Ok(Json(CustomersView {
                 data: found.into_iter().map(|held| held.customer.into()).collect(),

@@ -40,7 +40,7 @@ pub(crate) async fn readyz(state: Data<&AppState>) -> poem::Result<&'static str>
 
 /// What was counted, as text for Prometheus.
 #[handler]
-pub(crate) fn metrics(state: Data<&AppState>) -> poem::Result<Response> {
+pub(crate) fn metrics(Data(state): Data<&AppState>) -> poem::Result<Response> {
     let handle = state.metrics.as_ref().ok_or_else(Problem::not_found)?;
     handle.run_upkeep();
     Ok(Response::builder()

@@ -17,6 +17,7 @@ use super::failure::Failure;
 use super::out::{Color, Out};
 use super::remote::Remote;
 use super::target::{ServerArg, Target};
+use crate::wiring::Parts;
 
 /// Check, compare and apply plan files.
 #[derive(Debug, Subcommand)]
@@ -107,7 +108,8 @@ fn chosen(context: &Context, file: Option<PathBuf>) -> Result<PathBuf, Failure> 
 
 fn read(path: &Path) -> Result<PlanFile, Failure> {
     let shown = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| Failure::new(&format!("read {shown}"), &error))?;
+    let bytes =
+        std::fs::read(path).map_err(|error| Failure::new(&format!("read {shown}"), &error))?;
     let plans = read_plan_file(&shown, &bytes)?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     Ok(PlanFile { text, plans })
@@ -118,7 +120,7 @@ impl Compare {
         let file = read(&chosen(context, self.file)?)?;
         let subject = match self.server.target(context).await? {
             Target::Server(remote) => Subject::Server(remote),
-            Target::Books(parts) => Subject::Books(parts.billing.clone(), parts),
+            Target::Books(parts) => Subject::Books(parts),
         };
         Ok((file, subject))
     }
@@ -127,15 +129,16 @@ impl Compare {
 /// What a plan file is compared with.
 enum Subject {
     Server(Remote),
-    /// The engine, and the parts that keep the database ours.
-    Books(Billing, Box<crate::wiring::Parts>),
+    Books(Box<Parts>),
 }
 
 /// What applying would do.
 struct Difference {
     changes: Vec<String>,
-    holdings: Vec<String>,
-    revenue: Vec<String>,
+    /// Who holds what. `None`: the server that was asked does not tell.
+    holdings: Option<Vec<String>>,
+    /// By currency. `None`: likewise.
+    revenue: Option<Vec<String>>,
     refusals: Vec<String>,
 }
 
@@ -143,32 +146,31 @@ impl Subject {
     async fn compare(&self, file: &PlanFile) -> Result<Difference, Failure> {
         match self {
             Self::Server(remote) => {
-                let said = remote
-                    .post("/v1/catalog/diff", &json!({ "plan_file": file.text }))
-                    .await?;
+                let said = remote.post_yaml("/v1/catalog/diff", &file.text).await?;
                 Ok(Difference::told(&said))
             }
-            Self::Books(billing, _) => Difference::of(billing, &file.plans).await,
+            Self::Books(parts) => Difference::of(&parts.billing, &file.plans).await,
         }
     }
 
     async fn apply(&self, file: &PlanFile) -> Result<ApplyOutcome, Failure> {
         match self {
             Self::Server(remote) => {
-                let said = remote
-                    .post("/v1/catalog/apply", &json!({ "plan_file": file.text }))
-                    .await?;
+                let said = remote.post_yaml("/v1/catalog/apply", &file.text).await?;
                 let number = said.get("revision").and_then(Value::as_u64);
                 let number =
                     number.ok_or_else(|| Failure::server("the answer names no revision"))?;
-                let applied = said.get("applied").and_then(Value::as_bool);
+                let applied = said.get("changed").and_then(Value::as_bool);
                 Ok(if applied == Some(false) {
                     ApplyOutcome::Unchanged(number)
                 } else {
                     ApplyOutcome::Applied(number)
                 })
             }
-            Self::Books(billing, _) => billing.apply_catalog(&file.plans).await.map_err(not_applied),
+            Self::Books(parts) => {
+                let applied = parts.billing.apply_catalog(&file.plans).await;
+                applied.map_err(not_applied)
+            }
         }
     }
 }
@@ -185,7 +187,9 @@ pub(crate) fn not_applied(error: CatalogError) -> Failure {
 
 fn refused(edits: &[String]) -> Failure {
     let edits: String = edits.iter().map(|edit| format!("\n  {edit}")).collect();
-    Failure::refused(format!("the plan file breaks what somebody was promised:{edits}"))
+    Failure::refused(format!(
+        "the plan file breaks what somebody was promised:{edits}"
+    ))
 }
 
 impl Difference {
@@ -209,27 +213,25 @@ impl Difference {
         let revenue = revenue.map_err(|error| failed(&error))?;
         Ok(Self {
             changes: changes.iter().map(ToString::to_string).collect(),
-            holdings: rows.iter().map(held).collect(),
-            revenue: revenue.values().map(ToString::to_string).collect(),
+            holdings: Some(rows.iter().map(held).collect()),
+            revenue: Some(revenue.values().map(ToString::to_string).collect()),
             refusals,
         })
     }
 
     /// What a server told.
     fn told(said: &Value) -> Self {
+        let list = |field: &str| said.get(field).and_then(Value::as_array);
         let lines = |field: &str| {
-            let lines = said.get(field).and_then(Value::as_array);
-            let words = lines.into_iter().flatten().map(|line| match line {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            });
-            words.collect()
+            let texts = list(field)?.iter().filter_map(Value::as_str);
+            Some(texts.map(str::to_owned).collect())
         };
+        let changes = list("changes").into_iter().flatten().map(change);
         Self {
-            changes: lines("changes"),
+            changes: changes.collect(),
             holdings: lines("holdings"),
             revenue: lines("monthly_revenue_effect"),
-            refusals: lines("refusals"),
+            refusals: lines("refusals").unwrap_or_default(),
         }
     }
 
@@ -254,14 +256,14 @@ impl Difference {
             };
             out.line(&format!("  {}", out.paint(color, change)));
         }
-        out.line(&out.paint(Color::Bold, "Held now"));
-        for line in or_nothing(&self.holdings, "nobody holds anything") {
-            out.line(&format!("  {line}"));
-        }
-        out.line(&out.paint(Color::Bold, "Monthly revenue, once every lock that can end has ended"));
-        for line in or_nothing(&self.revenue, "unchanged") {
-            out.line(&format!("  {line}"));
-        }
+        let revenue = "Monthly revenue, once every lock that can end has ended";
+        section(
+            out,
+            "Held now",
+            self.holdings.as_deref(),
+            "nobody holds anything",
+        );
+        section(out, revenue, self.revenue.as_deref(), "unchanged");
     }
 
     fn refused(&self) -> Option<Failure> {
@@ -269,11 +271,29 @@ impl Difference {
     }
 }
 
-fn or_nothing<'a>(lines: &'a [String], nothing: &'a str) -> Vec<&'a str> {
-    if lines.is_empty() {
-        return vec![nothing];
+/// One change as a server tells it.
+fn change(told: &Value) -> String {
+    let text = |field: &str| told.get(field).and_then(Value::as_str);
+    let at = text("at").unwrap_or_default();
+    match (text("from"), text("to")) {
+        (Some(from), Some(to)) => format!("~ {at}: {from} -> {to}"),
+        (None, Some(to)) => format!("+ {at}: {to}"),
+        (Some(from), None) => format!("- {at}: {from}"),
+        (None, None) => at.to_owned(),
     }
-    lines.iter().map(String::as_str).collect()
+}
+
+fn section(out: Out, title: &str, lines: Option<&[String]>, nothing: &str) {
+    let Some(lines) = lines else {
+        return;
+    };
+    out.line(&out.paint(Color::Bold, title));
+    if lines.is_empty() {
+        out.line(&format!("  {nothing}"));
+    }
+    for line in lines {
+        out.line(&format!("  {line}"));
+    }
 }
 
 fn held(row: &Holding) -> String {
@@ -321,7 +341,9 @@ async fn apply(
         let said = json!({ "revision": revision, "applied": applied });
         context.out.value(&said);
     } else if applied {
-        context.out.line(&format!("Applied as revision {revision}."));
+        context
+            .out
+            .line(&format!("Applied as revision {revision}."));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -21,7 +21,9 @@ pub(crate) enum Clock {
         server: ServerArg,
     },
     /// Move it ahead; what falls due by then happens
-    #[command(after_help = "Examples:\n  billing clock advance 31d\n  billing clock advance '1 month'\n  billing clock advance 12h")]
+    #[command(
+        after_help = "Examples:\n  billing clock advance 31d\n  billing clock advance '1 month'\n  billing clock advance 12h"
+    )]
     Advance {
         /// How far: days (31d), weeks (2w), months (1 month), years (1y), hours (12h)
         by: String,
@@ -29,7 +31,9 @@ pub(crate) enum Clock {
         server: ServerArg,
     },
     /// Move it ahead to an instant
-    #[command(after_help = "Examples:\n  billing clock set 2026-12-24\n  billing clock set 2026-12-24T09:00:00Z")]
+    #[command(
+        after_help = "Examples:\n  billing clock set 2026-12-24\n  billing clock set 2026-12-24T09:00:00Z"
+    )]
     Set {
         /// A date, or an instant with its offset
         to: String,

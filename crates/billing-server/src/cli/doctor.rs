@@ -56,7 +56,10 @@ fn told_by(config: &Config) -> String {
 /// Looks at the parts; says whether a server has them.
 async fn examine(config: &Config, seen: &mut Vec<Seen>) -> bool {
     if !config.enabled {
-        seen.push(warning("billing", "switched off: every gate is open".to_owned()));
+        seen.push(warning(
+            "billing",
+            "switched off: every gate is open".to_owned(),
+        ));
         return false;
     }
     let parts = match Parts::connect(config, "http://127.0.0.1").await {
@@ -92,7 +95,10 @@ async fn database(config: &Config, parts: &Parts, seen: &mut Vec<Seen>) {
         Database::Postgres(_) => "PostgreSQL".to_owned(),
     };
     match store.ping().await {
-        Ok(()) => seen.push(good("database", format!("{kind} answers, schema up to date"))),
+        Ok(()) => seen.push(good(
+            "database",
+            format!("{kind} answers, schema up to date"),
+        )),
         Err(error) => return seen.push(bad("database", format!("{kind}: {error}"))),
     }
     match store.list_keys(1).await {
@@ -104,7 +110,11 @@ async fn database(config: &Config, parts: &Parts, seen: &mut Vec<Seen>) {
         Err(error) => seen.push(bad("keys", error.to_string())),
     }
     if let Some(clock) = parts.billing.clock() {
-        let moved = if parts.sandbox.is_some() { "the sandbox's" } else { "the host's" };
+        let moved = if parts.sandbox.is_some() {
+            "the sandbox's"
+        } else {
+            "the host's"
+        };
         seen.push(good("clock", format!("{moved}: {}", clock.now())));
     }
     let revision = match store.current_catalog().await {
@@ -137,8 +147,14 @@ async fn database(config: &Config, parts: &Parts, seen: &mut Vec<Seen>) {
 fn listen(config: &Config, served: bool) -> Seen {
     match TcpListener::bind(config.listen) {
         Ok(_free) => good("listen", format!("{} is free", config.listen)),
-        Err(error) if served => good("listen", format!("{}: {error}, by the server", config.listen)),
-        Err(error) => bad("listen", format!("{}: {error}; see BILLING_LISTEN", config.listen)),
+        Err(error) if served => good(
+            "listen",
+            format!("{}: {error}, by the server", config.listen),
+        ),
+        Err(error) => bad(
+            "listen",
+            format!("{}: {error}; see BILLING_LISTEN", config.listen),
+        ),
     }
 }
 
@@ -168,7 +184,8 @@ fn file(path: &Path) -> Seen {
             if mode & 0o077 == 0 {
                 good("file", format!("{shown} is its owner's alone"))
             } else {
-                let text = format!("{shown} can be read by others (mode {mode:o}); chmod 600 {shown}");
+                let text =
+                    format!("{shown} can be read by others (mode {mode:o}); chmod 600 {shown}");
                 warning("file", text)
             }
         }

@@ -26,7 +26,9 @@ const MAX_NAME: usize = 100;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
     /// Make a key and print it, once
-    #[command(after_help = "Example:\n  export BILLING_KEY=$(billing keys create deploy --scope write --quiet)")]
+    #[command(
+        after_help = "Example:\n  export BILLING_KEY=$(billing keys create deploy --scope write --quiet)"
+    )]
     Create {
         /// What people call it
         name: String,
@@ -88,7 +90,9 @@ impl Keys {
                 let fits = (1..=MAX_NAME).contains(&name.trim().chars().count())
                     && !name.chars().any(char::is_control);
                 if !fits {
-                    return Err(Failure::usage("a key's name has 1 to 100 printable characters"));
+                    return Err(Failure::usage(
+                        "a key's name has 1 to 100 printable characters",
+                    ));
                 }
                 let target = server.target(context).await?;
                 let made = create(target, name.trim(), scope.into()).await?;
@@ -101,7 +105,9 @@ impl Keys {
             Self::Revoke { id, server } => {
                 revoke(server.target(context).await?, id).await?;
                 if context.out.is_json() {
-                    context.out.value(&json!({ "id": id.to_string(), "revoked": true }));
+                    context
+                        .out
+                        .value(&json!({ "id": id.to_string(), "revoked": true }));
                 } else {
                     context.out.line(&format!("{id} is revoked."));
                 }
@@ -141,11 +147,7 @@ async fn create(target: Target, name: &str, scope: Scope) -> Result<Value, Failu
         Target::Books(parts) => {
             let (store, now) = books(&parts)?;
             let (key, secret) = make_key(&store, parts.ids.as_ref(), now, name, scope).await?;
-            let mut shown = view(&key);
-            if let Value::Object(fields) = &mut shown {
-                fields.insert("key".to_owned(), Value::String(secret));
-            }
-            Ok(shown)
+            Ok(json!({ "key": view(&key), "secret": secret }))
         }
     }
 }
@@ -169,9 +171,7 @@ async fn list(target: Target) -> Result<Vec<Value>, Failure> {
 async fn revoke(target: Target, id: KeyId) -> Result<(), Failure> {
     match target {
         Target::Server(remote) => {
-            remote
-                .post(&format!("/v1/keys/{id}/revoke"), &json!({}))
-                .await?;
+            remote.delete(&format!("/v1/keys/{id}")).await?;
             Ok(())
         }
         Target::Books(parts) => {
@@ -180,7 +180,9 @@ async fn revoke(target: Target, id: KeyId) -> Result<(), Failure> {
             if revoked.map_err(|error| Failure::new("revoke the key", &error))? {
                 return Ok(());
             }
-            Err(Failure::failed(format!("no key that works has the id {id}")))
+            Err(Failure::failed(format!(
+                "no key that works has the id {id}"
+            )))
         }
     }
 }
@@ -203,7 +205,7 @@ fn view(key: &OperatorKey) -> Value {
 }
 
 fn show_made(context: &Context, made: &Value, quiet: bool) -> Result<(), Failure> {
-    let secret = made.get("key").and_then(Value::as_str);
+    let secret = made.get("secret").and_then(Value::as_str);
     let secret = secret.ok_or_else(|| Failure::server("the server's answer has no key in it"))?;
     if quiet {
         context.out.line(secret);
@@ -211,7 +213,9 @@ fn show_made(context: &Context, made: &Value, quiet: bool) -> Result<(), Failure
         context.out.value(made);
     } else {
         context.out.line(&format!("export BILLING_KEY={secret}"));
-        context.out.remark("Keep it now: it is shown once and stored nowhere.");
+        context
+            .out
+            .remark("Keep it now: it is shown once and stored nowhere.");
     }
     Ok(())
 }
@@ -227,7 +231,11 @@ fn show_list(context: &Context, keys: &[Value]) {
             let value = key.get(field).and_then(Value::as_str);
             value.unwrap_or("-").to_owned()
         };
-        rows.push(["id", "name", "scope", "created_at", "revoked_at"].map(cell).to_vec());
+        rows.push(
+            ["id", "name", "scope", "created_at", "revoked_at"]
+                .map(cell)
+                .to_vec(),
+        );
     }
     context.out.table(&rows);
 }

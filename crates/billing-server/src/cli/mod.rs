@@ -92,7 +92,10 @@ impl Context {
 #[must_use]
 pub fn run() -> ExitCode {
     // The databases' drivers take the process's choice; there is one choice here.
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
         tracing::debug!("a TLS provider was chosen before");
     }
     let cli = Cli::parse();

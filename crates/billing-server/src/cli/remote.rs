@@ -34,31 +34,46 @@ impl Remote {
         self.ask(Method::GET, path, None).await
     }
 
+    pub(crate) async fn delete(&self, path: &str) -> Result<Value, Failure> {
+        self.ask(Method::DELETE, path, None).await
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let body = ("application/json", body.to_string());
         self.ask(Method::POST, path, Some(body)).await
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+    pub(crate) async fn post_yaml(&self, path: &str, yaml: &str) -> Result<Value, Failure> {
+        let body = ("application/yaml", yaml.to_owned());
+        self.ask(Method::POST, path, Some(body)).await
+    }
+
+    /// Asks; `body` is a media type and what is sent.
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&'static str, String)>,
+    ) -> Result<Value, Failure> {
         let url = self
             .base
             .join(path)
             .map_err(|error| Failure::new("address the server", &error))?;
         let mut request = Request::new(method, url, RetryPolicy::Never);
-        if let Some(body) = body {
-            let json = HeaderValue::from_static("application/json");
-            request = request.with_body(json, body.to_string());
+        if let Some((media_type, body)) = body {
+            request = request.with_body(HeaderValue::from_static(media_type), body);
         }
         let bearer = format!("Bearer {}", self.key.expose_secret());
         let request = request
             .with_header(AUTHORIZATION, &bearer)
             .map_err(|_unsendable| Failure::usage("BILLING_KEY holds what no key looks like"))?;
         let answer = self.client.send(request).await;
-        let answer =
-            answer.map_err(|error| Failure::new(&format!("ask {}", self.base), &error))?;
-        let said = match answer.body.is_empty() {
-            true => Value::Null,
-            false => serde_json::from_slice(&answer.body)
-                .map_err(|error| Failure::new("read the server's answer", &error))?,
+        let answer = answer.map_err(|error| Failure::new(&format!("ask {}", self.base), &error))?;
+        let said = if answer.body.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&answer.body)
+                .map_err(|error| Failure::new("read the server's answer", &error))?
         };
         if answer.status.is_success() {
             return Ok(said);
@@ -77,9 +92,18 @@ fn refusal(status: StatusCode, said: &Value) -> Failure {
             message.push_str(word);
         }
     }
-    for wrong in said.get("errors").and_then(Value::as_array).into_iter().flatten() {
+    let list = |field: &str| {
+        said.get(field)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
+    for wrong in list("errors") {
         let part = |field: &str| wrong.get(field).and_then(Value::as_str).unwrap_or_default();
-        message.push_str(&format!("\n  {}: {}", part("field"), part("message")));
+        message.extend(["\n  ", part("field"), ": ", part("message")]);
+    }
+    for edit in list("refusals") {
+        message.extend(["\n  ", edit.as_str().unwrap_or_default()]);
     }
     let failure = Failure::server(message);
     if status == StatusCode::UNAUTHORIZED {

@@ -46,7 +46,11 @@ pub(crate) struct Serve {}
 impl Serve {
     pub(crate) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         let config = context.config()?;
-        telemetry::log(&config.log, config.log_format, context.environment.no_color());
+        telemetry::log(
+            &config.log,
+            config.log_format,
+            context.environment.no_color(),
+        );
         let metrics = telemetry::metrics();
         let metrics = metrics.map_err(|error| Failure::new("gather metrics", &error))?;
         // First, so that an address that is taken leaves nothing half-made.
@@ -74,7 +78,10 @@ impl Serve {
         // Nobody listens when no loop runs.
         let _nobody = stop.send(true);
         for task in loops {
-            if tokio::time::timeout(WORKER_ENDS_WITHIN, task).await.is_err() {
+            if tokio::time::timeout(WORKER_ENDS_WITHIN, task)
+                .await
+                .is_err()
+            {
                 tracing::warn!("work at hand was left to the next start");
             }
         }
@@ -128,8 +135,10 @@ async fn put_in_force(config: &Config, billing: &Billing) -> Result<(), Failure>
         None if billing.catalog().await.is_ok() => return Ok(()),
         None if config.sandbox.is_some() => sample_catalog()?,
         None => {
-            return Err(Failure::usage("no plan file is configured, and none was ever applied")
-                .with_hint("Name one: BILLING_PLANS=/etc/billing/plans.yaml"));
+            return Err(
+                Failure::usage("no plan file is configured, and none was ever applied")
+                    .with_hint("Name one: BILLING_PLANS=/etc/billing/plans.yaml"),
+            );
         }
     };
     match billing.apply_catalog(&catalog).await.map_err(not_applied)? {
@@ -188,7 +197,9 @@ async fn welcome(
     }
     if config.sandbox.is_none() {
         // A key in a log is nobody's secret: where it is real, it is made by hand.
-        tracing::warn!("no operator key yet: make one with `billing keys create NAME --scope admin`");
+        tracing::warn!(
+            "no operator key yet: make one with `billing keys create NAME --scope admin`"
+        );
         return Ok(());
     }
     let ids = parts.ids.as_ref();
@@ -223,7 +234,11 @@ fn start_loops(
         let url = format!("http://{}/v1/webhooks/{SANDBOX}", local(bound));
         let url = Url::parse(&url).map_err(|error| Failure::new("address ourselves", &error))?;
         let sink = HttpSink::new(client, url);
-        loops.push(tokio::spawn(run_pump(sandbox.clone(), sink, stopping.clone())));
+        loops.push(tokio::spawn(run_pump(
+            sandbox.clone(),
+            sink,
+            stopping.clone(),
+        )));
     }
     Ok(loops)
 }

@@ -51,7 +51,8 @@ impl ServerArg {
                          export BILLING_KEY=bk_…\n  billing … --server {server}"
                     )));
                 };
-                let remark = format!("A server is running on this database; asking it at {server}.");
+                let remark =
+                    format!("A server is running on this database; asking it at {server}.");
                 context.out.remark(&remark);
                 Ok(Target::Server(Remote::new(&server, key)?))
             }

@@ -50,7 +50,10 @@ fn the_sandbox_is_never_on_silently_where_something_real_is_configured() {
         ("BILLING_LISTEN", "0.0.0.0:8080"),
         ("BILLING_SANDBOX_ENABLED", "false"),
     ] {
-        assert!(read(None, &[variable]).unwrap().sandbox.is_none(), "{variable:?}");
+        assert!(
+            read(None, &[variable]).unwrap().sandbox.is_none(),
+            "{variable:?}"
+        );
     }
 }
 
@@ -67,7 +70,9 @@ fn the_environment_wins_over_the_file() {
 fn a_missing_secret_is_named_by_its_variable() {
     let found = problems(Some("[sandbox]\nenabled = true\n"), &[]);
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].starts_with("BILLING_SANDBOX_WEBHOOK_SECRET: found nothing, expected at least 16"));
+    assert!(
+        found[0].starts_with("BILLING_SANDBOX_WEBHOOK_SECRET: found nothing, expected at least 16")
+    );
 }
 
 #[test]
@@ -109,16 +114,29 @@ fn every_wrong_value_is_named_with_its_place() {
         let in_file = format!("{key} = {wrong:?}\n");
         let found = problems(Some(&in_file), &[]);
         let place = format!("{key} in billing.toml: found ");
-        assert!(found.iter().any(|line| line.starts_with(&place) && line.contains(expected)), "{key}: {found:?}");
+        assert!(
+            found
+                .iter()
+                .any(|line| line.starts_with(&place) && line.contains(expected)),
+            "{key}: {found:?}"
+        );
         if wrong.is_empty() {
             continue; // An empty variable is one that is not set.
         }
         let found = problems(None, &[(variable.as_str(), wrong)]);
         let place = format!("{variable}: found ");
-        assert!(found.iter().any(|line| line.starts_with(&place) && line.contains(expected)), "{variable}: {found:?}");
+        assert!(
+            found
+                .iter()
+                .any(|line| line.starts_with(&place) && line.contains(expected)),
+            "{variable}: {found:?}"
+        );
     }
     for key in KEYS {
-        assert!(table.iter().any(|(tried, ..)| *tried == key), "{key} is not in the table");
+        assert!(
+            table.iter().any(|(tried, ..)| *tried == key),
+            "{key} is not in the table"
+        );
     }
 }
 
@@ -134,28 +152,49 @@ fn secrets_are_never_shown() {
     let error = read(None, &variables).unwrap_err();
     let told = format!("{error} {error:?}");
     assert_eq!(error.problems.len(), 2, "{told}");
-    assert!(!told.contains("hunter2") && !told.contains(secret), "{told}");
+    assert!(
+        !told.contains("hunter2") && !told.contains(secret),
+        "{told}"
+    );
 
     let good = [
-        ("BILLING_DATABASE_URL", "postgres://billing:hunter2hunter2@127.0.0.1/billing"),
+        (
+            "BILLING_DATABASE_URL",
+            "postgres://billing:hunter2hunter2@127.0.0.1/billing",
+        ),
         ("BILLING_KEY", "bk_verysecret"),
     ];
     let config = read(None, &good).unwrap();
     let environment = environment(&good);
     let told = format!("{config:?} {environment:?}");
-    assert!(!told.contains("hunter2") && !told.contains("bk_verysecret"), "{told}");
-    assert_eq!(environment.operator_key().unwrap().expose_secret(), "bk_verysecret");
+    assert!(
+        !told.contains("hunter2") && !told.contains("bk_verysecret"),
+        "{told}"
+    );
+    assert_eq!(
+        environment.operator_key().unwrap().expose_secret(),
+        "bk_verysecret"
+    );
 }
 
 #[test]
 fn unknown_keys_are_refused_with_a_guess_and_all_mistakes_come_at_once() {
     let file = Some("listn = \"127.0.0.1:1\"\nplans = [\"a\"]\n[worker]\nbatch = 0\nx = 1\n");
-    let found = problems(file, &[("BILLING_DATABSE_URL", "x"), ("BILLING_LOG_FORMAT", "xml")]);
+    let found = problems(
+        file,
+        &[("BILLING_DATABSE_URL", "x"), ("BILLING_LOG_FORMAT", "xml")],
+    );
     assert_eq!(found.len(), 6, "{found:?}");
     let all = found.join("\n");
     assert!(all.contains("listn in billing.toml: found an unknown key, expected a known key; did you mean listen?"), "{all}");
-    assert!(all.contains("plans in billing.toml: found a list, expected one value"), "{all}");
-    assert!(all.contains("worker.x in billing.toml: found an unknown key"), "{all}");
+    assert!(
+        all.contains("plans in billing.toml: found a list, expected one value"),
+        "{all}"
+    );
+    assert!(
+        all.contains("worker.x in billing.toml: found an unknown key"),
+        "{all}"
+    );
     assert!(all.contains("BILLING_DATABSE_URL: found an unknown variable, expected a known variable; did you mean BILLING_DATABASE_URL?"), "{all}");
 }
 
@@ -186,7 +225,10 @@ fn database_urls_come_in_these_forms() {
         ("/var/lib/billing.db", "/var/lib/billing.db"),
     ] {
         let config = read(None, &[("BILLING_DATABASE_URL", text)]).unwrap();
-        assert!(matches!(&config.database, Database::Sqlite(found) if found == Path::new(path)), "{text}");
+        assert!(
+            matches!(&config.database, Database::Sqlite(found) if found == Path::new(path)),
+            "{text}"
+        );
     }
 }
 
@@ -198,10 +240,15 @@ fn the_example_file_names_every_key_and_can_be_used() {
         .lines()
         .map(|line| {
             let bare = line.strip_prefix('#').unwrap_or(line);
-            let is_setting = bare.starts_with('[') || bare.split_once(" = ").is_some_and(|(key, _)| {
-                !key.is_empty() && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
-            });
-            if is_setting { format!("{bare}\n") } else { String::from("\n") }
+            let is_setting = bare.starts_with('[')
+                || bare.split_once(" = ").is_some_and(|(key, _)| {
+                    !key.is_empty() && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+                });
+            if is_setting {
+                format!("{bare}\n")
+            } else {
+                String::from("\n")
+            }
         })
         .collect();
     read(Some(&uncommented), &[]).unwrap();
@@ -214,5 +261,8 @@ fn the_example_file_names_every_key_and_can_be_used() {
             named.push(format!("{section}{key}"));
         }
     }
-    assert_eq!(named, KEYS, "the example and the keys are listed in one order");
+    assert_eq!(
+        named, KEYS,
+        "the example and the keys are listed in one order"
+    );
 }

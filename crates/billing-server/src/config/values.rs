@@ -11,16 +11,11 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::reader::Reader;
-use super::{
-    Config, Database, LimitsConfig, LogFormat, SandboxConfig, SandboxMode, WorkerConfig,
-};
+use super::{Config, Database, LimitsConfig, LogFormat, SandboxConfig, SandboxMode, WorkerConfig};
 
 /// Where the server listens when nobody says: loopback, so that nothing is
 /// open to the network by accident.
-const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(
-    std::net::IpAddr::V4(Ipv4Addr::LOCALHOST),
-    8080,
-);
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// Shortest webhook secret: 16 characters, 64 bits when they are hexadecimal.
 const MIN_SECRET: usize = 16;
@@ -54,9 +49,11 @@ pub(super) fn config(reader: &mut Reader<'_>, file: Option<&Path>) -> Config {
         database,
     );
     let listen = reader
-        .value("listen", "an address with a port, such as 127.0.0.1:8080", |text| {
-            text.parse().ok()
-        })
+        .value(
+            "listen",
+            "an address with a port, such as 127.0.0.1:8080",
+            |text| text.parse().ok(),
+        )
         .unwrap_or(DEFAULT_LISTEN);
     let public_url = reader.value(
         "public_url",
@@ -148,9 +145,11 @@ fn limits(reader: &mut Reader<'_>) -> LimitsConfig {
     let defaults = LimitsConfig::default();
     LimitsConfig {
         connections: reader
-            .value("limits.connections", "a whole number from 1 to 65536", |text| {
-                whole(text).filter(|count| (1..=MAX_CONNECTIONS).contains(count))
-            })
+            .value(
+                "limits.connections",
+                "a whole number from 1 to 65536",
+                |text| whole(text).filter(|count| (1..=MAX_CONNECTIONS).contains(count)),
+            )
             .unwrap_or(defaults.connections),
         body_bytes: reader
             .value("limits.body", "a size from 1KiB to 16MiB", |text| {

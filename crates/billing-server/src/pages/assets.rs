@@ -13,7 +13,11 @@ const HASH_DIGITS: usize = 12;
 
 static HASH: LazyLock<String> = LazyLock::new(|| {
     let hash = digest(&SHA256, STYLE.as_bytes());
-    let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = hash
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     hex.chars().take(HASH_DIGITS).collect()
 });
 

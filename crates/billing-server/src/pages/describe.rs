@@ -17,7 +17,7 @@ pub(super) fn features(catalog: &Catalog, plan: &Plan) -> Vec<String> {
     });
     let sold = plan.quantity.as_ref().and_then(|rule| {
         let feature = catalog.features().get(&rule.feature)?;
-        Some(format!("{} to {} {}", rule.min, rule.max, lower(&feature.name)))
+        Some(format!("{}: {} to {}", feature.name, rule.min, rule.max))
     });
     granted.chain(sold).collect()
 }
@@ -26,11 +26,11 @@ fn feature_words(name: &str, kind: &FeatureKind, granted: &Entitlement) -> Optio
     match granted {
         Entitlement::Flag(true) => Some(name.to_owned()),
         Entitlement::Flag(false) | Entitlement::Limit(Limit::AtMost(0)) => None,
-        Entitlement::Limit(Limit::Unlimited) => Some(format!("Unlimited {}", lower(name))),
+        Entitlement::Limit(Limit::Unlimited) => Some(format!("{name}: unlimited")),
         Entitlement::Limit(Limit::AtMost(most)) => Some(if *kind == FeatureKind::Bytes {
-            format!("{} {}", print_size(*most), lower(name))
+            format!("{name}: {}", size(*most))
         } else {
-            format!("{most} {}", lower(name))
+            format!("{name}: {most}")
         }),
         Entitlement::Level(level) => {
             let FeatureKind::Level(levels) = kind else {
@@ -44,15 +44,12 @@ fn feature_words(name: &str, kind: &FeatureKind, granted: &Entitlement) -> Optio
     }
 }
 
-/// Within a line a name begins small, unless it is an abbreviation.
-fn lower(name: &str) -> String {
-    let mut letters = name.chars();
-    match (letters.next(), letters.next()) {
-        (Some(first), Some(second)) if !second.is_uppercase() => {
-            first.to_lowercase().chain(name.chars().skip(1)).collect()
-        }
-        _ => name.to_owned(),
-    }
+/// A size with a space before its unit: `5 GB`.
+fn size(bytes: u64) -> String {
+    let printed = print_size(bytes);
+    let unit = printed.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number = printed.strip_suffix(unit).unwrap_or(&printed);
+    format!("{number} {unit}")
 }
 
 /// An amount as people write it: `$20`, `$4.99`, `€20`, `CHF 20`.
@@ -142,13 +139,12 @@ mod tests {
     }
 
     #[test]
-    fn lengths_and_names_read_well() {
+    fn lengths_and_sizes_read_well() {
         assert_eq!(length(SignedDuration::from_hours(14 * 24)), "14 days");
         assert_eq!(length(SignedDuration::from_hours(24)), "1 day");
         assert_eq!(length(SignedDuration::from_hours(36)), "36 hours");
-        assert_eq!(lower("Storage"), "storage");
-        assert_eq!(lower("API calls"), "API calls");
-        assert_eq!(lower(""), "");
+        assert_eq!(size(5_000_000_000), "5 GB");
+        assert_eq!(size(1 << 30), "1 GiB");
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Page<'_> {
                         header { a class="brand" href="/pricing" { (self.product) } }
                     }
                     main id="content" { (self.body) }
-                    footer { p { "Prices are charged by the payment provider that you choose on the next page." } }
+                    footer { a href="/pricing" { "Plans and prices" } }
                 }
             }
         };

@@ -48,7 +48,10 @@ mod tests {
         assert!(sent(&[]));
         assert!(sent(&[("sec-fetch-site", "same-origin")]));
         assert!(sent(&[("origin", "https://billing.example.com")]));
-        assert!(sent(&[("origin", "http://localhost:8080"), ("host", "localhost:8080")]));
+        assert!(sent(&[
+            ("origin", "http://localhost:8080"),
+            ("host", "localhost:8080")
+        ]));
         for foreign in [
             ("sec-fetch-site", "cross-site"),
             ("sec-fetch-site", "same-site"),
@@ -57,9 +60,15 @@ mod tests {
             ("origin", "null"),
             ("origin", ""),
         ] {
-            assert!(!sent(&[foreign, ("host", "billing.example.com")]), "{foreign:?}");
+            assert!(
+                !sent(&[foreign, ("host", "billing.example.com")]),
+                "{foreign:?}"
+            );
         }
-        let says_both = [("sec-fetch-site", "cross-site"), ("origin", "https://billing.example.com")];
+        let says_both = [
+            ("sec-fetch-site", "cross-site"),
+            ("origin", "https://billing.example.com"),
+        ];
         assert!(!sent(&says_both));
     }
 }

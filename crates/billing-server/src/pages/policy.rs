@@ -26,7 +26,10 @@ impl PageHeaders {
             ("x-frame-options", "DENY"),
             // Without any referrer, browsers hide where our own forms come from too.
             ("referrer-policy", "same-origin"),
-            ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+            (
+                "permissions-policy",
+                "camera=(), geolocation=(), microphone=()",
+            ),
         ];
         let mut headers: Vec<_> = fixed
             .into_iter()

@@ -32,11 +32,7 @@ pub(super) async fn show(Data(pages): Data<&Pages>) -> Response {
 
 /// Begins a checkout as a guest and sends the buyer to the provider's page.
 #[handler]
-pub(super) async fn checkout(
-    Data(pages): Data<&Pages>,
-    request: &Request,
-    body: Body,
-) -> Response {
+pub(super) async fn checkout(Data(pages): Data<&Pages>, request: &Request, body: Body) -> Response {
     if !is_ours(request, &pages.public_url) {
         let words = "This form was sent from another site. Please choose a plan here.";
         return page(pages, StatusCode::FORBIDDEN, Some(words)).await;
@@ -121,10 +117,7 @@ const fn refusal(error: &CheckoutError) -> (StatusCode, &'static str) {
             StatusCode::UNPROCESSABLE_ENTITY,
             "This plan is not sold in that quantity. Please choose another.",
         ),
-        CheckoutError::AlreadyGranted => (
-            StatusCode::CONFLICT,
-            "You have this plan already.",
-        ),
+        CheckoutError::AlreadyGranted => (StatusCode::CONFLICT, "You have this plan already."),
         CheckoutError::NoProvider => (
             StatusCode::SERVICE_UNAVAILABLE,
             "This price cannot be paid here yet. Please write to us.",
@@ -176,6 +169,7 @@ fn body(catalog: &Catalog, now: Timestamp, problem: Option<&str>) -> Markup {
                 @if plan.on_offer_at(now) { li { (card(catalog, plan, now)) } }
             }
         }
+        p class="small" { "You pay at our payment provider, on the next page." }
     }
 }
 
@@ -199,8 +193,10 @@ fn card(catalog: &Catalog, plan: &Plan, now: Timestamp) -> Markup {
             }
             div class="offers" {
                 @if plan.is_free() && is_newcomer {
-                    p class="amount" { "Free" }
-                    p class="small" { "Everybody has this plan; there is nothing to buy." }
+                    div {
+                        p class="amount" { "Free" }
+                        p class="small" { "Everybody has this plan; there is nothing to buy." }
+                    }
                 } @else if plan.is_free() {
                     (offer(plan, None, None))
                 } @else {
@@ -251,7 +247,7 @@ fn offer(plan: &Plan, price: Option<&Price>, monthly: Option<&Price>) -> Markup 
                 p class="saving" { "Saves " (describe::money(saving)) " a year" }
             }
             @if let (Some(rule), Some(_)) = (&plan.quantity, price) { (quantity(rule, id)) }
-            button type="submit" { (action(plan, price)) }
+            (button(plan, price))
         }
     }
 }
@@ -265,18 +261,19 @@ fn quantity(rule: &QuantityRule, id: &str) -> Markup {
     }
 }
 
-/// What the button says: the plan's name too, since several buttons stand on the page.
-fn action(plan: &Plan, price: Option<&Price>) -> String {
-    let way = match price.map(|price| price.interval) {
-        None => return format!("Take {}", plan.name),
-        Some(Billing::Once) => "once".to_owned(),
-        Some(Billing::Recurring(interval)) if interval == Interval::MONTH => "monthly".to_owned(),
-        Some(Billing::Recurring(interval)) if interval == Interval::YEAR => "yearly".to_owned(),
-        Some(recurring @ Billing::Recurring(_)) => describe::rhythm(recurring),
-    };
+/// What the button says. The plan's name is for those who hear the page, since
+/// several buttons stand on it.
+fn button(plan: &Plan, price: Option<&Price>) -> Markup {
     let verb = match (price.map(|price| price.interval), plan.trial) {
         (Some(Billing::Recurring(_)), Some(_)) => "Try",
-        _ => "Buy",
+        (None, _) => "Take it",
+        (Some(Billing::Recurring(_) | Billing::Once), _) => "Buy",
     };
-    format!("{verb} {}, {way}", plan.name)
+    let way = match price.map(|price| price.interval) {
+        None | Some(Billing::Once) => String::new(),
+        Some(Billing::Recurring(Interval::MONTH)) => " monthly".to_owned(),
+        Some(Billing::Recurring(Interval::YEAR)) => " yearly".to_owned(),
+        Some(recurring @ Billing::Recurring(_)) => format!(" {}", describe::rhythm(recurring)),
+    };
+    html! { button type="submit" { (verb) (way) span class="unseen" { ": " (plan.name) } } }
 }

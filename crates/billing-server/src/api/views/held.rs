@@ -176,6 +176,9 @@ pub(crate) struct InvoiceView {
     subscription: Option<String>,
     /// `purchase`, `renewal` or `one_time`.
     purpose: String,
+    /// Which cycle of the subscription it pays for; the purchase is 0. Absent
+    /// for what has no cycles, and for what the provider counts itself.
+    cycle: Option<u32>,
     /// `open`, `settled` or `void`.
     status: String,
     /// What is owed, net.
@@ -233,6 +236,7 @@ impl InvoiceView {
             id: invoice.id.to_string(),
             customer: customer.to_string(),
             subscription: invoice.subscription.map(|id| id.to_string()),
+            cycle: invoice.cycle,
             purpose: purpose.to_owned(),
             status: status.to_owned(),
             amount: invoice.amount.into(),

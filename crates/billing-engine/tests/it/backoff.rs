@@ -1,0 +1,133 @@
+//! Calls without an answer: asked again under the same key, then a person.
+
+use billing_domain::invoice::InvoiceState;
+use billing_domain::time::{Timestamp, days};
+use billing_engine::Limits;
+use billing_testkit::memory::{Fault, RowState};
+use jiff::SignedDuration;
+
+use crate::rig::{Act, Rig};
+
+const WAITS: [SignedDuration; 5] = [
+    SignedDuration::from_mins(5),
+    SignedDuration::from_mins(30),
+    SignedDuration::from_hours(2),
+    SignedDuration::from_hours(6),
+    SignedDuration::from_hours(12),
+];
+
+/// The calls about renewals: when, and under which key.
+fn renewals(rig: &Rig) -> (Vec<Timestamp>, Vec<String>) {
+    let calls = rig.provider.calls().into_iter();
+    calls
+        .filter(|call| call.kind == "create_invoice")
+        .map(|call| (call.at, call.key))
+        .unzip()
+}
+
+#[tokio::test]
+async fn five_waits_then_one_stall_that_an_operator_replays() {
+    let rig = Rig::listening().await;
+    let customer = rig.customer("ana").await;
+    let subscription = rig.subscribe("ana").await;
+    rig.provider.next([Act::NotSent, Act::Unknown, Act::NotSent, Act::Unknown, Act::NotSent, Act::NotSent]);
+    rig.clock.set(rig.account(customer).wake_at().unwrap());
+    rig.work().await;
+    for wait in WAITS {
+        let (calls, _) = renewals(&rig);
+        rig.pass(wait - SignedDuration::from_micros(1));
+        rig.work().await;
+        assert_eq!(renewals(&rig).0, calls, "not before {wait}");
+        assert_eq!(rig.happened("subscription.renewal_stalled"), 0);
+        rig.pass(SignedDuration::from_micros(1));
+        rig.work().await;
+        assert_eq!(renewals(&rig).0.len(), calls.len() + 1, "after {wait}");
+    }
+    let (calls, keys) = renewals(&rig);
+    let waited: Vec<_> = calls.windows(2).map(|pair| pair[1].duration_since(pair[0])).collect();
+    assert_eq!(waited, WAITS);
+    let key = format!("renewal:{subscription}:1:1");
+    assert!(keys.iter().all(|held| *held == key), "{keys:?}");
+    assert_eq!(rig.happened("subscription.renewal_stalled"), 1);
+    assert_eq!(rig.parked(), ["attempts_exhausted"]);
+    assert_eq!(rig.effect(&key).unwrap().state, RowState::Dead);
+    // Nobody is lapsed by that, and nothing more is asked.
+    rig.pass(days(20));
+    rig.work().await;
+    assert_eq!(renewals(&rig).0.len(), 6);
+    assert_eq!(rig.happened("subscription.lapsed"), 0);
+    rig.replay_parked().await;
+    rig.work().await;
+    assert_eq!(renewals(&rig).1.last(), Some(&key));
+    assert_eq!(rig.effect(&key).unwrap().state, RowState::Done);
+    let invoice = rig.account(customer).open_invoice(subscription).cloned().unwrap();
+    assert!(invoice.pay_url.is_some());
+    assert_eq!(rig.happened("subscription.renewal_pending"), 1);
+    assert_eq!(rig.parked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_asked_for_again_under_the_same_key() {
+    let rig = Rig::new().await;
+    let customer = rig.customer("ana").await;
+    let subscription = rig.subscribe("ana").await;
+    rig.clock.set(rig.account(customer).wake_at().unwrap());
+    rig.provider.next([Act::Unknown]);
+    rig.work().await;
+    rig.pass(WAITS[0]);
+    rig.work().await;
+    let key = format!("renewal:{subscription}:1:1");
+    assert_eq!(renewals(&rig).1, [key.clone(), key]);
+    let held = rig.account(customer);
+    assert!(held.open_invoice(subscription).unwrap().pay_url.is_some());
+}
+
+#[tokio::test]
+async fn an_answer_whose_commit_fails_is_asked_for_again() {
+    for (fault, calls) in [(Fault::Before, 2), (Fault::After, 1)] {
+        let rig = Rig::new().await;
+        let customer = rig.customer("ana").await;
+        let subscription = rig.subscribe("ana").await;
+        rig.clock.set(rig.account(customer).wake_at().unwrap());
+        rig.provider.next([Act::Forgotten(fault)]);
+        rig.work().await;
+        rig.pass(Limits::default().lease);
+        rig.work().await;
+        let keys = renewals(&rig).1;
+        assert_eq!(keys.len(), calls, "{fault:?}");
+        assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+        let held = rig.account(customer);
+        assert!(held.open_invoice(subscription).unwrap().pay_url.is_some());
+        assert_eq!(rig.happened("subscription.renewal_pending"), 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_no_retry_mends_is_shown_to_a_person_at_once() {
+    for (act, reason) in [
+        (Act::Misconfigured, "attempts_exhausted"),
+        (Act::Unsupported, "attempts_exhausted"),
+        (Act::Refuse, "provider_refused"),
+    ] {
+        let rig = Rig::new().await;
+        let customer = rig.customer("ana").await;
+        let subscription = rig.subscribe("ana").await;
+        rig.clock.set(rig.account(customer).wake_at().unwrap());
+        rig.provider.next([act]);
+        for _ in 0..4 {
+            rig.work().await;
+            rig.pass(SignedDuration::from_hours(12));
+        }
+        assert_eq!(renewals(&rig).0.len(), 1, "{act:?}");
+        assert_eq!(rig.parked(), [reason], "{act:?}");
+        let key = format!("renewal:{subscription}:1:1");
+        assert_eq!(rig.effect(&key).unwrap().state, RowState::Dead, "{act:?}");
+        // After a month the row is still there to be tried again.
+        rig.replay_parked().await;
+        rig.work().await;
+        assert_eq!(renewals(&rig).0.len(), 2, "{act:?}");
+        let held = rig.account(customer);
+        let invoice = held.open_invoice(subscription).unwrap();
+        assert_eq!((invoice.state, invoice.pay_url.is_some()), (InvoiceState::Open, true));
+    }
+}

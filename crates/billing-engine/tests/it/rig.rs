@@ -1,0 +1,406 @@
+//! What the tests share: an engine with everything around it in memory.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use billing_domain::catalog::{Catalog, PriceKey};
+use billing_domain::customer::Account;
+use billing_domain::effect::{EffectKey, Order};
+use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed};
+use billing_domain::ids::{CustomerId, EffectId, SubscriptionId};
+use billing_domain::money::{Currency, Money};
+use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
+use billing_domain::time::{Interval, Timestamp};
+use billing_engine::{
+    Billing, BillingBuilder, CheckoutOpened, CheckoutRequest, CustomerRef, Limits, What, WorkDone,
+};
+use billing_ports::store::{Resolution, Ring};
+use billing_ports::{
+    Answer, Clock, Delivery, Finding, PaymentProvider, PerformError, Reading, Refusal,
+};
+use billing_testkit::memory::{Call, Fault, FaultPlan, HeldEffect, RowState};
+use billing_testkit::{ManualClock, MemoryStore, RecordingNotifier, SeededIds, fixtures};
+use bytes::Bytes;
+use jiff::SignedDuration;
+
+/// What a provider does when it is next called.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Act {
+    Refuse,
+    NotSent,
+    Unknown,
+    Misconfigured,
+    Unsupported,
+    /// Never answers.
+    Hang,
+    /// Answers after so long.
+    Slow(Duration),
+    /// Answers, and the store fails the commit that would keep the answer.
+    Forgotten(Fault),
+}
+
+/// A call, as the provider got it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Called {
+    pub(crate) effect: EffectId,
+    pub(crate) key: String,
+    pub(crate) kind: &'static str,
+    pub(crate) at: Timestamp,
+    /// How the effect stood in the store at that moment. `None`: it was not there.
+    pub(crate) stored: Option<RowState>,
+    /// When anybody else might have claimed it.
+    pub(crate) claimable: Option<Timestamp>,
+}
+
+/// A provider that does as it is told, and remembers its calls.
+pub(crate) struct Stub {
+    account: ProviderAccount,
+    pub(crate) owns_schedule: bool,
+    clock: ManualClock,
+    store: MemoryStore,
+    script: Mutex<VecDeque<Act>>,
+    calls: Mutex<Vec<Called>>,
+    objects: Mutex<Vec<Observed>>,
+    reads: Mutex<Vec<ProviderRef>>,
+}
+
+impl Stub {
+    pub(crate) fn next(&self, acts: impl IntoIterator<Item = Act>) {
+        self.script.lock().unwrap().extend(acts);
+    }
+
+    pub(crate) fn calls(&self) -> Vec<Called> {
+        self.calls.lock().unwrap().clone()
+    }
+
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.calls().into_iter().map(|call| call.key).collect()
+    }
+
+    pub(crate) fn reads(&self) -> Vec<ProviderRef> {
+        self.reads.lock().unwrap().clone()
+    }
+
+    pub(crate) fn has(&self, object: Observed) {
+        self.objects.lock().unwrap().push(object);
+    }
+
+    fn done(&self, effect: EffectId, order: &Order) -> Vec<Observed> {
+        let now = self.clock.now();
+        let fact = match order {
+            Order::OpenCheckout(open) => Fact::CheckoutOpened {
+                checkout: open.checkout,
+                reference: format!("cs_{}", open.checkout),
+                url: format!("https://pay.example.com/{}", open.checkout),
+                expires_at: open.expires_at,
+            },
+            Order::CreateInvoice(create) => Fact::InvoiceOpened {
+                invoice: create.invoice,
+                reference: format!("in_{}", create.invoice),
+                pay_url: format!("https://pay.example.com/{}", create.invoice),
+            },
+            _ => Fact::Done { effect },
+        };
+        vec![seen(fact, now)]
+    }
+}
+
+#[async_trait]
+impl PaymentProvider for Stub {
+    fn account(&self) -> &ProviderAccount {
+        &self.account
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            owns_schedule: self.owns_schedule,
+            prorates: false,
+            hosted_checkout: true,
+            portal: false,
+            pause: true,
+            saved_method: false,
+        }
+    }
+
+    async fn perform(
+        &self,
+        effect: EffectId,
+        key: &EffectKey,
+        order: &Order,
+    ) -> Result<Answer, PerformError> {
+        let rows = self.store.snapshot().outbox;
+        let row = rows.into_iter().find(|row| row.effect.id == effect);
+        let claimable = self.store.next_work().await.ok();
+        self.calls.lock().unwrap().push(Called {
+            effect,
+            key: key.to_string(),
+            kind: order.kind(),
+            at: self.clock.now(),
+            stored: row.map(|row| row.state),
+            claimable: claimable.and_then(|next| next.outbox),
+        });
+        let act = self.script.lock().unwrap().pop_front();
+        match act {
+            None => Ok(Answer::Done(self.done(effect, order))),
+            Some(Act::Refuse) => Ok(Answer::Refused(Refusal {
+                code: "card_declined".to_owned(),
+                message: "no".to_owned(),
+            })),
+            Some(Act::NotSent) => Err(PerformError::NotSent("refused".to_owned())),
+            Some(Act::Unknown) => Err(PerformError::Unknown("cut off".to_owned())),
+            Some(Act::Misconfigured) => Err(PerformError::Misconfigured("bad key".to_owned())),
+            Some(Act::Unsupported) => Err(PerformError::Unsupported("invoices")),
+            Some(Act::Hang) => std::future::pending().await,
+            Some(Act::Slow(time)) => {
+                tokio::time::sleep(time).await;
+                Ok(Answer::Done(self.done(effect, order)))
+            }
+            Some(Act::Forgotten(fault)) => {
+                self.store.fail_next(Call::Commit, fault);
+                Ok(Answer::Done(self.done(effect, order)))
+            }
+        }
+    }
+
+    async fn read(&self, object: &ProviderRef) -> Result<Vec<Observed>, PerformError> {
+        self.reads.lock().unwrap().push(object.clone());
+        Ok(self.objects.lock().unwrap().clone())
+    }
+
+    async fn doctor(&self, _catalog: &Catalog) -> Vec<Finding> {
+        Vec::new()
+    }
+}
+
+/// An engine with everything around it.
+pub(crate) struct Rig {
+    pub(crate) store: MemoryStore,
+    pub(crate) clock: ManualClock,
+    pub(crate) notifier: RecordingNotifier,
+    pub(crate) provider: Arc<Stub>,
+    pub(crate) billing: Billing,
+    events: Mutex<u32>,
+}
+
+impl Rig {
+    /// With a provider whose schedule the engine runs, and nobody who listens.
+    pub(crate) async fn new() -> Self {
+        Self::with(false, Limits::default(), |builder| builder).await
+    }
+
+    /// With a listener.
+    pub(crate) async fn listening() -> Self {
+        let notifier = RecordingNotifier::new();
+        let told = Arc::new(notifier.clone());
+        let rig = Self::with(false, Limits::default(), |builder| builder.notifier(told)).await;
+        Self { notifier, ..rig }
+    }
+
+    pub(crate) async fn with(
+        owns_schedule: bool,
+        limits: Limits,
+        more: impl FnOnce(BillingBuilder) -> BillingBuilder,
+    ) -> Self {
+        let store = MemoryStore::new();
+        let clock = ManualClock::new(fixtures::start());
+        let provider = Arc::new(Stub {
+            account: fixtures::provider("sandbox/main"),
+            owns_schedule,
+            clock: clock.clone(),
+            store: store.clone(),
+            script: Mutex::default(),
+            calls: Mutex::default(),
+            objects: Mutex::default(),
+            reads: Mutex::default(),
+        });
+        let builder = Billing::builder(
+            Arc::new(store.clone()),
+            Arc::new(clock.clone()),
+            Arc::new(SeededIds::new(1)),
+        );
+        let builder = builder.provider(Arc::clone(&provider) as Arc<dyn PaymentProvider>);
+        let billing = more(builder.limits(limits)).build().unwrap();
+        billing.apply_catalog(&shop()).await.unwrap();
+        Self {
+            store,
+            clock,
+            notifier: RecordingNotifier::new(),
+            provider,
+            billing,
+            events: Mutex::default(),
+        }
+    }
+
+    /// Another process on the same store, with the same provider.
+    pub(crate) fn sibling(&self, seed: u64) -> Billing {
+        Billing::builder(
+            Arc::new(self.store.clone()),
+            Arc::new(self.clock.clone()),
+            Arc::new(SeededIds::new(seed)),
+        )
+        .provider(Arc::clone(&self.provider) as Arc<dyn PaymentProvider>)
+        .build()
+        .unwrap()
+    }
+
+    pub(crate) fn pass(&self, time: SignedDuration) {
+        self.clock.advance(time);
+    }
+
+    pub(crate) async fn work(&self) -> WorkDone {
+        self.billing.work_until_idle().await.unwrap()
+    }
+
+    /// Makes a customer named `who`.
+    pub(crate) async fn customer(&self, who: &str) -> CustomerId {
+        let made = self.billing.ensure_customer(who, None).await.unwrap();
+        made.customer.id
+    }
+
+    pub(crate) async fn open(&self, who: &str, price: &str) -> CheckoutOpened {
+        self.billing.checkout(ask(who, price)).await.unwrap()
+    }
+
+    /// `who` buys `pro-monthly` and pays; gives the subscription.
+    pub(crate) async fn subscribe(&self, who: &str) -> SubscriptionId {
+        let customer = self.customer(who).await;
+        let opened = self.open(who, "pro-monthly").await;
+        self.tell(vec![paid(&opened, 900, self.clock.now())]).await;
+        self.work().await;
+        let held = self.account(customer).subscriptions;
+        held.first().unwrap().id
+    }
+
+    /// The provider sends an event.
+    pub(crate) async fn tell(&self, facts: Vec<Observed>) {
+        let delivery = self.event(facts);
+        self.billing.receive_trusted(delivery).await.unwrap();
+    }
+
+    pub(crate) fn event(&self, facts: Vec<Observed>) -> Delivery {
+        let mut events = self.events.lock().unwrap();
+        *events += 1;
+        Delivery {
+            account: fixtures::provider("sandbox/main"),
+            event_id: format!("evt_{events}"),
+            kind: "thing.happened".to_owned(),
+            reading: Reading::Facts(facts),
+            body: Bytes::from_static(b"{}"),
+        }
+    }
+
+    pub(crate) fn account(&self, id: CustomerId) -> Account {
+        self.store.snapshot().account(id).unwrap().account.clone()
+    }
+
+    pub(crate) fn effect(&self, key: &str) -> Option<HeldEffect> {
+        let rows = self.store.snapshot().outbox.into_iter();
+        rows.into_iter().find(|row| row.effect.key.as_str() == key)
+    }
+
+    /// From now on every call of the store fails; [`MemoryStore::faults_given`]
+    /// counts them.
+    pub(crate) fn break_store(&self) {
+        let plan = FaultPlan { seed: 1, before_per_mille: 1000, after_per_mille: 0 };
+        self.store.set_fault_plan(Some(plan));
+    }
+
+    pub(crate) fn mend_store(&self) {
+        self.store.set_fault_plan(None);
+    }
+
+    /// The reasons of what waits for a person.
+    pub(crate) fn parked(&self) -> Vec<&'static str> {
+        let parked = self.store.snapshot().parked;
+        parked.iter().map(|held| held.reason.as_str()).collect()
+    }
+
+    pub(crate) async fn replay_parked(&self) {
+        let parked = self.store.snapshot().parked;
+        let id = parked.first().unwrap().id;
+        let resolved = self.billing.resolve_parked(id, Resolution::Replay).await;
+        assert_eq!(resolved, Ok(true));
+    }
+
+    /// How often something happened, by the journal.
+    pub(crate) fn happened(&self, event: &str) -> usize {
+        let journal = self.store.snapshot().journal;
+        let such = journal.iter().filter(|entry| entry.event.as_str() == event);
+        such.count()
+    }
+
+    /// How often a customer has been written.
+    pub(crate) fn revision(&self, id: CustomerId) -> i64 {
+        self.store.snapshot().account(id).unwrap().revision.0
+    }
+}
+
+pub(crate) fn eur(amount: i64) -> Money {
+    Money::new(amount, Currency::EUR)
+}
+
+/// A shop with a plan of every kind that matters here.
+pub(crate) fn shop() -> Catalog {
+    shop_at(900)
+}
+
+/// The same shop, with `pro-monthly` at this many cents.
+pub(crate) fn shop_at(pro: i64) -> Catalog {
+    let retired = fixtures::at("2026-01-01T00:00:00Z");
+    let monthly = billing_domain::catalog::Billing::Recurring(Interval::MONTH);
+    Catalog::builder("Acme Notes", Currency::EUR)
+        .flag("sync", "Sync")
+        .count("seats", "Seats")
+        .plan("free", "Free", |plan| plan.rank(0))
+        .plan("pro", "Pro", |plan| {
+            plan.rank(1)
+                .grant("sync")
+                .monthly("pro-monthly", eur(pro))
+                .price("pro-old", eur(500), monthly, |price| price.retired = Some(retired))
+        })
+        .plan("team", "Team", |plan| {
+            plan.rank(2)
+                .grant("sync")
+                .per("seats", 2, 10)
+                .monthly("team-monthly", eur(2000))
+        })
+        .plan("gift", "Gift", |plan| plan.monthly("gift-monthly", eur(0)))
+        .plan("abroad", "Abroad", |plan| {
+            plan.monthly("abroad-monthly", eur(100)).provider_ref("elsewhere", "price_1")
+        })
+        .build()
+        .unwrap()
+}
+
+pub(crate) fn price(key: &str) -> What {
+    What::Price(PriceKey::new(key).unwrap())
+}
+
+pub(crate) fn ask(who: &str, key: &str) -> CheckoutRequest {
+    CheckoutRequest::of(CustomerRef::from(who), price(key), "https://app.example.com/{checkout}")
+}
+
+pub(crate) fn seen(fact: Fact, at: Timestamp) -> Observed {
+    Observed { fact, at, link: Link::default() }
+}
+
+/// The buyer paid at a checkout's page.
+pub(crate) fn paid(opened: &CheckoutOpened, cents: i64, at: Timestamp) -> Observed {
+    let fact = Fact::CheckoutCompleted {
+        checkout: opened.id,
+        reference: format!("cs_{}", opened.id),
+        payment: CheckoutPayment::Paid {
+            payment: format!("pay_{}", opened.id),
+            amount: eur(cents),
+        },
+        customer_ref: None,
+    };
+    seen(fact, at)
+}
+
+/// Runs what can run without time passing, in paused time.
+pub(crate) async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}

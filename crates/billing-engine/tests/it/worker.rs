@@ -1,0 +1,158 @@
+//! The ready-made loop, in paused time.
+
+use std::time::Duration;
+
+use billing_domain::ids::CustomerId;
+use billing_engine::Billing;
+use billing_testkit::memory::{Call, Fault};
+use jiff::SignedDuration;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::rig::{Act, Rig, settle};
+
+struct Worker {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Worker {
+    async fn start(billing: &Billing) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let billing = billing.clone();
+        let task = tokio::spawn(async move {
+            let stopped = async {
+                stopped.await.unwrap();
+            };
+            billing.run_worker(stopped).await;
+        });
+        settle().await;
+        Self { stop, task }
+    }
+
+    async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.task.await.unwrap();
+    }
+}
+
+/// A subscriber whose renewal is due, without the worker having been told.
+async fn due_unnoticed(rig: &Rig) -> CustomerId {
+    rig.clock.set(wake_at(rig));
+    settle().await;
+    assert_eq!(rig.happened("invoice.opened"), 0);
+    rig.billing.account(&"ana".into()).await.unwrap().unwrap().customer.id
+}
+
+fn wake_at(rig: &Rig) -> billing_domain::time::Timestamp {
+    rig.store.snapshot().accounts[0].wake_at.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_wakes_it_at_once() {
+    let rig = Rig::listening().await;
+    let worker = Worker::start(&rig.billing).await;
+    rig.customer("ana").await;
+    settle().await;
+    assert_eq!(rig.notifier.events().len(), 1);
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn being_told_wakes_it() {
+    let rig = Rig::new().await;
+    rig.subscribe("ana").await;
+    let worker = Worker::start(&rig.billing).await;
+    due_unnoticed(&rig).await;
+    rig.billing.wake();
+    settle().await;
+    assert_eq!(rig.happened("invoice.opened"), 1);
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_poll_is_the_safety_net() {
+    let rig = Rig::new().await;
+    rig.subscribe("ana").await;
+    let worker = Worker::start(&rig.billing).await;
+    due_unnoticed(&rig).await;
+    tokio::time::sleep(Duration::from_secs(59)).await;
+    assert_eq!(rig.happened("invoice.opened"), 0);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(rig.happened("invoice.opened"), 1);
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_sleeps_until_something_falls_due() {
+    let rig = Rig::new().await;
+    rig.subscribe("ana").await;
+    rig.clock.set(wake_at(&rig));
+    rig.pass(SignedDuration::from_secs(-10));
+    let worker = Worker::start(&rig.billing).await;
+    rig.pass(SignedDuration::from_secs(10));
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    assert_eq!(rig.happened("invoice.opened"), 0);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(rig.happened("invoice.opened"), 1);
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_recovers_when_the_store_was_gone() {
+    let rig = Rig::new().await;
+    rig.subscribe("ana").await;
+    rig.clock.set(wake_at(&rig));
+    rig.break_store();
+    let worker = Worker::start(&rig.billing).await;
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    let tried = rig.store.faults_given();
+    assert!((90..1_000).contains(&tried), "about once a second, not {tried} times");
+    rig.mend_store();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    settle().await;
+    assert_eq!(rig.happened("invoice.opened"), 1);
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_finishes_its_go_before_it_stops() {
+    let rig = Rig::new().await;
+    rig.subscribe("ana").await;
+    rig.clock.set(wake_at(&rig));
+    rig.provider.next([Act::Slow(Duration::from_secs(5))]);
+    let began = tokio::time::Instant::now();
+    let worker = Worker::start(&rig.billing).await;
+    assert_eq!(rig.provider.calls().last().unwrap().kind, "create_invoice");
+    worker.stop().await;
+    assert_eq!(began.elapsed().as_secs(), 5);
+    assert_eq!(rig.happened("subscription.renewal_pending"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_sweeps_every_hour() {
+    let rig = Rig::new().await;
+    rig.subscribe("ana").await;
+    let rows = || rig.store.snapshot().outbox.len();
+    assert_eq!(rows(), 1);
+    let worker = Worker::start(&rig.billing).await;
+    rig.pass(SignedDuration::from_hours(7 * 24 + 1));
+    rig.store.fail_next(Call::Sweep, Fault::Before);
+    rig.billing.wake();
+    settle().await;
+    assert_eq!(rig.store.faults_given(), 1);
+    for left in [1, 1, 0] {
+        rig.billing.wake();
+        settle().await;
+        assert_eq!(rows(), left);
+        rig.pass(SignedDuration::from_mins(30));
+    }
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn switched_off_it_only_waits_to_be_stopped() {
+    let worker = Worker::start(&Billing::disabled()).await;
+    assert!(!worker.task.is_finished());
+    worker.stop().await;
+}

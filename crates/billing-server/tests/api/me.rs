@@ -1,0 +1,166 @@
+//! What a customer with a session sees and does.
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::rig::{ORIGIN, READ, Rig, WRITE, text};
+
+#[tokio::test]
+async fn a_customer_sees_its_own() {
+    let rig = Rig::new().await;
+    let ana = rig.customer("ana").await;
+    rig.buys(&ana, "personal-monthly").await;
+    let token = rig.session(&ana).await;
+    let me = rig.get("/v1/me").by(&token).send().await.ok(200);
+    insta::assert_json_snapshot!(me, {
+        ".customer.id" => "[id]",
+        ".access.entitlements" => "[entitlements]",
+        ".subscriptions[].id" => "[id]",
+        ".subscriptions[].customer" => "[id]",
+    }, @r"");
+    let mine = rig
+        .get("/v1/me/entitlements")
+        .by(&token)
+        .send()
+        .await
+        .ok(200);
+    assert_eq!(mine, me["access"]);
+    let gate = rig
+        .get("/v1/me/entitlements/editor?level=write")
+        .by(&token)
+        .send()
+        .await
+        .ok(200);
+    assert_eq!(gate["allowed"], true);
+}
+
+#[tokio::test]
+async fn a_customer_cancels_at_the_period_s_end_and_may_repeat_it() {
+    let rig = Rig::new().await;
+    let ana = rig.customer("ana").await;
+    rig.buys(&ana, "personal-monthly").await;
+    let token = rig.session(&ana).await;
+    let me = rig.get("/v1/me").by(&token).send().await.ok(200);
+    let id = text(&me["subscriptions"][0]["id"]);
+    let path = format!("/v1/me/subscriptions/{id}/cancel");
+    let end = "2026-04-01T12:00:00Z";
+    let said = rig.post(&path).by(&token).send().await.ok(200);
+    assert_eq!(
+        said,
+        json!({ "ok": true, "already": false, "ends_at": end })
+    );
+    rig.state.billing.work_until_idle().await.unwrap();
+    rig.deliver().await;
+    let said = rig.post(&path).by(&token).send().await.ok(200);
+    assert_eq!(said, json!({ "ok": true, "already": true, "ends_at": end }));
+    let me = rig.get("/v1/me").by(&token).send().await.ok(200);
+    assert_eq!(me["access"]["plan"], "personal", "paid is paid");
+    assert_eq!(me["subscriptions"][0]["renews"], false);
+    rig.post(&path)
+        .by(&token)
+        .json(json!({ "when": "now" }))
+        .send()
+        .await
+        .wrong("when");
+}
+
+#[tokio::test]
+async fn what_is_another_s_does_not_exist() {
+    let rig = Rig::new().await;
+    let ana = rig.customer("ana").await;
+    let bob = rig.customer("bob").await;
+    rig.buys(&ana, "personal-monthly").await;
+    let ana_s = rig.session(&ana).await;
+    let me = rig.get("/v1/me").by(&ana_s).send().await.ok(200);
+    let hers = text(&me["subscriptions"][0]["id"]);
+    let bob_s = rig.session(&bob).await;
+    let none = format!("sub_{}", "0".repeat(32));
+    for id in [hers.as_str(), &none, &bob, "x"] {
+        let path = format!("/v1/me/subscriptions/{id}/cancel");
+        let mut body = rig
+            .post(&path)
+            .by(&bob_s)
+            .send()
+            .await
+            .refused(404, "not_found");
+        body["instance"] = json!("");
+        insta::allow_duplicates! {
+            insta::assert_json_snapshot!(body, @r"");
+        }
+    }
+    let held = rig
+        .get(&format!("/v1/subscriptions/{hers}"))
+        .by(READ)
+        .send()
+        .await
+        .ok(200);
+    assert_eq!(held["ends_at"], serde_json::Value::Null);
+}
+
+#[tokio::test]
+async fn a_session_ends() {
+    let rig = Rig::new().await;
+    let ana = rig.customer("ana").await;
+    let token = rig.session(&ana).await;
+    rig.get("/v1/me").by(&token).send().await.ok(200);
+    rig.clock.advance(SignedDuration::from_mins(61));
+    rig.get("/v1/me")
+        .by(&token)
+        .send()
+        .await
+        .refused(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn a_link_opens_once() {
+    let rig = Rig::new().await;
+    rig.customer("ana").await;
+    let make = || async {
+        let made = rig
+            .post("/v1/billing-sessions")
+            .by(WRITE)
+            .json(json!({ "customer": "ana", "return_url": format!("{ORIGIN}/billing?x=1") }))
+            .send()
+            .await
+            .ok(201);
+        let url = text(&made["url"]);
+        let (page, link) = url.split_once("&link=").unwrap();
+        assert_eq!(page, format!("{ORIGIN}/billing?x=1"));
+        link.to_owned()
+    };
+    let open = |link: String| {
+        rig.post("/v1/billing-sessions/open")
+            .json(json!({ "link": link }))
+    };
+    let link = make().await;
+    let opened = open(link.clone()).send().await;
+    assert_eq!(opened.header("cache-control"), "no-store");
+    let token = text(&opened.ok(201)["token"]);
+    rig.get("/v1/me").by(&token).send().await.ok(200);
+    open(link).send().await.refused(404, "session_expired");
+    open("bl_nosuch".to_owned())
+        .send()
+        .await
+        .refused(404, "session_expired");
+    let late = make().await;
+    rig.clock.advance(SignedDuration::from_mins(16));
+    open(late).send().await.refused(404, "session_expired");
+}
+
+#[tokio::test]
+async fn a_session_is_made_for_known_customers_and_allowed_pages() {
+    let rig = Rig::new().await;
+    rig.customer("ana").await;
+    let ask = |body| rig.post("/v1/billing-sessions").by(WRITE).json(body);
+    ask(json!({ "customer": "nobody" }))
+        .send()
+        .await
+        .refused(404, "customer_not_found");
+    ask(json!({})).send().await.wrong("customer");
+    ask(json!({ "customer": "ana", "return_url": "https://evil.example/" }))
+        .send()
+        .await
+        .wrong("return_url");
+    let made = ask(json!({ "customer": "ana" })).send().await.ok(201);
+    assert_eq!(made["url"], serde_json::Value::Null);
+}

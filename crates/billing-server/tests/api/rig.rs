@@ -1,0 +1,306 @@
+//! One API over a store in memory, the sandbox beside it, and a clock that is
+//! moved by hand.
+
+use std::sync::Arc;
+
+use billing_catalog::{SAMPLE, read_plan_file};
+use billing_domain::ids::{IdSeq, KeyId};
+use billing_engine::Billing;
+use billing_ports::store::{Credentials, OperatorKey, Scope};
+use billing_ports::{Clock, WebhookRequest};
+use billing_sandbox::{FnSink, Mode, Sandbox, SandboxOptions, TestCard};
+use billing_server::{ApiOptions, AppState, RateOptions, api_routes};
+use billing_testkit::{ManualClock, MemoryStore, SeededIds};
+use poem::endpoint::BoxEndpoint;
+use poem::http::{HeaderMap, Method, StatusCode};
+use poem::{Endpoint, Request, Response};
+use ring::digest::{SHA256, digest};
+use serde_json::Value;
+
+pub(crate) const READ: &str = "bk_read";
+pub(crate) const WRITE: &str = "bk_write";
+pub(crate) const ADMIN: &str = "bk_admin";
+
+/// What a page may come from.
+pub(crate) const ORIGIN: &str = "https://app.example.com";
+
+pub(crate) struct Rig {
+    pub(crate) app: Arc<BoxEndpoint<'static, Response>>,
+    pub(crate) state: AppState,
+    pub(crate) store: MemoryStore,
+    pub(crate) clock: ManualClock,
+    pub(crate) sandbox: Sandbox,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Got {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Got {
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes)
+            .unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&self.bytes)))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The body, after checking the status.
+    #[track_caller]
+    pub(crate) fn ok(&self, status: u16) -> Value {
+        let text = String::from_utf8_lossy(&self.bytes);
+        assert_eq!(self.status, status, "{text}");
+        if self.bytes.is_empty() {
+            Value::Null
+        } else {
+            self.json()
+        }
+    }
+
+    /// Checks that it is a refusal of this status and code, and gives its body.
+    #[track_caller]
+    pub(crate) fn refused(&self, status: u16, code: &str) -> Value {
+        let text = String::from_utf8_lossy(&self.bytes);
+        assert_eq!(self.status, status, "{text}");
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let body = self.json();
+        assert_eq!(body["code"], code, "{text}");
+        assert_eq!(body["status"], status);
+        assert_eq!(body["type"], "about:blank");
+        for field in ["title", "detail"] {
+            assert!(body[field].as_str().is_some_and(|text| !text.is_empty()));
+        }
+        let instance = format!("urn:request:{}", self.header("x-request-id"));
+        assert_eq!(body["instance"], instance.as_str());
+        body
+    }
+
+    /// Checks that the request is refused for this field.
+    #[track_caller]
+    pub(crate) fn wrong(&self, field: &str) {
+        let body = self.refused(400, "invalid_request");
+        let errors = body["errors"].as_array().unwrap();
+        assert!(errors.iter().any(|error| error["field"] == field), "{body}");
+    }
+}
+
+/// A request in the making.
+pub(crate) struct Ask<'a> {
+    rig: &'a Rig,
+    method: Method,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Ask<'_> {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn by(self, secret: &str) -> Self {
+        self.header("authorization", &format!("Bearer {secret}"))
+    }
+
+    pub(crate) fn json(self, body: Value) -> Self {
+        self.bytes("application/json", body.to_string())
+    }
+
+    pub(crate) fn bytes(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self.header("content-type", content_type)
+    }
+
+    pub(crate) async fn send(self) -> Got {
+        let mut request = Request::builder()
+            .method(self.method)
+            .uri_str(format!("http://127.0.0.1{}", self.path));
+        for (name, value) in self.headers {
+            request = request.header(name, value);
+        }
+        let response = self.rig.app.get_response(request.body(self.body)).await;
+        let (parts, body) = response.into_parts();
+        Got {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            bytes: body.into_vec().await.unwrap(),
+        }
+    }
+}
+
+impl Rig {
+    pub(crate) async fn new() -> Self {
+        Self::with(ApiOptions {
+            public_url: "https://billing.example.com".to_owned(),
+            rates: RateOptions {
+                public_posts_per_minute: 0,
+                failures_per_minute: 0,
+            },
+            ..ApiOptions::default()
+        })
+        .await
+    }
+
+    pub(crate) async fn with(options: ApiOptions) -> Self {
+        let clock = ManualClock::new("2026-03-01T12:00:00Z".parse().unwrap());
+        let sandbox = Sandbox::in_memory(SandboxOptions {
+            account: "sandbox/main".parse().unwrap(),
+            mode: Mode::OwnSchedule,
+            public_url: "http://127.0.0.1:8080/sandbox".parse().unwrap(),
+            webhook_secrets: vec!["whsec_test".into()],
+            clock: Arc::new(clock.clone()),
+        })
+        .unwrap();
+        let store = MemoryStore::new();
+        let ids = Arc::new(SeededIds::new(7));
+        let billing = Billing::builder(
+            Arc::new(store.clone()),
+            Arc::new(clock.clone()),
+            Arc::clone(&ids) as _,
+        )
+        .provider(Arc::new(sandbox.clone()))
+        .webhooks(Arc::new(sandbox.decoder()))
+        .build()
+        .unwrap();
+        let file = format!("{SAMPLE}\ncheckout:\n  allowed_origins: [\"{ORIGIN}\"]\n");
+        let catalog = read_plan_file("sample", file.as_bytes()).unwrap();
+        billing.apply_catalog(&catalog).await.unwrap();
+        let mut drawn = IdSeq::new(clock.now(), 99);
+        for (secret, scope) in [
+            (READ, Scope::Read),
+            (WRITE, Scope::Write),
+            (ADMIN, Scope::Admin),
+        ] {
+            let key = OperatorKey {
+                id: drawn.draw::<KeyId>(),
+                name: scope.as_str().to_owned(),
+                scope,
+                created_at: clock.now(),
+                revoked_at: None,
+            };
+            store.add_key(key, sha256(secret)).await.unwrap();
+        }
+        let state = AppState::new(billing, ids, options);
+        Self {
+            app: Arc::new(api_routes(state.clone())),
+            state,
+            store,
+            clock,
+            sandbox,
+        }
+    }
+
+    pub(crate) fn ask(&self, method: Method, path: &str) -> Ask<'_> {
+        Ask {
+            rig: self,
+            method,
+            path: path.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Ask<'_> {
+        self.ask(Method::GET, path)
+    }
+
+    pub(crate) fn post(&self, path: &str) -> Ask<'_> {
+        self.ask(Method::POST, path)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Ask<'_> {
+        self.ask(Method::DELETE, path)
+    }
+
+    /// A customer of this reference; gives its id.
+    pub(crate) async fn customer(&self, external: &str) -> String {
+        let got = self
+            .post("/v1/customers")
+            .by(WRITE)
+            .json(serde_json::json!({ "external_ref": external, "email": "ana@example.com" }))
+            .send()
+            .await;
+        text(&got.ok(201)["id"])
+    }
+
+    /// A session of this customer; gives its token.
+    pub(crate) async fn session(&self, customer: &str) -> String {
+        let got = self
+            .post("/v1/billing-sessions")
+            .by(WRITE)
+            .json(serde_json::json!({ "customer": customer }))
+            .send()
+            .await;
+        text(&got.ok(201)["token"])
+    }
+
+    /// Lets a customer buy a price with a good card; gives the checkout's id.
+    pub(crate) async fn buys(&self, customer: &str, price: &str) -> String {
+        let got = self
+            .post("/v1/checkouts")
+            .by(WRITE)
+            .json(serde_json::json!({ "customer": customer, "price": price }))
+            .send()
+            .await;
+        let opened = got.ok(201);
+        self.pays(&text(&opened["url"])).await;
+        text(&opened["id"])
+    }
+
+    /// Pays at a page of the sandbox, and lets its webhooks be decided.
+    pub(crate) async fn pays(&self, page: &str) {
+        let reference = page.rsplit('/').next().unwrap();
+        let paying = self.sandbox.pay(reference, TestCard::Pays, None).await;
+        paying.unwrap();
+        self.deliver().await;
+    }
+
+    /// Delivers what the sandbox has to say over the webhook route, and decides it.
+    pub(crate) async fn deliver(&self) {
+        let app = Arc::clone(&self.app);
+        let sink = FnSink(move |webhook: WebhookRequest| {
+            let app = Arc::clone(&app);
+            async move { Ok(post_webhook(&app, webhook).await.as_u16()) }
+        });
+        let pumped = self.sandbox.pump(self.clock.now(), &sink).await.unwrap();
+        assert_eq!(pumped.failed, 0, "every webhook is taken");
+        self.state.billing.work_until_idle().await.unwrap();
+    }
+}
+
+pub(crate) async fn post_webhook(
+    app: &BoxEndpoint<'static, Response>,
+    webhook: WebhookRequest,
+) -> StatusCode {
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri_str("/v1/webhooks/sandbox");
+    for (name, value) in webhook.headers {
+        request = request.header(name, value);
+    }
+    app.get_response(request.body(webhook.body)).await.status()
+}
+
+pub(crate) fn sha256(secret: &str) -> [u8; 32] {
+    digest(&SHA256, secret.as_bytes())
+        .as_ref()
+        .try_into()
+        .unwrap()
+}
+
+#[track_caller]
+pub(crate) fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("no text: {value}"))
+        .to_owned()
+}

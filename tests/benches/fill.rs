@@ -1,0 +1,221 @@
+//! Many subscribers in a store: one is written through the store, and the
+//! database copies its rows, ids and all.
+
+use billing_domain::catalog::{Billing, OnPastDue, OnPause};
+use billing_domain::customer::{Account, Customer};
+use billing_domain::ids::{CustomerId, IdSeq, SubscriptionId};
+use billing_domain::money::{Currency, Money};
+use billing_domain::subscription::{Schedule, State, Subscription, Times};
+use billing_domain::terms::Terms;
+use billing_domain::time::{Interval, Timestamp};
+use billing_ports::store::{Changes, Commit, Store};
+use billing_testkit::catalogs;
+use jiff::SignedDuration;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
+
+use crate::provider::account;
+
+/// Rows copied by one statement: large enough that statements cost nothing,
+/// small enough that none takes long.
+const CHUNK: usize = 50_000;
+
+/// When the subscribers are due.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Due {
+    /// The first of them.
+    pub(crate) first: Timestamp,
+    /// Seconds from each to the next.
+    pub(crate) apart: u32,
+}
+
+/// Puts the catalog and `count` subscribers into an empty store; gives the
+/// first, whom its host calls `customer-0`.
+pub(crate) async fn fill(
+    store: &dyn Store,
+    rows: &DatabaseConnection,
+    count: usize,
+    due: Due,
+) -> CustomerId {
+    let first = one(store, due.first).await;
+    let subscription = first.subscriptions.first().unwrap().id;
+    let mut done = 1;
+    while done < count {
+        let until = count.min(done + CHUNK);
+        for statement in copies(
+            rows.get_database_backend(),
+            (done, until),
+            &first,
+            subscription,
+            due,
+        ) {
+            rows.execute_unprepared(&statement).await.unwrap();
+        }
+        done = until;
+    }
+    if rows.get_database_backend() == DbBackend::Postgres {
+        // As the server does by itself after a while.
+        rows.execute_unprepared("vacuum analyze").await.unwrap();
+    }
+    first.customer.id
+}
+
+/// Puts the catalog and one subscriber into an empty store.
+pub(crate) async fn one(store: &dyn Store, due_at: Timestamp) -> Account {
+    store
+        .apply_catalog(&catalogs::storage(), 0, due_at)
+        .await
+        .unwrap()
+        .unwrap();
+    let account = subscriber(due_at);
+    let commit = Commit {
+        customer: account.customer.id,
+        expected: None,
+        claim: None,
+        changes: Changes::between(None, &account),
+        wake_at: account.wake_at(),
+        journal: Vec::new(),
+        effects: Vec::new(),
+        parked: Vec::new(),
+        inbox: Vec::new(),
+        outbox: Vec::new(),
+        replies: Vec::new(),
+        at: due_at,
+    };
+    store.commit(commit).await.unwrap();
+    account
+}
+
+/// A subscriber whose month ends at `due_at`.
+fn subscriber(due_at: Timestamp) -> Account {
+    let start = due_at - SignedDuration::from_hours(31 * 24);
+    let mut ids = IdSeq::new(start, 0);
+    let mut account = Account::new(Customer {
+        id: ids.draw(),
+        external_ref: Some("customer-0".to_owned()),
+        email: Some("customer@example.test".to_owned()),
+        member_of: None,
+        joined_at: start,
+        at_providers: Vec::new(),
+    });
+    account.put_subscription(Subscription {
+        id: ids.draw(),
+        customer: account.customer.id,
+        checkout: None,
+        terms: terms(),
+        provider: Some(self::account()),
+        schedule: Schedule::Engine {
+            anchor: start,
+            next_period: 1,
+            cycle: 0,
+            failures: 0,
+        },
+        state: State::Active,
+        times: Times {
+            paid_through: Some(due_at),
+            due_at: None,
+            next_attempt_at: Some(due_at),
+            grace_ends_at: None,
+        },
+        cancellation: None,
+        created_at: start,
+    });
+    account
+}
+
+fn terms() -> Terms {
+    Terms {
+        plan: "personal".parse().unwrap(),
+        price: Some("personal-monthly".parse().unwrap()),
+        price_ref: Some("personal-monthly".to_owned()),
+        unit: Money::new(500, Currency::USD),
+        quantity: 1,
+        billing: Billing::Recurring(Interval::MONTH),
+        renews: true,
+        trial: None,
+        grace: SignedDuration::from_hours(7 * 24),
+        on_past_due: OnPastDue::Grace,
+        on_pause: OnPause::Now,
+        lead: SignedDuration::ZERO,
+        stall_limit: SignedDuration::from_hours(30 * 24),
+        rejoin: SignedDuration::from_hours(30 * 24),
+        catalog_revision: 1,
+    }
+}
+
+/// The statements that copy the first subscriber to numbers `from` up to `until`.
+fn copies(
+    backend: DbBackend,
+    (from, until): (usize, usize),
+    first: &Account,
+    subscription: SubscriptionId,
+    due: Due,
+) -> [String; 2] {
+    let words = if backend == DbBackend::Postgres {
+        POSTGRES
+    } else {
+        SQLITE
+    };
+    let last = until - 1;
+    let customer = first.customer.id.uuid().simple().to_string();
+    let subscription = subscription.uuid().simple().to_string();
+    let [series, id, wake] = [words.series, words.id, words.wake].map(|word| {
+        word.replace("FROM", &from.to_string())
+            .replace("LAST", &last.to_string())
+            .replace("APART", &due.apart.to_string())
+    });
+    let uuid = |text: &str| words.uuid.replace("TEXT", text);
+    let body = |text: &str| words.body.replace("TEXT", text);
+    let (of, held) = (uuid(&format!("'{customer}'")), uuid("cus"));
+    let ids = format!(
+        "{series}, ids as (select n, {} as cus, {} as sub from series)",
+        id.replace("KIND", "7000"),
+        id.replace("KIND", "7001"),
+    );
+    let customers = body(&format!(
+        "replace(replace(cast(t.body as text), '{customer}', cus), '\"customer-0\"', '\"customer-' || n || '\"')"
+    ));
+    let subscriptions = body(&format!(
+        "replace(replace(cast(t.body as text), '{customer}', cus), '{subscription}', sub)"
+    ));
+    let (copied, wakes) = (uuid("sub"), wake.replace("AT", "t.wake_at"));
+    [
+        format!(
+            "{ids} insert into customers (id, external_ref, email, joined_at, body, revision, \
+             wake_at, busy_until, ready_at, held, fence) \
+             select {held}, 'customer-' || n, t.email, t.joined_at, {customers}, 1, \
+             {wakes}, null, {wakes}, t.held, 0 from ids, customers t where t.id = {of}"
+        ),
+        format!(
+            "{ids} insert into subscriptions (id, customer_id, status, plan, price, \
+             paid_through, due_at, next_attempt_at, grace_ends_at, body) \
+             select {copied}, {held}, t.status, t.plan, t.price, t.paid_through, t.due_at, \
+             t.next_attempt_at, t.grace_ends_at, {subscriptions} \
+             from ids, subscriptions t where t.customer_id = {of}"
+        ),
+    ]
+}
+
+/// How a database says what the copies are made of.
+struct Words {
+    series: &'static str,
+    id: &'static str,
+    uuid: &'static str,
+    body: &'static str,
+    wake: &'static str,
+}
+
+const POSTGRES: Words = Words {
+    series: "with series as (select generate_series(FROM::bigint, LAST::bigint) as n)",
+    id: "lpad(to_hex(1767225600000 + n), 12, '0') || 'KIND8' || lpad(to_hex(n * 2654435761), 15, '0')",
+    uuid: "(TEXT)::uuid",
+    body: "(TEXT)::jsonb",
+    wake: "AT + n * APART * interval '1 second'",
+};
+
+const SQLITE: Words = Words {
+    series: "with recursive series(n) as (select FROM union all select n + 1 from series where n < LAST)",
+    id: "printf('%012x', 1767225600000 + n) || 'KIND8' || printf('%015x', n * 2654435761)",
+    uuid: "unhex(TEXT)",
+    body: "TEXT",
+    wake: "strftime('%Y-%m-%dT%H:%M:%S', AT, (n * APART) || ' seconds') || '+00:00'",
+};

@@ -1,0 +1,145 @@
+//! Webhooks taken a second: our route, against a handler that does what a
+//! webhook says in one transaction of three statements.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use billing::Billing;
+use billing::sandbox::SandboxDecoder;
+use billing::system::{SystemClock, SystemIds};
+use billing_domain::fact::{Fact, Link, Observed};
+use billing_domain::ids::IdSeq;
+use billing_domain::money::{Currency, Money};
+use billing_ports::store::Store;
+use billing_ports::{Clock, IdSource};
+use billing_server::{ApiOptions, AppState, api_routes};
+use bytes::Bytes;
+use poem::{Route, post};
+use ring::hmac;
+use secrecy::SecretString;
+
+use crate::Size;
+use crate::floor::Hook;
+use crate::load::{CONNECTIONS, rate, request};
+use crate::provider::{PaidAtOnce, account};
+use crate::serve::Server;
+use crate::stores::{Folder, NO_SERVER, connect, postgres, server, sqlite};
+use crate::table::{Pair, Row, now};
+
+/// What webhooks are signed with.
+const SECRET: &str = "a secret of the benchmarks";
+
+/// Connections of the floor's pool: as many as our store has by default.
+const FLOOR_CONNECTIONS: u32 = 16;
+
+/// Rounds begin no later than this: a slow machine measures fewer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// On PostgreSQL.
+pub(crate) async fn on_postgres(size: Size) -> Vec<Row> {
+    let what = format!("webhook intake, PostgreSQL, {CONNECTIONS} connections");
+    let Some(server) = server() else {
+        return Row::skipped(&what, NO_SERVER);
+    };
+    let (_, store) = postgres(&server).await;
+    let (url, _other) = postgres(&server).await;
+    let floor = Hook::new(SECRET, connect(&url, FLOOR_CONNECTIONS).await).await;
+    let rounds = compare(Arc::new(store), floor, size.pick(4_000, 500), size).await;
+    vec![Row::rates(what, &rounds, 70)]
+}
+
+/// On SQLite, which reaches the disk before it answers.
+pub(crate) async fn on_sqlite(size: Size) -> Vec<Row> {
+    let what = format!("webhook intake, SQLite (FULL), {CONNECTIONS} connections");
+    let folder = Folder::fresh();
+    let store = sqlite(&folder, "ours.db").await;
+    // One connection: writers of SQLite wait for each other in any case.
+    let floor = Hook::new(SECRET, connect(&folder.url("floor.db"), 1).await).await;
+    let rounds = compare(Arc::new(store), floor, size.pick(4_000, 500), size).await;
+    vec![Row::rates(what, &rounds, 100)]
+}
+
+async fn compare(store: Arc<dyn Store>, floor: Hook, count: usize, size: Size) -> Vec<Pair> {
+    let secrets = [SecretString::from(SECRET)];
+    let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
+    let billing = Billing::builder(store, Arc::new(SystemClock), Arc::clone(&ids))
+        .provider(Arc::new(PaidAtOnce::new(SystemClock.now())))
+        .webhooks(Arc::new(SandboxDecoder::new(account(), &secrets).unwrap()))
+        .build()
+        .unwrap();
+    let ours = Server::start(api_routes(AppState::new(
+        billing,
+        ids,
+        ApiOptions::default(),
+    )))
+    .await;
+    let floor = Server::start(Route::new().at(PATH, post(floor))).await;
+    let began = now();
+    // The first round finds nothing prepared on either side.
+    rate(ours.address, webhooks(count / 4)).await;
+    rate(floor.address, webhooks(count / 4)).await;
+    let mut rounds = Vec::new();
+    for round in 0..size.pick(9, 3) {
+        if began.elapsed() > PATIENCE {
+            break;
+        }
+        let (first, second) = (webhooks(count), webhooks(count));
+        rounds.push(if round % 2 == 0 {
+            let ours = rate(ours.address, first).await;
+            Pair {
+                ours,
+                floor: rate(floor.address, second).await,
+            }
+        } else {
+            let floor = rate(floor.address, first).await;
+            Pair {
+                ours: rate(ours.address, second).await,
+                floor,
+            }
+        });
+    }
+    rounds
+}
+
+/// Where webhooks go.
+const PATH: &str = "/v1/webhooks/sandbox";
+
+/// Webhooks that nobody has seen, signed.
+fn webhooks(count: usize) -> Vec<Bytes> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+    let at = SystemClock.now();
+    let seconds = at.as_second();
+    let batch = SystemIds.seed();
+    let mut ids = IdSeq::new(at, batch);
+    (0..count)
+        .map(|number| {
+            let fact = Fact::InvoicePaid {
+                invoice: ids.draw(),
+                payment: format!("pay_{batch:x}_{number}"),
+                amount: Money::new(500, Currency::USD),
+            };
+            let link = Link {
+                customer: Some(ids.draw()),
+                ..Link::default()
+            };
+            let body = serde_json::json!({
+                "id": format!("evt_{batch:x}_{number}"),
+                "type": "invoice.paid",
+                "created": at.to_string(),
+                "facts": [Observed { fact, at, link }],
+            });
+            let body = body.to_string();
+            let tag = hmac::sign(&key, format!("{seconds}.{body}").as_bytes());
+            let tag: String = tag
+                .as_ref()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            let headers = [
+                ("content-type", "application/json"),
+                ("sandbox-signature", &format!("t={seconds},v1={tag}")),
+            ];
+            request(&format!("POST {PATH}"), &headers, body.as_bytes())
+        })
+        .collect()
+}

@@ -1,0 +1,214 @@
+//! Driving the engine over HTTP, as another application would.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use billing::Billing;
+use billing_ports::IdSource;
+use billing_ports::store::{OperatorKey, Scope};
+use billing_server::{ApiOptions, AppState, RateOptions, api_routes};
+use billing_testkit::SeededIds;
+use poem::Response;
+use poem::endpoint::BoxEndpoint;
+use poem::http::StatusCode;
+use poem::test::TestClient;
+use serde_json::{Value, json};
+
+use super::driver::{Driver, InvoiceSeen, Refused, SubscriptionSeen, day};
+
+/// The operator's key of the tests.
+const KEY: &str = "bk_a_key_of_the_tests";
+
+/// Drives the engine over HTTP.
+pub(crate) struct Http {
+    client: TestClient<BoxEndpoint<'static, Response>>,
+}
+
+impl Http {
+    pub(crate) async fn new(billing: &Billing, ids: Arc<SeededIds>) -> Self {
+        let digest = ring::digest::digest(&ring::digest::SHA256, KEY.as_bytes());
+        let key = OperatorKey {
+            id: billing_domain::ids::IdSeq::new(billing.clock().unwrap().now(), ids.seed()).draw(),
+            name: "tests".to_owned(),
+            scope: Scope::Admin,
+            created_at: billing.clock().unwrap().now(),
+            revoked_at: None,
+        };
+        let store = billing.store().unwrap();
+        store
+            .add_key(key, digest.as_ref().try_into().unwrap())
+            .await
+            .unwrap();
+        let options = ApiOptions {
+            rates: RateOptions {
+                public_posts_per_minute: 0,
+                failures_per_minute: 0,
+            },
+            ..ApiOptions::default()
+        };
+        let state = AppState::new(billing.clone(), ids, options);
+        Self {
+            client: TestClient::new(api_routes(state)),
+        }
+    }
+
+    /// A request as the operator; gives the status and the body.
+    async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
+        let path = path.to_owned();
+        let request = match method {
+            "GET" => self.client.get(path),
+            "POST" => self.client.post(path),
+            other => panic!("no {other} in stories"),
+        };
+        let mut request = request.header("authorization", format!("Bearer {KEY}"));
+        if let Some(body) = body {
+            request = request
+                .header("content-type", "application/json")
+                .body(body.to_string());
+        }
+        let response = request.send().await.0;
+        let status = response.status();
+        let bytes = response.into_body().into_bytes().await.unwrap();
+        (
+            status,
+            serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        )
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.ask("GET", path, None).await;
+        assert_eq!(status, StatusCode::OK, "GET {path}: {body}");
+        body
+    }
+
+    /// What a POST made, or the stable code of its refusal.
+    async fn post(&self, path: &str, body: &Value) -> Result<Value, Refused> {
+        let (status, body) = self.ask("POST", path, Some(body)).await;
+        if status.is_success() {
+            Ok(body)
+        } else {
+            Err(text(&body, "code").unwrap_or_default())
+        }
+    }
+}
+
+#[async_trait]
+impl Driver for Http {
+    async fn customer(&self, who: &str, joined: Option<&str>) {
+        let mut body = json!({ "external_ref": who });
+        if let Some(day) = joined {
+            body["joined_at"] = format!("{day}T00:00:00Z").into();
+        }
+        let (status, answer) = self.ask("POST", "/v1/customers", Some(&body)).await;
+        assert!(
+            [StatusCode::CREATED, StatusCode::CONFLICT].contains(&status),
+            "{status}: {answer}"
+        );
+    }
+
+    async fn id(&self, who: &str) -> String {
+        text(&self.get(&format!("/v1/customers/{who}")).await, "id").unwrap()
+    }
+
+    async fn buy(&self, who: &str, what: &str, pieces: u32) -> Result<Option<String>, Refused> {
+        let kind = if what.contains('-') { "price" } else { "plan" };
+        let mut body = json!({ "customer": who });
+        body[kind] = what.into();
+        if pieces > 1 {
+            body["quantity"] = pieces.into();
+        }
+        Ok(text(&self.post("/v1/checkouts", &body).await?, "url"))
+    }
+
+    async fn cancel(&self, _who: &str, subscription: &str, at_once: bool) -> Result<bool, Refused> {
+        let when = if at_once { "at_once" } else { "period_end" };
+        let path = format!("/v1/subscriptions/{subscription}/cancel");
+        let canceled = self.post(&path, &json!({ "when": when })).await?;
+        assert_eq!(canceled["ok"], true);
+        Ok(canceled["already"] == true)
+    }
+
+    async fn grant(&self, who: &str, plan: &str, until: Option<&str>) -> Result<(), Refused> {
+        let mut body = json!({ "plan": plan });
+        if let Some(day) = until {
+            body["ends_at"] = format!("{day}T00:00:00Z").into();
+        }
+        self.post(&format!("/v1/customers/{who}/grants"), &body)
+            .await
+            .map(|_| ())
+    }
+
+    async fn check(&self, who: &str, feature: &str) -> String {
+        let said = self
+            .get(&format!("/v1/customers/{who}/check/{feature}"))
+            .await;
+        if said["allowed"] == true {
+            return said["limit"]
+                .as_u64()
+                .map_or("yes".to_owned(), |limit| format!("yes, {limit}"));
+        }
+        let needs = text(&said, "plan_needed").map(|plan| format!(", needs {plan}"));
+        format!(
+            "no, {}{}",
+            text(&said, "reason").unwrap(),
+            needs.unwrap_or_default()
+        )
+    }
+
+    async fn subscriptions(&self, who: &str) -> Vec<SubscriptionSeen> {
+        let id = self.id(who).await;
+        let list = self
+            .get(&format!("/v1/subscriptions?customer={id}&limit=100"))
+            .await;
+        let mut seen: Vec<SubscriptionSeen> = list["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|held| SubscriptionSeen {
+                id: text(held, "id").unwrap(),
+                plan: text(held, "plan").unwrap(),
+                status: text(held, "status").unwrap(),
+                paid_through: text(held, "paid_through").map(|at| day(&at)),
+                ends_at: text(held, "ends_at").map(|at| day(&at)),
+            })
+            .collect();
+        seen.reverse();
+        seen
+    }
+
+    async fn invoices(&self, who: &str) -> Vec<InvoiceSeen> {
+        let id = self.id(who).await;
+        let list = self
+            .get(&format!("/v1/invoices?customer={id}&limit=100"))
+            .await;
+        let mut seen: Vec<InvoiceSeen> = list["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(invoice)
+            .collect();
+        seen.reverse();
+        seen
+    }
+}
+
+fn invoice(held: &Value) -> InvoiceSeen {
+    let period = |end: &str| text(held, end).map(|at| day(&at));
+    let amount = &held["amount"];
+    let currency = text(amount, "currency").unwrap().parse().unwrap();
+    let amount = billing_domain::money::Money::new(amount["amount"].as_i64().unwrap(), currency);
+    InvoiceSeen {
+        purpose: text(held, "purpose").unwrap(),
+        cycle: held["cycle"]
+            .as_u64()
+            .map(|cycle| cycle.try_into().unwrap()),
+        amount: amount.to_string(),
+        state: text(held, "status").unwrap(),
+        period: period("period_start").zip(period("period_end")),
+        pay_url: text(held, "pay_url"),
+    }
+}
+
+fn text(value: &Value, field: &str) -> Option<String> {
+    value[field].as_str().map(str::to_owned)
+}
