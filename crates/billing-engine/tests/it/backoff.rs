@@ -30,7 +30,14 @@ async fn five_waits_then_one_stall_that_an_operator_replays() {
     let rig = Rig::listening().await;
     let customer = rig.customer("ana").await;
     let subscription = rig.subscribe("ana").await;
-    rig.provider.next([Act::NotSent, Act::Unknown, Act::NotSent, Act::Unknown, Act::NotSent, Act::NotSent]);
+    rig.provider.next([
+        Act::NotSent,
+        Act::Unknown,
+        Act::NotSent,
+        Act::Unknown,
+        Act::NotSent,
+        Act::NotSent,
+    ]);
     rig.clock.set(rig.account(customer).wake_at().unwrap());
     rig.work().await;
     for wait in WAITS {
@@ -44,7 +51,10 @@ async fn five_waits_then_one_stall_that_an_operator_replays() {
         assert_eq!(renewals(&rig).0.len(), calls.len() + 1, "after {wait}");
     }
     let (calls, keys) = renewals(&rig);
-    let waited: Vec<_> = calls.windows(2).map(|pair| pair[1].duration_since(pair[0])).collect();
+    let waited: Vec<_> = calls
+        .windows(2)
+        .map(|pair| pair[1].duration_since(pair[0]))
+        .collect();
     assert_eq!(waited, WAITS);
     let key = format!("renewal:{subscription}:1:1");
     assert!(keys.iter().all(|held| *held == key), "{keys:?}");
@@ -60,7 +70,11 @@ async fn five_waits_then_one_stall_that_an_operator_replays() {
     rig.work().await;
     assert_eq!(renewals(&rig).1.last(), Some(&key));
     assert_eq!(rig.effect(&key).unwrap().state, RowState::Done);
-    let invoice = rig.account(customer).open_invoice(subscription).cloned().unwrap();
+    let invoice = rig
+        .account(customer)
+        .open_invoice(subscription)
+        .cloned()
+        .unwrap();
     assert!(invoice.pay_url.is_some());
     assert_eq!(rig.happened("subscription.renewal_pending"), 1);
     assert_eq!(rig.parked(), [""; 0]);
@@ -128,6 +142,9 @@ async fn what_no_retry_mends_is_shown_to_a_person_at_once() {
         assert_eq!(renewals(&rig).0.len(), 2, "{act:?}");
         let held = rig.account(customer);
         let invoice = held.open_invoice(subscription).unwrap();
-        assert_eq!((invoice.state, invoice.pay_url.is_some()), (InvoiceState::Open, true));
+        assert_eq!(
+            (invoice.state, invoice.pay_url.is_some()),
+            (InvoiceState::Open, true)
+        );
     }
 }

@@ -27,19 +27,38 @@ async fn the_effect_is_saved_and_leased_before_the_one_call() {
     let lease_ends = calls[0].at + Limits::default().lease;
     assert_eq!(calls[0].claimable, Some(lease_ends));
     assert_eq!(opened.customer, customer);
-    assert_eq!(opened.url, Some(format!("https://pay.example.com/{}", opened.id)));
-    assert_eq!(opened.expires_at, Some(calls[0].at + SignedDuration::from_hours(24)));
+    assert_eq!(
+        opened.url,
+        Some(format!("https://pay.example.com/{}", opened.id))
+    );
+    assert_eq!(
+        opened.expires_at,
+        Some(calls[0].at + SignedDuration::from_hours(24))
+    );
     let held = rig.billing.get_checkout(opened.id).await.unwrap().unwrap();
-    assert_eq!(held.success_url, format!("https://app.example.com/{}", opened.id));
+    assert_eq!(
+        held.success_url,
+        format!("https://app.example.com/{}", opened.id)
+    );
     assert!(!held.secret_hash.contains(&opened.secret));
     rig.pass(SignedDuration::from_hours(1));
     rig.work().await;
-    assert_eq!(rig.provider.calls().len(), 1, "the worker asks nothing again");
+    assert_eq!(
+        rig.provider.calls().len(),
+        1,
+        "the worker asks nothing again"
+    );
 }
 
 #[tokio::test]
 async fn what_is_not_opened_leaves_nothing_half_made() {
-    for act in [Act::Refuse, Act::NotSent, Act::Unknown, Act::Misconfigured, Act::Unsupported] {
+    for act in [
+        Act::Refuse,
+        Act::NotSent,
+        Act::Unknown,
+        Act::Misconfigured,
+        Act::Unsupported,
+    ] {
         let rig = Rig::new().await;
         let customer = rig.customer("ana").await;
         rig.provider.next([act]);
@@ -75,9 +94,15 @@ async fn a_provider_that_hangs_is_given_up_after_the_time_out() {
     let began = tokio::time::Instant::now();
     let asked = rig.billing.checkout(ask("ana", "pro-monthly")).await;
     assert_eq!(asked, Err(CheckoutError::Provider));
-    assert_eq!(began.elapsed().as_secs(), Limits::default().call_timeout.as_secs());
+    assert_eq!(
+        began.elapsed().as_secs(),
+        Limits::default().call_timeout.as_secs()
+    );
     let held = rig.account(customer);
-    assert!(matches!(held.checkouts[0].state, CheckoutState::Canceled { .. }));
+    assert!(matches!(
+        held.checkouts[0].state,
+        CheckoutState::Canceled { .. }
+    ));
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +123,10 @@ async fn the_worker_finishes_what_a_dead_process_began() {
     assert_eq!(keys.len(), 2);
     assert_eq!(keys[0], keys[1], "asked again under the same key");
     let held = rig.account(customer);
-    assert!(matches!(held.checkouts[0].state, CheckoutState::Open { .. }));
+    assert!(matches!(
+        held.checkouts[0].state,
+        CheckoutState::Open { .. }
+    ));
 }
 
 #[tokio::test]
@@ -108,12 +136,18 @@ async fn an_answer_that_could_not_be_kept_is_asked_for_again() {
         let customer = rig.customer("ana").await;
         rig.provider.next([Act::Forgotten(fault)]);
         let asked = rig.billing.checkout(ask("ana", "pro-monthly")).await;
-        assert!(matches!(asked, Err(CheckoutError::Engine(EngineError::Store(_)))), "{asked:?}");
+        assert!(
+            matches!(asked, Err(CheckoutError::Engine(EngineError::Store(_)))),
+            "{asked:?}"
+        );
         rig.pass(Limits::default().lease);
         rig.work().await;
         assert_eq!(rig.provider.calls().len(), calls, "{fault:?}");
         let held = rig.account(customer);
-        assert!(matches!(held.checkouts[0].state, CheckoutState::Open { .. }), "{fault:?}");
+        assert!(
+            matches!(held.checkouts[0].state, CheckoutState::Open { .. }),
+            "{fault:?}"
+        );
     }
 }
 
@@ -124,7 +158,10 @@ async fn a_checkout_that_was_not_saved_is_not_asked_for() {
         let customer = rig.customer("ana").await;
         rig.store.fail_next(Call::Commit, fault);
         let asked = rig.billing.checkout(ask("ana", "pro-monthly")).await;
-        assert!(matches!(asked, Err(CheckoutError::Engine(EngineError::Store(_)))), "{asked:?}");
+        assert!(
+            matches!(asked, Err(CheckoutError::Engine(EngineError::Store(_)))),
+            "{asked:?}"
+        );
         assert_eq!(rig.provider.calls().len(), 0, "{fault:?}");
         rig.pass(Limits::default().lease);
         rig.work().await;
@@ -136,15 +173,19 @@ async fn a_checkout_that_was_not_saved_is_not_asked_for() {
 #[tokio::test]
 async fn what_costs_nothing_asks_no_provider() {
     let mut provider = MockPaymentProvider::new();
-    provider.expect_account().return_const(fixtures::provider("mock/main"));
-    provider.expect_capabilities().return_const(billing_domain::provider::Capabilities {
-        owns_schedule: true,
-        prorates: false,
-        hosted_checkout: true,
-        portal: false,
-        pause: false,
-        saved_method: false,
-    });
+    provider
+        .expect_account()
+        .return_const(fixtures::provider("mock/main"));
+    provider
+        .expect_capabilities()
+        .return_const(billing_domain::provider::Capabilities {
+            owns_schedule: true,
+            prorates: false,
+            hosted_checkout: true,
+            portal: false,
+            pause: false,
+            saved_method: false,
+        });
     provider.expect_perform().never();
     provider.expect_read().never();
     let rig = Rig::new().await;
@@ -161,11 +202,17 @@ async fn what_costs_nothing_asks_no_provider() {
     assert_eq!((gift.url, gift.expires_at), (None, None));
     assert_eq!(rig.account(customer).subscriptions.len(), 1);
     let plan = What::Plan(PlanKey::new("free").unwrap(), None);
-    let free = CheckoutRequest { what: plan, ..ask("ana", "gift-monthly") };
+    let free = CheckoutRequest {
+        what: plan,
+        ..ask("ana", "gift-monthly")
+    };
     let begun = billing.checkout(free.clone()).await.unwrap();
     assert_eq!(begun.url, None);
     assert_eq!(rig.account(customer).grants.len(), 1);
-    assert_eq!(billing.checkout(free).await, Err(CheckoutError::AlreadyGranted));
+    assert_eq!(
+        billing.checkout(free).await,
+        Err(CheckoutError::AlreadyGranted)
+    );
     billing.work_until_idle().await.unwrap();
 }
 
@@ -192,13 +239,25 @@ async fn what_cannot_be_bought_is_refused_and_writes_nothing() {
     let customer = rig.customer("ana").await;
     rig.work().await;
     let before = rig.store.snapshot();
-    let of = |what| CheckoutRequest { what, ..ask("ana", "pro-monthly") };
+    let of = |what| CheckoutRequest {
+        what,
+        ..ask("ana", "pro-monthly")
+    };
     let plan = |key: &str, interval| What::Plan(PlanKey::new(key).unwrap(), interval);
-    let pieces = |key, quantity| CheckoutRequest { quantity: Some(quantity), ..ask("ana", key) };
+    let pieces = |key, quantity| CheckoutRequest {
+        quantity: Some(quantity),
+        ..ask("ana", key)
+    };
     let elsewhere = Some(ProviderKey::new("elsewhere").unwrap());
     let yearly = Some(billing_domain::time::Interval::YEAR);
-    let guest = CheckoutRequest { customer: None, ..ask("", "pro-old") };
-    let at_elsewhere = CheckoutRequest { provider: elsewhere, ..ask("ana", "pro-monthly") };
+    let guest = CheckoutRequest {
+        customer: None,
+        ..ask("", "pro-old")
+    };
+    let at_elsewhere = CheckoutRequest {
+        provider: elsewhere,
+        ..ask("ana", "pro-monthly")
+    };
     for (asked, refusal) in [
         (ask("nobody", "pro-monthly"), CheckoutError::NoSuchCustomer),
         (of(price("nothing")), CheckoutError::NotSold),
@@ -218,9 +277,16 @@ async fn what_cannot_be_bought_is_refused_and_writes_nothing() {
     assert_eq!(rig.store.snapshot(), before);
     let team = rig.open("ana", "team-monthly").await;
     let held = rig.account(customer);
-    assert_eq!(held.checkout(team.id).unwrap().terms.quantity, 2, "the plan's least");
+    assert_eq!(
+        held.checkout(team.id).unwrap().terms.quantity,
+        2,
+        "the plan's least"
+    );
     let pro = PlanKey::new("pro").unwrap();
-    let granted = rig.billing.grant(&customer.into(), &pro, GrantReason::Comp, None, None).await;
+    let granted = rig
+        .billing
+        .grant(&customer.into(), &pro, GrantReason::Comp, None, None)
+        .await;
     granted.unwrap();
     let asked = rig.billing.checkout(ask("ana", "pro-monthly")).await;
     assert_eq!(asked, Err(CheckoutError::AlreadyGranted));
@@ -230,8 +296,13 @@ async fn what_cannot_be_bought_is_refused_and_writes_nothing() {
 async fn without_a_catalog_nothing_is_sold_and_it_is_said() {
     let store = billing_testkit::MemoryStore::new();
     let clock = billing_testkit::ManualClock::new(fixtures::start());
-    let billing =
-        Billing::builder(Arc::new(store), Arc::new(clock), Arc::new(SeededIds::new(1))).build().unwrap();
+    let billing = Billing::builder(
+        Arc::new(store),
+        Arc::new(clock),
+        Arc::new(SeededIds::new(1)),
+    )
+    .build()
+    .unwrap();
     let asked = billing.checkout(ask("ana", "pro-monthly")).await;
     assert_eq!(asked, Err(CheckoutError::Engine(EngineError::NoCatalog)));
     let made = billing.ensure_customer("ana", None).await;

@@ -23,7 +23,10 @@ async fn subscribers(rig: &Rig, count: i64) -> Vec<CustomerId> {
         for held in &mut account.subscriptions {
             held.times.next_attempt_at = Some(due(minute));
         }
-        rig.store.commit(fixtures::creation(&account, make.now)).await.unwrap();
+        rig.store
+            .commit(fixtures::creation(&account, make.now))
+            .await
+            .unwrap();
         ids.push(account.customer.id);
     }
     ids.reverse();
@@ -35,13 +38,18 @@ fn due(minute: i64) -> Timestamp {
 }
 
 fn opened(rig: &Rig, ids: &[CustomerId]) -> usize {
-    let such = ids.iter().filter(|id| !rig.account(**id).invoices.is_empty());
+    let such = ids
+        .iter()
+        .filter(|id| !rig.account(**id).invoices.is_empty());
     such.count()
 }
 
 #[tokio::test]
 async fn batches_are_bounded_oldest_first_until_the_budget_is_spent() {
-    let limits = Limits { batch: 3, ..Limits::default() };
+    let limits = Limits {
+        batch: 3,
+        ..Limits::default()
+    };
     let rig = Rig::with(false, limits, |builder| builder).await;
     let ids = subscribers(&rig, 10).await;
     rig.clock.set(due(8));
@@ -61,7 +69,10 @@ async fn batches_are_bounded_oldest_first_until_the_budget_is_spent() {
 
 #[tokio::test]
 async fn no_more_is_claimed_than_is_worked_on() {
-    let limits = Limits { in_flight: 2, ..Limits::default() };
+    let limits = Limits {
+        in_flight: 2,
+        ..Limits::default()
+    };
     let rig = Rig::with(false, limits, |builder| builder).await;
     subscribers(&rig, 5).await;
     rig.clock.set(due(9));

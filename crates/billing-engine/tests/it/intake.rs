@@ -25,13 +25,21 @@ const RETRY: SignedDuration = SignedDuration::from_mins(5);
 const ATTEMPTS: usize = 12;
 
 fn request() -> WebhookRequest {
-    WebhookRequest { headers: Vec::new(), body: Bytes::from_static(b"{}") }
+    WebhookRequest {
+        headers: Vec::new(),
+        body: Bytes::from_static(b"{}"),
+    }
 }
 
 async fn decoding(answer: Result<Delivery, DecodeError>, times: usize) -> Rig {
     let mut decoder = MockWebhookDecoder::new();
-    decoder.expect_account().return_const(fixtures::provider("sandbox/main"));
-    decoder.expect_decode().times(times).returning(move |_, _| answer.clone());
+    decoder
+        .expect_account()
+        .return_const(fixtures::provider("sandbox/main"));
+    decoder
+        .expect_decode()
+        .times(times)
+        .returning(move |_, _| answer.clone());
     let more = |builder: billing_engine::BillingBuilder| builder.webhooks(Arc::new(decoder));
     Rig::with(false, Limits::default(), more).await
 }
@@ -41,7 +49,11 @@ fn subscription_ref(id: &str) -> ProviderRef {
 }
 
 fn reference(kind: RefKind, id: &str) -> ProviderRef {
-    ProviderRef { account: fixtures::provider("sandbox/main"), kind, id: id.to_owned() }
+    ProviderRef {
+        account: fixtures::provider("sandbox/main"),
+        kind,
+        id: id.to_owned(),
+    }
 }
 
 /// A snapshot of `sub_1`, bought through a checkout.
@@ -52,12 +64,19 @@ fn snapshot(checkout: CheckoutId, status: Status, at: Timestamp) -> Observed {
         status,
         price_ref: "pro-monthly".to_owned(),
         quantity: 1,
-        period: Some(Period { start: at, end: at + days(31) }),
+        period: Some(Period {
+            start: at,
+            end: at + days(31),
+        }),
         trial_end: None,
         cancel_at: None,
         ended_at: None,
     });
-    let link = Link { checkout: Some(checkout), customer: None, refs: vec![subscription_ref("sub_1")] };
+    let link = Link {
+        checkout: Some(checkout),
+        customer: None,
+        refs: vec![subscription_ref("sub_1")],
+    };
     Observed { fact, at, link }
 }
 
@@ -65,7 +84,8 @@ async fn mirrored() -> (Rig, CustomerId, CheckoutOpened) {
     let rig = Rig::with(true, Limits::default(), |builder| builder).await;
     let customer = rig.customer("ana").await;
     let opened = rig.open("ana", "pro-monthly").await;
-    rig.tell(vec![snapshot(opened.id, Status::Active, fixtures::start())]).await;
+    rig.tell(vec![snapshot(opened.id, Status::Active, fixtures::start())])
+        .await;
     rig.work().await;
     assert_eq!(status(&rig, customer), Status::Active);
     (rig, customer, opened)
@@ -77,7 +97,9 @@ fn status(rig: &Rig, customer: CustomerId) -> Status {
 
 fn states(rig: &Rig) -> Vec<RowState> {
     let rows = rig.store.snapshot().inbox;
-    let told = rows.iter().filter(|row| row.delivery.event_id.starts_with("evt_"));
+    let told = rows
+        .iter()
+        .filter(|row| row.delivery.event_id.starts_with("evt_"));
     told.map(|row| row.state).collect()
 }
 
@@ -101,13 +123,19 @@ async fn an_event_is_taken_once_and_a_lost_store_is_told() {
     let main = fixtures::provider("sandbox/main");
     rig.store.fail_next(Call::Receive, Fault::Before);
     let lost = rig.billing.receive(&main, &request()).await;
-    assert!(matches!(lost, Err(IntakeError::Store(StoreError::Unavailable(_)))), "{lost:?}");
+    assert!(
+        matches!(lost, Err(IntakeError::Store(StoreError::Unavailable(_)))),
+        "{lost:?}"
+    );
     assert_eq!(rig.store.snapshot().inbox, []);
     rig.store.fail_next(Call::Receive, Fault::After);
     let lost = rig.billing.receive(&main, &request()).await;
     assert!(matches!(lost, Err(IntakeError::Store(_))), "{lost:?}");
     for _ in 0..2 {
-        assert_eq!(rig.billing.receive(&main, &request()).await, Ok(Received::Known));
+        assert_eq!(
+            rig.billing.receive(&main, &request()).await,
+            Ok(Received::Known)
+        );
     }
     assert_eq!(rig.store.snapshot().inbox.len(), 1);
 }
@@ -116,19 +144,30 @@ async fn an_event_is_taken_once_and_a_lost_store_is_told() {
 async fn the_unreadable_waits_with_its_bytes_and_the_uninteresting_is_done() {
     let rig = Rig::new().await;
     let unreadable = Delivery {
-        reading: Reading::Unreadable { why: "no field `id`".to_owned(), at: None },
+        reading: Reading::Unreadable {
+            why: "no field `id`".to_owned(),
+            at: None,
+        },
         body: Bytes::from_static(b"\xff"),
         ..rig.event(Vec::new())
     };
     rig.billing.receive_trusted(unreadable).await.unwrap();
     rig.tell(Vec::new()).await;
-    rig.tell(vec![seen(Fact::Irrelevant, fixtures::start())]).await;
+    rig.tell(vec![seen(Fact::Irrelevant, fixtures::start())])
+        .await;
     rig.work().await;
-    assert_eq!(states(&rig), [RowState::Parked, RowState::Done, RowState::Done]);
+    assert_eq!(
+        states(&rig),
+        [RowState::Parked, RowState::Done, RowState::Done]
+    );
     let held = rig.store.snapshot();
     assert_eq!(held.inbox[0].delivery.body, Bytes::from_static(b"\xff"));
     assert_eq!(rig.parked(), ["unreadable"]);
-    assert!(held.parked[0].evidence.contains("no field `id`"), "{}", held.parked[0].evidence);
+    assert!(
+        held.parked[0].evidence.contains("no field `id`"),
+        "{}",
+        held.parked[0].evidence
+    );
     assert_eq!(held.accounts, []);
 }
 
@@ -139,7 +178,10 @@ async fn the_unlinked_is_decided_by_itself_once_its_customer_is_known() {
     let opened = rig.open("ana", "pro-monthly").await;
     let at = fixtures::start();
     let mut early = snapshot(opened.id, Status::Active, at);
-    early.link = Link { refs: vec![reference(RefKind::Customer, "cus_1")], ..Link::default() };
+    early.link = Link {
+        refs: vec![reference(RefKind::Customer, "cus_1")],
+        ..Link::default()
+    };
     rig.tell(vec![early]).await;
     rig.work().await;
     assert_eq!(rig.parked(), ["unlinked"]);
@@ -158,14 +200,24 @@ async fn the_unlinked_is_decided_by_itself_once_its_customer_is_known() {
 async fn a_person_can_say_whose_it_is() {
     let rig = Rig::with(true, Limits::default(), |builder| builder).await;
     let customer = rig.customer("ana").await;
-    let mut stray = snapshot(rig.open("ana", "pro-monthly").await.id, Status::Active, fixtures::start());
+    let mut stray = snapshot(
+        rig.open("ana", "pro-monthly").await.id,
+        Status::Active,
+        fixtures::start(),
+    );
     stray.link = Link::default();
     rig.tell(vec![stray]).await;
     rig.work().await;
     let id = rig.store.snapshot().parked[0].id;
-    let linked = rig.billing.resolve_parked(id, Resolution::Link(customer)).await;
+    let linked = rig
+        .billing
+        .resolve_parked(id, Resolution::Link(customer))
+        .await;
     assert_eq!(linked, Ok(true));
-    assert_eq!(rig.billing.resolve_parked(id, Resolution::Discard).await, Ok(false));
+    assert_eq!(
+        rig.billing.resolve_parked(id, Resolution::Discard).await,
+        Ok(false)
+    );
     rig.work().await;
     assert_eq!(status(&rig, customer), Status::Active);
 }
@@ -191,17 +243,24 @@ async fn snapshots_of_one_instant_are_settled_by_one_read() {
         let (rig, customer, opened) = mirrored().await;
         let at = fixtures::start();
         rig.provider.has(snapshot(opened.id, truth, at));
-        rig.tell(vec![snapshot(opened.id, Status::PastDue, at)]).await;
-        rig.tell(vec![snapshot(opened.id, Status::Paused, at)]).await;
+        rig.tell(vec![snapshot(opened.id, Status::PastDue, at)])
+            .await;
+        rig.tell(vec![snapshot(opened.id, Status::Paused, at)])
+            .await;
         let revision = rig.revision(customer);
         rig.work().await;
-        assert_eq!(rig.provider.reads(), [subscription_ref("sub_1")], "{truth:?}");
+        assert_eq!(
+            rig.provider.reads(),
+            [subscription_ref("sub_1")],
+            "{truth:?}"
+        );
         assert_eq!(status(&rig, customer), truth);
         assert_eq!(rig.revision(customer), revision + 1, "{truth:?}");
         assert!(states(&rig).iter().all(|state| *state == RowState::Done));
         // What comes later is believed without being asked for.
         let later = at + SignedDuration::from_micros(1);
-        rig.tell(vec![snapshot(opened.id, Status::Canceled, later)]).await;
+        rig.tell(vec![snapshot(opened.id, Status::Canceled, later)])
+            .await;
         rig.work().await;
         assert_eq!(status(&rig, customer), Status::Canceled);
         assert_eq!(rig.provider.reads().len(), 1);
@@ -213,7 +272,11 @@ async fn deliveries_of_one_customer_cost_one_commit() {
     let (rig, customer, opened) = mirrored().await;
     for minute in 1..=20 {
         let at = fixtures::start() + SignedDuration::from_mins(minute);
-        let status = if minute % 2 == 0 { Status::Active } else { Status::PastDue };
+        let status = if minute % 2 == 0 {
+            Status::Active
+        } else {
+            Status::PastDue
+        };
         rig.tell(vec![snapshot(opened.id, status, at)]).await;
     }
     let revision = rig.revision(customer);
@@ -228,12 +291,16 @@ async fn rows_about_nothing_known_do_not_hold_up_the_others() {
     let at = fixtures::start() + SignedDuration::from_mins(1);
     let mut make = fixtures::Maker::new(77);
     for _ in 0..20 {
-        let stranger = CheckoutOpened { id: make.id(), ..opened.clone() };
+        let stranger = CheckoutOpened {
+            id: make.id(),
+            ..opened.clone()
+        };
         let mut about = paid(&stranger, 900, at);
         about.link.customer = Some(customer);
         rig.tell(vec![about]).await;
     }
-    rig.tell(vec![snapshot(opened.id, Status::PastDue, at)]).await;
+    rig.tell(vec![snapshot(opened.id, Status::PastDue, at)])
+        .await;
     rig.work().await;
     assert_eq!(rig.parked(), ["unlinked"; 20]);
     assert_eq!(status(&rig, customer), Status::PastDue);
@@ -256,10 +323,15 @@ async fn a_row_that_keeps_failing_ends_with_a_person_and_alone() {
     rig.work().await;
     // No commit takes this: the provider's customer is another's.
     rig.tell(vec![known_as(&opened)]).await;
-    rig.tell(vec![snapshot(opened.id, Status::PastDue, at)]).await;
+    rig.tell(vec![snapshot(opened.id, Status::PastDue, at)])
+        .await;
     for attempt in 1..ATTEMPTS {
         rig.work().await;
-        assert_eq!(status(&rig, customer), Status::PastDue, "the other row is decided");
+        assert_eq!(
+            status(&rig, customer),
+            Status::PastDue,
+            "the other row is decided"
+        );
         assert_eq!(rig.parked(), [""; 0], "attempt {attempt}");
         rig.pass(RETRY);
     }
@@ -272,7 +344,8 @@ async fn a_row_that_keeps_failing_ends_with_a_person_and_alone() {
 async fn a_row_whose_customer_cannot_be_looked_up_waits() {
     let (rig, customer, opened) = mirrored().await;
     let at = fixtures::start() + SignedDuration::from_mins(1);
-    rig.tell(vec![snapshot(opened.id, Status::PastDue, at)]).await;
+    rig.tell(vec![snapshot(opened.id, Status::PastDue, at)])
+        .await;
     rig.store.fail_next(Call::Load, Fault::Before);
     rig.work().await;
     assert_eq!(status(&rig, customer), Status::Active);

@@ -10,5 +10,4 @@ mod gate;
 mod intake;
 mod notifier;
 mod rig;
-mod slow;
 mod worker;

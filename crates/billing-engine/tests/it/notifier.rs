@@ -37,7 +37,10 @@ async fn a_decision_is_told_once_with_all_that_happened() {
         ]
     );
     assert!(told.iter().all(|(_, told)| told.times == 1));
-    assert_eq!(rig.notifier.events().len(), rig.store.snapshot().journal.len());
+    assert_eq!(
+        rig.notifier.events().len(),
+        rig.store.snapshot().journal.len()
+    );
 }
 
 #[tokio::test]
@@ -56,8 +59,14 @@ async fn a_failure_is_told_again_under_the_same_id() {
     notifier.expect_notify().times(2).returning(move |id, _| {
         let mut heard = heard.lock().unwrap();
         heard.push(id);
-        let failed = NotifyError { message: "gone".to_owned() };
-        if heard.len() == 1 { Err(failed) } else { Ok(()) }
+        let failed = NotifyError {
+            message: "gone".to_owned(),
+        };
+        if heard.len() == 1 {
+            Err(failed)
+        } else {
+            Ok(())
+        }
     });
     let more = |builder: billing_engine::BillingBuilder| builder.notifier(Arc::new(notifier));
     let rig = Rig::with(false, Limits::default(), more).await;

@@ -303,7 +303,11 @@ impl Rig {
     /// From now on every call of the store fails; [`MemoryStore::faults_given`]
     /// counts them.
     pub(crate) fn break_store(&self) {
-        let plan = FaultPlan { seed: 1, before_per_mille: 1000, after_per_mille: 0 };
+        let plan = FaultPlan {
+            seed: 1,
+            before_per_mille: 1000,
+            after_per_mille: 0,
+        };
         self.store.set_fault_plan(Some(plan));
     }
 
@@ -358,7 +362,9 @@ pub(crate) fn shop_at(pro: i64) -> Catalog {
             plan.rank(1)
                 .grant("sync")
                 .monthly("pro-monthly", eur(pro))
-                .price("pro-old", eur(500), monthly, |price| price.retired = Some(retired))
+                .price("pro-old", eur(500), monthly, |price| {
+                    price.retired = Some(retired)
+                })
         })
         .plan("team", "Team", |plan| {
             plan.rank(2)
@@ -368,7 +374,8 @@ pub(crate) fn shop_at(pro: i64) -> Catalog {
         })
         .plan("gift", "Gift", |plan| plan.monthly("gift-monthly", eur(0)))
         .plan("abroad", "Abroad", |plan| {
-            plan.monthly("abroad-monthly", eur(100)).provider_ref("elsewhere", "price_1")
+            plan.monthly("abroad-monthly", eur(100))
+                .provider_ref("elsewhere", "price_1")
         })
         .build()
         .unwrap()
@@ -379,11 +386,19 @@ pub(crate) fn price(key: &str) -> What {
 }
 
 pub(crate) fn ask(who: &str, key: &str) -> CheckoutRequest {
-    CheckoutRequest::of(CustomerRef::from(who), price(key), "https://app.example.com/{checkout}")
+    CheckoutRequest::of(
+        CustomerRef::from(who),
+        price(key),
+        "https://app.example.com/{checkout}",
+    )
 }
 
 pub(crate) fn seen(fact: Fact, at: Timestamp) -> Observed {
-    Observed { fact, at, link: Link::default() }
+    Observed {
+        fact,
+        at,
+        link: Link::default(),
+    }
 }
 
 /// The buyer paid at a checkout's page.

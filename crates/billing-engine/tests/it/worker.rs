@@ -41,7 +41,13 @@ async fn due_unnoticed(rig: &Rig) -> CustomerId {
     rig.clock.set(wake_at(rig));
     settle().await;
     assert_eq!(rig.happened("invoice.opened"), 0);
-    rig.billing.account(&"ana".into()).await.unwrap().unwrap().customer.id
+    rig.billing
+        .account(&"ana".into())
+        .await
+        .unwrap()
+        .unwrap()
+        .customer
+        .id
 }
 
 fn wake_at(rig: &Rig) -> billing_domain::time::Timestamp {
@@ -107,7 +113,10 @@ async fn it_recovers_when_the_store_was_gone() {
     let worker = Worker::start(&rig.billing).await;
     tokio::time::sleep(Duration::from_secs(100)).await;
     let tried = rig.store.faults_given();
-    assert!((90..1_000).contains(&tried), "about once a second, not {tried} times");
+    assert!(
+        (90..1_000).contains(&tried),
+        "about once a second, not {tried} times"
+    );
     rig.mend_store();
     tokio::time::sleep(Duration::from_secs(1)).await;
     settle().await;
