@@ -92,9 +92,9 @@ fn is_whole(held: &[u8]) -> bool {
     let Some(end) = held.windows(4).position(|four| four == b"\r\n\r\n") else {
         return false;
     };
-    let (head, rest) = held.split_at(end);
-    let head = String::from_utf8_lossy(head);
-    let length = head.lines().find_map(|line| {
+    let (fields, rest) = held.split_at(end);
+    let fields = String::from_utf8_lossy(fields);
+    let length = fields.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length")
             .then(|| value.trim().parse().ok())?

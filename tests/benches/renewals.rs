@@ -24,7 +24,7 @@ const DUE_AT: &str = "2026-02-10T00:00:00Z";
 const WANTED: u64 = 300;
 
 /// Given up after so long: what is not done by then is told.
-const PATIENCE: Duration = Duration::from_secs(900);
+const PATIENCE: Duration = Duration::from_mins(15);
 
 /// Between looks at the memory.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
