@@ -87,7 +87,10 @@ impl Extend<Row> for Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| what | measured | floor | ratio | wanted | verdict |")?;
+        writeln!(
+            f,
+            "| what | measured | compared with | ratio | wanted | verdict |"
+        )?;
         writeln!(f, "|---|---|---|---|---|---|")?;
         for row in &self.0 {
             writeln!(f, "| {row} |")?;

@@ -137,9 +137,7 @@ impl Driver for Library {
             plan: held.terms.plan.to_string(),
             status: held.status().as_str().to_owned(),
             paid_through: held.times.paid_through.map(|at| day(&at.to_string())),
-            ends_at: held
-                .cancellation
-                .map(|to_come| day(&to_come.ends_at.to_string())),
+            ends_at: ends_at(held).map(|at| day(&at.to_string())),
         });
         seen.collect()
     }

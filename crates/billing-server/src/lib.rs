@@ -17,7 +17,6 @@ mod problem;
 mod pump;
 mod site;
 mod state;
-mod system;
 mod telemetry;
 mod wiring;
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use billing::system::{SystemClock, SystemIds};
 use billing_domain::provider::{ProviderAccount, ProviderKey};
 use billing_engine::{Billing, BillingBuilder, Limits};
 use billing_ports::store::StoreError;
@@ -18,7 +19,6 @@ use url::Url;
 use crate::config::{Config, Database, SandboxConfig, SandboxMode};
 use crate::lock::{DataLock, LockError, create_private};
 use crate::notify::LogNotifier;
-use crate::system::{OsIds, SystemClock};
 
 /// The parts of a running server.
 pub(crate) struct Parts {
@@ -54,8 +54,6 @@ pub(crate) enum WiringError {
     PublicUrl(String),
     #[error("put the engine together")]
     Engine(#[from] billing_engine::BuildError),
-    #[error("ask the operating system for randomness")]
-    Randomness(#[from] getrandom::Error),
     #[error("name the sandbox")]
     Name(#[from] billing_domain::catalog::KeyError),
 }
@@ -64,7 +62,7 @@ impl Parts {
     /// Connects everything that `config` names; pages of the sandbox are shown
     /// under `public_url`.
     pub(crate) async fn connect(config: &Config, public_url: &str) -> Result<Self, WiringError> {
-        let ids: Arc<dyn IdSource> = Arc::new(OsIds::open()?);
+        let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
         if !config.enabled {
             return Ok(Self {
                 billing: Billing::disabled(),
