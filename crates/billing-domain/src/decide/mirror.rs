@@ -61,6 +61,10 @@ pub(super) fn mirror_subscription(
         seen_digest: digest,
     };
     follow_price(draft, account, &mut seen, snapshot, catalog);
+    let unpaid_before = before.is_none_or(|(was, ..)| was == Status::Incomplete);
+    if unpaid_before && seen.gives_access(draft.now()) {
+        park_if_duplicate(draft, &seen);
+    }
     note_moves(draft, before, &seen);
     draft.account.put_subscription(seen);
     Verdict::Decided
@@ -103,9 +107,6 @@ fn introduced(
             })?,
         ),
     };
-    if let Some(checkout) = &checkout {
-        park_if_duplicate(draft, checkout);
-    }
     let created_at = checkout
         .as_ref()
         .map_or(observed.at, |checkout| checkout.created_at);

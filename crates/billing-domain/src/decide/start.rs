@@ -20,7 +20,6 @@ pub(super) fn start_subscription(
     if draft.account.subscription(checkout.subscription).is_some() {
         return;
     }
-    park_if_duplicate(draft, checkout);
     let Some((subscription, period)) = started(draft, checkout, at) else {
         draft.park(
             ParkReason::Conflict,
@@ -31,6 +30,7 @@ pub(super) fn start_subscription(
         );
         return;
     };
+    park_if_duplicate(draft, &subscription);
     let id = subscription.id;
     if let Some(paid) = paid {
         record_purchase(draft, checkout, &subscription, period, paid);
@@ -171,22 +171,22 @@ pub(super) fn purchase_invoice(checkout: &Checkout, state: InvoiceState) -> Invo
 }
 
 /// A second purchase beside one that lives is taken, since it is paid, and set
-/// aside so that a person can refund it.
-pub(super) fn park_if_duplicate(draft: &mut Draft, checkout: &Checkout) {
+/// aside so that a person can refund it. Where either costs nothing, there is
+/// nothing to refund.
+pub(super) fn park_if_duplicate(draft: &mut Draft, bought: &Subscription) {
     let now = draft.now();
-    let recurs = |billing: Billing| matches!(billing, Billing::Recurring(_));
+    let charged = |held: &Subscription| {
+        matches!(held.terms.billing, Billing::Recurring(_)) && !held.terms.unit.is_zero()
+    };
     let other = draft.account.subscriptions.iter().find(|held| {
-        held.id != checkout.subscription
-            && recurs(held.terms.billing)
-            && !held.is_over()
-            && held.gives_access(now)
+        held.id != bought.id && charged(held) && !held.is_over() && held.gives_access(now)
     });
-    let Some(other) = other.filter(|_| recurs(checkout.terms.billing)) else {
+    let (Some(other), Some(checkout)) = (other.filter(|_| charged(bought)), bought.checkout) else {
         return;
     };
     let evidence = format!(
-        "checkout {} was completed while subscription {} is live; refund one of the two",
-        checkout.id, other.id
+        "checkout {checkout} was completed while subscription {} is live; refund one of the two",
+        other.id
     );
     draft.park(ParkReason::Duplicate, evidence);
 }

@@ -38,9 +38,13 @@ impl Subscription {
                 | State::Expired { .. }
                 | State::Lapsed { .. },
             ) => return None,
-            (_, State::Paused { .. }) | (Schedule::Perpetual, _) => None,
-            // What the provider decides, its facts tell; only their absence falls due.
+            // What the provider decides, its facts tell; only their absence falls
+            // due. While paused nothing is to come, unless a cancellation is.
+            (Schedule::Provider { .. }, State::Paused { .. }) if self.cancellation.is_none() => {
+                return None;
+            }
             (Schedule::Provider { .. }, _) => return self.times.next_attempt_at,
+            (_, State::Paused { .. }) | (Schedule::Perpetual, _) => None,
             (Schedule::Engine { .. }, State::Trialing { ends_at, noticed }) => {
                 let notice = (!noticed).then(|| shifted_back(ends_at, TRIAL_NOTICE));
                 earliest([notice, self.times.next_attempt_at, Some(ends_at)])

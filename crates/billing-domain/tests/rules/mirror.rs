@@ -380,3 +380,59 @@ fn silence_never_makes_a_hot_loop() {
     assert!(wakes.windows(2).all(|pair| pair[0] < pair[1]));
     assert_eq!(world.orders.len(), 5);
 }
+
+#[test]
+fn canceled_while_paused_at_the_provider_it_asks_and_never_makes_a_hot_loop() {
+    for at_provider in [true, false] {
+        let (mut world, begun) = bought();
+        world.go("2026-01-10");
+        let mut paused = january(Status::Paused);
+        if at_provider {
+            paused.cancel_at = Some(at("2026-02-01"));
+        }
+        see(&mut world, &begun, at("2026-01-10"), &paused);
+        if !at_provider {
+            world.cancel(CancelWhen::PeriodEnd);
+        }
+        world.forget();
+        // The cancellation's instant comes, and no word of the provider.
+        world.tick("2026-02-01");
+        assert!(world.orders.is_empty());
+        for _ in 0..3 {
+            world.now = world.account.wake_at().unwrap();
+            world.fall_due(CatchUp::Current);
+            assert!(world.account.wake_at().unwrap() >= shifted(world.now, days(3)));
+        }
+        assert_eq!(world.orders.len(), 3, "asked once every three days");
+    }
+}
+
+#[test]
+fn a_second_subscription_that_was_never_paid_is_no_duplicate() {
+    let (mut world, _) = bought();
+    let second = world.begin(sold("pro-monthly", 1, true), true);
+    let told = |status| SubscriptionSnapshot {
+        reference: "s-2".to_owned(),
+        ..january(status)
+    };
+    see(
+        &mut world,
+        &second,
+        at("2026-01-02"),
+        &told(Status::Incomplete),
+    );
+    assert!(world.parked.is_empty());
+    let mut paid = world.clone();
+    see(
+        &mut world,
+        &second,
+        at("2026-01-03"),
+        &told(Status::Expired),
+    );
+    assert!(world.parked.is_empty());
+    // Once it is paid it is one, and said so once.
+    see(&mut paid, &second, at("2026-01-03"), &told(Status::Active));
+    see(&mut paid, &second, at("2026-01-04"), &told(Status::PastDue));
+    see(&mut paid, &second, at("2026-01-05"), &told(Status::Active));
+    assert_eq!(paid.parked, [ParkReason::Duplicate]);
+}
