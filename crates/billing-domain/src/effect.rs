@@ -58,6 +58,12 @@ impl EffectKey {
         Self(format!("void:{invoice}:{attempt}"))
     }
 
+    /// Voiding one try of an invoice that was made only after it had been voided.
+    #[must_use]
+    pub fn void_again(invoice: InvoiceId, attempt: u32) -> Self {
+        Self(format!("void:{invoice}:{attempt}:again"))
+    }
+
     /// A request about a provider-run subscription, made once per instant asked.
     #[must_use]
     pub fn subscription(verb: &str, subscription: SubscriptionId, asked_at: Timestamp) -> Self {

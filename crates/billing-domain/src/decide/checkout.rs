@@ -167,18 +167,22 @@ pub(super) fn expire(draft: &mut Draft, id: CheckoutId, at: Timestamp) {
         return;
     };
     let reference = checkout.reference().map(str::to_owned);
-    if let (Some(provider), Some(reference)) = (checkout.provider.clone(), reference.clone()) {
-        let key = EffectKey::expire_checkout(id);
-        draft.order(
-            key,
-            Order::ExpireCheckout {
-                provider,
-                checkout: id,
-                reference,
-            },
-        );
+    if let Some(reference) = &reference {
+        close_page(draft, &checkout, reference);
     }
     let state = CheckoutState::Expired { at, reference };
     draft.account.put_checkout(Checkout { state, ..checkout });
     draft.note(Event::CheckoutExpired, |entry| entry.checkout = Some(id));
+}
+
+/// Orders that the provider's page of this checkout be closed.
+pub(super) fn close_page(draft: &mut Draft, checkout: &Checkout, reference: &str) {
+    if let Some(provider) = checkout.provider.clone() {
+        let order = Order::ExpireCheckout {
+            provider,
+            checkout: checkout.id,
+            reference: reference.to_owned(),
+        };
+        draft.order(EffectKey::expire_checkout(checkout.id), order);
+    }
 }

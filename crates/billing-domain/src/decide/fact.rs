@@ -10,8 +10,10 @@ use crate::decide::mirror::mirror_subscription;
 use crate::decide::page::{completed, ended, give_up_checkout, opened};
 use crate::decide::settle::pay;
 use crate::decision::Draft;
+use crate::effect::{EffectKey, Order};
 use crate::fact::{About, Fact, Observed};
 use crate::ids::{EffectId, InvoiceId};
+use crate::invoice::{Invoice, InvoiceState};
 use crate::journal::Event;
 use crate::parked::ParkReason;
 use crate::provider::{ProviderAccount, ProviderRef};
@@ -119,6 +121,9 @@ fn invoice_opened(
     invoice.reference = Some(reference.to_owned());
     invoice.pay_url = Some(pay_url.to_owned());
     let open = invoice.is_open();
+    if matches!(invoice.state, InvoiceState::Void { .. }) {
+        void_late(draft, &invoice, reference);
+    }
     let subscription = invoice.subscription;
     let amount = invoice.amount;
     draft.account.put_invoice(invoice);
@@ -141,6 +146,20 @@ fn invoice_opened(
         entry.note = Some(pay_url.to_owned());
     });
     Verdict::Decided
+}
+
+/// The provider made what had been taken back before it was made: whoever looked
+/// for it then found nothing, and nobody is to be charged for it now.
+fn void_late(draft: &mut Draft, invoice: &Invoice, reference: &str) {
+    if let Some(provider) = invoice.provider.clone() {
+        let key = EffectKey::void_again(invoice.id, invoice.attempt);
+        let order = Order::VoidInvoice {
+            provider,
+            invoice: invoice.id,
+            reference: Some(reference.to_owned()),
+        };
+        draft.order(key, order);
+    }
 }
 
 fn payment_failed(draft: &mut Draft, id: InvoiceId, reason: &str) -> Verdict {

@@ -4,13 +4,14 @@
 //! again is another file's.
 
 use crate::checkout::{Checkout, CheckoutState};
+use crate::decide::checkout::close_page;
 use crate::decide::fact::Verdict;
 use crate::decide::settle::pay;
 use crate::decide::start::{purchase_invoice, start_subscription};
 use crate::decision::Draft;
 use crate::fact::CheckoutPayment;
 use crate::ids::CheckoutId;
-use crate::invoice::{InvoiceState, Payment};
+use crate::invoice::{Invoice, InvoiceState, Payment};
 use crate::journal::Event;
 use crate::money::Money;
 use crate::parked::ParkReason;
@@ -27,11 +28,28 @@ pub(super) fn opened(
     let Some(checkout) = draft.account.checkout(id).cloned() else {
         return Verdict::Unlinked;
     };
-    let state = match checkout.state {
+    let state = match checkout.state.clone() {
         CheckoutState::Opening => CheckoutState::Open {
             url: url.to_owned(),
             reference: reference.to_owned(),
         },
+        // Made when nobody waits for it any more: it is closed again.
+        CheckoutState::Expired {
+            at,
+            reference: None,
+        } => {
+            close_page(draft, &checkout, reference);
+            let reference = Some(reference.to_owned());
+            CheckoutState::Expired { at, reference }
+        }
+        CheckoutState::Canceled {
+            at,
+            reference: None,
+        } => {
+            close_page(draft, &checkout, reference);
+            let reference = Some(reference.to_owned());
+            CheckoutState::Canceled { at, reference }
+        }
         // Told late: only when the page closes is news.
         further @ (CheckoutState::Open { .. }
         | CheckoutState::Pending { .. }
@@ -176,12 +194,20 @@ fn hold(
 
 /// A second payment of a checkout that is paid; the same one told again is nothing.
 fn paid_again(draft: &mut Draft, checkout: &Checkout, payment: &str, amount: Money, at: Timestamp) {
-    let Some(invoice) = draft.account.invoice(checkout.invoice) else {
-        return;
-    };
-    if !invoice.has_payment(payment) {
-        pay(draft, checkout.invoice, payment, amount, at);
+    if draft.account.invoice(checkout.invoice).is_none() {
+        // A trial began without money, and so without an invoice. What a provider
+        // prices has its invoice there.
+        let trial = checkout.terms.trial.is_some() && checkout.starts_here();
+        if !trial || amount.is_zero() {
+            return;
+        }
+        let settled = InvoiceState::Settled { at };
+        draft.account.put_invoice(Invoice {
+            subscription: Some(checkout.subscription),
+            ..purchase_invoice(checkout, settled)
+        });
     }
+    pay(draft, checkout.invoice, payment, amount, at);
 }
 
 /// The page closed unpaid.

@@ -6,7 +6,7 @@ use billing_domain::catalog::{Billing, Catalog, CatalogRevision, CatchUp, Provid
 use billing_domain::customer::Account;
 use billing_domain::decide::{self, Begun, CancelOutcome, CancelWhen, CheckoutAsk, NewCustomer};
 use billing_domain::decide::{PauseRefusal, Verdict};
-use billing_domain::effect::Order;
+use billing_domain::effect::{EffectKey, Order};
 use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed};
 use billing_domain::ids::{IdSeq, InvoiceId};
 use billing_domain::invoice::Invoice;
@@ -121,6 +121,7 @@ pub(crate) struct World {
     pub(crate) events: Vec<Event>,
     pub(crate) parked: Vec<ParkReason>,
     pub(crate) orders: Vec<Order>,
+    pub(crate) keys: Vec<EffectKey>,
     seed: u64,
 }
 
@@ -138,6 +139,7 @@ impl World {
             events: Vec::new(),
             parked: Vec::new(),
             orders: Vec::new(),
+            keys: Vec::new(),
             seed: 1,
         }
     }
@@ -207,6 +209,8 @@ impl World {
         self.events.extend(journal.iter().map(|entry| entry.event));
         self.parked
             .extend(parked.iter().map(|parked| parked.reason));
+        self.keys
+            .extend(effects.iter().map(|effect| effect.key.clone()));
         self.orders
             .extend(effects.into_iter().map(|effect| effect.order));
         answer
@@ -336,5 +340,6 @@ impl World {
         self.events.clear();
         self.parked.clear();
         self.orders.clear();
+        self.keys.clear();
     }
 }

@@ -1,7 +1,9 @@
 //! Facts about checkouts, effects and invoices: duplicates, strangers, refusals.
 
+use std::collections::BTreeSet;
+
 use billing_domain::checkout::CheckoutState;
-use billing_domain::decide::{Begun, Verdict};
+use billing_domain::decide::{Begun, CancelWhen, Verdict};
 use billing_domain::effect::Order;
 use billing_domain::fact::{About, CheckoutPayment, Fact};
 use billing_domain::ids::IdSeq;
@@ -226,4 +228,56 @@ fn the_same_decision_twice_is_the_same() {
     assert_eq!(world.account, again.account);
     assert_eq!(world.orders, again.orders);
     assert_eq!(world.events, again.events);
+}
+
+#[test]
+fn an_invoice_made_after_it_was_voided_is_taken_back() {
+    let mut world = World::bought(terms("pro-monthly"));
+    world.tick("2026-02-01");
+    let invoice = world.open_invoice().unwrap().id;
+    world.cancel(CancelWhen::AtOnce);
+    // The provider is asked to void what it has not made yet, and then makes it.
+    let link = Fact::InvoiceOpened {
+        invoice,
+        reference: "i-1".to_owned(),
+        pay_url: "https://pay.example.com/".to_owned(),
+    };
+    world.tell(link.clone());
+    world.tell(link);
+    let voids = world.orders.iter().filter_map(|order| match order {
+        Order::VoidInvoice { reference, .. } => Some(reference.as_deref()),
+        _ => None,
+    });
+    assert_eq!(voids.collect::<Vec<_>>(), [None, Some("i-1")]);
+    assert_eq!(world.keys.len(), world.orders.len());
+    assert_eq!(
+        world.keys.iter().collect::<BTreeSet<_>>().len(),
+        world.keys.len(),
+        "every order has a key of its own"
+    );
+}
+
+#[test]
+fn a_page_made_after_its_checkout_ended_is_closed() {
+    for given_up in [true, false] {
+        let (mut world, begun) = begun();
+        if given_up {
+            world.tell(Fact::GivenUp {
+                effect: begun.effect.unwrap(),
+                about: About::Checkout(begun.checkout),
+            });
+        } else {
+            world.tick("2026-01-02");
+        }
+        assert!(world.orders.is_empty(), "there is no page to close yet");
+        world.tell(opened(&begun));
+        world.tell(opened(&begun));
+        assert!(
+            matches!(&world.orders[..], [Order::ExpireCheckout { reference, .. }]
+            if reference == "page-1")
+        );
+        let checkout = world.account.checkout(begun.checkout).unwrap();
+        assert!(!checkout.is_open());
+        assert_eq!(checkout.reference(), Some("page-1"));
+    }
 }

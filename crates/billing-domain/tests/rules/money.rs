@@ -214,3 +214,33 @@ fn bought_once_at_a_provider_that_runs_schedules_is_held_for_ever() {
     assert_eq!(world.account.wake_at(), None);
     assert!(world.parked.is_empty());
 }
+
+#[test]
+fn what_cost_nothing_is_no_duplicate_of_what_is_bought() {
+    let mut world = World::bought(terms("pro-gratis"));
+    let begun = world.begin(terms("team-monthly"), false);
+    world.complete(&begun, paid("p", usd(300)));
+    assert!(world.parked.is_empty(), "there is nothing to refund");
+    assert_eq!(world.plan(), "team");
+
+    let mut world = World::bought(terms("team-monthly"));
+    world.begin(terms("pro-gratis"), false);
+    assert!(world.parked.is_empty());
+}
+
+#[test]
+fn money_for_a_trial_that_has_begun_is_parked_once() {
+    let mut trial = terms("pro-monthly");
+    trial.trial = Some(days(14));
+    let mut world = World::new();
+    let begun = world.begin(trial, false);
+    world.complete(&begun, CheckoutPayment::NotRequired);
+    world.complete(&begun, paid("nothing", usd(0)));
+    assert!(world.parked.is_empty());
+    world.complete(&begun, paid("p", usd(1_000)));
+    world.complete(&begun, paid("p", usd(1_000)));
+    assert_eq!(world.parked, [ParkReason::LatePayment]);
+    assert_eq!(world.status(), Status::Trialing);
+    assert_eq!(world.account.invoices.len(), 1);
+    assert!(!world.account.invoices[0].payments[0].credited);
+}
