@@ -93,6 +93,8 @@ fn start(path: &Path, folder: &Folder) -> Running {
     let began = now();
     let child = Command::new(path)
         .arg("serve")
+        // Its own settings and no other: it refuses what it does not know.
+        .env_clear()
         .env("BILLING_LISTEN", address.to_string())
         .current_dir(folder.path())
         .stdin(Stdio::null())
@@ -105,6 +107,9 @@ fn start(path: &Path, folder: &Folder) -> Running {
         took: Duration::ZERO,
     };
     while !is_ready(address) {
+        if let Some(status) = running.child.try_wait().unwrap() {
+            panic!("{} ended at once, with {status}", path.display());
+        }
         if began.elapsed() > PATIENCE {
             running.end();
             panic!("{} is not ready after {PATIENCE:?}", path.display());
