@@ -9,6 +9,7 @@ mod auth;
 pub mod cli;
 mod clock_route;
 pub mod config;
+mod database;
 pub mod http;
 mod lock;
 mod notify;

@@ -10,13 +10,12 @@ use billing_domain::provider::{ProviderAccount, ProviderKey};
 use billing_engine::{Billing, BillingBuilder, Limits};
 use billing_ports::store::StoreError;
 use billing_ports::{Clock, IdSource, PaymentProvider, Store};
-use billing_postgres::{PostgresOptions, PostgresStore};
 use billing_sandbox::{Mode, Sandbox, SandboxOptions, guard};
-use billing_sqlite::{SqliteOptions, SqliteStore};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::config::{Config, Database, SandboxConfig, SandboxMode};
+use crate::database;
 use crate::lock::{DataLock, LockError, create_private};
 use crate::notify::LogNotifier;
 
@@ -31,7 +30,7 @@ pub(crate) struct Parts {
     /// Everything that the engine can pay with, for the doctor.
     pub(crate) providers: Vec<Arc<dyn PaymentProvider>>,
     /// The files that are this process's while it lives.
-    _locks: Vec<DataLock>,
+    locks: Vec<DataLock>,
 }
 
 /// Why the parts cannot be put together.
@@ -62,18 +61,28 @@ impl Parts {
     /// Connects everything that `config` names; pages of the sandbox are shown
     /// under `public_url`.
     pub(crate) async fn connect(config: &Config, public_url: &str) -> Result<Self, WiringError> {
-        let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
         if !config.enabled {
             return Ok(Self {
                 billing: Billing::disabled(),
-                ids,
+                ids: Arc::new(SystemIds),
                 sandbox: None,
                 providers: Vec::new(),
-                _locks: Vec::new(),
+                locks: Vec::new(),
             });
         }
-        let mut locks = lock(config)?;
-        let store = open_store(&config.database).await?;
+        let locks = lock(config)?;
+        let (store, _) = database::open(&config.database).await?;
+        Self::around(config, public_url, store, locks).await
+    }
+
+    /// Puts the parts together around a store whose schema is current.
+    pub(crate) async fn around(
+        config: &Config,
+        public_url: &str,
+        store: Arc<dyn Store>,
+        mut locks: Vec<DataLock>,
+    ) -> Result<Self, WiringError> {
+        let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
         let sandbox = match &config.sandbox {
             Some(told) => {
                 locks.push(DataLock::take(&told.database)?);
@@ -102,8 +111,14 @@ impl Parts {
             ids,
             sandbox,
             providers,
-            _locks: locks,
+            locks,
         })
+    }
+
+    /// Notes beside the files that are this process's where a server that has
+    /// these parts is reached from this machine.
+    pub(crate) fn note(&self, address: &str) -> std::io::Result<()> {
+        self.locks.iter().try_for_each(|lock| lock.note(address))
     }
 }
 
@@ -113,24 +128,6 @@ pub(crate) fn lock(config: &Config) -> Result<Vec<DataLock>, LockError> {
         Database::Sqlite(path) => Ok(vec![DataLock::take(path)?]),
         Database::Postgres(_) => Ok(Vec::new()),
     }
-}
-
-/// Connects to the database and brings its schema up to date.
-pub(crate) async fn open_store(database: &Database) -> Result<Arc<dyn Store>, WiringError> {
-    Ok(match database {
-        Database::Sqlite(path) => {
-            make(path)?;
-            let store = SqliteStore::open(path, SqliteOptions::default()).await?;
-            store.migrate().await?;
-            Arc::new(store)
-        }
-        Database::Postgres(url) => {
-            let options = PostgresOptions::default();
-            let store = PostgresStore::connect(url.expose_secret(), options).await?;
-            store.migrate().await?;
-            Arc::new(store)
-        }
-    })
 }
 
 async fn open_sandbox(
@@ -177,7 +174,8 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-fn make(path: &Path) -> Result<(), WiringError> {
+/// Makes an empty file that its owner alone may read, where there is none.
+pub(crate) fn make(path: &Path) -> Result<(), WiringError> {
     create_private(path).map_err(|source| WiringError::File {
         path: path.display().to_string(),
         source,

@@ -23,17 +23,22 @@ pub struct SystemIds;
 
 impl IdSource for SystemIds {
     fn seed(&self) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] = self.secret();
-        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+        let mut bytes = [0; 8];
+        fill(&mut bytes);
+        u64::from_le_bytes(bytes)
     }
 
     fn secret(&self) -> [u8; 32] {
         let mut bytes = [0; 32];
-        if getrandom::fill(&mut bytes).is_err() {
-            // A machine without randomness must not hand out secrets, nor ids that repeat.
-            std::process::abort();
-        }
+        fill(&mut bytes);
         bytes
+    }
+}
+
+fn fill(bytes: &mut [u8]) {
+    if getrandom::fill(bytes).is_err() {
+        // A machine without randomness must not hand out secrets, nor ids that repeat.
+        std::process::abort();
     }
 }
 

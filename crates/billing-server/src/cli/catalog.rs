@@ -1,20 +1,20 @@
 //! `billing catalog`: plan files, checked, compared and applied.
 
-use std::collections::BTreeMap;
+mod difference;
+
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use billing_catalog::read_plan_file;
-use billing_domain::catalog::{Catalog as Plans, Holdings, diff, monthly_revenue_effect};
-use billing_engine::{ApplyOutcome, Billing, CatalogError};
-use billing_ports::store::Holding;
+use billing_domain::catalog::Catalog as Plans;
+use billing_engine::{ApplyOutcome, CatalogError};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use self::difference::Difference;
 use super::Context;
 use super::failure::Failure;
-use super::out::{Color, Out};
 use super::remote::Remote;
 use super::target::{ServerArg, Target};
 use crate::wiring::Parts;
@@ -23,13 +23,13 @@ use crate::wiring::Parts;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Catalog {
     /// Tell every mistake of a plan file, with its line and column
-    #[command(after_help = "Example:\n  billing catalog check plans.yaml")]
+    #[command(after_help = "Examples:\n  billing catalog check plans.yaml")]
     Check {
         /// The plan file [default: the configured one]
         file: Option<PathBuf>,
     },
     /// Show what applying a plan file would change, who holds what, and the effect on revenue
-    #[command(after_help = "Example:\n  billing catalog diff plans.yaml")]
+    #[command(after_help = "Examples:\n  billing catalog diff plans.yaml")]
     Diff(Compare),
     /// Put a plan file in force, after showing what changes
     #[command(after_help = "\
@@ -75,7 +75,7 @@ impl Catalog {
 }
 
 /// A plan file, read and found sound.
-struct PlanFile {
+pub(super) struct PlanFile {
     text: String,
     plans: Plans,
 }
@@ -106,7 +106,8 @@ fn chosen(context: &Context, file: Option<PathBuf>) -> Result<PathBuf, Failure> 
     })
 }
 
-fn read(path: &Path) -> Result<PlanFile, Failure> {
+/// Reads a plan file.
+pub(super) fn read(path: &Path) -> Result<PlanFile, Failure> {
     let shown = path.display().to_string();
     let bytes =
         std::fs::read(path).map_err(|error| Failure::new(&format!("read {shown}"), &error))?;
@@ -130,16 +131,6 @@ impl Compare {
 enum Subject {
     Server(Remote),
     Books(Box<Parts>),
-}
-
-/// What applying would do.
-struct Difference {
-    changes: Vec<String>,
-    /// Who holds what. `None`: the server that was asked does not tell.
-    holdings: Option<Vec<String>>,
-    /// By currency. `None`: likewise.
-    revenue: Option<Vec<String>>,
-    refusals: Vec<String>,
 }
 
 impl Subject {
@@ -186,135 +177,11 @@ pub(crate) fn not_applied(error: CatalogError) -> Failure {
 }
 
 fn refused(edits: &[String]) -> Failure {
-    let edits: String = edits.iter().map(|edit| format!("\n  {edit}")).collect();
-    Failure::refused(format!(
-        "the plan file breaks what somebody was promised:{edits}"
-    ))
-}
-
-impl Difference {
-    async fn of(billing: &Billing, new: &Plans) -> Result<Self, Failure> {
-        let failed = |error: &dyn std::error::Error| Failure::new("compare the catalogs", error);
-        let (_, refusals) = billing
-            .diff_catalog(new)
-            .await
-            .map_err(|error| failed(&error))?;
-        let store = billing.store();
-        let store = store.ok_or_else(|| Failure::failed("billing is switched off"))?;
-        let current = store.current_catalog().await;
-        let current = current.map_err(|error| failed(&error))?;
-        let current = current.map(|revision| revision.catalog);
-        let rows = store.holdings().await.map_err(|error| failed(&error))?;
-        let changes = diff(current.as_ref(), new).changes;
-        let revenue = match &current {
-            Some(current) => monthly_revenue_effect(current, new, &gathered(&rows)),
-            None => Ok(BTreeMap::new()),
-        };
-        let revenue = revenue.map_err(|error| failed(&error))?;
-        Ok(Self {
-            changes: changes.iter().map(ToString::to_string).collect(),
-            holdings: Some(rows.iter().map(held).collect()),
-            revenue: Some(revenue.values().map(ToString::to_string).collect()),
-            refusals,
-        })
+    let mut message = String::from("the plan file breaks what somebody was promised:");
+    for edit in edits {
+        message.extend(["\n  ", edit]);
     }
-
-    /// What a server told.
-    fn told(said: &Value) -> Self {
-        let list = |field: &str| said.get(field).and_then(Value::as_array);
-        let lines = |field: &str| {
-            let texts = list(field)?.iter().filter_map(Value::as_str);
-            Some(texts.map(str::to_owned).collect())
-        };
-        let changes = list("changes").into_iter().flatten().map(change);
-        Self {
-            changes: changes.collect(),
-            holdings: lines("holdings"),
-            revenue: lines("monthly_revenue_effect"),
-            refusals: lines("refusals").unwrap_or_default(),
-        }
-    }
-
-    fn show(&self, out: Out) {
-        if out.is_json() {
-            return out.value(&json!({
-                "changes": self.changes,
-                "holdings": self.holdings,
-                "monthly_revenue_effect": self.revenue,
-                "refusals": self.refusals,
-            }));
-        }
-        if self.changes.is_empty() {
-            return out.line("No changes: this is what is in force.");
-        }
-        out.line(&out.paint(Color::Bold, "Changes"));
-        for change in &self.changes {
-            let color = match change.chars().next() {
-                Some('+') => Color::Green,
-                Some('-') => Color::Red,
-                _ => Color::Yellow,
-            };
-            out.line(&format!("  {}", out.paint(color, change)));
-        }
-        let revenue = "Monthly revenue, once every lock that can end has ended";
-        section(
-            out,
-            "Held now",
-            self.holdings.as_deref(),
-            "nobody holds anything",
-        );
-        section(out, revenue, self.revenue.as_deref(), "unchanged");
-    }
-
-    fn refused(&self) -> Option<Failure> {
-        (!self.refusals.is_empty()).then(|| refused(&self.refusals))
-    }
-}
-
-/// One change as a server tells it.
-fn change(told: &Value) -> String {
-    let text = |field: &str| told.get(field).and_then(Value::as_str);
-    let at = text("at").unwrap_or_default();
-    match (text("from"), text("to")) {
-        (Some(from), Some(to)) => format!("~ {at}: {from} -> {to}"),
-        (None, Some(to)) => format!("+ {at}: {to}"),
-        (Some(from), None) => format!("- {at}: {from}"),
-        (None, None) => at.to_owned(),
-    }
-}
-
-fn section(out: Out, title: &str, lines: Option<&[String]>, nothing: &str) {
-    let Some(lines) = lines else {
-        return;
-    };
-    out.line(&out.paint(Color::Bold, title));
-    if lines.is_empty() {
-        out.line(&format!("  {nothing}"));
-    }
-    for line in lines {
-        out.line(&format!("  {line}"));
-    }
-}
-
-fn held(row: &Holding) -> String {
-    let what = match &row.price {
-        Some(price) => format!("{} at {price}", row.plan),
-        None => format!("{} without a price", row.plan),
-    };
-    format!("{what}: {}", row.holders)
-}
-
-fn gathered(rows: &[Holding]) -> Holdings {
-    let mut holdings = Holdings::default();
-    for row in rows {
-        let of_plan = holdings.plans.entry(row.plan.clone()).or_insert(0);
-        *of_plan = of_plan.saturating_add(row.holders);
-        if let Some(price) = &row.price {
-            let of_price = holdings.prices.entry(price.clone()).or_insert(0);
-            *of_price = of_price.saturating_add(row.holders);
-        }
-    }
-    holdings
+    Failure::refused(message)
 }
 
 async fn apply(

@@ -15,7 +15,7 @@ use crate::clock_route::{Move, move_to};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Clock {
     /// Show the time
-    #[command(after_help = "Example:\n  billing clock show")]
+    #[command(after_help = "Examples:\n  billing clock show")]
     Show {
         #[command(flatten)]
         server: ServerArg,

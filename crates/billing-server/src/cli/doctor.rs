@@ -1,19 +1,28 @@
 //! `billing doctor`: is everything as it should be?
 
+mod seen;
+
+use std::cmp::Ordering;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
 
 use billing_ports::FindingLevel;
 use clap::Args;
-use serde_json::json;
+use jiff::SignedDuration;
 
+use self::seen::{Seen, bad, good, show, warning};
 use super::Context;
+use super::catalog::read;
 use super::failure::Failure;
-use super::out::Color;
 use crate::config::{Config, Database};
+use crate::database::{Versions, look};
 use crate::lock::LockError;
-use crate::wiring::{Parts, WiringError};
+use crate::wiring::{Parts, WiringError, lock};
+
+/// How far clocks of two machines may be apart before it is worth a word: five
+/// minutes, which signatures of webhooks tolerate too.
+const MAX_SLACK: SignedDuration = SignedDuration::from_mins(5);
 
 /// Look at everything that the server needs: the database, the catalog, the
 /// providers with their keys, prices and webhooks, the clock, the files.
@@ -26,17 +35,11 @@ Examples:
   billing doctor --json --config /etc/billing/billing.toml")]
 pub(crate) struct Doctor {}
 
-/// One thing that was looked at.
-struct Seen {
-    what: &'static str,
-    level: FindingLevel,
-    text: String,
-}
-
 impl Doctor {
     pub(crate) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         let config = context.config()?;
         let mut seen = vec![good("configuration", told_by(&config))];
+        seen.extend(config.plans.as_deref().map(plan_file));
         let served = examine(&config, &mut seen).await;
         seen.push(listen(&config, served));
         seen.extend(files(&config));
@@ -53,6 +56,13 @@ fn told_by(config: &Config) -> String {
     }
 }
 
+fn plan_file(path: &Path) -> Seen {
+    match read(path) {
+        Ok(_) => good("plan file", format!("{} is sound", path.display())),
+        Err(failure) => bad("plan file", failure.message().to_owned()),
+    }
+}
+
 /// Looks at the parts; says whether a server has them.
 async fn examine(config: &Config, seen: &mut Vec<Seen>) -> bool {
     if !config.enabled {
@@ -62,13 +72,15 @@ async fn examine(config: &Config, seen: &mut Vec<Seen>) -> bool {
         ));
         return false;
     }
-    let parts = match Parts::connect(config, "http://127.0.0.1").await {
-        Ok(parts) => parts,
-        Err(WiringError::Lock(LockError::InUse { path })) => {
-            let text = format!(
-                "{} is open in a running server; stop it to look inside, or ask its /readyz",
-                path.display()
-            );
+    let parts = match open(config, seen).await {
+        Ok(Some(parts)) => parts,
+        Ok(None) => return false,
+        Err(WiringError::Lock(LockError::InUse { path, server })) => {
+            let by = match server {
+                Some(server) => format!("in the server at {server}; ask its /readyz, or stop it"),
+                None => "in another command; wait until it has ended".to_owned(),
+            };
+            let text = format!("{} is open {by} to look inside", path.display());
             seen.push(warning("database", text));
             return true;
         }
@@ -78,7 +90,7 @@ async fn examine(config: &Config, seen: &mut Vec<Seen>) -> bool {
             return false;
         }
     };
-    database(config, &parts, seen).await;
+    database(&parts, seen).await;
     if config.sandbox.is_none() && parts.providers.is_empty() {
         let text = "no provider is configured: only free plans can be had".to_owned();
         seen.push(warning("providers", text));
@@ -86,21 +98,68 @@ async fn examine(config: &Config, seen: &mut Vec<Seen>) -> bool {
     false
 }
 
-async fn database(config: &Config, parts: &Parts, seen: &mut Vec<Seen>) {
-    let Some(store) = parts.billing.store() else {
-        return;
-    };
-    let kind = match &config.database {
+/// Opens everything and changes nothing. `None`: there is nothing to look into
+/// yet, which is noted.
+async fn open(config: &Config, seen: &mut Vec<Seen>) -> Result<Option<Parts>, WiringError> {
+    let missing: Vec<&Path> = databases(config).filter(|path| !path.exists()).collect();
+    for path in &missing {
+        let shown = path.display();
+        let text = format!("{shown} is not there; the server makes it when it starts");
+        seen.push(warning("database", text));
+    }
+    if !missing.is_empty() {
+        return Ok(None);
+    }
+    let locks = lock(config)?;
+    let (store, Versions { found, needed }) = look(&config.database).await?;
+    let kind = kind(config);
+    match found.cmp(&needed) {
+        Ordering::Equal => {
+            let text = format!("{kind} answers, its schema is up to date");
+            seen.push(good("database", text));
+        }
+        Ordering::Less => {
+            let text = format!(
+                "{kind} answers, its schema is at version {found} of {needed}; \
+                 the server brings it up to date when it starts, or `billing migrate`"
+            );
+            seen.push(warning("database", text));
+            return Ok(None);
+        }
+        Ordering::Greater => {
+            let text = format!(
+                "{kind} has a schema of version {found}, and this program knows {needed}: \
+                 a newer program has served it"
+            );
+            seen.push(bad("database", text));
+            return Ok(None);
+        }
+    }
+    let parts = Parts::around(config, "http://127.0.0.1", store, locks).await?;
+    Ok(Some(parts))
+}
+
+fn kind(config: &Config) -> String {
+    match &config.database {
         Database::Sqlite(path) => format!("SQLite file {}", path.display()),
         Database::Postgres(_) => "PostgreSQL".to_owned(),
-    };
-    match store.ping().await {
-        Ok(()) => seen.push(good(
-            "database",
-            format!("{kind} answers, schema up to date"),
-        )),
-        Err(error) => return seen.push(bad("database", format!("{kind}: {error}"))),
     }
+}
+
+/// The database files of this configuration.
+fn databases(config: &Config) -> impl Iterator<Item = &Path> {
+    let books = match &config.database {
+        Database::Sqlite(path) => Some(path.as_path()),
+        Database::Postgres(_) => None,
+    };
+    let sandbox = config.sandbox.as_ref().map(|told| told.database.as_path());
+    books.into_iter().chain(sandbox)
+}
+
+async fn database(parts: &Parts, seen: &mut Vec<Seen>) {
+    let (Some(store), Some(clock)) = (parts.billing.store(), parts.billing.clock()) else {
+        return;
+    };
     match store.list_keys(1).await {
         Ok(keys) if keys.is_empty() => {
             let text = "none yet; make one with `billing keys create NAME --scope admin`";
@@ -109,28 +168,37 @@ async fn database(config: &Config, parts: &Parts, seen: &mut Vec<Seen>) {
         Ok(_) => seen.push(good("keys", "there are operator keys".to_owned())),
         Err(error) => seen.push(bad("keys", error.to_string())),
     }
-    if let Some(clock) = parts.billing.clock() {
-        let moved = if parts.sandbox.is_some() {
-            "the sandbox's"
-        } else {
-            "the host's"
-        };
-        seen.push(good("clock", format!("{moved}: {}", clock.now())));
-    }
+    let moved = if parts.sandbox.is_some() {
+        "the sandbox's"
+    } else {
+        "the host's"
+    };
+    let now = clock.now();
     let revision = match store.current_catalog().await {
         Ok(Some(revision)) => revision,
         Ok(None) => {
             let text = "none in force; the server applies the plan file when it starts";
+            seen.push(good("clock", format!("{moved}: {now}")));
             return seen.push(warning("catalog", text.to_owned()));
         }
         Err(error) => return seen.push(bad("catalog", error.to_string())),
     };
+    let applied_at = revision.applied_at;
+    if now.duration_until(applied_at) > MAX_SLACK {
+        let text = format!(
+            "{moved}: {now}, before {applied_at}, when the catalog was applied; \
+             nothing falls due until then. Set the clock right"
+        );
+        seen.push(bad("clock", text));
+    } else {
+        seen.push(good("clock", format!("{moved}: {now}")));
+    }
     let plans = revision.catalog.plans().len();
     let text = format!(
         "revision {} of {}, {plans} plans, applied {}",
         revision.number,
         revision.catalog.product(),
-        revision.applied_at
+        applied_at
     );
     seen.push(good("catalog", text));
     for provider in &parts.providers {
@@ -159,16 +227,7 @@ fn listen(config: &Config, served: bool) -> Seen {
 }
 
 fn files(config: &Config) -> Vec<Seen> {
-    let mut paths: Vec<&Path> = Vec::new();
-    if let Database::Sqlite(path) = &config.database {
-        paths.push(path);
-    }
-    if let Some(sandbox) = &config.sandbox {
-        paths.push(&sandbox.database);
-    }
-    paths.extend(config.file.as_deref());
-    paths
-        .into_iter()
+    databases(config)
         .filter(|path| path.exists())
         .map(file)
         .collect()
@@ -181,7 +240,8 @@ fn file(path: &Path) -> Seen {
     match std::fs::metadata(path) {
         Ok(data) => {
             let mode = data.permissions().mode() & 0o777;
-            if mode & 0o077 == 0 {
+            let of_others = mode & 0o077;
+            if of_others == 0 {
                 good("file", format!("{shown} is its owner's alone"))
             } else {
                 let text =
@@ -196,48 +256,4 @@ fn file(path: &Path) -> Seen {
 #[cfg(not(unix))]
 fn file(path: &Path) -> Seen {
     good("file", format!("{} is there", path.display()))
-}
-
-fn show(context: &Context, seen: &[Seen]) {
-    let out = context.out;
-    if out.is_json() {
-        let findings: Vec<_> = seen
-            .iter()
-            .map(|seen| json!({ "what": seen.what, "level": word(seen.level), "text": seen.text }))
-            .collect();
-        let healthy = seen.iter().all(|seen| seen.level != FindingLevel::Bad);
-        return out.value(&json!({ "healthy": healthy, "findings": findings }));
-    }
-    for seen in seen {
-        let (color, mark) = match seen.level {
-            FindingLevel::Good => (Color::Green, "good   "),
-            FindingLevel::Warning => (Color::Yellow, "warning"),
-            FindingLevel::Bad => (Color::Red, "bad    "),
-        };
-        let mark = out.paint(color, mark);
-        out.line(&format!("{mark}  {:13}  {}", seen.what, seen.text));
-    }
-}
-
-const fn word(level: FindingLevel) -> &'static str {
-    match level {
-        FindingLevel::Good => "good",
-        FindingLevel::Warning => "warning",
-        FindingLevel::Bad => "bad",
-    }
-}
-
-const fn good(what: &'static str, text: String) -> Seen {
-    let level = FindingLevel::Good;
-    Seen { what, level, text }
-}
-
-const fn warning(what: &'static str, text: String) -> Seen {
-    let level = FindingLevel::Warning;
-    Seen { what, level, text }
-}
-
-const fn bad(what: &'static str, text: String) -> Seen {
-    let level = FindingLevel::Bad;
-    Seen { what, level, text }
 }

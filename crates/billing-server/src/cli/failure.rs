@@ -124,7 +124,13 @@ impl From<WiringError> for Failure {
     fn from(error: WiringError) -> Self {
         match error {
             WiringError::Lock(error) => error.into(),
-            error => Self::failed(format!("failed to {}", chain(&error))),
+            error @ (WiringError::File { .. }
+            | WiringError::Store(_)
+            | WiringError::Sandbox(_)
+            | WiringError::Guard(_)
+            | WiringError::PublicUrl(_)
+            | WiringError::Engine(_)
+            | WiringError::Name(_)) => Self::failed(format!("failed to {}", chain(&error))),
         }
     }
 }

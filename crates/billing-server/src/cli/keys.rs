@@ -27,7 +27,7 @@ const MAX_NAME: usize = 100;
 pub(crate) enum Keys {
     /// Make a key and print it, once
     #[command(
-        after_help = "Example:\n  export BILLING_KEY=$(billing keys create deploy --scope write --quiet)"
+        after_help = "Examples:\n  export BILLING_KEY=$(billing keys create deploy --scope write --quiet)"
     )]
     Create {
         /// What people call it
@@ -42,13 +42,13 @@ pub(crate) enum Keys {
         server: ServerArg,
     },
     /// List the keys, without their secrets
-    #[command(after_help = "Example:\n  billing keys list --json")]
+    #[command(after_help = "Examples:\n  billing keys list --json")]
     List {
         #[command(flatten)]
         server: ServerArg,
     },
     /// End a key
-    #[command(after_help = "Example:\n  billing keys revoke key_0197…")]
+    #[command(after_help = "Examples:\n  billing keys revoke key_0197…")]
     Revoke {
         /// The key's id, as `billing keys list` shows it
         id: KeyId,

@@ -7,24 +7,32 @@ use serde_json::json;
 
 use super::Context;
 use super::failure::Failure;
-use crate::wiring::{lock, open_store};
+use crate::database::{self, Versions};
+use crate::wiring::lock;
 
 /// Bring the database's schema up to date. The server does so by itself when it starts.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  BILLING_DATABASE_URL=postgres://… billing migrate")]
+#[command(after_help = "\
+Examples:
+  billing migrate
+  BILLING_DATABASE_URL=postgres://… billing migrate")]
 pub(crate) struct Migrate {}
 
 impl Migrate {
     pub(crate) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         let config = context.config()?;
         let _ours = lock(&config)?;
-        let store = open_store(&config.database).await?;
-        let answers = store.ping().await;
-        answers.map_err(|error| Failure::new("reach the database", &error))?;
+        let (_store, versions) = database::open(&config.database).await?;
+        let Versions { found, needed } = versions;
         if context.out.is_json() {
-            context.out.value(&json!({ "migrated": true }));
+            let said = json!({ "from": found, "to": needed, "migrated": found != needed });
+            context.out.value(&said);
+        } else if found == needed {
+            let line = format!("The schema is up to date, at version {needed}.");
+            context.out.line(&line);
         } else {
-            context.out.line("The schema is up to date.");
+            let line = format!("The schema went from version {found} to {needed}.");
+            context.out.line(&line);
         }
         Ok(ExitCode::SUCCESS)
     }

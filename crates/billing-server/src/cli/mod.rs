@@ -129,7 +129,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failu
         Command::Keys(command) => Box::pin(command.run(context)).await,
         Command::Clock(command) => Box::pin(command.run(context)).await,
         Command::Doctor(command) => Box::pin(command.run(context)).await,
-        Command::Openapi(command) => command.run(context),
+        Command::Openapi(openapi::Openapi {}) => openapi::run(context),
     }
 }
 

@@ -10,13 +10,11 @@ use crate::openapi_document;
 
 /// Print the description of the HTTP API.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  billing openapi > docs/openapi.json")]
+#[command(after_help = "Examples:\n  billing openapi > docs/openapi.json")]
 pub(crate) struct Openapi {}
 
-impl Openapi {
-    #[expect(clippy::unnecessary_wraps, reason = "every command answers alike")]
-    pub(crate) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        context.out.line(openapi_document().trim_end());
-        Ok(ExitCode::SUCCESS)
-    }
+#[expect(clippy::unnecessary_wraps, reason = "every command answers alike")]
+pub(crate) fn run(context: &Context) -> Result<ExitCode, Failure> {
+    context.out.line(openapi_document().trim_end());
+    Ok(ExitCode::SUCCESS)
 }

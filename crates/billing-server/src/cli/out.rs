@@ -54,6 +54,7 @@ impl Out {
     }
 
     /// Prints a line to standard output.
+    #[expect(clippy::unused_self, reason = "all printing goes by way of one value")]
     pub(crate) fn line(self, text: &str) {
         // A reader who has gone away (`| head`) wants no more; that is no failure.
         let _gone = writeln!(io::stdout().lock(), "{text}");
@@ -65,6 +66,7 @@ impl Out {
     }
 
     /// Prints a remark to standard error.
+    #[expect(clippy::unused_self, reason = "all printing goes by way of one value")]
     pub(crate) fn remark(self, text: &str) {
         let _gone = writeln!(io::stderr().lock(), "{text}");
     }

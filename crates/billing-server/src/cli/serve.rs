@@ -60,6 +60,9 @@ impl Serve {
             .map_err(|error| Failure::new("read the address", &error))?;
         let public_url = public_url(&config, bound);
         let parts = Parts::connect(&config, &public_url).await?;
+        parts
+            .note(&format!("http://{}", local(bound)))
+            .map_err(|error| Failure::new("note the address", &error))?;
         put_in_force(&config, &parts.billing).await?;
         let state = AppState::new(
             parts.billing.clone(),

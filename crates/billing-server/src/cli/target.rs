@@ -5,7 +5,6 @@ use clap::Args;
 use super::Context;
 use super::failure::Failure;
 use super::remote::Remote;
-use crate::config::Config;
 use crate::lock::LockError;
 use crate::wiring::{Parts, WiringError};
 
@@ -43,12 +42,19 @@ impl ServerArg {
         let config = context.config()?;
         match Parts::connect(&config, NO_PAGES).await {
             Ok(parts) => Ok(Target::Books(Box::new(parts))),
-            Err(WiringError::Lock(error @ LockError::InUse { .. })) => {
-                let server = address(&config);
+            Err(WiringError::Lock(LockError::InUse { path, server })) => {
+                let busy = Failure::from(LockError::InUse {
+                    path,
+                    server: server.clone(),
+                });
+                // A command, which will soon have ended.
+                let Some(server) = server else {
+                    return Err(busy.with_hint("Try again in a moment."));
+                };
                 let Some(key) = key else {
-                    return Err(Failure::from(error).with_hint(format!(
-                        "Ask that server instead, with an operator key:\n  \
-                         export BILLING_KEY=bk_…\n  billing … --server {server}"
+                    return Err(busy.with_hint(format!(
+                        "With an operator key the server at {server} is asked instead:\n  \
+                         export BILLING_KEY=bk_…"
                     )));
                 };
                 let remark =
@@ -58,13 +64,5 @@ impl ServerArg {
             }
             Err(error) => Err(error.into()),
         }
-    }
-}
-
-fn address(config: &Config) -> String {
-    if config.listen.ip().is_unspecified() {
-        format!("http://127.0.0.1:{}", config.listen.port())
-    } else {
-        format!("http://{}", config.listen)
     }
 }

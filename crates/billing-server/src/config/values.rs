@@ -22,14 +22,14 @@ const MIN_SECRET: usize = 16;
 
 /// Bounds of `worker.poll`: oftener than a second hammers the database, and
 /// rarer than an hour makes a lost wake-up felt.
-const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
+const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
 
 /// Most rows claimed at once: more than this delays everything when one worker dies.
 const MAX_BATCH: u16 = 500;
 
 /// Bounds of time-outs of requests: below a second, slow networks are shut out;
 /// above ten minutes, a time-out is none.
-const TIMEOUT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
+const TIMEOUT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(10));
 
 /// Most connections held open at once: what one process has file handles for.
 const MAX_CONNECTIONS: usize = 65_536;

@@ -1,5 +1,6 @@
 //! The one stylesheet, under an address that changes with its content.
 
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use poem::http::StatusCode;
@@ -8,17 +9,17 @@ use ring::digest::{SHA256, digest};
 
 const STYLE: &str = include_str!("billing.css");
 
-/// Digits of the content's hash in its address: 48 bits tell any two versions apart.
-const HASH_DIGITS: usize = 12;
+/// Bytes of the content's hash in its address: 48 bits tell any two versions apart.
+const HASH_BYTES: usize = 6;
 
 static HASH: LazyLock<String> = LazyLock::new(|| {
     let hash = digest(&SHA256, STYLE.as_bytes());
-    let hex: String = hash
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    hex.chars().take(HASH_DIGITS).collect()
+    let mut hex = String::new();
+    for byte in hash.as_ref().iter().take(HASH_BYTES) {
+        // Writing to a string does not fail.
+        let _written = write!(hex, "{byte:02x}");
+    }
+    hex
 });
 
 /// The stylesheet's address.

@@ -28,6 +28,7 @@ pub(crate) struct Pages {
 }
 
 /// The pages, to be mounted at the root beside the API.
+#[must_use]
 pub fn page_routes(state: &AppState) -> impl Endpoint<Output = Response> + use<> {
     let pages = Pages {
         state: state.clone(),
