@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use billing_domain::ids::KeyId;
+use billing_domain::ids::{CustomerId, KeyId};
 use billing_engine::CustomerRef;
 use billing_ports::IdSource;
-use billing_ports::store::{OperatorKey, Scope, SecretHash, Session};
+use billing_ports::store::{OperatorKey, Scope, SecretHash};
 use poem::Request;
 use poem::http::{HeaderMap, header};
 use poem_openapi::auth::Bearer;
@@ -42,9 +42,26 @@ pub(crate) enum Caller {
     /// Nobody in particular.
     Public,
     /// An operator.
-    Key(OperatorKey),
+    Key(Operator),
     /// A customer.
-    Session(Session),
+    Session(CustomerId),
+}
+
+/// An operator, by a key of ours or by the host's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Operator {
+    /// Who acts, for the journal: the key's id, or the host's name.
+    pub(crate) actor: String,
+    pub(crate) scope: Scope,
+}
+
+impl From<OperatorKey> for Operator {
+    fn from(key: OperatorKey) -> Self {
+        Self {
+            actor: key.id.to_string(),
+            scope: key.scope,
+        }
+    }
 }
 
 impl Caller {
@@ -57,8 +74,8 @@ impl Caller {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Public => "public".to_owned(),
-            Self::Key(key) => key.id.to_string(),
-            Self::Session(session) => session.id.to_string(),
+            Self::Key(operator) => operator.actor.clone(),
+            Self::Session(customer) => customer.to_string(),
         }
     }
 }
@@ -84,13 +101,13 @@ pub(crate) async fn authenticate(state: &AppState, headers: &HeaderMap) -> Resul
     let hash = hash(token);
     if token.starts_with(KEY_PREFIX) {
         if let Some(held) = state.keys.get(&hash) {
-            return Ok(Caller::Key(held));
+            return Ok(Caller::Key(held.into()));
         }
         let epoch = state.keys.epoch();
         let found = store.find_key(hash).await?;
         let key = found.ok_or_else(Problem::unauthorized)?;
         state.keys.put(hash, key.clone(), epoch);
-        return Ok(Caller::Key(key));
+        return Ok(Caller::Key(key.into()));
     }
     if token.starts_with(SESSION_PREFIX) {
         let clock = state
@@ -98,7 +115,8 @@ pub(crate) async fn authenticate(state: &AppState, headers: &HeaderMap) -> Resul
             .clock()
             .ok_or_else(Problem::billing_disabled)?;
         let found = store.find_session(hash, clock.now()).await?;
-        return found.map(Caller::Session).ok_or_else(Problem::unauthorized);
+        let session = found.ok_or_else(Problem::unauthorized)?;
+        return Ok(Caller::Session(session.customer));
     }
     Err(Problem::unauthorized())
 }
@@ -190,7 +208,7 @@ impl KeyCache {
     checker = "read_key",
     bearer_format = "bk_…"
 )]
-pub(crate) struct ReadKey(OperatorKey);
+pub(crate) struct ReadKey(Operator);
 
 /// An operator's key of scope `write` or above.
 #[derive(SecurityScheme)]
@@ -200,7 +218,7 @@ pub(crate) struct ReadKey(OperatorKey);
     checker = "write_key",
     bearer_format = "bk_…"
 )]
-pub(crate) struct WriteKey(pub(crate) OperatorKey);
+pub(crate) struct WriteKey(pub(crate) Operator);
 
 /// An operator's key of scope `admin`.
 #[derive(SecurityScheme)]
@@ -210,7 +228,7 @@ pub(crate) struct WriteKey(pub(crate) OperatorKey);
     checker = "admin_key",
     bearer_format = "bk_…"
 )]
-pub(crate) struct AdminKey(pub(crate) OperatorKey);
+pub(crate) struct AdminKey(pub(crate) Operator);
 
 /// A billing session: one customer, for a while.
 #[derive(SecurityScheme)]
@@ -220,11 +238,11 @@ pub(crate) struct AdminKey(pub(crate) OperatorKey);
     checker = "session",
     bearer_format = "bs_…"
 )]
-pub(crate) struct BillingSession(Session);
+pub(crate) struct BillingSession(CustomerId);
 
 impl ReadKey {
     /// Nothing but that the key was good.
-    pub(crate) fn checked(&self) -> &OperatorKey {
+    pub(crate) fn checked(&self) -> &Operator {
         &self.0
     }
 }
@@ -232,19 +250,19 @@ impl ReadKey {
 impl WriteKey {
     /// Who acts, for the journal.
     pub(crate) fn actor(&self) -> String {
-        self.0.id.to_string()
+        self.0.actor.clone()
     }
 }
 
 impl BillingSession {
     /// Whose session.
     pub(crate) fn customer(&self) -> CustomerRef {
-        self.0.customer.into()
+        self.0.into()
     }
 
     /// Who acts, for the journal.
     pub(crate) fn actor(&self) -> String {
-        self.0.customer.to_string()
+        self.0.to_string()
     }
 }
 
@@ -280,27 +298,27 @@ impl<'a> ApiExtractor<'a> for Anybody {
     }
 }
 
-async fn read_key(request: &Request, _bearer: Bearer) -> poem::Result<OperatorKey> {
+async fn read_key(request: &Request, _bearer: Bearer) -> poem::Result<Operator> {
     Ok(key(request, Scope::Read)?)
 }
 
-async fn write_key(request: &Request, _bearer: Bearer) -> poem::Result<OperatorKey> {
+async fn write_key(request: &Request, _bearer: Bearer) -> poem::Result<Operator> {
     Ok(key(request, Scope::Write)?)
 }
 
-async fn admin_key(request: &Request, _bearer: Bearer) -> poem::Result<OperatorKey> {
+async fn admin_key(request: &Request, _bearer: Bearer) -> poem::Result<Operator> {
     Ok(key(request, Scope::Admin)?)
 }
 
-async fn session(request: &Request, _bearer: Bearer) -> poem::Result<Session> {
+async fn session(request: &Request, _bearer: Bearer) -> poem::Result<CustomerId> {
     match Caller::of(request) {
-        Caller::Session(session) => Ok(session),
+        Caller::Session(customer) => Ok(customer),
         Caller::Key(_) => Err(Problem::insufficient_scope("a billing session").into()),
         Caller::Public => Err(Problem::unauthorized().into()),
     }
 }
 
-fn key(request: &Request, needed: Scope) -> Result<OperatorKey, Problem> {
+fn key(request: &Request, needed: Scope) -> Result<Operator, Problem> {
     match Caller::of(request) {
         Caller::Key(key) => allowed(key, needed),
         Caller::Session(_) => Err(scope_needed(needed)),
@@ -309,7 +327,7 @@ fn key(request: &Request, needed: Scope) -> Result<OperatorKey, Problem> {
 }
 
 /// `key`, if it may do what needs `needed`.
-pub(crate) fn allowed(key: OperatorKey, needed: Scope) -> Result<OperatorKey, Problem> {
+pub(crate) fn allowed(key: Operator, needed: Scope) -> Result<Operator, Problem> {
     if key.scope >= needed {
         Ok(key)
     } else {

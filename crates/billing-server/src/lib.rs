@@ -10,6 +10,7 @@ pub mod cli;
 mod clock_route;
 pub mod config;
 mod database;
+mod host;
 pub mod http;
 mod lock;
 mod notify;
@@ -22,6 +23,7 @@ mod telemetry;
 mod wiring;
 
 pub use api::{api_routes, openapi_document};
+pub use host::HostCaller;
 pub use pages::page_routes;
 pub use state::{
     ApiOptions, AppState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_LINK_LIFETIME,

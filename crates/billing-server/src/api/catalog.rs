@@ -124,7 +124,7 @@ impl CatalogApi {
                     ApplyOutcome::Unchanged(revision) => (revision, false),
                     ApplyOutcome::Applied(revision) => (revision, true),
                 };
-                tracing::info!(revision, changed, by = %by.0.id, "catalog applied by an operator");
+                tracing::info!(revision, changed, by = %by.0.actor, "catalog applied by an operator");
                 Ok(Json(AppliedView { revision, changed }))
             }
             Err(CatalogError::Refused(refusals)) => Err(Problem::unprocessable(

@@ -207,7 +207,7 @@ fn buyer(by: Caller, named: Option<&str>) -> Result<Option<CustomerRef>, Problem
             allowed(key, Scope::Write)?;
             named.map(customer_ref).transpose()
         }
-        (Caller::Session(session), None) => Ok(Some(session.customer.into())),
+        (Caller::Session(customer), None) => Ok(Some(customer.into())),
         (Caller::Public, None) => Ok(None),
         (Caller::Session(_), Some(_)) => Err(Problem::insufficient_scope(
             "an operator key to name a customer",

@@ -132,7 +132,7 @@ impl KeysApi {
         };
         let secret = fresh(state.ids.as_ref(), KEY_PREFIX);
         store.add_key(key.clone(), hash(&secret)).await?;
-        tracing::info!(key = %key.id, scope = scope.as_str(), by = %by.0.id, "key made");
+        tracing::info!(key = %key.id, scope = scope.as_str(), by = %by.0.actor, "key made");
         Ok(Created::with_secret(CreatedView {
             key: key.into(),
             secret,
@@ -142,7 +142,7 @@ impl KeysApi {
     /// All keys, newest first, without their secrets.
     #[oai(path = "/v1/keys", method = "get", operation_id = "list_keys")]
     async fn list(&self, state: Data<&AppState>, by: AdminKey) -> Answer<KeysView> {
-        tracing::debug!(by = %by.0.id, "keys listed");
+        tracing::debug!(by = %by.0.actor, "keys listed");
         let store = state
             .billing
             .store()
@@ -177,7 +177,7 @@ impl KeysApi {
         if !revoked? {
             return Err(Problem::not_found());
         }
-        tracing::info!(key = %id, by = %by.0.id, "key revoked");
+        tracing::info!(key = %id, by = %by.0.actor, "key revoked");
         Ok(Done)
     }
 }

@@ -74,7 +74,7 @@ impl ParkedApi {
         /// The `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Answer<ParkedListView> {
-        tracing::debug!(by = %by.0.id, "parked listed");
+        tracing::debug!(by = %by.0.actor, "parked listed");
         let ask = page::ask(limit.as_deref(), cursor.as_deref(), ParkedId::uuid)?;
         let reason = match reason.as_deref() {
             None => None,
@@ -100,7 +100,7 @@ impl ParkedApi {
         by: AdminKey,
         id: Path<String>,
     ) -> Answer<ParkedView> {
-        tracing::debug!(by = %by.0.id, "parked looked at");
+        tracing::debug!(by = %by.0.actor, "parked looked at");
         let id: ParkedId = id.parse().map_err(|_invalid| Problem::not_found())?;
         let store = state
             .billing
@@ -168,6 +168,6 @@ async fn resolve(
     if !state.billing.resolve_parked(id, resolution).await? {
         return Err(Problem::not_found());
     }
-    tracing::info!(parked = %id, by = %by.0.id, "parked item resolved by an operator");
+    tracing::info!(parked = %id, by = %by.0.actor, "parked item resolved by an operator");
     Ok(Done)
 }

@@ -6,6 +6,7 @@ use poem::http::{Method, StatusCode};
 use poem::{Endpoint, Request, Response, Result};
 
 use crate::auth::{Caller, authenticate};
+use crate::host::vouched;
 use crate::http::rates::client_address;
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -33,7 +34,12 @@ pub(crate) async fn admit<E: Endpoint<Output = Response>>(
         return next.call(request).await;
     }
     let address = client_address(&state, &request);
-    let caller = match authenticate(&state, request.headers()).await {
+    let vouched = vouched(&state, &mut request).await?;
+    let known = match vouched {
+        Some(caller) => Ok(caller),
+        None => authenticate(&state, request.headers()).await,
+    };
+    let caller = match known {
         Ok(caller) => caller,
         Err(problem) => {
             if poem::error::ResponseError::status(&problem) == StatusCode::UNAUTHORIZED {
