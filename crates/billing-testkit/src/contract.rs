@@ -79,6 +79,7 @@ macro_rules! store_contract {
                 a_provider_object_belongs_to_one_customer
                 an_effect_key_is_unique
                 one_invoice_is_open_per_subscription_and_purpose
+                a_providers_own_invoices_are_open_side_by_side
                 a_cycle_is_settled_once
                 many_commits_on_one_revision_leave_one_winner
             }
@@ -91,6 +92,7 @@ macro_rules! store_contract {
             account {
                 loading_gives_back_every_field
                 closed_things_are_loaded_only_when_asked_for
+                a_checkout_that_is_asked_for_brings_its_invoice
                 what_is_anothers_is_not_loaded
                 every_locator_finds_its_customer
             }

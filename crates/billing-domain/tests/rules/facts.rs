@@ -244,9 +244,11 @@ fn an_invoice_made_after_it_was_voided_is_taken_back() {
     };
     world.tell(link.clone());
     world.tell(link);
-    let voids = world.orders.iter().filter_map(|order| match order {
-        Order::VoidInvoice { reference, .. } => Some(reference.as_deref()),
-        _ => None,
+    let voids = world.orders.iter().filter_map(|order| {
+        let Order::VoidInvoice { reference, .. } = order else {
+            return None;
+        };
+        Some(reference.as_deref())
     });
     assert_eq!(voids.collect::<Vec<_>>(), [None, Some("i-1")]);
     assert_eq!(world.keys.len(), world.orders.len());

@@ -31,7 +31,7 @@ pub struct Loaded {
 /// Closed things to load besides the open ones, because a fact is about them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Also {
-    /// Checkouts.
+    /// Checkouts, each with its invoice.
     pub checkouts: Vec<CheckoutId>,
     /// Invoices.
     pub invoices: Vec<InvoiceId>,

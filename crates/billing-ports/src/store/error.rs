@@ -50,7 +50,8 @@ pub enum Taken {
     ProviderRef,
     /// An effect's key.
     EffectKey,
-    /// The one open invoice of a subscription and purpose, or a cycle's credit.
+    /// The one open invoice of a subscription and purpose (not a provider's own,
+    /// which have no cycle), or a cycle's credit.
     Invoice,
     /// The event has been received before.
     Delivery,

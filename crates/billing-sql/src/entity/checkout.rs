@@ -11,6 +11,8 @@ pub struct Model {
     pub id: Uuid,
     /// Whose.
     pub customer_id: Uuid,
+    /// The invoice that it settles.
+    pub invoice_id: Uuid,
     /// Whether it may still be paid.
     pub open: bool,
     /// The checkout.

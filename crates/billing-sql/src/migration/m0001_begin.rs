@@ -104,6 +104,7 @@ fn account_tables() -> Tables {
             &[
                 ("id", Id),
                 ("customer_id", Id),
+                ("invoice_id", Id),
                 ("open", Bool),
                 ("body", Json),
             ],
@@ -205,7 +206,7 @@ fn account_indexes() -> Indexes {
             "invoices",
             "invoices_one_open",
             &["subscription_id", "purpose"],
-            "state = 'open' and subscription_id is not null",
+            "state = 'open' and subscription_id is not null and cycle is not null",
         ),
         unique(
             "invoices",

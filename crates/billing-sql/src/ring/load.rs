@@ -82,7 +82,7 @@ fn query(id: Uuid, also: &Also) -> SelectStatement {
         .take();
     let invoices = rows(invoice::Entity, part::INVOICE, none())
         .and_where(invoice::Column::CustomerId.eq(id))
-        .cond_where(invoices_wanted(also))
+        .cond_where(invoices_wanted(id, also))
         .take();
     let mut all = head;
     for more in [subscriptions, grants, checkouts, invoices] {
@@ -103,13 +103,22 @@ fn rows<E: EntityTrait>(entity: E, part: i32, revision: impl Into<Expr>) -> Sele
         .take()
 }
 
-fn invoices_wanted(also: &Also) -> Condition {
+fn invoices_wanted(customer: Uuid, also: &Also) -> Condition {
     // Written out, so that the partial index over open invoices is seen to fit.
     let open = format!("state = '{}'", state::OPEN);
     let mut wanted = Condition::any().add(Expr::cust(open));
     if !also.invoices.is_empty() {
         let ids = also.invoices.iter().map(|id| id.uuid());
         wanted = wanted.add(invoice::Column::Id.is_in(ids));
+    }
+    if !also.checkouts.is_empty() {
+        let theirs = Query::select()
+            .column(checkout::Column::InvoiceId)
+            .from(checkout::Entity)
+            .and_where(checkout::Column::CustomerId.eq(customer))
+            .and_where(checkout::Column::Id.is_in(also.checkouts.iter().map(|id| id.uuid())))
+            .take();
+        wanted = wanted.add(invoice::Column::Id.in_subquery(theirs));
     }
     let refs = also.invoice_refs.iter();
     for held in refs.filter(|held| held.kind == RefKind::Invoice) {

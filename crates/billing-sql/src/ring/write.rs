@@ -92,6 +92,7 @@ pub(super) fn checkouts(
         Ok(checkout::Model {
             id: held.id.uuid(),
             customer_id: owner.uuid(),
+            invoice_id: held.invoice.uuid(),
             open: held.is_open(),
             body: stored(held)?,
         })

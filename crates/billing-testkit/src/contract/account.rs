@@ -98,6 +98,31 @@ pub async fn closed_things_are_loaded_only_when_asked_for(store: &dyn Store) {
     assert_eq!(load(by_ref).await, expected);
 }
 
+/// "Checkouts, each with its invoice": whoever hears of a checkout that is long
+/// paid can tell the payment that is known from another one.
+pub async fn a_checkout_that_is_asked_for_brings_its_invoice(store: &dyn Store) {
+    let mut make = Maker::new(5);
+    let mut account = make.account();
+    for _ in 0..2 {
+        let (at, reference) = (make.now, Some(make.text("cs")));
+        let checkout = make.checkout(CheckoutState::Completed { at, reference });
+        let mut invoice = make.invoice(Purpose::Purchase, None);
+        invoice.id = checkout.invoice;
+        invoice.state = InvoiceState::Settled { at: make.now };
+        account.put_checkout(checkout);
+        account.put_invoice(invoice);
+    }
+    create(store, &account, make.now).await;
+    let also = Also {
+        checkouts: vec![account.checkouts[0].id],
+        ..Also::default()
+    };
+    let loaded = store.load(account.customer.id, &also).await;
+    let loaded = loaded.expect("the store answers").expect("it is known");
+    assert_eq!(loaded.account.checkouts, account.checkouts[..1]);
+    assert_eq!(loaded.account.invoices, account.invoices[..1]);
+}
+
 /// "No transaction spans two customers": asking for another's things gives nothing.
 pub async fn what_is_anothers_is_not_loaded(store: &dyn Store) {
     let mut make = Maker::new(3);

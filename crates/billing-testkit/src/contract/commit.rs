@@ -1,7 +1,7 @@
 //! `commit`: everything in one transaction, or nothing.
 
 use billing_domain::grant::GrantReason;
-use billing_domain::invoice::{InvoiceState, Purpose};
+use billing_domain::invoice::{InvoiceState, Issuer, Purpose};
 use billing_domain::journal::Event;
 use billing_domain::parked::ParkReason;
 use billing_domain::provider::RefKind;
@@ -244,6 +244,25 @@ pub async fn one_invoice_is_open_per_subscription_and_purpose(store: &dyn Store)
             .invoice(next.id)
             .is_some()
     );
+}
+
+/// "Not a provider's own": who runs its own schedule may have any number of
+/// invoices open at a time, of which we only keep the record.
+pub async fn a_providers_own_invoices_are_open_side_by_side(store: &dyn Store) {
+    let mut make = Maker::new(10);
+    let mut account = make.subscriber();
+    let owner = account.subscriptions.first().map(|held| held.id);
+    account.put_invoice(make.invoice(Purpose::Renewal, owner));
+    for _ in 0..2 {
+        let mut theirs = make.invoice(Purpose::Renewal, owner);
+        theirs.issuer = Issuer::Provider;
+        theirs.cycle = None;
+        theirs.reference = Some(make.text("in"));
+        account.put_invoice(theirs);
+    }
+    create(store, &account, make.now).await;
+    let loaded = reload(store, &account).await;
+    assert_eq!(loaded.account.invoices, account.invoices);
 }
 
 /// "A cycle's credit": no two settled renewals of one subscription for one cycle.

@@ -1,6 +1,6 @@
 //! Customers with all they hold, and the indexes that lead to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use billing_domain::checkout::Checkout;
 use billing_domain::customer::{Account, Customer};
@@ -54,8 +54,12 @@ pub(super) struct Books {
 impl Shelf {
     /// What is open, and what is asked for.
     pub(super) fn load(&self, also: &Also) -> Loaded {
+        let asked = self.checkouts.values();
+        let asked = asked.filter(|held| also.checkouts.contains(&held.id));
+        let theirs: BTreeSet<InvoiceId> = asked.map(|held| held.invoice).collect();
         let wanted = |invoice: &Invoice| {
             invoice.is_open()
+                || theirs.contains(&invoice.id)
                 || also.invoices.contains(&invoice.id)
                 || also
                     .invoice_refs
@@ -195,8 +199,9 @@ fn is_invoice(reference: &ProviderRef, invoice: &Invoice) -> bool {
         && invoice.reference.as_ref() == Some(&reference.id)
 }
 
+/// A provider's own invoices have no cycle, and as many are open as it made.
 fn place(invoice: &Invoice) -> Option<Place> {
-    let subscription = invoice.subscription?;
+    let (subscription, cycle) = (invoice.subscription?, invoice.cycle?);
     match invoice.state {
         InvoiceState::Open => Some(Place::Open(
             subscription,
@@ -207,7 +212,7 @@ fn place(invoice: &Invoice) -> Option<Place> {
             },
         )),
         InvoiceState::Settled { .. } if invoice.is_renewal() => {
-            Some(Place::Credit(subscription, invoice.cycle?))
+            Some(Place::Credit(subscription, cycle))
         }
         InvoiceState::Settled { .. } | InvoiceState::Void { .. } => None,
     }
