@@ -1,0 +1,178 @@
+//! A running server, watched through what it prints.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::http::{Answer, ask, get, submit};
+use crate::rig::{Folder, PROGRAM};
+
+/// How long a line may take before the test fails rather than hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Times that a thing that comes by itself is looked for: each look is a
+/// request of about a millisecond, and what is looked for takes a second at most.
+const MAX_LOOKS: usize = 30_000;
+
+/// A running server. Dropping it kills it.
+pub(crate) struct Server {
+    child: Child,
+    lines: Receiver<String>,
+    log: Option<JoinHandle<String>>,
+    /// Everything that it printed so far.
+    printed: String,
+    /// Where it is, as it says itself.
+    pub(crate) url: String,
+    /// The operator key. Empty until it is told.
+    pub(crate) key: String,
+}
+
+/// What a server that has ended had printed.
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) log: String,
+}
+
+impl Server {
+    /// Starts where none was before: waits for its address and its key.
+    pub(crate) fn first(folder: &Folder) -> Self {
+        Self::first_with(folder, &[])
+    }
+
+    /// As [`Server::first`], with these variables.
+    pub(crate) fn first_with(folder: &Folder, variables: &[(&str, &str)]) -> Self {
+        let mut server = Self::again(folder, variables);
+        let line = server.line_with("export BILLING_KEY=");
+        server.key = line.split_once('=').unwrap().1.to_owned();
+        server
+    }
+
+    /// Starts and waits for its address; the key is not told again.
+    pub(crate) fn again(folder: &Folder, variables: &[(&str, &str)]) -> Self {
+        let mut child = folder
+            .command(PROGRAM)
+            .arg("serve")
+            .env("BILLING_LISTEN", "127.0.0.1:0")
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let (send, lines) = channel();
+        std::thread::spawn(move || {
+            // Ends with the output, or when the test has what it wants.
+            out.lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| send.send(line))
+        });
+        let mut err = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut log = String::new();
+            err.read_to_string(&mut log).unwrap();
+            log
+        });
+        let mut server = Self {
+            child,
+            lines,
+            log: Some(log),
+            printed: String::new(),
+            url: String::new(),
+            key: String::new(),
+        };
+        let line = server.line_with("listening at ");
+        server.url = line.rsplit(' ').next().unwrap().to_owned();
+        server
+    }
+
+    /// Waits for a line with these words.
+    #[track_caller]
+    fn line_with(&mut self, words: &str) -> String {
+        loop {
+            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
+                drop(self.child.kill());
+                let log = self.log.take().unwrap().join().unwrap();
+                panic!("no line with {words:?}\n{}\n{log}", self.printed);
+            };
+            self.printed.push_str(&line);
+            self.printed.push('\n');
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
+    /// Asks it to end, as a service manager does, and waits for that.
+    pub(crate) fn stop(mut self) -> Ended {
+        let id = self.child.id().to_string();
+        let told = std::process::Command::new("kill")
+            .args(["-TERM", &id])
+            .status();
+        assert!(told.unwrap().success());
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            self.printed.push_str(&line);
+            self.printed.push('\n');
+        }
+        Ended {
+            code: self.child.wait().unwrap().code(),
+            out: std::mem::take(&mut self.printed),
+            log: self.log.take().unwrap().join().unwrap(),
+        }
+    }
+
+    /// Opens a page or a public route.
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        get(&format!("{}{path}", self.url))
+    }
+
+    /// Sends a form.
+    pub(crate) fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        submit(&format!("{}{path}", self.url), fields)
+    }
+
+    /// Asks with the operator key; `body` null is none.
+    #[track_caller]
+    pub(crate) fn operator(&self, method: &str, path: &str, body: &Value) -> Value {
+        let text = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let key = &self.key;
+        let headers = format!("authorization: Bearer {key}\r\ncontent-type: application/json\r\n");
+        let answer = ask(method, &format!("{}{path}", self.url), &headers, &text);
+        assert!((200..300).contains(&answer.status), "{path}: {answer:?}");
+        answer.json()
+    }
+
+    /// Asks with the operator key.
+    #[track_caller]
+    pub(crate) fn read(&self, path: &str) -> Value {
+        self.operator("GET", path, &Value::Null)
+    }
+
+    /// Looks until there is something to be had.
+    #[track_caller]
+    pub(crate) fn wait_for<T>(&self, what: &str, look: impl Fn(&Self) -> Option<T>) -> T {
+        for _ in 0..MAX_LOOKS {
+            if let Some(found) = look(self) {
+                return found;
+            }
+            std::thread::yield_now();
+        }
+        panic!("{what} did not come");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
