@@ -39,19 +39,26 @@ pub(crate) async fn share<E: Endpoint<Output = Response>>(
         return next.call(request).await;
     }
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let allowed = match &origin {
-        Some(origin) => is_allowed(&state, origin).await,
-        None => false,
+    let allowing = async {
+        match &origin {
+            Some(origin) => is_allowed(&state, origin).await,
+            None => false,
+        }
     };
     let preflight = *request.method() == Method::OPTIONS
         && request
             .headers()
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response = if preflight {
-        StatusCode::NO_CONTENT.into()
-    } else {
-        crate::http::errors::render(next, request).await?
+    let answering = async {
+        if preflight {
+            Ok(StatusCode::NO_CONTENT.into())
+        } else {
+            crate::http::errors::render(next, request).await
+        }
     };
+    // At once, so that a store that is gone is waited for once.
+    let (allowed, answered) = tokio::join!(allowing, answering);
+    let mut response = answered?;
     let headers = response.headers_mut();
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     if let (Some(origin), true) = (origin, allowed) {

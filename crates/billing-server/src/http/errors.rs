@@ -45,7 +45,7 @@ fn problem(error: &Error) -> Problem {
     if let Some(wrong) = error.downcast_ref::<ParseParamError>() {
         return Problem::field(wrong.name, "is missing or cannot be read");
     }
-    if error.is::<ParsePathError>() {
+    if error.is::<ParsePathError>() || error.is::<poem::error::ParsePathError>() {
         return Problem::not_found();
     }
     if error.is::<ParseRequestPayloadError>() {

@@ -4,6 +4,7 @@
 //! often, our own failure) is not kept, so that the request can be repeated.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use billing_domain::time::shifted;
 use billing_ports::store::{Remembered, SecretHash, Store};
@@ -27,6 +28,10 @@ const MAX_KEY_CHARS: usize = 255;
 /// How long a request under way keeps its key, should this process die: longer
 /// than a call to a provider may take.
 const RESERVED_FOR: SignedDuration = SignedDuration::from_mins(2);
+
+/// How long forgetting a request may take: it is one write, and a refusal that a
+/// store in trouble delays already is not to be delayed much more.
+const FORGOTTEN_WITHIN: Duration = Duration::from_millis(500);
 
 /// Put into a response whose body holds a secret that is not kept.
 #[derive(Debug, Clone, Copy)]
@@ -148,7 +153,15 @@ impl This {
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
             );
         let kept = if forgotten {
-            store.forget(&self.caller, &name).await
+            let forgetting = store.forget(&self.caller, &name);
+            // Where the store is gone, the request has waited for it already.
+            match tokio::time::timeout(FORGOTTEN_WITHIN, forgetting).await {
+                Ok(forgot) => forgot,
+                Err(_elapsed) => {
+                    tracing::error!("idempotency key not forgotten; it is free in two minutes");
+                    return Ok(response);
+                }
+            }
         } else {
             let body = response.take_body().into_bytes().await?;
             let sealed = match response.data::<NotKept>() {

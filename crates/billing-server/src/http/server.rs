@@ -3,6 +3,7 @@
 //! Terminates no TLS: that is the proxy's in front, or a listener's of the host.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -67,8 +68,11 @@ where
             }
         };
         let app = Arc::clone(&app);
+        let begun = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&begun);
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let app = Arc::clone(&app);
+            asked.store(true, Ordering::Relaxed);
             async move {
                 let request = Request::from((
                     request,
@@ -88,8 +92,13 @@ where
             .into_owned();
         let connection = graceful.watch(connection);
         drop(tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error, "connection ended early");
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(error, "connection ended early");
+                },
+                () = silence(begun, limits.header_timeout) => {
+                    tracing::debug!("connection without a request ended");
+                }
             }
             drop(place);
         }));
@@ -102,6 +111,15 @@ where
         tracing::warn!("requests still in work at the end of the drain were cut off");
     }
     Ok(())
+}
+
+/// Ends when nothing was asked within `timeout`. Hyper's own timer begins after
+/// it has seen which version of HTTP is spoken, for which it waits for ever.
+async fn silence(begun: Arc<AtomicBool>, timeout: Duration) {
+    tokio::time::sleep(timeout).await;
+    if begun.load(Ordering::Relaxed) {
+        std::future::pending().await
+    }
 }
 
 type Accepted = (

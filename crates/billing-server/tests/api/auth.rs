@@ -105,7 +105,16 @@ async fn every_bad_credential_gets_one_answer() {
             let mut body = got.refused(401, "unauthorized");
             body["instance"] = json!("");
             insta::allow_duplicates! {
-                insta::assert_json_snapshot!(body, @r"");
+                insta::assert_json_snapshot!(body, @r#"
+    {
+      "code": "unauthorized",
+      "detail": "a valid credential is required",
+      "instance": "",
+      "status": 401,
+      "title": "Unauthorized",
+      "type": "about:blank"
+    }
+    "#);
             }
         }
     }

@@ -20,7 +20,23 @@ async fn a_plan_file_is_compared_and_applied() {
         .bytes(YAML, file.clone())
         .send()
         .await;
-    insta::assert_json_snapshot!(diff.ok(200), @r"");
+    insta::assert_json_snapshot!(diff.ok(200), @r#"
+    {
+      "changes": [
+        {
+          "at": "checkout.allowed_origins.https://app.example.com",
+          "from": "https://app.example.com",
+          "to": null
+        },
+        {
+          "at": "plans.personal.name",
+          "from": "Personal",
+          "to": "Solo"
+        }
+      ],
+      "refusals": []
+    }
+    "#);
     let ask = || {
         rig.post("/v1/catalog/apply")
             .by(ADMIN)
@@ -70,7 +86,16 @@ async fn mistakes_of_a_file_have_places() {
         .send()
         .await;
     let body = got.refused(400, "invalid_request");
-    insta::assert_json_snapshot!(body["errors"], @r"");
+    insta::assert_json_snapshot!(body["errors"], @r#"
+    [
+      {
+        "column": 5,
+        "field": "plans.personal.rnk",
+        "line": 25,
+        "message": "found the unknown key `rnk`, expected a known key (did you mean `rank`?)"
+      }
+    ]
+    "#);
     for (content_type, body) in [("application/json", "{}"), ("image/png", "x")] {
         rig.post("/v1/catalog/diff")
             .by(READ)

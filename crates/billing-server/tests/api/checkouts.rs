@@ -15,11 +15,28 @@ async fn a_guest_buys_and_only_the_webhook_completes_it() {
         .ok(201);
     insta::assert_json_snapshot!(opened, {
         ".id" => "[id]", ".checkout_secret" => "[secret]", ".url" => "[url]",
-    }, @r"");
+    }, @r#"
+    {
+      "checkout_secret": "[secret]",
+      "expires_at": "2026-03-02T12:00:00Z",
+      "id": "[id]",
+      "status": "open",
+      "url": "[url]"
+    }
+    "#);
     assert!(text(&opened["checkout_secret"]).starts_with("cs_"));
     let path = format!("/v1/checkouts/{}", text(&opened["id"]));
     let standing = rig.get(&path).send().await.ok(200);
-    insta::assert_json_snapshot!(standing, { ".id" => "[id]", ".url" => "[url]" }, @r"");
+    insta::assert_json_snapshot!(standing, { ".id" => "[id]", ".url" => "[url]" }, @r#"
+    {
+      "expires_at": "2026-03-02T12:00:00Z",
+      "id": "[id]",
+      "plan": "personal",
+      "price": "personal-yearly",
+      "status": "open",
+      "url": "[url]"
+    }
+    "#);
     rig.pays(&text(&opened["url"])).await;
     let standing = rig.get(&path).send().await.ok(200);
     assert_eq!(standing["status"], "completed");
@@ -141,7 +158,34 @@ async fn every_mistake_comes_in_one_answer() {
         .json(json!({ "quantity": 0, "email": "x", "plam": "free" }))
         .send()
         .await;
-    insta::assert_json_snapshot!(got.json(), { ".instance" => "[id]" }, @r"");
+    insta::assert_json_snapshot!(got.json(), { ".instance" => "[id]" }, @r#"
+    {
+      "code": "invalid_request",
+      "detail": "the request is not valid; see errors",
+      "errors": [
+        {
+          "field": "quantity",
+          "message": "must be a whole number from 1 to 4294967295"
+        },
+        {
+          "field": "email",
+          "message": "must be an e-mail address"
+        },
+        {
+          "field": "plan",
+          "message": "either plan or price is required"
+        },
+        {
+          "field": "plam",
+          "message": "is not known here"
+        }
+      ],
+      "instance": "[id]",
+      "status": 400,
+      "title": "Bad Request",
+      "type": "about:blank"
+    }
+    "#);
 }
 
 #[tokio::test]
@@ -184,10 +228,14 @@ async fn buyers_return_to_allowed_origins_and_our_own_pages() {
     let books = rig.store.snapshot();
     let held = &books.accounts[0].account.checkouts[0];
     assert_eq!(held.id.to_string(), text(&opened["id"]));
-    assert_eq!(held.success_url, wish);
+    let leads_to = wish.replace("{checkout}", &text(&opened["id"]));
+    assert_eq!(held.success_url, leads_to);
     assert_eq!(
         held.cancel_url,
-        "https://billing.example.com/checkout/cancel?checkout={checkout}"
+        format!(
+            "https://billing.example.com/checkout/cancel?checkout={}",
+            held.id
+        )
     );
 }
 
@@ -212,7 +260,16 @@ async fn a_checkout_that_does_not_exist_and_another_kind_of_id_are_one() {
         let mut body = got.refused(404, "not_found");
         body["instance"] = json!("");
         insta::allow_duplicates! {
-            insta::assert_json_snapshot!(body, @r"");
+            insta::assert_json_snapshot!(body, @r#"
+    {
+      "code": "not_found",
+      "detail": "no such thing",
+      "instance": "",
+      "status": 404,
+      "title": "Not Found",
+      "type": "about:blank"
+    }
+    "#);
         }
     }
 }

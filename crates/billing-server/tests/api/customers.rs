@@ -15,7 +15,15 @@ async fn a_customer_is_made_once_and_found_both_ways() {
         .send()
         .await
         .ok(201);
-    insta::assert_json_snapshot!(made, { ".id" => "[id]" }, @r"");
+    insta::assert_json_snapshot!(made, { ".id" => "[id]" }, @r#"
+    {
+      "email": "ana@example.com",
+      "external_ref": "did:plc:ana",
+      "id": "[id]",
+      "joined_at": "2026-03-01T12:00:00Z",
+      "member_of": null
+    }
+    "#);
     let id = text(&made["id"]);
     for who in [id.as_str(), "did:plc:ana"] {
         let found = rig
@@ -109,7 +117,16 @@ async fn a_plan_is_granted_and_taken_back() {
     let path = format!("/v1/customers/{ana}/grants");
     let body = json!({ "plan": "team", "ends_at": "2026-04-01T00:00:00Z" });
     let grant = rig.post(&path).by(WRITE).json(body).send().await.ok(201);
-    insta::assert_json_snapshot!(grant, { ".id" => "[id]" }, @r"");
+    insta::assert_json_snapshot!(grant, { ".id" => "[id]" }, @r#"
+    {
+      "ends_at": "2026-04-01T00:00:00Z",
+      "gives_access": true,
+      "id": "[id]",
+      "plan": "team",
+      "reason": "comp",
+      "starts_at": "2026-03-01T12:00:00Z"
+    }
+    "#);
     let listed = rig.get(&path).by(READ).send().await.ok(200);
     assert_eq!(listed["data"], json!([grant]));
     let one = format!("{path}/{}", text(&grant["id"]));
@@ -181,6 +198,7 @@ async fn operators_see_and_cancel_what_is_bought() {
         .send()
         .await
         .wrong("when");
+    rig.clock.advance(jiff::SignedDuration::from_secs(1));
     let said = rig
         .post(&cancel)
         .by(WRITE)
@@ -189,8 +207,10 @@ async fn operators_see_and_cancel_what_is_bought() {
         .await
         .ok(200);
     assert_eq!(said["already"], false);
+    rig.clock.advance(jiff::SignedDuration::from_secs(1));
     rig.state.billing.work_until_idle().await.unwrap();
     rig.deliver().await;
+    rig.clock.advance(jiff::SignedDuration::from_secs(1));
     let one = rig.get(&path).by(READ).send().await.ok(200);
     assert_eq!(one["status"], "canceled");
     assert_eq!(one["gives_access"], false);
@@ -218,7 +238,42 @@ async fn invoices_are_listed_with_their_payments() {
     insta::assert_json_snapshot!(all, {
         ".data[].id" => "[id]", ".data[].customer" => "[id]", ".data[].subscription" => "[id]",
         ".data[].payments[].reference" => "[ref]",
-    }, @r"");
+    }, @r#"
+    {
+      "data": [
+        {
+          "amount": {
+            "amount": 500,
+            "currency": "usd"
+          },
+          "closed_at": "2026-03-01T12:00:00Z",
+          "customer": "[id]",
+          "cycle": null,
+          "id": "[id]",
+          "opened_at": "2026-03-01T12:00:00Z",
+          "pay_url": null,
+          "payments": [
+            {
+              "amount": {
+                "amount": 500,
+                "currency": "usd"
+              },
+              "at": "2026-03-01T12:00:00Z",
+              "credited": true,
+              "reference": "[ref]"
+            }
+          ],
+          "period_end": "2026-04-01T12:00:00Z",
+          "period_start": "2026-03-01T12:00:00Z",
+          "provider": "sandbox/main",
+          "purpose": "renewal",
+          "status": "settled",
+          "subscription": "[id]"
+        }
+      ],
+      "next_cursor": null
+    }
+    "#);
     let id = text(&all["data"][0]["id"]);
     let one = rig
         .get(&format!("/v1/invoices/{id}"))
@@ -259,7 +314,16 @@ async fn invoices_are_listed_with_their_payments() {
 async fn the_journal_tells_what_happened_and_who_did_it() {
     let rig = Rig::new().await;
     let ana = rig.customer("ana").await;
-    rig.buys(&ana, "personal-monthly").await;
+    rig.clock.advance(jiff::SignedDuration::from_secs(1));
+    let opened = rig
+        .post("/v1/checkouts")
+        .by(WRITE)
+        .json(json!({ "customer": ana, "price": "personal-monthly" }))
+        .send()
+        .await
+        .ok(201);
+    rig.clock.advance(jiff::SignedDuration::from_secs(1));
+    rig.pays(&text(&opened["url"])).await;
     let path = format!("/v1/customers/{ana}/journal");
     let told = rig.get(&path).by(READ).send().await.ok(200);
     let events: Vec<&str> = told["data"]
@@ -268,7 +332,14 @@ async fn the_journal_tells_what_happened_and_who_did_it() {
         .iter()
         .map(|entry| entry["event"].as_str().unwrap())
         .collect();
-    insta::assert_snapshot!(events.join("\n"), @r"");
+    insta::assert_snapshot!(events.join("\n"), @r"
+    invoice.settled
+    subscription.activated
+    subscription.created
+    checkout.completed
+    checkout.created
+    customer.created
+    ");
     let first = told["data"].as_array().unwrap().last().unwrap();
     assert!(text(&first["actor"]).starts_with("key_"), "{first}");
 }

@@ -94,5 +94,35 @@ async fn entitlements_are_merged_and_dated() {
     rig.buys(&ana, "personal-monthly").await;
     let path = format!("/v1/customers/{ana}/entitlements");
     let held = rig.get(&path).by(READ).send().await.ok(200);
-    insta::assert_json_snapshot!(held, @r"");
+    insta::assert_json_snapshot!(held, @r#"
+    {
+      "access": {
+        "entitlements": [
+          {
+            "feature": "editor",
+            "kind": "level",
+            "level": "write",
+            "name": "Editor"
+          },
+          {
+            "feature": "projects",
+            "kind": "count",
+            "limit": 20,
+            "name": "Projects",
+            "unlimited": false
+          },
+          {
+            "feature": "storage",
+            "kind": "bytes",
+            "limit": 100000000000,
+            "name": "Storage",
+            "unlimited": false
+          }
+        ],
+        "lost": [],
+        "plan": "personal",
+        "until": null
+      }
+    }
+    "#);
 }

@@ -17,7 +17,49 @@ async fn a_customer_sees_its_own() {
         ".access.entitlements" => "[entitlements]",
         ".subscriptions[].id" => "[id]",
         ".subscriptions[].customer" => "[id]",
-    }, @r"");
+    }, @r#"
+    {
+      "access": {
+        "entitlements": "[entitlements]",
+        "lost": [],
+        "plan": "personal",
+        "until": null
+      },
+      "customer": {
+        "email": "ana@example.com",
+        "external_ref": "ana",
+        "id": "[id]",
+        "joined_at": "2026-03-01T12:00:00Z",
+        "member_of": null
+      },
+      "grants": [],
+      "open_invoices": [],
+      "subscriptions": [
+        {
+          "created_at": "2026-03-01T12:00:00Z",
+          "customer": "[id]",
+          "due_at": null,
+          "ends_at": null,
+          "gives_access": true,
+          "grace_ends_at": null,
+          "id": "[id]",
+          "interval": "month",
+          "paid_through": "2026-04-01T12:00:00Z",
+          "plan": "personal",
+          "price": "personal-monthly",
+          "provider": "sandbox/main",
+          "quantity": 1,
+          "renews": true,
+          "status": "active",
+          "trial_ends_at": null,
+          "unit": {
+            "amount": 500,
+            "currency": "usd"
+          }
+        }
+      ]
+    }
+    "#);
     let mine = rig
         .get("/v1/me/entitlements")
         .by(&token)
@@ -85,7 +127,16 @@ async fn what_is_another_s_does_not_exist() {
             .refused(404, "not_found");
         body["instance"] = json!("");
         insta::allow_duplicates! {
-            insta::assert_json_snapshot!(body, @r"");
+            insta::assert_json_snapshot!(body, @r#"
+    {
+      "code": "not_found",
+      "detail": "no such thing",
+      "instance": "",
+      "status": 404,
+      "title": "Not Found",
+      "type": "about:blank"
+    }
+    "#);
         }
     }
     let held = rig

@@ -21,7 +21,18 @@ async fn a_key_s_secret_is_told_once() {
         .await;
     assert_eq!(made.header("cache-control"), "no-store");
     let made = made.ok(201);
-    insta::assert_json_snapshot!(made, { ".key.id" => "[id]", ".secret" => "[secret]" }, @r"");
+    insta::assert_json_snapshot!(made, { ".key.id" => "[id]", ".secret" => "[secret]" }, @r#"
+    {
+      "key": {
+        "created_at": "2026-03-01T12:00:00Z",
+        "id": "[id]",
+        "name": "ci",
+        "revoked_at": null,
+        "scope": "write"
+      },
+      "secret": "[secret]"
+    }
+    "#);
     let secret = text(&made["secret"]);
     assert!(secret.starts_with("bk_") && secret.len() == 67);
     let listed = rig.get("/v1/keys").by(ADMIN).send().await;
@@ -155,7 +166,7 @@ async fn metrics_count_routes_not_paths() {
     drop(guard);
     for line in [
         r#"billing_http_requests_total{method="GET",route="/v1/plans",status="200"} 1"#,
-        r#"billing_http_requests_total{method="GET",route="/v1/checkouts/:id",status="404"} 1"#,
+        r#"billing_http_requests_total{method="GET",route="/v1/checkouts/:param0",status="404"} 1"#,
         r#"billing_http_requests_total{method="GET",route="none",status="404"} 1"#,
     ] {
         assert!(shown.contains(line), "{line} not in:\n{shown}");

@@ -34,14 +34,79 @@ async fn plans_come_by_rank_with_what_longer_intervals_save() {
             }
         })
         .collect();
-    insta::assert_snapshot!(shown.join("\n"), @r"");
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    0 "free" free: true
+    10 "personal" "personal-monthly": 500 "month", a month 500, saves null
+    10 "personal" "personal-yearly": 5000 "year", a month 417, saves 16
+    20 "team" "team-monthly": 1200 "month", a month 1200, saves null
+    null "lifetime" "lifetime-once": 9900 "once", a month null, saves null
+    "#);
 }
 
 #[tokio::test]
 async fn a_plan_says_what_it_allows() {
     let rig = Rig::new().await;
     let plans = rig.get("/v1/plans").send().await.ok(200);
-    insta::assert_json_snapshot!(plans["plans"][2], @r"");
+    insta::assert_json_snapshot!(plans["plans"][2], @r#"
+    {
+      "description": "For people who work together, priced by the seat",
+      "entitlements": [
+        {
+          "feature": "editor",
+          "kind": "level",
+          "level": "write",
+          "name": "Editor"
+        },
+        {
+          "feature": "projects",
+          "kind": "count",
+          "name": "Projects",
+          "unlimited": true
+        },
+        {
+          "enabled": true,
+          "feature": "sso",
+          "kind": "flag",
+          "name": "Single sign-on"
+        },
+        {
+          "feature": "storage",
+          "kind": "bytes",
+          "limit": 1000000000000,
+          "name": "Storage",
+          "unlimited": false
+        }
+      ],
+      "free": false,
+      "name": "Team",
+      "newcomer": false,
+      "plan": "team",
+      "prices": [
+        {
+          "amount": {
+            "amount": 1200,
+            "currency": "usd"
+          },
+          "interval": "month",
+          "name": "Team",
+          "per_month": {
+            "amount": 1200,
+            "currency": "usd"
+          },
+          "price": "team-monthly",
+          "saving_percent": null
+        }
+      ],
+      "quantity": {
+        "feature": "seats",
+        "max": 500,
+        "min": 1,
+        "step": 1
+      },
+      "rank": 20,
+      "trial_days": 14
+    }
+    "#);
 }
 
 #[tokio::test]
