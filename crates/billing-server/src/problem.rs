@@ -162,8 +162,8 @@ impl Problem {
         self
     }
 
-    /// The refusal as it goes out; `request_id` names this occurrence.
-    pub(crate) fn render(&self, request_id: Option<&str>) -> Response {
+    /// The body; `request_id` names this occurrence.
+    pub(crate) fn to_json(&self, request_id: Option<&str>) -> String {
         let mut body = Map::new();
         body.insert("type".to_owned(), "about:blank".into());
         let title = self.status.canonical_reason().unwrap_or("Error");
@@ -179,10 +179,15 @@ impl Problem {
             body.insert("errors".to_owned(), Value::Array(errors));
         }
         body.extend(self.more.clone());
+        Value::Object(body).to_string()
+    }
+
+    /// The refusal as it goes out; `request_id` names this occurrence.
+    pub(crate) fn render(&self, request_id: Option<&str>) -> Response {
         let mut response = Response::builder()
             .status(self.status)
             .content_type(PROBLEM_JSON)
-            .body(Value::Object(body).to_string());
+            .body(self.to_json(request_id));
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

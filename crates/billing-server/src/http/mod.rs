@@ -5,6 +5,7 @@
 mod body;
 mod cors;
 mod errors;
+mod framing;
 mod guard;
 mod idempotency;
 mod limits;

@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::http::ConnectionLimits;
+use crate::http::framing::Framing;
 
 /// How long to wait after an accept that failed for want of something (file
 /// descriptors): long enough for a connection to end, short enough to go unnoticed.
@@ -88,7 +89,7 @@ where
             }
         });
         let connection = builder
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Framing::new(stream)), service)
             .into_owned();
         let connection = graceful.watch(connection);
         drop(tokio::spawn(async move {

@@ -1,81 +1,10 @@
 //! The server loop over a real socket: what a hostile client may send.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use billing_server::ApiOptions;
-use billing_server::http::{ConnectionLimits, serve};
+use billing_server::http::ConnectionLimits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::net::TcpStream;
 
-use crate::rig::Rig;
-
-/// Long enough for a busy machine, short enough for a test.
-const SOON: Duration = Duration::from_millis(300);
-
-struct Server {
-    address: std::net::SocketAddr,
-    stop: oneshot::Sender<()>,
-    running: JoinHandle<()>,
-}
-
-impl Server {
-    async fn start(limits: ConnectionLimits) -> Self {
-        let options = ApiOptions {
-            body_timeout: SOON,
-            ..ApiOptions::default()
-        };
-        let rig = Rig::with(options).await;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let app = Arc::try_unwrap(rig.app).unwrap_or_else(|_| panic!("one owner"));
-        let running = tokio::spawn(async move {
-            let stopped = async {
-                stopped.await.unwrap();
-            };
-            serve(listener, app, limits, stopped).await.unwrap();
-        });
-        Self {
-            address,
-            stop,
-            running,
-        }
-    }
-
-    async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.unwrap()
-    }
-
-    /// Sends these bytes and reads until the server closes or has nothing more to say.
-    async fn says(&self, bytes: &[u8]) -> String {
-        let mut stream = self.connect().await;
-        // The server may have answered and closed before everything was sent.
-        drop(stream.write_all(bytes).await);
-        answer(&mut stream).await
-    }
-}
-
-async fn answer(stream: &mut TcpStream) -> String {
-    let mut said = Vec::new();
-    let reading = async {
-        let mut buffer = [0; 4096];
-        while let Ok(read @ 1..) = stream.read(&mut buffer).await {
-            said.extend_from_slice(&buffer[..read]);
-        }
-    };
-    drop(tokio::time::timeout(SOON * 6, reading).await);
-    String::from_utf8_lossy(&said).into_owned()
-}
-
-fn quick() -> ConnectionLimits {
-    ConnectionLimits {
-        header_timeout: SOON,
-        ..ConnectionLimits::default()
-    }
-}
+use crate::wire::{SOON, Server, answer, quick};
 
 const HOST: &str = "host: 127.0.0.1\r\nconnection: close\r\n";
 
@@ -212,7 +141,7 @@ async fn shutting_down_waits_for_requests_in_work_and_not_for_ever() {
         header_timeout: SOON * 100,
         ..ConnectionLimits::default()
     };
-    let server = Server::start(limits).await;
+    let mut server = Server::start(limits).await;
     let mut idle = server.connect().await;
     let request = b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
     idle.write_all(request).await.unwrap();
@@ -224,8 +153,8 @@ async fn shutting_down_waits_for_requests_in_work_and_not_for_ever() {
         .write_all(b"POST /v1/checkouts HTTP/1.1\r\n")
         .await
         .unwrap();
-    server.stop.send(()).unwrap();
-    let ended = tokio::time::timeout(SOON * 20, server.running).await;
+    server.stop();
+    let ended = tokio::time::timeout(SOON * 20, server.running.take().unwrap()).await;
     ended.expect("the drain is bounded").unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());
 }
