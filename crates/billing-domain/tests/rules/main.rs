@@ -21,6 +21,8 @@ mod life;
 #[cfg(test)]
 mod mirror;
 #[cfg(test)]
+mod mirror_walk;
+#[cfg(test)]
 mod money;
 #[cfg(test)]
 mod pause;
