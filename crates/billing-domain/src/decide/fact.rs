@@ -39,7 +39,7 @@ pub fn apply_fact(
     observed: &Observed,
     catalog: &CatalogRevision,
 ) -> Verdict {
-    let at = observed.at;
+    let (at, catch_up) = (observed.at, catalog.catalog.rules().catch_up);
     match &observed.fact {
         Fact::CheckoutOpened {
             checkout,
@@ -54,7 +54,7 @@ pub fn apply_fact(
             customer_ref,
         } => {
             know_customer(draft, account, customer_ref.as_deref());
-            completed(draft, *checkout, reference, payment, at)
+            completed(draft, *checkout, reference, payment, at, catch_up)
         }
         Fact::CheckoutEnded {
             checkout,
@@ -79,7 +79,7 @@ pub fn apply_fact(
             if draft.account.invoice(*invoice).is_none() {
                 return Verdict::Unlinked;
             }
-            pay(draft, *invoice, payment, *amount, at);
+            pay(draft, *invoice, payment, *amount, at, catch_up);
             Verdict::Decided
         }
         Fact::PaymentFailed { invoice, reason } => payment_failed(draft, *invoice, reason),

@@ -3,6 +3,7 @@
 //! Knows what was agreed and what is owed for it; what is then owed again and
 //! again is another file's.
 
+use crate::catalog::CatchUp;
 use crate::checkout::{Checkout, CheckoutState};
 use crate::decide::checkout::close_page;
 use crate::decide::fact::Verdict;
@@ -73,13 +74,15 @@ pub(super) fn completed(
     reference: &str,
     payment: &CheckoutPayment,
     at: Timestamp,
+    catch_up: CatchUp,
 ) -> Verdict {
     let Some(checkout) = draft.account.checkout(id).cloned() else {
         return Verdict::Unlinked;
     };
     if let CheckoutState::Completed { .. } = checkout.state {
         if let CheckoutPayment::Paid { payment, amount } = payment {
-            paid_again(draft, &checkout, payment, *amount, at);
+            let again = (payment.as_str(), *amount, at);
+            paid_again(draft, &checkout, again, catch_up);
         }
         return Verdict::Decided;
     }
@@ -193,7 +196,12 @@ fn hold(
 }
 
 /// A second payment of a checkout that is paid; the same one told again is nothing.
-fn paid_again(draft: &mut Draft, checkout: &Checkout, payment: &str, amount: Money, at: Timestamp) {
+fn paid_again(
+    draft: &mut Draft,
+    checkout: &Checkout,
+    (payment, amount, at): (&str, Money, Timestamp),
+    catch_up: CatchUp,
+) {
     if draft.account.invoice(checkout.invoice).is_none() {
         // A trial began without money, and so without an invoice. What a provider
         // prices has its invoice there.
@@ -207,7 +215,7 @@ fn paid_again(draft: &mut Draft, checkout: &Checkout, payment: &str, amount: Mon
             ..purchase_invoice(checkout, settled)
         });
     }
-    pay(draft, checkout.invoice, payment, amount, at);
+    pay(draft, checkout.invoice, payment, amount, at, catch_up);
 }
 
 /// The page closed unpaid.

@@ -5,7 +5,7 @@ use crate::catalog::{Billing, CatchUp};
 use crate::decide::settle::credit_cycle;
 use crate::decision::Draft;
 use crate::effect::{CreateInvoice, EffectKey, Order};
-use crate::ids::InvoiceId;
+use crate::ids::{InvoiceId, SubscriptionId};
 use crate::invoice::{Invoice, InvoiceState, Issuer, Purpose};
 use crate::journal::Event;
 use crate::money::Money;
@@ -26,12 +26,7 @@ pub(super) fn open_cycle(draft: &mut Draft, mut subscription: Subscription, catc
         CatchUp::Current => skip_unpayable(&mut subscription, now),
         CatchUp::Each => 0,
     };
-    if skipped > 0 {
-        draft.note(Event::SubscriptionRenewalSkipped, |entry| {
-            entry.subscription = Some(subscription.id);
-            entry.note = Some(format!("{skipped} cycles skipped"));
-        });
-    }
+    note_skipped(draft, subscription.id, skipped);
     if skipped == MAX_SKIPPED {
         draft.account.put_subscription(subscription);
         return;
@@ -99,7 +94,7 @@ pub(super) fn open_cycle(draft: &mut Draft, mut subscription: Subscription, catc
         _ => {
             draft.account.put_subscription(subscription);
             draft.account.put_invoice(invoice.clone());
-            credit_cycle(draft, invoice, None, period.start);
+            credit_cycle(draft, invoice, None, period.start, catch_up);
         }
     }
 }
@@ -108,10 +103,20 @@ pub(super) fn open_cycle(draft: &mut Draft, mut subscription: Subscription, catc
 /// did not. One that ended before the engine could (its predecessor was paid
 /// late) is the buyer's, and is invoiced. Gives how many.
 fn skip_unpayable(subscription: &mut Subscription, now: Timestamp) -> u32 {
+    let due = subscription.times.next_attempt_at.unwrap_or(now);
+    skip_ended(subscription, due, now)
+}
+
+/// Steps over cycles that ended after `from`, when an invoice was wanted, and
+/// not after `until`, when there was first a way to pay. Gives how many.
+pub(super) fn skip_ended(
+    subscription: &mut Subscription,
+    from: Timestamp,
+    until: Timestamp,
+) -> u32 {
     let Billing::Recurring(interval) = subscription.terms.billing else {
         return 0;
     };
-    let due = subscription.times.next_attempt_at.unwrap_or(now);
     let Schedule::Engine {
         anchor,
         next_period,
@@ -124,7 +129,7 @@ fn skip_unpayable(subscription: &mut Subscription, now: Timestamp) -> u32 {
     let mut skipped = 0;
     while skipped < MAX_SKIPPED {
         let over = Period::at(*anchor, interval, *next_period)
-            .is_ok_and(|period| due < period.end && period.end <= now);
+            .is_ok_and(|period| from < period.end && period.end <= until);
         if !over {
             break;
         }
@@ -133,6 +138,16 @@ fn skip_unpayable(subscription: &mut Subscription, now: Timestamp) -> u32 {
         skipped = skipped.saturating_add(1);
     }
     skipped
+}
+
+/// Notes that cycles were skipped, if any were.
+pub(super) fn note_skipped(draft: &mut Draft, id: SubscriptionId, skipped: u32) {
+    if skipped > 0 {
+        draft.note(Event::SubscriptionRenewalSkipped, |entry| {
+            entry.subscription = Some(id);
+            entry.note = Some(format!("{skipped} cycles skipped"));
+        });
+    }
 }
 
 /// The next period with its cycle number and what it costs.

@@ -3,7 +3,9 @@
 //! Every function answers alike whether or not a worker has run in between:
 //! what counts is the instant of the payment.
 
-use crate::catalog::Billing;
+use crate::catalog::{Billing, CatchUp};
+use crate::decide::renew::{note_skipped, skip_ended};
+use crate::decide::start::park_if_duplicate;
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
 use crate::ids::InvoiceId;
@@ -16,7 +18,14 @@ use crate::time::{Period, Timestamp, shifted};
 
 /// A payment for one of our invoices: exactly the amount settles it, more
 /// settles it and sets the excess aside, less sets it aside whole.
-pub(super) fn pay(draft: &mut Draft, id: InvoiceId, payment: &str, amount: Money, at: Timestamp) {
+pub(super) fn pay(
+    draft: &mut Draft,
+    id: InvoiceId,
+    payment: &str,
+    amount: Money,
+    at: Timestamp,
+    catch_up: CatchUp,
+) {
     let Some(invoice) = draft.account.invoice(id).cloned() else {
         return;
     };
@@ -37,7 +46,7 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, payment: &str, amount: Money
         .checked_sub(invoice.amount)
         .ok()
         .filter(|rest| !rest.is_zero());
-    if !credit_cycle(draft, invoice, Some(paid), at) {
+    if !credit_cycle(draft, invoice, Some(paid), at, catch_up) {
         return;
     }
     if let Some(excess) = excess {
@@ -109,6 +118,7 @@ pub(super) fn credit_cycle(
     mut invoice: Invoice,
     paid: Option<Payment>,
     at: Timestamp,
+    catch_up: CatchUp,
 ) -> bool {
     let id = invoice.id;
     let held = invoice
@@ -122,7 +132,8 @@ pub(super) fn credit_cycle(
         return false;
     };
     let gave_access = subscription.gives_access(at);
-    let Some((renewed, period)) = renewed(subscription, period, at) else {
+    let first_link = subscription.times.due_at;
+    let Some((mut renewed, period)) = renewed(subscription, period, at) else {
         let evidence = format!("invoice {id} was paid when its subscription could not come back");
         if let Some(paid) = paid {
             set_aside(draft, invoice, paid, ParkReason::LatePayment, evidence);
@@ -136,7 +147,15 @@ pub(super) fn credit_cycle(
         credited: true,
         ..paid
     }));
+    // What ended while the provider owed us a link, nobody could have paid.
+    let skipped = match (catch_up, first_link) {
+        (CatchUp::Current, Some(link)) => skip_ended(&mut renewed, invoice.opened_at, link),
+        (CatchUp::Current | CatchUp::Each, _) => 0,
+    };
     let subscription = renewed.id;
+    if !gave_access {
+        park_if_duplicate(draft, &renewed);
+    }
     draft.account.put_invoice(invoice);
     draft.account.put_subscription(renewed);
     draft.note(Event::InvoiceSettled, |entry| {
@@ -154,6 +173,7 @@ pub(super) fn credit_cycle(
         entry.invoice = Some(id);
         entry.note = Some(period.end.to_string());
     });
+    note_skipped(draft, subscription, skipped);
     true
 }
 

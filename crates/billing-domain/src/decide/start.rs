@@ -170,9 +170,9 @@ pub(super) fn purchase_invoice(checkout: &Checkout, state: InvoiceState) -> Invo
     }
 }
 
-/// A second purchase beside one that lives is taken, since it is paid, and set
-/// aside so that a person can refund it. Where either costs nothing, there is
-/// nothing to refund.
+/// A second purchase beside one that lives, or one that comes back beside it, is
+/// taken, since it is paid, and set aside so that a person can refund it. Where
+/// either costs nothing, there is nothing to refund.
 pub(super) fn park_if_duplicate(draft: &mut Draft, bought: &Subscription) {
     let now = draft.now();
     let charged = |held: &Subscription| {
@@ -185,8 +185,9 @@ pub(super) fn park_if_duplicate(draft: &mut Draft, bought: &Subscription) {
         return;
     };
     let evidence = format!(
-        "checkout {checkout} was completed while subscription {} is live; refund one of the two",
-        other.id
+        "subscription {} of checkout {checkout} was paid while subscription {} is live; \
+         refund one of the two",
+        bought.id, other.id
     );
     draft.park(ParkReason::Duplicate, evidence);
 }

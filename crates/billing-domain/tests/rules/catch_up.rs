@@ -113,3 +113,45 @@ fn a_short_outage_skips_nothing() {
     world.link();
     assert_eq!(world.sub().times.due_at, Some(at("2026-02-20")));
 }
+
+#[test]
+fn current_skips_what_ended_before_the_provider_made_a_link() {
+    let mut world = World::bought(terms("pro-monthly"));
+    world.tick("2026-02-01");
+    // The provider cannot be reached until summer; access ended with February.
+    assert!(!world.gives_access("2026-03-04"));
+    world.go("2026-06-10");
+    let invoice = world.link();
+    world.go("2026-06-12");
+    world.pay();
+    let paid = world.account.invoice(invoice).unwrap();
+    assert_eq!(paid.period.unwrap().start, at("2026-02-01"));
+    assert_eq!(world.count(Event::SubscriptionRenewalSkipped), 1);
+    world.fall_due(CatchUp::Current);
+    let invoice = world.open_invoice().unwrap().clone();
+    assert_eq!(invoice.period.unwrap().start, at("2026-06-01"));
+    assert_eq!(invoice.cycle, Some(5));
+    world.link();
+    world.pay();
+    assert_eq!(world.paid_through(), at("2026-07-01"));
+}
+
+#[test]
+fn what_a_buyer_left_unpaid_after_the_link_is_not_skipped() {
+    let mut world = World::bought(terms("pro-daily"));
+    world.tick("2026-01-02");
+    // Three days without the provider, and three days without the buyer.
+    world.go("2026-01-05");
+    world.link();
+    world.go("2026-01-08");
+    world.pay();
+    world.fall_due(CatchUp::Current);
+    let next = world.open_invoice().unwrap().period.unwrap().start;
+    assert_eq!(next, at("2026-01-05"), "the 3rd and 4th could not be paid");
+    world.link();
+    world.go("2026-01-14");
+    world.pay();
+    world.fall_due(CatchUp::Current);
+    let next = world.open_invoice().unwrap().period.unwrap().start;
+    assert_eq!(next, at("2026-01-06"), "the rest is the buyer's");
+}

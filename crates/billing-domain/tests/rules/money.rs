@@ -244,3 +244,21 @@ fn money_for_a_trial_that_has_begun_is_parked_once() {
     assert_eq!(world.account.invoices.len(), 1);
     assert!(!world.account.invoices[0].payments[0].credited);
 }
+
+#[test]
+fn what_comes_back_beside_a_new_purchase_is_parked_as_duplicate() {
+    let mut world = World::bought(terms("pro-monthly"));
+    world.tick("2026-02-01");
+    let owed = world.link();
+    world.tick("2026-02-08");
+    assert_eq!(world.status(), Status::Lapsed);
+    let begun = world.begin(terms("pro-monthly"), false);
+    world.complete(&begun, paid("p", usd(1_000)));
+    assert!(world.parked.is_empty());
+    // The provider collects the old invoice after all.
+    world.pay_as(owed, "late", usd(1_000), at("2026-02-09"));
+    world.pay_as(owed, "late", usd(1_000), at("2026-02-09"));
+    assert_eq!(world.parked, [ParkReason::Duplicate]);
+    let live = world.account.subscriptions.iter();
+    assert_eq!(live.filter(|held| !held.is_over()).count(), 2);
+}
