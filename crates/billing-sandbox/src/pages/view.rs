@@ -131,7 +131,7 @@ pub(crate) fn message(base: &str, title: &str, text: &str) -> Markup {
 fn summary(offer: &Offer) -> Markup {
     html! {
         h1 { (offer.description) }
-        p.amount {
+        p.amount.trial[offer.trial_end.is_some()] {
             @if let Some(end) = offer.trial_end {
                 "Free until " (end.strftime("%-d %B %Y")) ", then " (offer.amount)
             } @else {

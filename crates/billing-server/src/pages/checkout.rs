@@ -60,13 +60,15 @@ pub(super) async fn success(
 
 /// Nothing was bought, and nothing is written.
 #[handler]
-pub(super) fn canceled() -> Response {
+pub(super) async fn canceled(Data(pages): Data<&Pages>) -> Response {
+    let catalog = pages.state.billing.catalog().await.ok();
+    let product = catalog.as_ref().map(|revision| revision.catalog.product());
     Page {
         title: "Checkout canceled",
-        product: "",
+        product: product.unwrap_or_default(),
         refresh: false,
         body: html! {
-            section class="notice" {
+            section class="notice quiet" {
                 h1 { "Checkout canceled" }
                 p { "Nothing was bought and nothing was charged." }
                 p { a class="button" href="/pricing" { "Back to plans and prices" } }
@@ -113,9 +115,11 @@ impl Bought {
         let plan = self.checkout.terms.plan.as_str();
         let name = catalog.plan(plan).map_or(plan, |plan| plan.name.as_str());
         let (title, refresh, body) = match (&self.checkout.state, &self.subscription) {
-            (CheckoutState::Completed { .. }, Some(subscription)) => {
-                ("Thank you", false, thanks(name, subscription))
-            }
+            (CheckoutState::Completed { .. }, Some(subscription)) => (
+                "Thank you",
+                false,
+                thanks(name, &self.checkout, subscription),
+            ),
             (CheckoutState::Expired { .. } | CheckoutState::Canceled { .. }, _) => {
                 ("Not completed", false, not_completed(name))
             }
@@ -137,11 +141,11 @@ impl Bought {
     }
 }
 
-fn thanks(name: &str, subscription: &Subscription) -> Markup {
+fn thanks(name: &str, checkout: &Checkout, subscription: &Subscription) -> Markup {
     let (word, class) = describe::status(subscription.status());
     let terms = &subscription.terms;
     html! {
-        section class="notice" {
+        section class="notice good" {
             h1 { "Thank you" }
             p { "You have " strong { (name) } ". " span class={ "badge " (class) } { (word) } }
             dl {
@@ -164,14 +168,17 @@ fn thanks(name: &str, subscription: &Subscription) -> Markup {
                     }
                     (Billing::Recurring(_), None) => {}
                 }
+                dt { "Order" }
+                dd class="small" { (checkout.id) }
             }
+            p { a href="/pricing" { "Plans and prices" } }
         }
     }
 }
 
 fn waiting(name: &str) -> Markup {
     html! {
-        section class="notice" aria-live="polite" {
+        section class="notice wait" aria-live="polite" {
             h1 { "Waiting for your payment" }
             p {
                 "We have not heard from the payment provider yet. This page looks again by itself; "
@@ -185,7 +192,7 @@ fn waiting(name: &str) -> Markup {
 
 fn not_completed(name: &str) -> Markup {
     html! {
-        section class="notice" {
+        section class="notice quiet" {
             h1 { "Not completed" }
             p { "This checkout of " (name) " was not paid and is closed. Nothing was charged." }
             p { a class="button" href="/pricing" { "Back to plans and prices" } }
@@ -202,9 +209,10 @@ fn free(catalog: &Catalog, key: &str) -> Response {
         product: catalog.product(),
         refresh: false,
         body: html! {
-            section class="notice" {
+            section class="notice good" {
                 h1 { "Thank you" }
                 p { strong { (plan.name) } " costs nothing: there is nothing to pay." }
+                p { a href="/pricing" { "Plans and prices" } }
             }
         },
     }

@@ -8,39 +8,57 @@ use billing_domain::time::{Interval, Timestamp};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
+/// A feature as a plan grants it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Feature {
+    pub(super) name: String,
+    /// How much of it. `None`: it is there, and that is all.
+    pub(super) value: Option<String>,
+}
+
 /// What a plan grants, a line a feature, in the order of the features' keys.
 /// What it does not grant is left out.
-pub(super) fn features(catalog: &Catalog, plan: &Plan) -> Vec<String> {
+pub(super) fn features(catalog: &Catalog, plan: &Plan) -> Vec<Feature> {
     let granted = plan.entitlements.iter().filter_map(|(key, granted)| {
         let feature = catalog.features().get(key)?;
-        feature_words(&feature.name, &feature.kind, granted)
+        let value = granted_value(&feature.kind, granted)?;
+        let name = feature.name.clone();
+        Some(Feature { name, value })
     });
     let sold = plan.quantity.as_ref().and_then(|rule| {
         let feature = catalog.features().get(&rule.feature)?;
-        Some(format!("{}: {} to {}", feature.name, rule.min, rule.max))
+        Some(Feature {
+            name: feature.name.clone(),
+            value: Some(format!("{} to {}", rule.min, rule.max)),
+        })
     });
     granted.chain(sold).collect()
 }
 
-fn feature_words(name: &str, kind: &FeatureKind, granted: &Entitlement) -> Option<String> {
+/// How much is granted; outer `None`: nothing at all.
+#[expect(
+    clippy::option_option,
+    reason = "not granted, granted, so much granted"
+)]
+fn granted_value(kind: &FeatureKind, granted: &Entitlement) -> Option<Option<String>> {
     match granted {
-        Entitlement::Flag(true) => Some(name.to_owned()),
+        Entitlement::Flag(true) => Some(None),
         Entitlement::Flag(false) | Entitlement::Limit(Limit::AtMost(0)) => None,
-        Entitlement::Limit(Limit::Unlimited) => Some(format!("{name}: unlimited")),
-        Entitlement::Limit(Limit::AtMost(most)) => Some(if *kind == FeatureKind::Bytes {
-            format!("{name}: {}", size(*most))
+        Entitlement::Limit(Limit::Unlimited) => Some(Some("unlimited".to_owned())),
+        Entitlement::Limit(Limit::AtMost(most)) => Some(Some(if *kind == FeatureKind::Bytes {
+            size(*most)
         } else {
-            format!("{name}: {most}")
-        }),
+            most.to_string()
+        })),
         Entitlement::Level(level) => {
             let FeatureKind::Level(levels) = kind else {
                 return None;
             };
             // The lowest level is none at all.
             let named = (*level > 0).then(|| levels.get(usize::from(*level)))??;
-            Some(format!("{name}: {named}"))
+            Some(Some(named.clone()))
         }
-        Entitlement::Text(text) => Some(format!("{name}: {text}")),
+        Entitlement::Text(text) => Some(Some(text.clone())),
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Page<'a> {
     pub(super) product: &'a str,
     /// Whether the browser asks again after a while, because something is on its way.
     pub(super) refresh: bool,
-    /// What stands between head and foot.
+    /// What stands between head and end.
     pub(super) body: Markup,
 }
 
@@ -43,7 +43,6 @@ impl Page<'_> {
                         header { a class="brand" href="/pricing" { (self.product) } }
                     }
                     main id="content" { (self.body) }
-                    footer { a href="/pricing" { "Plans and prices" } }
                 }
             }
         };
@@ -78,7 +77,7 @@ fn message(status: StatusCode, title: &str, text: &str) -> Response {
         product: "",
         refresh: false,
         body: html! {
-            section class="notice" {
+            section class="notice quiet" {
                 h1 { (title) }
                 p { (text) }
                 p { a class="button" href="/pricing" { "See plans and prices" } }

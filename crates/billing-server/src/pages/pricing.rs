@@ -1,6 +1,7 @@
 //! Plans and prices, and the form that begins a checkout.
 
 use billing_domain::catalog::{Billing, Catalog, Plan, PlanKey, Price, PriceKey, QuantityRule};
+use billing_domain::money::Money;
 use billing_domain::time::{Interval, Timestamp};
 use billing_engine::{CheckoutError, CheckoutRequest, EngineError, What};
 use maud::{Markup, html};
@@ -160,7 +161,10 @@ async fn page(pages: &Pages, status: StatusCode, problem: Option<&str>) -> Respo
 /// The plans on offer at `now`, lowest rank first.
 fn body(catalog: &Catalog, now: Timestamp, problem: Option<&str>) -> Markup {
     html! {
-        h1 { "Plans and prices" }
+        div class="hero" {
+            h1 { "Plans and prices" }
+            p { "Choose what fits. You pay on the next page, at our payment provider." }
+        }
         @if let Some(problem) = problem {
             p class="problem" role="alert" { (problem) }
         }
@@ -169,43 +173,56 @@ fn body(catalog: &Catalog, now: Timestamp, problem: Option<&str>) -> Markup {
                 @if plan.on_offer_at(now) { li { (card(catalog, plan, now)) } }
             }
         }
-        p class="small" { "You pay at our payment provider, on the next page." }
     }
 }
 
 fn card(catalog: &Catalog, plan: &Plan, now: Timestamp) -> Markup {
     let heading = format!("plan-{}", plan.key);
-    let features = describe::features(catalog, plan);
-    let is_newcomer = catalog
-        .newcomer_plan()
-        .is_some_and(|newcomer| newcomer.key == plan.key);
     html! {
         article aria-labelledby=(heading) {
-            h2 id=(heading) {
-                (plan.name)
+            header {
+                h2 id=(heading) { (plan.name) }
                 @if let Some(trial) = plan.trial {
-                    " " span class="badge trial" { (describe::length(trial)) " free" }
+                    span class="badge trial" { (describe::length(trial)) " free" }
                 }
             }
-            @if !plan.description.is_empty() { p class="about" { (plan.description) } }
-            @if !features.is_empty() {
-                ul class="features" { @for feature in &features { li { (feature) } } }
-            }
-            div class="offers" {
-                @if plan.is_free() && is_newcomer {
-                    div {
-                        p class="amount" { "Free" }
-                        p class="small" { "Everybody has this plan; there is nothing to buy." }
+            p class="about" { (plan.description) }
+            (offers(catalog, plan, now))
+            ul class="features" {
+                @for feature in describe::features(catalog, plan) {
+                    li {
+                        (feature.name)
+                        @if let Some(value) = feature.value { ": " strong { (value) } }
                     }
-                } @else if plan.is_free() {
-                    (offer(plan, None, None))
-                } @else {
-                    @let monthly = sold(catalog, plan, now).find(|price| is_monthly(price));
-                    @for price in sold(catalog, plan, now) { (offer(plan, Some(price), monthly)) }
                 }
             }
         }
     }
+}
+
+fn offers(catalog: &Catalog, plan: &Plan, now: Timestamp) -> Markup {
+    let is_newcomer = catalog
+        .newcomer_plan()
+        .is_some_and(|newcomer| newcomer.key == plan.key);
+    html! {
+        div class="offers" {
+            @if plan.is_free() && is_newcomer {
+                div {
+                    (free_amount(catalog))
+                    p class="small" { "Everybody has this plan; there is nothing to buy." }
+                }
+            } @else if plan.is_free() {
+                (offer(catalog, plan, None, None))
+            } @else {
+                @let monthly = sold(catalog, plan, now).find(|price| is_monthly(price));
+                @for price in sold(catalog, plan, now) { (offer(catalog, plan, Some(price), monthly)) }
+            }
+        }
+    }
+}
+
+fn free_amount(catalog: &Catalog) -> Markup {
+    html! { p class="amount" { (describe::money(Money::new(0, catalog.currency()))) } }
 }
 
 fn sold<'a>(
@@ -222,7 +239,7 @@ fn is_monthly(price: &Price) -> bool {
 }
 
 /// One price with its button; `None`: a free plan.
-fn offer(plan: &Plan, price: Option<&Price>, monthly: Option<&Price>) -> Markup {
+fn offer(catalog: &Catalog, plan: &Plan, price: Option<&Price>, monthly: Option<&Price>) -> Markup {
     let id = price.map_or(plan.key.as_str(), |price| price.key.as_str());
     let saving = price.and_then(|price| describe::yearly_saving(monthly, price));
     html! {
@@ -240,11 +257,11 @@ fn offer(plan: &Plan, price: Option<&Price>, monthly: Option<&Price>) -> Markup 
                 }
                 None => {
                     input type="hidden" name="plan" value=(plan.key);
-                    p class="amount" { "Free" }
+                    (free_amount(catalog))
                 }
             }
             @if let Some(saving) = saving {
-                p class="saving" { "Saves " (describe::money(saving)) " a year" }
+                p class="saving" { "Saves " (describe::money(saving)) }
             }
             @if let (Some(rule), Some(_)) = (&plan.quantity, price) { (quantity(rule, id)) }
             (button(plan, price))
