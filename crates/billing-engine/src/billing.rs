@@ -78,7 +78,6 @@ pub enum BuildError {
 
 impl Billing {
     /// Begins an engine on `store`, with the time from `clock` and randomness from `ids`.
-    #[must_use]
     pub fn builder(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,

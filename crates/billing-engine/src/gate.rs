@@ -105,28 +105,34 @@ impl Named<'_> {
 
 impl Parts {
     async fn read_gate(&self, of: Named<'_>, now: Timestamp) -> Result<Arc<Held>, GateError> {
-        // Noted before reading: a commit that comes in between makes the answer too old to keep.
-        let epoch = self.gates.epoch();
-        let catalog = self.catalog(now).await?;
         let found = self
             .store
             .find(&of.locator())
             .await
             .map_err(EngineError::from)?;
         let id = found.ok_or(GateError::NoSuchCustomer)?;
+        // Noted before reading: a commit that comes in between makes the answer too old to keep.
+        let mut marks = vec![self.gates.mark(id)];
+        let catalog = self.catalog(now).await?;
         let loaded = self
             .store
             .load(id, &Also::default())
             .await
             .map_err(EngineError::from)?;
         let account = loaded.ok_or(GateError::NoSuchCustomer)?.account;
+        marks.extend(
+            account
+                .customer
+                .member_of
+                .map(|owner| self.gates.mark(owner)),
+        );
         let effective = self.effective(&account, &catalog.catalog, now).await?;
         let held = Arc::new(Held {
             effective,
             catalog,
             read_at: now,
         });
-        self.gates.put(&account.customer, Arc::clone(&held), epoch);
+        self.gates.put(&account.customer, Arc::clone(&held), &marks);
         Ok(held)
     }
 
@@ -168,12 +174,34 @@ pub(crate) struct GateCache {
     keep: SignedDuration,
 }
 
-#[derive(Default)]
 struct Generations {
     young: Generation,
     old: Generation,
-    /// Raised by everything that makes answers wrong.
+    /// Raised by everything that makes answers wrong, by [`stripe_of`] a customer.
+    epochs: [u64; STRIPES],
+}
+
+/// How many customers' answers are told apart while they are being read. 256:
+/// a few dozen commits during one read rarely touch the customer who is read.
+const STRIPES: usize = 256;
+
+/// How many answers a customer's commits had made wrong when it was about to be read.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    stripe: usize,
     epoch: u64,
+}
+
+impl Generations {
+    fn epoch(&self, stripe: usize) -> u64 {
+        self.epochs.get(stripe).copied().unwrap_or_default()
+    }
+}
+
+/// Which epoch a customer's commits raise. The end of an id is its random part.
+fn stripe_of(id: CustomerId) -> usize {
+    let [.., last] = id.uuid().into_bytes();
+    usize::from(last)
 }
 
 #[derive(Default)]
@@ -218,7 +246,11 @@ impl GateCache {
     pub(crate) fn new(size: usize, keep: SignedDuration) -> Self {
         let generation_size = size.checked_div(2).unwrap_or(0).max(1);
         Self {
-            generations: RwLock::default(),
+            generations: RwLock::new(Generations {
+                young: Generation::default(),
+                old: Generation::default(),
+                epochs: [0; STRIPES],
+            }),
             generation_size,
             keep,
         }
@@ -239,16 +271,21 @@ impl GateCache {
         (fresh && holds).then(|| Arc::clone(held))
     }
 
-    fn epoch(&self) -> u64 {
-        self.generations
+    fn mark(&self, id: CustomerId) -> Mark {
+        let generations = self
+            .generations
             .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .epoch
+            .unwrap_or_else(PoisonError::into_inner);
+        let stripe = stripe_of(id);
+        let epoch = generations.epoch(stripe);
+        Mark { stripe, epoch }
     }
 
-    fn put(&self, customer: &Customer, held: Arc<Held>, epoch: u64) {
+    /// Keeps an answer, unless it was made wrong since its marks were noted.
+    fn put(&self, customer: &Customer, held: Arc<Held>, marks: &[Mark]) {
         let mut generations = self.write();
-        if generations.epoch != epoch {
+        let overtaken = |mark: &Mark| generations.epoch(mark.stripe) != mark.epoch;
+        if marks.iter().any(overtaken) {
             return;
         }
         if generations.young.puts >= self.generation_size {
@@ -259,23 +296,125 @@ impl GateCache {
 
     pub(crate) fn forget(&self, id: CustomerId) {
         let mut generations = self.write();
-        generations.epoch = generations.epoch.wrapping_add(1);
+        if let Some(epoch) = generations.epochs.get_mut(stripe_of(id)) {
+            *epoch = epoch.wrapping_add(1);
+        }
         generations.young.forget(id);
         generations.old.forget(id);
     }
 
     pub(crate) fn clear(&self) {
         let mut generations = self.write();
-        let epoch = generations.epoch.wrapping_add(1);
-        *generations = Generations {
-            epoch,
-            ..Generations::default()
-        };
+        generations.young = Generation::default();
+        generations.old = Generation::default();
+        for epoch in &mut generations.epochs {
+            *epoch = epoch.wrapping_add(1);
+        }
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Generations> {
         self.generations
             .write()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use billing_domain::entitlement::Entitlements;
+    use billing_domain::money::Currency;
+    use billing_testkit::fixtures::{self, Maker};
+
+    const KEEP: SignedDuration = SignedDuration::from_secs(5);
+
+    fn held(read_at: Timestamp) -> Arc<Held> {
+        let catalog = Catalog::builder("Acme", Currency::EUR).build().unwrap();
+        Arc::new(Held {
+            effective: Effective {
+                plan: None,
+                entitlements: Entitlements::default(),
+                until: None,
+                lost: Vec::new(),
+            },
+            catalog: Arc::new(CatalogRevision {
+                number: 1,
+                catalog,
+                applied_at: read_at,
+            }),
+            read_at,
+        })
+    }
+
+    /// Two customers whose commits are told apart.
+    fn two() -> (Customer, Customer) {
+        let (one, other) = (Maker::new(1).customer(), Maker::new(2).customer());
+        assert_ne!(stripe_of(one.id), stripe_of(other.id));
+        (one, other)
+    }
+
+    #[test]
+    fn an_answer_is_kept_unless_its_own_customer_was_changed_meanwhile() {
+        let now = fixtures::start();
+        let (one, other) = two();
+        let kept = |meanwhile: &dyn Fn(&GateCache)| {
+            let cache = GateCache::new(10, KEEP);
+            let marks = [cache.mark(one.id)];
+            meanwhile(&cache);
+            cache.put(&one, held(now), &marks);
+            cache.get(Named::Id(one.id), now).is_some()
+        };
+        assert!(kept(&|_| {}));
+        assert!(kept(&|cache| cache.forget(other.id)));
+        assert!(!kept(&|cache| cache.forget(one.id)));
+        assert!(!kept(&|cache| cache.clear()));
+    }
+
+    #[test]
+    fn a_member_is_forgotten_with_its_owner() {
+        let now = fixtures::start();
+        let (owner, mut member) = two();
+        member.member_of = Some(owner.id);
+        let cache = GateCache::new(10, KEEP);
+        let marks = [cache.mark(member.id), cache.mark(owner.id)];
+        cache.put(&member, held(now), &marks);
+        assert!(cache.get(Named::Id(member.id), now).is_some());
+        cache.forget(owner.id);
+        assert!(cache.get(Named::Id(member.id), now).is_none());
+        cache.put(&member, held(now), &marks);
+        assert!(cache.get(Named::Id(member.id), now).is_none());
+    }
+
+    #[test]
+    fn no_more_is_held_than_the_size_says() {
+        let (now, mut make) = (fixtures::start(), Maker::new(1));
+        let cache = GateCache::new(10, KEEP);
+        for _ in 0..100 {
+            let customer = make.customer();
+            let marks = [cache.mark(customer.id)];
+            // Twice, as when it is read anew.
+            cache.put(&customer, held(now), &marks);
+            cache.put(&customer, held(now), &marks);
+            assert!(cache.get(Named::Id(customer.id), now).is_some());
+            let generations = cache.write();
+            for generation in [&generations.young, &generations.old] {
+                assert!(generation.held.len() <= 5);
+                assert!(generation.by_name.len() <= 5);
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_ends_at_its_instant_and_a_clock_set_back_ends_it() {
+        let (now, mut make) = (fixtures::start(), Maker::new(1));
+        let customer = make.customer();
+        let cache = GateCache::new(10, KEEP);
+        let marks = [cache.mark(customer.id)];
+        cache.put(&customer, held(now), &marks);
+        let step = SignedDuration::from_micros(1);
+        let known = |at| cache.get(Named::Id(customer.id), at).is_some();
+        assert!(known(now) && known(shifted(now, KEEP - step)));
+        assert!(!known(shifted(now, KEEP)));
+        assert!(!known(shifted(now, -step)));
     }
 }

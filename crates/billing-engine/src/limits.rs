@@ -35,9 +35,9 @@ impl Default for Limits {
         Self {
             batch: 25,
             in_flight: 25,
-            lease: SignedDuration::from_secs(120),
-            call_timeout: Duration::from_secs(60),
-            poll: Duration::from_secs(60),
+            lease: SignedDuration::from_mins(2),
+            call_timeout: Duration::from_mins(1),
+            poll: Duration::from_mins(1),
             work_budget: Duration::from_secs(10),
             gate_cache: SignedDuration::from_secs(5),
             gate_cache_size: 50_000,

@@ -4,16 +4,19 @@
 use std::future::Future;
 use std::time::Duration;
 
-use billing_domain::time::shifted;
-use billing_ports::store::Sweep;
+use billing_domain::time::{Timestamp, shifted};
+use billing_ports::store::{NextWork, Sweep};
 use jiff::SignedDuration;
 
 use crate::billing::{Billing, Parts};
-use crate::error::EngineError;
 
 /// How long the worker waits after a failure of the store: long enough not to
 /// hammer a database that is coming back, short enough to notice when it is.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// The least pause after a go that found nothing. Work can be due and not to be
+/// had, while another process holds its row: it is had a moment later.
+const LEAST_PAUSE: Duration = Duration::from_millis(20);
 
 /// How often finished rows are swept.
 const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(1);
@@ -47,14 +50,18 @@ impl Billing {
             let pause = match self.work(parts.limits.work_budget).await {
                 Ok(done) if done.more => Duration::ZERO,
                 Ok(_) => parts.idle_for().await,
-                Err(EngineError::NoCatalog) => parts.limits.poll,
                 Err(error) => {
                     tracing::error!(%error, "work failed, will be tried again");
                     AFTER_FAILURE
                 }
             };
             if parts.now() >= sweep_at {
-                parts.sweep().await;
+                // Every statement of it stands by itself, so it may be broken off.
+                tokio::select! {
+                    biased;
+                    () = &mut stop => return,
+                    () = parts.sweep() => {}
+                }
                 sweep_at = shifted(parts.now(), SWEEP_EVERY);
             }
             tokio::select! {
@@ -75,15 +82,7 @@ impl Parts {
         let Ok(next) = self.store.next_work().await else {
             return AFTER_FAILURE;
         };
-        let now = self.now();
-        let next = [next.due, next.inbox, next.outbox]
-            .into_iter()
-            .flatten()
-            .min();
-        next.map_or(poll, |at| {
-            let wait = at.duration_since(now).max(SignedDuration::ZERO);
-            wait.try_into().unwrap_or(poll).min(poll)
-        })
+        pause_until(next, self.now(), poll)
     }
 
     async fn sweep(&self) {
@@ -110,6 +109,45 @@ impl Parts {
         }
         if swept > 0 {
             tracing::info!(rows = swept, "finished rows swept");
+        }
+    }
+}
+
+/// How long to wait for the earliest of `next`, `poll` at most.
+fn pause_until(next: NextWork, now: Timestamp, poll: Duration) -> Duration {
+    let next = [next.due, next.inbox, next.outbox];
+    let Some(at) = next.into_iter().flatten().min() else {
+        return poll;
+    };
+    let wait = at.duration_since(now).max(SignedDuration::ZERO);
+    let wait = wait.try_into().unwrap_or(poll);
+    wait.max(LEAST_PAUSE).min(poll)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use billing_testkit::fixtures::start;
+
+    #[test]
+    fn the_pause_ends_with_the_earliest_and_never_turns_in_place() {
+        let poll = Duration::from_mins(1);
+        let pause = |due: Option<i64>, inbox: Option<i64>, outbox: Option<i64>| {
+            let at = |millis: i64| shifted(start(), SignedDuration::from_millis(millis));
+            let next = NextWork {
+                due: due.map(at),
+                inbox: inbox.map(at),
+                outbox: outbox.map(at),
+            };
+            pause_until(next, start(), poll).as_millis()
+        };
+        assert_eq!(pause(None, None, None), 60_000);
+        assert_eq!(pause(Some(3_000), Some(2_000), Some(4_000)), 2_000);
+        assert_eq!(pause(Some(3_000), None, Some(1_500)), 1_500);
+        assert_eq!(pause(Some(90_000), None, None), 60_000);
+        // Due already, and nevertheless not to be had a moment ago.
+        for due in [0, -5_000, 1] {
+            assert_eq!(pause(Some(due), None, None), 20);
         }
     }
 }

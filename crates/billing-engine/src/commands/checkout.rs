@@ -63,7 +63,7 @@ impl CheckoutRequest {
 }
 
 /// A checkout that was opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CheckoutOpened {
     /// Its id, which may be shown.
     pub id: CheckoutId,
@@ -75,6 +75,17 @@ pub struct CheckoutOpened {
     pub url: Option<String>,
     /// When it can no longer be paid. `None`: it is complete.
     pub expires_at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for CheckoutOpened {
+    /// Leaves the secret out, and the page: whoever has its address can open it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CheckoutOpened")
+            .field("id", &self.id)
+            .field("customer", &self.customer)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a checkout was not opened.
@@ -127,7 +138,7 @@ impl Billing {
         let catalog = parts.catalog(now).await?;
         let offer = parts.offer(&catalog, &ask, now)?;
         let secret = secret_text(parts.ids.secret());
-        let begin = CheckoutAsk {
+        let agreed = CheckoutAsk {
             description: format!("{}, {}", catalog.catalog.product(), offer.plan.name),
             terms: offer.terms.clone(),
             provider: offer.provider.clone(),
@@ -143,7 +154,7 @@ impl Billing {
         let deciding = Deciding::about(customer).leasing_until(lease_ends);
         let decided = parts
             .decide(&deciding, |draft, _| {
-                begin_checkout(draft, offer.plan, begin.clone()).map_err(CheckoutError::from)
+                begin_checkout(draft, offer.plan, agreed.clone()).map_err(CheckoutError::from)
             })
             .await?;
         let begun = decided.said;
@@ -209,22 +220,18 @@ impl Parts {
         catalog: &CatalogRevision,
         now: Timestamp,
     ) -> Result<CustomerId, CheckoutError> {
-        match &ask.customer {
-            Some(named) => {
-                let found = self.store.find(&named.locator()).await;
-                found
-                    .map_err(EngineError::from)?
-                    .ok_or(CheckoutError::NoSuchCustomer)
-            }
-            None => {
-                let guest = NewCustomer {
-                    email: ask.email.clone(),
-                    ..NewCustomer::default()
-                };
-                let made = self.commit_new(guest, &catalog.catalog, now, None).await;
-                Ok(made.map_err(commit_failed)?.customer.id)
-            }
+        if let Some(named) = &ask.customer {
+            let found = self.store.find(&named.locator()).await;
+            return found
+                .map_err(EngineError::from)?
+                .ok_or(CheckoutError::NoSuchCustomer);
         }
+        let guest = NewCustomer {
+            email: ask.email.clone(),
+            ..NewCustomer::default()
+        };
+        let made = self.commit_new(guest, &catalog.catalog, now, None).await;
+        Ok(made.map_err(commit_failed)?.customer.id)
     }
 
     /// Finds what is asked for in the catalog, and who sells it.

@@ -9,7 +9,7 @@ use billing_domain::ids::{CustomerId, InboxId};
 use billing_domain::parked::ParkReason;
 use billing_domain::provider::{ProviderAccount, ProviderRef};
 use billing_domain::subscription::Schedule;
-use billing_domain::time::shifted;
+use billing_domain::time::{Timestamp, shifted};
 use billing_ports::store::{Also, InboxItem, InboxMark};
 use jiff::SignedDuration;
 use tokio::time::{Instant, timeout_at};
@@ -35,37 +35,41 @@ struct Readings {
 
 /// Why deliveries were not decided together.
 enum Stuck {
-    /// They are to be tried again later, for this reason.
-    Later(String),
-    /// Every commit was refused: one of them may be what stands against it.
-    Contended,
+    /// None can be decided now, for this reason.
+    All(String),
+    /// One of them stands against all, for this reason: the others may do without it.
+    One(String),
 }
 
 /// Why a decision was not made.
 enum Stop {
-    /// These objects have to be read first.
-    ReadFirst(Vec<ProviderRef>),
+    /// These objects have to be read first; what was told of each contradicts
+    /// itself up to this instant.
+    ReadFirst(Vec<(ProviderRef, Timestamp)>),
     /// This delivery is about nothing that the customer has.
     Unlinked(InboxId),
 }
 
 impl Parts {
-    /// Decides one customer's deliveries in one commit. Where that is refused
-    /// again and again, each is decided by itself, so that one which cannot be
-    /// does not hold up the others.
+    /// Decides one customer's deliveries in one commit. Where one of them stands
+    /// against that, each is decided by itself, so that the others are not held up.
     pub(crate) async fn decide_group(&self, customer: CustomerId, mut items: Vec<InboxItem>) {
-        match self.decide_together(customer, &mut items).await {
+        // All reading together takes as long as one call may, so that the claim holds.
+        let deadline = Instant::now().checked_add(self.limits.call_timeout);
+        match self.decide_together(customer, &mut items, deadline).await {
             Ok(()) => {}
-            Err(Stuck::Later(failure)) => self.all_later(&items, &failure).await,
-            Err(Stuck::Contended) if items.len() > 1 => {
+            Err(Stuck::One(_)) if items.len() > 1 => {
                 for item in items {
                     let mut alone = vec![item];
-                    if let Err(stuck) = self.decide_together(customer, &mut alone).await {
-                        self.all_later(&alone, &stuck.to_string()).await;
+                    let decided = self.decide_together(customer, &mut alone, deadline).await;
+                    if let Err(Stuck::All(failure) | Stuck::One(failure)) = decided {
+                        self.all_later(&alone, &failure).await;
                     }
                 }
             }
-            Err(stuck @ Stuck::Contended) => self.all_later(&items, &stuck.to_string()).await,
+            Err(Stuck::All(failure) | Stuck::One(failure)) => {
+                self.all_later(&items, &failure).await;
+            }
         }
     }
 
@@ -75,24 +79,14 @@ impl Parts {
         &self,
         customer: CustomerId,
         items: &mut Vec<InboxItem>,
+        deadline: Option<Instant>,
     ) -> Result<(), Stuck> {
-        // All reading together takes as long as one call may, so that the claim holds.
-        let deadline = Instant::now().checked_add(self.limits.call_timeout);
         let mut read = Readings::default();
         while !items.is_empty() {
             match self.decide_once(customer, items, &read).await {
                 Ok(()) | Err(DecideError::Overtaken) => return Ok(()),
                 Err(DecideError::Refused(Stop::ReadFirst(wanted))) => {
-                    if read.objects.len().saturating_add(wanted.len()) > MAX_READS {
-                        return Err(Stuck::Later("too many objects to read anew".to_owned()));
-                    }
-                    for object in wanted {
-                        let facts = self.read_object(&object, deadline).await;
-                        let facts = facts.map_err(Stuck::Later)?.into_iter();
-                        read.facts
-                            .extend(facts.map(|fact| (object.account.clone(), fact)));
-                        read.objects.push(object);
-                    }
+                    self.read_anew(&mut read, wanted, deadline).await?;
                 }
                 Err(DecideError::Refused(Stop::Unlinked(unlinked))) => {
                     for item in items.extract_if(.., |item| item.id == unlinked) {
@@ -101,11 +95,36 @@ impl Parts {
                     }
                 }
                 Err(DecideError::NoCustomer) => {
-                    return Err(Stuck::Later("the customer is gone".to_owned()));
+                    return Err(Stuck::All("the customer is gone".to_owned()));
                 }
-                Err(DecideError::Engine(EngineError::Contended)) => return Err(Stuck::Contended),
-                Err(DecideError::Engine(error)) => return Err(Stuck::Later(error.to_string())),
+                Err(DecideError::Engine(error @ EngineError::Contended)) => {
+                    return Err(Stuck::One(error.to_string()));
+                }
+                Err(DecideError::Engine(error)) => return Err(Stuck::All(error.to_string())),
             }
+        }
+        Ok(())
+    }
+
+    async fn read_anew(
+        &self,
+        read: &mut Readings,
+        wanted: Vec<(ProviderRef, Timestamp)>,
+        deadline: Option<Instant>,
+    ) -> Result<(), Stuck> {
+        if read.objects.len().saturating_add(wanted.len()) > MAX_READS {
+            return Err(Stuck::One("too many objects to read anew".to_owned()));
+        }
+        for (object, told_at) in wanted {
+            let facts = self.read_object(&object, deadline).await;
+            for fact in facts.map_err(Stuck::One)? {
+                // It was read after all of that was told, whatever instant the
+                // provider gives it: so it is no older.
+                let at = fact.at.max(told_at);
+                let fact = Observed { at, ..fact };
+                read.facts.push((object.account.clone(), fact));
+            }
+            read.objects.push(object);
         }
         Ok(())
     }
@@ -160,15 +179,19 @@ fn apply_all(
         outrank(draft, account, fact);
         apply_fact(draft, account, fact, catalog);
     }
-    let mut first: Vec<ProviderRef> = Vec::new();
+    let mut first: Vec<(ProviderRef, Timestamp)> = Vec::new();
     for item in items {
         for fact in facts(item) {
             match apply_fact(draft, &item.delivery.account, fact, catalog) {
                 Verdict::Decided => {}
                 // What was read outranks both that contradict each other.
                 Verdict::Read(object) if read.objects.contains(&object) => {}
-                Verdict::Read(object) if first.contains(&object) => {}
-                Verdict::Read(object) => first.push(object),
+                Verdict::Read(object) => {
+                    match first.iter_mut().find(|(wanted, _)| *wanted == object) {
+                        Some((_, told_at)) => *told_at = fact.at.max(*told_at),
+                        None => first.push((object, fact.at)),
+                    }
+                }
                 Verdict::Unlinked => return Err(Stop::Unlinked(item.id)),
             }
         }
@@ -182,7 +205,7 @@ fn apply_all(
 
 /// A snapshot that was read is believed over one that was told at the same
 /// instant: the known one is put just before it.
-fn outrank(draft: &mut Draft, account: &ProviderAccount, read: &Observed) {
+pub(crate) fn outrank(draft: &mut Draft, account: &ProviderAccount, read: &Observed) {
     let Fact::SubscriptionSeen(snapshot) = &read.fact else {
         return;
     };
@@ -209,14 +232,5 @@ pub(crate) const fn done(item: &InboxItem) -> InboxMark {
         id: item.id,
         fence: item.fence,
         parked: false,
-    }
-}
-
-impl std::fmt::Display for Stuck {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Later(failure) => f.write_str(failure),
-            Self::Contended => EngineError::Contended.fmt(f),
-        }
     }
 }

@@ -9,7 +9,7 @@ use billing_domain::parked::{ParkReason, Parked};
 use billing_domain::provider::RefKind;
 use billing_domain::time::shifted;
 use billing_ports::Reading;
-use billing_ports::store::{Also, Claimed, InboxItem, Locator, Release, StoreError};
+use billing_ports::store::{Also, Claimed, InboxItem, Locator, Release, Resolution, StoreError};
 
 use crate::billing::Parts;
 use crate::limits::{INBOX_RETRY, MAX_INBOX_ATTEMPTS};
@@ -33,10 +33,7 @@ impl Parts {
         for item in items {
             match self.whose(&item).await {
                 Ok(Whose::Customer(customer)) => groups.entry(customer).or_default().push(item),
-                Ok(Whose::Nobody) => {
-                    self.set_aside(&item, ParkReason::Unlinked, "matches no known customer")
-                        .await;
-                }
+                Ok(Whose::Nobody) => self.set_aside_unlinked(&item).await,
                 Ok(Whose::Disputed) => {
                     let evidence = "its correlation and its objects belong to different customers";
                     self.set_aside(&item, ParkReason::Conflict, evidence).await;
@@ -45,6 +42,26 @@ impl Parts {
             }
         }
         groups.into_iter().collect()
+    }
+
+    /// Sets a delivery aside until its customer is known. A commit that made the
+    /// customer known since it was looked for found nothing waiting to be woken:
+    /// so it is looked for once more, now that it waits.
+    async fn set_aside_unlinked(&self, item: &InboxItem) {
+        let reason = ParkReason::Unlinked;
+        let Some(parked) = self
+            .set_aside(item, reason, "matches no known customer")
+            .await
+        else {
+            return;
+        };
+        if let Ok(Whose::Nobody) = self.whose(item).await {
+            return;
+        }
+        let replay = Resolution::Replay;
+        if let Err(error) = self.store.resolve_parked(parked, replay, self.now()).await {
+            tracing::warn!(inbox = %item.id, %error, "event parked whose customer is known");
+        }
     }
 
     /// Ties a delivery to a customer: by hand first, then by our own ids as they
@@ -108,7 +125,14 @@ impl Parts {
         rest
     }
 
-    pub(crate) async fn set_aside(&self, item: &InboxItem, reason: ParkReason, evidence: &str) {
+    /// Gives the id under which it waits. `None`: it does not, because the claim
+    /// had passed on or the store failed.
+    pub(crate) async fn set_aside(
+        &self,
+        item: &InboxItem,
+        reason: ParkReason,
+        evidence: &str,
+    ) -> Option<ParkedId> {
         let now = self.now();
         let id: ParkedId = self.ids(now).draw();
         let delivery = &item.delivery;
@@ -125,10 +149,16 @@ impl Parts {
             evidence,
             at: now,
         };
-        tracing::warn!(inbox = %item.id, reason = reason.as_str(), "event parked");
-        if let Err(error) = self.store.park_inbox(item.id, item.fence, parked).await {
-            // The claim runs out by itself, and the event is parked then.
-            tracing::warn!(inbox = %item.id, %error, "event not parked");
+        match self.store.park_inbox(item.id, item.fence, parked).await {
+            Ok(parked) => {
+                tracing::warn!(inbox = %item.id, reason = reason.as_str(), parked, "event parked");
+                parked.then_some(id)
+            }
+            Err(error) => {
+                // The claim runs out by itself, and the event is parked then.
+                tracing::warn!(inbox = %item.id, %error, "event not parked");
+                None
+            }
         }
     }
 
@@ -141,9 +171,9 @@ impl Parts {
     async fn try_later(&self, item: &InboxItem, failure: &str) {
         // This attempt is one more than those that were released.
         if item.attempts.saturating_add(1) >= MAX_INBOX_ATTEMPTS {
-            return self
-                .set_aside(item, ParkReason::AttemptsExhausted, failure)
+            self.set_aside(item, ParkReason::AttemptsExhausted, failure)
                 .await;
+            return;
         }
         tracing::warn!(inbox = %item.id, failure, "event not decided, will be tried again");
         let release = Release {

@@ -3,20 +3,24 @@
 
 use std::convert::Infallible;
 
+use billing_domain::Draft;
+use billing_domain::catalog::CatalogRevision;
 use billing_domain::decide::{Verdict, apply_fact};
-use billing_domain::effect::Order;
+use billing_domain::effect::{EffectKey, Order};
 use billing_domain::fact::{Fact, Link, Observed};
 use billing_domain::ids::InboxId;
 use billing_domain::parked::ParkReason;
-use billing_domain::provider::ProviderAccount;
+use billing_domain::provider::{ProviderAccount, ProviderRef};
 use billing_domain::time::{Timestamp, shifted};
-use billing_ports::store::{Claimed, OutboxItem, OutboxMark, Release};
+use billing_ports::store::{Claimed, OutboxItem, OutboxMark, Release, StoreError};
 use billing_ports::{Answer, Delivery, PerformError, Reading};
 use bytes::Bytes;
+use jiff::SignedDuration;
 
 use crate::billing::Parts;
 use crate::error::EngineError;
 use crate::limits::RETRY_AFTER;
+use crate::ring::group::outrank;
 use crate::ring::inbox::also_of;
 use crate::ring::{DecideError, Deciding};
 
@@ -43,9 +47,16 @@ enum Heard {
 impl Parts {
     /// Performs one claimed effect. Failures are logged; the effect waits.
     pub(crate) async fn perform_claimed(&self, item: OutboxItem) {
-        if let Err(error) = self.perform_one(&item).await {
+        let Err(error) = self.perform_one(&item).await else {
+            return;
+        };
+        tracing::warn!(effect = %item.effect.id, %error, "effect not settled");
+        let Some(wait) = wait_after(&error, item.attempts) else {
             // The claim runs out by itself, and the call is repeated under its key.
-            tracing::warn!(effect = %item.effect.id, %error, "effect not settled");
+            return;
+        };
+        if let Err(error) = self.later(&item, wait).await {
+            tracing::warn!(effect = %item.effect.id, %error, "claim not given back");
         }
     }
 
@@ -117,17 +128,16 @@ impl Parts {
         account: &ProviderAccount,
         facts: Vec<Observed>,
     ) -> Result<Performed, EngineError> {
-        let effect = &item.effect;
         if facts.is_empty() {
             return self.settle_untold(item).await;
         }
         let now = self.now();
         let id: InboxId = self.ids(now).draw();
-        let kind = effect.order.kind();
+        let kind = item.effect.order.kind();
         let delivery = Delivery {
             account: account.clone(),
             // One answer for each claim: a repeated call after a lost commit is another.
-            event_id: format!("reply:{}:{}", effect.key, item.fence.0),
+            event_id: format!("reply:{}:{}", item.effect.key, item.fence.0),
             kind: format!("reply.{kind}"),
             reading: Reading::Facts(facts.clone()),
             body: Bytes::new(),
@@ -137,11 +147,7 @@ impl Parts {
         deciding.replies = vec![(id, delivery)];
         let decided = self
             .try_decide(&deciding, |draft, catalog| {
-                for fact in &facts {
-                    if apply_fact(draft, account, fact, catalog) == Verdict::Unlinked {
-                        tracing::error!(effect = %effect.id, "the answer is about nothing known");
-                    }
-                }
+                answered(draft, item, &facts, catalog);
                 Ok::<_, Infallible>(())
             })
             .await;
@@ -203,7 +209,7 @@ impl Parts {
     async fn later(
         &self,
         item: &OutboxItem,
-        wait: jiff::SignedDuration,
+        wait: SignedDuration,
     ) -> Result<Performed, EngineError> {
         let release = Release {
             row: Claimed::Outbox(item.effect.id),
@@ -238,6 +244,49 @@ impl Parts {
     }
 }
 
+/// Applies what was answered. What was asked for is believed over what was told
+/// at its instant; what another call tells besides, and contradicts that, is
+/// asked for.
+fn answered(draft: &mut Draft, item: &OutboxItem, facts: &[Observed], catalog: &CatalogRevision) {
+    let Some(account) = item.effect.order.provider() else {
+        return;
+    };
+    let reads = matches!(item.effect.order, Order::ReadSubscription { .. });
+    let mut doubtful: Vec<ProviderRef> = Vec::new();
+    for fact in facts {
+        if reads {
+            outrank(draft, account, fact);
+        }
+        match apply_fact(draft, account, fact, catalog) {
+            Verdict::Decided => {}
+            Verdict::Read(object) if doubtful.contains(&object) => {}
+            Verdict::Read(object) => doubtful.push(object),
+            Verdict::Unlinked => {
+                tracing::error!(effect = %item.effect.id, "the answer is about nothing known");
+            }
+        }
+    }
+    for object in doubtful {
+        ask_for(draft, object);
+    }
+}
+
+/// Orders a subscription to be read.
+fn ask_for(draft: &mut Draft, object: ProviderRef) {
+    let known = draft.account.subscriptions.iter().find(|held| {
+        held.reference() == Some(object.id.as_str())
+            && held.provider.as_ref() == Some(&object.account)
+    });
+    let Some(id) = known.map(|held| held.id) else {
+        return;
+    };
+    let order = Order::ReadSubscription {
+        provider: object.account,
+        reference: object.id,
+    };
+    draft.order(EffectKey::subscription("read", id, draft.now()), order);
+}
+
 /// The mark of a claimed effect; the commit says whether it is dead.
 const fn mark_of(item: &OutboxItem) -> OutboxMark {
     OutboxMark {
@@ -256,11 +305,47 @@ fn performed(decided: Result<(), DecideError<Infallible>>) -> Result<Performed, 
     }
 }
 
+/// How long an effect waits whose answer could not be kept. `None`: as long as
+/// its claim, since a store that is gone comes back. Anything else is a defect
+/// that keeps the customer from being decided, and from being parked as well:
+/// so the provider is asked again ever more seldom, and never given up.
+fn wait_after(error: &EngineError, attempts: u16) -> Option<SignedDuration> {
+    if matches!(error, EngineError::Store(StoreError::Unavailable(_))) {
+        return None;
+    }
+    let [.., longest] = RETRY_AFTER;
+    let wait = RETRY_AFTER.get(usize::from(attempts)).copied();
+    Some(wait.unwrap_or(longest))
+}
+
 /// How long to wait before the next try. `None`: that was the last. Nobody
 /// waits for a checkout's page any more after the first.
-fn next_try(item: &OutboxItem) -> Option<jiff::SignedDuration> {
+fn next_try(item: &OutboxItem) -> Option<SignedDuration> {
     if matches!(item.effect.order, Order::OpenCheckout(_)) {
         return None;
     }
     RETRY_AFTER.get(usize::from(item.attempts)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_failing_is_asked_for_ever_more_seldom() {
+        let gone = EngineError::Store(StoreError::Unavailable("gone".to_owned()));
+        let broken = EngineError::Store(StoreError::Corrupt {
+            table: "customers",
+            row: "1".to_owned(),
+            why: "no such currency".to_owned(),
+        });
+        assert_eq!(wait_after(&gone, 9), None);
+        for error in [broken, EngineError::Contended] {
+            let waits: Vec<_> = (0..8)
+                .filter_map(|tries| wait_after(&error, tries))
+                .collect();
+            assert_eq!(waits[..5], RETRY_AFTER);
+            assert_eq!(waits[5..], [RETRY_AFTER[4]; 3]);
+        }
+    }
 }

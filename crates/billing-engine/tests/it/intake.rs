@@ -2,21 +2,24 @@
 
 use std::sync::Arc;
 
-use billing_domain::fact::{Fact, Link, Observed, SubscriptionSnapshot};
-use billing_domain::ids::{CheckoutId, CustomerId};
-use billing_domain::provider::{ProviderRef, RefKind};
+use billing_domain::customer::{Account, AtProvider};
+use billing_domain::fact::{Fact, Link};
+
+use billing_domain::provider::RefKind;
 use billing_domain::subscription::Status;
-use billing_domain::time::{Period, Timestamp, days};
+
 use billing_engine::{CheckoutOpened, IntakeError, Limits};
 use billing_ports::mock::MockWebhookDecoder;
-use billing_ports::store::{Received, Resolution, StoreError};
+use billing_ports::store::{Received, Resolution, Ring, StoreError};
 use billing_ports::{DecodeError, Delivery, Reading, WebhookRequest};
 use billing_testkit::fixtures;
 use billing_testkit::memory::{Call, Fault, RowState};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use jiff::SignedDuration;
 
-use crate::rig::{Rig, paid, seen};
+use crate::mirrored::{mirrored, reference, snapshot, states, status};
+use crate::rig::{Meddler, Rig, paid, seen};
 
 /// How long a row waits that could not be decided.
 const RETRY: SignedDuration = SignedDuration::from_mins(5);
@@ -42,65 +45,6 @@ async fn decoding(answer: Result<Delivery, DecodeError>, times: usize) -> Rig {
         .returning(move |_, _| answer.clone());
     let more = |builder: billing_engine::BillingBuilder| builder.webhooks(Arc::new(decoder));
     Rig::with(false, Limits::default(), more).await
-}
-
-fn subscription_ref(id: &str) -> ProviderRef {
-    reference(RefKind::Subscription, id)
-}
-
-fn reference(kind: RefKind, id: &str) -> ProviderRef {
-    ProviderRef {
-        account: fixtures::provider("sandbox/main"),
-        kind,
-        id: id.to_owned(),
-    }
-}
-
-/// A snapshot of `sub_1`, bought through a checkout.
-fn snapshot(checkout: CheckoutId, status: Status, at: Timestamp) -> Observed {
-    let fact = Fact::SubscriptionSeen(SubscriptionSnapshot {
-        reference: "sub_1".to_owned(),
-        customer_ref: None,
-        status,
-        price_ref: "pro-monthly".to_owned(),
-        quantity: 1,
-        period: Some(Period {
-            start: at,
-            end: at + days(31),
-        }),
-        trial_end: None,
-        cancel_at: None,
-        ended_at: None,
-    });
-    let link = Link {
-        checkout: Some(checkout),
-        customer: None,
-        refs: vec![subscription_ref("sub_1")],
-    };
-    Observed { fact, at, link }
-}
-
-async fn mirrored() -> (Rig, CustomerId, CheckoutOpened) {
-    let rig = Rig::with(true, Limits::default(), |builder| builder).await;
-    let customer = rig.customer("ana").await;
-    let opened = rig.open("ana", "pro-monthly").await;
-    rig.tell(vec![snapshot(opened.id, Status::Active, fixtures::start())])
-        .await;
-    rig.work().await;
-    assert_eq!(status(&rig, customer), Status::Active);
-    (rig, customer, opened)
-}
-
-fn status(rig: &Rig, customer: CustomerId) -> Status {
-    rig.account(customer).subscriptions[0].status()
-}
-
-fn states(rig: &Rig) -> Vec<RowState> {
-    let rows = rig.store.snapshot().inbox;
-    let told = rows
-        .iter()
-        .filter(|row| row.delivery.event_id.starts_with("evt_"));
-    told.map(|row| row.state).collect()
 }
 
 #[tokio::test]
@@ -238,36 +182,6 @@ async fn what_disagrees_about_its_customer_waits_for_a_person() {
 }
 
 #[tokio::test]
-async fn snapshots_of_one_instant_are_settled_by_one_read() {
-    for truth in [Status::Active, Status::PastDue, Status::Paused] {
-        let (rig, customer, opened) = mirrored().await;
-        let at = fixtures::start();
-        rig.provider.has(snapshot(opened.id, truth, at));
-        rig.tell(vec![snapshot(opened.id, Status::PastDue, at)])
-            .await;
-        rig.tell(vec![snapshot(opened.id, Status::Paused, at)])
-            .await;
-        let revision = rig.revision(customer);
-        rig.work().await;
-        assert_eq!(
-            rig.provider.reads(),
-            [subscription_ref("sub_1")],
-            "{truth:?}"
-        );
-        assert_eq!(status(&rig, customer), truth);
-        assert_eq!(rig.revision(customer), revision + 1, "{truth:?}");
-        assert!(states(&rig).iter().all(|state| *state == RowState::Done));
-        // What comes later is believed without being asked for.
-        let later = at + SignedDuration::from_micros(1);
-        rig.tell(vec![snapshot(opened.id, Status::Canceled, later)])
-            .await;
-        rig.work().await;
-        assert_eq!(status(&rig, customer), Status::Canceled);
-        assert_eq!(rig.provider.reads().len(), 1);
-    }
-}
-
-#[tokio::test]
 async fn deliveries_of_one_customer_cost_one_commit() {
     let (rig, customer, opened) = mirrored().await;
     for minute in 1..=20 {
@@ -352,4 +266,31 @@ async fn a_row_whose_customer_cannot_be_looked_up_waits() {
     rig.pass(RETRY);
     rig.work().await;
     assert_eq!(status(&rig, customer), Status::PastDue);
+}
+
+#[tokio::test]
+async fn what_becomes_known_while_it_is_set_aside_is_decided() {
+    let rig = Rig::with(true, Limits::default(), |builder| builder).await;
+    let mut make = fixtures::Maker::new(5);
+    let mut ben = Account::new(make.customer());
+    ben.customer.at_providers = vec![AtProvider {
+        account: fixtures::provider("sandbox/main"),
+        reference: "cus_1".to_owned(),
+    }];
+    let mut early = snapshot(make.id(), Status::Active, fixtures::start());
+    early.link = Link {
+        refs: vec![reference(RefKind::Customer, "cus_1")],
+        ..Link::default()
+    };
+    rig.tell(vec![early]).await;
+    let (store, known) = (rig.store.clone(), fixtures::creation(&ben, make.now));
+    let meddler = Meddler::new(7, move || {
+        let committed = store.commit(known).now_or_never();
+        assert!(matches!(committed, Some(Ok(_))), "{committed:?}");
+    });
+    let billing = rig.sibling_with(meddler);
+    billing.work_until_idle().await.unwrap();
+    assert_eq!(rig.parked(), [""; 0]);
+    assert_eq!(states(&rig), [RowState::Done]);
+    assert_eq!(status(&rig, ben.customer.id), Status::Active);
 }

@@ -1,13 +1,29 @@
 //! The engine on a store in memory, with a clock moved by hand: every promise
 //! of its rooms, one file each.
 
+#[cfg(test)]
 mod backoff;
+#[cfg(test)]
 mod catalogs;
+#[cfg(test)]
 mod checkout;
+#[cfg(test)]
 mod commands;
+#[cfg(test)]
 mod due;
+#[cfg(test)]
 mod gate;
+#[cfg(test)]
 mod intake;
+#[cfg(test)]
+mod mirrored;
+#[cfg(test)]
 mod notifier;
+#[cfg(test)]
+mod reading;
+#[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod slow;
+#[cfg(test)]
 mod worker;

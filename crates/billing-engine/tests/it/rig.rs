@@ -18,7 +18,7 @@ use billing_engine::{
 };
 use billing_ports::store::{Resolution, Ring};
 use billing_ports::{
-    Answer, Clock, Delivery, Finding, PaymentProvider, PerformError, Reading, Refusal,
+    Answer, Clock, Delivery, Finding, IdSource, PaymentProvider, PerformError, Reading, Refusal,
 };
 use billing_testkit::memory::{Call, Fault, FaultPlan, HeldEffect, RowState};
 use billing_testkit::{ManualClock, MemoryStore, RecordingNotifier, SeededIds, fixtures};
@@ -33,6 +33,8 @@ pub(crate) enum Act {
     Unknown,
     Misconfigured,
     Unsupported,
+    /// Tells how its objects stand.
+    Snapshots,
     /// Never answers.
     Hang,
     /// Answers after so long.
@@ -64,11 +66,17 @@ pub(crate) struct Stub {
     calls: Mutex<Vec<Called>>,
     objects: Mutex<Vec<Observed>>,
     reads: Mutex<Vec<ProviderRef>>,
+    /// What it does when an object is next read.
+    reading: Mutex<VecDeque<Act>>,
 }
 
 impl Stub {
     pub(crate) fn next(&self, acts: impl IntoIterator<Item = Act>) {
         self.script.lock().unwrap().extend(acts);
+    }
+
+    pub(crate) fn next_reads(&self, acts: impl IntoIterator<Item = Act>) {
+        self.reading.lock().unwrap().extend(acts);
     }
 
     pub(crate) fn calls(&self) -> Vec<Called> {
@@ -87,6 +95,30 @@ impl Stub {
         self.objects.lock().unwrap().push(object);
     }
 
+    /// Fails, waits or refuses as told. `None`: as it does with nobody telling.
+    async fn act(&self, act: Option<Act>) -> Result<Option<Answer>, PerformError> {
+        let Some(act) = act else { return Ok(None) };
+        match act {
+            Act::Refuse => {
+                return Ok(Some(Answer::Refused(Refusal {
+                    code: "card_declined".to_owned(),
+                    message: "no".to_owned(),
+                })));
+            }
+            Act::NotSent => return Err(PerformError::NotSent("refused".to_owned())),
+            Act::Unknown => return Err(PerformError::Unknown("cut off".to_owned())),
+            Act::Misconfigured => return Err(PerformError::Misconfigured("bad key".to_owned())),
+            Act::Unsupported => return Err(PerformError::Unsupported("invoices")),
+            Act::Snapshots => {
+                return Ok(Some(Answer::Done(self.objects.lock().unwrap().clone())));
+            }
+            Act::Hang => std::future::pending().await,
+            Act::Slow(time) => tokio::time::sleep(time).await,
+            Act::Forgotten(fault) => self.store.fail_next(Call::Commit, fault),
+        }
+        Ok(None)
+    }
+
     fn done(&self, effect: EffectId, order: &Order) -> Vec<Observed> {
         let now = self.clock.now();
         let fact = match order {
@@ -101,7 +133,13 @@ impl Stub {
                 reference: format!("in_{}", create.invoice),
                 pay_url: format!("https://pay.example.com/{}", create.invoice),
             },
-            _ => Fact::Done { effect },
+            Order::ReadSubscription { .. } => return self.objects.lock().unwrap().clone(),
+            Order::ExpireCheckout { .. }
+            | Order::VoidInvoice { .. }
+            | Order::CancelSubscription { .. }
+            | Order::PauseSubscription { .. }
+            | Order::ResumeSubscription { .. }
+            | Order::Notify { .. } => Fact::Done { effect },
         };
         vec![seen(fact, now)]
     }
@@ -142,30 +180,14 @@ impl PaymentProvider for Stub {
             claimable: claimable.and_then(|next| next.outbox),
         });
         let act = self.script.lock().unwrap().pop_front();
-        match act {
-            None => Ok(Answer::Done(self.done(effect, order))),
-            Some(Act::Refuse) => Ok(Answer::Refused(Refusal {
-                code: "card_declined".to_owned(),
-                message: "no".to_owned(),
-            })),
-            Some(Act::NotSent) => Err(PerformError::NotSent("refused".to_owned())),
-            Some(Act::Unknown) => Err(PerformError::Unknown("cut off".to_owned())),
-            Some(Act::Misconfigured) => Err(PerformError::Misconfigured("bad key".to_owned())),
-            Some(Act::Unsupported) => Err(PerformError::Unsupported("invoices")),
-            Some(Act::Hang) => std::future::pending().await,
-            Some(Act::Slow(time)) => {
-                tokio::time::sleep(time).await;
-                Ok(Answer::Done(self.done(effect, order)))
-            }
-            Some(Act::Forgotten(fault)) => {
-                self.store.fail_next(Call::Commit, fault);
-                Ok(Answer::Done(self.done(effect, order)))
-            }
-        }
+        let answer = self.act(act).await?;
+        Ok(answer.unwrap_or_else(|| Answer::Done(self.done(effect, order))))
     }
 
     async fn read(&self, object: &ProviderRef) -> Result<Vec<Observed>, PerformError> {
         self.reads.lock().unwrap().push(object.clone());
+        let act = self.reading.lock().unwrap().pop_front();
+        self.act(act).await?;
         Ok(self.objects.lock().unwrap().clone())
     }
 
@@ -214,6 +236,7 @@ impl Rig {
             calls: Mutex::default(),
             objects: Mutex::default(),
             reads: Mutex::default(),
+            reading: Mutex::default(),
         });
         let builder = Billing::builder(
             Arc::new(store.clone()),
@@ -235,10 +258,14 @@ impl Rig {
 
     /// Another process on the same store, with the same provider.
     pub(crate) fn sibling(&self, seed: u64) -> Billing {
+        self.sibling_with(SeededIds::new(seed))
+    }
+
+    pub(crate) fn sibling_with(&self, ids: impl IdSource + 'static) -> Billing {
         Billing::builder(
             Arc::new(self.store.clone()),
             Arc::new(self.clock.clone()),
-            Arc::new(SeededIds::new(seed)),
+            Arc::new(ids),
         )
         .provider(Arc::clone(&self.provider) as Arc<dyn PaymentProvider>)
         .build()
@@ -341,6 +368,36 @@ impl Rig {
     }
 }
 
+/// A source of ids that does something else when it is first asked: what another
+/// process does at just that moment.
+pub(crate) struct Meddler {
+    ids: SeededIds,
+    deed: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Meddler {
+    pub(crate) fn new(seed: u64, deed: impl FnOnce() + Send + 'static) -> Self {
+        Self {
+            ids: SeededIds::new(seed),
+            deed: Mutex::new(Some(Box::new(deed))),
+        }
+    }
+}
+
+impl IdSource for Meddler {
+    fn seed(&self) -> u64 {
+        let deed = self.deed.lock().unwrap().take();
+        if let Some(deed) = deed {
+            deed();
+        }
+        self.ids.seed()
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        self.ids.secret()
+    }
+}
+
 pub(crate) fn eur(amount: i64) -> Money {
     Money::new(amount, Currency::EUR)
 }
@@ -363,7 +420,7 @@ pub(crate) fn shop_at(pro: i64) -> Catalog {
                 .grant("sync")
                 .monthly("pro-monthly", eur(pro))
                 .price("pro-old", eur(500), monthly, |price| {
-                    price.retired = Some(retired)
+                    price.retired = Some(retired);
                 })
         })
         .plan("team", "Team", |plan| {

@@ -1,0 +1,150 @@
+//! Providers that are slow, or never answer: bounded, in paused time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use billing_domain::subscription::Status;
+use billing_engine::{BillingBuilder, Limits};
+use billing_ports::mock::MockNotifier;
+use billing_testkit::fixtures;
+use billing_testkit::memory::RowState;
+use jiff::SignedDuration;
+use tokio::time::Instant;
+
+use crate::mirrored::{mirrored, snapshot, states, status};
+use crate::rig::{Act, Rig, settle};
+
+/// How long a call may take.
+fn bound() -> Duration {
+    Limits::default().call_timeout
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_never_answers_is_left_and_asked_again() {
+    let rig = Rig::new().await;
+    let customer = rig.customer("ana").await;
+    let subscription = rig.subscribe("ana").await;
+    rig.clock.set(rig.account(customer).wake_at().unwrap());
+    rig.provider.next([Act::Hang]);
+    let began = Instant::now();
+    rig.work().await;
+    assert_eq!(began.elapsed(), bound());
+    let key = format!("renewal:{subscription}:1:1");
+    assert_eq!(rig.effect(&key).unwrap().attempts, 1);
+    rig.pass(SignedDuration::from_mins(5));
+    rig.work().await;
+    assert_eq!(rig.effect(&key).unwrap().state, RowState::Done);
+    assert_eq!(rig.provider.keys().last(), Some(&key));
+    let held = rig.account(customer);
+    assert!(held.open_invoice(subscription).unwrap().pay_url.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_answers_are_waited_for_side_by_side() {
+    let rig = Rig::new().await;
+    let mut due = fixtures::start();
+    for name in ["ana", "ben", "cleo"] {
+        let customer = rig.customer(name).await;
+        rig.subscribe(name).await;
+        due = rig.account(customer).wake_at().unwrap();
+    }
+    rig.clock.set(due);
+    let nearly = bound().checked_sub(Duration::from_secs(1)).unwrap();
+    rig.provider
+        .next([Act::Slow(nearly), Act::Hang, Act::Slow(nearly)]);
+    let began = Instant::now();
+    rig.work().await;
+    assert_eq!(began.elapsed(), bound());
+    assert_eq!(rig.happened("subscription.renewal_pending"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_after_the_claim_ran_out_is_dropped() {
+    let limits = Limits {
+        lease: SignedDuration::from_secs(10),
+        ..Limits::default()
+    };
+    let rig = Rig::with(false, limits, |builder| builder).await;
+    let customer = rig.customer("ana").await;
+    let subscription = rig.subscribe("ana").await;
+    rig.clock.set(rig.account(customer).wake_at().unwrap());
+    rig.provider.next([Act::Slow(Duration::from_secs(20))]);
+    let slow = tokio::spawn({
+        let billing = rig.billing.clone();
+        async move { billing.work_until_idle().await }
+    });
+    settle().await;
+    rig.pass(SignedDuration::from_secs(10));
+    let other = rig.sibling(9).work_until_idle().await.unwrap();
+    assert_eq!(other.outbox, 1);
+    let held = rig.store.snapshot();
+    slow.await.unwrap().unwrap();
+    assert_eq!(rig.store.snapshot(), held, "the late answer writes nothing");
+    let keys = rig.provider.keys();
+    assert_eq!(keys[1..], [keys[1].clone(), keys[1].clone()]);
+    assert_eq!(rig.happened("subscription.renewal_pending"), 1);
+    assert!(
+        rig.account(customer)
+            .open_invoice(subscription)
+            .unwrap()
+            .pay_url
+            .is_some()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_takes_no_longer_than_one_call() {
+    let (rig, customer, opened) = mirrored().await;
+    let at = fixtures::start() + SignedDuration::from_mins(1);
+    rig.provider.next_reads([Act::Hang, Act::Hang, Act::Hang]);
+    for status in [Status::PastDue, Status::Paused, Status::Lapsed] {
+        rig.tell(vec![snapshot(opened.id, status, at)]).await;
+    }
+    let began = Instant::now();
+    rig.work().await;
+    assert_eq!(began.elapsed(), bound());
+    rig.provider.next_reads([]);
+    rig.provider.has(snapshot(opened.id, Status::Active, at));
+    for _ in 0..3 {
+        rig.pass(SignedDuration::from_mins(5));
+        rig.work().await;
+    }
+    assert_eq!(status(&rig, customer), Status::Active);
+    assert!(states(&rig).iter().all(|state| *state == RowState::Done));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_never_answers_is_left_too() {
+    // What never answers cannot be mocked away: the mock answers when asked again.
+    let mut notifier = MockNotifier::new();
+    notifier.expect_notify().times(1).returning(|_, _| Ok(()));
+    let hangs = Hangs(tokio::sync::Semaphore::new(0), notifier);
+    let hangs = Arc::new(hangs);
+    let told = Arc::clone(&hangs);
+    let more = |builder: BillingBuilder| builder.notifier(told);
+    let rig = Rig::with(false, Limits::default(), more).await;
+    rig.customer("ana").await;
+    let began = Instant::now();
+    rig.work().await;
+    assert_eq!(began.elapsed(), bound());
+    hangs.0.add_permits(1);
+    rig.pass(SignedDuration::from_mins(5));
+    rig.work().await;
+    assert!(rig.store.snapshot().is_quiet());
+}
+
+/// A listener that hangs until it may answer.
+struct Hangs(tokio::sync::Semaphore, MockNotifier);
+
+#[async_trait::async_trait]
+impl billing_ports::Notifier for Hangs {
+    async fn notify(
+        &self,
+        delivery: billing_domain::ids::EffectId,
+        entries: &[billing_domain::journal::JournalEntry],
+    ) -> Result<(), billing_ports::NotifyError> {
+        let permit = self.0.acquire().await.unwrap();
+        permit.forget();
+        self.1.notify(delivery, entries).await
+    }
+}
