@@ -98,6 +98,10 @@ fn introduced(
         .and_then(|id| draft.account.checkout(id))
         .cloned();
     let (id, terms) = match &checkout {
+        // Whatever names a checkout once more is another one.
+        Some(checkout) if draft.account.subscription(checkout.subscription).is_some() => {
+            (draft.id(), checkout.terms.clone())
+        }
         Some(checkout) => (checkout.subscription, checkout.terms.clone()),
         None => (
             draft.id::<SubscriptionId>(),

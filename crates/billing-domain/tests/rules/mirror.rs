@@ -436,3 +436,31 @@ fn a_second_subscription_that_was_never_paid_is_no_duplicate() {
     see(&mut paid, &second, at("2026-01-05"), &told(Status::Active));
     assert_eq!(paid.parked, [ParkReason::Duplicate]);
 }
+
+#[test]
+fn two_subscriptions_that_name_one_checkout_stay_two() {
+    let (mut world, begun) = bought();
+    let second = SubscriptionSnapshot {
+        reference: "s-2".to_owned(),
+        ..january(Status::Active)
+    };
+    see(&mut world, &begun, at("2026-01-02"), &second);
+    let ended = SubscriptionSnapshot {
+        reference: "s-2".to_owned(),
+        ..january(Status::Canceled)
+    };
+    see(&mut world, &begun, at("2026-01-03"), &ended);
+    see(
+        &mut world,
+        &begun,
+        at("2026-01-04"),
+        &january(Status::Active),
+    );
+    assert_eq!(world.account.subscriptions.len(), 2);
+    assert_eq!(world.parked, [ParkReason::Duplicate]);
+    assert_eq!(
+        world.plan(),
+        "pro",
+        "the first goes on when the second ends"
+    );
+}
