@@ -111,14 +111,19 @@ impl ClockRoute {
             .target(self.sandbox.clock().now())
             .ok_or_else(unreadable)?;
         move_to(&self.sandbox, target).await.map_err(|error| {
-            let words = match error {
-                ClockError::Backward => "the clock only moves ahead",
-                ClockError::OutOfRange => "the calendar does not reach as far",
-            };
+            let words = why_not(error);
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", words)
         })?;
         wake(&self.state.billing);
         Ok(())
+    }
+}
+
+/// Why the clock was not moved.
+pub(crate) const fn why_not(error: ClockError) -> &'static str {
+    match error {
+        ClockError::Backward => "the clock only moves ahead",
+        ClockError::OutOfRange => "the calendar does not reach as far",
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use billing_catalog::read_plan_file;
+use billing_catalog::{PlanFileErrors, read_plan_file};
 use billing_domain::catalog::Catalog as Plans;
 use billing_engine::{ApplyOutcome, CatalogError};
 use clap::{Args, Subcommand};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use self::difference::Difference;
 use super::Context;
-use super::failure::Failure;
+use super::failure::{Failure, REFUSED};
 use super::remote::Remote;
 use super::target::{ServerArg, Target};
 use crate::wiring::Parts;
@@ -82,7 +82,14 @@ pub(super) struct PlanFile {
 
 fn check(context: &Context, file: Option<PathBuf>) -> Result<ExitCode, Failure> {
     let path = chosen(context, file)?;
-    let read = read(&path)?;
+    let read = match read_file(&path)? {
+        Ok(read) => read,
+        Err(errors) if context.out.is_json() => {
+            context.out.value(&mistakes(&errors));
+            return Ok(ExitCode::from(REFUSED));
+        }
+        Err(errors) => return Err(errors.into()),
+    };
     let plans = read.plans.plans().len();
     let prices = read.plans.prices().count();
     if context.out.is_json() {
@@ -106,14 +113,38 @@ fn chosen(context: &Context, file: Option<PathBuf>) -> Result<PathBuf, Failure> 
     })
 }
 
-/// Reads a plan file.
+/// Every mistake, for programs.
+fn mistakes(errors: &PlanFileErrors) -> Value {
+    let mistakes: Vec<Value> = errors
+        .errors
+        .iter()
+        .map(|error| {
+            json!({
+                "path": error.path.to_string(),
+                "line": error.line,
+                "column": error.column,
+                "found": error.found,
+                "expected": error.expected,
+            })
+        })
+        .collect();
+    json!({ "sound": false, "errors": mistakes })
+}
+
+/// Reads a plan file that has to be sound.
 pub(super) fn read(path: &Path) -> Result<PlanFile, Failure> {
+    Ok(read_file(path)??)
+}
+
+/// Reads a plan file; inner: every mistake in it.
+fn read_file(path: &Path) -> Result<Result<PlanFile, PlanFileErrors>, Failure> {
     let shown = path.display().to_string();
     let bytes =
         std::fs::read(path).map_err(|error| Failure::new(&format!("read {shown}"), &error))?;
-    let plans = read_plan_file(&shown, &bytes)?;
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    Ok(PlanFile { text, plans })
+    Ok(read_plan_file(&shown, &bytes).map(|plans| {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        PlanFile { text, plans }
+    }))
 }
 
 impl Compare {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::failure::Failure;
 use super::target::{ServerArg, Target};
-use crate::clock_route::{Move, move_to};
+use crate::clock_route::{Move, move_to, why_not};
 
 /// Look at the sandbox's clock, and move it ahead.
 #[derive(Debug, Subcommand)]
@@ -66,7 +66,7 @@ impl Clock {
                 };
                 let to = wanted.target(now).ok_or_else(|| unreadable(&wanted))?;
                 let moved = move_to(sandbox, to).await;
-                let moved = moved.map_err(|error| Failure::new("move the clock", &error))?;
+                let moved = moved.map_err(|error| Failure::failed(why_not(error)))?;
                 moved.to_string()
             }
         };

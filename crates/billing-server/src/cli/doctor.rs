@@ -103,9 +103,7 @@ async fn examine(config: &Config, seen: &mut Vec<Seen>) -> bool {
 async fn open(config: &Config, seen: &mut Vec<Seen>) -> Result<Option<Parts>, WiringError> {
     let missing: Vec<&Path> = databases(config).filter(|path| !path.exists()).collect();
     for path in &missing {
-        let shown = path.display();
-        let text = format!("{shown} is not there; the server makes it when it starts");
-        seen.push(warning("database", text));
+        seen.push(absent(path));
     }
     if !missing.is_empty() {
         return Ok(None);
@@ -137,6 +135,21 @@ async fn open(config: &Config, seen: &mut Vec<Seen>) -> Result<Option<Parts>, Wi
     }
     let parts = Parts::around(config, "http://127.0.0.1", store, locks).await?;
     Ok(Some(parts))
+}
+
+fn absent(path: &Path) -> Seen {
+    let shown = path.display();
+    // The folder of a bare name is the working directory, which is there.
+    let has_folder = path
+        .parent()
+        .is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir());
+    if has_folder {
+        let text = format!("{shown} is not there; the server makes it when it starts");
+        warning("database", text)
+    } else {
+        let text = format!("{shown} cannot be made: its folder is not there");
+        bad("database", text)
+    }
 }
 
 fn kind(config: &Config) -> String {

@@ -8,6 +8,9 @@ use crate::config::ConfigError;
 use crate::lock::LockError;
 use crate::wiring::WiringError;
 
+/// The exit code of what was read, understood and refused.
+pub(crate) const REFUSED: u8 = 3;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -78,7 +81,7 @@ impl Failure {
         match self.kind {
             Kind::Failed => 1,
             Kind::Usage => 2,
-            Kind::Refused => 3,
+            Kind::Refused => REFUSED,
             Kind::Server => 4,
         }
     }

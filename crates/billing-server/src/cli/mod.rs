@@ -25,7 +25,7 @@ use crate::config::{Config, Environment};
 
 /// Subscription billing in one program.
 #[derive(Debug, Parser)]
-#[command(name = "billing", version, about, after_help = AFTER_HELP, arg_required_else_help = true)]
+#[command(name = "billing", version, after_help = AFTER_HELP, arg_required_else_help = true)]
 struct Cli {
     /// The configuration file [default: billing.toml, if it is there]
     #[arg(long, global = true, value_name = "FILE", env = "BILLING_CONFIG")]
@@ -59,13 +59,22 @@ enum Command {
     /// Bring the database's schema up to date
     Migrate(migrate::Migrate),
     /// Check, compare and apply plan files
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  billing catalog check plans.yaml\n  billing catalog apply plans.yaml"
+    )]
     Catalog(catalog::Catalog),
     /// Make, list and revoke operator keys
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  billing keys create deploy --scope write\n  billing keys list"
+    )]
     Keys(keys::Keys),
     /// Look at the sandbox's clock, and move it ahead
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  billing clock advance 31d\n  billing clock show"
+    )]
     Clock(clock::Clock),
     /// Look at everything that the server needs
     Doctor(doctor::Doctor),

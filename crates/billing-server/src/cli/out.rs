@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::failure::Failure;
 
@@ -73,6 +73,10 @@ impl Out {
 
     /// Prints a failure to standard error.
     pub(crate) fn failure(self, failure: &Failure) {
+        if self.json {
+            let told = json!({ "error": failure.message(), "hint": failure.hint() });
+            return self.remark(&format!("{told:#}"));
+        }
         let error = paint(self.error_color, Color::Red, "error:");
         self.remark(&format!("{error} {}", failure.message()));
         if !failure.hint().is_empty() {

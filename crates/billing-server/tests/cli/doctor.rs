@@ -1,1 +1,146 @@
-//! Tests to come.
+//! `billing doctor`: what it finds, and that it only looks.
+
+use serde_json::Value;
+
+use crate::rig::{Folder, Ran};
+use crate::server::Server;
+
+/// Level and text of what was found about `what`.
+#[track_caller]
+fn found(ran: &Ran, what: &str) -> (String, String) {
+    let told = ran.json();
+    let findings = told["findings"].as_array().unwrap();
+    let finding = findings.iter().find(|finding| finding["what"] == what);
+    let finding = finding.unwrap_or_else(|| panic!("nothing about {what} in {ran}"));
+    let text = |field: &str| finding[field].as_str().unwrap().to_owned();
+    (text("level"), text("text"))
+}
+
+fn look(folder: &Folder, variables: &[(&str, &str)]) -> Ran {
+    let mut all = vec![("BILLING_LISTEN", "127.0.0.1:0")];
+    all.extend(variables);
+    folder.billing_with(&all, &["doctor", "--json"])
+}
+
+#[test]
+fn where_nothing_is_yet_it_says_so_and_makes_nothing() {
+    let folder = Folder::new("doctor-first");
+    let ran = look(&folder, &[]);
+    let (level, text) = found(ran.exits(0), "database");
+    assert_eq!(level, "warning");
+    assert!(
+        text.contains("billing.db is not there; the server makes it"),
+        "{text}"
+    );
+    assert!(folder.files().is_empty(), "{:?}", folder.files());
+}
+
+#[test]
+fn all_is_good_after_a_server_has_run() {
+    let folder = Folder::new("doctor-good");
+    let server = Server::first(&folder);
+    let beside = look(&folder, &[]);
+    let (level, text) = found(beside.exits(0), "database");
+    assert_eq!(level, "warning");
+    assert!(
+        text.contains(&format!("in the server at {}", server.url)),
+        "{text}"
+    );
+    server.stop();
+
+    let ran = look(&folder, &[]);
+    let told = ran.exits(0).json();
+    assert_eq!(told["healthy"], true);
+    let findings = told["findings"].as_array().unwrap();
+    for finding in findings {
+        assert_eq!(finding["level"], Value::from("good"), "{ran}");
+    }
+    for what in [
+        "configuration",
+        "database",
+        "keys",
+        "clock",
+        "catalog",
+        "provider",
+        "listen",
+        "file",
+    ] {
+        found(&ran, what);
+    }
+    let shown = folder.billing_with(&[("BILLING_LISTEN", "127.0.0.1:0")], &["doctor"]);
+    assert_eq!(shown.exits(0).out.lines().count(), findings.len());
+    shown.tells(&["good     catalog        revision 1 of Acme Storage, 4 plans"]);
+}
+
+#[test]
+fn a_store_that_is_gone_is_bad() {
+    let folder = Folder::new("doctor-gone");
+    let ran = look(&folder, &[("BILLING_DATABASE_URL", "gone/billing.db")]);
+    let (level, text) = found(ran.exits(1), "database");
+    assert_eq!(level, "bad");
+    assert!(
+        text.contains("gone/billing.db cannot be made: its folder is not there"),
+        "{text}"
+    );
+
+    folder.write("spoiled.db", &"no database at all, but notes ".repeat(64));
+    let ran = look(&folder, &[("BILLING_DATABASE_URL", "spoiled.db")]);
+    let (level, text) = found(ran.exits(1), "database");
+    assert_eq!(level, "bad");
+    assert!(text.contains("failed to open the database"), "{text}");
+    assert_eq!(ran.json()["healthy"], false);
+}
+
+#[test]
+fn an_empty_database_and_a_missing_catalog_are_worth_a_warning() {
+    let folder = Folder::new("doctor-empty");
+    let off = [("BILLING_SANDBOX_ENABLED", "false")];
+    folder.write("billing.db", "");
+    let (level, text) = found(look(&folder, &off).exits(0), "database");
+    assert_eq!(level, "warning");
+    assert!(text.contains("its schema is at version 0 of "), "{text}");
+
+    folder.billing_with(&off, &["migrate"]).exits(0);
+    let ran = look(&folder, &off);
+    assert_eq!(found(ran.exits(0), "database").0, "good");
+    let (level, text) = found(&ran, "catalog");
+    assert_eq!(level, "warning");
+    assert!(text.contains("none in force"), "{text}");
+    assert_eq!(found(&ran, "keys").0, "warning");
+    assert_eq!(found(&ran, "providers").0, "warning");
+}
+
+#[test]
+fn a_clock_that_went_back_is_bad() {
+    let folder = Folder::new("doctor-clock");
+    folder.billing(&["clock", "set", "2060-01-01"]).exits(0);
+    Server::first(&folder).stop();
+    // The catalog was applied in 2060; the host's clock has not come so far.
+    let ran = look(&folder, &[("BILLING_SANDBOX_ENABLED", "false")]);
+    let (level, text) = found(ran.exits(1), "clock");
+    assert_eq!(level, "bad");
+    assert!(
+        text.starts_with("the host's: ") && text.contains("before 2060-01-01"),
+        "{text}"
+    );
+    assert_eq!(found(&look(&folder, &[]), "clock").0, "good");
+}
+
+#[test]
+fn a_spoiled_plan_file_is_bad_before_the_server_trips_over_it() {
+    let folder = Folder::new("doctor-plans");
+    folder.write("plans.yaml", "currency: usd\nproduct: X\nplanz: {}\n");
+    let ran = look(&folder, &[("BILLING_PLANS", "plans.yaml")]);
+    let (level, text) = found(ran.exits(1), "plan file");
+    assert_eq!(level, "bad");
+    assert!(text.contains("plans.yaml:3:1"), "{text}");
+}
+
+#[test]
+fn an_address_that_is_taken_is_bad() {
+    let folder = Folder::new("doctor-address");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ran = look(&folder, &[("BILLING_LISTEN", &address)]);
+    assert_eq!(found(ran.exits(1), "listen").0, "bad");
+}

@@ -6,18 +6,18 @@ use crate::http::{get, submit};
 use crate::rig::Folder;
 use crate::server::Server;
 
-const PAYS: &str = "4242 4242 4242 4242";
+pub(crate) const PAYS: &str = "4242 4242 4242 4242";
 const PAYS_ONCE: &str = "4000 0000 0000 0341";
 
 /// What a buyer has after paying.
-struct Bought {
+pub(crate) struct Bought {
     /// Where the sandbox sent the browser.
     success: String,
     customer: String,
 }
 
 /// Buys at the pricing page as a browser would, and pays with `card`.
-fn buy(server: &Server, price: &str, card: &str) -> Bought {
+pub(crate) fn buy(server: &Server, price: &str, card: &str) -> Bought {
     let page = server.get("/pricing");
     assert!(page.ok(200).contains(&format!("value=\"{price}\"")));
     let chosen = server.submit("/pricing/checkout", &[("price", price)]);
