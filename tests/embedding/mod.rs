@@ -1,1 +1,4 @@
-//! Embedding: what a host application does with the library.
+//! The engine inside another application: its object, and its routes.
+
+mod example;
+mod mounted;

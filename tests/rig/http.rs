@@ -17,36 +17,49 @@ use serde_json::{Value, json};
 use super::driver::{Driver, InvoiceSeen, Refused, SubscriptionSeen, day};
 
 /// The operator's key of the tests.
-const KEY: &str = "bk_a_key_of_the_tests";
+pub(crate) const KEY: &str = "bk_a_key_of_the_tests";
+
+/// Where buyers reach the server.
+pub(crate) const PUBLIC: &str = "https://billing.test";
 
 /// Drives the engine over HTTP.
 pub(crate) struct Http {
     client: TestClient<BoxEndpoint<'static, Response>>,
 }
 
+/// The state of a server over `billing`, whose operator's key is [`KEY`].
+pub(crate) async fn state(billing: &Billing, ids: Arc<SeededIds>) -> AppState {
+    let digest = ring::digest::digest(&ring::digest::SHA256, KEY.as_bytes());
+    let now = billing.clock().unwrap().now();
+    let key = OperatorKey {
+        id: billing_domain::ids::IdSeq::new(now, ids.seed()).draw(),
+        name: "tests".to_owned(),
+        scope: Scope::Admin,
+        created_at: now,
+        revoked_at: None,
+    };
+    let store = billing.store().unwrap();
+    store
+        .add_key(key, digest.as_ref().try_into().unwrap())
+        .await
+        .unwrap();
+    AppState::new(billing.clone(), ids, options())
+}
+
+/// A server that limits nobody.
+pub(crate) fn options() -> ApiOptions {
+    ApiOptions {
+        public_url: PUBLIC.to_owned(),
+        rates: RateOptions {
+            public_posts_per_minute: 0,
+            failures_per_minute: 0,
+        },
+        ..ApiOptions::default()
+    }
+}
+
 impl Http {
-    pub(crate) async fn new(billing: &Billing, ids: Arc<SeededIds>) -> Self {
-        let digest = ring::digest::digest(&ring::digest::SHA256, KEY.as_bytes());
-        let key = OperatorKey {
-            id: billing_domain::ids::IdSeq::new(billing.clock().unwrap().now(), ids.seed()).draw(),
-            name: "tests".to_owned(),
-            scope: Scope::Admin,
-            created_at: billing.clock().unwrap().now(),
-            revoked_at: None,
-        };
-        let store = billing.store().unwrap();
-        store
-            .add_key(key, digest.as_ref().try_into().unwrap())
-            .await
-            .unwrap();
-        let options = ApiOptions {
-            rates: RateOptions {
-                public_posts_per_minute: 0,
-                failures_per_minute: 0,
-            },
-            ..ApiOptions::default()
-        };
-        let state = AppState::new(billing.clone(), ids, options);
+    pub(crate) fn new(state: AppState) -> Self {
         Self {
             client: TestClient::new(api_routes(state)),
         }

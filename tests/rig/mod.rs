@@ -4,6 +4,7 @@
 mod driver;
 mod http;
 mod library;
+mod site;
 mod stores;
 
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use billing_testkit::{ManualClock, RecordingNotifier, SeededIds};
 use secrecy::SecretString;
 
 pub(crate) use driver::{Driver, InvoiceSeen, SubscriptionSeen};
+pub(crate) use http::{KEY, PUBLIC, options};
+pub(crate) use site::{Seen, Site};
 pub(crate) use stores::{StoreKind, connect_postgres, fresh_postgres, server};
 
 /// Goes of work until everything is settled; more means that something turns in place.
@@ -73,7 +76,7 @@ impl Rig {
         billing.apply_catalog(catalog).await.unwrap();
         let driver: Box<dyn Driver> = match through {
             Through::Library => Box::new(library::Library::new(billing.clone())),
-            Through::Http => Box::new(http::Http::new(&billing, ids).await),
+            Through::Http => Box::new(http::Http::new(http::state(&billing, ids).await)),
         };
         Self {
             billing,
@@ -149,6 +152,12 @@ impl Rig {
     }
 }
 
+/// What the sandbox signs its webhooks with.
+pub(crate) const SECRET: &str = "a secret of the tests";
+
+/// What it signed them with before, and is still believed.
+pub(crate) const OLD_SECRET: &str = "an older secret of the tests";
+
 /// The sandbox's account.
 pub(crate) fn account() -> ProviderAccount {
     ProviderAccount::main("sandbox".parse::<ProviderKey>().unwrap())
@@ -160,7 +169,7 @@ pub(crate) fn sandbox(mode: Mode, clock: Arc<dyn Clock>) -> Sandbox {
         account: account(),
         mode,
         public_url: "http://sandbox.test/sandbox".parse().unwrap(),
-        webhook_secrets: vec![SecretString::from("a secret of the tests")],
+        webhook_secrets: vec![SecretString::from(SECRET), SecretString::from(OLD_SECRET)],
         clock,
     })
     .unwrap()

@@ -3,18 +3,47 @@
 //! A story is told through the library on the memory store and over HTTP on
 //! SQLite and PostgreSQL, with the same expectations.
 
+mod plan_file;
+mod secrets;
+mod shop;
 mod story;
+mod switched_off;
 
 use billing::sandbox::Mode;
 
 use crate::rig::{StoreKind, Through};
 
 /// The engine runs the schedule; cards that paid are charged again.
-const CARDS: Mode = Mode::EngineSchedule { saves_cards: true };
+pub(crate) const CARDS: Mode = Mode::EngineSchedule { saves_cards: true };
 /// The engine runs the schedule; every invoice is paid by hand.
 const BY_HAND: Mode = Mode::EngineSchedule { saves_cards: false };
 /// The provider runs the schedule.
 const PROVIDER: Mode = Mode::OwnSchedule;
+
+/// One test for each store that keeps its rows, from one async function of the store's kind.
+macro_rules! on_both_stores {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        mod $name {
+            $(#[$doc])*
+            #[tokio::test]
+            async fn sqlite() {
+                super::$name(crate::rig::StoreKind::Sqlite).await;
+            }
+
+            $(#[$doc])*
+            #[tokio::test]
+            async fn postgres() {
+                let kind = crate::rig::StoreKind::Postgres;
+                if kind.is_skipped() {
+                    println!("SKIPPED: told to go without PostgreSQL");
+                    return;
+                }
+                super::$name(kind).await;
+            }
+        }
+    )*};
+}
+pub(crate) use on_both_stores;
 
 macro_rules! stories {
     ($($(#[$doc:meta])* $name:ident: $mode:expr;)*) => {$(
@@ -74,6 +103,8 @@ stories! {
     x_06_access_needs_no_worker: CARDS;
     /// The provider's own schedule: renewed, failed, collected, canceled by it.
     w_06_a_provider_runs_the_schedule: PROVIDER;
+    /// An event older than what is stored changes nothing.
+    x_05_an_older_event_changes_nothing: PROVIDER;
     /// After a long outage of ours only the current cycle is invoiced.
     k_11_downtime_skips_what_nobody_could_pay: CARDS;
 }

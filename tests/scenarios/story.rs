@@ -113,6 +113,12 @@ impl Told {
             }
             ["back"] => self.rig.sandbox.set_faults(FaultPlan::none()),
             ["twice"] => self.rig.sandbox.inject(Fault::DeliverTwice),
+            ["late", days] => {
+                // A renewal says two things: its invoice and its subscription.
+                let by = SignedDuration::from_hours(24 * days.parse::<i64>().unwrap());
+                self.rig.sandbox.inject(Fault::DeliverLate(by));
+                self.rig.sandbox.inject(Fault::DeliverLate(by));
+            }
             ["joins", who] => driver.customer(who, None).await,
             ["joins", who, "on", day] => driver.customer(who, Some(day)).await,
             ["buys", who, what, rest @ ..] => {

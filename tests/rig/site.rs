@@ -1,0 +1,158 @@
+//! A whole server in the test's own process: API, pages and the sandbox's pages,
+//! and somebody who looks at them.
+
+use std::sync::Arc;
+
+use billing::sandbox::Mode;
+use billing_domain::catalog::Catalog;
+use billing_domain::time::Timestamp;
+use billing_server::{api_routes, page_routes};
+use billing_testkit::SeededIds;
+use poem::http::{HeaderMap, Method, StatusCode};
+use poem::{Endpoint, EndpointExt, Request, Response, Route};
+use serde_json::Value;
+
+use super::{KEY, Rig, StoreKind, Through, http};
+
+/// A server, and the rig that it runs on.
+pub(crate) struct Site {
+    pub(crate) rig: Rig,
+    routes: poem::endpoint::BoxEndpoint<'static, Response>,
+}
+
+/// What somebody got to see.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Seen {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value.map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The value of the form's field `name`.
+    pub(crate) fn field(&self, name: &str) -> String {
+        let (_, rest) = self
+            .text
+            .split_once(&format!("name=\"{name}\" value=\""))
+            .unwrap_or_else(|| panic!("no field {name} in {}", self.text));
+        rest.split('"').next().unwrap().to_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn is(self, status: StatusCode) -> Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+
+    /// Checks that it is a refusal of this status and code.
+    #[track_caller]
+    pub(crate) fn refused(&self, status: StatusCode, code: &str) {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.json()["code"], code, "{}", self.text);
+    }
+}
+
+impl Site {
+    pub(crate) async fn new(
+        kind: StoreKind,
+        mode: Mode,
+        catalog: &Catalog,
+        start: Timestamp,
+    ) -> Self {
+        let rig = Rig::new(kind, Through::Library, mode, catalog, start).await;
+        let state = http::state(&rig.billing, Arc::new(SeededIds::new(2))).await;
+        let sandbox = billing::sandbox::routes(&rig.sandbox);
+        let routes = Route::new()
+            .nest("/sandbox", sandbox)
+            .nest_no_strip("/v1", api_routes(state.clone()))
+            .nest_no_strip("/", page_routes(&state))
+            .map_to_response()
+            .boxed();
+        Self { rig, routes }
+    }
+
+    async fn send(&self, request: Request) -> Seen {
+        let response = self.routes.get_response(request).await;
+        let (parts, body) = response.into_parts();
+        Seen {
+            status: parts.status,
+            headers: parts.headers,
+            text: body.into_string().await.unwrap(),
+        }
+    }
+
+    /// A request as `who`: a credential, or nobody's with an empty one.
+    async fn ask(&self, method: Method, url: &str, who: &str, kind: &str, body: String) -> Seen {
+        let mut request = Request::builder().method(method).uri_str(path(url));
+        if !who.is_empty() {
+            request = request.header("authorization", format!("Bearer {who}"));
+        }
+        if !kind.is_empty() {
+            request = request.content_type(kind);
+        }
+        self.send(request.body(body)).await
+    }
+
+    /// Looks at a page or a public route.
+    pub(crate) async fn get(&self, url: &str) -> Seen {
+        self.get_as("", url).await
+    }
+
+    /// Reads as `who`.
+    pub(crate) async fn get_as(&self, who: &str, url: &str) -> Seen {
+        self.ask(Method::GET, url, who, "", String::new()).await
+    }
+
+    /// Reads what has not changed since `tag`.
+    pub(crate) async fn get_unless(&self, url: &str, tag: &str) -> Seen {
+        let request = Request::builder()
+            .uri_str(path(url))
+            .header("if-none-match", tag);
+        self.send(request.finish()).await
+    }
+
+    /// Posts JSON as `who`.
+    pub(crate) async fn post_as(&self, who: &str, url: &str, body: &Value) -> Seen {
+        self.ask(Method::POST, url, who, "application/json", body.to_string())
+            .await
+    }
+
+    /// Posts JSON as the operator.
+    pub(crate) async fn operate(&self, url: &str, body: &Value) -> Seen {
+        self.post_as(KEY, url, body).await
+    }
+
+    /// Applies a plan file as the operator.
+    pub(crate) async fn apply(&self, file: &str) -> Seen {
+        let (url, kind) = ("/v1/catalog/apply", "application/yaml");
+        self.ask(Method::POST, url, KEY, kind, file.to_owned())
+            .await
+    }
+
+    /// Submits a form.
+    pub(crate) async fn submit(&self, url: &str, fields: &[(&str, &str)]) -> Seen {
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let kind = "application/x-www-form-urlencoded";
+        self.ask(Method::POST, url, "", kind, form).await
+    }
+}
+
+/// The path of an address, whichever host it names.
+fn path(url: &str) -> &str {
+    if url.starts_with('/') {
+        return url;
+    }
+    let (_, rest) = url.split_once("://").expect("an address or a path");
+    rest.find('/').map_or("/", |at| &rest[at..])
+}
