@@ -31,13 +31,8 @@ impl Subscription {
     pub fn wake_at(&self, invoice_open: bool) -> Option<Timestamp> {
         let cancellation = self.cancellation.map(|to_come| to_come.ends_at);
         let schedule = match (&self.schedule, self.state) {
-            (
-                _,
-                State::Incomplete
-                | State::Canceled { .. }
-                | State::Expired { .. }
-                | State::Lapsed { .. },
-            ) => return None,
+            (_, State::Canceled { .. } | State::Expired { .. } | State::Lapsed { .. })
+            | (Schedule::Engine { .. } | Schedule::Perpetual, State::Incomplete) => return None,
             // What the provider decides, its facts tell; only their absence falls
             // due. While paused nothing is to come, unless a cancellation is.
             (Schedule::Provider { .. }, State::Paused { .. }) if self.cancellation.is_none() => {

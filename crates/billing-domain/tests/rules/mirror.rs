@@ -464,3 +464,18 @@ fn two_subscriptions_that_name_one_checkout_stay_two() {
         "the first goes on when the second ends"
     );
 }
+
+#[test]
+fn a_purchase_whose_payment_was_never_told_is_asked_about() {
+    let mut world = World::new();
+    let begun = world.begin(sold("pro-monthly", 1, true), true);
+    let seen = january(Status::Incomplete);
+    see(&mut world, &begun, at("2026-01-01T00:01:00Z"), &seen);
+    world.tick("2026-01-02");
+    world.forget();
+    world.tick("2026-01-04T00:01:00Z");
+    assert!(matches!(world.orders[..], [Order::ReadSubscription { .. }]));
+    let expired = january(Status::Expired);
+    see(&mut world, &begun, at("2026-01-04T00:02:00Z"), &expired);
+    assert_eq!(world.account.wake_at(), None);
+}
