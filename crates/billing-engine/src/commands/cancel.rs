@@ -2,6 +2,7 @@
 
 use billing_domain::decide::{CancelOutcome, CancelWhen, cancel};
 use billing_domain::ids::SubscriptionId;
+use billing_domain::subscription::{State, Subscription};
 use billing_domain::time::Timestamp;
 
 use crate::billing::Billing;
@@ -54,12 +55,7 @@ impl Billing {
             .decide(&deciding, |draft, _| {
                 let outcome = cancel(draft, subscription, when).ok_or(CancelError::NotFound)?;
                 let held = draft.account.subscription(subscription);
-                let ends_at = held.and_then(|held| match held.access(draft.now()) {
-                    billing_domain::subscription::Access::Given { until } => {
-                        until.filter(|_| held.cancellation.is_some() || held.is_over())
-                    }
-                    billing_domain::subscription::Access::Denied(_) => None,
-                });
+                let ends_at = held.and_then(end_of);
                 Ok::<_, CancelError>(match outcome {
                     CancelOutcome::Ends { at } => Canceled {
                         already: false,
@@ -73,5 +69,19 @@ impl Billing {
             })
             .await?;
         Ok(decided.said)
+    }
+}
+
+/// When access to what is canceled, or over, ends or has ended.
+fn end_of(held: &Subscription) -> Option<Timestamp> {
+    match held.state {
+        State::Canceled { ends_at } => Some(ends_at),
+        State::Expired { at } => Some(at),
+        State::Incomplete
+        | State::Trialing { .. }
+        | State::Active
+        | State::PastDue { .. }
+        | State::Paused { .. }
+        | State::Lapsed { .. } => held.cancellation.map(|to_come| to_come.ends_at),
     }
 }

@@ -283,8 +283,10 @@ async fn what_becomes_known_while_it_is_set_aside_is_decided() {
         ..Link::default()
     };
     rig.tell(vec![early]).await;
-    let (store, known) = (rig.store.clone(), fixtures::creation(&ben, make.now));
+    let store = rig.store.clone();
+    let mut known = Some(fixtures::creation(&ben, make.now));
     let meddler = Meddler::new(7, move || {
+        let Some(known) = known.take() else { return };
         let committed = store.commit(known).now_or_never();
         assert!(matches!(committed, Some(Ok(_))), "{committed:?}");
     });

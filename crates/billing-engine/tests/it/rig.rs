@@ -368,28 +368,25 @@ impl Rig {
     }
 }
 
-/// A source of ids that does something else when it is first asked: what another
+/// A source of ids that does something else whenever it is asked: what another
 /// process does at just that moment.
 pub(crate) struct Meddler {
     ids: SeededIds,
-    deed: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    deed: Mutex<Box<dyn FnMut() + Send>>,
 }
 
 impl Meddler {
-    pub(crate) fn new(seed: u64, deed: impl FnOnce() + Send + 'static) -> Self {
+    pub(crate) fn new(seed: u64, deed: impl FnMut() + Send + 'static) -> Self {
         Self {
             ids: SeededIds::new(seed),
-            deed: Mutex::new(Some(Box::new(deed))),
+            deed: Mutex::new(Box::new(deed)),
         }
     }
 }
 
 impl IdSource for Meddler {
     fn seed(&self) -> u64 {
-        let deed = self.deed.lock().unwrap().take();
-        if let Some(deed) = deed {
-            deed();
-        }
+        self.deed.lock().unwrap()();
         self.ids.seed()
     }
 
