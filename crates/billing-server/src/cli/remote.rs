@@ -72,8 +72,12 @@ impl Remote {
         let said = if answer.body.is_empty() {
             Value::Null
         } else {
-            serde_json::from_slice(&answer.body)
-                .map_err(|error| Failure::new("read the server's answer", &error))?
+            match serde_json::from_slice(&answer.body) {
+                Ok(said) => said,
+                // What stands before a server refuses in words of its own.
+                Err(_) if !answer.status.is_success() => Value::Null,
+                Err(error) => return Err(Failure::new("read the server's answer", &error)),
+            }
         };
         if answer.status.is_success() {
             return Ok(said);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::SecretString;
 
 /// What every variable of ours begins with.
-const PREFIX: &str = "BILLING_";
+pub(super) const PREFIX: &str = "BILLING_";
 
 /// Variables of ours that are no configuration of the server: the operator key
 /// that commands use, and the two that the command line reads by itself.

@@ -10,7 +10,7 @@ use config::{Config as Sources, File, FileFormat};
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::environment::{Environment, variable_of};
+use super::environment::{Environment, PREFIX, variable_of};
 use super::keys::KEYS;
 use super::problem::{ConfigError, Problem};
 
@@ -95,16 +95,18 @@ impl<'a> Reader<'a> {
         for key in self.file.keys() {
             if !KEYS.contains(&key.as_str()) {
                 let place = self.place(key);
-                self.problems
-                    .push(unknown(place, "key", key, KEYS.iter().copied()));
+                let near = nearest(key, KEYS).map(str::to_owned);
+                self.problems.push(unknown(place, "key", near));
             }
         }
         for variable in self.environment.configuring() {
             if !known.contains(variable) {
-                let known = known.iter().map(String::as_str);
                 let place = variable.to_owned();
-                self.problems
-                    .push(unknown(place, "variable", variable, known));
+                // Words are compared as they are written in a file: in lower case.
+                let bare = variable.trim_start_matches(PREFIX).to_lowercase();
+                let keys: Vec<String> = KEYS.iter().map(|key| key.replace('.', "_")).collect();
+                let near = nearest(&bare, keys.iter().map(String::as_str)).map(variable_of);
+                self.problems.push(unknown(place, "variable", near));
             }
         }
     }
@@ -209,13 +211,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn unknown<'k>(
-    place: String,
-    kind: &str,
-    name: &str,
-    known: impl Iterator<Item = &'k str>,
-) -> Problem {
-    let expected = match nearest(name, known) {
+/// `near`: what was probably meant.
+fn unknown(place: String, kind: &str, near: Option<String>) -> Problem {
+    let expected = match near {
         Some(near) => format!("a known {kind}; did you mean {near}?"),
         None => format!("a known {kind}"),
     };

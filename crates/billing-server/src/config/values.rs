@@ -110,14 +110,15 @@ fn sandbox(reader: &mut Reader<'_>, listen: SocketAddr) -> Option<SandboxConfig>
     let allow_beside_live = flag(reader, "sandbox.allow_beside_live").unwrap_or(false);
     let database = reader.value("sandbox.database", "the path of a file", path);
     let secret_said = reader.says("sandbox.webhook_secret");
-    if !asked.unwrap_or(bare) {
-        return None;
-    }
-    let webhook_secret = if asked.is_some() || secret_said {
+    // A wrong one is named even where it is of no use.
+    let webhook_secret = if asked == Some(true) || secret_said {
         reader.required_secret("sandbox.webhook_secret", MIN_SECRET)
     } else {
         None
     };
+    if !asked.unwrap_or(bare) {
+        return None;
+    }
     Some(SandboxConfig {
         mode: mode.unwrap_or(SandboxMode::EngineSchedule),
         webhook_secret,
