@@ -1,85 +1,109 @@
 //! Who may call what: a table over every operation of the document.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
-use poem::http::Method;
 use serde_json::{Value, json};
 
-use crate::rig::{ADMIN, READ, Rig, WRITE};
+use crate::rig::{ADMIN, READ, Rig, WRITE, text};
+use crate::routes::{By, ROUTES};
 
-/// Every operation: method, path with its parameters filled in, and the
-/// credentials it asks for.
-fn operations() -> Vec<(Method, String, Vec<String>)> {
+/// Every operation of the document: its id, and the credentials that it names.
+fn documented() -> BTreeMap<String, Vec<String>> {
     let document: Value = serde_json::from_str(&billing_server::openapi_document()).unwrap();
-    let mut operations = Vec::new();
-    for (path, methods) in document["paths"].as_object().unwrap() {
-        let filled = path
-            .split('/')
-            .map(|part| if part.starts_with('{') { "x" } else { part })
-            .collect::<Vec<_>>()
-            .join("/");
-        for (method, operation) in methods.as_object().unwrap() {
-            let method = method.to_uppercase().parse().unwrap();
-            let schemes = operation["security"]
-                .as_array()
-                .cloned()
-                .unwrap_or_default();
-            let names = schemes
-                .iter()
-                .flat_map(|scheme| scheme.as_object().unwrap().keys().cloned())
-                .collect();
-            operations.push((method, filled.clone(), names));
-        }
-    }
+    let paths = document["paths"].as_object().unwrap().values();
+    let operations = paths.flat_map(|methods| methods.as_object().unwrap().values());
     operations
+        .map(|operation| {
+            let schemes = operation["security"].as_array().cloned();
+            let names = schemes.unwrap_or_default().into_iter();
+            let names = names.flat_map(|scheme| scheme.as_object().unwrap().clone());
+            let id = operation["operationId"].as_str().unwrap().to_owned();
+            (id, names.map(|(name, _)| name).collect())
+        })
+        .collect()
+}
+
+#[test]
+fn the_document_names_every_route_and_its_credential() {
+    let table: BTreeMap<String, Vec<String>> = ROUTES
+        .iter()
+        .map(|route| (route.id.to_owned(), route.who.schemes()))
+        .collect();
+    assert_eq!(documented(), table);
 }
 
 #[tokio::test]
-async fn every_route_asks_for_what_the_document_says() {
+async fn every_route_answers_every_caller_as_the_table_says() {
     let rig = Rig::new().await;
-    rig.customer("x").await;
-    let session = rig.session("x").await;
-    let ranks = [("read_key", 1), ("write_key", 2), ("admin_key", 3)];
-    let callers = [(READ, 1), (WRITE, 2), (ADMIN, 3), (session.as_str(), 0)];
-    let mut guarded = 0;
-    for (method, path, schemes) in operations() {
-        let ask = || rig.ask(method.clone(), &path);
-        let [scheme] = schemes.as_slice() else {
-            // Public, or for anybody: no credential is needed.
-            assert!(
-                path.starts_with("/v1/plans")
-                    || path.starts_with("/v1/checkouts")
-                    || path.starts_with("/v1/webhooks")
-                    || path == "/v1/billing-sessions/open",
-                "{method} {path} is open"
-            );
-            continue;
-        };
-        guarded += 1;
-        let refused = ask().send().await;
-        refused.refused(401, "unauthorized");
-        assert_eq!(
-            refused.header("www-authenticate"),
-            "Bearer",
-            "{method} {path}"
-        );
-        for (secret, rank) in callers {
-            let needed = ranks.iter().find(|(name, _)| name == scheme);
-            let may = match needed {
-                Some((_, needed)) => rank >= *needed,
-                None => rank == 0,
-            };
-            let got = ask().by(secret).send().await;
-            if may {
-                assert!(
-                    ![401, 403].contains(&got.status),
-                    "{method} {path} refuses rank {rank}"
-                );
-            } else {
-                got.refused(403, "insufficient_scope");
+    for route in ROUTES {
+        let who = format!("x-{}", route.id);
+        rig.customer(&who).await;
+        let own = rig.session(&who).await;
+        for (caller, secret) in [
+            (By::Nobody, None),
+            (By::Stranger, Some("bk_wrong")),
+            (By::Stranger, Some("bs_wrong")),
+            (By::Session, Some(own.as_str())),
+            (By::Read, Some(READ)),
+            (By::Write, Some(WRITE)),
+            (By::Admin, Some(ADMIN)),
+        ] {
+            let mut ask = route.ask(&rig, &who);
+            if let Some(secret) = secret {
+                ask = ask.by(secret);
+            }
+            let got = ask.send().await;
+            let (shown, id) = (String::from_utf8_lossy(&got.bytes), route.id);
+            match (caller, route.who.lets(caller)) {
+                (_, Ok(())) => assert_eq!(got.status, route.status, "{id} by {caller:?}: {shown}"),
+                (_, Err(401)) => {
+                    got.refused(401, "unauthorized");
+                    assert_eq!(got.header("www-authenticate"), "Bearer", "{id}");
+                }
+                (_, Err(status)) => {
+                    assert_eq!(got.status, status, "{id} by {caller:?}: {shown}");
+                    got.refused(403, "insufficient_scope");
+                }
             }
         }
     }
-    assert!(guarded > 25, "{guarded} guarded routes");
+}
+
+/// A token opens its own customer's doors and no others.
+#[tokio::test]
+async fn a_session_reaches_its_own_customer_alone() {
+    let rig = Rig::new().await;
+    let ana = rig.customer("ana").await;
+    rig.buys(&ana, "personal-monthly").await;
+    let listed = rig.get("/v1/subscriptions").by(READ).send().await.ok(200);
+    let hers = text(&listed["data"][0]["id"]);
+    rig.customer("bob").await;
+    let bob = rig.session("bob").await;
+    let before = rig.store.snapshot();
+    for (method, path, status) in [
+        ("GET", "/v1/customers/ana".to_owned(), 403),
+        ("GET", "/v1/customers/ana/entitlements".to_owned(), 403),
+        ("GET", "/v1/customers/ana/journal".to_owned(), 403),
+        ("GET", format!("/v1/subscriptions/{hers}"), 403),
+        ("POST", format!("/v1/subscriptions/{hers}/cancel"), 403),
+        ("POST", format!("/v1/me/subscriptions/{hers}/cancel"), 404),
+    ] {
+        let got = rig
+            .ask(method.parse().unwrap(), &path)
+            .by(&bob)
+            .send()
+            .await;
+        assert_eq!(got.status, status, "{path}");
+        assert!(
+            !String::from_utf8_lossy(&got.bytes).contains("personal"),
+            "{path}"
+        );
+    }
+    let me = rig.get("/v1/me").by(&bob).send().await.ok(200);
+    assert_eq!(me["customer"]["external_ref"], "bob");
+    assert_eq!(me["subscriptions"], json!([]));
+    assert_eq!(rig.store.snapshot(), before);
 }
 
 #[tokio::test]

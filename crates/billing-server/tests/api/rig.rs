@@ -7,7 +7,7 @@ use billing_catalog::{SAMPLE, read_plan_file};
 use billing_domain::ids::{IdSeq, KeyId};
 use billing_engine::Billing;
 use billing_ports::store::{Credentials, OperatorKey, Scope};
-use billing_ports::{Clock, WebhookRequest};
+use billing_ports::{Clock, Store, WebhookRequest};
 use billing_sandbox::{FnSink, Mode, Sandbox, SandboxOptions, TestCard};
 use billing_server::{ApiOptions, AppState, RateOptions, api_routes};
 use billing_testkit::{ManualClock, MemoryStore, SeededIds};
@@ -23,6 +23,35 @@ pub(crate) const ADMIN: &str = "bk_admin";
 
 /// What a page may come from.
 pub(crate) const ORIGIN: &str = "https://app.example.com";
+
+/// What providers sign with.
+pub(crate) const WEBHOOK_SECRET: &str = "whsec_canary4c1e8f";
+
+/// How a rig is made.
+pub(crate) struct Making {
+    pub(crate) options: ApiOptions,
+    /// The first signs, all verify.
+    pub(crate) webhook_secrets: Vec<&'static str>,
+    /// What stands between the engine and the store.
+    pub(crate) over: Box<dyn FnOnce(MemoryStore) -> Arc<dyn Store>>,
+}
+
+impl Default for Making {
+    fn default() -> Self {
+        Self {
+            options: ApiOptions {
+                public_url: "https://billing.example.com".to_owned(),
+                rates: RateOptions {
+                    public_posts_per_minute: 0,
+                    failures_per_minute: 0,
+                },
+                ..ApiOptions::default()
+            },
+            webhook_secrets: vec![WEBHOOK_SECRET],
+            over: Box::new(|store| Arc::new(store)),
+        }
+    }
+}
 
 pub(crate) struct Rig {
     pub(crate) app: Arc<BoxEndpoint<'static, Response>>,
@@ -139,31 +168,36 @@ impl Ask<'_> {
 
 impl Rig {
     pub(crate) async fn new() -> Self {
-        Self::with(ApiOptions {
-            public_url: "https://billing.example.com".to_owned(),
-            rates: RateOptions {
-                public_posts_per_minute: 0,
-                failures_per_minute: 0,
-            },
-            ..ApiOptions::default()
+        Self::made(Making::default()).await
+    }
+
+    pub(crate) async fn with(options: ApiOptions) -> Self {
+        Self::made(Making {
+            options,
+            ..Making::default()
         })
         .await
     }
 
-    pub(crate) async fn with(options: ApiOptions) -> Self {
+    pub(crate) async fn made(making: Making) -> Self {
+        let Making {
+            options,
+            webhook_secrets,
+            over,
+        } = making;
         let clock = ManualClock::new("2026-03-01T12:00:00Z".parse().unwrap());
         let sandbox = Sandbox::in_memory(SandboxOptions {
             account: "sandbox/main".parse().unwrap(),
             mode: Mode::OwnSchedule,
             public_url: "http://127.0.0.1:8080/sandbox".parse().unwrap(),
-            webhook_secrets: vec!["whsec_test".into()],
+            webhook_secrets: webhook_secrets.into_iter().map(Into::into).collect(),
             clock: Arc::new(clock.clone()),
         })
         .unwrap();
         let store = MemoryStore::new();
         let ids = Arc::new(SeededIds::new(7));
         let billing = Billing::builder(
-            Arc::new(store.clone()),
+            over(store.clone()),
             Arc::new(clock.clone()),
             Arc::clone(&ids) as _,
         )

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
-use crate::rig::{Rig, text};
+use crate::rig::{Making, Rig, text};
 
 /// A genuine webhook that waits to be sent.
-async fn genuine(rig: &Rig) -> WebhookRequest {
+pub(crate) async fn genuine(rig: &Rig) -> WebhookRequest {
     let opened = rig
         .post("/v1/checkouts")
         .json(json!({ "price": "personal-monthly" }))
@@ -125,4 +125,29 @@ async fn one_that_is_too_large_is_not_read() {
         .send()
         .await;
     got.refused(413, "body_too_large");
+}
+
+#[tokio::test]
+async fn two_secrets_verify_while_one_takes_over() {
+    let signing = |secrets: &[&'static str]| {
+        let webhook_secrets = secrets.to_vec();
+        Rig::made(Making {
+            webhook_secrets,
+            ..Making::default()
+        })
+    };
+    let (old, new) = ("whsec_old", "whsec_new");
+    let by_old = genuine(&signing(&[old]).await).await;
+    let by_new = genuine(&signing(&[new]).await).await;
+    let path = "/v1/webhooks/sandbox";
+    for (known, of_old, of_new) in [
+        (&[old][..], 200, 401),
+        (&[new, old], 200, 200),
+        (&[new], 401, 200),
+    ] {
+        let rig = signing(known).await;
+        assert_eq!(send(&rig, path, &by_old).await.status, of_old, "{known:?}");
+        let rig = signing(known).await;
+        assert_eq!(send(&rig, path, &by_new).await.status, of_new, "{known:?}");
+    }
 }

@@ -1,0 +1,326 @@
+//! Secrets stay where they belong: none in logs, refusals, debugging output or
+//! metrics, whatever is sent, and wherever it is sent to by mistake.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use billing_domain::ids::{IdSeq, KeyId};
+use billing_ports::Clock;
+use billing_ports::store::{Credentials, OperatorKey, Scope};
+use billing_server::api_routes;
+use billing_testkit::memory::{Call, Fault};
+use serde_json::{Value, json};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::rig::{Got, ORIGIN, Rig, WEBHOOK_SECRET, sha256, text};
+use crate::webhooks::genuine;
+use crate::wire::{Server, quick};
+
+/// An operator's key.
+const KEY: &str = "bk_canary7d20aa";
+/// What a customer's mail is sent to.
+const EMAIL: &str = "canary93b1@example.com";
+/// An idempotency key, under which answers are sealed.
+const ONCE: &str = "canary-once-51c9";
+
+/// Everything that is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// What must not be seen, by what it is.
+struct Secrets(Vec<(&'static str, String)>);
+
+impl Secrets {
+    fn add(&mut self, what: &'static str, secret: &Value) -> String {
+        let secret = text(secret);
+        assert!(secret.len() > 8, "{what}");
+        self.0.push((what, secret.clone()));
+        secret
+    }
+
+    #[track_caller]
+    fn check(&self, place: &str, shown: &str) {
+        for (what, secret) in &self.0 {
+            // What follows the prefix is the secret; the prefix says its kind.
+            let bare = secret
+                .split_once('_')
+                .map_or(secret.as_str(), |(_, bare)| bare);
+            assert!(!shown.contains(bare), "{what} is in {place}: {shown}");
+        }
+    }
+}
+
+/// An answer, and what of the secrets is in a refusal.
+#[track_caller]
+fn looked_at(secrets: &Secrets, got: Got) -> Got {
+    if got.status >= 400 {
+        secrets.check("a refusal", &String::from_utf8_lossy(&got.bytes));
+    }
+    secrets.check("the answer's header", &format!("{:?}", got.headers));
+    got
+}
+
+async fn with_key(rig: &Rig) {
+    let key = OperatorKey {
+        id: IdSeq::new(rig.clock.now(), 5).draw::<KeyId>(),
+        name: "canary".to_owned(),
+        scope: Scope::Admin,
+        created_at: rig.clock.now(),
+        revoked_at: None,
+    };
+    rig.store.add_key(key, sha256(KEY)).await.unwrap();
+}
+
+#[tokio::test]
+async fn secrets_are_in_no_log_refusal_debugging_output_or_metric() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(log.clone())
+        .finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let _gathering = metrics::set_default_local_recorder(&recorder);
+
+    let mut rig = Rig::new().await;
+    rig.state = rig.state.clone().with_metrics(recorder.handle());
+    rig.app = Arc::new(api_routes(rig.state.clone()));
+    with_key(&rig).await;
+    let mut secrets = Secrets(vec![
+        ("the operator's key", KEY.to_owned()),
+        ("the webhook secret", WEBHOOK_SECRET.to_owned()),
+        ("the address", EMAIL.to_owned()),
+        ("the idempotency key", ONCE.to_owned()),
+    ]);
+
+    // A whole purchase, with every kind of secret that there is.
+    let made = rig
+        .post("/v1/customers")
+        .by(KEY)
+        .json(json!({ "external_ref": "ana", "email": EMAIL }))
+        .send()
+        .await;
+    looked_at(&secrets, made).ok(201);
+    let session = rig
+        .post("/v1/billing-sessions")
+        .by(KEY)
+        .json(json!({ "customer": "ana", "return_url": format!("{ORIGIN}/") }))
+        .send()
+        .await
+        .ok(201);
+    let token = secrets.add("the session's token", &session["token"]);
+    let leads_to = text(&session["url"]);
+    let link = secrets.add("the link", &json!(leads_to.split_once("link=").unwrap().1));
+    let open = || {
+        rig.post("/v1/billing-sessions/open")
+            .json(json!({ "link": link }))
+    };
+    let opened = open().send().await.ok(201);
+    secrets.add("the opened session's token", &opened["token"]);
+    looked_at(&secrets, open().send().await).refused(404, "session_expired");
+    let made = rig
+        .post("/v1/keys")
+        .by(KEY)
+        .json(json!({ "name": "ci", "scope": "read" }))
+        .send()
+        .await
+        .ok(201);
+    let made_key = secrets.add("the key that was made", &made["secret"]);
+    let checkout = rig
+        .post("/v1/checkouts")
+        .by(&token)
+        .header("idempotency-key", ONCE)
+        .json(json!({ "price": "personal-monthly" }))
+        .send()
+        .await
+        .ok(201);
+    secrets.add("the checkout's secret", &checkout["checkout_secret"]);
+    rig.pays(&text(&checkout["url"])).await;
+    rig.clock.advance(jiff::SignedDuration::from_hours(1));
+    rig.deliver().await;
+
+    // Secrets where they do not belong.
+    let all: Vec<String> = secrets.0.iter().map(|(_, secret)| secret.clone()).collect();
+    for secret in &all {
+        for body in [
+            json!({ "price": secret }),
+            json!({ "plan": secret, "interval": secret }),
+            json!({ "price": "personal-monthly", "provider": secret, "success_url": secret }),
+            json!({ "price": "personal-monthly", "email": format!("{secret} x") }),
+            json!({ "price": "personal-monthly", "quantity": secret }),
+            json!({ "price": "personal-monthly", "customer": secret }),
+            json!({ "external_ref": [secret], "member_of": secret, "joined_at": secret }),
+            json!({ "customer": secret, "return_url": secret }),
+            json!({ "name": [secret], "scope": secret }),
+            json!({ "plan": secret, "reason": secret, "ends_at": secret }),
+            json!(secret),
+        ] {
+            for path in [
+                "/v1/checkouts",
+                "/v1/customers",
+                "/v1/billing-sessions",
+                "/v1/keys",
+                "/v1/customers/ana/grants",
+                "/v1/subscriptions/x/cancel",
+            ] {
+                let got = rig.post(path).by(KEY).json(body.clone()).send().await;
+                let got = looked_at(&secrets, got);
+                assert!(got.status >= 400, "{path} took {body}");
+            }
+        }
+        let broken = format!("{{\"price\": \"{secret}\", {secret}");
+        let got = rig
+            .post("/v1/checkouts")
+            .bytes("application/json", broken)
+            .send()
+            .await;
+        looked_at(&secrets, got).wrong("body");
+        for path in [
+            format!("/v1/customers/{secret}"),
+            format!("/v1/subscriptions/{secret}"),
+            format!("/v1/subscriptions?status={secret}&plan={secret}"),
+            format!("/v1/customers?cursor={secret}&limit={secret}"),
+            format!("/v1/checkouts/{secret}"),
+            format!("/v1/customers/ana/check/projects?amount={secret}"),
+            format!("/v1/{secret}?token={secret}"),
+            format!("/{secret}"),
+        ] {
+            let got = rig.get(&path).by(KEY).send().await;
+            let got = looked_at(&secrets, got);
+            assert!(got.status >= 400, "{path} answers {}", got.status);
+        }
+        for value in [
+            format!("Bearer {secret}x"),
+            format!("Basic {secret}"),
+            secret.clone(),
+        ] {
+            let got = rig
+                .get("/v1/me")
+                .header("authorization", &value)
+                .header("cookie", &format!("token={secret}"))
+                .header("x-request-id", &format!("<{secret}>"))
+                .send()
+                .await;
+            looked_at(&secrets, got).refused(401, "unauthorized");
+        }
+    }
+
+    // Everything else that is told, by everybody who may ask.
+    for path in [
+        "/v1/keys",
+        "/v1/subscriptions",
+        "/v1/invoices",
+        "/v1/parked",
+        "/v1/catalog",
+    ] {
+        let got = rig.get(path).by(KEY).send().await;
+        secrets.check(path, &got.ok(200).to_string());
+    }
+    let path = format!("/v1/checkouts/{}", text(&checkout["id"]));
+    secrets.check(&path, &rig.get(&path).send().await.ok(200).to_string());
+    rig.get("/v1/me").by(&token).send().await.ok(200);
+    rig.get("/v1/customers").by(&made_key).send().await.ok(200);
+
+    // Failures, which say the most.
+    for (call, path) in [
+        (Call::Load, "/v1/customers/ana"),
+        (Call::Read, "/v1/customers"),
+    ] {
+        rig.store.fail_next(call, Fault::Before);
+        let got = rig.get(path).by(KEY).send().await;
+        looked_at(&secrets, got).refused(503, "unavailable");
+    }
+    rig.store.fail_next(Call::Credential, Fault::Before);
+    let got = rig.get("/v1/me").by(&token).send().await;
+    looked_at(&secrets, got).refused(503, "unavailable");
+    rig.sandbox.inject(billing_sandbox::Fault::NotReached);
+    let got = rig
+        .post("/v1/checkouts")
+        .by(&token)
+        .json(json!({ "price": "team-monthly" }));
+    looked_at(&secrets, got.send().await).refused(502, "provider_error");
+    let mut webhook = genuine(&rig).await;
+    webhook.body = b"{}".to_vec().into();
+    let status = crate::rig::post_webhook(&rig.app, webhook).await;
+    assert_eq!(status.as_u16(), 401);
+
+    for shown in [
+        format!("{:?}", rig.state),
+        format!("{:?}", rig.state.billing),
+        format!("{:?}", rig.sandbox),
+        format!("{:?}", rig.sandbox.decoder()),
+    ] {
+        secrets.check("debugging output", &shown);
+    }
+    let told = rig.get("/metrics").send().await;
+    let told = String::from_utf8(told.bytes).unwrap();
+    assert!(told.contains("billing_http_requests_total"), "{told}");
+    secrets.check("the metrics", &told);
+    let logged = log.text();
+    let lines = logged.lines().count();
+    assert!(lines > 200, "only {lines} lines were logged");
+    for line in logged.lines() {
+        secrets.check("the log", line);
+    }
+}
+
+/// The same over a socket, where the protocol's own library may log as well.
+#[tokio::test]
+async fn a_server_s_log_tells_no_credential() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(log.clone())
+        .finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let server = Server::start(quick()).await;
+    with_key(&server.rig).await;
+    let secrets = Secrets(vec![("the operator's key", KEY.to_owned())]);
+    let bearer = format!("authorization: Bearer {KEY}\r\n");
+    let good = server.asks("GET /v1/keys", &bearer, b"").await;
+    assert_eq!(good.status, 200);
+    for (line, headers) in [
+        (format!("GET /v1/me?session={KEY}"), String::new()),
+        (format!("GET /{KEY}"), String::new()),
+        (format!("{KEY} /"), String::new()),
+        (
+            "GET /v1/keys".to_owned(),
+            format!("{bearer}content-length: {KEY}\r\n"),
+        ),
+        ("POST /v1/keys".to_owned(), format!("{bearer}{bearer}")),
+    ] {
+        let said = server.asks(&line, &headers, KEY.as_bytes()).await;
+        assert!(said.status >= 400, "{line}: {said:?}");
+        secrets.check(&line, &said.json.to_string());
+        secrets.check(&line, &said.header);
+    }
+    let logged = log.text();
+    assert!(logged.contains("request"), "{logged}");
+    secrets.check("the log", &logged);
+}

@@ -1,0 +1,98 @@
+//! A store that can be gone: every call then takes as long as a store may, and fails.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use billing_domain::catalog::{Catalog, CatalogRevision};
+use billing_domain::customer::Customer;
+use billing_domain::ids::{CustomerId, InboxId, InvoiceId, KeyId, ParkedId};
+use billing_domain::invoice::Invoice;
+use billing_domain::journal::JournalEntry;
+use billing_domain::parked::{ParkReason, Parked};
+use billing_domain::subscription::Subscription;
+use billing_domain::time::Timestamp;
+use billing_ports::delivery::Delivery;
+use billing_ports::store::*;
+use billing_testkit::MemoryStore;
+
+/// A store in memory behind a network that can be cut.
+pub(crate) struct Far {
+    pub(crate) store: MemoryStore,
+    pub(crate) gone: Arc<AtomicBool>,
+}
+
+impl Far {
+    /// Waits as long as a store may, where it is gone.
+    async fn reach(&self) -> Result<(), StoreError> {
+        if !self.gone.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        tokio::time::sleep(STORE_TIMEOUT).await;
+        Err(StoreError::Unavailable("gone on purpose".to_owned()))
+    }
+}
+
+/// Passes calls on to the store in memory, once it is reached.
+macro_rules! far {
+    ($port:ident { $($name:ident($($arg:ident: $of:ty),*) -> $answer:ty, $error:ty;)* } $($more:item)*) => {
+        #[async_trait]
+        impl $port for Far {
+            $(async fn $name(&self, $($arg: $of),*) -> Result<$answer, $error> {
+                self.reach().await?;
+                self.store.$name($($arg),*).await
+            })*
+            $($more)*
+        }
+    };
+}
+
+far!(Ring {
+    find(by: &Locator) -> Option<CustomerId>, StoreError;
+    load(id: CustomerId, also: &Also) -> Option<Loaded>, StoreError;
+    commit(commit: Commit) -> Revision, CommitError;
+    receive(id: InboxId, delivery: Delivery, now: Timestamp) -> Received, StoreError;
+    claim_due(ask: Claiming) -> Vec<DueCustomer>, StoreError;
+    claim_inbox(ask: Claiming) -> Vec<InboxItem>, StoreError;
+    claim_outbox(ask: Claiming) -> Vec<OutboxItem>, StoreError;
+    release(release: Release) -> bool, StoreError;
+    park_inbox(id: InboxId, fence: Fence, parked: Parked) -> bool, StoreError;
+    settle_effect(mark: OutboxMark, now: Timestamp) -> bool, StoreError;
+    settle_inbox(mark: InboxMark, now: Timestamp) -> bool, StoreError;
+    resolve_parked(id: ParkedId, resolution: Resolution, now: Timestamp) -> bool, StoreError;
+    next_work() -> NextWork, StoreError;
+    sweep(sweep: Sweep) -> u64, StoreError;
+    ping() -> (), StoreError;
+} async fn changed(&self) {
+    self.store.changed().await;
+});
+
+far!(ReadModels {
+    list_customers(page: PageAsk) -> Page<Customer>, StoreError;
+    list_subscriptions(filter: SubscriptionFilter, page: PageAsk) -> Page<Subscription>, StoreError;
+    list_invoices(filter: InvoiceFilter, page: PageAsk) -> Page<(CustomerId, Invoice)>, StoreError;
+    get_invoice(id: InvoiceId) -> Option<(CustomerId, Invoice)>, StoreError;
+    list_parked(reason: Option<ParkReason>, page: PageAsk) -> Page<Parked>, StoreError;
+    get_parked(id: ParkedId) -> Option<Parked>, StoreError;
+    list_journal(customer: CustomerId, page: PageAsk) -> Page<JournalEntry>, StoreError;
+    holdings() -> Vec<Holding>, StoreError;
+});
+
+far!(Catalogs {
+    current_catalog() -> Option<CatalogRevision>, StoreError;
+    apply_catalog(catalog: &Catalog, after: u64, now: Timestamp) -> Option<CatalogRevision>, StoreError;
+});
+
+far!(Credentials {
+    add_key(key: OperatorKey, secret: SecretHash) -> (), StoreError;
+    find_key(secret: SecretHash) -> Option<OperatorKey>, StoreError;
+    list_keys(limit: u16) -> Vec<OperatorKey>, StoreError;
+    revoke_key(id: KeyId, now: Timestamp) -> bool, StoreError;
+    add_session(session: Session, token: SecretHash) -> (), StoreError;
+    add_link(session: Session, link: SecretHash, link_expires_at: Timestamp) -> (), StoreError;
+    open_link(link: SecretHash, token: SecretHash, now: Timestamp) -> Option<Session>, StoreError;
+    find_session(token: SecretHash, now: Timestamp) -> Option<Session>, StoreError;
+    remember(caller: &str, key: &str, request: SecretHash, now: Timestamp, reserved_until: Timestamp) -> Remembered, StoreError;
+    answer(caller: &str, key: &str, status: u16, body: Option<Vec<u8>>) -> (), StoreError;
+    forget(caller: &str, key: &str) -> (), StoreError;
+});
