@@ -77,6 +77,7 @@ fn main() {
         .build()
         .unwrap();
     let mut table = Table::default();
+    let before = load_average();
     for name in ROWS.into_iter().filter(|name| name.contains(&filter)) {
         if name == "build" && !builds {
             continue;
@@ -89,6 +90,17 @@ fn main() {
         table.extend(rows);
     }
     println!("\n{table}");
+    let cores = std::thread::available_parallelism().unwrap();
+    let after = load_average();
+    println!("{cores} cores; load average {before} before, {after} after");
+}
+
+/// Programs that wanted a core in the last minute, as the system tells it: what
+/// else was at work while figures were taken.
+fn load_average() -> String {
+    let told = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let minute = told.split_whitespace().next().unwrap_or("unknown");
+    minute.to_owned()
 }
 
 async fn measure(name: &str, size: Size) -> Vec<Row> {
