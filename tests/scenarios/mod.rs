@@ -105,6 +105,8 @@ stories! {
     w_06_a_provider_runs_the_schedule: PROVIDER;
     /// An event older than what is stored changes nothing.
     x_05_an_older_event_changes_nothing: PROVIDER;
+    /// What is charged is what is invoiced, to the minor unit.
+    x_09_what_is_charged_is_what_is_invoiced: CARDS;
     /// After a long outage of ours only the current cycle is invoiced.
     k_11_downtime_skips_what_nobody_could_pay: CARDS;
 }
