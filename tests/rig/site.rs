@@ -6,6 +6,7 @@ use std::sync::Arc;
 use billing::sandbox::Mode;
 use billing_domain::catalog::Catalog;
 use billing_domain::time::Timestamp;
+use billing_ports::WebhookRequest;
 use billing_server::{api_routes, page_routes};
 use billing_testkit::SeededIds;
 use poem::http::{HeaderMap, Method, StatusCode};
@@ -136,6 +137,17 @@ impl Site {
         let (url, kind) = ("/v1/catalog/apply", "application/yaml");
         self.ask(Method::POST, url, KEY, kind, file.to_owned())
             .await
+    }
+
+    /// Posts a provider's webhook as it was signed.
+    pub(crate) async fn deliver(&self, provider: &str, webhook: &WebhookRequest) -> Seen {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri_str(format!("/v1/webhooks/{provider}"));
+        for (name, value) in &webhook.headers {
+            request = request.header(name, value);
+        }
+        self.send(request.body(webhook.body.clone())).await
     }
 
     /// Submits a form.
