@@ -298,18 +298,22 @@ impl<'a> ApiExtractor<'a> for Anybody {
     }
 }
 
+#[expect(clippy::unused_async, reason = "the framework awaits checkers")]
 async fn read_key(request: &Request, _bearer: Bearer) -> poem::Result<Operator> {
     Ok(key(request, Scope::Read)?)
 }
 
+#[expect(clippy::unused_async, reason = "the framework awaits checkers")]
 async fn write_key(request: &Request, _bearer: Bearer) -> poem::Result<Operator> {
     Ok(key(request, Scope::Write)?)
 }
 
+#[expect(clippy::unused_async, reason = "the framework awaits checkers")]
 async fn admin_key(request: &Request, _bearer: Bearer) -> poem::Result<Operator> {
     Ok(key(request, Scope::Admin)?)
 }
 
+#[expect(clippy::unused_async, reason = "the framework awaits checkers")]
 async fn session(request: &Request, _bearer: Bearer) -> poem::Result<CustomerId> {
     match Caller::of(request) {
         Caller::Session(customer) => Ok(customer),

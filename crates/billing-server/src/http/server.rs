@@ -119,7 +119,7 @@ where
 async fn silence(begun: Arc<AtomicBool>, timeout: Duration) {
     tokio::time::sleep(timeout).await;
     if begun.load(Ordering::Relaxed) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
