@@ -386,6 +386,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_is_forgotten_in_both_generations() {
+        let now = fixtures::start();
+        let (one, other) = two();
+        let cache = GateCache::new(2, KEEP);
+        for customer in [&one, &other] {
+            cache.put(customer, held(now), &[cache.mark(customer.id)]);
+        }
+        let known = |customer: &Customer| cache.get(Named::Id(customer.id), now).is_some();
+        assert!(known(&one) && known(&other));
+        cache.forget(one.id);
+        assert!(!known(&one) && known(&other));
+        cache.clear();
+        assert!(!known(&other));
+    }
+
+    #[test]
     fn no_more_is_held_than_the_size_says() {
         let (now, mut make) = (fixtures::start(), Maker::new(1));
         let cache = GateCache::new(10, KEEP);

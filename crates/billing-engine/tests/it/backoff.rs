@@ -1,12 +1,14 @@
 //! Calls without an answer: asked again under the same key, then a person.
 
+use billing_domain::fact::Fact;
 use billing_domain::invoice::InvoiceState;
 use billing_domain::time::{Timestamp, days};
 use billing_engine::Limits;
+use billing_testkit::fixtures;
 use billing_testkit::memory::{Fault, RowState};
 use jiff::SignedDuration;
 
-use crate::rig::{Act, Rig};
+use crate::rig::{Act, Rig, paid};
 
 const WAITS: [SignedDuration; 5] = [
     SignedDuration::from_mins(5),
@@ -147,4 +149,37 @@ async fn what_no_retry_mends_is_shown_to_a_person_at_once() {
             (InvoiceState::Open, true)
         );
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_no_commit_takes_ends_with_a_person() {
+    let rig = Rig::new().await;
+    let ana = rig.customer("ana").await;
+    let subscription = rig.subscribe("ana").await;
+    rig.customer("ben").await;
+    let known_as = |opened: &billing_engine::CheckoutOpened| {
+        let mut completed = paid(opened, 900, fixtures::start());
+        if let Fact::CheckoutCompleted { customer_ref, .. } = &mut completed.fact {
+            *customer_ref = Some("cus_of_ben".to_owned());
+        }
+        completed
+    };
+    let bens = rig.open("ben", "pro-monthly").await;
+    rig.tell(vec![known_as(&bens)]).await;
+    rig.work().await;
+    let anas = rig.open("ana", "team-monthly").await;
+    // To every attempt it says that ana is whom it knows as ben.
+    rig.provider.has(known_as(&anas));
+    rig.provider.next([Act::Snapshots; 50]);
+    let due = rig.account(ana).subscriptions[0].times.next_attempt_at;
+    rig.clock.set(due.unwrap());
+    for _ in 0..12 {
+        rig.work().await;
+        rig.pass(SignedDuration::from_hours(12));
+    }
+    let key = format!("renewal:{subscription}:1:1");
+    let keys = renewals(&rig).1.into_iter();
+    assert_eq!(keys.filter(|held| *held == key).count(), 6);
+    assert_eq!(rig.parked(), ["attempts_exhausted"]);
+    assert!(rig.store.snapshot().is_quiet());
 }

@@ -262,6 +262,7 @@ async fn what_cannot_be_bought_is_refused_and_writes_nothing() {
         (ask("nobody", "pro-monthly"), CheckoutError::NoSuchCustomer),
         (of(price("nothing")), CheckoutError::NotSold),
         (of(plan("nothing", None)), CheckoutError::NotSold),
+        (of(plan("legacy", None)), CheckoutError::NotSold),
         (of(plan("pro", yearly)), CheckoutError::NotSold),
         (ask("ana", "pro-old"), CheckoutError::NotSold),
         (guest, CheckoutError::NotSold),

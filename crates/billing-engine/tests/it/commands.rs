@@ -172,7 +172,7 @@ async fn a_grant_is_given_and_taken_back() {
     assert_eq!(rig.revision(ana), 1);
     let given = grant("ana", "pro", Some(soon)).await.unwrap();
     assert_eq!((given.starts_at, given.ends_at), (now, Some(soon)));
-    assert_eq!(rig.account(ana).grants, [given.clone()]);
+    assert_eq!(rig.account(ana).grants, std::slice::from_ref(&given));
     let end = |who: &str| {
         let (billing, who) = (rig.billing.clone(), who.into());
         async move { billing.end_grant(&who, given.id, None).await }

@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use billing_domain::catalog::CatchUp;
 use billing_domain::ids::CustomerId;
 use billing_domain::time::{Timestamp, days};
 use billing_engine::{EngineError, Limits, WorkDone};
+use billing_ports::Clock;
 use billing_ports::store::Ring;
 use billing_testkit::fixtures;
 use billing_testkit::memory::{Call, Fault};
 use jiff::SignedDuration;
 
-use crate::rig::Rig;
+use crate::rig::{Rig, paid, shop_with};
 
 /// Subscribers whose renewal falls due a minute after one another, made in the
 /// reverse order; given in the order in which they fall due.
@@ -44,7 +46,7 @@ fn opened(rig: &Rig, ids: &[CustomerId]) -> usize {
     such.count()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn batches_are_bounded_oldest_first_until_the_budget_is_spent() {
     let limits = Limits {
         batch: 3,
@@ -137,4 +139,67 @@ async fn two_workers_renew_each_exactly_once() {
         assert_eq!(held.invoices.len(), 1);
         assert!(held.invoices[0].pay_url.is_some());
     }
+}
+
+#[tokio::test]
+async fn bounds_of_none_still_let_one_through() {
+    for limits in [
+        Limits {
+            batch: 0,
+            ..Limits::default()
+        },
+        Limits {
+            in_flight: 0,
+            ..Limits::default()
+        },
+    ] {
+        let rig = Rig::with(false, limits, |builder| builder).await;
+        let ids = subscribers(&rig, 3).await;
+        rig.clock.set(due(9));
+        rig.work().await;
+        assert_eq!(opened(&rig, &ids), 3);
+    }
+}
+
+#[tokio::test]
+async fn what_falls_due_a_minute_later_is_not_held_up_by_the_claim() {
+    let rig = Rig::new().await;
+    let ana = rig.customer("ana").await;
+    rig.subscribe("ana").await;
+    rig.pass(SignedDuration::from_mins(1));
+    let team = rig.open("ana", "team-monthly").await;
+    rig.tell(vec![paid(&team, 4000, rig.clock.now())]).await;
+    rig.work().await;
+    let held = rig.account(ana).subscriptions;
+    let mut dues: Vec<_> = held
+        .iter()
+        .filter_map(|held| held.times.next_attempt_at)
+        .collect();
+    dues.sort();
+    assert_eq!(dues.len(), 2);
+    for (opened, due) in (1..).zip(dues) {
+        rig.clock.set(due);
+        rig.work().await;
+        assert_eq!(rig.happened("subscription.renewal_pending"), opened);
+    }
+}
+
+#[tokio::test]
+async fn what_one_decision_does_not_finish_waits_a_little() {
+    let rig = Rig::new().await;
+    let ana = rig.customer("ana").await;
+    let each = shop_with(|draft| draft.rules.catch_up = CatchUp::Each);
+    rig.billing.apply_catalog(&each).await.unwrap();
+    let gift = rig.open("ana", "gift-monthly").await;
+    assert_eq!(gift.url, None);
+    rig.pass(days(31 * 70));
+    let first = rig.work().await;
+    assert_eq!(first.due, 1, "one decision, and no other in its place");
+    let snapshot = rig.store.snapshot();
+    let wakes = snapshot.account(ana).unwrap().wake_at;
+    assert_eq!(wakes, Some(rig.clock.now() + SignedDuration::from_mins(1)));
+    rig.pass(SignedDuration::from_mins(1));
+    rig.work().await;
+    let wakes = rig.store.snapshot().account(ana).unwrap().wake_at;
+    assert!(wakes > Some(rig.clock.now() + SignedDuration::from_mins(1)));
 }

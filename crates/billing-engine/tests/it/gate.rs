@@ -208,3 +208,17 @@ async fn switched_off_everything_is_open() {
     };
     assert_eq!(sync(&Billing::disabled(), "anybody").await, Ok(open));
 }
+
+#[tokio::test]
+async fn a_member_holds_what_its_owner_buys() {
+    let rig = Rig::new().await;
+    let owner = rig.customer("ana").await;
+    let member = NewCustomer {
+        external_ref: Some("ben".to_owned()),
+        member_of: Some(owner),
+        ..NewCustomer::default()
+    };
+    rig.billing.create_customer(member, None).await.unwrap();
+    rig.subscribe("ana").await;
+    assert!(open(&rig, "ben").await);
+}

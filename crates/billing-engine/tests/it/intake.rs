@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use billing_domain::customer::{Account, AtProvider};
-use billing_domain::fact::{Fact, Link};
+use billing_domain::fact::{Fact, Link, ProviderInvoiceState};
 
 use billing_domain::provider::RefKind;
 use billing_domain::subscription::Status;
@@ -11,7 +11,7 @@ use billing_domain::subscription::Status;
 use billing_engine::{CheckoutOpened, IntakeError, Limits};
 use billing_ports::mock::MockWebhookDecoder;
 use billing_ports::store::{Received, Resolution, Ring, StoreError};
-use billing_ports::{DecodeError, Delivery, Reading, WebhookRequest};
+use billing_ports::{Clock, DecodeError, Delivery, Reading, WebhookRequest};
 use billing_testkit::fixtures;
 use billing_testkit::memory::{Call, Fault, RowState};
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use futures_util::FutureExt;
 use jiff::SignedDuration;
 
 use crate::mirrored::{mirrored, reference, snapshot, states, status};
-use crate::rig::{Meddler, Rig, paid, seen};
+use crate::rig::{Meddler, Rig, eur, paid, seen};
 
 /// How long a row waits that could not be decided.
 const RETRY: SignedDuration = SignedDuration::from_mins(5);
@@ -295,4 +295,82 @@ async fn what_becomes_known_while_it_is_set_aside_is_decided() {
     assert_eq!(rig.parked(), [""; 0]);
     assert_eq!(states(&rig), [RowState::Done]);
     assert_eq!(status(&rig, ben.customer.id), Status::Active);
+}
+
+#[tokio::test]
+async fn facts_of_two_customers_in_one_delivery_wait_for_a_person() {
+    let rig = Rig::new().await;
+    let (ana, ben) = (rig.customer("ana").await, rig.customer("ben").await);
+    let at = fixtures::start();
+    let (anas, bens) = (
+        rig.open("ana", "pro-monthly").await,
+        rig.open("ben", "pro-monthly").await,
+    );
+    let before = (rig.revision(ana), rig.revision(ben));
+    rig.tell(vec![paid(&anas, 900, at), paid(&bens, 900, at)])
+        .await;
+    rig.work().await;
+    assert_eq!(rig.parked(), ["conflict"]);
+    assert_eq!((rig.revision(ana), rig.revision(ben)), before);
+}
+
+#[tokio::test]
+async fn what_is_closed_is_decided_on_as_well() {
+    // A checkout that is completed, and then the subscription it made.
+    let rig = Rig::with(true, Limits::default(), |builder| builder).await;
+    let customer = rig.customer("ana").await;
+    let opened = rig.open("ana", "pro-monthly").await;
+    let at = fixtures::start();
+    rig.tell(vec![paid(&opened, 900, at)]).await;
+    rig.work().await;
+    rig.tell(vec![snapshot(opened.id, Status::Active, at)])
+        .await;
+    rig.work().await;
+    let held = rig.account(customer);
+    let checkout = held.checkout(opened.id).unwrap();
+    assert_eq!(held.subscriptions[0].checkout, Some(opened.id));
+    assert_eq!(held.subscriptions[0].id, checkout.subscription);
+    // An invoice of the provider's that is paid, told twice.
+    let seen_paid = Fact::ProviderInvoiceSeen {
+        reference: "in_1".to_owned(),
+        subscription_ref: Some("sub_1".to_owned()),
+        amount: eur(900),
+        period: None,
+        state: ProviderInvoiceState::Paid,
+    };
+    for _ in 0..2 {
+        let mut told = seen(seen_paid.clone(), at);
+        told.link.refs = vec![
+            reference(RefKind::Subscription, "sub_1"),
+            reference(RefKind::Invoice, "in_1"),
+        ];
+        rig.tell(vec![told]).await;
+        rig.work().await;
+    }
+    assert_eq!(rig.account(customer).invoices.len(), 1);
+    assert_eq!(rig.happened("invoice.settled"), 1);
+}
+
+#[tokio::test]
+async fn a_second_payment_of_an_invoice_is_known_for_what_it_is() {
+    let rig = Rig::new().await;
+    let customer = rig.customer("ana").await;
+    let subscription = rig.subscribe("ana").await;
+    let due = rig.account(customer).subscriptions[0].times.next_attempt_at;
+    rig.clock.set(due.unwrap());
+    rig.work().await;
+    let held = rig.account(customer);
+    let invoice = held.open_invoice(subscription).unwrap().id;
+    for payment in ["one", "two"] {
+        let fact = Fact::InvoicePaid {
+            invoice,
+            payment: payment.to_owned(),
+            amount: eur(900),
+        };
+        rig.tell(vec![seen(fact, rig.clock.now())]).await;
+        rig.work().await;
+    }
+    assert_eq!(rig.parked(), ["late_payment"]);
+    let held = rig.account(customer);
+    assert_eq!(held.invoice(invoice).unwrap().payments.len(), 2);
 }

@@ -1,5 +1,6 @@
 //! Objects read anew, because what was told contradicts itself or is late.
 
+use billing_domain::fact::{Fact, Link, Observed};
 use billing_domain::ids::CheckoutId;
 use billing_domain::subscription::Status;
 use billing_domain::time::Timestamp;
@@ -133,4 +134,38 @@ async fn an_answer_that_contradicts_what_was_told_at_its_instant_is_asked_for() 
         ["open_checkout", "pause_subscription", "read_subscription"]
     );
     assert_eq!(status(&rig, customer), Status::Paused);
+}
+
+#[tokio::test]
+async fn no_more_is_read_in_one_decision_than_the_bound() {
+    for (objects, reads) in [(16, 16), (17, 0)] {
+        let (rig, customer, opened) = mirrored().await;
+        let at = fixtures::start() + SignedDuration::from_mins(1);
+        let of_all = |status| -> Vec<Observed> {
+            let each = (0..objects).map(|number| {
+                let mut seen = snapshot(opened.id, status, at);
+                seen.link = Link::default();
+                seen.link.customer = Some(customer);
+                if let Fact::SubscriptionSeen(seen) = &mut seen.fact {
+                    seen.reference = format!("sub_many_{number}");
+                }
+                seen
+            });
+            each.collect()
+        };
+        rig.tell(of_all(Status::PastDue)).await;
+        rig.work().await;
+        rig.tell(of_all(Status::Paused)).await;
+        for _ in 0..12 {
+            rig.work().await;
+            rig.pass(SignedDuration::from_mins(5));
+        }
+        assert_eq!(rig.provider.reads().len(), reads);
+        let left = if reads == 0 {
+            vec!["attempts_exhausted"]
+        } else {
+            vec![]
+        };
+        assert_eq!(rig.parked(), left);
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use billing_domain::catalog::{Catalog, PriceKey};
+use billing_domain::catalog::{Catalog, CatalogDraft, PriceKey};
 use billing_domain::customer::Account;
 use billing_domain::effect::{EffectKey, Order};
 use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed};
@@ -406,12 +406,24 @@ pub(crate) fn shop() -> Catalog {
 
 /// The same shop, with `pro-monthly` at this many cents.
 pub(crate) fn shop_at(pro: i64) -> Catalog {
+    built(pro, |_| ())
+}
+
+/// The same shop, under other rules.
+pub(crate) fn shop_with(change: impl FnOnce(&mut CatalogDraft)) -> Catalog {
+    built(900, change)
+}
+
+fn built(pro: i64, change: impl FnOnce(&mut CatalogDraft)) -> Catalog {
     let retired = fixtures::at("2026-01-01T00:00:00Z");
     let monthly = billing_domain::catalog::Billing::Recurring(Interval::MONTH);
     Catalog::builder("Acme Notes", Currency::EUR)
         .flag("sync", "Sync")
         .count("seats", "Seats")
         .plan("free", "Free", |plan| plan.rank(0))
+        .plan("legacy", "Legacy", |plan| {
+            plan.edit(|plan| plan.retired = Some(retired))
+        })
         .plan("pro", "Pro", |plan| {
             plan.rank(1)
                 .grant("sync")
@@ -431,6 +443,7 @@ pub(crate) fn shop_at(pro: i64) -> Catalog {
             plan.monthly("abroad-monthly", eur(100))
                 .provider_ref("elsewhere", "price_1")
         })
+        .edit(change)
         .build()
         .unwrap()
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use billing_domain::ids::CustomerId;
 use billing_engine::Billing;
+use billing_testkit::fixtures;
 use billing_testkit::memory::{Call, Fault};
 use jiff::SignedDuration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::rig::{Act, Rig, settle};
+use crate::rig::{Act, Rig, paid, settle};
 
 struct Worker {
     stop: oneshot::Sender<()>,
@@ -163,5 +164,18 @@ async fn it_sweeps_every_hour() {
 async fn switched_off_it_only_waits_to_be_stopped() {
     let worker = Worker::start(&Billing::disabled()).await;
     assert!(!worker.task.is_finished());
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_process_writes_wakes_it() {
+    let rig = Rig::new().await;
+    let ana = rig.customer("ana").await;
+    let opened = rig.open("ana", "pro-monthly").await;
+    let worker = Worker::start(&rig.billing).await;
+    let event = rig.event(vec![paid(&opened, 900, fixtures::start())]);
+    rig.sibling(9).receive_trusted(event).await.unwrap();
+    settle().await;
+    assert_eq!(rig.account(ana).subscriptions.len(), 1);
     worker.stop().await;
 }
