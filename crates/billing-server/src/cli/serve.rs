@@ -191,7 +191,11 @@ async fn welcome(
     out.line(&format!("  the HTTP API      {public_url}/docs"));
     if config.sandbox.is_some() {
         out.line("  payments          sandbox, no real money; 4242 4242 4242 4242 pays, 4000 0000 0000 0002 is declined");
-        out.line("  a month later     billing clock advance 31d");
+        let program = std::env::args_os().next();
+        // As it was called, so that the line can be copied where it is not installed.
+        let program = program.unwrap_or_else(|| "billing".into());
+        let program = program.display();
+        out.line(&format!("  a month later     {program} clock advance 31d"));
     }
     let keys = store.list_keys(1).await;
     let keys = keys.map_err(|error| Failure::new("look for operator keys", &error))?;

@@ -4,7 +4,7 @@
 use billing_domain::catalog::{Billing, Catalog};
 use billing_domain::checkout::{Checkout, CheckoutState};
 use billing_domain::ids::CheckoutId;
-use billing_domain::subscription::Subscription;
+use billing_domain::subscription::{State, Subscription};
 use billing_engine::EngineError;
 use billing_ports::store::{Also, Locator};
 use maud::{Markup, html};
@@ -167,6 +167,10 @@ fn thanks(name: &str, checkout: &Checkout, subscription: &Subscription) -> Marku
                         dd { "Never: paid once" }
                     }
                     (Billing::Recurring(_), None) => {}
+                }
+                @if let State::Trialing { ends_at, .. } = subscription.state {
+                    dt { "Free until" }
+                    dd { (describe::day(ends_at)) }
                 }
                 dt { "Order" }
                 dd class="small" { (checkout.id) }

@@ -3,19 +3,34 @@
 //! Every test runs the real binary in a folder of its own; servers listen on a
 //! loopback port that the system chooses.
 
+#[cfg(test)]
 mod http;
+#[cfg(test)]
 mod rig;
+#[cfg(test)]
 mod server;
 
+#[cfg(test)]
 mod catalog;
+#[cfg(test)]
 mod clock;
+#[cfg(test)]
 mod config;
+#[cfg(test)]
 mod deploy;
+#[cfg(test)]
 mod doctor;
+#[cfg(test)]
 mod help;
+#[cfg(test)]
 mod keys;
+#[cfg(test)]
 mod lock;
+#[cfg(test)]
 mod migrate;
+#[cfg(test)]
 mod pages;
+#[cfg(test)]
 mod terminal;
+#[cfg(test)]
 mod walk;

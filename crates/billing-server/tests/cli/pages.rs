@@ -103,17 +103,20 @@ fn every_page_is_sound() {
 fn a_checkout_that_is_not_paid_yet_looks_again_by_itself() {
     let folder = Folder::new("waiting");
     let server = Server::first(&folder);
-    let chosen = server.submit("/pricing/checkout", &[("price", "lifetime-once")]);
-    chosen.ok(303);
-    let customers = server.read("/v1/customers");
-    let customer = customers["data"][0]["id"].as_str().unwrap();
-    let events = server.read(&format!("/v1/customers/{customer}"));
-    assert_eq!(events["id"], customer);
+    let ask = serde_json::json!({ "price": "lifetime-once" });
+    let opened = server.operator("POST", "/v1/checkouts", &ask);
+    let id = opened["id"].as_str().unwrap();
+    let page = server.get(&format!("/checkout/success?checkout={id}"));
+    let waiting = page.ok(200);
+    assert!(waiting.contains("Waiting for your payment"), "{waiting}");
+    assert!(waiting.contains("http-equiv=\"refresh\""), "{waiting}");
+    assert!(waiting.contains("<strong>Lifetime</strong>"), "{waiting}");
+    is_sound(&page);
     let held = server.read("/v1/subscriptions");
     assert_eq!(
         held["data"].as_array().unwrap().len(),
         0,
-        "nothing is had before it is paid"
+        "a visit gives nothing"
     );
 }
 

@@ -12,7 +12,7 @@ use crate::http::{Answer, ask, get, submit};
 use crate::rig::{Folder, PROGRAM};
 
 /// How long a line may take before the test fails rather than hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Times that a thing that comes by itself is looked for: each look is a
 /// request of about a millisecond, and what is looked for takes a second at most.
@@ -48,7 +48,7 @@ impl Server {
     pub(crate) fn first_with(folder: &Folder, variables: &[(&str, &str)]) -> Self {
         let mut server = Self::again(folder, variables);
         let line = server.line_with("export BILLING_KEY=");
-        server.key = line.split_once('=').unwrap().1.to_owned();
+        line.split_once('=').unwrap().1.clone_into(&mut server.key);
         server
     }
 
@@ -87,7 +87,7 @@ impl Server {
             key: String::new(),
         };
         let line = server.line_with("listening at ");
-        server.url = line.rsplit(' ').next().unwrap().to_owned();
+        line.rsplit(' ').next().unwrap().clone_into(&mut server.url);
         server
     }
 
