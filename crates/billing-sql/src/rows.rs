@@ -8,10 +8,33 @@ use serde::de::DeserializeOwned;
 
 use crate::fault::Fault;
 
+/// The character that PostgreSQL has no place for, in texts as in JSON.
+const NUL: char = '\0';
+
+/// What stands for it in every database alike: Unicode's sign for what cannot be shown.
+const REPLACED: &str = "\u{fffd}";
+
 /// The stored form of a value.
 pub(crate) fn stored<T: Serialize>(value: &T) -> Result<Json, Fault> {
-    serde_json::to_value(value)
-        .map_err(|error| Fault::Store(StoreError::Failed(format!("unwritable value: {error}"))))
+    let mut json = serde_json::to_value(value)
+        .map_err(|error| Fault::Store(StoreError::Failed(format!("unwritable value: {error}"))))?;
+    replace_nul(&mut json);
+    Ok(json)
+}
+
+/// The stored form of somebody else's words.
+pub(crate) fn text(words: &str) -> String {
+    words.replace(NUL, REPLACED)
+}
+
+/// The depth is that of our own types: nothing of theirs is nested in it.
+fn replace_nul(json: &mut Json) {
+    match json {
+        Json::String(words) if words.contains(NUL) => *words = text(words),
+        Json::Array(items) => items.iter_mut().for_each(replace_nul),
+        Json::Object(fields) => fields.values_mut().for_each(replace_nul),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
 }
 
 /// The value in a row of `table`.

@@ -99,6 +99,7 @@ macro_rules! store_contract {
             inbox {
                 an_event_is_received_once_however_many_bring_it
                 the_same_event_id_of_another_account_is_another_event
+                a_delivery_is_stored_whatever_characters_it_has
                 a_delivery_is_claimed_as_it_was_received
                 a_reply_is_stored_with_its_commit_or_not_at_all
             }

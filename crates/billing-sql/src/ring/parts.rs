@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use sea_orm::sea_query::{
     CommonTableExpression, DeleteStatement, Expr, InsertStatement, Query, UpdateStatement,
-    WithClause,
+    WithQuery,
 };
 use sea_orm::{ConnectionTrait, DbBackend};
 
@@ -82,7 +82,8 @@ impl Parts {
     }
 
     async fn run_merged<C: ConnectionTrait>(self, on: &C) -> Result<(), Fault> {
-        let mut with = WithClause::new();
+        // Put together in place: `WithClause::query` copies all of it.
+        let mut with = WithQuery::new();
         let mut guard = String::from("1 / (case when true");
         for (number, (writing, expected)) in self.parts.into_iter().enumerate() {
             let name = format!("part{number}");
@@ -95,7 +96,7 @@ impl Parts {
         }
         guard.push_str(" then 1 else 0 end)");
         let select = Query::select().expr(Expr::cust(guard)).take();
-        on.execute(&with.query(select)).await?;
+        on.execute(with.query(select)).await?;
         Ok(())
     }
 }

@@ -56,13 +56,13 @@ pub(crate) fn row(
 ) -> Result<inbox::Model, Fault> {
     let (facts, unreadable, sent_at) = match &delivery.reading {
         Reading::Facts(facts) => (Some(rows::stored(facts)?), None, None),
-        Reading::Unreadable { why, at } => (None, Some(why.clone()), at.map(column)),
+        Reading::Unreadable { why, at } => (None, Some(rows::text(why)), at.map(column)),
     };
     Ok(inbox::Model {
         id: id.uuid(),
         account: delivery.account.to_string(),
-        event_id: delivery.event_id.clone(),
-        kind: delivery.kind.clone(),
+        event_id: rows::text(&delivery.event_id),
+        kind: rows::text(&delivery.kind),
         facts,
         unreadable,
         sent_at,

@@ -1,5 +1,6 @@
 //! `receive` and replies: a delivery is stored once, for ever.
 
+use billing_domain::fact::{Fact, Link, Observed};
 use billing_domain::time::shifted;
 use billing_ports::Store;
 use billing_ports::delivery::{Delivery, Reading};
@@ -44,6 +45,39 @@ pub async fn the_same_event_id_of_another_account_is_another_event(store: &dyn S
         assert_eq!(received, Ok(Received::New(id)), "{account}");
     }
     assert_eq!(claim_inbox(store, make.now).await.len(), 3);
+}
+
+/// "`receive` MUST store a delivery", whatever characters its words have: what is
+/// genuine is not sent back because a database has no place for a zero.
+pub async fn a_delivery_is_stored_whatever_characters_it_has(store: &dyn Store) {
+    let mut make = Maker::new(5);
+    let fact = Observed {
+        fact: Fact::PaymentFailed {
+            invoice: make.id(),
+            reason: "declined\0\u{1}\u{1f980}".to_owned(),
+        },
+        at: make.now,
+        link: Link::default(),
+    };
+    let told = Delivery {
+        event_id: "evt\0".to_owned(),
+        kind: "payment\0failed".to_owned(),
+        reading: Reading::Facts(vec![fact]),
+        ..make.delivery()
+    };
+    let unreadable = Delivery {
+        reading: Reading::Unreadable {
+            why: "unknown kind `\0`".to_owned(),
+            at: None,
+        },
+        ..make.delivery()
+    };
+    for delivery in [told, unreadable] {
+        let item = receive_and_claim(store, &mut make, delivery.clone()).await;
+        assert_eq!(item.delivery.body, delivery.body, "the evidence is exact");
+        let again = store.receive(make.id(), delivery, make.now).await;
+        assert_eq!(again, Ok(Received::Known));
+    }
 }
 
 /// What is claimed is what was received: every kind of fact, what could not be
