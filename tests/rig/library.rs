@@ -72,7 +72,10 @@ impl Driver for Library {
             CheckoutError::NotSold | CheckoutError::Quantity => "invalid_request".to_owned(),
             CheckoutError::AlreadyGranted => "unprocessable".to_owned(),
             CheckoutError::Provider => "provider_error".to_owned(),
-            other => other.to_string(),
+            other @ (CheckoutError::NoSuchCustomer
+            | CheckoutError::NoProvider
+            | CheckoutError::Amount
+            | CheckoutError::Engine(_)) => other.to_string(),
         })
     }
 
@@ -191,6 +194,12 @@ fn denied(reason: DenyReason, needed: Option<&billing_domain::catalog::PlanKey>)
 fn ends_at(held: &Subscription) -> Option<Timestamp> {
     match held.state {
         State::Canceled { ends_at } => Some(ends_at),
-        _ => held.cancellation.map(|to_come| to_come.ends_at),
+        State::Incomplete
+        | State::Trialing { .. }
+        | State::Active
+        | State::PastDue { .. }
+        | State::Paused { .. }
+        | State::Lapsed { .. }
+        | State::Expired { .. } => held.cancellation.map(|to_come| to_come.ends_at),
     }
 }

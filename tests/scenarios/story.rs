@@ -198,7 +198,7 @@ impl Told {
             .pay(reference, card, Some("a@b.test"))
             .await
             .unwrap();
-        if let Paying::Confirm { .. } = paying {
+        if let Paying::Confirm = paying {
             paying = self
                 .rig
                 .sandbox
@@ -206,7 +206,7 @@ impl Told {
                 .await
                 .unwrap();
         }
-        if !matches!(paying, Paying::Paid { .. }) {
+        if !matches!(paying, Paying::Paid) {
             self.refused = Some("declined".to_owned());
         }
     }

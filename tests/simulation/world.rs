@@ -30,7 +30,7 @@ const PRICES: [&str; 5] = [
 /// Half a day at a time, this often, so that every lease and retry runs out.
 const CALM_STEPS: usize = 60;
 
-const PLANS: &str = r#"
+const PLANS: &str = r"
 product: Simulated
 currency: usd
 features: { sso: { kind: flag, name: Sign-on } }
@@ -62,7 +62,7 @@ plans:
     entitlements: { sso: true }
     prices:
       life-once: { amount: 99.00, interval: once }
-"#;
+";
 
 pub(super) struct World {
     pub(super) store: MemoryStore,

@@ -3,6 +3,8 @@
 //!
 //! Run them with `cargo test --package billing --example host_tests`.
 
+#![expect(clippy::print_stdout, reason = "it tells who runs it what came of it")]
+
 use billing::{Billing, Gate, Need};
 
 /// The host's own code: signing in with the company's account is for paying teams.
