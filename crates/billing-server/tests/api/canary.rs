@@ -127,156 +127,12 @@ async fn secrets_are_in_no_log_refusal_debugging_output_or_metric() {
         ("the idempotency key", ONCE.to_owned()),
     ]);
 
-    // A whole purchase, with every kind of secret that there is.
-    let made = rig
-        .post("/v1/customers")
-        .by(KEY)
-        .json(json!({ "external_ref": "ana", "email": EMAIL }))
-        .send()
-        .await;
-    looked_at(&secrets, made).ok(201);
-    let session = rig
-        .post("/v1/billing-sessions")
-        .by(KEY)
-        .json(json!({ "customer": "ana", "return_url": format!("{ORIGIN}/") }))
-        .send()
-        .await
-        .ok(201);
-    let token = secrets.add("the session's token", &session["token"]);
-    let leads_to = text(&session["url"]);
-    let link = secrets.add("the link", &json!(leads_to.split_once("link=").unwrap().1));
-    let open = || {
-        rig.post("/v1/billing-sessions/open")
-            .json(json!({ "link": link }))
-    };
-    let opened = open().send().await.ok(201);
-    secrets.add("the opened session's token", &opened["token"]);
-    looked_at(&secrets, open().send().await).refused(404, "session_expired");
-    let made = rig
-        .post("/v1/keys")
-        .by(KEY)
-        .json(json!({ "name": "ci", "scope": "read" }))
-        .send()
-        .await
-        .ok(201);
-    let made_key = secrets.add("the key that was made", &made["secret"]);
-    let checkout = rig
-        .post("/v1/checkouts")
-        .by(&token)
-        .header("idempotency-key", ONCE)
-        .json(json!({ "price": "personal-monthly" }))
-        .send()
-        .await
-        .ok(201);
-    secrets.add("the checkout's secret", &checkout["checkout_secret"]);
-    rig.pays(&text(&checkout["url"])).await;
-    rig.clock.advance(jiff::SignedDuration::from_mins(10));
-    rig.deliver().await;
-
-    // Secrets where they do not belong.
-    let all: Vec<String> = secrets.0.iter().map(|(_, secret)| secret.clone()).collect();
-    for secret in &all {
-        for body in [
-            json!({ "price": secret }),
-            json!({ "plan": secret, "interval": secret }),
-            json!({ "price": "personal-monthly", "provider": secret, "success_url": secret }),
-            json!({ "price": "personal-monthly", "email": format!("{secret} x") }),
-            json!({ "price": "personal-monthly", "quantity": secret }),
-            json!({ "price": "personal-monthly", "customer": secret }),
-            json!({ "external_ref": [secret], "member_of": secret, "joined_at": secret }),
-            json!({ "customer": secret, "return_url": secret }),
-            json!({ "name": [secret], "scope": secret }),
-            json!({ "plan": secret, "reason": secret, "ends_at": secret }),
-            json!(secret),
-        ] {
-            for path in [
-                "/v1/checkouts",
-                "/v1/customers",
-                "/v1/billing-sessions",
-                "/v1/keys",
-                "/v1/customers/ana/grants",
-                "/v1/subscriptions/x/cancel",
-            ] {
-                let got = rig.post(path).by(KEY).json(body.clone()).send().await;
-                let got = looked_at(&secrets, got);
-                assert!(got.status >= 400, "{path} took {body}");
-            }
-        }
-        let broken = format!("{{\"price\": \"{secret}\", {secret}");
-        let got = rig
-            .post("/v1/checkouts")
-            .bytes("application/json", broken)
-            .send()
-            .await;
-        looked_at(&secrets, got).wrong("body");
-        for path in [
-            format!("/v1/customers/{secret}"),
-            format!("/v1/subscriptions/{secret}"),
-            format!("/v1/subscriptions?status={secret}&plan={secret}"),
-            format!("/v1/customers?cursor={secret}&limit={secret}"),
-            format!("/v1/checkouts/{secret}"),
-            format!("/v1/customers/ana/check/projects?amount={secret}"),
-            format!("/v1/{secret}?token={secret}"),
-            format!("/{secret}"),
-        ] {
-            let got = rig.get(&path).by(KEY).send().await;
-            let got = looked_at(&secrets, got);
-            assert!(got.status >= 400, "{path} answers {}", got.status);
-        }
-        for value in [
-            format!("Bearer {secret}x"),
-            format!("Basic {secret}"),
-            secret.clone(),
-        ] {
-            let got = rig
-                .get("/v1/me")
-                .header("authorization", &value)
-                .header("cookie", &format!("token={secret}"))
-                .header("x-request-id", &format!("<{secret}>"))
-                .send()
-                .await;
-            looked_at(&secrets, got).refused(401, "unauthorized");
-        }
+    let bought = buys(&rig, &mut secrets).await;
+    for secret in secrets.0.iter().map(|(_, secret)| secret) {
+        misplaced(&rig, &secrets, secret).await;
     }
-
-    // Everything else that is told, by everybody who may ask.
-    for path in [
-        "/v1/keys",
-        "/v1/subscriptions",
-        "/v1/invoices",
-        "/v1/parked",
-        "/v1/catalog",
-    ] {
-        let got = rig.get(path).by(KEY).send().await;
-        secrets.check(path, &got.ok(200).to_string());
-    }
-    let path = format!("/v1/checkouts/{}", text(&checkout["id"]));
-    secrets.check(&path, &rig.get(&path).send().await.ok(200).to_string());
-    rig.get("/v1/me").by(&token).send().await.ok(200);
-    rig.get("/v1/customers").by(&made_key).send().await.ok(200);
-
-    // Failures, which say the most.
-    for (call, path) in [
-        (Call::Load, "/v1/customers/ana"),
-        (Call::Read, "/v1/customers"),
-    ] {
-        rig.store.fail_next(call, Fault::Before);
-        let got = rig.get(path).by(KEY).send().await;
-        looked_at(&secrets, got).refused(503, "unavailable");
-    }
-    rig.store.fail_next(Call::Credential, Fault::Before);
-    let got = rig.get("/v1/me").by(&token).send().await;
-    looked_at(&secrets, got).refused(503, "unavailable");
-    rig.sandbox.inject(billing_sandbox::Fault::NotReached);
-    let got = rig
-        .post("/v1/checkouts")
-        .by(&token)
-        .json(json!({ "price": "team-monthly" }));
-    looked_at(&secrets, got.send().await).refused(502, "provider_error");
-    let mut webhook = genuine(&rig).await;
-    webhook.body = b"{}".to_vec().into();
-    let status = crate::rig::post_webhook(&rig.app, webhook).await;
-    assert_eq!(status.as_u16(), 401);
+    tells(&rig, &secrets, &bought).await;
+    fails(&rig, &secrets, &bought.token).await;
 
     let told = rig.get("/metrics").send().await;
     let told = String::from_utf8(told.bytes).unwrap();
@@ -298,6 +154,178 @@ async fn secrets_are_in_no_log_refusal_debugging_output_or_metric() {
     ] {
         secrets.check("debugging output", &shown);
     }
+}
+
+/// What a purchase leaves in the buyer's hands.
+struct Bought {
+    token: String,
+    made_key: String,
+    checkout: String,
+}
+
+/// A whole purchase, with every kind of secret that there is.
+async fn buys(rig: &Rig, secrets: &mut Secrets) -> Bought {
+    let made = rig
+        .post("/v1/customers")
+        .by(KEY)
+        .json(json!({ "external_ref": "ana", "email": EMAIL }))
+        .send()
+        .await;
+    looked_at(secrets, made).ok(201);
+    let session = rig
+        .post("/v1/billing-sessions")
+        .by(KEY)
+        .json(json!({ "customer": "ana", "return_url": format!("{ORIGIN}/") }))
+        .send()
+        .await
+        .ok(201);
+    let token = secrets.add("the session's token", &session["token"]);
+    let leads_to = text(&session["url"]);
+    let link = secrets.add("the link", &json!(leads_to.split_once("link=").unwrap().1));
+    let open = || {
+        rig.post("/v1/billing-sessions/open")
+            .json(json!({ "link": link }))
+    };
+    let opened = open().send().await.ok(201);
+    secrets.add("the opened session's token", &opened["token"]);
+    looked_at(secrets, open().send().await).refused(404, "session_expired");
+    let made = rig
+        .post("/v1/keys")
+        .by(KEY)
+        .json(json!({ "name": "ci", "scope": "read" }))
+        .send()
+        .await
+        .ok(201);
+    let made_key = secrets.add("the key that was made", &made["secret"]);
+    let checkout = rig
+        .post("/v1/checkouts")
+        .by(&token)
+        .header("idempotency-key", ONCE)
+        .json(json!({ "price": "personal-monthly" }))
+        .send()
+        .await
+        .ok(201);
+    secrets.add("the checkout's secret", &checkout["checkout_secret"]);
+    rig.pays(&text(&checkout["url"])).await;
+    rig.clock.advance(jiff::SignedDuration::from_mins(10));
+    rig.deliver().await;
+    Bought {
+        token,
+        made_key,
+        checkout: text(&checkout["id"]),
+    }
+}
+
+/// A secret where it does not belong.
+async fn misplaced(rig: &Rig, secrets: &Secrets, secret: &str) {
+    for body in [
+        json!({ "price": secret }),
+        json!({ "plan": secret, "interval": secret }),
+        json!({ "price": "personal-monthly", "provider": secret, "success_url": secret }),
+        json!({ "price": "personal-monthly", "email": format!("{secret} x") }),
+        json!({ "price": "personal-monthly", "quantity": secret }),
+        json!({ "price": "personal-monthly", "customer": secret }),
+        json!({ "external_ref": [secret], "member_of": secret, "joined_at": secret }),
+        json!({ "customer": secret, "return_url": secret }),
+        json!({ "name": [secret], "scope": secret }),
+        json!({ "plan": secret, "reason": secret, "ends_at": secret }),
+        json!(secret),
+    ] {
+        for path in [
+            "/v1/checkouts",
+            "/v1/customers",
+            "/v1/billing-sessions",
+            "/v1/keys",
+            "/v1/customers/ana/grants",
+            "/v1/subscriptions/x/cancel",
+        ] {
+            let got = rig.post(path).by(KEY).json(body.clone()).send().await;
+            let got = looked_at(secrets, got);
+            assert!(got.status >= 400, "{path} took {body}");
+        }
+    }
+    let broken = format!("{{\"price\": \"{secret}\", {secret}");
+    let got = rig
+        .post("/v1/checkouts")
+        .bytes("application/json", broken)
+        .send()
+        .await;
+    looked_at(secrets, got).wrong("body");
+    for path in [
+        format!("/v1/customers/{secret}"),
+        format!("/v1/subscriptions/{secret}"),
+        format!("/v1/subscriptions?status={secret}&plan={secret}"),
+        format!("/v1/customers?cursor={secret}&limit={secret}"),
+        format!("/v1/checkouts/{secret}"),
+        format!("/v1/customers/ana/check/projects?amount={secret}"),
+        format!("/v1/{secret}?token={secret}"),
+        format!("/{secret}"),
+    ] {
+        let got = rig.get(&path).by(KEY).send().await;
+        let got = looked_at(secrets, got);
+        assert!(got.status >= 400, "{path} answers {}", got.status);
+    }
+    for value in [
+        format!("Bearer {secret}x"),
+        format!("Basic {secret}"),
+        secret.to_owned(),
+    ] {
+        let got = rig
+            .get("/v1/me")
+            .header("authorization", &value)
+            .header("cookie", &format!("token={secret}"))
+            .header("x-request-id", &format!("<{secret}>"))
+            .send()
+            .await;
+        looked_at(secrets, got).refused(401, "unauthorized");
+    }
+}
+
+/// Everything else that is told, to everybody who may ask.
+async fn tells(rig: &Rig, secrets: &Secrets, bought: &Bought) {
+    for path in [
+        "/v1/keys",
+        "/v1/subscriptions",
+        "/v1/invoices",
+        "/v1/parked",
+        "/v1/catalog",
+    ] {
+        let got = rig.get(path).by(KEY).send().await;
+        secrets.check(path, &got.ok(200).to_string());
+    }
+    let path = format!("/v1/checkouts/{}", bought.checkout);
+    secrets.check(&path, &rig.get(&path).send().await.ok(200).to_string());
+    rig.get("/v1/me").by(&bought.token).send().await.ok(200);
+    rig.get("/v1/customers")
+        .by(&bought.made_key)
+        .send()
+        .await
+        .ok(200);
+}
+
+/// Failures, which say the most.
+async fn fails(rig: &Rig, secrets: &Secrets, token: &str) {
+    for (call, path) in [
+        (Call::Load, "/v1/customers/ana"),
+        (Call::Read, "/v1/customers"),
+    ] {
+        rig.store.fail_next(call, Fault::Before);
+        let got = rig.get(path).by(KEY).send().await;
+        looked_at(secrets, got).refused(503, "unavailable");
+    }
+    rig.store.fail_next(Call::Credential, Fault::Before);
+    let got = rig.get("/v1/me").by(token).send().await;
+    looked_at(secrets, got).refused(503, "unavailable");
+    rig.sandbox.inject(billing_sandbox::Fault::NotReached);
+    let got = rig
+        .post("/v1/checkouts")
+        .by(token)
+        .json(json!({ "price": "team-monthly" }));
+    looked_at(secrets, got.send().await).refused(502, "provider_error");
+    let mut webhook = genuine(rig).await;
+    webhook.body = b"{}".to_vec().into();
+    let status = crate::rig::post_webhook(&rig.app, webhook).await;
+    assert_eq!(status.as_u16(), 401);
 }
 
 /// The same over a socket, where the protocol's own library may log as well.

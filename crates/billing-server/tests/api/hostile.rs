@@ -48,6 +48,8 @@ fn by(key: &str) -> String {
     format!("authorization: Bearer {key}\r\n")
 }
 
+const MIB: usize = 1024 * 1024;
+
 /// Every route that reads a JSON body, with a credential that it takes.
 const JSON_ROUTES: [(&str, &str); 7] = [
     ("POST /v1/checkouts", WRITE),
@@ -122,7 +124,6 @@ async fn a_megabyte_is_read_and_twelve_are_not() {
         body.extend_from_slice(br#""}"#);
         body
     };
-    const MIB: usize = 1024 * 1024;
     for (bytes, expected) in [
         (1_000_000, (400, "invalid_request")),
         (MIB, (400, "invalid_request")),

@@ -1,25 +1,47 @@
 //! The HTTP API over a store in memory and the sandbox: every route, and every
 //! way in which it refuses.
 
+#[cfg(test)]
 mod auth;
+#[cfg(test)]
 mod canary;
+#[cfg(test)]
 mod catalog;
+#[cfg(test)]
 mod checkouts;
+#[cfg(test)]
 mod customers;
+#[cfg(test)]
 mod document;
+#[cfg(test)]
 mod drain;
+#[cfg(test)]
 mod gates;
+#[cfg(test)]
 mod gone;
+#[cfg(test)]
 mod hostile;
+#[cfg(test)]
 mod idempotency;
+#[cfg(test)]
 mod me;
+#[cfg(test)]
 mod operation;
+#[cfg(test)]
 mod outage;
+#[cfg(test)]
 mod pages;
+#[cfg(test)]
 mod plans;
+#[cfg(test)]
 mod refusals;
+#[cfg(test)]
 mod rig;
+#[cfg(test)]
 mod routes;
+#[cfg(test)]
 mod socket;
+#[cfg(test)]
 mod webhooks;
+#[cfg(test)]
 mod wire;

@@ -5,6 +5,7 @@ use billing_ports::store::{Commit, Ring};
 use billing_server::{ApiOptions, AppState, RateOptions, api_routes};
 use billing_testkit::memory::{Call, Fault};
 use billing_testkit::{SeededIds, fixtures};
+use poem::Endpoint as _;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -150,8 +151,7 @@ async fn metrics_count_routes_not_paths() {
     let state = rig.state.clone().with_metrics(recorder.handle());
     let guard = metrics::set_default_local_recorder(&recorder);
     let app = api_routes(state);
-    let get = |path: &str| poem::Request::builder().uri_str(path.to_owned()).finish();
-    use poem::Endpoint as _;
+    let get = |path: &str| poem::Request::builder().uri_str(path).finish();
     app.get_response(get("/v1/checkouts/chk_secretish?token=secretish"))
         .await;
     app.get_response(get("/v1/plans")).await;

@@ -65,10 +65,10 @@ async fn every_list_goes_on_where_its_cursor_says() {
                 assert!((1..=limit).contains(&rows.len()), "{path}: {rows:?}");
                 seen.extend(rows);
                 requests += 1;
-                match &page["next_cursor"] {
-                    Value::String(next) => cursor = format!("&cursor={next}"),
-                    _ => break,
-                }
+                let Some(next) = page["next_cursor"].as_str() else {
+                    break;
+                };
+                cursor = format!("&cursor={next}");
             }
             assert_eq!(seen, whole, "{list} by {limit}");
             assert_eq!(requests, whole.len().div_ceil(limit), "{list} by {limit}");

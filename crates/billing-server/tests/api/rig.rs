@@ -33,7 +33,7 @@ pub(crate) struct Making {
     /// The first signs, all verify.
     pub(crate) webhook_secrets: Vec<&'static str>,
     /// What stands between the engine and the store.
-    pub(crate) over: Box<dyn FnOnce(MemoryStore) -> Arc<dyn Store>>,
+    pub(crate) over: Box<dyn FnOnce(MemoryStore) -> Arc<dyn Store> + Send>,
 }
 
 impl Default for Making {
@@ -140,6 +140,10 @@ impl Ask<'_> {
         self.header("authorization", &format!("Bearer {secret}"))
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "bodies are written where they are sent"
+    )]
     pub(crate) fn json(self, body: Value) -> Self {
         self.bytes("application/json", body.to_string())
     }

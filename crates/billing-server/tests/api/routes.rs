@@ -49,15 +49,14 @@ impl Who {
     pub(crate) fn lets(self, by: By) -> Result<(), u16> {
         match (self, by) {
             (Self::Providers, _) => Ok(()),
-            (_, By::Stranger) => Err(401),
-            (Self::Public, _) => Ok(()),
+            (_, By::Stranger)
+            | (Self::Customer | Self::Read | Self::Write | Self::Admin, By::Nobody) => Err(401),
             (Self::Buyers, By::Read) => Err(403),
-            (Self::Buyers, _) => Ok(()),
-            (_, By::Nobody) => Err(401),
-            (Self::Customer, By::Session) => Ok(()),
-            (Self::Read, By::Read | By::Write | By::Admin) => Ok(()),
-            (Self::Write, By::Write | By::Admin) => Ok(()),
-            (Self::Admin, By::Admin) => Ok(()),
+            (Self::Public | Self::Buyers, _)
+            | (Self::Customer, By::Session)
+            | (Self::Read, By::Read)
+            | (Self::Read | Self::Write, By::Write)
+            | (Self::Read | Self::Write | Self::Admin, By::Admin) => Ok(()),
             _ => Err(403),
         }
     }
@@ -114,30 +113,26 @@ const JSON: &str = "application/json";
 const YAML: &str = "application/yaml";
 const SAMPLE: &str = billing_catalog::SAMPLE;
 
-const fn json(body: &'static str) -> Option<(&'static str, &'static str)> {
-    Some((JSON, body))
-}
-
 #[rustfmt::skip]
 pub(crate) const ROUTES: &[Route] = &[
     route("list_plans", Method::GET, "/v1/plans", Who::Public, None, 200),
-    route("create_checkout", Method::POST, "/v1/checkouts", Who::Buyers, json(r#"{"price":"lifetime-once"}"#), 201),
+    route("create_checkout", Method::POST, "/v1/checkouts", Who::Buyers, Some((JSON, r#"{"price":"lifetime-once"}"#)), 201),
     route("get_checkout", Method::GET, "/v1/checkouts/chk_{0}", Who::Public, None, 404),
-    route("create_billing_session", Method::POST, "/v1/billing-sessions", Who::Write, json(r#"{"customer":"{x}"}"#), 201),
-    route("open_billing_session", Method::POST, "/v1/billing-sessions/open", Who::Public, json(r#"{"link":"bl_none"}"#), 404),
+    route("create_billing_session", Method::POST, "/v1/billing-sessions", Who::Write, Some((JSON, r#"{"customer":"{x}"}"#)), 201),
+    route("open_billing_session", Method::POST, "/v1/billing-sessions/open", Who::Public, Some((JSON, r#"{"link":"bl_none"}"#)), 404),
     route("get_me", Method::GET, "/v1/me", Who::Customer, None, 200),
     route("get_my_entitlements", Method::GET, "/v1/me/entitlements", Who::Customer, None, 200),
     route("check_my_feature", Method::GET, "/v1/me/entitlements/projects", Who::Customer, None, 200),
     route("cancel_my_subscription", Method::POST, "/v1/me/subscriptions/sub_{0}/cancel", Who::Customer, None, 404),
-    route("receive_webhook", Method::POST, "/v1/webhooks/sandbox", Who::Providers, json("{}"), 401),
-    route("receive_account_webhook", Method::POST, "/v1/webhooks/sandbox/main", Who::Providers, json("{}"), 401),
-    route("create_customer", Method::POST, "/v1/customers", Who::Write, json("{}"), 201),
+    route("receive_webhook", Method::POST, "/v1/webhooks/sandbox", Who::Providers, Some((JSON, "{}")), 401),
+    route("receive_account_webhook", Method::POST, "/v1/webhooks/sandbox/main", Who::Providers, Some((JSON, "{}")), 401),
+    route("create_customer", Method::POST, "/v1/customers", Who::Write, Some((JSON, "{}")), 201),
     route("list_customers", Method::GET, "/v1/customers", Who::Read, None, 200),
     route("get_customer", Method::GET, "/v1/customers/{x}", Who::Read, None, 200),
     route("list_customer_journal", Method::GET, "/v1/customers/{x}/journal", Who::Read, None, 200),
     route("get_customer_entitlements", Method::GET, "/v1/customers/{x}/entitlements", Who::Read, None, 200),
     route("check_feature", Method::GET, "/v1/customers/{x}/check/projects", Who::Read, None, 200),
-    route("create_grant", Method::POST, "/v1/customers/{x}/grants", Who::Write, json(r#"{"plan":"team"}"#), 201),
+    route("create_grant", Method::POST, "/v1/customers/{x}/grants", Who::Write, Some((JSON, r#"{"plan":"team"}"#)), 201),
     route("list_grants", Method::GET, "/v1/customers/{x}/grants", Who::Read, None, 200),
     route("end_grant", Method::DELETE, "/v1/customers/{x}/grants/grt_{0}", Who::Write, None, 404),
     route("list_subscriptions", Method::GET, "/v1/subscriptions", Who::Read, None, 200),
@@ -145,13 +140,13 @@ pub(crate) const ROUTES: &[Route] = &[
     route("cancel_subscription", Method::POST, "/v1/subscriptions/sub_{0}/cancel", Who::Write, None, 404),
     route("list_invoices", Method::GET, "/v1/invoices", Who::Read, None, 200),
     route("get_invoice", Method::GET, "/v1/invoices/inv_{0}", Who::Read, None, 404),
-    route("create_key", Method::POST, "/v1/keys", Who::Admin, json(r#"{"name":"ci","scope":"read"}"#), 201),
+    route("create_key", Method::POST, "/v1/keys", Who::Admin, Some((JSON, r#"{"name":"ci","scope":"read"}"#)), 201),
     route("list_keys", Method::GET, "/v1/keys", Who::Admin, None, 200),
     route("revoke_key", Method::DELETE, "/v1/keys/key_{0}", Who::Admin, None, 404),
     route("list_parked", Method::GET, "/v1/parked", Who::Admin, None, 200),
     route("get_parked", Method::GET, "/v1/parked/prk_{0}", Who::Admin, None, 404),
     route("replay_parked", Method::POST, "/v1/parked/prk_{0}/replay", Who::Admin, None, 404),
-    route("link_parked", Method::POST, "/v1/parked/prk_{0}/link", Who::Admin, json(r#"{"customer":"{x}"}"#), 404),
+    route("link_parked", Method::POST, "/v1/parked/prk_{0}/link", Who::Admin, Some((JSON, r#"{"customer":"{x}"}"#)), 404),
     route("discard_parked", Method::POST, "/v1/parked/prk_{0}/discard", Who::Admin, None, 404),
     route("get_catalog", Method::GET, "/v1/catalog", Who::Read, None, 200),
     route("diff_catalog", Method::POST, "/v1/catalog/diff", Who::Read, Some((YAML, SAMPLE)), 200),

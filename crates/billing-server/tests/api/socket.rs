@@ -40,6 +40,12 @@ async fn hostile_headers_are_refused() {
         );
         assert!(!said.starts_with("HTTP/1.1 2"), "{shown}: {said}");
         assert_eq!(said.matches("HTTP/1.1 ").count(), 1, "{shown}: {said}");
+        if status == "431" {
+            assert!(
+                said.contains(r#""code":"header_too_large""#),
+                "{shown}: {said}"
+            );
+        }
     }
 }
 

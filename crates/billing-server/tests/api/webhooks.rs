@@ -29,8 +29,7 @@ pub(crate) async fn genuine(rig: &Rig) -> WebhookRequest {
         async { Ok(200) }
     });
     rig.sandbox.pump(rig.clock.now(), &sink).await.unwrap();
-    let first = caught.lock().unwrap().remove(0);
-    first
+    caught.lock().unwrap().remove(0)
 }
 
 /// How many webhooks are stored and not yet decided.
