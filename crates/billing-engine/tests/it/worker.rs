@@ -179,3 +179,17 @@ async fn what_another_process_writes_wakes_it() {
     assert_eq!(rig.account(ana).subscriptions.len(), 1);
     worker.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn told_to_stop_it_begins_no_sweep() {
+    let rig = Rig::new().await;
+    rig.subscribe("ana").await;
+    rig.pass(SignedDuration::from_hours(7 * 24 + 1));
+    rig.work().await;
+    let before = rig.store.snapshot();
+    rig.billing.run_worker(std::future::ready(())).await;
+    assert_eq!(rig.store.snapshot(), before);
+    let worker = Worker::start(&rig.billing).await;
+    assert_ne!(rig.store.snapshot(), before);
+    worker.stop().await;
+}
