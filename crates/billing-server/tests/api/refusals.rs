@@ -1,8 +1,11 @@
 //! What the framework refuses, in our words; limits; failures of the store.
 
+use std::sync::Arc;
+
 use billing_server::{ApiOptions, RateOptions};
 use billing_testkit::memory::{Call, Fault};
-use poem::http::Method;
+use poem::http::{Method, StatusCode};
+use poem::{Endpoint as _, EndpointExt as _};
 use serde_json::json;
 
 use crate::rig::{ADMIN, ORIGIN, READ, Rig, WRITE};
@@ -215,16 +218,46 @@ async fn pages_of_allowed_origins_may_call_public_and_session_routes_alone() {
 }
 
 #[tokio::test]
-async fn the_api_nests_under_any_prefix() {
-    use poem::Endpoint as _;
+async fn the_api_nests_under_any_prefix_behind_the_host_s_own_login() {
     let rig = Rig::new().await;
-    let app = poem::Route::new().nest("/billing", billing_server::api_routes(rig.state.clone()));
-    let request = poem::Request::builder()
-        .uri_str("/billing/v1/plans")
-        .finish();
-    assert_eq!(app.get_response(request).await.status().as_u16(), 200);
-    let request = poem::Request::builder()
-        .uri_str("/billing/v1/keys")
-        .finish();
-    assert_eq!(app.get_response(request).await.status().as_u16(), 401);
+    let api = billing_server::api_routes(rig.state.clone()).around(|next, request| async move {
+        if request.headers().contains_key("x-host-login") {
+            next.call(request).await
+        } else {
+            Err(poem::Error::from_status(StatusCode::IM_A_TEAPOT))
+        }
+    });
+    let host = poem::Route::new()
+        .at("/", poem::endpoint::make_sync(|_| "the host's own"))
+        .nest("/billing", api);
+    let mounted = Rig {
+        app: Arc::new(host.map_to_response().boxed()),
+        ..rig
+    };
+    assert_eq!(mounted.get("/").send().await.bytes, b"the host's own");
+    let shut = mounted.get("/billing/v1/plans").send().await;
+    assert_eq!(shut.status, 418);
+    let get = |path: &str| mounted.get(path).header("x-host-login", "ana");
+    get("/billing/v1/plans").send().await.ok(200);
+    get("/billing/v1/keys")
+        .send()
+        .await
+        .refused(401, "unauthorized");
+    get("/billing/v1/keys").by(ADMIN).send().await.ok(200);
+    get("/billing/v1/nosuch")
+        .send()
+        .await
+        .refused(404, "not_found");
+    let buy = || {
+        mounted
+            .post("/billing/v1/checkouts")
+            .header("x-host-login", "ana")
+            .header("origin", ORIGIN)
+            .header("idempotency-key", "nested")
+            .json(json!({ "plan": "free" }))
+    };
+    let bought = buy().send().await;
+    assert_eq!(bought.ok(201)["status"], "completed");
+    assert_eq!(bought.header("access-control-allow-origin"), ORIGIN);
+    assert_eq!(buy().send().await.bytes, bought.bytes);
 }
