@@ -54,7 +54,7 @@ pub(super) fn mirror_subscription(
             None => return Verdict::Decided,
         },
     };
-    let mut seen = mirrored(fresh, observed.at, snapshot);
+    let mut seen = mirrored(fresh, observed.at, draft.now(), snapshot);
     seen.schedule = Schedule::Provider {
         reference: snapshot.reference.clone(),
         seen_at: observed.at,
@@ -188,10 +188,12 @@ fn follow_price(
     });
 }
 
-/// The subscription as a snapshot of instant `at` tells it.
+/// The subscription as a snapshot of instant `at` tells it, heard at `now`:
+/// whatever it tells, the provider is not silent.
 fn mirrored(
     mut seen: Subscription,
     at: Timestamp,
+    now: Timestamp,
     snapshot: &SubscriptionSnapshot,
 ) -> Subscription {
     let ended = snapshot.ended_at.unwrap_or(at);
@@ -236,7 +238,7 @@ fn mirrored(
         due_at,
         next_attempt_at: paid_through
             .filter(|_| alive)
-            .map(|end| shifted(end.max(at), ALARM_AFTER)),
+            .map(|end| shifted(end.max(at).max(now), ALARM_AFTER)),
         grace_ends_at: due_at.map(|due_at| shifted(due_at, seen.terms.grace)),
     };
     seen.cancellation = snapshot

@@ -381,6 +381,20 @@ fn silence_never_makes_a_hot_loop() {
     assert_eq!(world.orders.len(), 5);
 }
 
+/// A provider that is asked answers with what happened long ago: that is an
+/// answer, and no reason to ask again at once.
+#[test]
+fn an_answer_about_long_ago_ends_the_silence() {
+    let (mut world, begun) = bought();
+    let long_ago = at("2026-02-01T01:00:00Z");
+    for day in ["2026-02-10", "2026-02-20"] {
+        world.tick(day);
+        see(&mut world, &begun, long_ago, &january(Status::PastDue));
+        let again = shifted(at(day), ALARM_AFTER);
+        assert_eq!(world.account.wake_at(), Some(again));
+    }
+}
+
 #[test]
 fn canceled_while_paused_at_the_provider_it_asks_and_never_makes_a_hot_loop() {
     for at_provider in [true, false] {
