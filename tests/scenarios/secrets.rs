@@ -1,6 +1,7 @@
 //! Secrets go where they are needed and nowhere else.
 
 use std::io::Write;
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use billing::sandbox::{FnSink, Sandbox, SandboxOptions, TestCard};
@@ -20,7 +21,7 @@ on_both_stores! {
     x_08_two_webhook_secrets_during_rotation;
 }
 
-/// Everything that these tests have logged, at every level.
+/// Everything that this process has logged, on every thread, at every level.
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 struct Pen;
@@ -37,14 +38,13 @@ impl Write for Pen {
     }
 }
 
-/// Writes down what this thread logs, while the guard lives.
-fn listen() -> tracing::subscriber::DefaultGuard {
+fn listen() {
     let all = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_ansi(false)
         .with_writer(|| Pen)
         .finish();
-    tracing::subscriber::set_default(all)
+    tracing::subscriber::set_global_default(all).expect("a process of its own");
 }
 
 fn logged() -> String {
@@ -59,7 +59,35 @@ async fn site(kind: StoreKind) -> Site {
 }
 
 async fn x_08_secrets_stay_where_they_belong(kind: StoreKind) {
-    let _listening = listen();
+    let alone = match kind {
+        StoreKind::Memory => unreachable!("on both stores that keep their rows"),
+        StoreKind::Sqlite => "scenarios::secrets::alone_on_sqlite",
+        StoreKind::Postgres => "scenarios::secrets::alone_on_postgres",
+    };
+    let ran = Command::new(std::env::current_exe().unwrap())
+        .args([alone, "--exact", "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    let wrong = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{said}{wrong}");
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+#[tokio::test]
+#[ignore = "started by another test, as a process of its own"]
+async fn alone_on_sqlite() {
+    secrets_stay_where_they_belong(StoreKind::Sqlite).await;
+}
+
+#[tokio::test]
+#[ignore = "started by another test, as a process of its own"]
+async fn alone_on_postgres() {
+    secrets_stay_where_they_belong(StoreKind::Postgres).await;
+}
+
+async fn secrets_stay_where_they_belong(kind: StoreKind) {
+    listen();
     let site = site(kind).await;
     let made = site
         .operate("/v1/keys", &json!({ "name": "ci", "scope": "read" }))
