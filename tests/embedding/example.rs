@@ -20,12 +20,15 @@ fn e_01_one_dependency_one_object() {
     let text = include_str!("../../crates/billing/examples/gated_feature.rs");
     assert!(text.lines().count() <= MAX_LINES);
     let program = built("gated_feature");
-    let ran = Command::new(&program).output().unwrap_or_else(|error| {
-        panic!(
-            "{}: {error}; `cargo xtask test` builds it",
-            program.display()
-        )
-    });
+    let ran = Command::new(&program)
+        .env("TMPDIR", env!("CARGO_TARGET_TMPDIR"))
+        .output()
+        .unwrap_or_else(|error| {
+            panic!(
+                "{}: {error}; `cargo xtask test` builds it",
+                program.display()
+            )
+        });
     let said = String::from_utf8_lossy(&ran.stdout);
     assert_eq!(said, "ana may sign in by SSO\n");
     assert!(ran.status.success());
