@@ -1,11 +1,13 @@
 //! A seeded simulation: buyers, time, a network and a database that fail, and a
-//! process that dies between any two steps of the ring.
+//! process that dies between any two steps of the ring, or hangs in a call and comes
+//! back when another has done its work.
 //!
 //! Each run ends by letting everything settle; then the invariants must hold.
 //! A failing run prints its seed: `SIMULATION_SEED` runs that one alone.
 
 mod invariants;
 mod world;
+mod zombie;
 
 use world::World;
 

@@ -13,6 +13,7 @@ use billing_testkit::memory;
 use billing_testkit::{ManualClock, MemoryStore, RecordingNotifier, SeededIds};
 use jiff::SignedDuration;
 
+use super::zombie::{Called, Hangs, Line, Zombie};
 use crate::rig;
 
 /// The people of a run.
@@ -72,6 +73,9 @@ pub(super) struct World {
     chance: SeededIds,
     ids: Arc<SeededIds>,
     billing: Billing,
+    line: Arc<Line>,
+    /// A process that everybody believes dead.
+    zombie: Option<Zombie>,
 }
 
 impl World {
@@ -93,7 +97,8 @@ impl World {
         let store = MemoryStore::new();
         let notifier = RecordingNotifier::new();
         let ids = Arc::new(SeededIds::new(seed ^ 0x5eed));
-        let billing = engine(&store, &clock, &ids, &sandbox, &notifier);
+        let line = Arc::new(Line::default());
+        let billing = engine(&store, &clock, &ids, &sandbox, &line, &notifier);
         billing.apply_catalog(&catalog).await.unwrap();
         let world = Self {
             store,
@@ -103,6 +108,8 @@ impl World {
             chance,
             ids,
             billing,
+            line,
+            zombie: None,
         };
         world.sandbox.set_faults(FaultPlan::seeded(
             seed,
@@ -128,7 +135,7 @@ impl World {
     /// One thing happens.
     pub(super) async fn step(&mut self) {
         let who = PEOPLE[usize::try_from(self.chance.below(3)).unwrap()];
-        match self.chance.below(14) {
+        match self.chance.below(16) {
             0..=3 => self.let_time_pass(),
             4..=6 => self.work().await,
             7 => {
@@ -139,6 +146,8 @@ impl World {
             10 => self.cancel(who).await,
             11 => self.pause_or_resume(who).await,
             12 => self.grant(who).await,
+            13 => self.hang().await,
+            14 => self.zombie_wakes().await,
             _ => self.die(),
         }
         if self.chance.below(2) == 0 {
@@ -152,7 +161,10 @@ impl World {
         self.sandbox.set_faults(FaultPlan::none());
         self.store.set_fault_plan(None);
         self.die();
-        for _ in 0..CALM_STEPS {
+        for step in 0..CALM_STEPS {
+            if step == CALM_STEPS / 2 {
+                self.zombie_wakes().await;
+            }
             for event in self.sandbox.books().events_in(EventState::Failed) {
                 self.sandbox.send_again(event).await.unwrap();
             }
@@ -170,13 +182,35 @@ impl World {
 
     /// The process dies and another begins: nothing but the store is kept.
     fn die(&mut self) {
+        self.line = Arc::new(Line::default());
         self.billing = engine(
             &self.store,
             &self.clock,
             &self.ids,
             &self.sandbox,
+            &self.line,
             &self.notifier,
         );
+    }
+
+    /// The process hangs in its next call, and another takes its place.
+    async fn hang(&mut self) {
+        self.zombie_wakes().await;
+        let hangs = if self.chance.below(2) == 0 {
+            Hangs::Before
+        } else {
+            Hangs::After
+        };
+        let (process, line) = (self.billing.clone(), Arc::clone(&self.line));
+        self.zombie = Zombie::of(process, line, hangs).await;
+        self.die();
+    }
+
+    /// The process that hung comes back, if one did.
+    async fn zombie_wakes(&mut self) {
+        if let Some(zombie) = self.zombie.take() {
+            zombie.wakes().await;
+        }
     }
 
     fn let_time_pass(&self) {
@@ -323,6 +357,7 @@ fn engine(
     clock: &ManualClock,
     ids: &Arc<SeededIds>,
     sandbox: &Sandbox,
+    line: &Arc<Line>,
     notifier: &RecordingNotifier,
 ) -> Billing {
     Billing::builder(
@@ -330,7 +365,10 @@ fn engine(
         Arc::new(clock.clone()),
         Arc::clone(ids) as Arc<dyn IdSource>,
     )
-    .provider(Arc::new(sandbox.clone()))
+    .provider(Arc::new(Called {
+        sandbox: sandbox.clone(),
+        line: Arc::clone(line),
+    }))
     .webhooks(Arc::new(sandbox.decoder()))
     .notifier(Arc::new(notifier.clone()))
     // One after the other: side by side, the order of chances would not repeat.
