@@ -1,8 +1,6 @@
 //! A process that hangs in the middle of a call, is given up, and comes back
 //! when another has long done its work.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -15,6 +13,7 @@ use billing_domain::fact::Observed;
 use billing_domain::ids::EffectId;
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
 use billing_ports::{Answer, Finding, PaymentProvider, PerformError};
+use futures_util::future::BoxFuture;
 use futures_util::poll;
 use tokio::sync::Notify;
 
@@ -87,7 +86,7 @@ impl PaymentProvider for Called {
 
 /// A process that hangs.
 pub(super) struct Zombie {
-    work: Pin<Box<dyn Future<Output = ()>>>,
+    work: BoxFuture<'static, ()>,
     line: Arc<Line>,
 }
 
@@ -95,7 +94,7 @@ impl Zombie {
     /// Lets `billing` work until its next call hangs. `None`: it called nobody.
     pub(super) async fn of(billing: Billing, line: Arc<Line>, hangs: Hangs) -> Option<Self> {
         line.hangs.store(hangs as u8, Ordering::SeqCst);
-        let mut work: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async move {
+        let mut work: BoxFuture<'static, ()> = Box::pin(async move {
             // A store that fails ends this process as it does any other.
             let _failed_or_done = billing.work_until_idle().await;
         });
