@@ -1,7 +1,7 @@
 //! Subscriptions: paid agreements as an enum that carries its own facts.
 //!
 //! Status is not access: this module says how an agreement stands,
-//! [`access`] says what that gives at an instant, [`transition`] moves it, and
+//! `access` says what that gives at an instant, `transition` moves it, and
 //! refuses every illegal move by naming both ends. Knows no provider's words.
 
 mod access;
