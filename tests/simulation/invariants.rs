@@ -24,6 +24,7 @@ pub(super) fn check(world: &World) -> Result<(), String> {
         no_cycle_is_credited_twice(account)?;
         paid_periods_do_not_overlap(account)?;
         paid_time_gives_access(account, world.clock.now())?;
+        paid_through_is_what_was_paid_for(account, &held)?;
     }
     every_payment_is_known_once(world, &held)?;
     journal_and_values_agree(&held)?;
@@ -103,6 +104,44 @@ fn paid_time_gives_access(account: &Account, now: Timestamp) -> Result<(), Strin
         let alive = matches!(held.state, State::Active | State::Trialing { .. });
         if paid && alive && !held.gives_access(now) {
             return Err(format!("paid, and without access: {held:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Where we run the schedule, what is held is paid through the end of the last
+/// period that was paid for; only a pause moves it, and then later.
+fn paid_through_is_what_was_paid_for(account: &Account, held: &Snapshot) -> Result<(), String> {
+    for subscription in &account.subscriptions {
+        let goes_on = matches!(
+            subscription.state,
+            State::Active | State::PastDue { .. } | State::Lapsed { .. }
+        );
+        if !goes_on || !matches!(subscription.schedule, Schedule::Engine { .. }) {
+            continue;
+        }
+        let settled = account.invoices.iter().filter(|invoice| {
+            invoice.subscription == Some(subscription.id)
+                && matches!(invoice.state, InvoiceState::Settled { .. })
+        });
+        let Some(paid_for) = settled
+            .filter_map(|invoice| invoice.period)
+            .map(|p| p.end)
+            .max()
+        else {
+            continue;
+        };
+        let was_paused = held.journal.iter().any(|entry| {
+            entry.event == Event::SubscriptionResumed && entry.subscription == Some(subscription.id)
+        });
+        let through = subscription.times.paid_through;
+        let fits = if was_paused {
+            through >= Some(paid_for)
+        } else {
+            through == Some(paid_for)
+        };
+        if !fits {
+            return Err(format!("paid for until {paid_for}: {subscription:?}"));
         }
     }
     Ok(())
