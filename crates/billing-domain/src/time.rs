@@ -291,20 +291,30 @@ mod tests {
         );
     }
 
+    /// Every unit, and every count of it that an interval may have.
     fn any_interval() -> impl Strategy<Value = Interval> {
         let unit = prop_oneof![
-            Just(Unit::Day),
-            Just(Unit::Week),
-            Just(Unit::Month),
-            Just(Unit::Year)
+            Just((Unit::Day, 36_524)),
+            Just((Unit::Week, 5_217)),
+            Just((Unit::Month, 1_200)),
+            Just((Unit::Year, Interval::MAX_YEARS))
         ];
-        (unit, 1u16..40).prop_map(|(unit, count)| Interval::new(unit, count).unwrap())
+        let count = unit
+            .prop_flat_map(|(unit, most)| (Just(unit), prop_oneof![3 => 1..=13u16, 1 => 1..=most]));
+        count.prop_map(|(unit, count)| Interval::new(unit, count).unwrap())
+    }
+
+    /// Any microsecond from 1900 to 2100.
+    fn any_anchor() -> impl Strategy<Value = Timestamp> {
+        (-2_208_988_800_000_000i64..4_102_444_800_000_000)
+            .prop_map(|micros| Timestamp::from_microsecond(micros).unwrap())
     }
 
     proptest! {
+        /// No gap and no overlap: each period ends where the next begins, and the
+        /// first begins at the anchor.
         #[test]
-        fn periods_tile_time(seconds in -2_000_000_000i64..4_000_000_000, interval in any_interval(), k in 0u32..60) {
-            let anchor = Timestamp::from_second(seconds).unwrap();
+        fn periods_tile_time(anchor in any_anchor(), interval in any_interval(), k in 0u32..70) {
             let this = Period::at(anchor, interval, k).unwrap();
             let next = Period::at(anchor, interval, k + 1).unwrap();
             prop_assert!(this.start < this.end);
@@ -312,6 +322,38 @@ mod tests {
             if k == 0 {
                 prop_assert_eq!(this.start, anchor);
             }
+        }
+
+        /// So every instant from the anchor on lies in one period and in no other.
+        #[test]
+        fn every_instant_lies_in_one_period(
+            anchor in any_anchor(), interval in any_interval(), k in 0u32..70, share in 0i64..1_000_000
+        ) {
+            let period = Period::at(anchor, interval, k).unwrap();
+            let micros = i128::from(share) * period.length().as_micros() / 1_000_000;
+            let within = SignedDuration::from_micros(i64::try_from(micros).unwrap());
+            let instant = shifted(period.start, within);
+            let holding: Vec<u32> = (0..72)
+                .filter(|k| Period::at(anchor, interval, *k).unwrap().contains(instant))
+                .collect();
+            prop_assert_eq!(holding, [k]);
+        }
+    }
+
+    #[test]
+    fn the_longest_intervals_are_a_century() {
+        for (unit, most) in [
+            (Unit::Day, 36_524),
+            (Unit::Week, 5_217),
+            (Unit::Month, 1_200),
+            (Unit::Year, Interval::MAX_YEARS),
+        ] {
+            assert!(Interval::new(unit, most).is_ok(), "{unit:?}");
+            assert_eq!(
+                Interval::new(unit, most + 1),
+                Err(IntervalError),
+                "{unit:?}"
+            );
         }
     }
 }

@@ -18,6 +18,7 @@ use billing_domain::subscription::{Status, Subscription};
 use billing_domain::terms::{Seller, Terms};
 use billing_domain::time::{Interval, Timestamp, Unit};
 use billing_domain::{Decision, Draft};
+use jiff::SignedDuration;
 
 /// An instant: a whole one, or the midnight of a day.
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -122,6 +123,8 @@ pub(crate) struct World {
     pub(crate) parked: Vec<ParkReason>,
     pub(crate) orders: Vec<Order>,
     pub(crate) keys: Vec<EffectKey>,
+    /// How long it has been paused, in all: kept by who pauses and resumes it.
+    pub(crate) paused: SignedDuration,
     seed: u64,
 }
 
@@ -140,6 +143,7 @@ impl World {
             parked: Vec::new(),
             orders: Vec::new(),
             keys: Vec::new(),
+            paused: SignedDuration::ZERO,
             seed: 1,
         }
     }

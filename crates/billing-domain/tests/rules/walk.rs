@@ -134,8 +134,12 @@ fn perform(world: &mut World, act: Act, catch_up: CatchUp) {
         }
         (Act::Resume, _) => {
             let before = world.account.clone();
-            if world.resume().is_err() {
-                assert_eq!(world.account, before);
+            match (world.resume(), before.subscriptions[0].state) {
+                (Ok(()), State::Paused { since, .. }) => {
+                    world.paused = world.paused.saturating_add(world.now.duration_since(since));
+                }
+                (Ok(()), _) => {}
+                (Err(_), _) => assert_eq!(world.account, before),
             }
         }
         (Act::Link | Act::Pay { .. } | Act::PayShort | Act::Decline, None) => {}
@@ -147,6 +151,39 @@ fn cycle(world: &World) -> u32 {
         Schedule::Engine { cycle, .. } => cycle,
         Schedule::Provider { .. } | Schedule::Perpetual => panic!("not engine-run"),
     }
+}
+
+/// The end of what was paid for, from the money alone: the latest period that a
+/// settled invoice names, or the trial, and the time that pauses gave back.
+fn paid_for(world: &World) -> Timestamp {
+    let sub = world.sub();
+    let settled = |held: &&Invoice| matches!(held.state, InvoiceState::Settled { .. });
+    let periods = world.account.invoices.iter().filter(settled);
+    let trial = sub.terms.trial.map(|trial| shifted(sub.created_at, trial));
+    let ends = periods.filter_map(|held| Some(held.period?.end));
+    let end = ends.chain(trial).max().unwrap_or(sub.created_at);
+    shifted(end, world.paused)
+}
+
+/// Access never outlives what was paid, but for the grace of a due date or,
+/// without one, the stall limit.
+fn check_against_money(world: &World) {
+    let (sub, paid_for) = (world.sub(), paid_for(world));
+    let times = sub.times;
+    assert!(
+        times.paid_through.is_none_or(|end| end <= paid_for),
+        "paid for until {paid_for}: {sub:#?}"
+    );
+    let tolerated = match times.due_at {
+        Some(due) => shifted(due, sub.terms.grace),
+        None if sub.terms.renews => shifted(paid_for, sub.terms.stall_limit),
+        None => paid_for,
+    };
+    assert!(
+        !sub.gives_access(world.now) || world.now < tolerated.max(paid_for),
+        "at {}, paid for until {paid_for}: {sub:#?}",
+        world.now
+    );
 }
 
 /// What always holds of a life, at any instant of it.
@@ -183,6 +220,9 @@ fn check(world: &World) {
         "{cycles:?}"
     );
     assert!(cycles.last().is_none_or(|last| *last <= cycle(world)));
+    if !sub.terms.unit.is_zero() {
+        check_against_money(world);
+    }
     // What is paid is given.
     let paid = times.paid_through.is_some_and(|end| world.now < end);
     let running = matches!(sub.state, State::Active | State::Trialing { .. });
