@@ -7,7 +7,6 @@
 mod api;
 mod auth;
 pub mod cli;
-mod clock_route;
 pub mod config;
 mod database;
 mod host;
@@ -16,7 +15,7 @@ mod lock;
 mod notify;
 mod pages;
 mod problem;
-mod pump;
+mod sandbox;
 mod site;
 mod state;
 mod telemetry;

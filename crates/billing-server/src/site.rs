@@ -1,11 +1,10 @@
 //! Which part of the server answers which address.
 
-use billing_sandbox::Sandbox;
 use poem::endpoint::BoxEndpoint;
-use poem::{Endpoint, EndpointExt, Request, Response, Route};
+use poem::{Endpoint, EndpointExt, Request, Response};
 
-use crate::clock_route::ClockRoute;
 use crate::pages::page_routes;
+use crate::sandbox::Sandbox;
 use crate::{AppState, api_routes};
 
 /// Everything that the server answers.
@@ -13,30 +12,15 @@ pub(crate) struct Site {
     api: BoxEndpoint<'static, Response>,
     pages: BoxEndpoint<'static, Response>,
     /// `None`: there is no sandbox, and its addresses are like any unknown one.
-    sandbox: Option<SandboxSite>,
-}
-
-struct SandboxSite {
-    pages: BoxEndpoint<'static, Response>,
-    clock: ClockRoute,
+    sandbox: Option<BoxEndpoint<'static, Response>>,
 }
 
 impl Site {
     pub(crate) fn new(state: &AppState, sandbox: Option<&Sandbox>) -> Self {
-        let sandbox = sandbox.map(|sandbox| SandboxSite {
-            pages: Route::new()
-                .nest("/sandbox", billing_sandbox::routes(sandbox))
-                .map_to_response()
-                .boxed(),
-            clock: ClockRoute {
-                state: state.clone(),
-                sandbox: sandbox.clone(),
-            },
-        });
         Self {
             api: api_routes(state.clone()).map_to_response().boxed(),
             pages: page_routes(state).boxed(),
-            sandbox,
+            sandbox: sandbox.map(|sandbox| sandbox.site(state)),
         }
     }
 }
@@ -48,10 +32,7 @@ impl Endpoint for Site {
         let path = request.uri().path();
         let first = path.split('/').nth(1).unwrap_or_default();
         match (first, &self.sandbox) {
-            ("sandbox", Some(sandbox)) if path == "/sandbox/clock" => {
-                sandbox.clock.call(request).await
-            }
-            ("sandbox", Some(sandbox)) => sandbox.pages.call(request).await,
+            ("sandbox", Some(sandbox)) => sandbox.call(request).await,
             ("" | "pricing" | "checkout" | "assets" | "sandbox", _) => {
                 self.pages.call(request).await
             }

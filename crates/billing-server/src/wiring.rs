@@ -6,18 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing::system::{SystemClock, SystemIds};
-use billing_domain::provider::{ProviderAccount, ProviderKey};
-use billing_engine::{Billing, BillingBuilder, Limits};
+use billing_domain::provider::ProviderAccount;
+use billing_engine::{Billing, Limits};
 use billing_ports::store::StoreError;
 use billing_ports::{Clock, IdSource, PaymentProvider, Store};
-use billing_sandbox::{Mode, Sandbox, SandboxOptions, guard};
-use secrecy::{ExposeSecret as _, SecretString};
-use url::Url;
 
-use crate::config::{Config, Database, SandboxConfig, SandboxMode};
+use crate::config::{Config, Database};
 use crate::database;
 use crate::lock::{DataLock, LockError, create_private};
 use crate::notify::LogNotifier;
+use crate::sandbox::{Sandbox, SandboxError};
 
 /// The parts of a running server.
 pub(crate) struct Parts {
@@ -45,16 +43,10 @@ pub(crate) enum WiringError {
     },
     #[error("open the database")]
     Store(#[from] StoreError),
-    #[error("open the sandbox")]
-    Sandbox(#[from] billing_sandbox::OpenError),
     #[error(transparent)]
-    Guard(#[from] billing_sandbox::GuardError),
-    #[error("use {0} as a public address")]
-    PublicUrl(String),
+    Sandbox(#[from] SandboxError),
     #[error("put the engine together")]
     Engine(#[from] billing_engine::BuildError),
-    #[error("name the sandbox")]
-    Name(#[from] billing_domain::catalog::KeyError),
 }
 
 impl Parts {
@@ -86,12 +78,13 @@ impl Parts {
         let sandbox = match &config.sandbox {
             Some(told) => {
                 locks.push(DataLock::take(&told.database)?);
-                Some(open_sandbox(told, public_url, ids.as_ref()).await?)
+                make(&told.database)?;
+                Some(Sandbox::open(told, public_url, ids.as_ref()).await?)
             }
             None => None,
         };
         let clock: Arc<dyn Clock> = match &sandbox {
-            Some(sandbox) => Arc::new(sandbox.clock().clone()),
+            Some(sandbox) => sandbox.clock(),
             None => Arc::new(SystemClock),
         };
         let mut builder = Billing::builder(store, clock, Arc::clone(&ids))
@@ -102,9 +95,8 @@ impl Parts {
         // One line a provider that moves money: `live.extend(add(…))`.
         live.sort();
         if let (Some(sandbox), Some(told)) = (&sandbox, &config.sandbox) {
-            guard(&live, told.allow_beside_live)?;
-            builder = add_sandbox(builder, sandbox);
-            providers.push(Arc::new(sandbox.clone()));
+            builder = sandbox.join(builder, &live, told)?;
+            providers.push(sandbox.provider());
         }
         Ok(Self {
             billing: builder.build()?,
@@ -128,41 +120,6 @@ pub(crate) fn lock(config: &Config) -> Result<Vec<DataLock>, LockError> {
         Database::Sqlite(path) => Ok(vec![DataLock::take(path)?]),
         Database::Postgres(_) => Ok(Vec::new()),
     }
-}
-
-async fn open_sandbox(
-    told: &SandboxConfig,
-    public_url: &str,
-    ids: &dyn IdSource,
-) -> Result<Sandbox, WiringError> {
-    make(&told.database)?;
-    let pages = format!("{public_url}/sandbox");
-    let public_url = Url::parse(&pages).map_err(|_unfit| WiringError::PublicUrl(pages))?;
-    let secret = match &told.webhook_secret {
-        Some(secret) => secret.expose_secret().to_owned(),
-        None => crate::auth::fresh(ids, "whsec_"),
-    };
-    let options = SandboxOptions {
-        account: ProviderAccount::main(ProviderKey::new(SANDBOX)?),
-        mode: match told.mode {
-            SandboxMode::OwnSchedule => Mode::OwnSchedule,
-            SandboxMode::EngineSchedule => Mode::EngineSchedule { saves_cards: true },
-            SandboxMode::EnginePages => Mode::EngineSchedule { saves_cards: false },
-        },
-        public_url,
-        webhook_secrets: vec![SecretString::from(secret)],
-        clock: Arc::new(SystemClock),
-    };
-    Ok(Sandbox::open(&told.database, options).await?)
-}
-
-/// The name under which the sandbox sells and receives.
-pub(crate) const SANDBOX: &str = "sandbox";
-
-fn add_sandbox(builder: BillingBuilder, sandbox: &Sandbox) -> BillingBuilder {
-    builder
-        .provider(Arc::new(sandbox.clone()))
-        .webhooks(Arc::new(sandbox.decoder()))
 }
 
 fn limits(config: &Config) -> Limits {

@@ -93,7 +93,7 @@ mod tests {
             .await
             .unwrap();
         let sink = Intake::new(&billing, &sandbox);
-        for hours in [0, 31 * 24, 8 * 24] {
+        for hours in [0, 31 * 24 + 1, 8 * 24] {
             clock.advance(SignedDuration::from_hours(hours));
             sandbox.pump(clock.now(), &sink).await.unwrap();
             billing.work_until_idle().await.unwrap();

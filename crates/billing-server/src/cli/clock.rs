@@ -2,14 +2,13 @@
 
 use std::process::ExitCode;
 
-use billing_ports::Clock as _;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::Context;
 use super::failure::Failure;
 use super::target::{ServerArg, Target};
-use crate::clock_route::{Move, move_to, why_not};
+use crate::sandbox::{HOW_TO_HAVE, Move};
 
 /// Look at the sandbox's clock, and move it ahead.
 #[derive(Debug, Subcommand)]
@@ -60,14 +59,14 @@ impl Clock {
             }
             Target::Books(parts) => {
                 let sandbox = parts.sandbox.as_ref().ok_or_else(no_sandbox)?;
-                let now = sandbox.clock().now();
-                let Some(wanted) = wanted else {
-                    return Ok(show(context, &now.to_string()));
+                let now = match &wanted {
+                    None => sandbox.clock().now(),
+                    Some(wanted) => {
+                        let to = sandbox.target(wanted).ok_or_else(|| unreadable(wanted))?;
+                        sandbox.move_to(to).await.map_err(Failure::failed)?
+                    }
                 };
-                let to = wanted.target(now).ok_or_else(|| unreadable(&wanted))?;
-                let moved = move_to(sandbox, to).await;
-                let moved = moved.map_err(|error| Failure::failed(why_not(error)))?;
-                moved.to_string()
+                now.to_string()
             }
         };
         Ok(show(context, &now))
@@ -91,8 +90,7 @@ fn show(context: &Context, now: &str) -> ExitCode {
 }
 
 fn no_sandbox() -> Failure {
-    Failure::failed("the sandbox is off, and no other clock can be moved")
-        .with_hint("It is on with BILLING_SANDBOX_ENABLED=true, or without any configuration.")
+    Failure::failed("the sandbox is off, and no other clock can be moved").with_hint(HOW_TO_HAVE)
 }
 
 fn unreadable(wanted: &Move) -> Failure {

@@ -130,10 +130,7 @@ impl From<WiringError> for Failure {
             error @ (WiringError::File { .. }
             | WiringError::Store(_)
             | WiringError::Sandbox(_)
-            | WiringError::Guard(_)
-            | WiringError::PublicUrl(_)
-            | WiringError::Engine(_)
-            | WiringError::Name(_)) => Self::failed(format!("failed to {}", chain(&error))),
+            | WiringError::Engine(_)) => Self::failed(format!("failed to {}", chain(&error))),
         }
     }
 }

@@ -5,15 +5,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use billing_catalog::{read_plan_file, sample_catalog};
-use billing_engine::{ApplyOutcome, Billing};
-use billing_http::{HttpClient, HttpOptions};
+use billing_engine::ApplyOutcome;
 use billing_ports::store::Scope;
-use billing_sandbox::HttpSink;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use url::Url;
 
 use super::Context;
 use super::catalog::not_applied;
@@ -21,26 +18,25 @@ use super::failure::Failure;
 use super::keys::make_key;
 use crate::config::Config;
 use crate::http::{ConnectionLimits, serve};
-use crate::pump::run_pump;
+use crate::sandbox::{FIRST_START, HOW_TO_HAVE};
 use crate::site::Site;
 use crate::state::{ApiOptions, AppState, RateOptions};
 use crate::telemetry;
-use crate::wiring::{Parts, SANDBOX};
+use crate::wiring::{Parts, WiringError};
 
 /// How long the worker may take to finish the go at hand at the end: what it
 /// has not finished is leased, and goes on where it is started again.
 const WORKER_ENDS_WITHIN: Duration = Duration::from_secs(5);
 
-/// Run the server: API, pages, worker.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Without any configuration it keeps its books in ./billing.db, sells a sample catalog, and takes
-payment in a sandbox with test cards: 4242 4242 4242 4242 pays.
-
+const EXAMPLES: &str = "\
 Examples:
   billing serve
   BILLING_PLANS=plans.yaml billing serve
-  billing serve --config /etc/billing/billing.toml")]
+  billing serve --config /etc/billing/billing.toml";
+
+/// Run the server: API, pages, worker.
+#[derive(Debug, Args)]
+#[command(after_help = format!("{FIRST_START}\n\n{EXAMPLES}"))]
 pub(crate) struct Serve {}
 
 impl Serve {
@@ -63,7 +59,7 @@ impl Serve {
         parts
             .note(&format!("http://{}", local(bound)))
             .map_err(|error| Failure::new("note the address", &error))?;
-        put_in_force(&config, &parts.billing).await?;
+        put_in_force(&config, &parts).await?;
         let state = AppState::new(
             parts.billing.clone(),
             parts.ids.clone(),
@@ -124,7 +120,8 @@ fn local(bound: SocketAddr) -> SocketAddr {
 
 /// Puts the configured plan file in force, or the sample where there is nothing
 /// else and nothing is configured.
-async fn put_in_force(config: &Config, billing: &Billing) -> Result<(), Failure> {
+async fn put_in_force(config: &Config, parts: &Parts) -> Result<(), Failure> {
+    let billing = &parts.billing;
     if !billing.is_enabled() {
         return Ok(());
     }
@@ -137,18 +134,26 @@ async fn put_in_force(config: &Config, billing: &Billing) -> Result<(), Failure>
         }
         None if billing.catalog().await.is_ok() => return Ok(()),
         None if config.sandbox.is_some() => sample_catalog()?,
-        None => {
-            return Err(
-                Failure::usage("no plan file is configured, and none was ever applied")
-                    .with_hint("Name one: BILLING_PLANS=/etc/billing/plans.yaml"),
-            );
-        }
+        None => return Err(nothing_to_sell(parts.providers.is_empty())),
     };
     match billing.apply_catalog(&catalog).await.map_err(not_applied)? {
         ApplyOutcome::Unchanged(revision) => tracing::info!(revision, "catalog in force"),
         ApplyOutcome::Applied(_) => {}
     }
     Ok(())
+}
+
+fn nothing_to_sell(no_provider: bool) -> Failure {
+    let mut words = "no plan file is configured, and none was ever applied".to_owned();
+    let mut hint = "Name one: BILLING_PLANS=/etc/billing/plans.yaml".to_owned();
+    if no_provider {
+        words.push_str("; nor is there a provider to pay with");
+        hint = format!(
+            "{hint}\nWithout a provider only free plans can be had. {HOW_TO_HAVE}\n\
+             Billing is switched off, with every gate open, by BILLING_ENABLED=false alone."
+        );
+    }
+    Failure::usage(words).with_hint(hint)
 }
 
 fn options(config: &Config, public_url: &str) -> ApiOptions {
@@ -197,6 +202,9 @@ async fn welcome(
         let program = program.display();
         out.line(&format!("  a month later     {program} clock advance 31d"));
     }
+    if parts.providers.is_empty() {
+        out.line("  payments          none: no provider is configured, only free plans can be had");
+    }
     let keys = store.list_keys(1).await;
     let keys = keys.map_err(|error| Failure::new("look for operator keys", &error))?;
     if !keys.is_empty() {
@@ -236,16 +244,9 @@ fn start_loops(
         }));
     }
     if let Some(sandbox) = &parts.sandbox {
-        let client = HttpClient::new(HttpOptions::default())
-            .map_err(|error| Failure::new("set up the HTTP client", &error))?;
-        let url = format!("http://{}/v1/webhooks/{SANDBOX}", local(bound));
-        let url = Url::parse(&url).map_err(|error| Failure::new("address ourselves", &error))?;
-        let sink = HttpSink::new(client, url);
-        loops.push(tokio::spawn(run_pump(
-            sandbox.clone(),
-            sink,
-            stopping.clone(),
-        )));
+        let server = format!("http://{}", local(bound));
+        let work = sandbox.deliver(&server, stopping.clone());
+        loops.push(tokio::spawn(work.map_err(WiringError::from)?));
     }
     Ok(loops)
 }

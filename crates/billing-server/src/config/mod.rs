@@ -5,6 +5,7 @@
 //! secrets are never shown. Deliberately opens nothing but the file itself:
 //! whether a database answers is for whoever connects to it.
 
+mod built;
 mod environment;
 mod keys;
 mod problem;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use self::built::Built;
 pub use self::environment::Environment;
 pub use self::keys::KEYS;
 pub use self::problem::{ConfigError, Problem};
@@ -182,8 +184,16 @@ impl Config {
         file: Option<(&Path, &str)>,
         environment: &Environment,
     ) -> Result<Self, ConfigError> {
+        Self::read_for(Built::THIS, file, environment)
+    }
+
+    fn read_for(
+        built: Built,
+        file: Option<(&Path, &str)>,
+        environment: &Environment,
+    ) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(file, environment);
-        let config = values::config(&mut reader, file.map(|(path, _)| path));
+        let config = values::config(&mut reader, built, file.map(|(path, _)| path));
         reader.finish()?;
         Ok(config)
     }

@@ -16,8 +16,16 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
 }
 
 fn read(file: Option<&str>, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    read_for(Built { sandbox: true }, file, variables)
+}
+
+fn read_for(
+    built: Built,
+    file: Option<&str>,
+    variables: &[(&str, &str)],
+) -> Result<Config, ConfigError> {
     let file = file.map(|text| (Path::new("billing.toml"), text));
-    Config::read(file, &environment(variables))
+    Config::read_for(built, file, &environment(variables))
 }
 
 fn problems(file: Option<&str>, variables: &[(&str, &str)]) -> Vec<String> {
@@ -54,6 +62,44 @@ fn the_sandbox_is_never_on_silently_where_something_real_is_configured() {
             read(None, &[variable]).unwrap().sandbox.is_none(),
             "{variable:?}"
         );
+    }
+}
+
+#[test]
+fn a_program_without_the_sandbox_refuses_to_be_asked_for_it() {
+    let without = |file, variables: &[_]| read_for(Built { sandbox: false }, file, variables);
+    let secret = ("BILLING_SANDBOX_WEBHOOK_SECRET", "0123456789abcdef");
+    let asked = [("BILLING_SANDBOX_ENABLED", "true")];
+    let in_file = "[sandbox]\nenabled = true\n";
+    for (refused, place) in [
+        (without(None, &asked), "BILLING_SANDBOX_ENABLED"),
+        (
+            without(None, &[asked[0], secret]),
+            "BILLING_SANDBOX_ENABLED",
+        ),
+        (
+            without(Some(in_file), &[]),
+            "sandbox.enabled in billing.toml",
+        ),
+    ] {
+        let problems = refused.unwrap_err().problems;
+        assert_eq!(
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [format!(
+                "{place}: found \"true\", expected false, since this program was built \
+                 without the sandbox (cargo feature `sandbox`)"
+            )]
+        );
+    }
+    // Whoever says nothing of it has billing all the same, and nobody to pay with.
+    let off = [("BILLING_SANDBOX_ENABLED", "false")];
+    for said in [
+        without(None, &[]),
+        without(None, &off),
+        without(Some(""), &[secret]),
+    ] {
+        let config = said.unwrap();
+        assert!(config.enabled && config.sandbox.is_none());
     }
 }
 

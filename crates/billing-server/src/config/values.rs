@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
+use super::built::Built;
 use super::reader::Reader;
 use super::{Config, Database, LimitsConfig, LogFormat, SandboxConfig, SandboxMode, WorkerConfig};
 
@@ -41,7 +42,7 @@ const BODY: (u64, u64) = (1_024, 16 * 1_024 * 1_024);
 /// Most requests a minute of one address: above this, the bound is none.
 const MAX_RATE: u32 = 100_000;
 
-pub(super) fn config(reader: &mut Reader<'_>, file: Option<&Path>) -> Config {
+pub(super) fn config(reader: &mut Reader<'_>, built: Built, file: Option<&Path>) -> Config {
     let enabled = flag(reader, "enabled").unwrap_or(true);
     let database = reader.hidden_value(
         "database_url",
@@ -71,7 +72,7 @@ pub(super) fn config(reader: &mut Reader<'_>, file: Option<&Path>) -> Config {
         "json" => Some(LogFormat::Json),
         _ => None,
     });
-    let sandbox = sandbox(reader, listen);
+    let sandbox = sandbox(reader, built, listen);
     Config {
         file: file.map(Path::to_path_buf),
         enabled,
@@ -90,9 +91,18 @@ pub(super) fn config(reader: &mut Reader<'_>, file: Option<&Path>) -> Config {
 
 /// The sandbox is on when it is asked for, or when nothing at all was
 /// configured that a real deployment has: no file, no database, no public
-/// address, and nobody but this machine can reach it.
-fn sandbox(reader: &mut Reader<'_>, listen: SocketAddr) -> Option<SandboxConfig> {
-    let asked = flag(reader, "sandbox.enabled");
+/// address, and nobody but this machine can reach it. A program without it
+/// cannot be asked for it.
+fn sandbox(reader: &mut Reader<'_>, built: Built, listen: SocketAddr) -> Option<SandboxConfig> {
+    let asked = if built.sandbox {
+        flag(reader, "sandbox.enabled")
+    } else {
+        let expected = "false, since this program was built without the sandbox \
+                        (cargo feature `sandbox`)";
+        reader.value("sandbox.enabled", expected, |text| {
+            boolean(text).filter(|asked| !asked)
+        })
+    };
     let bare = !reader.has_file()
         && !reader.says("database_url")
         && !reader.says("public_url")
@@ -116,7 +126,7 @@ fn sandbox(reader: &mut Reader<'_>, listen: SocketAddr) -> Option<SandboxConfig>
     } else {
         None
     };
-    if !asked.unwrap_or(bare) {
+    if !built.sandbox || !asked.unwrap_or(bare) {
         return None;
     }
     Some(SandboxConfig {
@@ -179,11 +189,15 @@ fn rate(reader: &mut Reader<'_>, key: &str) -> Option<u32> {
 }
 
 fn flag(reader: &mut Reader<'_>, key: &str) -> Option<bool> {
-    reader.value(key, "true or false", |text| match text {
+    reader.value(key, "true or false", boolean)
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text {
         "true" | "1" | "yes" => Some(true),
         "false" | "0" | "no" => Some(false),
         _ => None,
-    })
+    }
 }
 
 fn duration(

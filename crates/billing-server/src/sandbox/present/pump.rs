@@ -19,7 +19,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 const MAX_IN_A_ROW: usize = 100;
 
 /// Works until `stop` says so; ends between two pumps.
-pub(crate) async fn run_pump(
+pub(super) async fn run_pump(
     sandbox: Sandbox,
     sink: impl WebhookSink,
     mut stop: watch::Receiver<bool>,

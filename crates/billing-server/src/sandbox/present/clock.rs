@@ -2,16 +2,14 @@
 
 use billing_domain::time::{Timestamp, to_micros};
 use billing_engine::Billing;
-use billing_ports::Clock as _;
 use billing_ports::store::Scope;
-use billing_sandbox::{ClockError, Sandbox};
 use jiff::Span;
 use jiff::tz::TimeZone;
 use poem::http::{Method, StatusCode};
 use poem::{Endpoint, IntoResponse, Request, Response};
-use serde::Deserialize;
 use serde_json::json;
 
+use super::{Move, Sandbox};
 use crate::AppState;
 use crate::auth::{Caller, authenticate};
 use crate::problem::Problem;
@@ -19,19 +17,9 @@ use crate::problem::Problem;
 /// Bytes of a body: a length of time or an instant, with room for blanks.
 const MAX_BODY: usize = 1_024;
 
-/// Where the clock is to go: exactly one of the two.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(crate) enum Move {
-    /// By a length of calendar time, such as `31d` or `1 month`.
-    Advance(String),
-    /// To an instant, such as `2026-12-24T00:00:00Z`.
-    Set(String),
-}
-
 impl Move {
     /// Where that leads from `now`. `None`: it cannot be read.
-    pub(crate) fn target(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn target(&self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Advance(text) => {
                 let span: Span = text.trim().parse().ok()?;
@@ -51,9 +39,9 @@ impl Move {
 }
 
 /// The route.
-pub(crate) struct ClockRoute {
-    pub(crate) state: AppState,
-    pub(crate) sandbox: Sandbox,
+pub(super) struct ClockRoute {
+    pub(super) state: AppState,
+    pub(super) sandbox: Sandbox,
 }
 
 impl Endpoint for ClockRoute {
@@ -107,31 +95,13 @@ impl ClockRoute {
         let body = request.take_body().into_bytes_limit(MAX_BODY).await;
         let body = body.map_err(|_too_large_or_lost| unreadable())?;
         let wanted: Move = serde_json::from_slice(&body).map_err(|_unreadable| unreadable())?;
-        let target = wanted
-            .target(self.sandbox.clock().now())
-            .ok_or_else(unreadable)?;
-        move_to(&self.sandbox, target).await.map_err(|error| {
-            let words = why_not(error);
+        let target = self.sandbox.target(&wanted).ok_or_else(unreadable)?;
+        self.sandbox.move_to(target).await.map_err(|words| {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", words)
         })?;
         wake(&self.state.billing);
         Ok(())
     }
-}
-
-/// Why the clock was not moved.
-pub(crate) const fn why_not(error: ClockError) -> &'static str {
-    match error {
-        ClockError::Backward => "the clock only moves ahead",
-        ClockError::OutOfRange => "the calendar does not reach as far",
-    }
-}
-
-/// Moves the clock and writes that down.
-pub(crate) async fn move_to(sandbox: &Sandbox, to: Timestamp) -> Result<Timestamp, ClockError> {
-    let now = sandbox.set_clock(to).await?;
-    tracing::info!(%now, "sandbox clock moved");
-    Ok(now)
 }
 
 /// The pump looks at the clock by itself, several times a second.
