@@ -1,0 +1,15 @@
+//! Which providers the program was built with. A configuration that asks for
+//! one of the others is refused.
+
+/// Providers by their cargo features, a field each.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Built {
+    pub(super) sandbox: bool,
+}
+
+impl Built {
+    /// This program.
+    pub(super) const THIS: Self = Self {
+        sandbox: cfg!(feature = "sandbox"),
+    };
+}
