@@ -6,6 +6,8 @@ mod notices;
 mod schema;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod upgrade;
 
 #[cfg(test)]
 mod contract {

@@ -8,6 +8,8 @@ mod group_commit;
 mod rig;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod upgrade;
 
 #[cfg(test)]
 mod in_a_file {

@@ -1,5 +1,4 @@
-//! The schema: made once however many try, and upgraded from every released
-//! version with its data.
+//! The schema: made once however many try; a restarted process finds it.
 
 use std::path::Path;
 
