@@ -1,5 +1,6 @@
 //! The composition root: which parts the server is made of. Knows every room,
-//! and decides nothing. A new provider is one line in [`Parts::connect`].
+//! and decides nothing. A new provider is a cargo feature and one line in
+//! [`Parts::around`].
 
 use std::path::Path;
 use std::sync::Arc;

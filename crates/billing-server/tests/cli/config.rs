@@ -1,6 +1,7 @@
 //! Wrong configuration, as somebody who deploys sees it.
 
 use crate::rig::Folder;
+use crate::server::Server;
 
 #[test]
 fn every_mistake_of_file_and_environment_is_told_at_once() {
@@ -36,6 +37,31 @@ fn every_mistake_of_file_and_environment_is_told_at_once() {
         assert_eq!(ran.err.matches("\n  ").count(), 7, "{ran}");
     }
     assert_eq!(folder.files(), ["billing.toml"], "nothing was begun");
+}
+
+#[test]
+fn a_server_without_plans_and_without_a_provider_says_so_and_allows_nothing() {
+    let folder = Folder::new("nothing-to-sell");
+    let off = [
+        ("BILLING_SANDBOX_ENABLED", "false"),
+        ("BILLING_LISTEN", "127.0.0.1:0"),
+    ];
+    let ran = folder.billing_with(&off, &["serve"]);
+    ran.exits(2).complains(&[
+        "no plan file is configured, and none was ever applied; nor is there a provider to pay with",
+        "BILLING_PLANS=",
+        "The sandbox is on with BILLING_SANDBOX_ENABLED=true",
+        "by BILLING_ENABLED=false alone",
+    ]);
+
+    folder.write(
+        "plans.yaml",
+        "currency: usd\nproduct: Free Things\nplans:\n  free: { name: Free }\n",
+    );
+    let plans = [off[0], ("BILLING_PLANS", "plans.yaml")];
+    let mut server = Server::again(&folder, &plans);
+    let line = server.line_with("payments");
+    assert!(line.ends_with("none: no provider is configured, only free plans can be had"));
 }
 
 #[test]

@@ -93,7 +93,7 @@ impl Server {
 
     /// Waits for a line with these words.
     #[track_caller]
-    fn line_with(&mut self, words: &str) -> String {
+    pub(crate) fn line_with(&mut self, words: &str) -> String {
         loop {
             let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
                 drop(self.child.kill());
