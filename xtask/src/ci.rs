@@ -25,6 +25,7 @@ pub(crate) fn run() -> Outcome<()> {
         ]);
         process::run(&mut clippy)
     })?;
+    step("features", features)?;
     step("documentation", || {
         let mut doc = process::cargo();
         doc.args(["doc", "--workspace", "--no-deps"]);
@@ -39,6 +40,31 @@ pub(crate) fn run() -> Outcome<()> {
     announce("tests");
     // The very command of the README. Nothing may be printed after it.
     process::run(process::cargo().args(["xtask", "test"])).map_err(failed("tests"))
+}
+
+/// The rooms that can be built with less, and the features of which each is tried alone. With
+/// everything on they are built by the other steps.
+const LEANER: [(&str, &[&str]); 2] = [
+    ("billing-server", &[]),
+    ("billing", &["sqlite", "postgres", "sandbox", "mock"]),
+];
+
+/// Every room builds without its features, and with each one alone. Linted rather than checked,
+/// as that denies warnings without building the dependencies anew.
+fn features() -> Outcome<()> {
+    for (room, alone) in LEANER {
+        lean(&["--package", room, "--all-targets"])?;
+        for feature in alone {
+            lean(&["--package", room, "--features", feature])?;
+        }
+    }
+    Ok(())
+}
+
+fn lean(which: &[&str]) -> Outcome<()> {
+    let mut clippy = process::cargo();
+    clippy.args(["clippy", "--no-default-features"]).args(which);
+    process::run(clippy.args(["--", "-D", "warnings"]))
 }
 
 /// Licenses, bans and sources. Advisories need the network, so they are not part of this.
