@@ -40,7 +40,8 @@ pub(crate) trait Driver: Send + Sync {
     async fn cancel(&self, who: &str, subscription: &str, at_once: bool) -> Result<bool, Refused>;
     /// Grants a plan; `until` is a day.
     async fn grant(&self, who: &str, plan: &str, until: Option<&str>) -> Result<(), Refused>;
-    /// Asks the gate: `yes`, `yes, 5`, or `no, unpaid, needs team`.
+    /// Asks the gate for `feature`, or for a level of it where it is `editor/write`:
+    /// `yes`, `yes, 5`, or `no, unpaid, needs team`.
     async fn check(&self, who: &str, feature: &str) -> String;
     /// The customer's subscriptions, oldest first.
     async fn subscriptions(&self, who: &str) -> Vec<SubscriptionSeen>;

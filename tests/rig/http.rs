@@ -152,8 +152,9 @@ impl Driver for Http {
     }
 
     async fn check(&self, who: &str, feature: &str) -> String {
+        let asked = feature.replace('/', "?level=");
         let said = self
-            .get(&format!("/v1/customers/{who}/check/{feature}"))
+            .get(&format!("/v1/customers/{who}/check/{asked}"))
             .await;
         if said["allowed"] == true {
             return said["limit"]

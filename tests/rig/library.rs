@@ -115,12 +115,11 @@ impl Driver for Library {
     }
 
     async fn check(&self, who: &str, feature: &str) -> String {
-        match self
-            .billing
-            .gate(&who.into(), feature, Need::Some)
-            .await
-            .unwrap()
-        {
+        let (feature, need) = match feature.split_once('/') {
+            Some((feature, level)) => (feature, Need::Level(level)),
+            None => (feature, Need::Some),
+        };
+        match self.billing.gate(&who.into(), feature, need).await.unwrap() {
             Gate::Allowed {
                 limit: Some(Limit::AtMost(limit)),
                 ..
