@@ -113,7 +113,7 @@ fn service() -> OpenApiService<Apis, ()> {
     );
     OpenApiService::new(apis, "Billing", env!("CARGO_PKG_VERSION")).description(
         "Subscription billing. Money is in minor units, times are RFC 3339 in UTC, \
-         ids show their kind. Every POST but webhooks takes an Idempotency-Key.",
+         ids show their kind. Every POST but webhooks takes an Idempotency-Key; a guest's has 16 characters or more.",
     )
 }
 

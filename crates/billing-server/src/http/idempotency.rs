@@ -25,6 +25,10 @@ const KEY: &str = "idempotency-key";
 /// Longest key: what others in the field take.
 const MAX_KEY_CHARS: usize = 255;
 
+/// Shortest key of a guest. Guests share one space of keys, so a key must be one
+/// that nobody else guesses or happens to use: whoever has it is told the answer.
+const MIN_GUEST_KEY_CHARS: usize = 16;
+
 /// How long a request under way keeps its key, should this process die: longer
 /// than a call to a provider may take.
 const RESERVED_FOR: SignedDuration = SignedDuration::from_mins(2);
@@ -50,16 +54,21 @@ pub(crate) async fn repeat<E: Endpoint<Output = Response> + 'static>(
     let Some(key) = request.headers().get(KEY).filter(|_| applies) else {
         return next.call(request).await;
     };
+    let caller = Caller::of(&request);
+    let least = match caller {
+        Caller::Public => MIN_GUEST_KEY_CHARS,
+        Caller::Key(_) | Caller::Session(_) => 1,
+    };
     let visible = |key: &&str| {
-        (1..=MAX_KEY_CHARS).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
+        (least..=MAX_KEY_CHARS).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
     };
     let Some(key) = key.to_str().ok().filter(visible).map(str::to_owned) else {
-        let message = format!("must be 1 to {MAX_KEY_CHARS} visible characters");
+        let message = format!("must be {least} to {MAX_KEY_CHARS} visible characters");
         return Err(Problem::field("Idempotency-Key", message).into());
     };
     let body = request.take_body().into_bytes().await?;
     let this = This {
-        caller: Caller::of(&request).name(),
+        caller: caller.name(),
         digest: digest(&request, &body),
         key,
     };

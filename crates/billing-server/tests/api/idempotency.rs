@@ -18,7 +18,7 @@ async fn the_same_request_gets_the_same_answer() {
     let rig = Rig::new().await;
     let ask = || {
         rig.post("/v1/checkouts")
-            .header(KEY, "k-1")
+            .header(KEY, "k-1-0123456789abc")
             .json(checkout())
     };
     let first = ask().send().await;
@@ -29,13 +29,13 @@ async fn the_same_request_gets_the_same_answer() {
     assert_eq!(rig.store.snapshot().accounts.len(), 1, "it happened once");
     let other = rig
         .post("/v1/checkouts")
-        .header(KEY, "k-1")
+        .header(KEY, "k-1-0123456789abc")
         .json(json!({ "plan": "free" }));
     other.send().await.refused(409, "idempotency_conflict");
     let elsewhere = rig
         .post("/v1/customers")
         .by(WRITE)
-        .header(KEY, "k-1")
+        .header(KEY, "k-1-0123456789abc")
         .json(json!({}));
     elsewhere.send().await.ok(201);
 }
@@ -48,7 +48,7 @@ async fn eight_at_once_do_it_once() {
             let rig = Arc::clone(&rig);
             tokio::spawn(async move {
                 rig.post("/v1/checkouts")
-                    .header(KEY, "k-8")
+                    .header(KEY, "k-8-0123456789abc")
                     .json(checkout())
                     .send()
                     .await
@@ -75,7 +75,7 @@ async fn an_answer_that_held_a_secret_is_not_repeated() {
     let ask = || {
         rig.post("/v1/keys")
             .by(ADMIN)
-            .header(KEY, "k")
+            .header(KEY, "k-0123456789abcde")
             .json(body.clone())
     };
     ask().send().await.ok(201);
@@ -85,7 +85,7 @@ async fn an_answer_that_held_a_secret_is_not_repeated() {
     let ask = || {
         rig.post("/v1/billing-sessions")
             .by(WRITE)
-            .header(KEY, "s")
+            .header(KEY, "s-0123456789abcde")
             .json(body.clone())
     };
     ask().send().await.ok(201);
@@ -97,7 +97,7 @@ async fn refusals_of_outcome_are_kept_and_failures_are_not() {
     let rig = Rig::new().await;
     let ask = || {
         rig.post("/v1/checkouts")
-            .header(KEY, "bad")
+            .header(KEY, "bad-0123456789abc")
             .json(json!({ "plan": "nosuch" }))
     };
     ask().send().await.wrong("plan");
@@ -109,18 +109,23 @@ async fn refusals_of_outcome_are_kept_and_failures_are_not() {
     rig.store.fail_next(Call::Commit, Fault::Before);
     let ask = || {
         rig.post("/v1/checkouts")
-            .header(KEY, "down")
+            .header(KEY, "down-0123456789ab")
             .json(checkout())
     };
     ask().send().await.refused(503, "unavailable");
     ask().send().await.ok(201);
 
     let path = "/v1/customers";
-    let ask = |by: &str| rig.post(path).by(by).header(KEY, "low").json(json!({}));
+    let ask = |by: &str| {
+        rig.post(path)
+            .by(by)
+            .header(KEY, "low-0123456789abc")
+            .json(json!({}))
+    };
     ask(READ).send().await.refused(403, "insufficient_scope");
     let none = rig
         .post(path)
-        .header(KEY, "none")
+        .header(KEY, "none-0123456789ab")
         .json(json!({}))
         .send()
         .await;
@@ -128,9 +133,11 @@ async fn refusals_of_outcome_are_kept_and_failures_are_not() {
 }
 
 #[tokio::test]
-async fn a_key_is_short_and_visible() {
+async fn a_key_is_visible_and_a_guest_s_is_hard_to_guess() {
     let rig = Rig::new().await;
-    for key in ["", " ", "a b", "é", &"k".repeat(256)] {
+    // A guest's must not be one that another guest happens on.
+    let (short, long) = ("k".repeat(15), "k".repeat(256));
+    for key in ["", " ", "a b", "a key with spaces", "é", &short, &long] {
         let got = rig
             .post("/v1/checkouts")
             .header(KEY, key)

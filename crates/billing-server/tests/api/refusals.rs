@@ -253,7 +253,7 @@ async fn the_api_nests_under_any_prefix_behind_the_host_s_own_login() {
             .post("/billing/v1/checkouts")
             .header("x-host-login", "ana")
             .header("origin", ORIGIN)
-            .header("idempotency-key", "nested")
+            .header("idempotency-key", "nested-0123456789")
             .json(json!({ "plan": "free" }))
     };
     let bought = buy().send().await;
