@@ -25,6 +25,8 @@ mod help;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod lock;
 #[cfg(test)]
 mod migrate;

@@ -44,7 +44,7 @@ pub(crate) fn buy(server: &Server, price: &str, card: &str) -> Bought {
     Bought { success, customer }
 }
 
-fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+pub(crate) fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("{text}"));
     rest.split_once(after).unwrap().0
 }
