@@ -3,7 +3,7 @@
 use crate::rig::Folder;
 
 /// Every command there is, as it is typed.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "",
     "serve",
     "migrate",
@@ -20,6 +20,7 @@ const COMMANDS: [&str; 16] = [
     "clock advance",
     "clock set",
     "doctor",
+    "openapi",
 ];
 
 #[test]
@@ -49,7 +50,7 @@ fn every_command_that_is_listed_is_tried_here() {
         let names = listed
             .lines()
             .filter_map(|line| line.split_whitespace().next());
-        for name in names.filter(|name| !["help", "openapi"].contains(name)) {
+        for name in names.filter(|name| *name != "help") {
             let command = format!("{group} {name}");
             assert!(COMMANDS.contains(&command.trim()), "{command}");
         }
