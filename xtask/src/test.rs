@@ -33,6 +33,9 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     } else {
         Rig::with_postgres(Durability::Scratch)?
     };
+    // Examples are run as the programs that they are, too; the runners below build only their tests.
+    let mut examples = process::cargo();
+    rig.run(examples.args(["build", "--workspace", "--examples"]))?;
     if options.plain || !process::succeeds(process::cargo().args(["nextest", "--version"])) {
         return plainly(&mut rig, &options.filters);
     }
