@@ -10,7 +10,7 @@ use billing::system::{SystemClock, SystemIds};
 use billing_domain::provider::ProviderAccount;
 use billing_engine::{Billing, Limits};
 use billing_ports::store::StoreError;
-use billing_ports::{Clock, IdSource, PaymentProvider, Store};
+use billing_ports::{Clock, IdSource, PaymentProvider, Store, WebhookDecoder};
 
 use crate::config::{Config, Database};
 use crate::database;
@@ -88,16 +88,20 @@ impl Parts {
             Some(sandbox) => sandbox.clock(),
             None => Arc::new(SystemClock),
         };
+        // A provider that moves money is one line here: `attached.extend(…)`.
+        let mut attached: Vec<Attached> = Vec::new();
+        if let (Some(sandbox), Some(told)) = (&sandbox, &config.sandbox) {
+            let mut live: Vec<ProviderAccount> = attached.iter().map(Attached::account).collect();
+            live.sort();
+            attached.push(sandbox.attach(&live, told)?);
+        }
         let mut builder = Billing::builder(store, clock, Arc::clone(&ids))
             .notifier(Arc::new(LogNotifier))
             .limits(limits(config));
-        let mut live: Vec<ProviderAccount> = Vec::new();
-        let mut providers: Vec<Arc<dyn PaymentProvider>> = Vec::new();
-        // One line a provider that moves money: `live.extend(add(…))`.
-        live.sort();
-        if let (Some(sandbox), Some(told)) = (&sandbox, &config.sandbox) {
-            builder = sandbox.join(builder, &live, told)?;
-            providers.push(sandbox.provider());
+        let mut providers = Vec::new();
+        for Attached { provider, decoder } in attached {
+            providers.push(Arc::clone(&provider));
+            builder = builder.provider(provider).webhooks(decoder);
         }
         Ok(Self {
             billing: builder.build()?,
@@ -112,6 +116,18 @@ impl Parts {
     /// these parts is reached from this machine.
     pub(crate) fn note(&self, address: &str) -> std::io::Result<()> {
         self.locks.iter().try_for_each(|lock| lock.note(address))
+    }
+}
+
+/// The two halves of a provider account: what is called, and what reads its webhooks.
+pub(crate) struct Attached {
+    pub(crate) provider: Arc<dyn PaymentProvider>,
+    pub(crate) decoder: Arc<dyn WebhookDecoder>,
+}
+
+impl Attached {
+    fn account(&self) -> ProviderAccount {
+        self.provider.account().clone()
     }
 }
 

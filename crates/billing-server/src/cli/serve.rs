@@ -8,6 +8,7 @@ use billing_catalog::{read_plan_file, sample_catalog};
 use billing_engine::ApplyOutcome;
 use billing_ports::store::Scope;
 use clap::Args;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -16,6 +17,7 @@ use super::Context;
 use super::catalog::not_applied;
 use super::failure::Failure;
 use super::keys::make_key;
+use super::out::Out;
 use crate::config::Config;
 use crate::http::{ConnectionLimits, serve};
 use crate::sandbox::{FIRST_START, HOW_TO_HAVE};
@@ -32,6 +34,7 @@ const EXAMPLES: &str = "\
 Examples:
   billing serve
   BILLING_PLANS=plans.yaml billing serve
+  billing serve --json                # one line for programs: url, enabled, key
   billing serve --config /etc/billing/billing.toml";
 
 /// Run the server: API, pages, worker.
@@ -186,11 +189,22 @@ async fn welcome(
     parts: &Parts,
     public_url: &str,
 ) -> Result<(), Failure> {
-    let out = context.out;
-    let (Some(store), Some(clock)) = (parts.billing.store(), parts.billing.clock()) else {
+    let key = first_key(config, parts).await?;
+    if context.out.is_json() {
+        // One object on one line, for the program that starts the server and reads on.
+        let said = json!({ "url": public_url, "enabled": parts.billing.is_enabled(), "key": key });
+        context.out.line(&said.to_string());
+    } else {
+        greet(context.out, config, parts, public_url, key.as_deref());
+    }
+    Ok(())
+}
+
+fn greet(out: Out, config: &Config, parts: &Parts, public_url: &str, key: Option<&str>) {
+    if !parts.billing.is_enabled() {
         out.line("Billing is switched off: every gate is open.");
-        return Ok(());
-    };
+        return;
+    }
     out.line(&format!("Billing is listening at {public_url}"));
     out.line(&format!("  plans and prices  {public_url}/pricing"));
     out.line(&format!("  the HTTP API      {public_url}/docs"));
@@ -205,24 +219,34 @@ async fn welcome(
     if parts.providers.is_empty() {
         out.line("  payments          none: no provider is configured, only free plans can be had");
     }
+    if let Some(key) = key {
+        out.line("");
+        out.line("Your operator key, shown this once:");
+        out.line(&format!("  export BILLING_KEY={key}"));
+    }
+}
+
+/// Makes the first operator key of a sandbox. `None`: there is one, or where
+/// money is real it is made by hand.
+async fn first_key(config: &Config, parts: &Parts) -> Result<Option<String>, Failure> {
+    let (Some(store), Some(clock)) = (parts.billing.store(), parts.billing.clock()) else {
+        return Ok(None);
+    };
     let keys = store.list_keys(1).await;
     let keys = keys.map_err(|error| Failure::new("look for operator keys", &error))?;
     if !keys.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     if config.sandbox.is_none() {
-        // A key in a log is nobody's secret: where it is real, it is made by hand.
+        // A key in a log is nobody's secret.
         tracing::warn!(
             "no operator key yet: make one with `billing keys create NAME --scope admin`"
         );
-        return Ok(());
+        return Ok(None);
     }
     let ids = parts.ids.as_ref();
     let (_, secret) = make_key(store, ids, clock.now(), "first start", Scope::Admin).await?;
-    out.line("");
-    out.line("Your operator key, shown this once:");
-    out.line(&format!("  export BILLING_KEY={secret}"));
-    Ok(())
+    Ok(Some(secret))
 }
 
 fn start_loops(

@@ -26,8 +26,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// 32 KiB: four times what browsers and proxies send at most.
 const HEADER_BYTES: usize = 32 * 1024;
 
-/// 30 seconds, which is what orchestrators wait before they kill.
-const DRAIN: Duration = Duration::from_secs(30);
+/// 20 seconds: orchestrators kill after 30, and the worker ends after that.
+const DRAIN: Duration = Duration::from_secs(20);
 
 impl Default for ConnectionLimits {
     fn default() -> Self {

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use billing_domain::provider::ProviderAccount;
 use billing_domain::time::Timestamp;
-use billing_engine::BillingBuilder;
-use billing_ports::{Clock, IdSource, PaymentProvider};
+use billing_ports::{Clock, IdSource};
 use poem::Response;
 use poem::endpoint::BoxEndpoint;
 use tokio::sync::watch;
@@ -15,6 +14,7 @@ use tokio::sync::watch;
 use super::Move;
 use crate::config::SandboxConfig;
 use crate::state::AppState;
+use crate::wiring::Attached;
 
 /// What the server does when it is started without any configuration.
 pub(crate) const FIRST_START: &str = "\
@@ -48,16 +48,11 @@ impl Sandbox {
         match *self {}
     }
 
-    pub(crate) fn provider(&self) -> Arc<dyn PaymentProvider> {
-        match *self {}
-    }
-
-    pub(crate) fn join(
+    pub(crate) fn attach(
         &self,
-        _builder: BillingBuilder,
         _live: &[ProviderAccount],
         _told: &SandboxConfig,
-    ) -> Result<BillingBuilder, SandboxError> {
+    ) -> Result<Attached, SandboxError> {
         match *self {}
     }
 

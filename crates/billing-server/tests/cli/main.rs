@@ -8,6 +8,8 @@ mod http;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod serve;
+#[cfg(test)]
 mod server;
 
 #[cfg(test)]

@@ -9,9 +9,8 @@ use std::sync::Arc;
 use billing::system::SystemClock;
 use billing_domain::provider::{ProviderAccount, ProviderKey};
 use billing_domain::time::Timestamp;
-use billing_engine::BillingBuilder;
 use billing_http::{HttpClient, HttpOptions};
-use billing_ports::{Clock, IdSource, PaymentProvider};
+use billing_ports::{Clock, IdSource};
 use billing_sandbox::{ClockError, HttpSink, Mode, SandboxOptions, guard};
 use poem::endpoint::BoxEndpoint;
 use poem::{EndpointExt as _, Response, Route};
@@ -24,6 +23,7 @@ use self::pump::run_pump;
 use super::Move;
 use crate::config::{SandboxConfig, SandboxMode};
 use crate::state::AppState;
+use crate::wiring::Attached;
 
 /// What the server does when it is started without any configuration.
 pub(crate) const FIRST_START: &str = "\
@@ -87,23 +87,18 @@ impl Sandbox {
         Arc::new(self.0.clock().clone())
     }
 
-    /// What the engine pays with.
-    pub(crate) fn provider(&self) -> Arc<dyn PaymentProvider> {
-        Arc::new(self.0.clone())
-    }
-
-    /// Lets the engine sell and receive through it, unless accounts in `live`
+    /// What the engine sells and receives through, unless accounts in `live`
     /// move money and nobody allowed it beside them.
-    pub(crate) fn join(
+    pub(crate) fn attach(
         &self,
-        builder: BillingBuilder,
         live: &[ProviderAccount],
         told: &SandboxConfig,
-    ) -> Result<BillingBuilder, SandboxError> {
+    ) -> Result<Attached, SandboxError> {
         guard(live, told.allow_beside_live)?;
-        Ok(builder
-            .provider(self.provider())
-            .webhooks(Arc::new(self.0.decoder())))
+        Ok(Attached {
+            provider: Arc::new(self.0.clone()),
+            decoder: Arc::new(self.0.decoder()),
+        })
     }
 
     /// What answers every address under `/sandbox`.
