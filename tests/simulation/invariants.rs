@@ -24,6 +24,7 @@ pub(super) fn check(world: &World) -> Result<(), String> {
         no_cycle_is_credited_twice(account)?;
         paid_periods_do_not_overlap(account)?;
         paid_time_gives_access(account, world.clock.now())?;
+        access_is_backed(account, world.clock.now())?;
         paid_through_is_what_was_paid_for(account, &held)?;
     }
     every_payment_is_known_once(world, &held)?;
@@ -104,6 +105,26 @@ fn paid_time_gives_access(account: &Account, now: Timestamp) -> Result<(), Strin
         let alive = matches!(held.state, State::Active | State::Trialing { .. });
         if paid && alive && !held.gives_access(now) {
             return Err(format!("paid, and without access: {held:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Who has access has paid for now, is tried or in grace, bought for ever, or
+/// waits for what only an outage of ours or a provider's silence holds up.
+fn access_is_backed(account: &Account, now: Timestamp) -> Result<(), String> {
+    for held in &account.subscriptions {
+        let times = held.times;
+        let backed = times.paid_through.is_some_and(|end| now < end)
+            || times.grace_ends_at.is_some_and(|end| now < end)
+            || matches!(held.state, State::Trialing { ends_at, .. } if now < ends_at)
+            || matches!(held.schedule, Schedule::Perpetual)
+            // A provider charges some hours into its period.
+            || matches!(held.schedule, Schedule::Provider { .. })
+                && times.next_attempt_at.is_some_and(|asked| now < asked);
+        // A calm month has passed: nothing is held up any more.
+        if held.gives_access(now) && !backed {
+            return Err(format!("access that nobody paid for: {held:?}"));
         }
     }
     Ok(())
