@@ -33,6 +33,7 @@ pub mod invoice;
 pub mod journal;
 pub mod money;
 pub mod parked;
+pub mod proration;
 pub mod provider;
 pub mod subscription;
 pub mod terms;
