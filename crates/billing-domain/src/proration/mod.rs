@@ -332,8 +332,6 @@ fn held_to(line: Line, open: i64) -> Result<Line, ProrationError> {
     }
     Ok(Line {
         reason: Reason::HeldToPaid,
-        base: open.max(0),
-        ratio: Ratio::ONE,
         exact: most,
         ..line
     })

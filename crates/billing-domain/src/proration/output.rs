@@ -20,8 +20,10 @@ pub struct Proration {
     pub lines: Vec<Line>,
 }
 
-/// One line. `exact = base × ratio − charged`, with the sign of its side;
-/// `amount` is `exact` rounded as `rounding` and `rounded` say.
+/// One line. `exact` is `base × ratio`, with the sign of its side; for
+/// [`Reason::ChargedLessUsed`] it is `base × ratio − charged`, and for
+/// [`Reason::HeldToPaid`] what was paid and not credited. `amount` is `exact`
+/// rounded as `rounding` and `rounded` say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line {
     /// Whether it gives or takes.

@@ -150,7 +150,7 @@ fn below(one: Ratio, two: Ratio) -> Result<bool, ProrationError> {
 
 /// Shares the full total and the full tax, each rounded; the net is the rest.
 fn total_and_tax(line: &mut Line, tax: TaxRate) -> Result<(), ProrationError> {
-    let plain = line.charged == 0;
+    let plain = !matches!(line.reason, Reason::ChargedLessUsed | Reason::HeldToPaid);
     let (total, part) = if plain {
         let full_tax = taxed(Ratio::whole(i128::from(line.base)), tax)?;
         let full_tax = i128::from(rounded(full_tax, line.rounding)?);

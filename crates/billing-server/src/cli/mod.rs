@@ -10,6 +10,7 @@ mod keys;
 mod migrate;
 mod openapi;
 mod out;
+mod prorate;
 mod remote;
 mod serve;
 mod target;
@@ -78,6 +79,8 @@ enum Command {
     Clock(clock::Clock),
     /// Look at everything that the server needs
     Doctor(doctor::Doctor),
+    /// Work out what a change in the middle of a period costs
+    Prorate(Box<prorate::Prorate>),
     /// Print the description of the HTTP API
     Openapi(openapi::Openapi),
 }
@@ -138,6 +141,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failu
         Command::Keys(command) => Box::pin(command.run(context)).await,
         Command::Clock(command) => Box::pin(command.run(context)).await,
         Command::Doctor(command) => Box::pin(command.run(context)).await,
+        Command::Prorate(command) => command.run(context),
         Command::Openapi(openapi::Openapi {}) => openapi::run(context),
     }
 }

@@ -3,7 +3,7 @@
 use crate::rig::Folder;
 
 /// Every command there is, as it is typed.
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "",
     "serve",
     "migrate",
@@ -20,6 +20,7 @@ const COMMANDS: [&str; 17] = [
     "clock advance",
     "clock set",
     "doctor",
+    "prorate",
     "openapi",
 ];
 

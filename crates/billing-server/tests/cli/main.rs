@@ -35,6 +35,8 @@ mod migrate;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod prorate;
+#[cfg(test)]
 mod terminal;
 #[cfg(test)]
 mod walk;
