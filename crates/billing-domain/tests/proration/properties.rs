@@ -342,6 +342,72 @@ fn paddle_rounds_total_and_tax_and_takes_the_difference() {
 }
 
 #[test]
+fn choices_that_differ_by_a_unit_are_told_apart() {
+    let june = Some(span("2026-06-01..2026-07-01"));
+    let half = at("2026-06-16");
+    let charge = |choices, now, item| change(choices, june, now, &[], &[item], 0).charge.amount;
+
+    // Three of 30 days of 14 are 1.4; 40 % of that rounds to 1, of 1 to nothing.
+    let last = at("2026-06-28");
+    let lago = Dialect::Lago.choices();
+    let done = change(lago, june, last, &[], &[item(14)], 400_000);
+    assert_eq!(
+        (done.lines[0].amount.amount, done.lines[0].tax.amount),
+        (1, 1)
+    );
+    let line = Choices {
+        scope: Scope::Line,
+        ..lago
+    };
+    assert_eq!(
+        change(line, june, last, &[], &[item(14)], 400_000)
+            .net
+            .amount,
+        1
+    );
+
+    // Half of 1503 is 751.5.
+    let polar = Dialect::Polar;
+    assert_eq!(charge(polar.choices(), half, item(1503)), 752);
+    assert_eq!(charge(polar.seat_choices(), half, item(1503)), 751);
+
+    // Half of 5 is 2.5, three times.
+    let three = Item {
+        quantity: 3,
+        ..item(5)
+    };
+    let stripe = Dialect::Stripe.choices();
+    assert_eq!(charge(stripe, half, three), 8);
+    assert_eq!(
+        charge(
+            Choices {
+                scope: Scope::Unit,
+                ..stripe
+            },
+            half,
+            three
+        ),
+        9
+    );
+
+    // Three lines of 2.5 are 8 in the sum, and the first two get a unit more.
+    let side = Choices {
+        scope: Scope::Side,
+        ..stripe
+    };
+    let done = change(side, june, half, &[], &[item(5); 3], 0);
+    let amounts: Vec<i64> = done.lines.iter().map(|line| line.amount.amount).collect();
+    assert_eq!(amounts, [3, 3, 2]);
+
+    // What comes to nothing is a line, or is none.
+    let soon = at("2026-06-01T00:00:40Z");
+    for (dialect, lines) in [(Dialect::OpenMeter, 1), (Dialect::Meteroid, 2)] {
+        let done = change(dialect.choices(), june, soon, &[item(0)], &[item(1000)], 0);
+        assert_eq!(done.lines.len(), lines, "{dialect}");
+    }
+}
+
+#[test]
 fn every_dialect_is_found_by_its_name() {
     for dialect in Dialect::ALL {
         assert_eq!(dialect.name().parse(), Ok(dialect));

@@ -92,7 +92,7 @@ const ANSWERS: [(&str, i64, i64, &str); 15] = [
     ("lago --price 3100 --tax 20 OCTOBER", -1920, 0, "16/31"),
     ("lago-usage --to-price 1200000 OCTOBER", 0, 658_065, "17/31"),
     ("polar --price 1500 --to-price 1500 SEATS", -2250, 0, "1/2"),
-    ("polar --price 1501 --to-price 1501 SEAT", 0, 750, "1/2"),
+    ("polar --price 1503 --to-price 1503 SEAT", 0, 751, "1/2"),
     (
         "meteroid --price 1000 --quantity 5 OCTOBER",
         -2742,
