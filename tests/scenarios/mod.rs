@@ -4,6 +4,7 @@
 //! SQLite and PostgreSQL, with the same expectations.
 
 mod plan_file;
+mod prices;
 mod repeated;
 mod secrets;
 mod shop;
