@@ -3,7 +3,7 @@
 
 use billing_domain::ids::CustomerId;
 use billing_engine::CustomerRef;
-use billing_ports::store::Scope;
+use billing_ports::store::{Locator, Scope};
 use poem::Request;
 use poem::http::{HeaderValue, header};
 
@@ -58,9 +58,12 @@ pub(crate) async fn vouched(
 async fn customer(state: &AppState, of: CustomerRef) -> Result<CustomerId, Problem> {
     let found = match of {
         CustomerRef::Id(id) => Some(id),
-        of @ CustomerRef::External(_) => {
-            let account = state.billing.account(&of).await?;
-            account.map(|account| account.customer.id)
+        CustomerRef::External(name) => {
+            let store = state
+                .billing
+                .store()
+                .ok_or_else(Problem::billing_disabled)?;
+            store.find(&Locator::ExternalRef(name)).await?
         }
     };
     found.ok_or_else(Problem::customer_not_found)
