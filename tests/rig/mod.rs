@@ -9,7 +9,7 @@ mod stores;
 
 use std::sync::Arc;
 
-use billing::sandbox::{FnSink, Mode, Sandbox, SandboxOptions};
+use billing::sandbox::{Intake, Mode, Sandbox, SandboxOptions};
 use billing::{Billing, Catalog};
 use billing_domain::catalog::ProviderKey;
 use billing_domain::provider::ProviderAccount;
@@ -103,16 +103,8 @@ impl Rig {
 
     /// Delivers the webhooks that are due. `false`: none was.
     pub(crate) async fn pump(&self) -> bool {
-        let billing = self.billing.clone();
-        let account = account();
-        let sink = FnSink(move |request| {
-            let (billing, account) = (billing.clone(), account.clone());
-            async move {
-                let received = billing.receive(&account, &request).await;
-                Ok(if received.is_ok() { 200 } else { 503 })
-            }
-        });
-        let pumped = self.sandbox.pump(self.clock.now(), &sink).await.unwrap();
+        let intake = Intake::new(&self.billing, &self.sandbox);
+        let pumped = self.sandbox.pump(self.clock.now(), &intake).await.unwrap();
         pumped.delivered + pumped.failed + pumped.dropped > 0 || pumped.more
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use billing::sandbox::Mode;
+use billing::sandbox::{Mode, TestCard};
 use billing_domain::catalog::Catalog;
 use billing_domain::time::Timestamp;
 use billing_ports::WebhookRequest;
@@ -11,7 +11,7 @@ use billing_server::{api_routes, page_routes};
 use billing_testkit::SeededIds;
 use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, EndpointExt, Request, Response, Route};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{KEY, Rig, StoreKind, Through, http};
 
@@ -130,6 +130,22 @@ impl Site {
     /// Posts JSON as the operator.
     pub(crate) async fn operate(&self, url: &str, body: &Value) -> Seen {
         self.post_as(KEY, url, body).await
+    }
+
+    /// A new customer who has paid for `price` at the provider; gives its id. The
+    /// webhooks are not delivered yet.
+    pub(crate) async fn paid_by(&self, who: &str, price: &str) -> String {
+        let customer = json!({ "external_ref": who });
+        let customer = self.operate("/v1/customers", &customer).await;
+        let customer = customer.is(StatusCode::CREATED).json();
+        let bought = json!({ "customer": customer["id"], "price": price });
+        let bought = self.operate("/v1/checkouts", &bought).await;
+        let bought = bought.is(StatusCode::CREATED).json();
+        let page = bought["url"].as_str().unwrap();
+        let reference = page.rsplit('/').next().unwrap();
+        let card = TestCard::Pays;
+        self.rig.sandbox.pay(reference, card, None).await.unwrap();
+        customer["id"].as_str().unwrap().to_owned()
     }
 
     /// Applies a plan file as the operator.

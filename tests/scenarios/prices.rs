@@ -50,23 +50,7 @@ async fn h_13_a_year_says_what_it_saves(kind: StoreKind) {
 
 async fn k_27_what_was_sold_renews_as_it_was_sold(kind: StoreKind) {
     let site = site(kind).await;
-    let ana = json!({ "external_ref": "ana" });
-    let ana = site
-        .operate("/v1/customers", &ana)
-        .await
-        .is(StatusCode::CREATED)
-        .json();
-    let of = ana["id"].as_str().unwrap();
-    let bought = json!({ "customer": of, "price": "personal-monthly" });
-    let bought = site
-        .operate("/v1/checkouts", &bought)
-        .await
-        .is(StatusCode::CREATED)
-        .json();
-    let page = bought["url"].as_str().unwrap();
-    let reference = page.rsplit('/').next().unwrap();
-    let card = billing::sandbox::TestCard::Pays;
-    site.rig.sandbox.pay(reference, card, None).await.unwrap();
+    let of = site.paid_by("ana", "personal-monthly").await;
     site.rig.settle().await;
 
     // What somebody holds is not made dearer behind their back.

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use billing::sandbox::{FnSink, TestCard};
+use billing::sandbox::FnSink;
 use billing_catalog::sample_catalog;
 use billing_ports::{Clock, WebhookRequest};
 use futures_util::future::join_all;
@@ -30,25 +30,7 @@ async fn x_01_twenty_at_once_are_one(kind: StoreKind) {
 async fn left_by(kind: StoreKind, times: usize) -> Value {
     let start = "2026-01-10T09:00:00Z".parse().unwrap();
     let site = Site::new(kind, CARDS, &sample_catalog().unwrap(), start).await;
-    let ana = json!({ "external_ref": "ana" });
-    let ana = site
-        .operate("/v1/customers", &ana)
-        .await
-        .is(StatusCode::CREATED)
-        .json();
-    let bought = json!({ "customer": ana["id"], "price": "personal-monthly" });
-    let bought = site
-        .operate("/v1/checkouts", &bought)
-        .await
-        .is(StatusCode::CREATED)
-        .json();
-    let page = bought["url"].as_str().unwrap();
-    let reference = page.rsplit('/').next().unwrap();
-    site.rig
-        .sandbox
-        .pay(reference, TestCard::Pays, None)
-        .await
-        .unwrap();
+    let of = site.paid_by("ana", "personal-monthly").await;
     for webhook in sent(&site).await {
         let posts = (0..times).map(|_| site.deliver("sandbox", &webhook));
         let works = (0..2).map(|_| site.rig.billing.work_until_idle());
@@ -63,7 +45,6 @@ async fn left_by(kind: StoreKind, times: usize) -> Value {
     site.rig.settle().await;
     assert_eq!(site.rig.parked().await, []);
 
-    let of = ana["id"].as_str().unwrap();
     let subscriptions = format!("/v1/subscriptions?customer={of}&limit=100");
     let invoices = format!("/v1/invoices?customer={of}&limit=100");
     let journal = format!("/v1/customers/{of}/journal?limit=100");

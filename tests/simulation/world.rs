@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use billing::sandbox::{EventState, FaultPlan, FaultRates, FnSink, Mode, Sandbox, TestCard};
+use billing::sandbox::{EventState, FaultPlan, FaultRates, Intake, Mode, Sandbox, TestCard};
 use billing::{Billing, CancelWhen, CheckoutRequest, CustomerRef, Limits, NewCustomer, What};
 use billing_domain::catalog::{Catalog, PriceKey};
 use billing_domain::grant::GrantReason;
@@ -232,17 +232,10 @@ impl World {
 
     /// Delivers what is due. `false`: nothing was.
     async fn deliver(&self) -> bool {
-        let billing = self.billing.clone();
-        let sink = FnSink(move |request| {
-            let billing = billing.clone();
-            async move {
-                let received = billing.receive(&rig::account(), &request).await;
-                Ok(if received.is_ok() { 200 } else { 503 })
-            }
-        });
+        let intake = Intake::new(&self.billing, &self.sandbox);
         let mut any = false;
         loop {
-            let pumped = self.sandbox.pump(self.clock.now(), &sink).await.unwrap();
+            let pumped = self.sandbox.pump(self.clock.now(), &intake).await.unwrap();
             any |= pumped.delivered + pumped.failed > 0;
             if !pumped.more {
                 return any;
