@@ -60,6 +60,21 @@ const RULES: &[Rule] = &[
         ..only("billing-engine", &["billing-domain", "billing-ports"])
     },
     only("billing-http", &[]),
+    Rule {
+        // Client applications embed it alone: whatever it takes, they take.
+        outside: Some(&[
+            "base64",
+            "ed25519-dalek",
+            "hmac",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+            "zeroize",
+        ]),
+        never: MACHINERY,
+        ..only("billing-license", &[])
+    },
     only("billing-sql", &["billing-domain", "billing-ports"]),
     only(
         "billing-postgres",
