@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod delivery;
+pub mod license;
 pub mod notifier;
 pub mod provider;
 pub mod store;
@@ -13,6 +14,7 @@ pub mod webhook;
 
 pub use clock::{Clock, IdSource};
 pub use delivery::{Delivery, Reading};
+pub use license::{LicenseClaims, LicenseSigner, SignError};
 pub use notifier::{Notifier, NotifyError};
 pub use provider::{Answer, Finding, FindingLevel, PaymentProvider, PerformError, Refusal};
 pub use store::Store;
@@ -23,6 +25,7 @@ pub use webhook::{DecodeError, WebhookDecoder, WebhookRequest};
 #[cfg(feature = "mock")]
 pub mod mock {
     pub use crate::clock::{MockClock, MockIdSource};
+    pub use crate::license::MockLicenseSigner;
     pub use crate::notifier::MockNotifier;
     pub use crate::provider::MockPaymentProvider;
     pub use crate::store::{MockCatalogs, MockCredentials, MockReadModels, MockRing};
