@@ -196,6 +196,13 @@ mod tests {
     }
 
     #[test]
+    fn the_secret_is_wiped_when_dropped() {
+        // Known to the compiler, as far as the feature of the dependency is on.
+        fn is_wiped(_: &impl zeroize::ZeroizeOnDrop) {}
+        is_wiped(&SigningKey::from_seed(&[1; 32]).secret);
+    }
+
+    #[test]
     fn debug_shows_the_name_and_nothing_of_the_secret() {
         let key = SigningKey::from_seed(&[0xab; 32]);
         let shown = format!("{key:?}");

@@ -66,6 +66,7 @@ fn keys_for_something_else_are_left_out() {
     for other in [
         json!({"kty": "EC", "crv": "P-521", "x": "AA", "y": "AA"}),
         json!({"kty": "RSA", "n": "AA", "e": "AQAB"}),
+        jwk(&json!({"kty": "EC"})),
         jwk(&json!({"crv": "X25519"})),
         jwk(&json!({"crv": null})),
         jwk(&json!({"use": "enc"})),
