@@ -8,10 +8,11 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Catalog, PlanKey};
+use crate::catalog::{Catalog, EntitlementLock, PlanKey};
 use crate::customer::Account;
 use crate::entitlement::{Entitlement, Entitlements, FeatureKind, Limit};
 use crate::subscription::{Access, NoAccess};
+use crate::terms::Terms;
 use crate::time::Timestamp;
 
 /// What a customer holds at an instant.
@@ -116,15 +117,15 @@ impl Effective {
         let mut lost = Vec::new();
         let mut changes: Vec<Timestamp> = Vec::new();
         for subscription in &account.subscriptions {
-            let plan = &subscription.terms.plan;
+            // Scheduled terms hold from their instant on, whoever looks.
+            let terms = subscription.terms_at(now);
+            let plan = &terms.plan;
             match subscription.access(now) {
                 Access::Given { until } => {
                     changes.extend(until);
-                    held.push(holding(
-                        catalog,
-                        plan,
-                        Pieces::Sold(subscription.terms.quantity),
-                    ));
+                    changes.extend(subscription.scheduled.as_ref().map(|to_come| to_come.at));
+                    let (key, rank, _) = holding(catalog, plan, Pieces::Sold(terms.quantity));
+                    held.push((key, rank, granted_by(terms, catalog, now)));
                 }
                 Access::Denied(reason) => lost.push((plan.clone(), reason.into())),
             }
@@ -203,6 +204,24 @@ impl Effective {
             plan_needed,
         }
     }
+}
+
+/// What terms bring at `now`: what the plan grants, the sold quantity, and what a
+/// promise to holders of a retired price keeps of what was granted before.
+pub(crate) fn granted_by(terms: &Terms, catalog: &Catalog, now: Timestamp) -> Entitlements {
+    let (_, _, granted) = holding(catalog, &terms.plan, Pieces::Sold(terms.quantity));
+    let price = terms.price.as_ref();
+    let frozen = price
+        .and_then(|key| catalog.price(key.as_str()))
+        .is_some_and(|price| {
+            price.retired.is_some_and(|at| at <= now)
+                && price.effective_lock().entitlements == EntitlementLock::Frozen
+        });
+    if !frozen {
+        return granted;
+    }
+    // The better of old and new, per feature; a text is the new one.
+    Entitlements::merge([&granted, &terms.sold])
 }
 
 /// How many pieces of a plan are held, where it is sold by the piece.

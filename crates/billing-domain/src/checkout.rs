@@ -100,7 +100,7 @@ impl Checkout {
     pub fn owed_today(&self) -> Result<Money, MoneyError> {
         match self.terms.trial {
             Some(_) => Ok(Money::zero(self.terms.unit.currency)),
-            None => self.terms.amount(),
+            None => Ok(self.terms.priced(0)?.rate),
         }
     }
 

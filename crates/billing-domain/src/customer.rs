@@ -6,10 +6,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::change::{Change, ChangeState};
 use crate::checkout::Checkout;
 use crate::grant::Grant;
-use crate::ids::{CheckoutId, CustomerId, InvoiceId, SubscriptionId};
+use crate::ids::{ChangeId, CheckoutId, CustomerId, InvoiceId, NegotiatedId, SubscriptionId};
 use crate::invoice::Invoice;
+use crate::license::License;
+use crate::money::{Currency, Money};
+use crate::negotiated::Negotiated;
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
 use crate::subscription::Subscription;
 use crate::time::Timestamp;
@@ -30,6 +34,32 @@ pub struct Customer {
     pub joined_at: Timestamp,
     /// This customer at each provider it has met.
     pub at_providers: Vec<AtProvider>,
+    /// What the customer has to its credit, one amount per currency; below zero
+    /// a debt that the next invoice charges. Where a provider runs the schedule,
+    /// the balance lives there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub balances: Vec<Money>,
+    /// Terms negotiated with this customer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub negotiated: Vec<Negotiated>,
+}
+
+impl Customer {
+    /// What the customer has to its credit in `currency`.
+    #[must_use]
+    pub fn balance(&self, currency: Currency) -> Money {
+        self.balances
+            .iter()
+            .find(|held| held.currency == currency)
+            .copied()
+            .unwrap_or(Money::zero(currency))
+    }
+
+    /// The negotiated terms with this id.
+    #[must_use]
+    pub fn negotiated(&self, id: NegotiatedId) -> Option<&Negotiated> {
+        self.negotiated.iter().find(|held| held.id == id)
+    }
 }
 
 /// A customer's identity at one provider account.
@@ -57,6 +87,12 @@ pub struct Account {
     pub checkouts: Vec<Checkout>,
     /// Open invoices, and those asked for.
     pub invoices: Vec<Invoice>,
+    /// Changes that are to come, and those asked for.
+    #[serde(default)]
+    pub changes: Vec<Change>,
+    /// All licenses, oldest first.
+    #[serde(default)]
+    pub licenses: Vec<License>,
 }
 
 impl Account {
@@ -69,6 +105,8 @@ impl Account {
             grants: Vec::new(),
             checkouts: Vec::new(),
             invoices: Vec::new(),
+            changes: Vec::new(),
+            licenses: Vec::new(),
         }
     }
 
@@ -90,6 +128,39 @@ impl Account {
     #[must_use]
     pub fn checkout(&self, id: CheckoutId) -> Option<&Checkout> {
         self.checkouts.iter().find(|checkout| checkout.id == id)
+    }
+
+    /// The change with this id, when it is among those loaded.
+    #[must_use]
+    pub fn change(&self, id: ChangeId) -> Option<&Change> {
+        self.changes.iter().find(|change| change.id == id)
+    }
+
+    /// The change of a subscription that awaits its payment; there is at most one.
+    #[must_use]
+    pub fn awaiting_change(&self, subscription: SubscriptionId) -> Option<&Change> {
+        self.changes.iter().find(|change| {
+            change.quote.subscription == subscription
+                && change.state == ChangeState::AwaitingPayment
+        })
+    }
+
+    /// The license that shows a subscription, if it has one.
+    #[must_use]
+    pub fn license_of(&self, subscription: SubscriptionId) -> Option<&License> {
+        self.licenses
+            .iter()
+            .find(|license| license.subscription == subscription)
+    }
+
+    /// Puts `change` in the place of the one with its id, or at the end.
+    pub fn put_change(&mut self, change: Change) {
+        put(&mut self.changes, change, |held| held.id);
+    }
+
+    /// Puts `license` in the place of the one with its id, or at the end.
+    pub fn put_license(&mut self, license: License) {
+        put(&mut self.licenses, license, |held| held.id);
     }
 
     /// Puts `subscription` in the place of the one with its id, or at the end.
@@ -152,7 +223,8 @@ impl Account {
             subscription.wake_at(open)
         });
         let checkouts = self.checkouts.iter().filter_map(Checkout::wake_at);
-        subscriptions.chain(checkouts).min()
+        let changes = self.changes.iter().filter_map(Change::wake_at);
+        subscriptions.chain(checkouts).chain(changes).min()
     }
 
     /// The open invoice of a subscription; there is at most one per purpose, and

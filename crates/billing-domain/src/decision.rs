@@ -88,6 +88,8 @@ impl Draft {
             invoice: None,
             checkout: None,
             grant: None,
+            change: None,
+            license: None,
             money: None,
             note: None,
         };

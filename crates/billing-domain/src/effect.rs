@@ -9,8 +9,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::fact::About;
-use crate::ids::{CheckoutId, CustomerId, EffectId, InvoiceId, SubscriptionId};
+use crate::ids::{
+    ChangeId, CheckoutId, CustomerId, DiscountCodeId, EffectId, InvoiceId, SubscriptionId,
+};
 use crate::journal::JournalEntry;
+use crate::line::Line;
 use crate::money::Money;
 use crate::provider::ProviderAccount;
 use crate::time::{Interval, Timestamp};
@@ -50,6 +53,25 @@ impl EffectKey {
     #[must_use]
     pub fn renewal(subscription: SubscriptionId, cycle: u32, attempt: u32) -> Self {
         Self(format!("renewal:{subscription}:{cycle}:{attempt}"))
+    }
+
+    /// A change's invoice.
+    #[must_use]
+    pub fn change(change: ChangeId) -> Self {
+        Self(format!("change:{change}"))
+    }
+
+    /// Taking a change back that the provider knows of.
+    #[must_use]
+    pub fn undo(change: ChangeId) -> Self {
+        Self(format!("undo:{change}"))
+    }
+
+    /// Counting, or giving back, the use of a discount code.
+    #[must_use]
+    pub fn code(checkout: CheckoutId, used: bool) -> Self {
+        let verb = if used { "claim" } else { "release" };
+        Self(format!("code:{verb}:{checkout}"))
     }
 
     /// Voiding one try of an invoice.
@@ -124,6 +146,24 @@ pub enum Order {
         invoice: InvoiceId,
         /// The provider's id. `None` when its creation was never answered: look by our id.
         reference: Option<String>,
+    },
+    /// Change a subscription that the provider runs.
+    ChangeSubscription(ChangeSubscription),
+    /// Take a change back that was to come at the period's end.
+    UndoChange {
+        /// The provider account.
+        provider: ProviderAccount,
+        /// The provider's id of the subscription.
+        reference: String,
+    },
+    /// Count the reserved use of a discount code, or give it back.
+    SettleCode {
+        /// The code.
+        code: DiscountCodeId,
+        /// The checkout it was reserved for.
+        checkout: CheckoutId,
+        /// `true`: it was used. `false`: it is free again.
+        used: bool,
     },
     /// Cancel a subscription that the provider runs.
     CancelSubscription {
@@ -208,28 +248,82 @@ pub struct CreateInvoice {
     pub customer_ref: Option<String>,
     /// The subscription it belongs to.
     pub subscription: SubscriptionId,
-    /// Which cycle it pays for.
-    pub cycle: u32,
+    /// Which cycle it pays for. `None`: a change within one.
+    pub cycle: Option<u32>,
     /// What the buyer reads.
     pub description: String,
     /// What is owed.
     pub amount: Money,
 }
 
+/// Everything a provider needs to change a subscription that it runs, or to say
+/// beforehand what that would cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeSubscription {
+    /// The provider account.
+    pub provider: ProviderAccount,
+    /// The provider's id of the subscription.
+    pub reference: String,
+    /// Our change: the correlation to carry through. `None`: a preview, or terms
+    /// that change by themselves.
+    pub change: Option<ChangeId>,
+    /// What the buyer reads.
+    pub description: String,
+    /// The provider's name of the new price.
+    pub price_ref: String,
+    /// What one period costs, all pieces together.
+    pub amount: Money,
+    /// Pieces.
+    pub quantity: u32,
+    /// How often it is charged from then on. `None`: once.
+    pub interval: Option<Interval>,
+    /// When it takes effect.
+    pub when: ChangeWhen,
+}
+
+/// When a provider changes a subscription, and what it charges for that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "when", rename_all = "snake_case")]
+pub enum ChangeWhen {
+    /// At once; what is owed is computed for this instant and charged now.
+    Prorated {
+        /// The instant.
+        at: Timestamp,
+        /// What was quoted. `None`: nothing yet, this is the preview.
+        quoted: Option<Money>,
+    },
+    /// At once, and no money moves.
+    Unbilled,
+    /// With the next period.
+    NextPeriod,
+}
+
+/// What a provider says a change would cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    /// What it is made of; sums to `owed` less what the provider credits.
+    pub lines: Vec<Line>,
+    /// What would be charged now; never below zero.
+    pub owed: Money,
+}
+
 impl Order {
-    /// The provider account that performs it. `None`: the notifier does.
+    /// The provider account that performs it. `None`: no provider does, but the
+    /// notifier, or the store.
     #[must_use]
     pub const fn provider(&self) -> Option<&ProviderAccount> {
         match self {
             Self::OpenCheckout(order) => Some(&order.provider),
             Self::CreateInvoice(order) => Some(&order.provider),
+            Self::ChangeSubscription(order) => Some(&order.provider),
             Self::ExpireCheckout { provider, .. }
             | Self::VoidInvoice { provider, .. }
+            | Self::UndoChange { provider, .. }
             | Self::CancelSubscription { provider, .. }
             | Self::PauseSubscription { provider, .. }
             | Self::ResumeSubscription { provider, .. }
             | Self::ReadSubscription { provider, .. } => Some(provider),
-            Self::Notify { .. } => None,
+            Self::SettleCode { .. } | Self::Notify { .. } => None,
         }
     }
 
@@ -241,7 +335,13 @@ impl Order {
             Self::ExpireCheckout { checkout, .. } => About::Checkout(*checkout),
             Self::CreateInvoice(order) => About::Invoice(order.invoice),
             Self::VoidInvoice { invoice, .. } => About::Invoice(*invoice),
-            Self::CancelSubscription { .. }
+            Self::ChangeSubscription(order) => match order.change {
+                Some(change) => About::Change(change),
+                None => About::Other,
+            },
+            Self::UndoChange { .. }
+            | Self::SettleCode { .. }
+            | Self::CancelSubscription { .. }
             | Self::PauseSubscription { .. }
             | Self::ResumeSubscription { .. }
             | Self::ReadSubscription { .. }
@@ -257,6 +357,9 @@ impl Order {
             Self::ExpireCheckout { .. } => "expire_checkout",
             Self::CreateInvoice(_) => "create_invoice",
             Self::VoidInvoice { .. } => "void_invoice",
+            Self::ChangeSubscription(_) => "change_subscription",
+            Self::UndoChange { .. } => "undo_change",
+            Self::SettleCode { .. } => "settle_code",
             Self::CancelSubscription { .. } => "cancel_subscription",
             Self::PauseSubscription { .. } => "pause_subscription",
             Self::ResumeSubscription { .. } => "resume_subscription",

@@ -6,7 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CheckoutId, CustomerId, EffectId, InvoiceId};
+use crate::ids::{ChangeId, CheckoutId, CustomerId, EffectId, InvoiceId};
+use crate::invoice::{Conversion, Purpose};
 use crate::money::Money;
 use crate::provider::ProviderRef;
 use crate::time::{Period, Timestamp};
@@ -77,8 +78,11 @@ pub enum Fact {
         invoice: InvoiceId,
         /// The provider's id.
         reference: String,
-        /// Where the buyer pays.
-        pay_url: String,
+        /// Where the buyer pays. `None`: nowhere in particular (by transfer).
+        pay_url: Option<String>,
+        /// How the amount is collected in another currency. `None`: as it stands.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        conversion: Option<Conversion>,
     },
     /// An invoice of ours was paid.
     InvoicePaid {
@@ -86,8 +90,11 @@ pub enum Fact {
         invoice: InvoiceId,
         /// The provider's id of the payment.
         payment: String,
-        /// What was paid.
+        /// What was paid, in the currency that was collected.
         amount: Money,
+        /// How the invoice was collected in another currency. `None`: as it stood.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        conversion: Option<Conversion>,
     },
     /// A payment for an invoice of ours was refused.
     PaymentFailed {
@@ -108,6 +115,9 @@ pub enum Fact {
         period: Option<Period>,
         /// How it stands.
         state: ProviderInvoiceState,
+        /// What it is for, where the provider says so. `None`: a further cycle.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        purpose: Option<Purpose>,
     },
     /// The provider did what an effect asked, with nothing else to tell.
     Done {
@@ -142,6 +152,8 @@ pub enum About {
     Checkout(CheckoutId),
     /// An invoice.
     Invoice(InvoiceId),
+    /// A change at the provider.
+    Change(ChangeId),
     /// Something else.
     Other,
 }
@@ -154,8 +166,11 @@ pub enum CheckoutPayment {
     Paid {
         /// The provider's id of the payment.
         payment: String,
-        /// What was paid.
+        /// What was paid, in the currency that was collected.
         amount: Money,
+        /// How the price was collected in another currency. `None`: as it stood.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        conversion: Option<Conversion>,
     },
     /// Nothing was owed today (a trial).
     NotRequired,
@@ -220,6 +235,33 @@ impl Fact {
             | Self::CheckoutCompleted { .. }
             | Self::CheckoutEnded { .. }
             | Self::SubscriptionSeen(_)
+            | Self::ProviderInvoiceSeen { .. }
+            | Self::Done { .. }
+            | Self::Refused { .. }
+            | Self::GivenUp { .. }
+            | Self::Irrelevant => None,
+        }
+    }
+
+    /// The change that the fact is about.
+    #[must_use]
+    pub const fn change(&self) -> Option<ChangeId> {
+        match self {
+            Self::Refused {
+                about: About::Change(change),
+                ..
+            }
+            | Self::GivenUp {
+                about: About::Change(change),
+                ..
+            } => Some(*change),
+            Self::CheckoutOpened { .. }
+            | Self::CheckoutCompleted { .. }
+            | Self::CheckoutEnded { .. }
+            | Self::SubscriptionSeen(_)
+            | Self::InvoiceOpened { .. }
+            | Self::InvoicePaid { .. }
+            | Self::PaymentFailed { .. }
             | Self::ProviderInvoiceSeen { .. }
             | Self::Done { .. }
             | Self::Refused { .. }

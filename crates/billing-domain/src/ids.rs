@@ -106,6 +106,18 @@ id_kinds! {
     KeyId = "key";
     /// A billing session (its row, not its secret).
     SessionId = "bss";
+    /// What a change would cost.
+    QuoteId = "qte";
+    /// A quote that was accepted.
+    ChangeId = "chg";
+    /// A license; its key is made from it.
+    LicenseId = "lic";
+    /// A discount code.
+    DiscountCodeId = "dsc";
+    /// Terms negotiated with one customer.
+    NegotiatedId = "trm";
+    /// A price migration.
+    MigrationId = "mig";
 }
 
 fn parse(prefix: &'static str, text: &str) -> Result<Uuid, IdError> {

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CheckoutId, InvoiceId, SubscriptionId};
-use crate::money::Money;
+use crate::ids::{ChangeId, CheckoutId, InvoiceId, SubscriptionId};
+use crate::line::Line;
+use crate::money::{Currency, Money, MoneyError};
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
 use crate::time::{Period, Timestamp};
 
@@ -24,8 +25,18 @@ pub struct Invoice {
     pub reference: Option<String>,
     /// Who made the invoice: the engine, or a provider whose books we mirror.
     pub issuer: Issuer,
-    /// What is owed, net.
+    /// What is owed, net: the sum of the lines.
     pub amount: Money,
+    /// What it is made of. Empty: a provider states it, without saying how.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<Line>,
+    /// What is collected instead where the provider takes another currency.
+    /// `None`: the amount itself, or the provider has not answered yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversion: Option<Conversion>,
+    /// The change it pays for, if it pays for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<ChangeId>,
     /// The time it pays for. `None` for things without a period.
     pub period: Option<Period>,
     /// The subscription's cycle it pays for. Only ever grows, per subscription.
@@ -52,6 +63,54 @@ pub enum Purpose {
     Renewal,
     /// Something bought once.
     OneTime,
+    /// A change of plan, price or quantity.
+    Change,
+}
+
+/// An amount as a provider collects it in another currency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversion {
+    /// What is owed, in the currency of the price.
+    pub listed: Money,
+    /// What is collected for it.
+    pub collected: Money,
+    /// The rate: so many minor units of the listed currency for
+    /// [`Conversion::RATE_UNIT`] minor units of the other.
+    pub rate: u64,
+    /// Who says so.
+    pub source: String,
+    /// When it was so.
+    pub at: Timestamp,
+}
+
+impl Conversion {
+    /// A rate is stated for so many minor units of what is collected: for 100
+    /// million satoshi, which is one bitcoin.
+    pub const RATE_UNIT: i64 = 100_000_000;
+
+    /// `listed` at `rate`, rounded once, half away from zero.
+    ///
+    /// # Errors
+    ///
+    /// [`MoneyError::NoDenominator`] for a rate of zero, [`MoneyError::OutOfRange`]
+    /// when it does not fit.
+    pub fn at_rate(
+        listed: Money,
+        rate: u64,
+        into: Currency,
+        source: &str,
+        at: Timestamp,
+    ) -> Result<Self, MoneyError> {
+        let rate_wide = i64::try_from(rate).map_err(|_too_large| MoneyError::OutOfRange)?;
+        let collected = listed.share_half_away_from_zero(Self::RATE_UNIT, rate_wide)?;
+        Ok(Self {
+            listed,
+            collected: Money::new(collected.amount, into),
+            rate,
+            source: source.to_owned(),
+            at,
+        })
+    }
 }
 
 /// Who made an invoice.
@@ -106,6 +165,14 @@ impl Invoice {
     #[must_use]
     pub const fn is_renewal(&self) -> bool {
         matches!(self.purpose, Purpose::Renewal)
+    }
+
+    /// What has to be paid: the amount, or what a provider collects for it.
+    #[must_use]
+    pub fn collected(&self) -> Money {
+        self.conversion
+            .as_ref()
+            .map_or(self.amount, |conversion| conversion.collected)
     }
 
     /// Whether this payment has been seen before.

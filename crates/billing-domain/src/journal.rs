@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CheckoutId, CustomerId, GrantId, InvoiceId, JournalId, SubscriptionId};
+use crate::ids::{
+    ChangeId, CheckoutId, CustomerId, GrantId, InvoiceId, JournalId, LicenseId, SubscriptionId,
+};
 use crate::money::Money;
 use crate::time::Timestamp;
 
@@ -28,6 +30,12 @@ pub struct JournalEntry {
     pub checkout: Option<CheckoutId>,
     /// The grant concerned.
     pub grant: Option<GrantId>,
+    /// The change concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<ChangeId>,
+    /// The license concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license: Option<LicenseId>,
     /// The money concerned.
     pub money: Option<Money>,
     /// What else a reader needs: a reason, a pay link, a date.
@@ -100,8 +108,28 @@ events! {
     SubscriptionLapsed = "subscription.lapsed";
     /// A fixed term is over, or a purchase was never paid.
     SubscriptionExpired = "subscription.expired";
-    /// The plan of a subscription is another.
+    /// The plan, price or quantity of a subscription is another.
     PlanChanged = "plan.changed";
+    /// A change is to come.
+    ChangeScheduled = "change.scheduled";
+    /// Another change took the place of one that was to come.
+    ChangeSuperseded = "change.superseded";
+    /// A change that was to come was taken back, or its time ran out.
+    ChangeCanceled = "change.canceled";
+    /// The provider refused a change.
+    ChangeFailed = "change.failed";
+    /// A dearer price is to come.
+    PriceChangeUpcoming = "price_change.upcoming";
+    /// What a customer has to its credit is another.
+    BalanceChanged = "balance.changed";
+    /// A license was issued.
+    LicenseIssued = "license.issued";
+    /// A license is good for longer.
+    LicenseReissued = "license.reissued";
+    /// A license shows another plan.
+    LicenseTierChanged = "license.tier_changed";
+    /// Terms were negotiated with a customer.
+    TermsNegotiated = "terms.negotiated";
     /// A plan was granted.
     GrantAdded = "grant.added";
     /// A grant was taken back.
@@ -112,6 +140,8 @@ events! {
     InvoiceSettled = "invoice.settled";
     /// What was owed is owed no longer.
     InvoiceVoided = "invoice.voided";
+    /// A payment for what is owed was refused.
+    InvoicePaymentFailed = "invoice.payment_failed";
     /// What was paid is not what was owed; an operator decides.
     InvoiceAmountMismatch = "invoice.amount_mismatch";
     /// Something was set aside for a person.

@@ -20,10 +20,13 @@
 
 pub mod access;
 pub mod catalog;
+pub mod change;
 pub mod checkout;
 pub mod customer;
 pub mod decide;
 pub mod decision;
+pub mod digest;
+pub mod discount;
 pub mod effect;
 pub mod entitlement;
 pub mod fact;
@@ -31,10 +34,14 @@ pub mod grant;
 pub mod ids;
 pub mod invoice;
 pub mod journal;
+pub mod license;
+pub mod line;
 pub mod money;
+pub mod negotiated;
 pub mod parked;
 pub mod proration;
 pub mod provider;
+pub mod quote;
 pub mod subscription;
 pub mod terms;
 pub mod time;

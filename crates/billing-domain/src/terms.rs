@@ -5,10 +5,14 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{
-    Billing, CatalogRevision, DEFAULT_REJOIN, OnPastDue, OnPause, Plan, PlanKey, Price, PriceKey,
-    ProviderKey,
+    Billing, CatalogRevision, DEFAULT_REJOIN, LicenseRule, OnPastDue, OnPause, Plan, PlanKey,
+    Price, PriceKey, ProviderKey, QuantityRule,
 };
+use crate::discount::{Discount, Reduction};
+use crate::entitlement::Entitlements;
+use crate::line::{Line, LineKind};
 use crate::money::{Money, MoneyError};
+use crate::negotiated::Negotiated;
 use crate::time::Timestamp;
 
 /// What a buyer agreed to.
@@ -43,8 +47,33 @@ pub struct Terms {
     pub stall_limit: SignedDuration,
     /// How long after the end of access the old terms may be taken up again.
     pub rejoin: SignedDuration,
+    /// What is taken off the price. `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount: Option<Discount>,
+    /// What the plan granted when it was sold; counts where a promise keeps it.
+    #[serde(default, skip_serializing_if = "no_entitlements")]
+    pub sold: Entitlements,
+    /// The license that holders get. `None`: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license: Option<LicenseRule>,
+    /// The quantities negotiated for. `None`: as the plan says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<QuantityRule>,
     /// The catalog revision these terms were taken from.
     pub catalog_revision: u64,
+}
+
+fn no_entitlements(sold: &Entitlements) -> bool {
+    sold.by_feature.is_empty()
+}
+
+/// What a cycle costs, and how that comes about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Priced {
+    /// The price and what is taken off it; the lines sum to the rate.
+    pub lines: Vec<Line>,
+    /// What the cycle costs.
+    pub rate: Money,
 }
 
 impl Terms {
@@ -55,6 +84,46 @@ impl Terms {
     /// [`MoneyError::OutOfRange`] when that does not fit.
     pub fn amount(&self) -> Result<Money, MoneyError> {
         self.unit.checked_mul(self.quantity)
+    }
+
+    /// What the cycle of this number costs, after discounts.
+    ///
+    /// # Errors
+    ///
+    /// [`MoneyError`] when an amount does not fit.
+    pub fn priced(&self, cycle: u32) -> Result<Priced, MoneyError> {
+        let gross = self.amount()?;
+        let plan = Some(self.plan.clone());
+        let mut lines = vec![Line::whole(LineKind::Plan, plan, self.quantity, gross)];
+        let mut rate = gross;
+        if let Some(discount) = self.discount.as_ref().filter(|held| held.covers(cycle)) {
+            let off = discount.reduction.off(gross, self.quantity)?;
+            rate = gross.checked_sub(off)?;
+            let taken = Money::zero(off.currency).checked_sub(off)?;
+            lines.push(Line::whole(LineKind::Discount, None, 1, taken));
+        }
+        Ok(Priced { lines, rate })
+    }
+
+    /// The number of the first cycle that is charged: a trial is none.
+    #[must_use]
+    pub fn first_charged(&self) -> u32 {
+        u32::from(self.trial.is_some())
+    }
+
+    /// Whether no cycle of it ever costs anything.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        let far = u32::MAX;
+        [self.first_charged(), far]
+            .into_iter()
+            .all(|cycle| self.priced(cycle).is_ok_and(|priced| priced.rate.is_zero()))
+    }
+
+    /// Whether it may be held in this quantity, where `plan` is what is held.
+    #[must_use]
+    pub fn allows(&self, plan: &Plan, quantity: u32) -> bool {
+        sold_in(self.bounds.as_ref().or(plan.quantity.as_ref()), quantity)
     }
 }
 
@@ -92,11 +161,7 @@ impl Terms {
         if !catalog.catalog.is_sold_at(price.key.as_str(), now) {
             return Err(TermsError::Retired);
         }
-        let sold = plan
-            .quantity
-            .as_ref()
-            .map_or(quantity == 1, |rule| rule.allows(quantity));
-        if !sold {
+        if !sold_in(plan.quantity.as_ref(), quantity) {
             return Err(TermsError::Quantity);
         }
         let terms = Self::taken(catalog, plan, price, quantity, seller);
@@ -144,9 +209,52 @@ impl Terms {
                 .lock
                 .as_ref()
                 .map_or(DEFAULT_REJOIN, |lock| lock.rejoin),
+            discount: None,
+            sold: plan.entitlements.clone(),
+            license: plan.license,
+            bounds: None,
             catalog_revision: catalog.number,
         }
     }
+
+    /// The terms negotiated with a customer who takes `quantity` pieces.
+    ///
+    /// # Errors
+    ///
+    /// [`TermsError`] says what stands against it.
+    pub fn negotiated(
+        catalog: &CatalogRevision,
+        plan: &Plan,
+        agreed: &Negotiated,
+        quantity: u32,
+        seller: &Seller,
+    ) -> Result<Self, TermsError> {
+        if !sold_in(
+            agreed.quantity.as_ref().or(plan.quantity.as_ref()),
+            quantity,
+        ) {
+            return Err(TermsError::Quantity);
+        }
+        // It stands for no price of the catalog, and leaves no key behind.
+        let key = PriceKey::new("negotiated").map_err(|_unspeakable| TermsError::Retired)?;
+        let price = Price::new(key, plan.key.clone(), agreed.unit, agreed.billing);
+        let mut terms = Self::taken(catalog, plan, &price, quantity, seller);
+        terms.price = None;
+        terms.price_ref = Some(agreed.id.to_string());
+        terms.bounds.clone_from(&agreed.quantity);
+        terms.trial = None;
+        terms.discount = agreed.first_cycle.map(|unit| Discount {
+            code: None,
+            reduction: Reduction::SetPrice { unit },
+            until_cycle: Some(1),
+        });
+        terms.amount()?;
+        Ok(terms)
+    }
+}
+
+fn sold_in(rule: Option<&QuantityRule>, quantity: u32) -> bool {
+    rule.map_or(quantity == 1, |rule| rule.allows(quantity))
 }
 
 /// Who sells: what the terms depend on besides the catalog.

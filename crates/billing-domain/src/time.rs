@@ -98,6 +98,16 @@ impl Interval {
         unit.saturating_mul(u64::from(self.count))
     }
 
+    /// How many calendar months it has. `None`: it is counted in days.
+    #[must_use]
+    pub fn months(self) -> Option<u32> {
+        match self.unit {
+            Unit::Month => Some(u32::from(self.count)),
+            Unit::Year => Some(u32::from(self.count).saturating_mul(12)),
+            Unit::Day | Unit::Week => None,
+        }
+    }
+
     fn times(self, k: u32) -> Option<Span> {
         let units = i64::from(self.count).checked_mul(i64::from(k))?;
         match self.unit {
@@ -154,6 +164,38 @@ impl Period {
         })
     }
 
+    /// Period `k` of `interval` where the periods hang `months` whole months
+    /// after `anchor`: an earlier interval has used those up. The day of the
+    /// anchor is kept where the interval has whole months, too.
+    ///
+    /// # Errors
+    ///
+    /// [`CalendarError`] when a bound lies outside the calendar.
+    pub fn after_months(
+        anchor: Timestamp,
+        months: u32,
+        interval: Interval,
+        k: u32,
+    ) -> Result<Self, CalendarError> {
+        if months == 0 {
+            return Self::at(anchor, interval, k);
+        }
+        let Some(length) = interval.months() else {
+            let hung = month_step(anchor, months)?;
+            return Self::at(hung, interval, k);
+        };
+        let bound = |k: u32| {
+            let total = length
+                .checked_mul(k)
+                .and_then(|sum| sum.checked_add(months));
+            month_step(anchor, total.ok_or(CalendarError)?)
+        };
+        Ok(Self {
+            start: bound(k)?,
+            end: bound(k.checked_add(1).ok_or(CalendarError)?)?,
+        })
+    }
+
     /// Whether `now` lies within.
     #[must_use]
     pub fn contains(&self, now: Timestamp) -> bool {
@@ -171,6 +213,10 @@ impl fmt::Debug for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}..{}", self.start, self.end)
     }
+}
+
+fn month_step(anchor: Timestamp, months: u32) -> Result<Timestamp, CalendarError> {
+    step(anchor, Interval::MONTH, months)
 }
 
 fn step(anchor: Timestamp, interval: Interval, k: u32) -> Result<Timestamp, CalendarError> {

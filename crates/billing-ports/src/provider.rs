@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use billing_domain::catalog::Catalog;
-use billing_domain::effect::{EffectKey, Order};
+use billing_domain::effect::{ChangeSubscription, EffectKey, Order, Preview};
 use billing_domain::fact::Observed;
 use billing_domain::ids::EffectId;
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
@@ -13,6 +13,15 @@ pub enum Answer {
     /// It did what was asked; these are the facts that it told.
     Done(Vec<Observed>),
     /// It refuses, and will refuse again.
+    Refused(Refusal),
+}
+
+/// What a provider said a change would cost. A refusal is an answer, not an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Previewed {
+    /// This much.
+    Costs(Preview),
+    /// It would refuse the change.
     Refused(Refusal),
 }
 
@@ -89,6 +98,13 @@ pub trait PaymentProvider: Send + Sync {
 
     /// Reads an object as it stands now. Empty: there is no such object.
     async fn read(&self, object: &ProviderRef) -> Result<Vec<Observed>, PerformError>;
+
+    /// Says what a change of a subscription that it runs would cost, and changes
+    /// nothing.
+    async fn preview(&self, change: &ChangeSubscription) -> Result<Previewed, PerformError> {
+        let _nothing_to_ask = change;
+        Err(PerformError::Unsupported("previewing a change"))
+    }
 
     /// Looks at keys, mode, webhooks and prices.
     async fn doctor(&self, catalog: &Catalog) -> Vec<Finding>;

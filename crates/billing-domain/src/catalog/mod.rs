@@ -219,13 +219,21 @@ impl Catalog {
             })
     }
 
+    /// The row stated for a change of one kind by a holder of `plan`: the plan's
+    /// own, else the catalog's. `None`: neither states one.
+    #[must_use]
+    pub fn stated_rule(&self, plan: &str, kind: ChangeKind) -> Option<ChangeRule> {
+        self.plan(plan)
+            .and_then(|plan| plan.changes.stated(kind))
+            .or_else(|| self.draft.rules.changes.stated(kind))
+    }
+
     /// What holds for a change of one kind by a holder of `plan`: the plan's own
     /// row, else the catalog's, else the default.
     #[must_use]
     pub fn change_rule(&self, plan: &str, kind: ChangeKind) -> ChangeRule {
-        self.plan(plan)
-            .and_then(|plan| plan.changes.stated(kind))
-            .unwrap_or_else(|| self.draft.rules.changes.rule(kind))
+        self.stated_rule(plan, kind)
+            .unwrap_or_else(|| kind.default_rule())
     }
 }
 

@@ -5,9 +5,11 @@ use crate::decide::fact::Verdict;
 use crate::decide::mirror::find;
 use crate::decision::Draft;
 use crate::fact::{Fact, Observed, ProviderInvoiceState};
+use crate::ids::InvoiceId;
 use crate::invoice::{Invoice, InvoiceState, Issuer, Payment, Purpose};
 use crate::journal::Event;
 use crate::money::Money;
+use crate::parked::ParkReason;
 use crate::provider::ProviderAccount;
 use crate::time::{Period, Timestamp};
 
@@ -23,6 +25,7 @@ pub(super) fn mirror_invoice(
         amount,
         period,
         state,
+        purpose,
     } = &observed.fact
     else {
         return Verdict::Decided;
@@ -43,13 +46,16 @@ pub(super) fn mirror_invoice(
         Some(known) => known.clone(),
         None => Invoice {
             id: draft.id(),
-            purpose: Purpose::Renewal,
+            purpose: purpose.unwrap_or(Purpose::Renewal),
             subscription,
             checkout: from_checkout.map(|(checkout, _)| checkout),
             provider: Some(account.clone()),
             reference: Some(reference.clone()),
             issuer: Issuer::Provider,
             amount: *amount,
+            lines: Vec::new(),
+            conversion: None,
+            change: None,
             period: *period,
             cycle: None,
             attempt: 1,
@@ -65,6 +71,9 @@ pub(super) fn mirror_invoice(
     invoice.period = invoice.period.or(*period);
     let (id, subscription) = (invoice.id, invoice.subscription);
     draft.account.put_invoice(invoice);
+    if event == Some(Event::InvoiceSettled) {
+        compare_with_quote(draft, id, *amount);
+    }
     if let Some(event) = event {
         draft.note(event, |entry| {
             entry.invoice = Some(id);
@@ -73,6 +82,31 @@ pub(super) fn mirror_invoice(
         });
     }
     Verdict::Decided
+}
+
+/// What a provider charged for a change is compared with what was quoted: a
+/// difference is for a person.
+fn compare_with_quote(draft: &mut Draft, id: InvoiceId, charged: Money) {
+    let Some(invoice) = draft
+        .account
+        .invoice(id)
+        .filter(|held| held.purpose == Purpose::Change)
+    else {
+        return;
+    };
+    let quoted = draft
+        .account
+        .changes
+        .iter()
+        .filter(|change| Some(change.quote.subscription) == invoice.subscription)
+        .find(|change| change.state.is_open() || change.applied_at().is_some())
+        .map(|change| (change.id, change.quote.owed_now));
+    let Some((change, quoted)) = quoted.filter(|(_, quoted)| *quoted != charged) else {
+        return;
+    };
+    let evidence =
+        format!("change {change} was quoted at {quoted}, and the provider charged {charged}");
+    draft.park(ParkReason::AmountMismatch, evidence);
 }
 
 /// Moves a mirrored invoice, forward only: paid beats void, void beats open.

@@ -1,5 +1,7 @@
 //! Canceling, which is never refused.
 
+use crate::change::ChangeState;
+use crate::decide::change::{end_awaiting, supersede_scheduled};
 use crate::decide::settle::void_open_invoice;
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
@@ -95,6 +97,7 @@ fn at_provider(
 
 fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> CancelOutcome {
     let (id, now) = (subscription.id, draft.now());
+    end_awaiting(draft, id, |at| ChangeState::Canceled { at });
     void_open_invoice(draft, &mut subscription);
     let end = match subscription.state {
         State::Trialing { ends_at, .. } => Some(ends_at),
@@ -109,6 +112,9 @@ fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> Can
     };
     let later = end.filter(|end| *end > now && !at_once);
     subscription.times.next_attempt_at = None;
+    // What is to come at the period's end comes no more.
+    supersede_scheduled(draft, &mut subscription);
+    subscription.scheduled = None;
     if let Some(ends_at) = later {
         subscription.cancellation = Some(Cancellation {
             requested_at: now,

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use crate::catalog::{Billing, Plan};
+use crate::catalog::{Billing, CatalogRevision, Plan};
 use crate::checkout::{Checkout, CheckoutState};
 use crate::decide::grant::add_grant;
 use crate::decide::start::start_subscription;
@@ -23,6 +23,9 @@ pub const CHECKOUT_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 /// What a buyer asks for; everything that costs comes from the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckoutAsk {
+    /// The checkout's id: drawn beforehand, since a discount code's use is
+    /// reserved under it.
+    pub id: CheckoutId,
     /// What people read: "Acme Storage, Team".
     pub description: String,
     /// What is bought. `None`: a plan that costs nothing.
@@ -69,6 +72,7 @@ pub fn begin_checkout(
     draft: &mut Draft,
     plan: &Plan,
     ask: CheckoutAsk,
+    catalog: &CatalogRevision,
 ) -> Result<Begun, CheckoutRefusal> {
     let now = draft.now();
     // What is granted for a while can be bought before it ends.
@@ -80,7 +84,7 @@ pub fn begin_checkout(
     if granted {
         return Err(CheckoutRefusal::AlreadyGranted);
     }
-    let id: CheckoutId = draft.id();
+    let id = ask.id;
     let subscription: SubscriptionId = draft.id();
     let invoice: InvoiceId = draft.id();
     let Some(terms) = ask.terms else {
@@ -92,15 +96,17 @@ pub fn begin_checkout(
             effect: None,
         });
     };
-    let amount = terms.amount()?;
-    let free = amount.is_zero();
+    let amount = terms.priced(terms.first_charged())?.rate;
+    // What costs something later needs somewhere to pay then, though not today.
+    let never_charged = terms.is_free();
+    let free = never_charged || (amount.is_zero() && terms.trial.is_none());
     let named = |url: &str| url.replace("{checkout}", &id.to_string());
     let checkout = Checkout {
         id,
         subscription,
         invoice,
         terms,
-        provider: (!free).then(|| ask.provider.clone()),
+        provider: (!never_charged).then(|| ask.provider.clone()),
         owns_schedule: ask.owns_schedule && !free,
         success_url: named(&ask.success_url),
         cancel_url: named(&ask.cancel_url),
@@ -123,7 +129,8 @@ pub fn begin_checkout(
         };
         draft.account.put_checkout(done.clone());
         draft.note(Event::CheckoutCompleted, |entry| entry.checkout = Some(id));
-        start_subscription(draft, &done, None, now);
+        settle_code(draft, &done, true);
+        start_subscription(draft, &done, None, now, catalog);
         return Ok(Begun {
             checkout: id,
             effect: None,
@@ -171,8 +178,22 @@ pub(super) fn expire(draft: &mut Draft, id: CheckoutId, at: Timestamp) {
         close_page(draft, &checkout, reference);
     }
     let state = CheckoutState::Expired { at, reference };
+    settle_code(draft, &checkout, false);
     draft.account.put_checkout(Checkout { state, ..checkout });
     draft.note(Event::CheckoutExpired, |entry| entry.checkout = Some(id));
+}
+
+/// Orders that the use of a checkout's discount code be counted, or given back.
+pub(super) fn settle_code(draft: &mut Draft, checkout: &Checkout, used: bool) {
+    let discount = checkout.terms.discount.as_ref();
+    if let Some(code) = discount.and_then(|discount| discount.code) {
+        let order = Order::SettleCode {
+            code,
+            checkout: checkout.id,
+            used,
+        };
+        draft.order(EffectKey::code(checkout.id, used), order);
+    }
 }
 
 /// Orders that the provider's page of this checkout be closed.

@@ -40,6 +40,8 @@ pub fn create_customer(
         member_of: new.member_of,
         joined_at: new.joined_at.unwrap_or(now),
         at_providers: Vec::new(),
+        balances: Vec::new(),
+        negotiated: Vec::new(),
     };
     let owns_a_plank = is_plankowner(&customer, catalog);
     let mut draft = Draft::new(Account::new(customer), ids, now, actor);

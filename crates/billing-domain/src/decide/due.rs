@@ -1,8 +1,10 @@
 //! What falls due with nobody asking: checkouts expire, trials end, cycles are
 //! opened, unpaid agreements go past due and lapse, cancellations take effect.
 
-use crate::catalog::CatchUp;
+use crate::catalog::CatalogRevision;
+use crate::decide::change::{change_expires, take_effect};
 use crate::decide::checkout::expire;
+use crate::decide::promise::keep_promise;
 use crate::decide::renew::open_cycle;
 use crate::decide::settle::void_open_invoice;
 use crate::decision::Draft;
@@ -17,7 +19,7 @@ use crate::time::{Timestamp, shifted, shifted_back};
 const MAX_STEPS: usize = 64;
 
 /// Decides everything of this customer's that is due at `draft.now()`.
-pub fn fall_due(draft: &mut Draft, catch_up: CatchUp) {
+pub fn fall_due(draft: &mut Draft, catalog: &CatalogRevision) {
     let now = draft.now();
     let late: Vec<_> = draft
         .account
@@ -29,6 +31,16 @@ pub fn fall_due(draft: &mut Draft, catch_up: CatchUp) {
     for (id, at) in late {
         expire(draft, id, at);
     }
+    let late: Vec<_> = draft
+        .account
+        .changes
+        .iter()
+        .filter(|change| change.wake_at().is_some_and(|at| at <= now))
+        .map(|change| change.id)
+        .collect();
+    for id in late {
+        change_expires(draft, id);
+    }
     let held: Vec<_> = draft
         .account
         .subscriptions
@@ -37,7 +49,7 @@ pub fn fall_due(draft: &mut Draft, catch_up: CatchUp) {
         .collect();
     for id in held {
         for _ in 0..MAX_STEPS {
-            if !step(draft, id, catch_up) {
+            if !step(draft, id, catalog) {
                 break;
             }
         }
@@ -45,7 +57,7 @@ pub fn fall_due(draft: &mut Draft, catch_up: CatchUp) {
 }
 
 /// Takes the one next step that is due. `false`: none is.
-fn step(draft: &mut Draft, id: SubscriptionId, catch_up: CatchUp) -> bool {
+fn step(draft: &mut Draft, id: SubscriptionId, catalog: &CatalogRevision) -> bool {
     let now = draft.now();
     let Some(subscription) = draft.account.subscription(id).cloned() else {
         return false;
@@ -54,11 +66,22 @@ fn step(draft: &mut Draft, id: SubscriptionId, catch_up: CatchUp) -> bool {
     if !due(subscription.wake_at(draft.account.open_invoice(id).is_some())) {
         return false;
     }
+    let canceled = due(subscription.cancellation.map(|to_come| to_come.ends_at));
+    if !canceled && take_effect(draft, id, now, catalog) {
+        return true;
+    }
+    if due(subscription.promise.look_at) {
+        keep_promise(draft, id, catalog);
+        return draft.account.subscription(id) != Some(&subscription);
+    }
     if let Schedule::Provider { reference, .. } = &subscription.schedule {
+        if !due(subscription.times.next_attempt_at) {
+            return false;
+        }
         let reference = reference.clone();
         return ask_provider(draft, subscription, reference);
     }
-    if due(subscription.cancellation.map(|to_come| to_come.ends_at)) {
+    if canceled {
         return end_canceled(draft, subscription);
     }
     match subscription.state {
@@ -80,7 +103,7 @@ fn step(draft: &mut Draft, id: SubscriptionId, catch_up: CatchUp) -> bool {
         State::Trialing { .. } | State::Active | State::PastDue { .. }
             if due(subscription.times.next_attempt_at) =>
         {
-            open_cycle(draft, subscription, catch_up);
+            open_cycle(draft, subscription, catalog);
             true
         }
         State::Trialing { ends_at, .. } if due(Some(ends_at)) => {

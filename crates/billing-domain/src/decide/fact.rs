@@ -6,14 +6,15 @@
 use crate::catalog::CatalogRevision;
 use crate::customer::AtProvider;
 use crate::decide::books::mirror_invoice;
+use crate::decide::change::fail_change;
 use crate::decide::mirror::mirror_subscription;
 use crate::decide::page::{completed, ended, give_up_checkout, opened};
-use crate::decide::settle::pay;
+use crate::decide::settle::{Received, pay};
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
 use crate::fact::{About, Fact, Observed};
 use crate::ids::{EffectId, InvoiceId};
-use crate::invoice::{Invoice, InvoiceState};
+use crate::invoice::{Conversion, Invoice, InvoiceState};
 use crate::journal::Event;
 use crate::parked::ParkReason;
 use crate::provider::{ProviderAccount, ProviderRef};
@@ -39,7 +40,7 @@ pub fn apply_fact(
     observed: &Observed,
     catalog: &CatalogRevision,
 ) -> Verdict {
-    let (at, catch_up) = (observed.at, catalog.catalog.rules().catch_up);
+    let at = observed.at;
     match &observed.fact {
         Fact::CheckoutOpened {
             checkout,
@@ -54,7 +55,7 @@ pub fn apply_fact(
             customer_ref,
         } => {
             know_customer(draft, account, customer_ref.as_deref());
-            completed(draft, *checkout, reference, payment, at, catch_up)
+            completed(draft, *checkout, reference, payment, at, catalog)
         }
         Fact::CheckoutEnded {
             checkout,
@@ -70,16 +71,31 @@ pub fn apply_fact(
             invoice,
             reference,
             pay_url,
-        } => invoice_opened(draft, *invoice, reference, pay_url, at),
+            conversion,
+        } => {
+            let made = Made {
+                reference,
+                pay_url: pay_url.as_deref(),
+                conversion: conversion.as_ref(),
+            };
+            invoice_opened(draft, *invoice, &made, at)
+        }
         Fact::InvoicePaid {
             invoice,
             payment,
             amount,
+            conversion,
         } => {
             if draft.account.invoice(*invoice).is_none() {
                 return Verdict::Unlinked;
             }
-            pay(draft, *invoice, payment, *amount, at, catch_up);
+            let received = Received {
+                payment: payment.clone(),
+                amount: *amount,
+                conversion: conversion.clone(),
+                at,
+            };
+            pay(draft, *invoice, received, catalog);
             Verdict::Decided
         }
         Fact::PaymentFailed { invoice, reason } => payment_failed(draft, *invoice, reason),
@@ -104,25 +120,27 @@ fn know_customer(draft: &mut Draft, account: &ProviderAccount, reference: Option
     }
 }
 
+/// An invoice as the provider made it.
+struct Made<'a> {
+    reference: &'a str,
+    pay_url: Option<&'a str>,
+    conversion: Option<&'a Conversion>,
+}
+
 /// The buyer can pay now. The first link of a cycle sets its due date, once.
-fn invoice_opened(
-    draft: &mut Draft,
-    id: InvoiceId,
-    reference: &str,
-    pay_url: &str,
-    at: Timestamp,
-) -> Verdict {
+fn invoice_opened(draft: &mut Draft, id: InvoiceId, made: &Made<'_>, at: Timestamp) -> Verdict {
     let Some(mut invoice) = draft.account.invoice(id).cloned() else {
         return Verdict::Unlinked;
     };
     if invoice.reference.is_some() {
         return Verdict::Decided;
     }
-    invoice.reference = Some(reference.to_owned());
-    invoice.pay_url = Some(pay_url.to_owned());
-    let open = invoice.is_open();
+    invoice.reference = Some(made.reference.to_owned());
+    invoice.pay_url = made.pay_url.map(str::to_owned);
+    invoice.conversion = invoice.conversion.or_else(|| made.conversion.cloned());
+    let open = invoice.is_open() && invoice.is_renewal();
     if matches!(invoice.state, InvoiceState::Void { .. }) {
-        void_late(draft, &invoice, reference);
+        void_late(draft, &invoice, made.reference);
     }
     let subscription = invoice.subscription;
     let amount = invoice.amount;
@@ -143,7 +161,7 @@ fn invoice_opened(
         entry.subscription = Some(id_of_held);
         entry.invoice = Some(id);
         entry.money = Some(amount);
-        entry.note = Some(pay_url.to_owned());
+        entry.note = made.pay_url.map(str::to_owned);
     });
     Verdict::Decided
 }
@@ -169,7 +187,17 @@ fn payment_failed(draft: &mut Draft, id: InvoiceId, reason: &str) -> Verdict {
     if !invoice.is_open() {
         return Verdict::Decided;
     }
-    let subscription = invoice.subscription;
+    let (subscription, change) = (invoice.subscription, invoice.change);
+    if change.is_some() {
+        // The change goes on waiting for its payment, until its time is over.
+        draft.note(Event::InvoicePaymentFailed, |entry| {
+            entry.subscription = subscription;
+            entry.invoice = Some(id);
+            entry.change = change;
+            entry.note = Some(reason.to_owned());
+        });
+        return Verdict::Decided;
+    }
     let held = subscription.and_then(|held| draft.account.subscription(held).cloned());
     if let Some(mut held) = held {
         if let Schedule::Engine { failures, .. } = &mut held.schedule {
@@ -192,8 +220,20 @@ fn refused(
     code: &str,
     at: Timestamp,
 ) -> Verdict {
-    if let About::Checkout(id) = about {
-        return give_up_checkout(draft, id, at);
+    match about {
+        About::Checkout(id) => return give_up_checkout(draft, id, at),
+        About::Change(id) => {
+            // The buyer is told at once, and nothing was changed.
+            fail_change(draft, id);
+            return Verdict::Decided;
+        }
+        About::Invoice(id) => {
+            if let Some(change) = draft.account.invoice(id).and_then(|invoice| invoice.change) {
+                fail_change(draft, change);
+                return Verdict::Decided;
+            }
+        }
+        About::Other => {}
     }
     draft.park_effect(
         ParkReason::ProviderRefused,
@@ -212,7 +252,24 @@ fn given_up(draft: &mut Draft, effect: EffectId, about: About, at: Timestamp) ->
             .account
             .invoice(id)
             .filter(|invoice| invoice.is_open() && invoice.pay_url.is_none()),
+        // It may have been made all the same: a person looks.
+        About::Change(id) => {
+            fail_change(draft, id);
+            None
+        }
         About::Other => None,
+    };
+    let change = stalled.and_then(|invoice| invoice.change);
+    if let Some(change) = change {
+        fail_change(draft, change);
+        return Verdict::Decided;
+    }
+    let stalled = match about {
+        About::Invoice(id) => draft
+            .account
+            .invoice(id)
+            .filter(|invoice| invoice.is_open() && invoice.pay_url.is_none()),
+        About::Checkout(_) | About::Change(_) | About::Other => None,
     };
     if let Some((id, subscription)) = stalled.map(|invoice| (invoice.id, invoice.subscription)) {
         draft.note(Event::SubscriptionRenewalStalled, |entry| {

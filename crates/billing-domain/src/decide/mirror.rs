@@ -2,16 +2,21 @@
 //! whole, by its own instant.
 
 use crate::catalog::{CatalogRevision, OnPause};
+use crate::change::{Change, ChangeState};
+use crate::decide::change::supersede_scheduled;
 use crate::decide::fact::Verdict;
+use crate::decide::license::{extend, follow_terms, issue};
+use crate::decide::promise::{count_cycle, keep_promise};
 use crate::decide::start::park_if_duplicate;
 use crate::decision::Draft;
+use crate::digest::digest64;
 use crate::fact::{Observed, SubscriptionSnapshot};
 use crate::ids::SubscriptionId;
 use crate::journal::Event;
 use crate::parked::ParkReason;
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
 use crate::subscription::{
-    ALARM_AFTER, Cancellation, Schedule, State, Status, Subscription, Times,
+    ALARM_AFTER, Cancellation, Promise, Schedule, State, Status, Subscription, Times,
 };
 use crate::terms::{Seller, Terms};
 use crate::time::{Timestamp, shifted};
@@ -25,7 +30,7 @@ pub(super) fn mirror_subscription(
     snapshot: &SubscriptionSnapshot,
     catalog: &CatalogRevision,
 ) -> Verdict {
-    let digest = digest(snapshot);
+    let digest = digest64(snapshot);
     let known = find(draft, account, &snapshot.reference).cloned();
     if let Some(Schedule::Provider {
         seen_at,
@@ -54,19 +59,34 @@ pub(super) fn mirror_subscription(
             None => return Verdict::Decided,
         },
     };
+    let terms_before = fresh.terms.clone();
+    let paid_before = fresh.times.paid_through;
     let mut seen = mirrored(fresh, observed.at, draft.now(), snapshot);
     seen.schedule = Schedule::Provider {
         reference: snapshot.reference.clone(),
         seen_at: observed.at,
         seen_digest: digest,
     };
-    follow_price(draft, account, &mut seen, snapshot, catalog);
+    follow_price(draft, account, &mut seen, snapshot, catalog, observed.at);
+    if let Some(start) = paid_before.filter(|before| Some(*before) < seen.times.paid_through) {
+        count_cycle(&mut seen, start, catalog);
+    }
     let unpaid_before = before.is_none_or(|(was, ..)| was == Status::Incomplete);
     if unpaid_before && seen.gives_access(draft.now()) {
         park_if_duplicate(draft, &seen);
     }
     note_moves(draft, before, &seen);
+    let (id, welcome) = (seen.id, seen.status() != Status::Incomplete);
+    let paid_more = seen.times.paid_through > paid_before && paid_before.is_some();
     draft.account.put_subscription(seen);
+    if welcome {
+        issue(draft, id);
+    }
+    if paid_more {
+        extend(draft, id);
+    }
+    follow_terms(draft, id, &terms_before);
+    keep_promise(draft, id, catalog);
     Verdict::Decided
 }
 
@@ -128,6 +148,10 @@ fn introduced(
         state: State::Incomplete,
         times: Times::default(),
         cancellation: None,
+        scheduled: None,
+        paid: Vec::new(),
+        promise: Promise::default(),
+        replaced: None,
         created_at,
     })
 }
@@ -171,7 +195,45 @@ fn follow_price(
     seen: &mut Subscription,
     snapshot: &SubscriptionSnapshot,
     catalog: &CatalogRevision,
+    at: Timestamp,
 ) {
+    let begins = snapshot.period.map(|period| period.start);
+    if let Some(replaced) = seen.replaced.take() {
+        // The provider's period before the one that our record has begun.
+        let before = begins.is_none_or(|start| start < replaced.at);
+        if replaced.price_ref == snapshot.price_ref && before {
+            seen.replaced = Some(replaced);
+            return;
+        }
+    }
+    let tells = |terms: &Terms| {
+        terms.price_ref.as_deref() == Some(snapshot.price_ref.as_str())
+            && terms.quantity == snapshot.quantity
+    };
+    let comes_early = seen.scheduled.as_ref().is_some_and(|to_come| {
+        tells(&to_come.terms) && begins.is_none_or(|start| start < to_come.at)
+    });
+    if comes_early && !tells(&seen.terms) {
+        // What is to come holds from its instant on, whatever is told before it.
+        return;
+    }
+    let awaited = draft.account.awaiting_change(seen.id).cloned();
+    if let Some(change) = awaited.filter(|change| tells(&change.quote.terms)) {
+        supersede_scheduled(draft, seen);
+        seen.terms = change.quote.terms.clone();
+        let (id, change_id) = (seen.id, change.id);
+        let plan = seen.terms.plan.to_string();
+        draft.account.put_change(Change {
+            state: ChangeState::Applied { at },
+            ..change
+        });
+        draft.note(Event::PlanChanged, |entry| {
+            entry.subscription = Some(id);
+            entry.change = Some(change_id);
+            entry.note = Some(plan);
+        });
+        return;
+    }
     if seen.terms.price_ref.as_deref() == Some(snapshot.price_ref.as_str()) {
         seen.terms.quantity = snapshot.quantity;
         return;
@@ -296,14 +358,4 @@ fn note_moves(
     for event in moves {
         draft.note(event, |entry| entry.subscription = Some(seen.id));
     }
-}
-
-/// A digest of a snapshot, to tell two snapshots of one instant apart. FNV-1a:
-/// stable for ever, since it is stored.
-fn digest(snapshot: &SubscriptionSnapshot) -> u64 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
-    format!("{snapshot:?}").bytes().fold(OFFSET, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
-    })
 }

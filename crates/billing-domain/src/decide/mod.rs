@@ -3,24 +3,33 @@
 //! One file per decision. None is async, reads a clock, logs or calls anybody;
 //! what they say is carried out without further choices.
 
+mod balance;
 mod books;
 mod cancel;
+mod change;
 mod checkout;
 mod customer;
 mod due;
 mod fact;
 mod grant;
+mod license;
 mod mirror;
 mod page;
 mod pause;
+mod promise;
+mod quote;
 mod renew;
 mod settle;
 mod start;
 
 pub use cancel::{CancelOutcome, CancelWhen, cancel};
+pub use change::{
+    AcceptRefusal, Accepted, ForceRefusal, TakeBackRefusal, accept, after, force_change, take_back,
+};
 pub use checkout::{Begun, CHECKOUT_LIFETIME, CheckoutAsk, CheckoutRefusal, begin_checkout};
 pub use customer::{NewCustomer, create_customer};
 pub use due::fall_due;
 pub use fact::{Verdict, apply_fact};
 pub use grant::{add_grant, end_grant};
 pub use pause::{PauseRefusal, pause, resume};
+pub use quote::{ChangeAsk, Force, Planned, QuoteRefusal, plan_change};

@@ -3,16 +3,16 @@
 //! Knows what was agreed and what is owed for it; what is then owed again and
 //! again is another file's.
 
-use crate::catalog::CatchUp;
+use crate::catalog::CatalogRevision;
 use crate::checkout::{Checkout, CheckoutState};
-use crate::decide::checkout::close_page;
+use crate::decide::checkout::{close_page, settle_code};
 use crate::decide::fact::Verdict;
-use crate::decide::settle::pay;
+use crate::decide::settle::{Received, pay};
 use crate::decide::start::{purchase_invoice, start_subscription};
 use crate::decision::Draft;
 use crate::fact::CheckoutPayment;
 use crate::ids::CheckoutId;
-use crate::invoice::{Invoice, InvoiceState, Payment};
+use crate::invoice::{Conversion, Invoice, InvoiceState, Payment};
 use crate::journal::Event;
 use crate::money::Money;
 use crate::parked::ParkReason;
@@ -74,15 +74,25 @@ pub(super) fn completed(
     reference: &str,
     payment: &CheckoutPayment,
     at: Timestamp,
-    catch_up: CatchUp,
+    catalog: &CatalogRevision,
 ) -> Verdict {
     let Some(checkout) = draft.account.checkout(id).cloned() else {
         return Verdict::Unlinked;
     };
     if let CheckoutState::Completed { .. } = checkout.state {
-        if let CheckoutPayment::Paid { payment, amount } = payment {
-            let again = (payment.as_str(), *amount, at);
-            paid_again(draft, &checkout, again, catch_up);
+        if let CheckoutPayment::Paid {
+            payment,
+            amount,
+            conversion,
+        } = payment
+        {
+            let again = Received {
+                payment: payment.clone(),
+                amount: *amount,
+                conversion: conversion.clone(),
+                at,
+            };
+            paid_again(draft, &checkout, again, catalog);
         }
         return Verdict::Decided;
     }
@@ -97,14 +107,20 @@ pub(super) fn completed(
             return Verdict::Decided;
         }
         CheckoutPayment::NotRequired => None,
-        CheckoutPayment::Paid { payment, amount } => Some(Payment {
+        CheckoutPayment::Paid {
+            payment, amount, ..
+        } => Some(Payment {
             reference: payment.clone(),
             amount: *amount,
             at,
             credited: true,
         }),
     };
-    let excess = match excess(&checkout, paid.as_ref()) {
+    let conversion = match payment {
+        CheckoutPayment::Paid { conversion, .. } => conversion.clone(),
+        CheckoutPayment::NotRequired | CheckoutPayment::Unpaid => None,
+    };
+    let excess = match excess(&checkout, paid.as_ref(), conversion.as_ref()) {
         Ok(excess) => excess,
         Err((reason, evidence)) => {
             hold(draft, checkout, reference, paid, (reason, evidence));
@@ -120,9 +136,16 @@ pub(super) fn completed(
     let checkout = Checkout { state, ..checkout };
     draft.account.put_checkout(checkout.clone());
     draft.note(Event::CheckoutCompleted, |entry| entry.checkout = Some(id));
+    settle_code(draft, &checkout, true);
     if checkout.starts_here() {
         let paid = paid.filter(|paid| !paid.amount.is_zero());
-        start_subscription(draft, &checkout, paid, at);
+        start_subscription(draft, &checkout, paid, at, catalog);
+        if let Some(invoice) = draft.account.invoice(checkout.invoice).cloned() {
+            draft.account.put_invoice(Invoice {
+                conversion,
+                ..invoice
+            });
+        }
     }
     if let Some(excess) = excess {
         draft.note(Event::InvoiceAmountMismatch, |entry| {
@@ -141,9 +164,14 @@ pub(super) fn completed(
 fn excess(
     checkout: &Checkout,
     paid: Option<&Payment>,
+    conversion: Option<&Conversion>,
 ) -> Result<Option<Money>, (ParkReason, String)> {
     let (false, Ok(owed)) = (checkout.owns_schedule, checkout.owed_today()) else {
         return Ok(None);
+    };
+    let owed = match conversion {
+        Some(conversion) if conversion.listed == owed => conversion.collected,
+        _ => owed,
     };
     let paid = paid.map_or_else(|| Money::zero(owed.currency), |paid| paid.amount);
     let wrong = |reason| {
@@ -196,26 +224,21 @@ fn hold(
 }
 
 /// A second payment of a checkout that is paid; the same one told again is nothing.
-fn paid_again(
-    draft: &mut Draft,
-    checkout: &Checkout,
-    (payment, amount, at): (&str, Money, Timestamp),
-    catch_up: CatchUp,
-) {
+fn paid_again(draft: &mut Draft, checkout: &Checkout, again: Received, catalog: &CatalogRevision) {
     if draft.account.invoice(checkout.invoice).is_none() {
         // A trial began without money, and so without an invoice. What a provider
         // prices has its invoice there.
         let trial = checkout.terms.trial.is_some() && checkout.starts_here();
-        if !trial || amount.is_zero() {
+        if !trial || again.amount.is_zero() {
             return;
         }
-        let settled = InvoiceState::Settled { at };
+        let settled = InvoiceState::Settled { at: again.at };
         draft.account.put_invoice(Invoice {
             subscription: Some(checkout.subscription),
             ..purchase_invoice(checkout, settled)
         });
     }
-    pay(draft, checkout.invoice, payment, amount, at, catch_up);
+    pay(draft, checkout.invoice, again, catalog);
 }
 
 /// The page closed unpaid.
@@ -242,6 +265,7 @@ pub(super) fn ended(
                 Event::CheckoutExpired,
             )
         };
+        settle_code(draft, &checkout, false);
         draft.account.put_checkout(Checkout { state, ..checkout });
         draft.note(event, |entry| entry.checkout = Some(id));
     }
@@ -258,6 +282,7 @@ pub(super) fn give_up_checkout(draft: &mut Draft, id: CheckoutId, at: Timestamp)
             at,
             reference: None,
         };
+        settle_code(draft, &checkout, false);
         draft.account.put_checkout(Checkout { state, ..checkout });
         draft.note(Event::CheckoutCanceled, |entry| entry.checkout = Some(id));
     }

@@ -1,11 +1,13 @@
 //! Pausing and resuming.
 
+use crate::change::ChangeState;
+use crate::decide::change::end_awaiting;
 use crate::decide::settle::void_open_invoice;
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
 use crate::ids::SubscriptionId;
 use crate::journal::Event;
-use crate::subscription::{IllegalTransition, Schedule, State, Status, Subscription};
+use crate::subscription::{Hang, IllegalTransition, Schedule, State, Status, Subscription};
 use crate::time::{Timestamp, shifted};
 
 /// Why a subscription cannot be paused or resumed.
@@ -54,7 +56,10 @@ pub fn pause(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal> 
             });
             return Ok(());
         }
-        Schedule::Engine { .. } => void_open_invoice(draft, &mut subscription),
+        Schedule::Engine { .. } => {
+            end_awaiting(draft, id, |at| ChangeState::Canceled { at });
+            void_open_invoice(draft, &mut subscription);
+        }
     }
     let pausing = subscription.pausing(now);
     let mut paused = subscription.moved(State::Paused {
@@ -116,7 +121,14 @@ pub fn resume(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal>
         Some(paid_through) => with_next_attempt(subscription.moved(State::Active)?, paid_through),
         None if remaining.is_positive() => {
             let paid_through = shifted(now, remaining);
-            let moved = hung_on(subscription.moved(State::Active)?, paid_through);
+            // The money of what was paid moves with the time that comes back.
+            let by = subscription
+                .times
+                .paid_through
+                .map(|end| paid_through.duration_since(end))
+                .unwrap_or_default();
+            let mut moved = hung_on(subscription.moved(State::Active)?, paid_through);
+            moved.paid = moved.paid.into_iter().map(|paid| paid.moved(by)).collect();
             with_next_attempt(moved, paid_through)
         }
         None => {
@@ -158,15 +170,7 @@ fn order(
 
 /// The periods to come hang on `anchor` from now on.
 fn hung_on(mut subscription: Subscription, at: Timestamp) -> Subscription {
-    if let Schedule::Engine {
-        anchor,
-        next_period,
-        ..
-    } = &mut subscription.schedule
-    {
-        *anchor = at;
-        *next_period = 0;
-    }
+    subscription.set_hang(Hang::on(at));
     subscription
 }
 
@@ -175,6 +179,9 @@ fn with_next_attempt(mut subscription: Subscription, paid_through: Timestamp) ->
     subscription.times.paid_through = Some(paid_through);
     if let Some(to_come) = &mut subscription.cancellation {
         to_come.ends_at = paid_through;
+    }
+    if let Some(to_come) = &mut subscription.scheduled {
+        to_come.at = paid_through;
     }
     subscription.times.next_attempt_at = subscription.next_attempt(paid_through);
     subscription

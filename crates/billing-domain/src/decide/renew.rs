@@ -1,17 +1,19 @@
 //! Renewal: opening the invoice of the next cycle, where the engine runs the
 //! schedule. What settles it is another decision.
 
-use crate::catalog::{Billing, CatchUp};
+use crate::catalog::{Billing, CatalogRevision, CatchUp};
+use crate::change::ChangeState;
+use crate::decide::balance::{Drawn, draw, set_balance};
+use crate::decide::change::end_awaiting;
 use crate::decide::settle::credit_cycle;
 use crate::decision::Draft;
 use crate::effect::{CreateInvoice, EffectKey, Order};
 use crate::ids::{InvoiceId, SubscriptionId};
 use crate::invoice::{Invoice, InvoiceState, Issuer, Purpose};
 use crate::journal::Event;
-use crate::money::Money;
 use crate::parked::ParkReason;
-use crate::subscription::{Schedule, Subscription};
-use crate::time::{Period, Timestamp};
+use crate::subscription::{NextCycle, Schedule, Subscription};
+use crate::time::Timestamp;
 
 /// Cycles skipped in one step at most; daily prices after a year's outage are
 /// far below, and the rest follows with the next step.
@@ -20,9 +22,13 @@ const MAX_SKIPPED: u32 = 1_000;
 /// Opens the next cycle's invoice and orders its creation at the provider.
 /// Cycles that nobody could have paid, because no worker ran, are skipped
 /// first, unless the catalog says that each is to be invoiced.
-pub(super) fn open_cycle(draft: &mut Draft, mut subscription: Subscription, catch_up: CatchUp) {
+pub(super) fn open_cycle(
+    draft: &mut Draft,
+    mut subscription: Subscription,
+    catalog: &CatalogRevision,
+) {
     let now = draft.now();
-    let skipped = match catch_up {
+    let skipped = match catalog.catalog.rules().catch_up {
         CatchUp::Current => skip_unpayable(&mut subscription, now),
         CatchUp::Each => 0,
     };
@@ -32,7 +38,9 @@ pub(super) fn open_cycle(draft: &mut Draft, mut subscription: Subscription, catc
         return;
     }
     subscription.times.next_attempt_at = None;
-    let Some((period, cycle, amount)) = next_cycle(&mut subscription) else {
+    // Money that comes for a change after this belongs to another period.
+    end_awaiting(draft, subscription.id, |at| ChangeState::Canceled { at });
+    let Some((next, drawn)) = next_invoice(draft, &subscription, catalog) else {
         let evidence = format!(
             "subscription {} has no next period that fits",
             subscription.id
@@ -41,6 +49,7 @@ pub(super) fn open_cycle(draft: &mut Draft, mut subscription: Subscription, catc
         draft.park(ParkReason::Conflict, evidence);
         return;
     };
+    let amount = drawn.owed;
     if subscription.provider.is_none() && !amount.is_zero() {
         let evidence = format!(
             "subscription {} owes {amount}, and has no provider to pay at",
@@ -50,7 +59,9 @@ pub(super) fn open_cycle(draft: &mut Draft, mut subscription: Subscription, catc
         draft.park(ParkReason::Conflict, evidence);
         return;
     }
+    let attempt = opening(&mut subscription, next.number);
     let id: InvoiceId = draft.id();
+    set_balance(draft, drawn.balance, Some(id), "renewal");
     let invoice = Invoice {
         id,
         purpose: Purpose::Renewal,
@@ -60,9 +71,12 @@ pub(super) fn open_cycle(draft: &mut Draft, mut subscription: Subscription, catc
         reference: None,
         issuer: Issuer::Engine,
         amount,
-        period: Some(period),
-        cycle: Some(cycle),
-        attempt: 1,
+        lines: drawn.lines,
+        conversion: None,
+        change: None,
+        period: Some(next.period),
+        cycle: Some(next.number),
+        attempt,
         pay_url: None,
         state: InvoiceState::Open,
         payments: Vec::new(),
@@ -81,11 +95,11 @@ pub(super) fn open_cycle(draft: &mut Draft, mut subscription: Subscription, catc
                 invoice: id,
                 customer: subscription.customer,
                 subscription: subscription.id,
-                cycle,
-                description: subscription.terms.plan.to_string(),
+                cycle: Some(next.number),
+                description: next.terms.plan.to_string(),
                 amount,
             };
-            let key = EffectKey::renewal(subscription.id, cycle, invoice.attempt);
+            let key = EffectKey::renewal(subscription.id, next.number, attempt);
             draft.order(key, Order::CreateInvoice(order));
             draft.account.put_subscription(subscription);
             draft.account.put_invoice(invoice);
@@ -94,9 +108,45 @@ pub(super) fn open_cycle(draft: &mut Draft, mut subscription: Subscription, catc
         _ => {
             draft.account.put_subscription(subscription);
             draft.account.put_invoice(invoice.clone());
-            credit_cycle(draft, invoice, None, period.start, catch_up);
+            credit_cycle(draft, invoice, None, next.period.start, catalog);
         }
     }
+}
+
+/// The next cycle, judged at its start, and what it comes to.
+fn next_invoice(
+    draft: &Draft,
+    subscription: &Subscription,
+    catalog: &CatalogRevision,
+) -> Option<(NextCycle, Drawn)> {
+    let next = subscription.next_cycle()?;
+    let priced = next.terms.priced(next.number).ok()?;
+    let currency = priced.rate.currency;
+    let minimum = catalog
+        .catalog
+        .rules()
+        .minimum_charge
+        .get(&currency)
+        .copied();
+    let balance = draft.account.customer.balance(currency);
+    let drawn = draw(priced.lines, balance, minimum).ok()?;
+    Some((next, drawn))
+}
+
+/// The cycle is opened; gives which try of its invoice this is.
+fn opening(subscription: &mut Subscription, number: u32) -> u32 {
+    let Schedule::Engine {
+        cycle,
+        failures,
+        taken_back,
+        ..
+    } = &mut subscription.schedule
+    else {
+        return 1;
+    };
+    *cycle = number;
+    *failures = 0;
+    taken_back.saturating_add(1)
 }
 
 /// Steps over cycles that ended while the engine should have invoiced them and
@@ -117,25 +167,23 @@ pub(super) fn skip_ended(
     let Billing::Recurring(interval) = subscription.terms.billing else {
         return 0;
     };
-    let Schedule::Engine {
-        anchor,
-        next_period,
-        cycle,
-        ..
-    } = &mut subscription.schedule
-    else {
+    let Some(mut hang) = subscription.hang() else {
         return 0;
     };
-    let mut skipped = 0;
+    let mut skipped: u32 = 0;
     while skipped < MAX_SKIPPED {
-        let over = Period::at(*anchor, interval, *next_period)
-            .is_ok_and(|period| from < period.end && period.end <= until);
+        let over = hang
+            .period(interval)
+            .is_some_and(|period| from < period.end && period.end <= until);
         if !over {
             break;
         }
-        *next_period = next_period.saturating_add(1);
-        *cycle = cycle.saturating_add(1);
+        hang.index = hang.index.saturating_add(1);
         skipped = skipped.saturating_add(1);
+    }
+    subscription.set_hang(hang);
+    if let Schedule::Engine { cycle, .. } = &mut subscription.schedule {
+        *cycle = cycle.saturating_add(skipped);
     }
     skipped
 }
@@ -148,25 +196,4 @@ pub(super) fn note_skipped(draft: &mut Draft, id: SubscriptionId, skipped: u32) 
             entry.note = Some(format!("{skipped} cycles skipped"));
         });
     }
-}
-
-/// The next period with its cycle number and what it costs.
-fn next_cycle(subscription: &mut Subscription) -> Option<(Period, u32, Money)> {
-    let Billing::Recurring(interval) = subscription.terms.billing else {
-        return None;
-    };
-    let amount = subscription.terms.amount().ok()?;
-    let Schedule::Engine {
-        anchor,
-        next_period,
-        cycle,
-        failures,
-    } = &mut subscription.schedule
-    else {
-        return None;
-    };
-    let period = Period::at(*anchor, interval, *next_period).ok()?;
-    *cycle = cycle.checked_add(1)?;
-    *failures = 0;
-    Some((period, *cycle, amount))
 }

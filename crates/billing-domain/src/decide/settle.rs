@@ -3,50 +3,71 @@
 //! Every function answers alike whether or not a worker has run in between:
 //! what counts is the instant of the payment.
 
-use crate::catalog::{Billing, CatchUp};
+use crate::catalog::{Billing, CatalogRevision, CatchUp};
+use crate::change::ChangeState;
+use crate::decide::balance::{add_to_balance, give_back};
+use crate::decide::change::{apply_change, take_effect};
+use crate::decide::license::extend;
+use crate::decide::promise::{count_cycle, keep_promise, rejoin_window};
 use crate::decide::renew::{note_skipped, skip_ended};
 use crate::decide::start::park_if_duplicate;
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
 use crate::ids::InvoiceId;
-use crate::invoice::{Invoice, InvoiceState, Payment};
+use crate::invoice::{Conversion, Invoice, InvoiceState, Issuer, Payment};
 use crate::journal::Event;
+use crate::line::sum;
 use crate::money::Money;
 use crate::parked::ParkReason;
-use crate::subscription::{Schedule, State, Subscription};
+use crate::subscription::{Hang, PaidPeriod, Schedule, State, Subscription};
 use crate::time::{Period, Timestamp, shifted};
+
+/// Money that came in for one of our invoices.
+#[derive(Debug, Clone)]
+pub(super) struct Received {
+    /// The provider's id of the payment.
+    pub(super) payment: String,
+    /// What was paid.
+    pub(super) amount: Money,
+    /// How it was collected in another currency, if it was.
+    pub(super) conversion: Option<Conversion>,
+    /// When.
+    pub(super) at: Timestamp,
+}
 
 /// A payment for one of our invoices: exactly the amount settles it, more
 /// settles it and sets the excess aside, less sets it aside whole.
-pub(super) fn pay(
-    draft: &mut Draft,
-    id: InvoiceId,
-    payment: &str,
-    amount: Money,
-    at: Timestamp,
-    catch_up: CatchUp,
-) {
-    let Some(invoice) = draft.account.invoice(id).cloned() else {
+pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog: &CatalogRevision) {
+    let Some(mut invoice) = draft.account.invoice(id).cloned() else {
         return;
     };
-    if invoice.has_payment(payment) {
+    if invoice.has_payment(&received.payment) {
         return;
     }
+    // A rate is good for the amount that it was stated for.
+    let converted = received
+        .conversion
+        .filter(|conversion| conversion.listed == invoice.amount);
+    invoice.conversion = converted.or(invoice.conversion);
+    let (at, amount, payment) = (received.at, received.amount, received.payment);
     let paid = Payment {
-        reference: payment.to_owned(),
+        reference: payment.clone(),
         amount,
         at,
         credited: false,
     };
-    if let Err((reason, evidence)) = creditable(&invoice, amount) {
+    if let Err((reason, evidence)) = creditable(draft, &invoice, amount) {
         set_aside(draft, invoice, paid, reason, evidence);
         return;
     }
     let excess = amount
-        .checked_sub(invoice.amount)
+        .checked_sub(invoice.collected())
         .ok()
         .filter(|rest| !rest.is_zero());
-    if !credit_cycle(draft, invoice, Some(paid), at, catch_up) {
+    if let Some(change) = invoice.change {
+        settle(draft, invoice, paid);
+        apply_change(draft, change, at, catalog);
+    } else if !credit_cycle(draft, invoice, Some(paid), at, catalog) {
         return;
     }
     if let Some(excess) = excess {
@@ -60,7 +81,25 @@ pub(super) fn pay(
     }
 }
 
-fn creditable(invoice: &Invoice, amount: Money) -> Result<(), (ParkReason, String)> {
+/// Settles the invoice of a change; applying it is another function.
+fn settle(draft: &mut Draft, mut invoice: Invoice, paid: Payment) {
+    let (id, subscription, change) = (invoice.id, invoice.subscription, invoice.change);
+    let amount = invoice.amount;
+    invoice.state = InvoiceState::Settled { at: paid.at };
+    invoice.payments.push(Payment {
+        credited: true,
+        ..paid
+    });
+    draft.account.put_invoice(invoice);
+    draft.note(Event::InvoiceSettled, |entry| {
+        entry.invoice = Some(id);
+        entry.subscription = subscription;
+        entry.change = change;
+        entry.money = Some(amount);
+    });
+}
+
+fn creditable(draft: &Draft, invoice: &Invoice, amount: Money) -> Result<(), (ParkReason, String)> {
     let id = invoice.id;
     match invoice.state {
         InvoiceState::Settled { .. } => {
@@ -77,7 +116,17 @@ fn creditable(invoice: &Invoice, amount: Money) -> Result<(), (ParkReason, Strin
         }
         InvoiceState::Open => {}
     }
-    let owed = invoice.amount;
+    let late = invoice.change.is_some_and(|change| {
+        draft.account.change(change).is_none_or(|change| {
+            change.state != ChangeState::AwaitingPayment
+                || change.pay_by.is_some_and(|end| end <= draft.now())
+        })
+    });
+    if late {
+        let evidence = format!("invoice {id} pays for a change that is not to come any more");
+        return Err((ParkReason::LatePayment, evidence));
+    }
+    let owed = invoice.collected();
     if amount.currency != owed.currency {
         let evidence = format!("invoice {id} owes {owed}, and {amount} was paid");
         return Err((ParkReason::CurrencyMismatch, evidence));
@@ -97,8 +146,19 @@ fn set_aside(
     evidence: String,
 ) {
     let (id, amount) = (invoice.id, paid.amount);
+    let listed = listed(&invoice, amount);
+    let ours = invoice.issuer == Issuer::Engine;
     invoice.payments.push(paid);
     draft.account.put_invoice(invoice);
+    // What settles nothing any more is the customer's, until a person decides.
+    let to_balance = reason == ParkReason::LatePayment
+        && ours
+        && add_to_balance(draft, listed, Some(id), "late payment");
+    let evidence = if to_balance {
+        format!("{evidence}; {listed} went to the balance")
+    } else {
+        evidence
+    };
     if matches!(
         reason,
         ParkReason::AmountMismatch | ParkReason::CurrencyMismatch
@@ -111,6 +171,20 @@ fn set_aside(
     draft.park(reason, evidence);
 }
 
+/// What a payment is worth in the currency of the price.
+fn listed(invoice: &Invoice, amount: Money) -> Money {
+    let Some(conversion) = &invoice.conversion else {
+        return amount;
+    };
+    if amount.currency != conversion.collected.currency {
+        return amount;
+    }
+    conversion
+        .listed
+        .share_half_away_from_zero(amount.amount, conversion.collected.amount)
+        .unwrap_or(amount)
+}
+
 /// Settles a renewal's invoice and moves its subscription; `paid` is `None`
 /// where nothing was owed. `false`: it came too late, and was set aside.
 pub(super) fn credit_cycle(
@@ -118,9 +192,13 @@ pub(super) fn credit_cycle(
     mut invoice: Invoice,
     paid: Option<Payment>,
     at: Timestamp,
-    catch_up: CatchUp,
+    catalog: &CatalogRevision,
 ) -> bool {
     let id = invoice.id;
+    // What was to hold at this instant holds, whether or not anybody looked.
+    if let Some(held) = invoice.subscription {
+        take_effect(draft, held, at, catalog);
+    }
     let held = invoice
         .subscription
         .and_then(|held| draft.account.subscription(held).cloned());
@@ -133,7 +211,7 @@ pub(super) fn credit_cycle(
     };
     let gave_access = subscription.gives_access(at);
     let first_link = subscription.times.due_at;
-    let Some((mut renewed, period)) = renewed(subscription, period, at) else {
+    let Some((mut renewed, period)) = renewed(subscription, &invoice, period, at, catalog) else {
         let evidence = format!("invoice {id} was paid when its subscription could not come back");
         if let Some(paid) = paid {
             set_aside(draft, invoice, paid, ParkReason::LatePayment, evidence);
@@ -148,7 +226,7 @@ pub(super) fn credit_cycle(
         ..paid
     }));
     // What ended while the provider owed us a link, nobody could have paid.
-    let skipped = match (catch_up, first_link) {
+    let skipped = match (catalog.catalog.rules().catch_up, first_link) {
         (CatchUp::Current, Some(link)) => skip_ended(&mut renewed, invoice.opened_at, link),
         (CatchUp::Current | CatchUp::Each, _) => 0,
     };
@@ -174,6 +252,8 @@ pub(super) fn credit_cycle(
         entry.note = Some(period.end.to_string());
     });
     note_skipped(draft, subscription, skipped);
+    extend(draft, subscription);
+    keep_promise(draft, subscription, catalog);
     true
 }
 
@@ -181,10 +261,12 @@ pub(super) fn credit_cycle(
 /// after a lapse it begins with the payment. `None`: it cannot come back.
 fn renewed(
     mut subscription: Subscription,
+    invoice: &Invoice,
     period: Period,
     at: Timestamp,
+    catalog: &CatalogRevision,
 ) -> Option<(Subscription, Period)> {
-    let Billing::Recurring(interval) = subscription.terms.billing else {
+    let Billing::Recurring(interval) = subscription.terms_at(period.start).billing else {
         return None;
     };
     let lapsed_at = match subscription.state {
@@ -198,27 +280,37 @@ fn renewed(
         | State::Expired { .. } => return None,
     };
     let came_back_late = lapsed_at.filter(|lapsed| *lapsed <= at);
-    if came_back_late.is_some_and(|lapsed| at > shifted(lapsed, subscription.terms.rejoin)) {
+    let rejoin = rejoin_window(&subscription, catalog);
+    if came_back_late.is_some_and(|lapsed| at > shifted(lapsed, rejoin)) {
         return None;
     }
+    let next = subscription.next_cycle()?;
+    let (hang, period) = if came_back_late.is_some() {
+        (Hang::on(at), Period::at(at, interval, 0).ok()?)
+    } else if next.period == period {
+        (next.hang, period)
+    } else {
+        // Invoiced before its terms became others; the next period follows it.
+        (Hang::on(period.start), period)
+    };
+    subscription.set_hang(Hang {
+        index: hang.index.checked_add(1)?,
+        ..hang
+    });
     let Schedule::Engine {
-        anchor,
-        next_period,
         failures,
+        taken_back,
         ..
     } = &mut subscription.schedule
     else {
         return None;
     };
-    let period = if came_back_late.is_some() {
-        *anchor = at;
-        *next_period = 1;
-        Period::at(at, interval, 0).ok()?
-    } else {
-        *next_period = next_period.checked_add(1)?;
-        period
-    };
     *failures = 0;
+    *taken_back = 0;
+    subscription.paid.retain(|paid| paid.period.end > at);
+    let rate = rate_of(invoice);
+    subscription.paid.push(PaidPeriod::new(period, rate));
+    count_cycle(&mut subscription, period.start, catalog);
     subscription.state = State::Active;
     subscription.times.paid_through = Some(period.end);
     subscription.times.due_at = None;
@@ -231,17 +323,34 @@ fn renewed(
     Some((subscription, period))
 }
 
+/// What the cycle of an invoice was charged, before the balance was drawn on.
+fn rate_of(invoice: &Invoice) -> Money {
+    let own = invoice
+        .lines
+        .iter()
+        .filter(|line| !line.kind.is_of_balance());
+    if invoice.lines.is_empty() {
+        return invoice.amount;
+    }
+    sum(own, invoice.amount.currency).unwrap_or(invoice.amount)
+}
+
 /// Voids the open renewal invoice of a subscription, if it has one, and orders
 /// the same of the provider. Its due date goes with it; the caller puts
 /// `held` back.
 pub(super) fn void_open_invoice(draft: &mut Draft, held: &mut Subscription) {
     held.times.due_at = None;
     held.times.grace_ends_at = None;
-    let subscription = held.id;
-    let Some(invoice) = draft.account.open_invoice(subscription).cloned() else {
-        return;
-    };
-    let (id, at) = (invoice.id, draft.now());
+    if let Some(invoice) = draft.account.open_invoice(held.id).cloned() {
+        void_invoice(draft, invoice);
+    }
+}
+
+/// Voids an open invoice, orders the same of the provider, and gives back what
+/// it had drawn from the balance.
+pub(super) fn void_invoice(draft: &mut Draft, invoice: Invoice) {
+    let (id, at, subscription) = (invoice.id, draft.now(), invoice.subscription);
+    give_back(draft, &invoice.lines, id);
     if let Some(provider) = invoice.provider.clone() {
         let reference = invoice.reference.clone();
         let key = EffectKey::void(id, invoice.attempt);
@@ -260,6 +369,6 @@ pub(super) fn void_open_invoice(draft: &mut Draft, held: &mut Subscription) {
     });
     draft.note(Event::InvoiceVoided, |entry| {
         entry.invoice = Some(id);
-        entry.subscription = Some(subscription);
+        entry.subscription = subscription;
     });
 }

@@ -1,12 +1,15 @@
 //! The start of a subscription that the engine runs, or that nobody needs to.
 
-use crate::catalog::Billing;
+use crate::catalog::{Billing, CatalogRevision};
 use crate::checkout::Checkout;
+use crate::decide::license::issue;
+use crate::decide::promise::keep_promise;
 use crate::decision::Draft;
+use crate::ids::SubscriptionId;
 use crate::invoice::{Invoice, InvoiceState, Issuer, Payment, Purpose};
 use crate::journal::Event;
 use crate::parked::ParkReason;
-use crate::subscription::{Schedule, State, Subscription, Times};
+use crate::subscription::{PaidPeriod, Promise, Schedule, State, Subscription, Times};
 use crate::time::{Period, Timestamp, shifted, shifted_back};
 
 /// Makes the subscription that a completed checkout bought, beginning `at`.
@@ -16,6 +19,7 @@ pub(super) fn start_subscription(
     checkout: &Checkout,
     paid: Option<Payment>,
     at: Timestamp,
+    catalog: &CatalogRevision,
 ) {
     if draft.account.subscription(checkout.subscription).is_some() {
         return;
@@ -43,6 +47,23 @@ pub(super) fn start_subscription(
     draft.note(Event::SubscriptionActivated, |entry| {
         entry.subscription = Some(id);
     });
+    issue(draft, id);
+    take_up_promise(draft, id);
+    keep_promise(draft, id, catalog);
+}
+
+/// Who takes a retired price up again goes on under what is left of its promise.
+fn take_up_promise(draft: &mut Draft, id: SubscriptionId) {
+    let Some(mut bought) = draft.account.subscription(id).cloned() else {
+        return;
+    };
+    let earlier = draft.account.subscriptions.iter().filter(|held| {
+        held.id != id && held.terms.price.is_some() && held.terms.price == bought.terms.price
+    });
+    if let Some(cycles) = earlier.map(|held| held.promise.cycles).max() {
+        bought.promise.cycles = cycles;
+        draft.account.put_subscription(bought);
+    }
 }
 
 fn started(
@@ -82,6 +103,10 @@ fn started(
             )
         }
     };
+    let paid = match period {
+        Some(period) => vec![PaidPeriod::new(period, terms.priced(0).ok()?.rate)],
+        None => Vec::new(),
+    };
     let subscription = Subscription {
         id: checkout.subscription,
         customer: draft.account.customer.id,
@@ -92,6 +117,10 @@ fn started(
         state,
         times,
         cancellation: None,
+        scheduled: None,
+        paid,
+        promise: Promise::default(),
+        replaced: None,
         created_at: at,
     };
     Some((subscription, period))
@@ -103,6 +132,8 @@ const fn engine(anchor: Timestamp, next_period: u32) -> Schedule {
         next_period,
         cycle: 0,
         failures: 0,
+        elapsed_months: 0,
+        taken_back: 0,
     }
 }
 
@@ -160,6 +191,13 @@ pub(super) fn purchase_invoice(checkout: &Checkout, state: InvoiceState) -> Invo
         issuer: Issuer::Engine,
         // The amount fitted when the checkout was begun.
         amount: checkout.owed_today().unwrap_or(checkout.terms.unit),
+        lines: checkout
+            .terms
+            .priced(0)
+            .map(|priced| priced.lines)
+            .unwrap_or_default(),
+        conversion: None,
+        change: None,
         period: None,
         cycle: recurring.then_some(0),
         attempt: 1,

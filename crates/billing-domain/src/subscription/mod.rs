@@ -5,18 +5,25 @@
 //! refuses every illegal move by naming both ends. Knows no provider's words.
 
 mod access;
+mod hang;
+mod paid;
 mod transition;
 mod wake;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CheckoutId, CustomerId, SubscriptionId};
+use crate::catalog::PriceKey;
+use crate::ids::{ChangeId, CheckoutId, CustomerId, MigrationId, SubscriptionId};
+use crate::money::Money;
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
 use crate::terms::Terms;
-use crate::time::{Period, Timestamp};
+use crate::time::Timestamp;
 
 pub use access::{Access, NoAccess};
+pub(crate) use hang::Hang;
+pub use hang::NextCycle;
+pub use paid::{PaidPeriod, Segment};
 pub use transition::{IllegalTransition, Pausing};
 pub use wake::{ALARM_AFTER, TRIAL_NOTICE};
 
@@ -41,8 +48,88 @@ pub struct Subscription {
     pub times: Times,
     /// A cancellation to come. `None`: it renews.
     pub cancellation: Option<Cancellation>,
+    /// Other terms to come. `None`: they stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled: Option<Scheduled>,
+    /// The paid periods that are not over, oldest first, where the engine counts
+    /// them: the current one, and the next where it is paid already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paid: Vec<PaidPeriod>,
+    /// What is kept of the promise made to holders of its price.
+    #[serde(default, skip_serializing_if = "Promise::is_untouched")]
+    pub promise: Promise,
+    /// The price that scheduled terms took the place of, where the provider may
+    /// still tell of it. `None`: none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<Replaced>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// A price that the provider may still tell of, although its time is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// The provider's name of it.
+    pub price_ref: String,
+    /// Since when its time is over.
+    pub at: Timestamp,
+}
+
+/// Terms that take effect by themselves: read at that instant, they hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scheduled {
+    /// The start of the first cycle under them.
+    pub at: Timestamp,
+    /// The terms.
+    pub terms: Box<Terms>,
+    /// Why they come.
+    pub why: Why,
+}
+
+/// Why other terms are to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum Why {
+    /// A change was accepted for the period's end.
+    Change {
+        /// The change.
+        change: ChangeId,
+    },
+    /// The promise made to holders of a retired price ends.
+    PromiseEnds,
+    /// An operator moves the holders of a price to another.
+    Migration {
+        /// The migration.
+        migration: MigrationId,
+    },
+}
+
+/// What is kept of the promise made to holders of a retired price.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promise {
+    /// Settled cycles that started after the price was retired.
+    pub cycles: u32,
+    /// The notice of a dearer price that was given. `None`: none was.
+    pub notice: Option<Notice>,
+    /// When the promise needs a look again. `None`: never by itself.
+    pub look_at: Option<Timestamp>,
+}
+
+/// A notice of a dearer price.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The price to come.
+    pub price: PriceKey,
+    /// What a cycle will cost.
+    pub amount: Money,
+    /// When it was given.
+    pub at: Timestamp,
+}
+
+impl Promise {
+    fn is_untouched(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How a subscription stands.
@@ -148,6 +235,14 @@ pub enum Schedule {
         cycle: u32,
         /// Failed payments of the current cycle.
         failures: u32,
+        /// Whole months between the anchor and the instant on which the periods
+        /// of the present interval hang: what an earlier interval has used up.
+        #[serde(default)]
+        elapsed_months: u32,
+        /// Invoices of the next cycle that were made and taken back, because the
+        /// terms changed in between.
+        #[serde(default)]
+        taken_back: u32,
     },
     /// The provider; we mirror what it says.
     Provider {
@@ -222,19 +317,12 @@ impl Subscription {
         matches!(self.schedule, Schedule::Engine { .. })
     }
 
-    /// The period that contains the last paid instant, where the engine counts them.
+    /// The terms that hold at `now`, scheduled ones included.
     #[must_use]
-    pub fn current_period(&self) -> Option<Period> {
-        let crate::catalog::Billing::Recurring(interval) = self.terms.billing else {
-            return None;
-        };
-        match self.schedule {
-            Schedule::Engine {
-                anchor,
-                next_period,
-                ..
-            } => Period::at(anchor, interval, next_period.checked_sub(1)?).ok(),
-            Schedule::Provider { .. } | Schedule::Perpetual => None,
+    pub fn terms_at(&self, now: Timestamp) -> &Terms {
+        match &self.scheduled {
+            Some(scheduled) if scheduled.at <= now => &scheduled.terms,
+            _ => &self.terms,
         }
     }
 

@@ -38,7 +38,9 @@ impl Subscription {
             (Schedule::Provider { .. }, State::Paused { .. }) if self.cancellation.is_none() => {
                 return None;
             }
-            (Schedule::Provider { .. }, _) => return self.times.next_attempt_at,
+            (Schedule::Provider { .. }, _) => {
+                return earliest([self.times.next_attempt_at, self.terms_due(), None]);
+            }
             (_, State::Paused { .. }) | (Schedule::Perpetual, _) => None,
             (Schedule::Engine { .. }, State::Trialing { ends_at, noticed }) => {
                 let notice = (!noticed).then(|| shifted_back(ends_at, TRIAL_NOTICE));
@@ -53,7 +55,17 @@ impl Subscription {
                 earliest([self.times.next_attempt_at, self.times.grace_ends_at, None])
             }
         };
-        earliest([schedule, cancellation, None])
+        earliest([schedule, cancellation, self.terms_due()])
+    }
+
+    /// When other terms take effect, or the promise made to holders of its price
+    /// needs a look. Nothing comes while it is paused.
+    fn terms_due(&self) -> Option<Timestamp> {
+        if matches!(self.state, State::Paused { .. } | State::Incomplete) {
+            return None;
+        }
+        let scheduled = self.scheduled.as_ref().map(|scheduled| scheduled.at);
+        earliest([scheduled, self.promise.look_at, None])
     }
 }
 

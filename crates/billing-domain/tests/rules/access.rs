@@ -18,6 +18,8 @@ fn schedules() -> [Schedule; 2] {
             next_period: 1,
             cycle: 1,
             failures: 0,
+            elapsed_months: 0,
+            taken_back: 0,
         },
         Schedule::Provider {
             reference: "s-1".to_owned(),

@@ -2,7 +2,9 @@
 //! Knows no store and no provider; facts are told by hand.
 
 use billing_domain::access::Effective;
-use billing_domain::catalog::{Billing, Catalog, CatalogRevision, CatchUp, ProviderKey};
+use billing_domain::catalog::{
+    Billing, Catalog, CatalogDraft, CatalogRevision, CatchUp, ProviderKey,
+};
 use billing_domain::customer::Account;
 use billing_domain::decide::{self, Begun, CancelOutcome, CancelWhen, CheckoutAsk, NewCustomer};
 use billing_domain::decide::{PauseRefusal, Verdict};
@@ -161,6 +163,7 @@ impl World {
                 CheckoutPayment::Paid {
                     payment: "pay-0".to_owned(),
                     amount,
+                    conversion: None,
                 }
             };
             world.complete(&begun, payment);
@@ -176,7 +179,9 @@ impl World {
             .plan(terms.plan.as_str())
             .unwrap()
             .clone();
+        let id = self.drawn();
         let ask = CheckoutAsk {
+            id,
             description: "Acme".to_owned(),
             terms: Some(terms),
             provider: provider(),
@@ -185,7 +190,8 @@ impl World {
             cancel_url: "https://app.example.com/".to_owned(),
             secret_hash: "00".to_owned(),
         };
-        self.decide(|draft| decide::begin_checkout(draft, &plan, ask).unwrap())
+        let catalog = self.catalog.clone();
+        self.decide(|draft| decide::begin_checkout(draft, &plan, ask, &catalog).unwrap())
     }
 
     pub(crate) fn complete(&mut self, begun: &Begun, payment: CheckoutPayment) -> Verdict {
@@ -195,6 +201,12 @@ impl World {
             payment,
             customer_ref: Some("c-1".to_owned()),
         })
+    }
+
+    /// A new id, as a caller draws one before deciding.
+    pub(crate) fn drawn<T: billing_domain::ids::Id>(&mut self) -> T {
+        self.seed += 1;
+        IdSeq::new(self.now, self.seed).draw()
     }
 
     /// Decides something now, and keeps what came of it.
@@ -246,7 +258,13 @@ impl World {
     }
 
     pub(crate) fn fall_due(&mut self, catch_up: CatchUp) {
-        self.decide(|draft| decide::fall_due(draft, catch_up));
+        let mut revision = self.catalog.clone();
+        if revision.catalog.rules().catch_up != catch_up {
+            let mut draft = CatalogDraft::from(revision.catalog);
+            draft.rules.catch_up = catch_up;
+            revision.catalog = draft.validate().unwrap();
+        }
+        self.decide(|draft| decide::fall_due(draft, &revision));
     }
 
     /// Time passes and nobody does anything.
@@ -260,7 +278,8 @@ impl World {
         self.tell(Fact::InvoiceOpened {
             invoice,
             reference: format!("at-provider-{invoice}"),
-            pay_url: "https://pay.example.com/".to_owned(),
+            pay_url: Some("https://pay.example.com/".to_owned()),
+            conversion: None,
         });
         invoice
     }
@@ -286,6 +305,7 @@ impl World {
                 invoice,
                 payment: payment.to_owned(),
                 amount,
+                conversion: None,
             },
         );
     }

@@ -96,6 +96,7 @@ fn everything_that_gives_access_is_merged_and_the_highest_rank_named() {
     let payment = billing_domain::fact::CheckoutPayment::Paid {
         payment: "p".to_owned(),
         amount: crate::common::usd(600),
+        conversion: None,
     };
     world.complete(&begun, payment);
     let effective = world.effective();
@@ -139,6 +140,7 @@ fn what_was_lost_says_how() {
     let payment = billing_domain::fact::CheckoutPayment::Paid {
         payment: "p".to_owned(),
         amount: crate::common::usd(1_000),
+        conversion: None,
     };
     again.complete(&begun, payment);
     again.pause().unwrap();
@@ -172,7 +174,9 @@ fn early_customers_hold_their_plan_buy_a_higher_one_and_fall_back() {
         if plan != "early" {
             continue;
         }
+        let id: billing_domain::ids::CheckoutId = world.drawn();
         let ask = |price: &str| decide::CheckoutAsk {
+            id,
             description: "Acme".to_owned(),
             terms: Some(terms(price)),
             provider: provider(),
@@ -182,13 +186,14 @@ fn early_customers_hold_their_plan_buy_a_higher_one_and_fall_back() {
             secret_hash: String::new(),
         };
         let same = revision.catalog.plan("early").unwrap();
-        let refused =
-            world.decide(|draft| decide::begin_checkout(draft, same, ask("early-monthly")));
+        let refused = world
+            .decide(|draft| decide::begin_checkout(draft, same, ask("early-monthly"), &revision));
         assert_eq!(refused.unwrap_err(), CheckoutRefusal::AlreadyGranted);
         let begun = world.begin(terms("pro-monthly"), false);
         let payment = billing_domain::fact::CheckoutPayment::Paid {
             payment: "p".to_owned(),
             amount: crate::common::usd(1_000),
+            conversion: None,
         };
         world.complete(&begun, payment);
         assert_eq!(world.plan(), "pro");
@@ -241,7 +246,10 @@ fn what_is_granted_for_a_while_can_be_bought_before_it_ends() {
 fn a_free_plan_is_taken_once() {
     let mut world = World::new();
     let plan = world.catalog.catalog.plan("free").unwrap().clone();
+    let id: billing_domain::ids::CheckoutId = world.drawn();
+    let revision = world.catalog.clone();
     let ask = || decide::CheckoutAsk {
+        id,
         description: String::new(),
         terms: None,
         provider: provider(),
@@ -250,10 +258,11 @@ fn a_free_plan_is_taken_once() {
         cancel_url: String::new(),
         secret_hash: String::new(),
     };
-    let begun = world.decide(|draft| decide::begin_checkout(draft, &plan, ask()).unwrap());
+    let begun =
+        world.decide(|draft| decide::begin_checkout(draft, &plan, ask(), &revision).unwrap());
     assert_eq!(begun.effect, None);
     assert_eq!(world.account.grants.len(), 1);
-    let again = world.decide(|draft| decide::begin_checkout(draft, &plan, ask()));
+    let again = world.decide(|draft| decide::begin_checkout(draft, &plan, ask(), &revision));
     assert_eq!(again.unwrap_err(), CheckoutRefusal::AlreadyGranted);
 }
 

@@ -94,12 +94,14 @@ fn facts_about_strangers_are_unlinked_and_change_nothing() {
         Fact::InvoiceOpened {
             invoice,
             reference: "i".to_owned(),
-            pay_url: "https://pay.example.com/".to_owned(),
+            pay_url: Some("https://pay.example.com/".to_owned()),
+            conversion: None,
         },
         Fact::InvoicePaid {
             invoice,
             payment: "p".to_owned(),
             amount: usd(1),
+            conversion: None,
         },
         Fact::PaymentFailed {
             invoice,
@@ -210,7 +212,8 @@ fn a_payment_told_before_the_link_is_the_same_in_the_end() {
     reversed.tell(Fact::InvoiceOpened {
         invoice,
         reference: format!("at-provider-{invoice}"),
-        pay_url: "https://pay.example.com/".to_owned(),
+        pay_url: Some("https://pay.example.com/".to_owned()),
+        conversion: None,
     });
     assert_eq!(reversed.account, in_order.account);
 }
@@ -240,7 +243,8 @@ fn an_invoice_made_after_it_was_voided_is_taken_back() {
     let link = Fact::InvoiceOpened {
         invoice,
         reference: "i-1".to_owned(),
-        pay_url: "https://pay.example.com/".to_owned(),
+        pay_url: Some("https://pay.example.com/".to_owned()),
+        conversion: None,
     };
     world.tell(link.clone());
     world.tell(link);

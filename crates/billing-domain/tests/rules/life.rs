@@ -32,7 +32,7 @@ fn a_renewal_opens_at_the_end_of_the_period_and_extends_by_one() {
     let invoice = world.open_invoice().unwrap().clone();
     assert_eq!((invoice.cycle, invoice.amount), (Some(1), usd(1_000)));
     assert!(
-        matches!(&world.orders[..], [Order::CreateInvoice(order)] if order.cycle == 1 && order.amount == usd(1_000))
+        matches!(&world.orders[..], [Order::CreateInvoice(order)] if order.cycle == Some(1) && order.amount == usd(1_000))
     );
     world.link();
     world.pay();
@@ -72,6 +72,7 @@ fn month_ends_stay_on_the_anchor() {
     let paid = billing_domain::fact::CheckoutPayment::Paid {
         payment: "pay-0".to_owned(),
         amount: usd(1_000),
+        conversion: None,
     };
     world.complete(&begun, paid);
     let mut ends = vec![world.paid_through()];
@@ -268,7 +269,8 @@ fn due_at_is_set_once() {
     world.tell(Fact::InvoiceOpened {
         invoice,
         reference: "another".to_owned(),
-        pay_url: "https://pay.example.com/again".to_owned(),
+        pay_url: Some("https://pay.example.com/again".to_owned()),
+        conversion: None,
     });
     assert_eq!(world.account, before);
     // Quoted anew, under another name of the provider's: due when it was.

@@ -22,6 +22,7 @@ fn paid(payment: &str, amount: Money) -> CheckoutPayment {
     CheckoutPayment::Paid {
         payment: payment.to_owned(),
         amount,
+        conversion: None,
     }
 }
 

@@ -98,6 +98,7 @@ fn paid(amount: Money) -> CheckoutPayment {
     CheckoutPayment::Paid {
         payment: "p-1".to_owned(),
         amount,
+        conversion: None,
     }
 }
 
@@ -171,6 +172,7 @@ fn invoice(state: ProviderInvoiceState, period: Option<Period>) -> Fact {
         amount: usd(1_000),
         period,
         state,
+        purpose: None,
     }
 }
 

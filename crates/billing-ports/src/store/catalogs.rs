@@ -1,7 +1,7 @@
 //! Catalog revisions: immutable, the newest is current.
 
 use async_trait::async_trait;
-use billing_domain::catalog::{Catalog, CatalogRevision};
+use billing_domain::catalog::{Catalog, CatalogRevision, PriceKey};
 use billing_domain::time::Timestamp;
 
 use crate::store::error::StoreError;
@@ -21,4 +21,9 @@ pub trait Catalogs: Send + Sync {
         after: u64,
         now: Timestamp,
     ) -> Result<Option<CatalogRevision>, StoreError>;
+
+    /// Makes the customers due at `now` who hold a subscription at one of these
+    /// prices, so that a promise made or ended by a new revision is looked at.
+    /// Gives how many.
+    async fn wake_holders(&self, prices: &[PriceKey], now: Timestamp) -> Result<u64, StoreError>;
 }

@@ -1,12 +1,16 @@
 //! The one write of the ring: everything that a decision changes, or nothing.
 
+use billing_domain::change::Change;
 use billing_domain::checkout::Checkout;
 use billing_domain::customer::{Account, Customer};
 use billing_domain::effect::Effect;
 use billing_domain::grant::Grant;
-use billing_domain::ids::{CheckoutId, CustomerId, EffectId, InboxId, InvoiceId};
+use billing_domain::ids::{
+    ChangeId, CheckoutId, CustomerId, EffectId, InboxId, InvoiceId, QuoteId,
+};
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
+use billing_domain::license::License;
 use billing_domain::parked::Parked;
 use billing_domain::provider::ProviderRef;
 use billing_domain::subscription::Subscription;
@@ -33,8 +37,12 @@ pub struct Loaded {
 pub struct Also {
     /// Checkouts, each with its invoice.
     pub checkouts: Vec<CheckoutId>,
-    /// Invoices.
+    /// Invoices, each with the change it pays for.
     pub invoices: Vec<InvoiceId>,
+    /// Changes.
+    pub changes: Vec<ChangeId>,
+    /// The changes that these quotes became.
+    pub quotes: Vec<QuoteId>,
     /// Invoices by the provider's object.
     pub invoice_refs: Vec<ProviderRef>,
 }
@@ -81,6 +89,10 @@ pub struct Changes {
     pub checkouts: Vec<Checkout>,
     /// New and changed invoices.
     pub invoices: Vec<Invoice>,
+    /// New and changed changes. One quote becomes one change: a second is refused.
+    pub changes: Vec<Change>,
+    /// New and changed licenses.
+    pub licenses: Vec<License>,
     /// Provider objects that are this customer's from now on.
     pub refs: Vec<ProviderRef>,
 }
@@ -143,6 +155,8 @@ impl Changes {
             grants: changed(before.map(|b| &b.grants), &after.grants),
             checkouts: changed(before.map(|b| &b.checkouts), &after.checkouts),
             invoices: changed(before.map(|b| &b.invoices), &after.invoices),
+            changes: changed(before.map(|b| &b.changes), &after.changes),
+            licenses: changed(before.map(|b| &b.licenses), &after.licenses),
             refs: after
                 .provider_refs()
                 .into_iter()

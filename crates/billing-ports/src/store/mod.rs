@@ -1,28 +1,36 @@
 //! The door to the database: small, and deciding nothing.
 //!
-//! Four traits by who uses them: [`Ring`] for the engine's ring, [`ReadModels`]
-//! for lists and pages, [`Catalogs`] for plan revisions, [`Credentials`] for
-//! keys, sessions and idempotency. A store implements all four.
+//! Seven traits by who uses them: [`Ring`] for the engine's ring, [`ReadModels`]
+//! for lists and pages, [`Catalogs`] for plan revisions, [`Quotes`] for what a
+//! change would cost, [`Codes`] for discount codes, [`Migrations`] for price
+//! migrations, [`Credentials`] for keys, sessions and idempotency. A store
+//! implements them all.
 //!
 //! Laws common to all: "not found" MUST be `Ok(None)`; a row that cannot be read
 //! MUST be [`StoreError::Corrupt`] naming table and row; every update MUST check
 //! how many rows it changed; every call MUST end within [`STORE_TIMEOUT`].
 
 mod catalogs;
+mod codes;
 mod commit;
 mod credentials;
 mod error;
+mod migrations;
 mod queues;
+mod quotes;
 mod reads;
 mod ring;
 
 use std::time::Duration;
 
 pub use catalogs::*;
+pub use codes::*;
 pub use commit::*;
 pub use credentials::*;
 pub use error::*;
+pub use migrations::*;
 pub use queues::*;
+pub use quotes::*;
 pub use reads::*;
 pub use ring::*;
 
@@ -31,6 +39,6 @@ pub use ring::*;
 pub const STORE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Everything that a database must do.
-pub trait Store: Ring + ReadModels + Catalogs + Credentials {}
+pub trait Store: Ring + ReadModels + Catalogs + Quotes + Codes + Migrations + Credentials {}
 
-impl<T: Ring + ReadModels + Catalogs + Credentials> Store for T {}
+impl<T: Ring + ReadModels + Catalogs + Quotes + Codes + Migrations + Credentials> Store for T {}

@@ -2,10 +2,12 @@
 
 use async_trait::async_trait;
 use billing_domain::catalog::{PlanKey, PriceKey};
+use billing_domain::change::Change;
 use billing_domain::customer::Customer;
-use billing_domain::ids::{CustomerId, InvoiceId, ParkedId, SubscriptionId};
+use billing_domain::ids::{ChangeId, CustomerId, InvoiceId, ParkedId, SubscriptionId};
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
+use billing_domain::license::License;
 use billing_domain::parked::{ParkReason, Parked};
 use billing_domain::subscription::{Status, Subscription};
 use uuid::Uuid;
@@ -39,6 +41,8 @@ pub struct SubscriptionFilter {
     pub status: Option<Status>,
     /// Of this plan only.
     pub plan: Option<PlanKey>,
+    /// At this price only.
+    pub price: Option<PriceKey>,
 }
 
 /// Which invoices.
@@ -49,6 +53,17 @@ pub struct InvoiceFilter {
     /// Of this subscription only.
     pub subscription: Option<SubscriptionId>,
     /// Open ones only, or closed ones only. `None`: all.
+    pub open: Option<bool>,
+}
+
+/// Which changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ChangeFilter {
+    /// Of this customer only.
+    pub customer: Option<CustomerId>,
+    /// Of this subscription only.
+    pub subscription: Option<SubscriptionId>,
+    /// Those to come only, or those that are over only. `None`: all.
     pub open: Option<bool>,
 }
 
@@ -88,6 +103,23 @@ pub trait ReadModels: Send + Sync {
     /// One invoice. `None`: there is none with this id.
     async fn get_invoice(&self, id: InvoiceId)
     -> Result<Option<(CustomerId, Invoice)>, StoreError>;
+
+    /// Changes, newest first.
+    async fn list_changes(
+        &self,
+        filter: ChangeFilter,
+        page: PageAsk,
+    ) -> Result<Page<Change>, StoreError>;
+
+    /// One change. `None`: there is none with this id.
+    async fn get_change(&self, id: ChangeId) -> Result<Option<Change>, StoreError>;
+
+    /// Licenses, newest first; of one customer, or of all.
+    async fn list_licenses(
+        &self,
+        customer: Option<CustomerId>,
+        page: PageAsk,
+    ) -> Result<Page<(CustomerId, License)>, StoreError>;
 
     /// What waits for a person, newest first.
     async fn list_parked(

@@ -1,7 +1,9 @@
 //! The store as the engine's ring uses it: load, receive, claim, release, commit.
 
 use async_trait::async_trait;
-use billing_domain::ids::{CheckoutId, CustomerId, InboxId, InvoiceId, ParkedId, SubscriptionId};
+use billing_domain::ids::{
+    ChangeId, CheckoutId, CustomerId, InboxId, InvoiceId, LicenseId, ParkedId, SubscriptionId,
+};
 use billing_domain::parked::Parked;
 use billing_domain::provider::ProviderRef;
 use billing_domain::time::Timestamp;
@@ -26,6 +28,10 @@ pub enum Locator {
     Subscription(SubscriptionId),
     /// An invoice of its.
     Invoice(InvoiceId),
+    /// A change of its.
+    Change(ChangeId),
+    /// A license of its.
+    License(LicenseId),
     /// A provider's object of its.
     Provider(ProviderRef),
 }
@@ -59,8 +65,8 @@ pub struct Sweep {
     /// Bodies of settled inbox rows received before this are emptied; the rows'
     /// event ids stay for ever, since some providers' signatures carry no time.
     pub inbox_bodies_before: Timestamp,
-    /// Settled outbox rows, idempotency answers and ended sessions from before
-    /// this are removed.
+    /// Settled outbox rows, idempotency answers, and sessions and quotes that
+    /// ended before this are removed.
     pub rows_before: Timestamp,
     /// At most so many rows of each.
     pub limit: u16,

@@ -1,0 +1,177 @@
+//! Applying: the terms, the paid periods and the schedule become what the quote
+//! says. Scheduled terms take effect at their instant, whoever looks.
+
+use crate::catalog::CatalogRevision;
+use crate::change::{Change, ChangeState};
+use crate::decide::change::supersede_scheduled;
+use crate::decide::license::follow_terms;
+use crate::decide::promise::keep_promise;
+use crate::decide::settle::void_open_invoice;
+use crate::decision::Draft;
+use crate::ids::{ChangeId, SubscriptionId};
+use crate::journal::Event;
+use crate::quote::{Quote, Timing};
+use crate::subscription::{Promise, Replaced, Schedule, Scheduled, State, Subscription, Why};
+use crate::time::Timestamp;
+
+/// The subscription as `quote` leaves it. `change` is the change it became;
+/// `None`: it is only asked what would be.
+#[must_use]
+pub fn after(mut held: Subscription, quote: &Quote, change: Option<ChangeId>) -> Subscription {
+    if quote.timing == Timing::PeriodEnd {
+        held.scheduled = Some(Scheduled {
+            at: quote.effective_at,
+            terms: Box::new(quote.terms.clone()),
+            why: match change {
+                Some(change) => Why::Change { change },
+                None => Why::PromiseEnds,
+            },
+        });
+        return held;
+    }
+    let same_price = held.terms.price == quote.terms.price;
+    held.scheduled = held
+        .scheduled
+        .take()
+        .filter(|to_come| same_price && !matches!(to_come.why, Why::Change { .. }));
+    if let Some(to_come) = &mut held.scheduled {
+        to_come.terms.quantity = quote.terms.quantity;
+    }
+    if !same_price {
+        held.promise = Promise::default();
+    }
+    held.paid.clone_from(&quote.paid);
+    if let Some(period) = quote.restart {
+        held.terms = quote.terms.clone();
+        held.set_hang(crate::subscription::Hang {
+            index: 1,
+            ..crate::subscription::Hang::on(period.start)
+        });
+        held.times.paid_through = Some(period.end);
+        held.times.next_attempt_at = held.next_attempt(period.end);
+        return held;
+    }
+    held.turn_hang(quote.terms.billing);
+    held.terms = quote.terms.clone();
+    held
+}
+
+/// Applies a change whose time has come. One that is not to come any more is
+/// left alone: whether it was applied is a fact of the change.
+pub(in crate::decide) fn apply_change(
+    draft: &mut Draft,
+    id: ChangeId,
+    at: Timestamp,
+    catalog: &CatalogRevision,
+) {
+    let Some(change) = draft
+        .account
+        .change(id)
+        .filter(|held| held.state.is_open())
+        .cloned()
+    else {
+        return;
+    };
+    let quote = change.quote.clone();
+    let Some(mut held) = draft.account.subscription(quote.subscription).cloned() else {
+        return;
+    };
+    let before = held.terms.clone();
+    let buyers = held.scheduled.as_ref().map(|to_come| to_come.why);
+    if matches!(buyers, Some(Why::Change { change: other }) if other != id) {
+        supersede_scheduled(draft, &mut held);
+    }
+    let mut changed = after(held, &quote, Some(id));
+    remake_cycle(draft, &mut changed);
+    draft.account.put_subscription(changed);
+    draft.account.put_change(Change {
+        state: ChangeState::Applied { at },
+        ..change
+    });
+    note_changed(draft, quote.subscription, Some(id));
+    follow_terms(draft, quote.subscription, &before);
+    keep_promise(draft, quote.subscription, catalog);
+}
+
+/// Makes the next cycle's invoice anew where it is open already: its price is
+/// judged at the cycle's start, and has just become another.
+pub(super) fn remake_cycle(draft: &mut Draft, held: &mut Subscription) {
+    if draft.account.open_invoice(held.id).is_none() {
+        return;
+    }
+    void_open_invoice(draft, held);
+    if let Schedule::Engine {
+        cycle, taken_back, ..
+    } = &mut held.schedule
+    {
+        *cycle = cycle.saturating_sub(1);
+        *taken_back = taken_back.saturating_add(1);
+    }
+    held.times.next_attempt_at = held
+        .times
+        .paid_through
+        .and_then(|end| held.next_attempt(end));
+}
+
+/// Lets scheduled terms take effect that are due at `at`. `false`: none are.
+pub(in crate::decide) fn take_effect(
+    draft: &mut Draft,
+    id: SubscriptionId,
+    at: Timestamp,
+    catalog: &CatalogRevision,
+) -> bool {
+    let Some(mut held) = draft.account.subscription(id).cloned() else {
+        return false;
+    };
+    let waits = matches!(held.state, State::Paused { .. }) || held.is_over();
+    let due = |to_come: &mut Scheduled| to_come.at <= at && !waits;
+    let Some(to_come) = held.scheduled.take_if(due) else {
+        return false;
+    };
+    let before = held.terms.clone();
+    // Where the next cycle was paid ahead, its periods hang there already.
+    if held.times.paid_through.is_none_or(|end| end <= to_come.at) {
+        held.turn_hang(to_come.terms.billing);
+    }
+    if let (Schedule::Provider { .. }, Some(price_ref)) = (&held.schedule, &before.price_ref) {
+        held.replaced = Some(Replaced {
+            price_ref: price_ref.clone(),
+            at: to_come.at,
+        });
+    }
+    held.terms = *to_come.terms;
+    if held.terms.price != before.price {
+        held.promise = Promise::default();
+    }
+    draft.account.put_subscription(held);
+    let change = match to_come.why {
+        Why::Change { change } => Some(change),
+        Why::PromiseEnds | Why::Migration { .. } => None,
+    };
+    if let Some(change) = change.and_then(|id| draft.account.change(id).cloned()) {
+        draft.account.put_change(Change {
+            state: ChangeState::Applied { at: to_come.at },
+            ..change
+        });
+    }
+    note_changed(draft, id, change);
+    follow_terms(draft, id, &before);
+    keep_promise(draft, id, catalog);
+    true
+}
+
+pub(in crate::decide) fn note_changed(
+    draft: &mut Draft,
+    id: SubscriptionId,
+    change: Option<ChangeId>,
+) {
+    let plan = draft
+        .account
+        .subscription(id)
+        .map(|held| held.terms.plan.to_string());
+    draft.note(Event::PlanChanged, |entry| {
+        entry.subscription = Some(id);
+        entry.change = change;
+        entry.note = plan;
+    });
+}

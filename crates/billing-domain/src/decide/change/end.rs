@@ -1,0 +1,190 @@
+//! Ending a change that is to come: taken back, superseded, out of time, refused.
+
+use crate::catalog::CatalogRevision;
+use crate::change::{Change, ChangeState};
+use crate::decide::promise::keep_promise;
+use crate::decide::settle::void_invoice;
+use crate::decision::Draft;
+use crate::effect::{EffectKey, Order};
+use crate::ids::{ChangeId, SubscriptionId};
+use crate::journal::Event;
+use crate::subscription::{Subscription, Why};
+use crate::time::Timestamp;
+
+use super::apply::remake_cycle;
+
+/// Why a change was not taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TakeBackRefusal {
+    /// The customer has no such change.
+    #[error("no such change")]
+    NotFound,
+    /// It is in effect, or over.
+    #[error("the change is {} already", .0.as_str())]
+    NotOpen(ChangeState),
+}
+
+/// Takes back a change that is to come. One that was taken back before stays so.
+///
+/// # Errors
+///
+/// [`TakeBackRefusal`], and nothing changes.
+pub fn take_back(
+    draft: &mut Draft,
+    id: ChangeId,
+    catalog: &CatalogRevision,
+) -> Result<(), TakeBackRefusal> {
+    let now = draft.now();
+    let change = draft
+        .account
+        .change(id)
+        .cloned()
+        .ok_or(TakeBackRefusal::NotFound)?;
+    let subscription = change.quote.subscription;
+    match change.state {
+        ChangeState::Canceled { .. } => Ok(()),
+        ChangeState::AwaitingPayment => {
+            end_awaiting(draft, subscription, |at| ChangeState::Canceled { at });
+            Ok(())
+        }
+        // At its instant it is in effect, whoever has looked since.
+        ChangeState::Scheduled if change.quote.effective_at <= now => {
+            let at = change.quote.effective_at;
+            Err(TakeBackRefusal::NotOpen(ChangeState::Applied { at }))
+        }
+        ChangeState::Scheduled => {
+            if let Some(mut held) = draft.account.subscription(subscription).cloned() {
+                unschedule(draft, &mut held, &change);
+                remake_cycle(draft, &mut held);
+                draft.account.put_subscription(held);
+            }
+            end(
+                draft,
+                change,
+                ChangeState::Canceled { at: now },
+                Event::ChangeCanceled,
+            );
+            keep_promise(draft, subscription, catalog);
+            Ok(())
+        }
+        ChangeState::Applied { .. }
+        | ChangeState::Superseded { .. }
+        | ChangeState::Failed { .. } => Err(TakeBackRefusal::NotOpen(change.state)),
+    }
+}
+
+/// Ends the scheduled change of `held`, if it has one, because another takes its
+/// place; the caller puts `held` back.
+pub(in crate::decide) fn supersede_scheduled(draft: &mut Draft, held: &mut Subscription) {
+    let now = draft.now();
+    let Some(Why::Change { change }) = held.scheduled.as_ref().map(|to_come| to_come.why) else {
+        return;
+    };
+    let Some(change) = draft.account.change(change).cloned() else {
+        held.scheduled = None;
+        return;
+    };
+    unschedule(draft, held, &change);
+    end(
+        draft,
+        change,
+        ChangeState::Superseded { at: now },
+        Event::ChangeSuperseded,
+    );
+}
+
+fn unschedule(draft: &mut Draft, held: &mut Subscription, change: &Change) {
+    let why = Why::Change { change: change.id };
+    held.scheduled = held.scheduled.take().filter(|to_come| to_come.why != why);
+    if let (Some(provider), Some(reference)) = (held.provider.clone(), held.reference()) {
+        let order = Order::UndoChange {
+            provider,
+            reference: reference.to_owned(),
+        };
+        draft.order(EffectKey::undo(change.id), order);
+    }
+}
+
+/// Ends the change of a subscription that awaits its payment, if there is one.
+pub(in crate::decide) fn end_awaiting(
+    draft: &mut Draft,
+    subscription: SubscriptionId,
+    state: impl FnOnce(Timestamp) -> ChangeState,
+) {
+    let now = draft.now();
+    let Some(change) = draft.account.awaiting_change(subscription).cloned() else {
+        return;
+    };
+    let invoice = change
+        .invoice
+        .and_then(|id| draft.account.invoice(id).cloned());
+    if let Some(invoice) = invoice.filter(crate::invoice::Invoice::is_open) {
+        void_invoice(draft, invoice);
+    }
+    let state = state(now);
+    let event = match state {
+        ChangeState::Superseded { .. } => Event::ChangeSuperseded,
+        ChangeState::Failed { .. } => Event::ChangeFailed,
+        ChangeState::AwaitingPayment
+        | ChangeState::Scheduled
+        | ChangeState::Applied { .. }
+        | ChangeState::Canceled { .. } => Event::ChangeCanceled,
+    };
+    end(draft, change, state, event);
+}
+
+/// Nobody paid in time.
+pub(in crate::decide) fn change_expires(draft: &mut Draft, id: ChangeId) {
+    let subscription = draft
+        .account
+        .change(id)
+        .map(|change| change.quote.subscription);
+    if let Some(subscription) = subscription {
+        end_awaiting(draft, subscription, |at| ChangeState::Canceled { at });
+    }
+}
+
+/// The provider refused it, or nobody knows what became of the asking.
+pub(in crate::decide) fn fail_change(draft: &mut Draft, id: ChangeId) {
+    let Some(change) = draft
+        .account
+        .change(id)
+        .filter(|held| held.state.is_open())
+        .cloned()
+    else {
+        return;
+    };
+    let subscription = change.quote.subscription;
+    match change.state {
+        ChangeState::Scheduled => {
+            let now = draft.now();
+            if let Some(mut held) = draft.account.subscription(subscription).cloned() {
+                let why = Why::Change { change: id };
+                held.scheduled = held.scheduled.take().filter(|to_come| to_come.why != why);
+                draft.account.put_subscription(held);
+            }
+            end(
+                draft,
+                change,
+                ChangeState::Failed { at: now },
+                Event::ChangeFailed,
+            );
+        }
+        ChangeState::AwaitingPayment
+        | ChangeState::Applied { .. }
+        | ChangeState::Superseded { .. }
+        | ChangeState::Canceled { .. }
+        | ChangeState::Failed { .. } => {
+            end_awaiting(draft, subscription, |at| ChangeState::Failed { at });
+        }
+    }
+}
+
+fn end(draft: &mut Draft, change: Change, state: ChangeState, event: Event) {
+    let (id, subscription) = (change.id, change.quote.subscription);
+    draft.account.put_change(Change { state, ..change });
+    draft.note(event, |entry| {
+        entry.change = Some(id);
+        entry.subscription = Some(subscription);
+    });
+}

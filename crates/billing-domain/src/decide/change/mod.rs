@@ -1,0 +1,283 @@
+//! Changes: accepting a quote, applying it, and ending one that is to come.
+//!
+//! Accepting charges exactly what the quote says, or refuses. Settling its
+//! invoice and applying it are two functions of one decision. Applying reads the
+//! quote and computes nothing anew.
+
+mod apply;
+mod end;
+mod force;
+
+use crate::catalog::CatalogRevision;
+use crate::change::{Change, ChangeState, ChangedBy};
+use crate::decide::balance::set_balance;
+use crate::decide::checkout::CHECKOUT_LIFETIME;
+use crate::decide::quote::{ChangeAsk, Force, QuoteRefusal, at_provider, plan_change};
+use crate::decision::Draft;
+use crate::effect::{ChangeWhen, CreateInvoice, EffectKey, Order};
+use crate::ids::{ChangeId, EffectId, InvoiceId};
+use crate::invoice::{Invoice, InvoiceState, Issuer, Purpose};
+use crate::journal::Event;
+use crate::quote::{Quote, Timing};
+use crate::subscription::{Schedule, Scheduled, Subscription, Why};
+use crate::time::shifted;
+
+pub use apply::after;
+pub(super) use apply::{apply_change, take_effect};
+pub use end::{TakeBackRefusal, take_back};
+pub(super) use end::{change_expires, end_awaiting, fail_change, supersede_scheduled};
+pub use force::{ForceRefusal, force_change};
+
+/// A change that was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// The change.
+    pub change: ChangeId,
+    /// The effect that asks the provider for its invoice, or to make the change.
+    /// `None`: nothing is asked.
+    pub effect: Option<EffectId>,
+}
+
+/// Why a quote was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AcceptRefusal {
+    /// The customer has no such quote.
+    #[error("no such quote")]
+    NotFound,
+    /// Its time is over.
+    #[error("the quote has expired")]
+    Expired,
+    /// What priced it has changed.
+    #[error("what the quote was priced from has changed")]
+    Stale,
+    /// What it changes can no longer be changed so.
+    #[error(transparent)]
+    Refused(#[from] QuoteRefusal),
+}
+
+/// Accepts `quote`: applies it, schedules it, or asks for its payment. A quote
+/// that was accepted before is the same change.
+///
+/// # Errors
+///
+/// [`AcceptRefusal`], and nothing changes.
+pub fn accept(
+    draft: &mut Draft,
+    quote: &Quote,
+    force: Option<Force>,
+    by: ChangedBy,
+    catalog: &CatalogRevision,
+) -> Result<Accepted, AcceptRefusal> {
+    let now = draft.now();
+    if quote.customer != draft.account.customer.id {
+        return Err(AcceptRefusal::NotFound);
+    }
+    let known = draft
+        .account
+        .changes
+        .iter()
+        .find(|change| change.quote.id == quote.id);
+    if let Some(known) = known {
+        return Ok(Accepted {
+            change: known.id,
+            effect: None,
+        });
+    }
+    if quote.expires_at <= now {
+        return Err(AcceptRefusal::Expired);
+    }
+    still_so(draft, quote, force, catalog)?;
+    let held = draft
+        .account
+        .subscription(quote.subscription)
+        .cloned()
+        .ok_or(AcceptRefusal::NotFound)?;
+    // Only one change may await its payment.
+    end_awaiting(draft, held.id, |at| ChangeState::Superseded { at });
+    let change = Change {
+        id: draft.id(),
+        customer: quote.customer,
+        quote: quote.clone(),
+        state: ChangeState::AwaitingPayment,
+        invoice: None,
+        by,
+        accepted_at: now,
+        pay_by: None,
+    };
+    let id = change.id;
+    let effect = match (quote.timing, &held.schedule) {
+        (Timing::PeriodEnd, _) => {
+            schedule(draft, change, held, catalog);
+            None
+        }
+        (Timing::AtOnce, Schedule::Provider { .. }) => {
+            Some(ask_provider(draft, change, &held, force))
+        }
+        (Timing::AtOnce, Schedule::Engine { .. } | Schedule::Perpetual) => {
+            if quote.owed_now.is_zero() {
+                set_balance(draft, quote.balance_after, None, "change of plan");
+                draft.account.put_change(change);
+                apply_change(draft, id, now, catalog);
+                None
+            } else {
+                Some(invoice(draft, change, &held))
+            }
+        }
+    };
+    Ok(Accepted { change: id, effect })
+}
+
+/// Whether the quote would be priced from the same things now.
+fn still_so(
+    draft: &Draft,
+    quote: &Quote,
+    force: Option<Force>,
+    catalog: &CatalogRevision,
+) -> Result<(), AcceptRefusal> {
+    let ask = ChangeAsk {
+        subscription: quote.subscription,
+        plan: Some(quote.terms.plan.clone()),
+        price: quote.terms.price.clone(),
+        quantity: Some(quote.terms.quantity),
+    };
+    let planned = plan_change(&draft.account, &ask, force, catalog, draft.now());
+    let planned = planned.map_err(|refusal| {
+        if refusal == QuoteRefusal::NoSubscription {
+            AcceptRefusal::NotFound
+        } else if matches!(
+            refusal,
+            QuoteRefusal::NotActive(_) | QuoteRefusal::InvoiceOpen
+        ) {
+            refusal.into()
+        } else {
+            // It did not stand against it when it was quoted.
+            AcceptRefusal::Stale
+        }
+    })?;
+    if planned.digest(&draft.account, catalog) == quote.digest {
+        Ok(())
+    } else {
+        Err(AcceptRefusal::Stale)
+    }
+}
+
+/// It takes effect at the end of what is paid, by itself.
+fn schedule(
+    draft: &mut Draft,
+    mut change: Change,
+    mut held: Subscription,
+    catalog: &CatalogRevision,
+) {
+    supersede_scheduled(draft, &mut held);
+    let (id, at) = (change.id, change.quote.effective_at);
+    let undone = at_provider(&held, &change.quote.terms, ChangeWhen::NextPeriod);
+    change.state = ChangeState::Scheduled;
+    held.scheduled = Some(Scheduled {
+        at,
+        terms: Box::new(change.quote.terms.clone()),
+        why: Why::Change { change: id },
+    });
+    if let Some(mut order) = undone {
+        order.change = Some(id);
+        draft.order(EffectKey::change(id), Order::ChangeSubscription(order));
+    }
+    let subscription = held.id;
+    apply::remake_cycle(draft, &mut held);
+    draft.account.put_subscription(held);
+    draft.account.put_change(change);
+    draft.note(Event::ChangeScheduled, |entry| {
+        entry.subscription = Some(subscription);
+        entry.change = Some(id);
+        entry.note = Some(at.to_string());
+    });
+    super::promise::keep_promise(draft, subscription, catalog);
+}
+
+/// The provider computes and charges it. What it then tells applies it.
+fn ask_provider(
+    draft: &mut Draft,
+    mut change: Change,
+    held: &Subscription,
+    force: Option<Force>,
+) -> EffectId {
+    let (id, quote) = (change.id, &change.quote);
+    let free = force == Some(Force::Free) || quote.source == crate::quote::Source::Engine;
+    let when = if free {
+        ChangeWhen::Unbilled
+    } else {
+        ChangeWhen::Prorated {
+            at: quote.created_at,
+            quoted: Some(quote.owed_now),
+        }
+    };
+    change.pay_by = Some(shifted(draft.now(), CHECKOUT_LIFETIME));
+    let order = at_provider(held, &quote.terms, when);
+    draft.account.put_change(change);
+    match order {
+        Some(mut order) => {
+            order.change = Some(id);
+            draft.order(EffectKey::change(id), Order::ChangeSubscription(order))
+        }
+        // A provider-run subscription has a provider; without one nobody answers,
+        // and the change runs out of time.
+        None => draft.id(),
+    }
+}
+
+/// Opens the invoice of a change: exactly what was quoted.
+fn invoice(draft: &mut Draft, mut change: Change, held: &Subscription) -> EffectId {
+    let now = draft.now();
+    let quote = change.quote.clone();
+    let id: InvoiceId = draft.id();
+    let closes = shifted(now, CHECKOUT_LIFETIME);
+    // Money that comes after the period it was priced for applies nothing.
+    let ends = held.paid.iter().map(|paid| paid.period.end);
+    change.invoice = Some(id);
+    change.pay_by = ends.filter(|end| *end > now).chain([closes]).min();
+    set_balance(draft, quote.balance_after, Some(id), "change of plan");
+    draft.account.put_invoice(Invoice {
+        id,
+        purpose: Purpose::Change,
+        subscription: Some(held.id),
+        checkout: None,
+        provider: held.provider.clone(),
+        reference: None,
+        issuer: Issuer::Engine,
+        amount: quote.owed_now,
+        lines: quote.lines.clone(),
+        conversion: None,
+        change: Some(change.id),
+        period: quote.restart,
+        cycle: None,
+        attempt: 1,
+        pay_url: None,
+        state: InvoiceState::Open,
+        payments: Vec::new(),
+        opened_at: now,
+    });
+    draft.note(Event::InvoiceOpened, |entry| {
+        entry.invoice = Some(id);
+        entry.subscription = Some(held.id);
+        entry.change = Some(change.id);
+        entry.money = Some(quote.owed_now);
+    });
+    let key = EffectKey::change(change.id);
+    draft.account.put_change(change);
+    match held.provider.clone() {
+        Some(provider) => {
+            let order = CreateInvoice {
+                customer_ref: draft.account.reference_at(&provider).map(str::to_owned),
+                provider,
+                invoice: id,
+                customer: held.customer,
+                subscription: held.id,
+                cycle: None,
+                description: quote.terms.plan.to_string(),
+                amount: quote.owed_now,
+            };
+            draft.order(key, Order::CreateInvoice(order))
+        }
+        // A change from what has no provider was refused when it was quoted.
+        None => draft.id(),
+    }
+}

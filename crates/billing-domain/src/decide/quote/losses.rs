@@ -1,0 +1,77 @@
+//! What is lost by a change: promises, discounts, features.
+
+use crate::catalog::{CatalogRevision, LockEnd};
+use crate::entitlement::Entitlements;
+use crate::quote::Loss;
+use crate::subscription::{Subscription, Why};
+use crate::terms::Terms;
+use crate::time::Timestamp;
+
+pub(super) fn of(
+    held: &Subscription,
+    to: &Terms,
+    catalog: &CatalogRevision,
+    now: Timestamp,
+) -> Vec<Loss> {
+    let from = held.terms_at(now);
+    let mut lost = Vec::new();
+    if from.price != to.price {
+        lost.extend(price_lock(from, catalog, now));
+    }
+    if from.discount.is_some() && to.discount.is_none() {
+        lost.push(Loss::Discount);
+    }
+    let scheduled = held.scheduled.as_ref().map(|scheduled| scheduled.why);
+    if matches!(scheduled, Some(Why::Change { .. })) {
+        lost.push(Loss::ScheduledChange);
+    }
+    if from.plan != to.plan {
+        lost.extend(features(from, to, catalog, now));
+    }
+    lost
+}
+
+fn price_lock(from: &Terms, catalog: &CatalogRevision, now: Timestamp) -> Option<Loss> {
+    let price = catalog.catalog.price(from.price.as_ref()?.as_str())?;
+    if catalog.catalog.is_sold_at(price.key.as_str(), now) {
+        return None;
+    }
+    let until = match price.effective_lock().until {
+        LockEnd::Until(end) if end <= now => return None,
+        LockEnd::Until(end) => Some(end),
+        LockEnd::Forever | LockEnd::Cycles(_) | LockEnd::UntilChange => None,
+    };
+    Some(Loss::PriceLock {
+        price: price.key.clone(),
+        unit: from.unit,
+        until,
+    })
+}
+
+fn features<'a>(
+    from: &'a Terms,
+    to: &Terms,
+    catalog: &CatalogRevision,
+    now: Timestamp,
+) -> impl Iterator<Item = Loss> + use<'a> {
+    let before = granted(from, catalog, now);
+    let after = granted(to, catalog, now);
+    before
+        .by_feature
+        .into_iter()
+        .filter_map(move |(feature, held)| {
+            let then = after.by_feature.get(&feature);
+            if then.is_some_and(|then| then.allows(&held)) {
+                return None;
+            }
+            Some(Loss::Entitlement {
+                to: then.cloned(),
+                feature,
+                from: held,
+            })
+        })
+}
+
+fn granted(terms: &Terms, catalog: &CatalogRevision, now: Timestamp) -> Entitlements {
+    crate::access::granted_by(terms, &catalog.catalog, now)
+}

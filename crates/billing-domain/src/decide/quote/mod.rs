@@ -1,0 +1,384 @@
+//! Quoting a change: whether it is allowed, when it takes effect, what it costs,
+//! what comes next and what is lost. Writes nothing.
+//!
+//! `target` finds what is asked for, `policy` whether and when, `price` the
+//! money, `losses` what is lost.
+
+mod losses;
+mod policy;
+mod price;
+mod refusal;
+mod target;
+
+use jiff::SignedDuration;
+
+use crate::catalog::{CatalogRevision, ChangeKind, ChangeMoney, PlanKey, PriceKey};
+use crate::customer::Account;
+use crate::decide::balance::draw;
+use crate::decide::change::after;
+use crate::digest::digest128;
+use crate::effect::{ChangeSubscription, ChangeWhen, Preview};
+use crate::ids::{QuoteId, SubscriptionId};
+use crate::line::sum;
+use crate::money::Money;
+use crate::quote::{NextCharge, Quote, Source, Timing};
+use crate::subscription::{Schedule, State, Subscription};
+use crate::terms::Terms;
+use crate::time::{Timestamp, shifted};
+
+pub use refusal::QuoteRefusal;
+
+/// What is to be changed into what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeAsk {
+    /// What is changed.
+    pub subscription: SubscriptionId,
+    /// The plan wanted. `None`: the price's, or the present one.
+    pub plan: Option<PlanKey>,
+    /// The price wanted. `None`: the plan's, in the present currency and interval
+    /// where it is sold so.
+    pub price: Option<PriceKey>,
+    /// Pieces wanted. `None`: as many as now, where the plan is sold so.
+    pub quantity: Option<u32>,
+}
+
+/// An operator's change, which no policy forbids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Force {
+    /// It applies now, and no money moves.
+    Free,
+    /// It applies now, once the difference is paid.
+    Collected,
+}
+
+/// A change that is allowed, with its money not yet computed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    subscription: Subscription,
+    kinds: Vec<ChangeKind>,
+    timing: Timing,
+    money: ChangeMoney,
+    terms: Terms,
+    force: Option<Force>,
+}
+
+/// Decides whether a change is allowed at `now`, and when it would take effect.
+///
+/// # Errors
+///
+/// [`QuoteRefusal`] says what stands against it.
+pub fn plan_change(
+    account: &Account,
+    ask: &ChangeAsk,
+    force: Option<Force>,
+    catalog: &CatalogRevision,
+    now: Timestamp,
+) -> Result<Planned, QuoteRefusal> {
+    let subscription = account
+        .subscription(ask.subscription)
+        .ok_or(QuoteRefusal::NoSubscription)?;
+    standing(account, subscription, now)?;
+    let terms = target::terms(account, subscription, ask, catalog, now)?;
+    let present = subscription.terms_at(now);
+    let kinds = policy::kinds(present, &terms, catalog, force.is_some())?;
+    let (timing, money) = policy::rule(subscription, &kinds, force, catalog)?;
+    let planned = Planned {
+        subscription: subscription.clone(),
+        kinds,
+        timing,
+        money,
+        terms,
+        force,
+    };
+    if subscription.cancellation.is_some() && planned.moves_the_end() {
+        return Err(QuoteRefusal::CancellationPending);
+    }
+    Ok(planned)
+}
+
+/// Whether a subscription can be changed as it stands.
+fn standing(account: &Account, held: &Subscription, now: Timestamp) -> Result<(), QuoteRefusal> {
+    let canceled = held.cancellation.is_some_and(|end| end.ends_at <= now);
+    let refused = QuoteRefusal::NotActive(held.status());
+    if canceled {
+        return Err(refused);
+    }
+    let over = |end: Option<Timestamp>| end.is_some_and(|end| end <= now);
+    match held.state {
+        State::Trialing { ends_at, .. } if over(Some(ends_at)) => Err(QuoteRefusal::InvoiceOpen),
+        State::PastDue { .. } => Err(QuoteRefusal::InvoiceOpen),
+        State::Active if held.is_engine_run() && over(held.times.paid_through) => {
+            Err(QuoteRefusal::InvoiceOpen)
+        }
+        State::Trialing { .. } | State::Active => {
+            let due = account
+                .open_invoice(held.id)
+                .is_some_and(|invoice| over(invoice.period.map(|period| period.start)));
+            if due {
+                return Err(QuoteRefusal::InvoiceOpen);
+            }
+            Ok(())
+        }
+        State::Incomplete
+        | State::Paused { .. }
+        | State::Lapsed { .. }
+        | State::Canceled { .. }
+        | State::Expired { .. } => Err(refused),
+    }
+}
+
+impl Planned {
+    /// What kinds of change it is, the deciding one first.
+    #[must_use]
+    pub fn kinds(&self) -> &[ChangeKind] {
+        &self.kinds
+    }
+
+    /// When it takes effect.
+    #[must_use]
+    pub const fn timing(&self) -> Timing {
+        self.timing
+    }
+
+    /// What is to be asked of the provider before this can be quoted. `None`:
+    /// nothing, the engine computes the money.
+    #[must_use]
+    pub fn preview(&self, now: Timestamp) -> Option<ChangeSubscription> {
+        let paid = self.timing == Timing::AtOnce && self.money != ChangeMoney::None;
+        let when = ChangeWhen::Prorated {
+            at: now,
+            quoted: None,
+        };
+        at_provider(&self.subscription, &self.terms, when).filter(|_| paid && !self.in_trial())
+    }
+
+    fn in_trial(&self) -> bool {
+        matches!(self.subscription.state, State::Trialing { .. })
+    }
+
+    /// Whether the end of what is paid moves with it.
+    fn moves_the_end(&self) -> bool {
+        self.timing == Timing::PeriodEnd || self.restarts()
+    }
+
+    /// Whether a period begins with it: where the interval is another, or the
+    /// full price is charged.
+    fn restarts(&self) -> bool {
+        let other = self.terms.billing != self.subscription.terms.billing;
+        let recurring = self.terms.billing.interval().is_some();
+        let restarts = match self.money {
+            ChangeMoney::Charge => other,
+            ChangeMoney::Full => true,
+            ChangeMoney::Credit | ChangeMoney::None => false,
+        };
+        self.timing == Timing::AtOnce && !self.in_trial() && recurring && restarts
+    }
+
+    /// The quote. `preview` is what the provider said, where it was to be asked.
+    ///
+    /// # Errors
+    ///
+    /// [`QuoteRefusal`] when an amount does not fit, or there is nothing to collect.
+    pub fn quote(
+        &self,
+        account: &Account,
+        preview: Option<&Preview>,
+        catalog: &CatalogRevision,
+        id: QuoteId,
+        now: Timestamp,
+    ) -> Result<Quote, QuoteRefusal> {
+        let held = &self.subscription;
+        let currency = self.terms.unit.currency;
+        let worked = price::work(self, account, now)?;
+        let rules = catalog.catalog.rules();
+        let balance = match held.schedule {
+            // There, the balance lives at the provider.
+            Schedule::Provider { .. } => Money::zero(currency),
+            Schedule::Engine { .. } | Schedule::Perpetual => account.customer.balance(currency),
+        };
+        let minimum = rules.minimum_charge.get(&currency).copied();
+        let (lines, owed_now, balance_after, source) = if let Some(preview) = preview {
+            let lines = preview.lines.clone();
+            (lines, preview.owed, balance, Source::Provider)
+        } else {
+            let drawn = draw(worked.lines, balance, minimum)?;
+            (drawn.lines, drawn.owed, drawn.balance, Source::Engine)
+        };
+        if self.force == Some(Force::Collected) && owed_now.is_zero() {
+            return Err(QuoteRefusal::NothingToCollect);
+        }
+        // It sums to what is owed less what goes to the balance, whoever computed it.
+        sum(&lines, currency)?;
+        let effective_at = match self.timing {
+            Timing::AtOnce => now,
+            Timing::PeriodEnd => held.times.paid_through.unwrap_or(now),
+        };
+        let mut quote = Quote {
+            id,
+            customer: account.customer.id,
+            subscription: held.id,
+            kinds: self.kinds.clone(),
+            timing: self.timing,
+            terms: self.terms.clone(),
+            paid: worked.paid,
+            restart: worked.restart,
+            lines,
+            owed_now,
+            balance_after,
+            effective_at,
+            next_charge: None,
+            loses: losses::of(held, &self.terms, catalog, now),
+            source,
+            digest: self.digest(account, catalog),
+            catalog_revision: catalog.number,
+            created_at: now,
+            expires_at: self.expires_at(catalog, rules.quote_ttl, now),
+        };
+        quote.next_charge =
+            next_charge(held, &quote, rules.minimum_charge.get(&currency).copied())?;
+        Ok(quote)
+    }
+
+    /// What prices it. Whatever else the customer does leaves it alone.
+    pub(crate) fn digest(&self, account: &Account, catalog: &CatalogRevision) -> String {
+        let held = &self.subscription;
+        let currency = self.terms.unit.currency;
+        let terms = Terms {
+            // Another revision that prices alike is no other basis.
+            catalog_revision: 0,
+            ..self.terms.clone()
+        };
+        let present = Terms {
+            catalog_revision: 0,
+            ..held.terms.clone()
+        };
+        let money = (
+            account.customer.balance(currency),
+            catalog
+                .catalog
+                .rules()
+                .minimum_charge
+                .get(&currency)
+                .copied(),
+        );
+        let standing = (
+            held.status(),
+            held.times.paid_through,
+            held.cancellation.map(|end| end.ends_at),
+            held.hang(),
+            account.open_invoice(held.id).map(|invoice| invoice.id),
+        );
+        let to_come = (&held.scheduled, &held.paid, held.promise.cycles);
+        digest128(&(
+            (&self.kinds, self.timing, self.money, self.force),
+            (terms, present),
+            (money, standing, to_come),
+        ))
+    }
+
+    /// The earliest of the quote's time to live and the next instant at which its
+    /// price, plan or period would be another.
+    fn expires_at(
+        &self,
+        catalog: &CatalogRevision,
+        ttl: SignedDuration,
+        now: Timestamp,
+    ) -> Timestamp {
+        let held = &self.subscription;
+        let price = self.terms.price.as_ref();
+        let retired = price.and_then(|key| catalog.catalog.price(key.as_str())?.retired);
+        let plan_retired = catalog
+            .catalog
+            .plan(self.terms.plan.as_str())
+            .and_then(|plan| plan.retired);
+        let trial_end = match held.state {
+            State::Trialing { ends_at, .. } => Some(ends_at),
+            State::Incomplete
+            | State::Active
+            | State::PastDue { .. }
+            | State::Paused { .. }
+            | State::Lapsed { .. }
+            | State::Canceled { .. }
+            | State::Expired { .. } => None,
+        };
+        let scheduled = held.scheduled.as_ref().map(|scheduled| scheduled.at);
+        let instants = [
+            held.times.paid_through,
+            trial_end,
+            scheduled,
+            held.cancellation.map(|end| end.ends_at),
+            retired,
+            plan_retired,
+        ];
+        let paid_ends = held.paid.iter().map(|paid| Some(paid.period.end));
+        let changes = instants.into_iter().chain(paid_ends).flatten();
+        changes
+            .filter(|instant| *instant > now)
+            .chain([shifted(now, ttl)])
+            .min()
+            .unwrap_or(now)
+    }
+}
+
+/// The invoice that follows once `quote` is applied.
+fn next_charge(
+    held: &Subscription,
+    quote: &Quote,
+    minimum: Option<Money>,
+) -> Result<Option<NextCharge>, QuoteRefusal> {
+    let changed = after(held.clone(), quote, None);
+    upcoming(&changed, quote.balance_after, minimum)
+}
+
+/// The next invoice of a subscription, with `balance` to draw on. `None`: none
+/// will follow.
+pub(crate) fn upcoming(
+    held: &Subscription,
+    balance: Money,
+    minimum: Option<Money>,
+) -> Result<Option<NextCharge>, QuoteRefusal> {
+    if held.cancellation.is_some() || !held.terms.renews {
+        return Ok(None);
+    }
+    if let Schedule::Provider { .. } = held.schedule {
+        let Some(at) = held.times.paid_through else {
+            return Ok(None);
+        };
+        let amount = held.terms_at(at).priced(0)?.rate;
+        return Ok(Some(NextCharge { at, amount }));
+    }
+    let Some(next) = held.next_cycle() else {
+        return Ok(None);
+    };
+    let priced = next.terms.priced(next.number)?;
+    let amount = if priced.rate.currency == balance.currency {
+        draw(priced.lines, balance, minimum)?.owed
+    } else {
+        priced.rate
+    };
+    Ok(Some(NextCharge {
+        at: next.period.start,
+        amount,
+    }))
+}
+
+/// The order that changes a provider-run subscription to `terms`. `None`: the
+/// provider does not run it.
+pub(super) fn at_provider(
+    held: &Subscription,
+    terms: &Terms,
+    when: ChangeWhen,
+) -> Option<ChangeSubscription> {
+    let price_ref = terms.price_ref.clone()?;
+    Some(ChangeSubscription {
+        provider: held.provider.clone()?,
+        reference: held.reference()?.to_owned(),
+        change: None,
+        description: terms.plan.to_string(),
+        price_ref,
+        amount: terms.amount().ok()?,
+        quantity: terms.quantity,
+        interval: terms.billing.interval(),
+        when,
+    })
+}

@@ -1,0 +1,123 @@
+//! Quotes: what a change costs, when it takes effect, what comes next and what
+//! is lost. Stored, immutable and expiring; accepting one charges exactly what
+//! it says, or refuses.
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::{ChangeKind, PriceKey};
+use crate::entitlement::{Entitlement, FeatureKey};
+use crate::ids::{CustomerId, QuoteId, SubscriptionId};
+use crate::line::Line;
+use crate::money::Money;
+use crate::subscription::PaidPeriod;
+use crate::terms::Terms;
+use crate::time::{Period, Timestamp};
+
+/// What a change costs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quote {
+    /// Our id.
+    pub id: QuoteId,
+    /// Whose.
+    pub customer: CustomerId,
+    /// What is changed.
+    pub subscription: SubscriptionId,
+    /// What kinds of change it is, the deciding one first. Empty: an operator's
+    /// repetition of what is held.
+    pub kinds: Vec<ChangeKind>,
+    /// When it takes effect.
+    pub timing: Timing,
+    /// What is agreed from then on.
+    pub terms: Terms,
+    /// The paid periods from then on, with their money.
+    pub paid: Vec<PaidPeriod>,
+    /// The period that begins with the change. `None`: the present one goes on.
+    pub restart: Option<Period>,
+    /// What it is made of; the lines sum to `owed_now` less what goes to the balance.
+    pub lines: Vec<Line>,
+    /// What is owed now; never below zero.
+    pub owed_now: Money,
+    /// The customer's balance once it is applied, in the same currency.
+    pub balance_after: Money,
+    /// When it takes effect: now, or the start of a cycle.
+    pub effective_at: Timestamp,
+    /// The next invoice after it. `None`: none will follow.
+    pub next_charge: Option<NextCharge>,
+    /// What is lost by it.
+    pub loses: Vec<Loss>,
+    /// Who computed the money.
+    pub source: Source,
+    /// What priced it: another digest, and the quote is stale.
+    pub digest: String,
+    /// The catalog it was priced from.
+    pub catalog_revision: u64,
+    /// The instant it is computed for.
+    pub created_at: Timestamp,
+    /// From when it can no longer be accepted.
+    pub expires_at: Timestamp,
+}
+
+/// When a change takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Timing {
+    /// At once, when what is owed is paid.
+    AtOnce,
+    /// At the end of what is paid.
+    PeriodEnd,
+}
+
+/// The next invoice after a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextCharge {
+    /// The start of the cycle it is for.
+    pub at: Timestamp,
+    /// What will be owed.
+    pub amount: Money,
+}
+
+/// Something that is lost by a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "loses", rename_all = "snake_case")]
+pub enum Loss {
+    /// The promise made to the holders of a price that is no longer sold.
+    PriceLock {
+        /// The price.
+        price: PriceKey,
+        /// What one piece costs at it.
+        unit: Money,
+        /// When the promise would have ended. `None`: no day is fixed.
+        until: Option<Timestamp>,
+    },
+    /// A discount.
+    Discount,
+    /// A change that is scheduled.
+    ScheduledChange,
+    /// A feature, or a part of it.
+    Entitlement {
+        /// The feature.
+        feature: FeatureKey,
+        /// What is held now.
+        from: Entitlement,
+        /// What is held afterward. `None`: nothing.
+        to: Option<Entitlement>,
+    },
+}
+
+/// Who computed the money of a quote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// We did.
+    Engine,
+    /// The provider did, in a preview.
+    Provider,
+}
+
+impl Quote {
+    /// The price it leads to. `None`: to negotiated terms.
+    #[must_use]
+    pub const fn price(&self) -> Option<&PriceKey> {
+        self.terms.price.as_ref()
+    }
+}

@@ -1,0 +1,81 @@
+//! The money of paid periods: which rate held from when to when, and what was
+//! charged for it. Rounding never accumulates, because every change is worked
+//! from these segments and never from an earlier result.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use crate::money::Money;
+use crate::time::{Period, Timestamp, shifted};
+
+/// A paid period and its money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaidPeriod {
+    /// The time that is paid.
+    pub period: Period,
+    /// Which rate held from when on; ascending, the first from the period's start.
+    pub segments: Vec<Segment>,
+    /// What was charged for it so far, in money or from the balance, less what
+    /// was given back.
+    pub charged: Money,
+}
+
+/// A rate that holds from an instant on, until the next one or the period's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Since when.
+    pub from: Timestamp,
+    /// What the whole period would cost at this rate: price times quantity, less
+    /// the discount.
+    pub rate: Money,
+}
+
+impl PaidPeriod {
+    /// A period charged in full at one rate.
+    #[must_use]
+    pub fn new(period: Period, rate: Money) -> Self {
+        Self {
+            period,
+            segments: vec![Segment {
+                from: period.start,
+                rate,
+            }],
+            charged: rate,
+        }
+    }
+
+    /// The segments, each with the time it covers.
+    pub fn covered(&self) -> impl Iterator<Item = (Period, Money)> {
+        let starts = self.segments.iter().map(|segment| segment.from);
+        let ends = starts.skip(1).chain([self.period.end]);
+        self.segments.iter().zip(ends).map(|(segment, end)| {
+            let part = Period {
+                start: segment.from,
+                end,
+            };
+            (part, segment.rate)
+        })
+    }
+
+    /// The same with `rate` from `from` on, which is not before the last
+    /// segment's start, and with `charged` in all.
+    #[must_use]
+    pub fn with_rate(mut self, from: Timestamp, rate: Money, charged: Money) -> Self {
+        let from = from.max(self.period.start);
+        self.segments.retain(|segment| segment.from < from);
+        self.segments.push(Segment { from, rate });
+        self.charged = charged;
+        self
+    }
+
+    /// The same, moved in time as a whole: a pause came in between.
+    #[must_use]
+    pub fn moved(mut self, by: SignedDuration) -> Self {
+        self.period.start = shifted(self.period.start, by);
+        self.period.end = shifted(self.period.end, by);
+        for segment in &mut self.segments {
+            segment.from = shifted(segment.from, by);
+        }
+        self
+    }
+}
