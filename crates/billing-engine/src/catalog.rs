@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use billing_domain::catalog::{Catalog, CatalogDiff, CatalogRevision, Holdings, diff, refusals};
+use billing_domain::catalog::{
+    Catalog, CatalogDiff, CatalogRevision, Holdings, PriceKey, diff, refusals,
+};
 use billing_domain::time::{Timestamp, shifted};
 use jiff::SignedDuration;
 
@@ -139,12 +141,34 @@ impl Billing {
             .await
             .map_err(EngineError::from)?
             .ok_or(CatalogError::Overtaken)?;
+        let touched = touched(current.as_ref(), catalog);
+        if !touched.is_empty() {
+            // A promise that begins or ends is looked at, whatever else is due.
+            let woken = parts.store.wake_holders(&touched, now).await;
+            let woken = woken.map_err(EngineError::from)?;
+            tracing::info!(holders = woken, "holders of retired prices woken");
+            parts.wake.notify_one();
+        }
         let number = applied.number;
         parts.catalog.hold(Arc::new(applied), now);
         parts.gates.clear();
         tracing::info!(revision = number, "catalog applied");
         Ok(ApplyOutcome::Applied(number))
     }
+}
+
+/// The prices whose promise to their holders may be another.
+fn touched(before: Option<&Catalog>, after: &Catalog) -> Vec<PriceKey> {
+    let promised = |catalog: &Catalog, key: &PriceKey| {
+        let price = catalog.price(key.as_str())?;
+        let plan = catalog.plan(price.plan.as_str())?;
+        Some((price.retired, plan.retired, price.lock.clone()))
+    };
+    let other = |key: &&PriceKey| {
+        before.is_some_and(|before| promised(before, key) != promised(after, key))
+    };
+    let keys = after.prices().map(|price| &price.key);
+    keys.filter(other).cloned().collect()
 }
 
 async fn holdings(parts: &Parts) -> Result<Holdings, EngineError> {

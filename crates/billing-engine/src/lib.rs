@@ -14,17 +14,20 @@ mod commands;
 mod error;
 mod gate;
 mod limits;
+mod manual;
 mod ring;
 mod worker;
 
 pub use billing::{Billing, BillingBuilder, BuildError};
-pub use billing_domain::decide::{CancelWhen, NewCustomer};
+pub use billing_domain::decide::{CancelWhen, ChangeAsk, Force, NewCustomer, QuoteRefusal};
 pub use catalog::{ApplyOutcome, CatalogError};
 pub use commands::{
-    CancelError, Canceled, CheckoutError, CheckoutOpened, CheckoutRequest, CreateCustomerError,
-    CustomerRef, GrantError, PauseError, What,
+    AllowedChange, CancelError, Canceled, ChangeAccepted, ChangeError, CheckoutError,
+    CheckoutOpened, CheckoutRequest, CodeError, CreateCustomerError, CustomerRef, GrantError,
+    MAX_NEGOTIATED, NegotiateError, NewCode, NewTerms, PauseError, PaymentError, QuoteError, What,
 };
 pub use error::EngineError;
 pub use gate::GateError;
 pub use limits::Limits;
+pub use manual::{MANUAL, ManualProvider};
 pub use ring::{IntakeError, WorkDone};

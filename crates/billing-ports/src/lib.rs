@@ -16,7 +16,9 @@ pub use clock::{Clock, IdSource};
 pub use delivery::{Delivery, Reading};
 pub use license::{LicenseClaims, LicenseSigner, SignError};
 pub use notifier::{Notifier, NotifyError};
-pub use provider::{Answer, Finding, FindingLevel, PaymentProvider, PerformError, Refusal};
+pub use provider::{
+    Answer, Finding, FindingLevel, PaymentProvider, PerformError, Previewed, Refusal,
+};
 pub use store::Store;
 pub use webhook::{DecodeError, WebhookDecoder, WebhookRequest};
 
@@ -28,6 +30,9 @@ pub mod mock {
     pub use crate::license::MockLicenseSigner;
     pub use crate::notifier::MockNotifier;
     pub use crate::provider::MockPaymentProvider;
-    pub use crate::store::{MockCatalogs, MockCredentials, MockReadModels, MockRing};
+    pub use crate::store::{
+        MockCatalogs, MockCodes, MockCredentials, MockMigrations, MockQuotes, MockReadModels,
+        MockRing,
+    };
     pub use crate::webhook::MockWebhookDecoder;
 }

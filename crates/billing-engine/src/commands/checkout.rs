@@ -1,13 +1,11 @@
 //! Checking out: the ring in the foreground, since the buyer waits for a page.
 
-use std::sync::Arc;
-
-use billing_domain::catalog::{CatalogRevision, Plan, PlanKey, Price, PriceKey, ProviderKey};
+use billing_domain::catalog::{CatalogRevision, PlanKey, PriceKey, ProviderKey};
 use billing_domain::checkout::{Checkout, CheckoutState};
-use billing_domain::decide::{CheckoutAsk, CheckoutRefusal, NewCustomer, begin_checkout};
-use billing_domain::ids::{CheckoutId, CustomerId};
-use billing_domain::provider::ProviderAccount;
-use billing_domain::terms::{Seller, Terms, TermsError};
+use billing_domain::decide::{Begun, CheckoutAsk, CheckoutRefusal, NewCustomer, begin_checkout};
+use billing_domain::discount::CodeRefusal;
+use billing_domain::effect::Effect;
+use billing_domain::ids::{CheckoutId, CustomerId, NegotiatedId};
 use billing_domain::time::{Interval, Timestamp};
 use billing_ports::store::{Also, Fence, Locator, OutboxItem};
 use ring::digest::{SHA256, digest};
@@ -15,6 +13,7 @@ use ring::digest::{SHA256, digest};
 use crate::billing::{Billing, Parts};
 use crate::commands::CustomerRef;
 use crate::commands::customer::commit_failed;
+use crate::commands::offer::Offer;
 use crate::error::EngineError;
 use crate::ring::{Deciding, Performed};
 
@@ -40,6 +39,10 @@ pub struct CheckoutRequest {
     pub quantity: Option<u32>,
     /// Where to pay. `None`: the first provider that sells the price.
     pub provider: Option<ProviderKey>,
+    /// A discount code, as typed.
+    pub code: Option<String>,
+    /// Terms negotiated with the customer, instead of `what` and `provider`.
+    pub negotiated: Option<NegotiatedId>,
     /// Where the buyer returns after paying; `{checkout}` stands for the checkout's id.
     pub success_url: String,
     /// Where the buyer returns without paying; likewise.
@@ -56,6 +59,8 @@ impl CheckoutRequest {
             what,
             quantity: None,
             provider: None,
+            code: None,
+            negotiated: None,
             success_url: return_url.to_owned(),
             cancel_url: return_url.to_owned(),
         }
@@ -71,10 +76,14 @@ pub struct CheckoutOpened {
     pub customer: CustomerId,
     /// The one-time secret that exchanges it for what was bought. Told here and nowhere else.
     pub secret: String,
-    /// Where to pay. `None`: nothing is owed, and it is complete.
+    /// Where to pay. `None`: nothing is owed today and it is complete, or there is
+    /// no page and the money follows.
     pub url: Option<String>,
-    /// When it can no longer be paid. `None`: it is complete.
+    /// When it can no longer be paid. `None`: it is complete, or waits however
+    /// long it takes.
     pub expires_at: Option<Timestamp>,
+    /// Whether it is complete.
+    pub completed: bool,
 }
 
 impl std::fmt::Debug for CheckoutOpened {
@@ -109,20 +118,18 @@ pub enum CheckoutError {
     /// The amount does not fit.
     #[error("amount out of range")]
     Amount,
+    /// The discount code does not work here.
+    #[error(transparent)]
+    Code(#[from] CodeRefusal),
+    /// The customer has no such negotiated terms that are open.
+    #[error("no such negotiated terms")]
+    NoSuchTerms,
     /// The provider refused, or did not answer in time. Nothing is left half-made.
     #[error("the provider did not open a page")]
     Provider,
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
-}
-
-/// What is sold, where, and on which terms.
-struct Offer<'a> {
-    plan: &'a Plan,
-    terms: Option<Terms>,
-    provider: ProviderAccount,
-    owns_schedule: bool,
 }
 
 impl Billing {
@@ -136,41 +143,43 @@ impl Billing {
         let parts = self.parts()?;
         let now = parts.now();
         let catalog = parts.catalog(now).await?;
-        let offer = parts.offer(&catalog, &ask, now)?;
+        let offer = parts.offer(&catalog, &ask, now).await?;
         let secret = secret_text(parts.ids.secret());
+        let id: CheckoutId = parts.ids(now).draw();
+        let terms = parts.discounted(&ask, &offer, id, now).await?;
+        let used = terms
+            .as_ref()
+            .and_then(|terms| terms.discount.as_ref()?.code);
         let agreed = CheckoutAsk {
+            id,
             description: format!("{}, {}", catalog.catalog.product(), offer.plan.name),
-            terms: offer.terms.clone(),
+            terms,
             provider: offer.provider.clone(),
             owns_schedule: offer.owns_schedule,
             success_url: ask.success_url.clone(),
             cancel_url: ask.cancel_url.clone(),
             secret_hash: secret_hash(&secret),
         };
-        let customer = parts.buyer(&ask, &catalog, now).await?;
-        let lease_ends = now
-            .saturating_add(parts.limits.lease)
-            .map_err(|_out_of_range| CheckoutError::Amount)?;
-        let deciding = Deciding::about(customer).leasing_until(lease_ends);
-        let decided = parts
-            .decide(&deciding, |draft, _| {
-                begin_checkout(draft, offer.plan, agreed.clone()).map_err(CheckoutError::from)
-            })
-            .await?;
-        let begun = decided.said;
-        let opened = |url, expires_at| CheckoutOpened {
-            id: begun.checkout,
+        let begun = self.begun(parts, &ask, &catalog, &offer, agreed, now).await;
+        if let (Err(_), Some(code)) = (&begun, used) {
+            // Nobody begins this checkout any more.
+            let given_back = parts.store.settle_code(code, id, false).await;
+            given_back.map_err(EngineError::from)?;
+        }
+        let (customer, begun, effects) = begun?;
+        let opened = |url, expires_at, completed| CheckoutOpened {
+            id,
             customer,
             secret: secret.clone(),
             url,
             expires_at,
+            completed,
         };
-        let effect = decided
-            .effects
+        let effect = effects
             .into_iter()
             .find(|made| Some(made.id) == begun.effect);
         let Some(effect) = effect else {
-            return Ok(opened(None, None));
+            return Ok(opened(None, None, true));
         };
         let item = OutboxItem {
             customer,
@@ -182,13 +191,38 @@ impl Billing {
             Performed::Decided => {}
             Performed::Overtaken | Performed::Later => return Err(CheckoutError::Provider),
         }
-        let checkout = parts.checkout(begun.checkout).await?;
+        let checkout = parts.checkout(id).await?;
         match checkout.map(|checkout| (checkout.state, checkout.expires_at)) {
             Some((CheckoutState::Open { url, .. }, expires_at)) => {
-                Ok(opened(Some(url), Some(expires_at)))
+                Ok(opened(Some(url), Some(expires_at), false))
             }
+            // There is no page: the money follows.
+            Some((CheckoutState::Pending { .. }, _)) => Ok(opened(None, None, false)),
             _ => Err(CheckoutError::Provider),
         }
+    }
+
+    async fn begun(
+        &self,
+        parts: &Parts,
+        ask: &CheckoutRequest,
+        catalog: &CatalogRevision,
+        offer: &Offer<'_>,
+        agreed: CheckoutAsk,
+        now: Timestamp,
+    ) -> Result<(CustomerId, Begun, Vec<Effect>), CheckoutError> {
+        let customer = parts.buyer(ask, catalog, now).await?;
+        let lease_ends = now
+            .saturating_add(parts.limits.lease)
+            .map_err(|_out_of_range| CheckoutError::Amount)?;
+        let deciding = Deciding::about(customer).leasing_until(lease_ends);
+        let decided = parts
+            .decide(&deciding, |draft, catalog| {
+                begin_checkout(draft, offer.plan, agreed.clone(), catalog)
+                    .map_err(CheckoutError::from)
+            })
+            .await?;
+        Ok((customer, decided.said, decided.effects))
     }
 
     /// A checkout, as it stands. `None`: there is none with this id.
@@ -232,103 +266,6 @@ impl Parts {
         };
         let made = self.commit_new(guest, &catalog.catalog, now, None).await;
         Ok(made.map_err(commit_failed)?.customer.id)
-    }
-
-    /// Finds what is asked for in the catalog, and who sells it.
-    fn offer<'a>(
-        &self,
-        catalog: &'a Arc<CatalogRevision>,
-        ask: &CheckoutRequest,
-        now: Timestamp,
-    ) -> Result<Offer<'a>, CheckoutError> {
-        let (plan, price) = wanted(catalog, &ask.what, now)?;
-        let provider = self.seller(price, ask.provider.as_ref())?;
-        let owns_schedule = self
-            .providers
-            .get(&provider)
-            .is_some_and(|provider| provider.capabilities().owns_schedule);
-        let least = plan.quantity.as_ref().map_or(1, |rule| rule.min);
-        let quantity = ask.quantity.unwrap_or(least);
-        let seller = Seller {
-            provider: provider.provider().clone(),
-            owns_schedule,
-        };
-        let terms = price
-            .map(|price| Terms::of(catalog, plan, price, quantity, &seller, now))
-            .transpose()?;
-        if terms.is_none() && quantity != 1 {
-            return Err(CheckoutError::Quantity);
-        }
-        Ok(Offer {
-            plan,
-            terms,
-            provider,
-            owns_schedule,
-        })
-    }
-
-    /// The provider that sells `price`: the one asked for, or the preferred one
-    /// among those that the price names. A price that names none is sold by any.
-    fn seller(
-        &self,
-        price: Option<&Price>,
-        asked: Option<&ProviderKey>,
-    ) -> Result<ProviderAccount, CheckoutError> {
-        let sells = |account: &&ProviderAccount| match price {
-            Some(price) if !price.provider_refs.is_empty() => {
-                price.provider_ref(account.provider().as_str()).is_some()
-            }
-            _ => true,
-        };
-        let found = match asked {
-            Some(asked) => self.account_at(asked).filter(sells),
-            None => self.preference.iter().find(sells),
-        };
-        found.cloned().ok_or(CheckoutError::NoProvider)
-    }
-}
-
-fn wanted<'a>(
-    catalog: &'a CatalogRevision,
-    what: &What,
-    now: Timestamp,
-) -> Result<(&'a Plan, Option<&'a Price>), CheckoutError> {
-    let catalog = &catalog.catalog;
-    match what {
-        What::Price(key) => {
-            let price = catalog.price(key.as_str()).ok_or(CheckoutError::NotSold)?;
-            let plan = catalog
-                .plan(price.plan.as_str())
-                .ok_or(CheckoutError::NotSold)?;
-            Ok((plan, Some(price)))
-        }
-        What::Plan(key, interval) => {
-            let plan = catalog.plan(key.as_str()).ok_or(CheckoutError::NotSold)?;
-            if !plan.on_offer_at(now) {
-                return Err(CheckoutError::NotSold);
-            }
-            if plan.is_free() {
-                return Ok((plan, None));
-            }
-            let on_sale = plan
-                .prices
-                .iter()
-                .filter(|price| catalog.is_sold_at(price.key.as_str(), now));
-            let mut fitting = on_sale
-                .filter(|price| interval.is_none() || price.interval.interval() == *interval);
-            let price = fitting.next().ok_or(CheckoutError::NotSold)?;
-            Ok((plan, Some(price)))
-        }
-    }
-}
-
-impl From<TermsError> for CheckoutError {
-    fn from(error: TermsError) -> Self {
-        match error {
-            TermsError::Retired => Self::NotSold,
-            TermsError::Quantity => Self::Quantity,
-            TermsError::Money(_) => Self::Amount,
-        }
     }
 }
 

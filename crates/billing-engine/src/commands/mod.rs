@@ -1,14 +1,25 @@
 //! Commands: what buyers and operators ask for, one file each.
 
 mod cancel;
+mod change;
 mod checkout;
+mod code;
 mod customer;
 mod grant;
+mod negotiated;
+mod offer;
 mod parked;
 mod pause;
+mod payment;
+mod quote;
 
 pub use cancel::{CancelError, Canceled};
+pub use change::{ChangeAccepted, ChangeError};
 pub use checkout::{CheckoutError, CheckoutOpened, CheckoutRequest, What};
+pub use code::{CodeError, NewCode};
 pub use customer::{CreateCustomerError, CustomerRef};
 pub use grant::GrantError;
+pub use negotiated::{MAX_NEGOTIATED, NegotiateError, NewTerms};
 pub use pause::PauseError;
+pub use payment::PaymentError;
+pub use quote::{AllowedChange, QuoteError};

@@ -17,7 +17,7 @@ impl Parts {
         let deciding = Deciding::about(due.customer).claimed(due.fence);
         let decided = self
             .try_decide(&deciding, |draft, catalog| {
-                fall_due(draft, catalog.catalog.rules().catch_up);
+                fall_due(draft, catalog);
                 Ok::<_, Infallible>(())
             })
             .await;

@@ -208,6 +208,7 @@ pub(crate) fn also_of<'a>(observed: impl Iterator<Item = &'a Observed>) -> Also 
         also.checkouts.extend(observed.link.checkout);
         also.checkouts.extend(observed.fact.checkout());
         also.invoices.extend(observed.fact.invoice());
+        also.changes.extend(observed.fact.change());
         let invoices = observed
             .link
             .refs

@@ -64,6 +64,15 @@ impl Parts {
         if let Order::Notify { .. } = item.effect.order {
             return self.notify(item).await;
         }
+        if let Order::SettleCode {
+            code,
+            checkout,
+            used,
+        } = item.effect.order
+        {
+            self.store.settle_code(code, checkout, used).await?;
+            return self.settle_untold(item).await;
+        }
         let Some(account) = item.effect.order.provider().cloned() else {
             return Ok(Performed::Overtaken);
         };

@@ -1,0 +1,242 @@
+//! Quoting a change, and listing the changes that are allowed. Writes nothing
+//! but the quote.
+
+use billing_domain::catalog::{CatalogRevision, ChangeKind, PlanKey, PriceKey};
+use billing_domain::customer::Account;
+use billing_domain::decide::{ChangeAsk, Planned, QuoteRefusal, plan_change};
+use billing_domain::effect::{ChangeSubscription, Preview};
+use billing_domain::ids::{QuoteId, SubscriptionId};
+use billing_domain::money::Money;
+use billing_domain::quote::{Quote, Timing};
+use billing_domain::time::Timestamp;
+use billing_ports::store::Also;
+use billing_ports::{PerformError, Previewed};
+
+use crate::billing::{Billing, Parts};
+use crate::commands::CustomerRef;
+use crate::error::EngineError;
+
+/// Why a change was not quoted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QuoteError {
+    /// The rules stand against it, or the customer has no such subscription.
+    #[error(transparent)]
+    Refused(#[from] QuoteRefusal),
+    /// The provider would refuse the change; this is its code.
+    #[error("the provider would refuse the change: {0}")]
+    ProviderRefused(String),
+    /// The provider did not say what it would charge.
+    #[error("the provider did not say what the change costs")]
+    Provider,
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// A change that could be made now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllowedChange {
+    /// The plan it leads to.
+    pub plan: PlanKey,
+    /// The price it leads to. `None`: the negotiated one that is held.
+    pub price: Option<PriceKey>,
+    /// The pieces it leads to.
+    pub quantity: u32,
+    /// What kinds of change it is, the deciding one first.
+    pub kinds: Vec<ChangeKind>,
+    /// When it takes effect.
+    pub timing: Timing,
+    /// The instant at which it takes effect.
+    pub effective_at: Timestamp,
+    /// What would be owed now. `None`: the provider says, when it is quoted.
+    pub owed_now: Option<Money>,
+    /// What a cycle costs afterward.
+    pub next_amount: Option<Money>,
+}
+
+impl Billing {
+    /// Says what a change of this customer's subscription costs, when it takes
+    /// effect, what comes next and what is lost; stores that answer, and nothing
+    /// else.
+    ///
+    /// # Errors
+    ///
+    /// [`QuoteError`], and nothing is written.
+    pub async fn quote(&self, of: &CustomerRef, ask: &ChangeAsk) -> Result<Quote, QuoteError> {
+        let parts = self.parts()?;
+        let now = parts.now();
+        let catalog = parts.catalog(now).await?;
+        let account = parts.held(of).await?;
+        let planned = plan_change(&account, ask, None, &catalog, now)?;
+        let preview = parts.previewed(&planned, now).await?;
+        let id: QuoteId = parts.ids(now).draw();
+        let quote = planned.quote(&account, preview.as_ref(), &catalog, id, now)?;
+        parts
+            .store
+            .put_quote(&quote)
+            .await
+            .map_err(EngineError::from)?;
+        Ok(quote)
+    }
+
+    /// A quote of this customer's. `None`: there is none with this id, or it is
+    /// another customer's.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] when the store fails.
+    pub async fn get_quote(
+        &self,
+        of: &CustomerRef,
+        id: QuoteId,
+    ) -> Result<Option<Quote>, EngineError> {
+        let parts = self.parts()?;
+        let customer = parts.store.find(&of.locator()).await?;
+        let quote = parts.store.get_quote(id).await?;
+        Ok(quote.filter(|quote| Some(quote.customer) == customer))
+    }
+
+    /// Every change of a subscription that could be made now: to the prices on
+    /// sale, and to one step more and one step less.
+    ///
+    /// # Errors
+    ///
+    /// [`QuoteError::Refused`] when the customer has no such subscription, or it
+    /// cannot be changed at all as it stands.
+    pub async fn allowed_changes(
+        &self,
+        of: &CustomerRef,
+        subscription: SubscriptionId,
+    ) -> Result<Vec<AllowedChange>, QuoteError> {
+        let parts = self.parts()?;
+        let now = parts.now();
+        let catalog = parts.catalog(now).await?;
+        let account = parts.held(of).await?;
+        let held = account
+            .subscription(subscription)
+            .ok_or(QuoteRefusal::NoSubscription)?;
+        let mut allowed = Vec::new();
+        for ask in asks(held, &catalog, now) {
+            match plan_change(&account, &ask, None, &catalog, now) {
+                Ok(planned) => allowed.extend(parts.told(&planned, &account, &catalog, now)),
+                // As it stands, nothing of it can be changed.
+                Err(refusal @ (QuoteRefusal::NotActive(_) | QuoteRefusal::InvoiceOpen)) => {
+                    return Err(refusal.into());
+                }
+                Err(_not_allowed) => {}
+            }
+        }
+        Ok(allowed)
+    }
+}
+
+/// What could be asked for: every price on sale, and one step more or less.
+fn asks(
+    held: &billing_domain::subscription::Subscription,
+    catalog: &CatalogRevision,
+    now: Timestamp,
+) -> Vec<ChangeAsk> {
+    let terms = held.terms_at(now);
+    let ask = |price: Option<PriceKey>, quantity: Option<u32>| ChangeAsk {
+        subscription: held.id,
+        plan: None,
+        price,
+        quantity,
+    };
+    let prices = catalog.catalog.prices().filter(|price| {
+        catalog.catalog.is_sold_at(price.key.as_str(), now)
+            && terms.price.as_ref() != Some(&price.key)
+    });
+    let mut asks: Vec<ChangeAsk> = prices
+        .map(|price| ask(Some(price.key.clone()), None))
+        .collect();
+    let plan = catalog.catalog.plan(terms.plan.as_str());
+    let rule = terms
+        .bounds
+        .as_ref()
+        .or(plan.and_then(|plan| plan.quantity.as_ref()));
+    if let Some(rule) = rule {
+        let more = terms.quantity.checked_add(rule.step);
+        let less = terms.quantity.checked_sub(rule.step);
+        let steps = [more, less].into_iter().flatten();
+        asks.extend(steps.map(|quantity| ask(None, Some(quantity))));
+    }
+    asks
+}
+
+impl Parts {
+    /// The customer, as it stands; without one, there is no such subscription.
+    pub(crate) async fn held(&self, of: &CustomerRef) -> Result<Account, QuoteError> {
+        let found = self.store.find(&of.locator()).await;
+        let customer = found
+            .map_err(EngineError::from)?
+            .ok_or(QuoteRefusal::NoSubscription)?;
+        let loaded = self.store.load(customer, &Also::default()).await;
+        let loaded = loaded.map_err(EngineError::from)?;
+        Ok(loaded.ok_or(QuoteRefusal::NoSubscription)?.account)
+    }
+
+    /// What the provider says, where it computes the money.
+    pub(crate) async fn previewed(
+        &self,
+        planned: &Planned,
+        now: Timestamp,
+    ) -> Result<Option<Preview>, QuoteError> {
+        let Some(change) = planned.preview(now) else {
+            return Ok(None);
+        };
+        self.preview(&change).await.map(Some)
+    }
+
+    async fn preview(&self, change: &ChangeSubscription) -> Result<Preview, QuoteError> {
+        let provider = self
+            .providers
+            .get(&change.provider)
+            .ok_or(QuoteError::Provider)?;
+        let asking = provider.preview(change);
+        let answer = tokio::time::timeout(self.limits.call_timeout, asking).await;
+        match answer {
+            Ok(Ok(Previewed::Costs(preview))) => Ok(preview),
+            Ok(Ok(Previewed::Refused(refusal))) => {
+                tracing::info!(
+                    code = refusal.code,
+                    words = refusal.message,
+                    "preview refused"
+                );
+                Err(QuoteError::ProviderRefused(refusal.code))
+            }
+            Ok(Err(error)) => {
+                note_failed(&error);
+                Err(QuoteError::Provider)
+            }
+            Err(_elapsed) => Err(QuoteError::Provider),
+        }
+    }
+
+    fn told(
+        &self,
+        planned: &Planned,
+        account: &Account,
+        catalog: &CatalogRevision,
+        now: Timestamp,
+    ) -> Option<AllowedChange> {
+        let of_provider = planned.preview(now).is_some();
+        let id: QuoteId = self.ids(now).draw();
+        // What does not fit is not offered.
+        let quote = planned.quote(account, None, catalog, id, now).ok()?;
+        Some(AllowedChange {
+            plan: quote.terms.plan.clone(),
+            price: quote.terms.price.clone(),
+            quantity: quote.terms.quantity,
+            kinds: quote.kinds.clone(),
+            timing: quote.timing,
+            effective_at: quote.effective_at,
+            owed_now: (!of_provider).then_some(quote.owed_now),
+            next_amount: quote.next_charge.map(|next| next.amount),
+        })
+    }
+}
+
+fn note_failed(error: &PerformError) {
+    tracing::warn!(%error, "preview failed");
+}
