@@ -48,6 +48,8 @@ pub fn fall_due(draft: &mut Draft, catalog: &CatalogRevision) {
         .map(|held| held.id)
         .collect();
     for id in held {
+        // A new revision of the catalog may have made or ended a promise.
+        keep_promise(draft, id, catalog);
         for _ in 0..MAX_STEPS {
             if !step(draft, id, catalog) {
                 break;
