@@ -9,11 +9,14 @@
 
 mod bound;
 mod catalogs;
+mod codes;
 mod credentials;
 mod database;
 mod entity;
 mod fault;
 mod migration;
+mod price_migrations;
+mod quotes;
 mod reads;
 mod ring;
 mod rows;

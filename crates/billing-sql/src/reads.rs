@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use billing_domain::change::Change;
 use billing_domain::customer::Customer;
-use billing_domain::ids::{CustomerId, InvoiceId, ParkedId};
+use billing_domain::ids::{ChangeId, CustomerId, InvoiceId, ParkedId};
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
+use billing_domain::license::License;
 use billing_domain::parked::{ParkReason, Parked};
 use billing_domain::subscription::{Status, Subscription};
 use billing_ports::store::{
-    Holding, InvoiceFilter, Page, PageAsk, ReadModels, StoreError, SubscriptionFilter,
+    ChangeFilter, Holding, InvoiceFilter, Page, PageAsk, ReadModels, StoreError, SubscriptionFilter,
 };
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::sea_query::Expr;
@@ -20,10 +22,16 @@ use sea_orm::{
 };
 
 use crate::database::Database;
-use crate::entity::{customer, grant, invoice, journal, parked, state, subscription};
+use crate::entity::{
+    change, customer, grant, invoice, journal, license, parked, state, subscription,
+};
 use crate::fault::Fault;
+use crate::ring::load::CHANGES_TO_COME;
 use crate::rows;
 use crate::store::SqlStore;
+
+/// The words for subscriptions that can never come back.
+pub(crate) const OVER: [&str; 2] = [Status::Canceled.as_str(), Status::Expired.as_str()];
 
 /// A page of `select`, one row beyond its limit read to learn whether more follow.
 macro_rules! page {
@@ -45,6 +53,7 @@ macro_rules! page {
         Ok($self.read(read).await?)
     }};
 }
+pub(crate) use page;
 
 #[async_trait]
 impl<D: Database> ReadModels for SqlStore<D> {
@@ -59,11 +68,12 @@ impl<D: Database> ReadModels for SqlStore<D> {
         filter: SubscriptionFilter,
         page: PageAsk,
     ) -> Result<Page<Subscription>, StoreError> {
-        use subscription::Column::{CustomerId, Plan, Status};
+        use subscription::Column::{CustomerId, Plan, Price, Status};
         let wanted = Condition::all()
             .add_option(filter.customer.map(|id| CustomerId.eq(id.uuid())))
             .add_option(filter.status.map(|status| Status.eq(status.as_str())))
-            .add_option(filter.plan.map(|plan| Plan.eq(plan.as_str())));
+            .add_option(filter.plan.map(|plan| Plan.eq(plan.as_str())))
+            .add_option(filter.price.map(|price| Price.eq(price.as_str())));
         let select = subscription::Entity::find().filter(wanted);
         page!(self, page, subscription, select, |row| {
             rows::read(row.body, "subscriptions", row.id)
@@ -106,6 +116,49 @@ impl<D: Database> ReadModels for SqlStore<D> {
             Ok(found.map(owned).transpose()?)
         };
         Ok(self.read(read).await?)
+    }
+
+    async fn list_changes(
+        &self,
+        filter: ChangeFilter,
+        page: PageAsk,
+    ) -> Result<Page<Change>, StoreError> {
+        use change::Column::{CustomerId, SubscriptionId};
+        let open = |open| {
+            let to_come = Expr::cust(CHANGES_TO_COME);
+            if open { to_come } else { to_come.not() }
+        };
+        let wanted = Condition::all()
+            .add_option(filter.customer.map(|id| CustomerId.eq(id.uuid())))
+            .add_option(filter.subscription.map(|id| SubscriptionId.eq(id.uuid())))
+            .add_option(filter.open.map(open));
+        let select = change::Entity::find().filter(wanted);
+        page!(self, page, change, select, |row| {
+            rows::read(row.body, "changes", row.id)
+        })
+    }
+
+    async fn get_change(&self, id: ChangeId) -> Result<Option<Change>, StoreError> {
+        let on = self.database().reader();
+        let read = || async {
+            let found = change::Entity::find_by_id(id.uuid()).one(on).await?;
+            let found = found.map(|row| rows::read(row.body, "changes", row.id));
+            Ok(found.transpose()?)
+        };
+        Ok(self.read(read).await?)
+    }
+
+    async fn list_licenses(
+        &self,
+        customer: Option<CustomerId>,
+        page: PageAsk,
+    ) -> Result<Page<(CustomerId, License)>, StoreError> {
+        let of = customer.map(|id| license::Column::CustomerId.eq(id.uuid()));
+        let select = license::Entity::find().filter(Condition::all().add_option(of));
+        page!(self, page, license, select, |row| {
+            let owner = CustomerId::from(row.customer_id);
+            Ok((owner, rows::read(row.body, "licenses", row.id)?))
+        })
     }
 
     async fn list_parked(
@@ -161,13 +214,12 @@ fn owned(row: invoice::Model) -> Result<(CustomerId, Invoice), StoreError> {
 
 async fn holdings<C: ConnectionTrait>(on: &C) -> Result<Vec<Holding>, Fault> {
     let mut held: BTreeMap<(String, Option<String>), i64> = BTreeMap::new();
-    let over = [Status::Canceled, Status::Expired].map(Status::as_str);
     let subscriptions = subscription::Entity::find()
         .select_only()
         .column(subscription::Column::Plan)
         .column(subscription::Column::Price)
         .column_as(subscription::Column::Id.count(), "holders")
-        .filter(subscription::Column::Status.is_not_in(over))
+        .filter(subscription::Column::Status.is_not_in(OVER))
         .group_by(subscription::Column::Plan)
         .group_by(subscription::Column::Price)
         .into_tuple::<(String, Option<String>, i64)>()

@@ -23,6 +23,8 @@ pub struct Model {
     pub account: Option<String>,
     /// The provider's id.
     pub reference: Option<String>,
+    /// The change it pays for.
+    pub change_id: Option<Uuid>,
     /// The invoice.
     #[sea_orm(column_type = "JsonBinary")]
     pub body: Json,

@@ -5,18 +5,24 @@
 )]
 
 pub(crate) mod catalog_revision;
+pub(crate) mod change;
 pub(crate) mod checkout;
 pub(crate) mod customer;
+pub(crate) mod discount_code;
+pub(crate) mod discount_use;
 pub(crate) mod grant;
 pub(crate) mod idempotency;
 pub mod inbox;
 pub(crate) mod inbox_link;
 pub(crate) mod invoice;
 pub(crate) mod journal;
+pub(crate) mod license;
 pub(crate) mod operator_key;
 pub(crate) mod outbox;
 pub(crate) mod parked;
+pub(crate) mod price_migration;
 pub(crate) mod provider_ref;
+pub(crate) mod quote;
 pub(crate) mod session;
 pub(crate) mod subscription;
 
@@ -40,4 +46,8 @@ pub(crate) mod state {
     pub(crate) const SETTLED: &str = "settled";
     /// Invoices: no longer owed.
     pub(crate) const VOID: &str = "void";
+    /// Uses of codes: kept for a checkout, for a time.
+    pub(crate) const RESERVED: &str = "reserved";
+    /// Uses of codes: counted for good.
+    pub(crate) const USED: &str = "used";
 }

@@ -4,6 +4,7 @@
 //! keep two processes from doing that at the same time.
 
 mod m0001_begin;
+mod m0002_change;
 mod table;
 
 use sea_orm::sea_query::{Alias, IntoIden, Query};
@@ -25,7 +26,10 @@ struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_begin::Migration)]
+        vec![
+            Box::new(m0001_begin::Migration),
+            Box::new(m0002_change::Migration),
+        ]
     }
 
     fn migration_table_name() -> DynIden {

@@ -3,7 +3,7 @@
 
 use sea_orm::sea_query::{
     ColumnDef, ColumnType, ConditionalStatement, Expr, Index, IndexCreateStatement, Table,
-    TableCreateStatement,
+    TableAlterStatement, TableCreateStatement,
 };
 
 /// The kind of a column.
@@ -40,6 +40,14 @@ pub(super) fn table(
     }
     table.primary_key(&mut primary);
     table
+}
+
+/// A further column of a table that is there, which may be null.
+pub(super) fn column(table: &'static str, name: &'static str, kind: Kind) -> TableAlterStatement {
+    let mut column = ColumnDef::new_with_type(name, column_type(kind));
+    let mut alter = Table::alter();
+    alter.table(table).add_column(column.null());
+    alter
 }
 
 /// An index over `columns` of those rows for which `only` holds (all, when empty).

@@ -60,6 +60,8 @@ fn parts(commit: &Commit, waits: Vec<inbox_link::ActiveModel>) -> Result<Parts, 
     write::grants(&mut parts, owner, &commit.changes.grants)?;
     write::checkouts(&mut parts, owner, &commit.changes.checkouts)?;
     write::invoices(&mut parts, owner, &commit.changes.invoices)?;
+    write::changes(&mut parts, owner, &commit.changes.changes)?;
+    write::licenses(&mut parts, owner, &commit.changes.licenses)?;
     refs(&mut parts, commit);
     journal(&mut parts, commit)?;
     // What waited is woken before this commit's own rows are set aside, so that

@@ -5,7 +5,7 @@ use billing_ports::store::Locator;
 use sea_orm::prelude::Uuid;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 
-use crate::entity::{checkout, customer, invoice, provider_ref, subscription};
+use crate::entity::{change, checkout, customer, invoice, license, provider_ref, subscription};
 use crate::fault::Fault;
 
 pub(super) async fn find<C: ConnectionTrait>(
@@ -32,6 +32,14 @@ pub(super) async fn find<C: ConnectionTrait>(
         Locator::Invoice(id) => {
             let rows = invoice::Entity::find_by_id(id.uuid());
             owner(on, rows, invoice::Column::CustomerId).await
+        }
+        Locator::Change(id) => {
+            let rows = change::Entity::find_by_id(id.uuid());
+            owner(on, rows, change::Column::CustomerId).await
+        }
+        Locator::License(id) => {
+            let rows = license::Entity::find_by_id(id.uuid());
+            owner(on, rows, license::Column::CustomerId).await
         }
         Locator::Provider(held) => {
             let key = (

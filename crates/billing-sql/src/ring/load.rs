@@ -9,7 +9,7 @@ use sea_orm::prelude::{Json, Uuid};
 use sea_orm::sea_query::{Alias, Expr, IntoIden, Order, Query, SelectStatement, UnionType};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryResult};
 
-use crate::entity::{checkout, customer, grant, invoice, state, subscription};
+use crate::entity::{change, checkout, customer, grant, invoice, license, state, subscription};
 use crate::fault::Fault;
 use crate::rows::read;
 
@@ -20,7 +20,12 @@ mod part {
     pub(super) const GRANT: i32 = 2;
     pub(super) const CHECKOUT: i32 = 3;
     pub(super) const INVOICE: i32 = 4;
+    pub(super) const CHANGE: i32 = 5;
+    pub(super) const LICENSE: i32 = 6;
 }
+
+/// Changes that are to come, as the partial index over them says it.
+pub(crate) const CHANGES_TO_COME: &str = "state in ('awaiting_payment', 'scheduled')";
 
 pub(super) async fn load<C: ConnectionTrait>(
     on: &C,
@@ -41,7 +46,9 @@ pub(super) async fn load<C: ConnectionTrait>(
             part::SUBSCRIPTION => account.subscriptions.push(body(row, "subscriptions")?),
             part::GRANT => account.grants.push(body(row, "grants")?),
             part::CHECKOUT => account.checkouts.push(body(row, "checkouts")?),
-            _ => account.invoices.push(body(row, "invoices")?),
+            part::INVOICE => account.invoices.push(body(row, "invoices")?),
+            part::CHANGE => account.changes.push(body(row, "changes")?),
+            _ => account.licenses.push(body(row, "licenses")?),
         }
     }
     let revision = Revision(head.try_get("", "revision")?);
@@ -84,8 +91,22 @@ fn query(id: Uuid, also: &Also) -> SelectStatement {
         .and_where(invoice::Column::CustomerId.eq(id))
         .cond_where(invoices_wanted(id, also))
         .take();
+    let changes = rows(change::Entity, part::CHANGE, none())
+        .and_where(change::Column::CustomerId.eq(id))
+        .cond_where(changes_wanted(id, also))
+        .take();
+    let licenses = rows(license::Entity, part::LICENSE, none())
+        .and_where(license::Column::CustomerId.eq(id))
+        .take();
     let mut all = head;
-    for more in [subscriptions, grants, checkouts, invoices] {
+    for more in [
+        subscriptions,
+        grants,
+        checkouts,
+        invoices,
+        changes,
+        licenses,
+    ] {
         all.union(UnionType::All, more);
     }
     all.order_by(Alias::new("part").into_iden(), Order::Asc)
@@ -106,7 +127,12 @@ fn rows<E: EntityTrait>(entity: E, part: i32, revision: impl Into<Expr>) -> Sele
 fn invoices_wanted(customer: Uuid, also: &Also) -> Condition {
     // Written out, so that the partial index over open invoices is seen to fit.
     let open = format!("state = '{}'", state::OPEN);
-    let mut wanted = Condition::any().add(Expr::cust(open));
+    invoices_asked(customer, also).add(Expr::cust(open))
+}
+
+/// Invoices that are asked for; holds for none when none is.
+fn invoices_asked(customer: Uuid, also: &Also) -> Condition {
+    let mut wanted = Condition::any();
     if !also.invoices.is_empty() {
         let ids = also.invoices.iter().map(|id| id.uuid());
         wanted = wanted.add(invoice::Column::Id.is_in(ids));
@@ -123,6 +149,31 @@ fn invoices_wanted(customer: Uuid, also: &Also) -> Condition {
     let refs = also.invoice_refs.iter();
     for held in refs.filter(|held| held.kind == RefKind::Invoice) {
         wanted = wanted.add(by_ref(held));
+    }
+    wanted
+}
+
+fn changes_wanted(customer: Uuid, also: &Also) -> Condition {
+    // Written out, so that the partial index over changes to come is seen to fit.
+    let mut wanted = Condition::any().add(Expr::cust(CHANGES_TO_COME));
+    if !also.changes.is_empty() {
+        let ids = also.changes.iter().map(|id| id.uuid());
+        wanted = wanted.add(change::Column::Id.is_in(ids));
+    }
+    if !also.quotes.is_empty() {
+        let ids = also.quotes.iter().map(|id| id.uuid());
+        wanted = wanted.add(change::Column::QuoteId.is_in(ids));
+    }
+    let invoices = invoices_asked(customer, also);
+    if !invoices.is_empty() {
+        let paid_for = Query::select()
+            .column(invoice::Column::ChangeId)
+            .from(invoice::Entity)
+            .and_where(invoice::Column::CustomerId.eq(customer))
+            .and_where(invoice::Column::ChangeId.is_not_null())
+            .cond_where(invoices)
+            .take();
+        wanted = wanted.add(change::Column::Id.in_subquery(paid_for));
     }
     wanted
 }

@@ -4,7 +4,7 @@ mod claim;
 mod commit;
 mod find;
 mod links;
-mod load;
+pub(crate) mod load;
 mod next_work;
 mod park;
 mod parts;

@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use crate::database::{Operation, Shape};
-use crate::entity::{idempotency, inbox, outbox, parked, session};
+use crate::entity::{idempotency, inbox, outbox, parked, quote, session};
 use crate::fault::Fault;
 use crate::time::column;
 
@@ -30,6 +30,7 @@ impl Operation for Remove {
             self.effects(on).await?,
             self.requests(on).await?,
             self.sessions(on).await?,
+            self.quotes(on).await?,
         ];
         Ok(swept.into_iter().fold(0, u64::saturating_add))
     }
@@ -117,6 +118,17 @@ impl Remove {
             .limit(self.limit())
             .into_query();
         let removed = session::Entity::delete_many().filter(session::Column::Id.in_subquery(old));
+        Ok(removed.exec(on).await?.rows_affected)
+    }
+
+    async fn quotes<C: ConnectionTrait>(&self, on: &C) -> Result<u64, Fault> {
+        let old = quote::Entity::find()
+            .select_only()
+            .column(quote::Column::Id)
+            .filter(quote::Column::ExpiresAt.lt(column(self.0.rows_before)))
+            .limit(self.limit())
+            .into_query();
+        let removed = quote::Entity::delete_many().filter(quote::Column::Id.in_subquery(old));
         Ok(removed.exec(on).await?.rows_affected)
     }
 }

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use billing_domain::change::Change;
 use billing_domain::checkout::Checkout;
 use billing_domain::grant::Grant;
-use billing_domain::ids::{CustomerId, EffectId, InboxId, SubscriptionId};
+use billing_domain::ids::{ChangeId, CustomerId, EffectId, InboxId, SubscriptionId};
 use billing_domain::invoice::{Invoice, InvoiceState, Purpose};
+use billing_domain::license::License;
 use billing_domain::parked::Parked;
 use billing_domain::subscription::Subscription;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{EntityTrait, IntoActiveModel, Iterable, QueryTrait};
 
 use super::parts::Parts;
-use crate::entity::{checkout, grant, invoice, parked, state, subscription};
+use crate::entity::{change, checkout, grant, invoice, license, parked, state, subscription};
 use crate::fault::Fault;
 use crate::rows::stored;
 use crate::time::column;
@@ -118,6 +120,7 @@ pub(super) fn invoices(
                 Purpose::Purchase => "purchase",
                 Purpose::Renewal => "renewal",
                 Purpose::OneTime => "one_time",
+                Purpose::Change => "change",
             }
             .to_owned(),
             cycle: held.cycle.map(i64::from),
@@ -129,10 +132,44 @@ pub(super) fn invoices(
             .to_owned(),
             account: held.provider.as_ref().map(ToString::to_string),
             reference: held.reference.clone(),
+            change_id: held.change.map(ChangeId::uuid),
             body: stored(held)?,
         })
     });
     upsert!(parts, invoice, rows.collect::<Result<_, Fault>>()?);
+    Ok(())
+}
+
+pub(super) fn changes(parts: &mut Parts, owner: CustomerId, held: &[Change]) -> Result<(), Fault> {
+    let rows = latest(held, |held| held.id).into_iter().map(|held| {
+        Ok(change::Model {
+            id: held.id.uuid(),
+            customer_id: owner.uuid(),
+            subscription_id: held.quote.subscription.uuid(),
+            quote_id: held.quote.id.uuid(),
+            state: held.state.as_str().to_owned(),
+            effective_at: column(held.quote.effective_at),
+            body: stored(held)?,
+        })
+    });
+    upsert!(parts, change, rows.collect::<Result<_, Fault>>()?);
+    Ok(())
+}
+
+pub(super) fn licenses(
+    parts: &mut Parts,
+    owner: CustomerId,
+    held: &[License],
+) -> Result<(), Fault> {
+    let rows = latest(held, |held| held.id).into_iter().map(|held| {
+        Ok(license::Model {
+            id: held.id.uuid(),
+            customer_id: owner.uuid(),
+            subscription_id: held.subscription.uuid(),
+            body: stored(held)?,
+        })
+    });
+    upsert!(parts, license, rows.collect::<Result<_, Fault>>()?);
     Ok(())
 }
 
