@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 
 use billing_domain::fact::Observed;
 use billing_domain::ids::{CheckoutId, CustomerId, InvoiceId};
-use billing_domain::money::Money;
+use billing_domain::invoice::{Conversion, Purpose};
+use billing_domain::money::{Currency, Money};
 use billing_domain::subscription::Status;
-use billing_domain::time::{Period, Timestamp};
+use billing_domain::time::{Interval, Period, Timestamp};
 
 use crate::world::{CheckoutState, EventState, InvoiceFor, InvoiceState, Outcome, Phase, World};
 
 /// Everything that the sandbox knows, for looking at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Books {
+    /// Everybody who pays, by the sandbox's id.
+    pub customers: BTreeMap<String, CustomerEntry>,
     /// Every checkout, by the sandbox's id.
     pub checkouts: BTreeMap<String, CheckoutEntry>,
     /// Every payment, by the sandbox's id of it.
@@ -29,6 +32,17 @@ pub struct Books {
     pub events: BTreeMap<String, EventEntry>,
 }
 
+/// Somebody who pays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomerEntry {
+    /// Our customer.
+    pub customer: CustomerId,
+    /// What changes that cost less than nothing have left, at most one amount of
+    /// each currency, above zero. Later invoices of the sandbox's own schedule
+    /// take from it.
+    pub credit: Vec<Money>,
+}
+
 /// A page where something is bought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckoutEntry {
@@ -36,8 +50,10 @@ pub struct CheckoutEntry {
     pub customer: CustomerId,
     /// Our checkout.
     pub checkout: CheckoutId,
-    /// What it asks for, per period or once.
+    /// What it asks for, per period or once, as listed.
     pub amount: Money,
+    /// What is collected for it in another currency. `None`: the amount itself.
+    pub conversion: Option<Conversion>,
     /// Whether the buyer finished it.
     pub completed: bool,
     /// Whether it ended without being finished.
@@ -70,8 +86,14 @@ pub struct InvoiceEntry {
     pub subscription: Option<String>,
     /// The time it pays for. `None`: the engine knows.
     pub period: Option<Period>,
-    /// What is owed.
+    /// What it is for. `None`: the engine knows.
+    pub purpose: Option<Purpose>,
+    /// What is left to pay, as listed.
     pub amount: Money,
+    /// What was taken off it from the customer's credit.
+    pub drawn: Money,
+    /// What is collected for it in another currency. `None`: the amount itself.
+    pub conversion: Option<Conversion>,
     /// Whether it is paid.
     pub paid: bool,
     /// Whether it was taken back.
@@ -87,6 +109,16 @@ pub struct SubscriptionEntry {
     pub customer: CustomerId,
     /// How it stands.
     pub status: Status,
+    /// The name of its price. `None`: the order gave none.
+    pub price_ref: Option<String>,
+    /// What one period costs, all pieces together.
+    pub amount: Money,
+    /// Pieces.
+    pub quantity: u32,
+    /// How often it is charged.
+    pub interval: Interval,
+    /// The name of the price that it has from the next period on. `None`: the same.
+    pub next_price_ref: Option<String>,
     /// The current period; during a trial, the trial.
     pub period: Period,
     /// When it will be canceled, if that was asked.
@@ -130,6 +162,18 @@ impl Books {
             .collect()
     }
 
+    /// What this customer of ours has left of changes that cost less than nothing.
+    #[must_use]
+    pub fn credit(&self, customer: CustomerId, currency: Currency) -> Money {
+        self.customers
+            .values()
+            .filter(|entry| entry.customer == customer)
+            .flat_map(|entry| &entry.credit)
+            .find(|credit| credit.currency == currency)
+            .copied()
+            .unwrap_or(Money::zero(currency))
+    }
+
     /// The sandbox's id of the page made for a checkout of ours. `None`: none was.
     #[must_use]
     pub fn page_of(&self, ours: CheckoutId) -> Option<&str> {
@@ -161,10 +205,19 @@ impl Books {
 
     pub(crate) fn of(world: &World) -> Self {
         Self {
+            customers: copy(&world.customers, |customer| CustomerEntry {
+                customer: customer.ours,
+                credit: customer
+                    .credit
+                    .iter()
+                    .map(|(currency, amount)| Money::new(*amount, *currency))
+                    .collect(),
+            }),
             checkouts: copy(&world.checkouts, |checkout| CheckoutEntry {
                 customer: checkout.order.customer,
                 checkout: checkout.order.checkout,
                 amount: checkout.order.amount,
+                conversion: checkout.conversion.clone(),
                 completed: matches!(checkout.state, CheckoutState::Completed { .. }),
                 ended: matches!(checkout.state, CheckoutState::Expired { .. }),
                 subscription: match &checkout.state {
@@ -179,20 +232,21 @@ impl Books {
                 paid_for: payment.paid_for.clone(),
             }),
             invoices: copy(&world.invoices, |invoice| {
-                let (ours, subscription, period) = match &invoice.purpose {
+                let (ours, period, purpose) = match &invoice.purpose {
                     InvoiceFor::Engine { invoice } => (Some(*invoice), None, None),
                     InvoiceFor::Period {
-                        subscription,
-                        period,
-                        ..
-                    } => (None, Some(subscription.clone()), Some(*period)),
+                        period, purpose, ..
+                    } => (None, Some(*period), *purpose),
                 };
                 InvoiceEntry {
                     customer: invoice.ours,
                     invoice: ours,
-                    subscription,
+                    subscription: invoice.subscription().map(str::to_owned),
                     period,
+                    purpose,
                     amount: invoice.amount,
+                    drawn: Money::new(invoice.drawn, invoice.amount.currency),
+                    conversion: invoice.conversion.clone(),
                     paid: matches!(invoice.state, InvoiceState::Paid { .. }),
                     void: matches!(invoice.state, InvoiceState::Void),
                     failures: invoice.failures,
@@ -207,6 +261,14 @@ impl Books {
                     Phase::Paused => Status::Paused,
                     Phase::Canceled { .. } => Status::Canceled,
                 },
+                price_ref: subscription.price_ref.clone(),
+                amount: subscription.amount,
+                quantity: subscription.quantity,
+                interval: subscription.interval,
+                next_price_ref: subscription
+                    .to_come
+                    .as_ref()
+                    .map(|to_come| to_come.price_ref.clone()),
                 period: subscription.period,
                 cancel_at: subscription.cancel_at,
             }),

@@ -36,14 +36,15 @@ mod world;
 mod tests;
 
 pub use books::{
-    Books, CallEntry, CheckoutEntry, EventEntry, InvoiceEntry, PaymentEntry, SubscriptionEntry,
+    Books, CallEntry, CheckoutEntry, CustomerEntry, EventEntry, InvoiceEntry, PaymentEntry,
+    SubscriptionEntry,
 };
 pub use card::TestCard;
 pub use clock::{ClockError, SandboxClock};
 pub use decoder::SandboxDecoder;
 pub use fault::{Fault, FaultPlan, FaultRates};
 pub use guard::{GuardError, guard};
-pub use options::{Mode, SandboxOptions};
+pub use options::{Mode, SandboxOptions, Settlement};
 pub use pages::routes;
 pub use pump::Pumped;
 pub use sandbox::{OpenError, Sandbox};

@@ -1,9 +1,11 @@
 //! What a sandbox is told when it is made. Knows nothing of configuration files.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use billing_domain::catalog::ProviderKey;
+use billing_domain::money::Currency;
 use billing_domain::provider::{Capabilities, ProviderAccount};
 use billing_ports::Clock;
 use secrecy::SecretString;
@@ -29,7 +31,7 @@ impl Mode {
         let own = matches!(self, Self::OwnSchedule);
         Capabilities {
             owns_schedule: own,
-            prorates: false,
+            prorates: own,
             hosted_checkout: true,
             portal: false,
             pause: own,
@@ -57,6 +59,29 @@ impl Mode {
     }
 }
 
+/// Collecting in another currency than the listed one, as providers of bitcoin do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// What is collected, `sat` for instance. A price listed in it is collected
+    /// as it stands.
+    pub currency: Currency,
+    /// The pinned rate of each listed currency: so many of its minor units for
+    /// 100 000 000 minor units of `currency`. A currency without a pin, or with a
+    /// pin of zero, is refused with `no_rate`.
+    pub pins: BTreeMap<Currency, u64>,
+}
+
+impl Settlement {
+    /// Collects satoshi for dollars, at so many cents for one bitcoin.
+    #[must_use]
+    pub fn bitcoin(cents: u64) -> Self {
+        Self {
+            currency: Currency::SAT,
+            pins: BTreeMap::from([(Currency::USD, cents)]),
+        }
+    }
+}
+
 /// What a sandbox is told when it is made.
 #[derive(Clone)]
 pub struct SandboxOptions {
@@ -64,6 +89,9 @@ pub struct SandboxOptions {
     pub account: ProviderAccount,
     /// Who runs the schedule.
     pub mode: Mode,
+    /// How it collects in another currency; only where the engine runs the
+    /// schedule. `None`: everything in the currency of its price.
+    pub settles: Option<Settlement>,
     /// Where its pages are mounted: `http://127.0.0.1:8080/sandbox`.
     pub public_url: Url,
     /// At least one. The first signs webhooks and forms; all verify.
@@ -81,6 +109,7 @@ impl SandboxOptions {
         Self {
             account: ProviderAccount::main(provider),
             mode: Mode::EngineSchedule { saves_cards: true },
+            settles: None,
             public_url,
             webhook_secrets: vec!["in this process only".into()],
             clock,
@@ -94,6 +123,7 @@ impl fmt::Debug for SandboxOptions {
         f.debug_struct("SandboxOptions")
             .field("account", &self.account)
             .field("mode", &self.mode)
+            .field("settles", &self.settles)
             .field("public_url", &self.public_url.as_str())
             .field("webhook_secrets", &self.webhook_secrets.len())
             .finish_non_exhaustive()

@@ -2,11 +2,13 @@
 
 use async_trait::async_trait;
 use billing_domain::catalog::Catalog;
-use billing_domain::effect::{EffectKey, Order};
+use billing_domain::effect::{ChangeSubscription, EffectKey, Order};
 use billing_domain::fact::Observed;
 use billing_domain::ids::EffectId;
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
-use billing_ports::{Answer, Finding, FindingLevel, PaymentProvider, PerformError, Refusal};
+use billing_ports::{
+    Answer, Finding, FindingLevel, PaymentProvider, PerformError, Previewed, Refusal,
+};
 
 use crate::fault::{Fault, Occasion};
 use crate::sandbox::Sandbox;
@@ -53,11 +55,7 @@ impl PaymentProvider for Sandbox {
     }
 
     async fn read(&self, object: &ProviderRef) -> Result<Vec<Observed>, PerformError> {
-        match self.faults().take(Occasion::Read) {
-            Some(Fault::NotReached) => return Err(not_reached()),
-            Some(Fault::TimeOutBefore | Fault::LoseAnswer) => return Err(lost()),
-            _ => {}
-        }
+        self.fail_reading()?;
         if object.account != self.inner.account {
             return Err(PerformError::Misconfigured(format!(
                 "an object of {} was asked for at {}",
@@ -67,6 +65,18 @@ impl PaymentProvider for Sandbox {
         self.change(|world, _now| world.read(object))
             .await
             .map_err(|error| unwritten(&error))
+    }
+
+    async fn preview(&self, change: &ChangeSubscription) -> Result<Previewed, PerformError> {
+        self.fail_reading()?;
+        let previewed = self
+            .change(|world, _now| world.preview(change))
+            .await
+            .map_err(|error| unwritten(&error))??;
+        Ok(match previewed {
+            Ok(preview) => Previewed::Costs(preview),
+            Err(refusal) => Previewed::Refused(refusal),
+        })
     }
 
     async fn doctor(&self, _catalog: &Catalog) -> Vec<Finding> {
@@ -83,6 +93,17 @@ impl PaymentProvider for Sandbox {
             level: FindingLevel::Good,
             text,
         }]
+    }
+}
+
+impl Sandbox {
+    /// Fails a call that changes nothing, if it is the turn of a fault.
+    fn fail_reading(&self) -> Result<(), PerformError> {
+        match self.faults().take(Occasion::Read) {
+            Some(Fault::NotReached) => Err(not_reached()),
+            Some(Fault::TimeOutBefore | Fault::LoseAnswer) => Err(lost()),
+            _ => Ok(()),
+        }
     }
 }
 

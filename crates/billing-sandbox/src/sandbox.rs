@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use billing_domain::money::Currency;
 use billing_domain::provider::ProviderAccount;
 use billing_domain::time::Timestamp;
 use billing_ports::Clock;
@@ -32,6 +33,9 @@ pub enum OpenError {
     /// The public URL is not one that a browser opens.
     #[error("serve pages at a URL that is not http or https")]
     PublicUrl,
+    /// It was to collect in another currency on its own schedule.
+    #[error("collect in another currency on the sandbox's own schedule")]
+    Settlement,
     /// The books could not be opened or read.
     #[error("open the sandbox")]
     Books(#[from] BooksError),
@@ -146,6 +150,23 @@ impl Sandbox {
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
         self.world().next_due()
+    }
+
+    /// Moves the pinned rate of a listed currency, or pins one: so many of its
+    /// minor units for 100 000 000 minor units of what is collected. What was made
+    /// before keeps its rate. `false`: it collects in no other currency.
+    ///
+    /// The pin holds as long as the sandbox is open; the next one is made with the
+    /// pins of its options.
+    #[must_use]
+    pub fn pin(&self, listed: Currency, rate: u64) -> bool {
+        match &mut self.world().rules.settles {
+            Some(settles) => {
+                settles.pins.insert(listed, rate);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Queues one fault.
@@ -267,10 +288,14 @@ impl Inner {
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err(OpenError::PublicUrl);
         }
+        if options.settles.is_some() && matches!(options.mode, Mode::OwnSchedule) {
+            return Err(OpenError::Settlement);
+        }
         let base_path = url.path().trim_end_matches('/').to_owned();
         let rules = Rules {
             account: options.account.clone(),
             mode: options.mode,
+            settles: options.settles,
             base_url: format!("{}{base_path}", url.origin().ascii_serialization()),
         };
         Ok(Self {

@@ -70,6 +70,7 @@ mod tests {
         let sandbox = Sandbox::in_memory(SandboxOptions {
             account: account(),
             mode: Mode::EngineSchedule { saves_cards: true },
+            settles: None,
             public_url: "http://sandbox.test".parse().unwrap(),
             webhook_secrets: vec!["secret of this test".into()],
             clock: Arc::new(clock.clone()),

@@ -13,7 +13,10 @@ pub(crate) struct Offer {
     pub(crate) id: String,
     pub(crate) description: String,
     pub(crate) quantity: u32,
+    /// What it costs, as listed.
     pub(crate) amount: Money,
+    /// What is paid with: the same, or what is collected for it.
+    pub(crate) collected: Money,
     pub(crate) recurring: Option<Interval>,
     /// When the trial ends. `None`: paid today.
     pub(crate) trial_end: Option<Timestamp>,
@@ -64,6 +67,7 @@ impl Offer {
                 Standing::Closed("This page has expired: it was open for a limited time.")
             }
         };
+        let collected = checkout.collected();
         let order = checkout.order;
         let return_origin = Url::parse(&order.success_url)
             .ok()
@@ -74,6 +78,7 @@ impl Offer {
             description: order.description,
             quantity: order.quantity,
             amount: order.amount,
+            collected,
             recurring: order.recurring,
             trial_end: order.trial_end.filter(|end| now < *end),
             asks_email: order.email.is_none(),
@@ -99,6 +104,7 @@ impl Offer {
             description: invoice.description,
             quantity: 1,
             amount: invoice.amount,
+            collected: invoice.collected(),
             recurring: None,
             trial_end: None,
             email: None,

@@ -29,7 +29,7 @@ pub(crate) fn card(
     let here = address(base, offer, "");
     let button = match offer.trial_end {
         Some(_) => "Start the trial".to_owned(),
-        None => format!("Pay {}", offer.amount),
+        None => format!("Pay {}", offer.collected),
     };
     let any = [
         problems.number,
@@ -140,6 +140,9 @@ fn summary(offer: &Offer) -> Markup {
             @if let Some(interval) = offer.recurring {
                 small { " every " (interval) }
             }
+        }
+        @if offer.collected != offer.amount {
+            p.collected { "Paid as " (offer.collected) }
         }
         @if offer.quantity > 1 {
             p.quantity { (offer.quantity) " pieces" }

@@ -56,6 +56,7 @@ pub(crate) fn options(mode: Mode, start: &str) -> SandboxOptions {
     SandboxOptions {
         account: account(),
         mode,
+        settles: None,
         public_url: "http://127.0.0.1:8080/sandbox/".parse().unwrap(),
         webhook_secrets: vec!["whsec_first".into(), "whsec_second".into()],
         clock: Arc::new(Fixed(at(start))),
@@ -116,7 +117,7 @@ impl Rig {
             customer,
             customer_ref: None,
             subscription: self.ids.draw::<SubscriptionId>(),
-            cycle: 2,
+            cycle: Some(2),
             description: "Acme Storage, Team".to_owned(),
             amount: usd(2000),
         }

@@ -3,7 +3,7 @@
 use billing_domain::fact::{
     CheckoutPayment, Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot,
 };
-use billing_domain::ids::{CheckoutId, CustomerId};
+use billing_domain::ids::{CheckoutId, CustomerId, InvoiceId};
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::subscription::Status;
 use billing_domain::time::Timestamp;
@@ -115,7 +115,8 @@ impl World {
                 let payment = match payment {
                     Some(payment) => CheckoutPayment::Paid {
                         payment: payment.clone(),
-                        amount: checkout.order.amount,
+                        amount: checkout.collected(),
+                        conversion: checkout.conversion.clone(),
                     },
                     None => CheckoutPayment::NotRequired,
                 };
@@ -186,6 +187,7 @@ impl World {
                 InvoiceFor::Period {
                     subscription,
                     period,
+                    purpose,
                     ..
                 },
                 state,
@@ -200,6 +202,7 @@ impl World {
                     InvoiceState::Paid { .. } => ProviderInvoiceState::Paid,
                     InvoiceState::Void => ProviderInvoiceState::Void,
                 },
+                purpose: *purpose,
             },
             (InvoiceFor::Engine { invoice: ours }, InvoiceState::Open) if invoice.failures > 0 => {
                 Fact::PaymentFailed {
@@ -207,16 +210,16 @@ impl World {
                     reason: "card_declined".to_owned(),
                 }
             }
-            (InvoiceFor::Engine { invoice: ours }, InvoiceState::Open) => Fact::InvoiceOpened {
-                invoice: *ours,
-                reference: invoice.id.clone(),
-                pay_url: self.invoice_url(&invoice.id),
-            },
+            (InvoiceFor::Engine { invoice: ours }, InvoiceState::Open) => {
+                self.opened(*ours, invoice)
+            }
             (InvoiceFor::Engine { invoice: ours }, InvoiceState::Paid { payment }) => {
                 Fact::InvoicePaid {
                     invoice: *ours,
-                    payment: payment.clone(),
-                    amount: invoice.amount,
+                    // What took no payment is its own receipt.
+                    payment: payment.clone().unwrap_or_else(|| invoice.id.clone()),
+                    amount: invoice.collected(),
+                    conversion: invoice.conversion.clone(),
                 }
             }
             (InvoiceFor::Engine { .. }, InvoiceState::Void) => Fact::Irrelevant,
@@ -229,12 +232,16 @@ impl World {
         let InvoiceFor::Engine { invoice: ours } = &invoice.purpose else {
             return None;
         };
-        let fact = Fact::InvoiceOpened {
-            invoice: *ours,
+        Some(self.about_invoice(invoice, self.opened(*ours, invoice)))
+    }
+
+    fn opened(&self, ours: InvoiceId, invoice: &Invoice) -> Fact {
+        Fact::InvoiceOpened {
+            invoice: ours,
             reference: invoice.id.clone(),
-            pay_url: self.invoice_url(&invoice.id),
-        };
-        Some(self.about_invoice(invoice, fact))
+            pay_url: Some(self.invoice_url(&invoice.id)),
+            conversion: invoice.conversion.clone(),
+        }
     }
 
     /// A fact about an invoice, at the instant of its last change.

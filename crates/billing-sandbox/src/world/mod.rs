@@ -3,12 +3,15 @@
 //! Every method is given `now`. It knows no clock, no lock, no file and no
 //! network; what it changed is remembered until somebody has written it down.
 
+mod change;
+mod credit;
 mod events;
 mod facts;
 mod objects;
 mod orders;
 mod pay;
 mod schedule;
+mod settle;
 mod subscribe;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,12 +25,12 @@ use serde::de::DeserializeOwned;
 pub use events::EventState;
 pub(crate) use events::{DeliveryTry, Event};
 pub(crate) use objects::{
-    Call, Checkout, CheckoutState, Confirming, Counters, Customer, Invoice, InvoiceFor,
+    Call, Checkout, CheckoutState, Confirming, Costs, Counters, Customer, Invoice, InvoiceFor,
     InvoiceState, Outcome, Payment, Phase, Subscription,
 };
 pub use pay::Paying;
 
-use crate::options::Mode;
+use crate::options::{Mode, Settlement};
 
 /// What a world is told once.
 #[derive(Debug, Clone)]
@@ -36,6 +39,8 @@ pub(crate) struct Rules {
     pub(crate) account: ProviderAccount,
     /// Who runs the schedule.
     pub(crate) mode: Mode,
+    /// The currency that is collected, where it is another than the listed one.
+    pub(crate) settles: Option<Settlement>,
     /// Where its pages are, without a slash at the end.
     pub(crate) base_url: String,
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use billing_domain::effect::{OpenCheckout, Order};
 use billing_domain::fact::Observed;
 use billing_domain::ids::{CheckoutId, CustomerId, InvoiceId};
-use billing_domain::money::Money;
+use billing_domain::invoice::{Conversion, Purpose};
+use billing_domain::money::{Currency, Money};
 use billing_domain::time::{Interval, Period, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,10 @@ pub(crate) struct Customer {
     pub(crate) email: Option<String>,
     /// The saved card. `None`: none was ever kept.
     pub(crate) card: Option<TestCard>,
+    /// What is the customer's, by currency, in minor units above zero; later
+    /// invoices of our own schedule take from it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) credit: BTreeMap<Currency, i64>,
 }
 
 /// A page where something is bought.
@@ -50,6 +55,9 @@ pub(crate) struct Customer {
 pub(crate) struct Checkout {
     pub(crate) id: String,
     pub(crate) order: OpenCheckout,
+    /// How the price is collected in another currency. `None`: as it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) conversion: Option<Conversion>,
     pub(crate) state: CheckoutState,
     /// A card that waits for its 3-D Secure confirmation.
     pub(crate) confirming: Option<Confirming>,
@@ -104,9 +112,22 @@ pub(crate) struct Subscription {
     pub(crate) trial_end: Option<Timestamp>,
     /// When it will be canceled, if that was asked.
     pub(crate) cancel_at: Option<Timestamp>,
+    /// What it costs from the next period on. `None`: what it costs now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) to_come: Option<Costs>,
     pub(crate) phase: Phase,
     /// The instant of the last change.
     pub(crate) stamp: Timestamp,
+}
+
+/// What a subscription costs, and what that is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Costs {
+    pub(crate) description: String,
+    pub(crate) amount: Money,
+    pub(crate) quantity: u32,
+    pub(crate) price_ref: String,
+    pub(crate) interval: Interval,
 }
 
 /// How a subscription stands.
@@ -137,7 +158,14 @@ pub(crate) struct Invoice {
     pub(crate) id: String,
     pub(crate) customer: String,
     pub(crate) ours: CustomerId,
+    /// What is left to pay, in the currency of the price.
     pub(crate) amount: Money,
+    /// What was taken off it from the customer's credit, in minor units.
+    #[serde(default)]
+    pub(crate) drawn: i64,
+    /// How it is collected in another currency. `None`: as it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) conversion: Option<Conversion>,
     pub(crate) description: String,
     pub(crate) purpose: InvoiceFor,
     pub(crate) state: InvoiceState,
@@ -159,6 +187,9 @@ pub(crate) enum InvoiceFor {
         subscription: String,
         period: Period,
         checkout: CheckoutId,
+        /// `None`: from books that did not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        purpose: Option<Purpose>,
     },
 }
 
@@ -167,7 +198,10 @@ pub(crate) enum InvoiceFor {
 #[serde(tag = "state", rename_all = "snake_case")]
 pub(crate) enum InvoiceState {
     Open,
-    Paid { payment: String },
+    Paid {
+        /// `None`: nothing was left to pay.
+        payment: Option<String>,
+    },
     Void,
 }
 
@@ -206,6 +240,22 @@ impl Outcome {
             code: code.to_owned(),
             message: message.into(),
         }
+    }
+}
+
+impl Checkout {
+    /// What the buyer pays with: the price, or what is collected for it.
+    pub(crate) fn collected(&self) -> Money {
+        let conversion = self.conversion.as_ref();
+        conversion.map_or(self.order.amount, |conversion| conversion.collected)
+    }
+}
+
+impl Invoice {
+    /// What is paid with: what is owed, or what is collected for it.
+    pub(crate) fn collected(&self) -> Money {
+        let conversion = self.conversion.as_ref();
+        conversion.map_or(self.amount, |conversion| conversion.collected)
     }
 }
 

@@ -74,10 +74,10 @@ impl World {
         });
     }
 
-    fn check(&self, order: &Order) -> Result<(), PerformError> {
+    pub(crate) fn check(&self, order: &Order) -> Result<(), PerformError> {
         let own = matches!(self.rules.mode, Mode::OwnSchedule);
         match order.provider() {
-            None => return Err(PerformError::Unsupported("notifying")),
+            None => return Err(PerformError::Unsupported("what is no provider's to do")),
             Some(account) if *account != self.rules.account => {
                 return Err(PerformError::Misconfigured(format!(
                     "an order for {account} came to {}",
@@ -91,10 +91,13 @@ impl World {
             Order::CancelSubscription { .. }
             | Order::PauseSubscription { .. }
             | Order::ResumeSubscription { .. }
-            | Order::ReadSubscription { .. } => own,
+            | Order::ReadSubscription { .. }
+            | Order::ChangeSubscription(_)
+            | Order::UndoChange { .. } => own,
             Order::OpenCheckout(_)
             | Order::ExpireCheckout { .. }
             | Order::VoidInvoice { .. }
+            | Order::SettleCode { .. }
             | Order::Notify { .. } => true,
         };
         match (ours, own) {
@@ -122,7 +125,11 @@ impl World {
             Order::PauseSubscription { reference, .. } => self.pause(reference, now),
             Order::ResumeSubscription { reference, .. } => self.resume(reference, now),
             Order::ReadSubscription { reference, .. } => self.read_one(reference),
-            Order::Notify { .. } => Outcome::refused("unsupported", "the sandbox notifies nobody"),
+            Order::ChangeSubscription(order) => self.change_subscription(order, now),
+            Order::UndoChange { reference, .. } => self.undo_change(reference),
+            Order::SettleCode { .. } | Order::Notify { .. } => {
+                Outcome::refused("unsupported", "this is no provider's to do")
+            }
         }
     }
 
@@ -144,12 +151,18 @@ impl World {
         {
             return Outcome::refused("no_such_customer", "there is no customer with this id");
         }
+        let at = stamp(None, now);
+        let conversion = match self.rules.convert(order.amount, at) {
+            Ok(conversion) => conversion,
+            Err(refused) => return refused,
+        };
         let checkout = Checkout {
             id: self.draw_id(Kind::Checkout),
             order: order.clone(),
+            conversion,
             state: CheckoutState::Open,
             confirming: None,
-            stamp: stamp(None, now),
+            stamp: at,
         };
         let facts = vec![self.checkout_fact(&checkout)];
         self.put(checkout);
@@ -192,6 +205,11 @@ impl World {
         if order.amount.amount <= 0 {
             return Outcome::refused("amount_too_small", "an invoice is for more than nothing");
         }
+        let at = stamp(None, now);
+        let conversion = match self.rules.convert(order.amount, at) {
+            Ok(conversion) => conversion,
+            Err(refused) => return refused,
+        };
         let customer = match &order.customer_ref {
             Some(known) => self.get::<Customer>(known),
             None => Some(self.customer_of(order.customer, None)),
@@ -204,6 +222,8 @@ impl World {
             customer: customer.id,
             ours: order.customer,
             amount: order.amount,
+            drawn: 0,
+            conversion,
             description: order.description.clone(),
             purpose: InvoiceFor::Engine {
                 invoice: order.invoice,
@@ -211,7 +231,7 @@ impl World {
             state: InvoiceState::Open,
             failures: 0,
             confirming: None,
-            stamp: stamp(None, now),
+            stamp: at,
         };
         let facts = self.invoice_opened(&invoice).into_iter().collect();
         if customer.card.is_some() {
@@ -269,6 +289,7 @@ impl World {
             invoice.state = InvoiceState::Void;
             invoice.confirming = None;
             invoice.stamp = stamp(Some(invoice.stamp), now);
+            invoice = self.return_credit(invoice);
             let fact = self.invoice_fact(&invoice);
             self.put(invoice.clone());
             self.emit("invoice.voided", invoice.stamp, vec![fact], now);

@@ -2,6 +2,8 @@
 //!
 //! Nothing here can be paid twice: only what is open is ever paid.
 
+use std::collections::BTreeMap;
+
 use billing_domain::ids::CustomerId;
 use billing_domain::money::Money;
 use billing_domain::time::Timestamp;
@@ -135,7 +137,7 @@ impl World {
         checkout.stamp = stamp(Some(checkout.stamp), now);
         let owed_today = checkout.order.trial_end.is_none_or(|end| end <= now);
         let payment = owed_today.then(|| {
-            let amount = checkout.order.amount;
+            let amount = checkout.collected();
             self.take_money(checkout.order.customer, amount, &checkout.id, now)
         });
         let recurring = match self.rules.mode {
@@ -165,11 +167,7 @@ impl World {
     /// Charges the saved card for an open invoice, keeps it and tells how that went.
     /// `true`: it is paid.
     pub(crate) fn charge(&mut self, mut invoice: Invoice, now: Timestamp) -> bool {
-        let card = self
-            .customers
-            .get(&invoice.customer)
-            .and_then(|customer| customer.card);
-        if card.is_some_and(TestCard::pays_later) {
+        if invoice.amount.is_zero() || self.card_pays(&invoice.customer) {
             self.settle(invoice, now);
             return true;
         }
@@ -181,9 +179,19 @@ impl World {
         false
     }
 
-    /// Marks an open invoice as paid, keeps it and tells it.
-    fn settle(&mut self, mut invoice: Invoice, now: Timestamp) -> Invoice {
-        let payment = self.take_money(invoice.ours, invoice.amount, &invoice.id, now);
+    /// Whether the customer's saved card can be charged without the buyer.
+    pub(crate) fn card_pays(&self, customer: &str) -> bool {
+        let customer = self.customers.get(customer);
+        let card = customer.and_then(|customer| customer.card);
+        card.is_some_and(TestCard::pays_later)
+    }
+
+    /// Marks an open invoice as paid, keeps it and tells it. Nothing left to pay
+    /// takes no payment.
+    pub(crate) fn settle(&mut self, mut invoice: Invoice, now: Timestamp) -> Invoice {
+        let collected = invoice.collected();
+        let payment = (!collected.is_zero())
+            .then(|| self.take_money(invoice.ours, collected, &invoice.id, now));
         invoice.state = InvoiceState::Paid { payment };
         invoice.confirming = None;
         invoice.stamp = stamp(Some(invoice.stamp), now);
@@ -230,6 +238,7 @@ impl World {
             ours,
             email: None,
             card: None,
+            credit: BTreeMap::new(),
         });
         if email.is_some() {
             customer.email = email;

@@ -1,10 +1,11 @@
 //! What the world does by itself as time passes: pages close, periods turn,
 //! saved cards are charged and tried again.
 
+use billing_domain::invoice::Purpose;
 use billing_domain::time::{Period, Timestamp, days, shifted};
 use jiff::SignedDuration;
 
-use super::{Checkout, Invoice, InvoiceState, Kind, Phase, Subscription, World};
+use super::{Checkout, Invoice, Kind, Phase, Subscription, World};
 
 /// How long after a period's start the saved card is charged, as providers with
 /// draft invoices do; so that a mirror has to live with that hour.
@@ -72,6 +73,9 @@ impl World {
 
     /// Begins the next period and charges it.
     pub(crate) fn turn(&mut self, mut subscription: Subscription, due: Timestamp) -> Subscription {
+        if let Some(to_come) = subscription.to_come.take() {
+            subscription.cost_from_next(to_come);
+        }
         let Ok(period) = Period::at(
             subscription.anchor,
             subscription.interval,
@@ -86,7 +90,9 @@ impl World {
         if subscription.cancel_at.is_some() {
             subscription.cancel_at = Some(period.end);
         }
-        let invoice = self.period_invoice(&subscription, period, InvoiceState::Open, due);
+        let purpose = Purpose::Renewal;
+        let invoice = self.period_invoice(&subscription, period, purpose, due);
+        let invoice = self.draw_credit(invoice);
         let id = invoice.id.clone();
         subscription.phase = if self.charge(invoice, due) {
             Phase::Active

@@ -1,5 +1,6 @@
 //! Subscriptions on our own schedule: begun, canceled, paused, resumed.
 
+use billing_domain::invoice::Purpose;
 use billing_domain::time::{Interval, Period, Timestamp, shifted};
 
 use super::schedule::CHARGE_DELAY;
@@ -54,13 +55,17 @@ impl World {
             period,
             trial_end,
             cancel_at: None,
+            to_come: None,
             phase,
             stamp: start,
         };
         self.put(subscription.clone());
         let invoice = payment.map(|payment| {
-            let state = InvoiceState::Paid { payment };
-            let invoice = self.period_invoice(&subscription, first, state, now);
+            let purpose = Purpose::Purchase;
+            let mut invoice = self.period_invoice(&subscription, first, purpose, now);
+            invoice.state = InvoiceState::Paid {
+                payment: Some(payment),
+            };
             self.put(invoice.clone());
             invoice
         });
@@ -70,12 +75,12 @@ impl World {
         }
     }
 
-    /// An invoice for one period, not kept yet.
+    /// An open invoice for one period, or for the rest of one, not kept yet.
     pub(crate) fn period_invoice(
         &mut self,
         subscription: &Subscription,
         period: Period,
-        state: InvoiceState,
+        purpose: Purpose,
         now: Timestamp,
     ) -> Invoice {
         Invoice {
@@ -83,13 +88,16 @@ impl World {
             customer: subscription.customer.clone(),
             ours: subscription.ours,
             amount: subscription.amount,
+            drawn: 0,
+            conversion: None,
             description: subscription.description.clone(),
             purpose: InvoiceFor::Period {
                 subscription: subscription.id.clone(),
                 period,
                 checkout: subscription.checkout,
+                purpose: Some(purpose),
             },
-            state,
+            state: InvoiceState::Open,
             failures: 0,
             confirming: None,
             stamp: stamp(None, now),
@@ -219,14 +227,14 @@ impl World {
         self.emit(kind, subscription.stamp, vec![fact], now);
     }
 
-    fn tell(&self, subscription: &Subscription) -> Outcome {
+    pub(crate) fn tell(&self, subscription: &Subscription) -> Outcome {
         Outcome::Done {
             facts: vec![self.subscription_fact(subscription)],
         }
     }
 }
 
-fn no_such_subscription() -> Outcome {
+pub(crate) fn no_such_subscription() -> Outcome {
     Outcome::refused(
         "no_such_subscription",
         "there is no subscription with this id",
