@@ -193,6 +193,7 @@ impl Rig {
         let sandbox = Sandbox::in_memory(SandboxOptions {
             account: "sandbox/main".parse().unwrap(),
             mode: Mode::OwnSchedule,
+            settles: None,
             public_url: "http://127.0.0.1:8080/sandbox".parse().unwrap(),
             webhook_secrets: webhook_secrets.into_iter().map(Into::into).collect(),
             clock: Arc::new(clock.clone()),

@@ -74,6 +74,7 @@ impl Sandbox {
                 SandboxMode::EngineSchedule => Mode::EngineSchedule { saves_cards: true },
                 SandboxMode::EnginePages => Mode::EngineSchedule { saves_cards: false },
             },
+            settles: None,
             public_url: address(format!("{public_url}/sandbox"))?,
             webhook_secrets: vec![SecretString::from(secret)],
             clock: Arc::new(SystemClock),
