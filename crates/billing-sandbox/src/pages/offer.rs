@@ -92,6 +92,7 @@ impl Offer {
     }
 
     fn of_invoice(invoice: Invoice, now: Timestamp) -> Self {
+        let collected = invoice.collected();
         let standing = match invoice.state {
             InvoiceState::Open if invoice.confirming.is_some() => Standing::Confirming,
             InvoiceState::Open => Standing::Open,
@@ -104,7 +105,7 @@ impl Offer {
             description: invoice.description,
             quantity: 1,
             amount: invoice.amount,
-            collected: invoice.collected(),
+            collected,
             recurring: None,
             trial_end: None,
             email: None,
