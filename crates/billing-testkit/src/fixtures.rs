@@ -4,6 +4,7 @@
 //! same test makes the same values every time. Decides nothing: the values are
 //! well-formed, not necessarily what the rules would produce.
 
+mod changed;
 mod commits;
 mod held;
 mod owed;

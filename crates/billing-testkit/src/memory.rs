@@ -6,25 +6,32 @@
 
 mod books;
 mod catalogs;
+mod codes;
 mod commit;
 mod credentials;
 mod faults;
 mod mail;
+mod migrations;
 mod queue;
+mod quotes;
 mod reads;
 mod ring;
 mod snapshot;
 mod sweep;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use billing_ports::store::StoreError;
+use billing_domain::ids::{MigrationId, QuoteId};
+use billing_domain::quote::Quote;
+use billing_ports::store::{MigrationRow, StoreError};
 use tokio::sync::Notify;
 
 pub use faults::{Call, Fault, FaultPlan};
 pub use snapshot::{HeldAccount, HeldDelivery, HeldEffect, RowState, Snapshot};
 
 use books::Books;
+use codes::Drawer;
 use credentials::Vault;
 use faults::Faults;
 use mail::Mail;
@@ -61,6 +68,9 @@ struct State {
     mail: Mail,
     vault: Vault,
     catalogs: Vec<billing_domain::catalog::CatalogRevision>,
+    quotes: BTreeMap<QuoteId, Quote>,
+    codes: Drawer,
+    migrations: BTreeMap<MigrationId, MigrationRow>,
     faults: Faults,
 }
 

@@ -111,7 +111,8 @@ fn account_indexes() -> Indexes {
             "invoices",
             "invoices_one_change",
             &["subscription_id"],
-            "state = 'open' and purpose = 'change' and subscription_id is not null",
+            // A provider's own name no change, and are open side by side.
+            "state = 'open' and purpose = 'change' and subscription_id is not null and change_id is not null",
         ),
         index("subscriptions", "subscriptions_price", &["price", "id"], ""),
     ]

@@ -22,6 +22,8 @@ pub async fn loading_gives_back_every_field(store: &dyn Store) {
         checkouts: account.checkouts.iter().map(|held| held.id).collect(),
         invoices: account.invoices.iter().map(|held| held.id).collect(),
         invoice_refs: Vec::new(),
+        changes: Vec::new(),
+        quotes: Vec::new(),
     };
     let loaded = store.load(account.customer.id, &also).await;
     let loaded = loaded.expect("the store answers").expect("it is known");
@@ -80,6 +82,8 @@ pub async fn closed_things_are_loaded_only_when_asked_for(store: &dyn Store) {
         checkouts: vec![checkouts[1]],
         invoices: vec![invoices[2], invoices[0]],
         invoice_refs: Vec::new(),
+        changes: Vec::new(),
+        quotes: Vec::new(),
     };
     let expected = (checkouts[..2].to_vec(), vec![invoices[0], invoices[2]]);
     assert_eq!(load(by_id).await, expected, "none twice");
@@ -133,6 +137,8 @@ pub async fn what_is_anothers_is_not_loaded(store: &dyn Store) {
         checkouts: theirs.checkouts.iter().map(|held| held.id).collect(),
         invoices: theirs.invoices.iter().map(|held| held.id).collect(),
         invoice_refs: theirs.provider_refs(),
+        changes: Vec::new(),
+        quotes: Vec::new(),
     };
     let loaded = store.load(mine.account.customer.id, &also).await;
     assert_eq!(loaded, Ok(Some(mine)));

@@ -59,20 +59,26 @@ pub async fn subscriptions_are_listed_page_by_page(store: &dyn Store) {
     let mut all = rich.subscriptions.clone();
     all.extend(other.subscriptions);
     let lifetime = PlanKey::new("lifetime").expect("a key");
-    for (customer, status, plan) in [
-        (None, None, None),
-        (Some(other.customer.id), None, None),
-        (Some(rich.customer.id), Some(Status::Active), None),
-        (None, Some(Status::Paused), None),
-        (None, Some(Status::Expired), None),
-        (None, None, Some(lifetime.clone())),
-        (Some(other.customer.id), None, Some(lifetime)),
-        (Some(make.id()), None, None),
+    let monthly = Some(PriceKey::new("team-monthly").expect("a key"));
+    let yearly = Some(PriceKey::new("team-yearly").expect("a key"));
+    for (customer, status, plan, price) in [
+        (None, None, None, None),
+        (Some(other.customer.id), None, None, None),
+        (Some(rich.customer.id), Some(Status::Active), None, None),
+        (None, Some(Status::Paused), None, None),
+        (None, Some(Status::Expired), None, None),
+        (None, None, Some(lifetime.clone()), None),
+        (Some(other.customer.id), None, Some(lifetime), None),
+        (Some(make.id()), None, None, None),
+        (None, None, None, monthly.clone()),
+        (Some(rich.customer.id), Some(Status::Expired), None, monthly),
+        (None, None, None, yearly),
     ] {
         let filter = SubscriptionFilter {
             customer,
             status,
             plan,
+            price,
         };
         let list = async |page| store.list_subscriptions(filter.clone(), page).await;
         let rows = read_all(list, |held| held.id.uuid()).await;
@@ -87,6 +93,7 @@ pub async fn subscriptions_are_listed_page_by_page(store: &dyn Store) {
                         .plan
                         .as_ref()
                         .is_none_or(|plan| *plan == held.terms.plan)
+                    && (filter.price.is_none() || filter.price == held.terms.price)
             })
             .cloned()
             .collect();

@@ -1,13 +1,18 @@
 //! Customers with all they hold, and the indexes that lead to them.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use billing_domain::change::Change;
 use billing_domain::checkout::Checkout;
 use billing_domain::customer::{Account, Customer};
 use billing_domain::grant::Grant;
-use billing_domain::ids::{CheckoutId, CustomerId, GrantId, InvoiceId, JournalId, SubscriptionId};
+use billing_domain::ids::{
+    ChangeId, CheckoutId, CustomerId, GrantId, InvoiceId, JournalId, LicenseId, SubscriptionId,
+};
 use billing_domain::invoice::{Invoice, InvoiceState, Purpose};
 use billing_domain::journal::JournalEntry;
+use billing_domain::license::License;
 use billing_domain::provider::ProviderRef;
 use billing_domain::subscription::Subscription;
 use billing_domain::time::Timestamp;
@@ -24,6 +29,8 @@ pub(super) struct Shelf {
     pub(super) grants: BTreeMap<GrantId, Grant>,
     pub(super) checkouts: BTreeMap<CheckoutId, Checkout>,
     pub(super) invoices: BTreeMap<InvoiceId, Invoice>,
+    pub(super) changes: BTreeMap<ChangeId, Change>,
+    pub(super) licenses: BTreeMap<LicenseId, License>,
 }
 
 /// A place that one invoice at a time may take.
@@ -43,6 +50,8 @@ pub(super) struct Books {
     pub(super) due: Queue<CustomerId>,
     pub(super) invoices: BTreeMap<InvoiceId, CustomerId>,
     pub(super) subscriptions: BTreeMap<SubscriptionId, CustomerId>,
+    pub(super) changes: BTreeMap<ChangeId, CustomerId>,
+    pub(super) licenses: BTreeMap<LicenseId, CustomerId>,
     /// The latest instant that any commit has named.
     pub(super) latest: Option<Timestamp>,
     external_refs: BTreeMap<String, CustomerId>,
@@ -57,9 +66,8 @@ impl Shelf {
         let asked = self.checkouts.values();
         let asked = asked.filter(|held| also.checkouts.contains(&held.id));
         let theirs: BTreeSet<InvoiceId> = asked.map(|held| held.invoice).collect();
-        let wanted = |invoice: &Invoice| {
-            invoice.is_open()
-                || theirs.contains(&invoice.id)
+        let asked = |invoice: &Invoice| {
+            theirs.contains(&invoice.id)
                 || also.invoices.contains(&invoice.id)
                 || also
                     .invoice_refs
@@ -68,6 +76,14 @@ impl Shelf {
         };
         let checkouts = self.checkouts.values();
         let invoices = self.invoices.values();
+        let paid_for = invoices.clone().filter(|held| asked(held));
+        let paid_for: BTreeSet<ChangeId> = paid_for.filter_map(|held| held.change).collect();
+        let changes = self.changes.values().filter(|held| {
+            held.state.is_open()
+                || paid_for.contains(&held.id)
+                || also.changes.contains(&held.id)
+                || also.quotes.contains(&held.quote.id)
+        });
         Loaded {
             account: Account {
                 customer: self.customer.clone(),
@@ -77,7 +93,12 @@ impl Shelf {
                     .filter(|held| held.is_open() || also.checkouts.contains(&held.id))
                     .cloned()
                     .collect(),
-                invoices: invoices.filter(|held| wanted(held)).cloned().collect(),
+                invoices: invoices
+                    .filter(|held| held.is_open() || asked(held))
+                    .cloned()
+                    .collect(),
+                changes: changes.cloned().collect(),
+                licenses: self.licenses.values().cloned().collect(),
             },
             revision: self.revision,
         }
@@ -92,6 +113,8 @@ impl Books {
             Locator::Checkout(id) => self.checkouts.get(id).copied(),
             Locator::Subscription(id) => self.subscriptions.get(id).copied(),
             Locator::Invoice(id) => self.invoices.get(id).copied(),
+            Locator::Change(id) => self.changes.get(id).copied(),
+            Locator::License(id) => self.licenses.get(id).copied(),
             Locator::Provider(held) => self.refs.get(held).copied(),
         }
     }
@@ -128,6 +151,18 @@ impl Books {
         Ok(())
     }
 
+    /// Whether one quote would become two changes, or one subscription be shown
+    /// by two licenses.
+    pub(super) fn is_doubled(&self, owner: CustomerId, changes: &Changes) -> bool {
+        let shelf = self.shelves.get(&owner);
+        let quotes = shelf.into_iter().flat_map(|shelf| shelf.changes.values());
+        let quotes = quotes.chain(&changes.changes);
+        let shown = shelf.into_iter().flat_map(|shelf| shelf.licenses.values());
+        let shown = shown.chain(&changes.licenses);
+        doubled(quotes.map(|held| (held.quote.id, held.id)))
+            || doubled(shown.map(|held| (held.subscription, held.id)))
+    }
+
     /// Writes changes that have been checked; gives the new revision.
     pub(super) fn write(&mut self, owner: CustomerId, changes: Changes) -> Option<Revision> {
         self.index(owner, &changes);
@@ -143,6 +178,10 @@ impl Books {
             .extend(changes.grants.into_iter().map(|held| (held.id, held)));
         mine.checkouts
             .extend(changes.checkouts.into_iter().map(|held| (held.id, held)));
+        mine.changes
+            .extend(changes.changes.into_iter().map(|held| (held.id, held)));
+        mine.licenses
+            .extend(changes.licenses.into_iter().map(|held| (held.id, held)));
         for invoice in &changes.invoices {
             let before = mine.invoices.get(&invoice.id).and_then(place);
             if let Some(before) = before {
@@ -166,6 +205,10 @@ impl Books {
             .extend(changes.checkouts.iter().map(|held| (held.id, owner)));
         self.invoices
             .extend(changes.invoices.iter().map(|held| (held.id, owner)));
+        self.changes
+            .extend(changes.changes.iter().map(|held| (held.id, owner)));
+        self.licenses
+            .extend(changes.licenses.iter().map(|held| (held.id, owner)));
         self.refs
             .extend(changes.refs.iter().map(|held| (held.clone(), owner)));
     }
@@ -184,6 +227,8 @@ impl Books {
                 grants: BTreeMap::new(),
                 checkouts: BTreeMap::new(),
                 invoices: BTreeMap::new(),
+                changes: BTreeMap::new(),
+                licenses: BTreeMap::new(),
             };
             self.shelves.insert(owner, empty);
         }
@@ -193,27 +238,43 @@ impl Books {
     }
 }
 
+/// Whether two things go by one name.
+fn doubled<N: Ord, K: Eq>(held: impl Iterator<Item = (N, K)>) -> bool {
+    let mut named = BTreeMap::new();
+    for (name, id) in held {
+        match named.entry(name) {
+            Entry::Vacant(free) => drop(free.insert(id)),
+            Entry::Occupied(taken) if *taken.get() != id => return true,
+            Entry::Occupied(_) => {}
+        }
+    }
+    false
+}
+
 fn is_invoice(reference: &ProviderRef, invoice: &Invoice) -> bool {
     reference.kind == billing_domain::provider::RefKind::Invoice
         && invoice.provider.as_ref() == Some(&reference.account)
         && invoice.reference.as_ref() == Some(&reference.id)
 }
 
-/// A provider's own invoices have no cycle, and as many are open as it made.
+/// A provider's own invoices have no cycle and name no change, and as many are
+/// open as it made.
 fn place(invoice: &Invoice) -> Option<Place> {
-    let (subscription, cycle) = (invoice.subscription?, invoice.cycle?);
-    match invoice.state {
-        InvoiceState::Open => Some(Place::Open(
-            subscription,
-            match invoice.purpose {
-                Purpose::Purchase => 0,
-                Purpose::Renewal => 1,
-                Purpose::OneTime => 2,
-            },
-        )),
-        InvoiceState::Settled { .. } if invoice.is_renewal() => {
+    let subscription = invoice.subscription?;
+    let purpose = match invoice.purpose {
+        Purpose::Purchase => 0,
+        Purpose::Renewal => 1,
+        Purpose::OneTime => 2,
+        Purpose::Change => 3,
+    };
+    let is_change = invoice.purpose == Purpose::Change && invoice.change.is_some();
+    match (invoice.state, invoice.cycle) {
+        (InvoiceState::Open, cycle) if cycle.is_some() || is_change => {
+            Some(Place::Open(subscription, purpose))
+        }
+        (InvoiceState::Settled { .. }, Some(cycle)) if invoice.is_renewal() => {
             Some(Place::Credit(subscription, cycle))
         }
-        InvoiceState::Settled { .. } | InvoiceState::Void { .. } => None,
+        (InvoiceState::Open | InvoiceState::Settled { .. } | InvoiceState::Void { .. }, _) => None,
     }
 }

@@ -88,6 +88,10 @@ impl State {
         if known || events.len() != commit.replies.len() {
             return Err(taken(Taken::Delivery));
         }
+        // Names of one customer's own things: whoever loads again finds them.
+        if self.books.is_doubled(commit.customer, &commit.changes) {
+            return Err(CommitError::Conflict);
+        }
         Ok(())
     }
 

@@ -40,6 +40,12 @@ pub enum Call {
     Read,
     /// Catalog revisions.
     Catalog,
+    /// `put_quote` and `get_quote`.
+    Quote,
+    /// Discount codes and their uses.
+    Code,
+    /// Price migrations, and the walks over holders and customers.
+    Migration,
     /// Keys, sessions and idempotency records.
     Credential,
 }

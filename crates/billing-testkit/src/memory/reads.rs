@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use async_trait::async_trait;
+use billing_domain::change::Change;
 use billing_domain::customer::Customer;
-use billing_domain::ids::{CustomerId, Id, InvoiceId, JournalId, ParkedId};
+use billing_domain::ids::{ChangeId, CustomerId, Id, InvoiceId, JournalId, ParkedId};
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
+use billing_domain::license::License;
 use billing_domain::parked::{ParkReason, Parked};
 use billing_domain::subscription::Subscription;
 use billing_ports::store::{
-    Holding, InvoiceFilter, Page, PageAsk, ReadModels, StoreError, SubscriptionFilter,
+    ChangeFilter, Holding, InvoiceFilter, Page, PageAsk, ReadModels, StoreError, SubscriptionFilter,
 };
 use uuid::Uuid;
 
@@ -46,6 +48,10 @@ impl ReadModels for MemoryStore {
                         .plan
                         .as_ref()
                         .is_none_or(|plan| held.terms.plan == *plan)
+                    && filter
+                        .price
+                        .as_ref()
+                        .is_none_or(|price| held.terms.price.as_ref() == Some(price))
             });
             Ok(cut(rows, page).map(Clone::clone))
         })
@@ -78,6 +84,47 @@ impl ReadModels for MemoryStore {
         self.call(Call::Read, |state| {
             let found = invoice(&state.books, id);
             Ok(found.map(|(owner, held)| (owner, held.clone())))
+        })
+    }
+
+    async fn list_changes(
+        &self,
+        filter: ChangeFilter,
+        page: PageAsk,
+    ) -> Result<Page<Change>, StoreError> {
+        self.call(Call::Read, |state| {
+            let books = &state.books;
+            let rows = newest_first(&books.changes, page);
+            let rows = rows.filter_map(|(id, _)| change(books, *id));
+            let rows = rows.filter(|held| {
+                filter.customer.is_none_or(|id| held.customer == id)
+                    && filter.open.is_none_or(|open| held.state.is_open() == open)
+                    && filter
+                        .subscription
+                        .is_none_or(|id| held.quote.subscription == id)
+            });
+            Ok(cut(rows, page).map(Clone::clone))
+        })
+    }
+
+    async fn get_change(&self, id: ChangeId) -> Result<Option<Change>, StoreError> {
+        self.call(Call::Read, |state| Ok(change(&state.books, id).cloned()))
+    }
+
+    async fn list_licenses(
+        &self,
+        customer: Option<CustomerId>,
+        page: PageAsk,
+    ) -> Result<Page<(CustomerId, License)>, StoreError> {
+        self.call(Call::Read, |state| {
+            let books = &state.books;
+            let rows = newest_first(&books.licenses, page);
+            let rows = rows.filter(|(_, owner)| customer.is_none_or(|id| **owner == id));
+            let rows = rows.filter_map(|(id, owner)| {
+                let held = books.shelves.get(owner)?.licenses.get(id)?;
+                Some((*owner, held))
+            });
+            Ok(cut(rows, page).map(|(owner, held)| (owner, held.clone())))
         })
     }
 
@@ -119,13 +166,13 @@ impl ReadModels for MemoryStore {
 }
 
 /// A page of what `rows` gives, and whether there is more.
-struct Cut<T> {
+pub(super) struct Cut<T> {
     rows: Vec<T>,
     more: bool,
 }
 
 impl<T> Cut<T> {
-    fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+    pub(super) fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
         Page {
             rows: self.rows.into_iter().map(change).collect(),
             more: self.more,
@@ -133,7 +180,7 @@ impl<T> Cut<T> {
     }
 }
 
-fn cut<T>(mut rows: impl Iterator<Item = T>, page: PageAsk) -> Cut<T> {
+pub(super) fn cut<T>(mut rows: impl Iterator<Item = T>, page: PageAsk) -> Cut<T> {
     let taken = rows.by_ref().take(usize::from(page.limit)).collect();
     Cut {
         rows: taken,
@@ -141,7 +188,7 @@ fn cut<T>(mut rows: impl Iterator<Item = T>, page: PageAsk) -> Cut<T> {
     }
 }
 
-fn newest_first<K: Id + Ord, V>(
+pub(super) fn newest_first<K: Id + Ord, V>(
     rows: &BTreeMap<K, V>,
     page: PageAsk,
 ) -> impl Iterator<Item = (&K, &V)> {
@@ -155,6 +202,11 @@ fn invoice(books: &Books, id: InvoiceId) -> Option<(CustomerId, &Invoice)> {
     let owner = books.invoices.get(&id)?;
     let held = books.shelves.get(owner)?.invoices.get(&id)?;
     Some((*owner, held))
+}
+
+fn change(books: &Books, id: ChangeId) -> Option<&Change> {
+    let owner = books.changes.get(&id)?;
+    books.shelves.get(owner)?.changes.get(&id)
 }
 
 fn holdings(books: &Books) -> Vec<Holding> {

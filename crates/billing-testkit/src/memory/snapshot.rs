@@ -143,5 +143,7 @@ fn account_of(shelf: &Shelf) -> Account {
         grants: shelf.grants.values().cloned().collect(),
         checkouts: shelf.checkouts.values().cloned().collect(),
         invoices: shelf.invoices.values().cloned().collect(),
+        changes: shelf.changes.values().cloned().collect(),
+        licenses: shelf.licenses.values().cloned().collect(),
     }
 }

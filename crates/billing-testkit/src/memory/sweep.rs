@@ -14,6 +14,7 @@ impl State {
             self.empty_bodies(sweep),
             self.remove_effects(sweep),
             self.vault.sweep(sweep),
+            self.remove_quotes(sweep),
         ];
         swept.into_iter().fold(0, u64::saturating_add)
     }
@@ -29,6 +30,21 @@ impl State {
         for row in old.take(usize::from(sweep.limit)) {
             row.delivery.body = bytes::Bytes::new();
             row.emptied = true;
+            swept = swept.saturating_add(1);
+        }
+        swept
+    }
+
+    fn remove_quotes(&mut self, sweep: Sweep) -> u64 {
+        let old = self.quotes.values();
+        let old = old.filter(|held| held.expires_at < sweep.rows_before);
+        let ids: Vec<_> = old
+            .map(|held| held.id)
+            .take(usize::from(sweep.limit))
+            .collect();
+        let mut swept = 0_u64;
+        for id in ids {
+            self.quotes.remove(&id);
             swept = swept.saturating_add(1);
         }
         swept
