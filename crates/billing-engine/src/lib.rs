@@ -30,4 +30,4 @@ pub use error::EngineError;
 pub use gate::GateError;
 pub use limits::Limits;
 pub use manual::{MANUAL, ManualProvider};
-pub use ring::{IntakeError, WorkDone};
+pub use ring::{IntakeError, Reconciled, WorkDone};

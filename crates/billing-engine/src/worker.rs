@@ -18,6 +18,10 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// had, while another process holds its row: it is had a moment later.
 const LEAST_PAUSE: Duration = Duration::from_millis(20);
 
+/// How often open invoices are asked about: an hour is soon enough for a webhook
+/// that was lost, and seldom enough for a provider's limits.
+const RECONCILE_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
 /// How often finished rows are swept.
 const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
@@ -46,6 +50,7 @@ impl Billing {
             return stop.await;
         };
         let mut sweep_at = parts.now();
+        let mut reconcile_at = shifted(sweep_at, RECONCILE_EVERY);
         loop {
             let pause = match self.work(parts.limits.work_budget).await {
                 Ok(done) if done.more => Duration::ZERO,
@@ -63,6 +68,16 @@ impl Billing {
                     () = parts.sweep() => {}
                 }
                 sweep_at = shifted(parts.now(), SWEEP_EVERY);
+            }
+            if parts.now() >= reconcile_at {
+                tokio::select! {
+                    biased;
+                    () = &mut stop => return,
+                    reconciled = parts.reconcile() => if let Err(error) = reconciled {
+                        tracing::warn!(%error, "reconciling failed, will be tried again");
+                    }
+                }
+                reconcile_at = shifted(parts.now(), RECONCILE_EVERY);
             }
             tokio::select! {
                 biased;

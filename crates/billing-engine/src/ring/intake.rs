@@ -60,6 +60,12 @@ impl Billing {
 }
 
 impl Parts {
+    /// Takes what was read at a provider. `false`: it is known.
+    pub(super) async fn receive_new(&self, delivery: Delivery) -> Result<bool, StoreError> {
+        let received = self.receive(delivery, self.now()).await?;
+        Ok(matches!(received, Received::New(_)))
+    }
+
     async fn receive(&self, delivery: Delivery, now: Timestamp) -> Result<Received, StoreError> {
         let id: InboxId = self.ids(now).draw();
         let received = self.store.receive(id, delivery, now).await?;

@@ -8,6 +8,7 @@ mod group;
 mod inbox;
 mod intake;
 mod perform;
+mod reconcile;
 mod work;
 
 use billing_domain::catalog::CatalogRevision;
@@ -24,6 +25,7 @@ use billing_ports::store::{
 
 pub use intake::IntakeError;
 pub(crate) use perform::Performed;
+pub use reconcile::Reconciled;
 pub use work::WorkDone;
 
 use crate::billing::Parts;
