@@ -14,7 +14,9 @@ use poem::http::StatusCode;
 use poem::test::TestClient;
 use serde_json::{Value, json};
 
-use super::driver::{Driver, InvoiceSeen, Refused, SubscriptionSeen, day};
+use super::driver::{
+    Buying, ChangeSeen, Driver, InvoiceSeen, QuoteSeen, Refused, SubscriptionSeen, Target, day,
+};
 
 /// The operator's key of the tests.
 pub(crate) const KEY: &str = "bk_a_key_of_the_tests";
@@ -68,12 +70,24 @@ impl Http {
     /// A request as the operator; gives the status and the body.
     async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
         let path = path.to_owned();
+        self.ask_as(KEY, method, path, body).await
+    }
+
+    /// A request with this Bearer token.
+    async fn ask_as(
+        &self,
+        token: &str,
+        method: &str,
+        path: String,
+        body: Option<&Value>,
+    ) -> (StatusCode, Value) {
         let request = match method {
             "GET" => self.client.get(path),
             "POST" => self.client.post(path),
+            "DELETE" => self.client.delete(path),
             other => panic!("no {other} in stories"),
         };
-        let mut request = request.header("authorization", format!("Bearer {KEY}"));
+        let mut request = request.header("authorization", format!("Bearer {token}"));
         if let Some(body) = body {
             request = request
                 .header("content-type", "application/json")
@@ -86,6 +100,25 @@ impl Http {
             status,
             serde_json::from_slice(&bytes).unwrap_or(Value::Null),
         )
+    }
+
+    /// A request as a customer, in a billing session.
+    async fn ask_in_session(
+        &self,
+        who: &str,
+        method: &str,
+        path: String,
+        body: Option<&Value>,
+    ) -> Result<Value, Refused> {
+        let asked = json!({ "customer": who });
+        let session = self.post("/v1/billing-sessions", &asked).await?;
+        let token = text(&session, "token").unwrap();
+        let (status, body) = self.ask_as(&token, method, path, body).await;
+        if status.is_success() {
+            Ok(body)
+        } else {
+            Err(text(&body, "code").unwrap_or_default())
+        }
     }
 
     async fn get(&self, path: &str) -> Value {
@@ -123,14 +156,95 @@ impl Driver for Http {
         text(&self.get(&format!("/v1/customers/{who}")).await, "id").unwrap()
     }
 
-    async fn buy(&self, who: &str, what: &str, pieces: u32) -> Result<Option<String>, Refused> {
-        let kind = if what.contains('-') { "price" } else { "plan" };
+    async fn buy(&self, who: &str, buying: &Buying<'_>) -> Result<Option<String>, Refused> {
         let mut body = json!({ "customer": who });
-        body[kind] = what.into();
-        if pieces > 1 {
-            body["quantity"] = pieces.into();
+        body[kind_of(buying.what)] = buying.what.into();
+        if buying.pieces > 1 {
+            body["quantity"] = buying.pieces.into();
+        }
+        if let Some(code) = buying.code {
+            body["code"] = code.into();
         }
         Ok(text(&self.post("/v1/checkouts", &body).await?, "url"))
+    }
+
+    async fn quote(
+        &self,
+        who: &str,
+        subscription: &str,
+        target: Target<'_>,
+    ) -> Result<QuoteSeen, Refused> {
+        let path = format!("/v1/me/subscriptions/{subscription}/quotes");
+        let body = target_body(target);
+        let quote = self.ask_in_session(who, "POST", path, Some(&body)).await?;
+        let next = &quote["next_charge"];
+        let next =
+            text(next, "at").map(|at| format!("{} on {}", amount(&next["amount"]), day(&at)));
+        let loses = quote["loses"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|loss| text(loss, "feature").or(text(loss, "loses")).unwrap());
+        Ok(QuoteSeen {
+            id: text(&quote, "id").unwrap(),
+            owed: amount(&quote["owed_now"]).to_string(),
+            effective: match text(&quote, "timing").as_deref() {
+                Some("now") => "now".to_owned(),
+                _ => day(&text(&quote, "effective_at").unwrap()),
+            },
+            next,
+            loses: loses.collect(),
+        })
+    }
+
+    async fn accept(&self, who: &str, quote: &str) -> Result<String, Refused> {
+        let path = format!("/v1/me/quotes/{quote}/accept");
+        let accepted = self
+            .ask_in_session(who, "POST", path, Some(&json!({})))
+            .await?;
+        Ok(text(&accepted, "status").unwrap())
+    }
+
+    async fn take_back(&self, who: &str, change: &str) -> Result<(), Refused> {
+        let path = format!("/v1/me/changes/{change}");
+        self.ask_in_session(who, "DELETE", path, None)
+            .await
+            .map(|_| ())
+    }
+
+    async fn force(
+        &self,
+        subscription: &str,
+        target: Target<'_>,
+        collect: bool,
+    ) -> Result<String, Refused> {
+        let mut body = target_body(target);
+        body["collect"] = if collect { "invoice" } else { "none" }.into();
+        body["reason"] = "a story".into();
+        let path = format!("/v1/subscriptions/{subscription}/change-plan");
+        let forced = self.post(&path, &body).await?;
+        Ok(text(&forced, "status").unwrap())
+    }
+
+    async fn changes(&self, who: &str) -> Vec<ChangeSeen> {
+        let id = self.id(who).await;
+        let list = self
+            .get(&format!("/v1/changes?customer={id}&limit=100"))
+            .await;
+        let rows = list["data"].as_array().unwrap().iter().rev();
+        rows.map(|change| ChangeSeen {
+            id: text(change, "id").unwrap(),
+            state: text(change, "status").unwrap(),
+            plan: text(change, "plan").unwrap(),
+            applied_at: text(change, "applied_at").map(|at| day(&at)),
+        })
+        .collect()
+    }
+
+    async fn balances(&self, who: &str) -> Vec<String> {
+        let customer = self.get(&format!("/v1/customers/{who}")).await;
+        let balances = customer["balances"].as_array().unwrap().iter();
+        balances.map(|held| amount(held).to_string()).collect()
     }
 
     async fn cancel(&self, _who: &str, subscription: &str, at_once: bool) -> Result<bool, Refused> {
@@ -181,6 +295,7 @@ impl Driver for Http {
             .map(|held| SubscriptionSeen {
                 id: text(held, "id").unwrap(),
                 plan: text(held, "plan").unwrap(),
+                quantity: held["quantity"].as_u64().unwrap().try_into().unwrap(),
                 status: text(held, "status").unwrap(),
                 paid_through: text(held, "paid_through").map(|at| day(&at)),
                 ends_at: text(held, "ends_at").map(|at| day(&at)),
@@ -208,19 +323,36 @@ impl Driver for Http {
 
 fn invoice(held: &Value) -> InvoiceSeen {
     let period = |end: &str| text(held, end).map(|at| day(&at));
-    let amount = &held["amount"];
-    let currency = text(amount, "currency").unwrap().parse().unwrap();
-    let amount = billing_domain::money::Money::new(amount["amount"].as_i64().unwrap(), currency);
     InvoiceSeen {
         purpose: text(held, "purpose").unwrap(),
         cycle: held["cycle"]
             .as_u64()
             .map(|cycle| cycle.try_into().unwrap()),
-        amount: amount.to_string(),
+        amount: amount(&held["amount"]).to_string(),
         state: text(held, "status").unwrap(),
         period: period("period_start").zip(period("period_end")),
         pay_url: text(held, "pay_url"),
     }
+}
+
+fn amount(value: &Value) -> billing_domain::money::Money {
+    let currency = text(value, "currency").unwrap().parse().unwrap();
+    billing_domain::money::Money::new(value["amount"].as_i64().unwrap(), currency)
+}
+
+fn kind_of(what: &str) -> &'static str {
+    if what.contains('-') { "price" } else { "plan" }
+}
+
+fn target_body(target: Target<'_>) -> Value {
+    let mut body = json!({});
+    if target.what != "-" {
+        body[kind_of(target.what)] = target.what.into();
+    }
+    if let Some(pieces) = target.pieces {
+        body["quantity"] = pieces.into();
+    }
+    body
 }
 
 fn text(value: &Value, field: &str) -> Option<String> {

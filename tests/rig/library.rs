@@ -2,17 +2,20 @@
 
 use async_trait::async_trait;
 use billing::{
-    Billing, CancelError, CancelWhen, CheckoutError, CheckoutRequest, CustomerRef, DenyReason,
-    Gate, Need, NewCustomer, What,
+    Billing, CancelError, CancelWhen, ChangeAccepted, ChangeAsk, ChangeError, CheckoutError,
+    CheckoutRequest, CustomerRef, DenyReason, Force, Gate, Need, NewCustomer, QuoteError, What,
 };
 use billing_domain::entitlement::Limit;
 use billing_domain::grant::GrantReason;
 use billing_domain::invoice::{InvoiceState, Purpose};
+use billing_domain::quote::{Loss, Quote, Timing};
 use billing_domain::subscription::{State, Subscription};
 use billing_domain::time::Timestamp;
-use billing_ports::store::{InvoiceFilter, PageAsk};
+use billing_ports::store::{ChangeFilter, InvoiceFilter, PageAsk};
 
-use super::driver::{Driver, InvoiceSeen, Refused, SubscriptionSeen, day};
+use super::driver::{
+    Buying, ChangeSeen, Driver, InvoiceSeen, QuoteSeen, Refused, SubscriptionSeen, Target, day,
+};
 
 /// Drives the engine by its library interface.
 pub(crate) struct Library {
@@ -50,11 +53,11 @@ impl Driver for Library {
             .to_string()
     }
 
-    async fn buy(&self, who: &str, what: &str, pieces: u32) -> Result<Option<String>, Refused> {
+    async fn buy(&self, who: &str, buying: &Buying<'_>) -> Result<Option<String>, Refused> {
         let catalog = self.billing.catalog().await.unwrap();
-        let what = match catalog.catalog.plan(what) {
+        let what = match catalog.catalog.plan(buying.what) {
             Some(plan) => What::Plan(plan.key.clone(), None),
-            None => What::Price(what.parse().unwrap()),
+            None => What::Price(buying.what.parse().unwrap()),
         };
         let asked = self
             .billing
@@ -62,8 +65,10 @@ impl Driver for Library {
                 customer: Some(CustomerRef::from(who)),
                 email: None,
                 what,
-                quantity: (pieces > 1).then_some(pieces),
+                quantity: (buying.pieces > 1).then_some(buying.pieces),
                 provider: None,
+                code: buying.code.map(str::to_owned),
+                negotiated: None,
                 success_url: "https://app.test/success".to_owned(),
                 cancel_url: "https://app.test/cancel".to_owned(),
             })
@@ -72,11 +77,94 @@ impl Driver for Library {
             CheckoutError::NotSold | CheckoutError::Quantity => "invalid_request".to_owned(),
             CheckoutError::AlreadyGranted => "unprocessable".to_owned(),
             CheckoutError::Provider => "provider_error".to_owned(),
+            CheckoutError::Code(_) => "code_refused".to_owned(),
             other @ (CheckoutError::NoSuchCustomer
+            | CheckoutError::NoSuchTerms
             | CheckoutError::NoProvider
             | CheckoutError::Amount
             | CheckoutError::Engine(_)) => other.to_string(),
         })
+    }
+
+    async fn quote(
+        &self,
+        who: &str,
+        subscription: &str,
+        target: Target<'_>,
+    ) -> Result<QuoteSeen, Refused> {
+        let ask = self.ask(subscription, target).await;
+        let quote = self.billing.quote(&who.into(), &ask).await;
+        quote
+            .map(|quote| quote_seen(&quote))
+            .map_err(|error| match error {
+                QuoteError::Refused(refusal) => refusal.code().to_owned(),
+                QuoteError::ProviderRefused(code) => code,
+                QuoteError::Provider => "provider_error".to_owned(),
+                QuoteError::Engine(error) => error.to_string(),
+            })
+    }
+
+    async fn accept(&self, who: &str, quote: &str) -> Result<String, Refused> {
+        let id = quote.parse().unwrap();
+        let accepted = self
+            .billing
+            .accept_quote(&who.into(), id, Some("story"))
+            .await;
+        state_of(accepted)
+    }
+
+    async fn take_back(&self, who: &str, change: &str) -> Result<(), Refused> {
+        let id = change.parse().unwrap();
+        let taken = self.billing.take_back(&who.into(), id, Some("story")).await;
+        taken.map_err(|error| code_of(&error))
+    }
+
+    async fn force(
+        &self,
+        subscription: &str,
+        target: Target<'_>,
+        collect: bool,
+    ) -> Result<String, Refused> {
+        let ask = self.ask(subscription, target).await;
+        let force = if collect {
+            Force::Collected
+        } else {
+            Force::Free
+        };
+        let forced = self
+            .billing
+            .force_change(&ask, force, "a story", Some("story"))
+            .await;
+        state_of(forced)
+    }
+
+    async fn changes(&self, who: &str) -> Vec<ChangeSeen> {
+        let account = self.billing.account(&who.into()).await.unwrap().unwrap();
+        let filter = ChangeFilter {
+            customer: Some(account.customer.id),
+            ..ChangeFilter::default()
+        };
+        let page = PageAsk {
+            after: None,
+            limit: 100,
+        };
+        let store = self.billing.store().unwrap();
+        let mut rows = store.list_changes(filter, page).await.unwrap().rows;
+        rows.reverse();
+        rows.into_iter()
+            .map(|change| ChangeSeen {
+                id: change.id.to_string(),
+                state: change.state.as_str().to_owned(),
+                plan: change.quote.terms.plan.to_string(),
+                applied_at: change.applied_at().map(|at| day(&at.to_string())),
+            })
+            .collect()
+    }
+
+    async fn balances(&self, who: &str) -> Vec<String> {
+        let account = self.billing.account(&who.into()).await.unwrap().unwrap();
+        let balances = account.customer.balances.iter();
+        balances.map(ToString::to_string).collect()
     }
 
     async fn cancel(&self, who: &str, subscription: &str, at_once: bool) -> Result<bool, Refused> {
@@ -137,6 +225,7 @@ impl Driver for Library {
         let seen = account.subscriptions.iter().map(|held| SubscriptionSeen {
             id: held.id.to_string(),
             plan: held.terms.plan.to_string(),
+            quantity: held.terms.quantity,
             status: held.status().as_str().to_owned(),
             paid_through: held.times.paid_through.map(|at| day(&at.to_string())),
             ends_at: ends_at(held).map(|at| day(&at.to_string())),
@@ -163,6 +252,7 @@ impl Driver for Library {
                     Purpose::Purchase => "purchase",
                     Purpose::Renewal => "renewal",
                     Purpose::OneTime => "one_time",
+                    Purpose::Change => "change",
                 }
                 .to_owned(),
                 cycle: invoice.cycle,
@@ -180,6 +270,65 @@ impl Driver for Library {
             })
             .collect()
     }
+}
+
+impl Library {
+    async fn ask(&self, subscription: &str, target: Target<'_>) -> ChangeAsk {
+        let catalog = self.billing.catalog().await.unwrap();
+        let plan = catalog
+            .catalog
+            .plan(target.what)
+            .map(|plan| plan.key.clone());
+        let price = (plan.is_none() && target.what != "-").then(|| target.what.parse().unwrap());
+        ChangeAsk {
+            subscription: subscription.parse().unwrap(),
+            plan,
+            price,
+            quantity: target.pieces,
+        }
+    }
+}
+
+fn quote_seen(quote: &Quote) -> QuoteSeen {
+    let next = quote
+        .next_charge
+        .map(|next| format!("{} on {}", next.amount, day(&next.at.to_string())));
+    let loses = quote.loses.iter().map(|loss| match loss {
+        Loss::PriceLock { .. } => "price_lock".to_owned(),
+        Loss::Discount => "discount".to_owned(),
+        Loss::ScheduledChange => "scheduled_change".to_owned(),
+        Loss::Entitlement { feature, .. } => feature.to_string(),
+    });
+    QuoteSeen {
+        id: quote.id.to_string(),
+        owed: quote.owed_now.to_string(),
+        effective: match quote.timing {
+            Timing::AtOnce => "now".to_owned(),
+            Timing::PeriodEnd => day(&quote.effective_at.to_string()),
+        },
+        next,
+        loses: loses.collect(),
+    }
+}
+
+fn state_of(accepted: Result<ChangeAccepted, ChangeError>) -> Result<String, Refused> {
+    accepted
+        .map(|accepted| accepted.change.state.as_str().to_owned())
+        .map_err(|error| code_of(&error))
+}
+
+fn code_of(error: &ChangeError) -> Refused {
+    match error {
+        ChangeError::NotFound => "not_found",
+        ChangeError::Expired => "quote_expired",
+        ChangeError::Stale => "quote_stale",
+        ChangeError::Refused(refusal) => refusal.code(),
+        ChangeError::NotOpen(_) => "illegal_transition",
+        ChangeError::ProviderRefused => "payment_required",
+        ChangeError::Provider => "provider_error",
+        ChangeError::Engine(error) => return error.to_string(),
+    }
+    .to_owned()
 }
 
 fn denied(reason: DenyReason, needed: Option<&billing_domain::catalog::PlanKey>) -> String {

@@ -19,7 +19,7 @@ use billing_ports::{Clock, IdSource};
 use billing_testkit::{ManualClock, RecordingNotifier, SeededIds};
 use secrecy::SecretString;
 
-pub(crate) use driver::{Driver, InvoiceSeen, SubscriptionSeen};
+pub(crate) use driver::{Buying, Driver, InvoiceSeen, QuoteSeen, SubscriptionSeen, Target};
 pub(crate) use http::{KEY, PUBLIC, options};
 pub(crate) use site::{Seen, Site};
 pub(crate) use stores::{StoreKind, connect_postgres, fresh_postgres, server};

@@ -3,13 +3,16 @@
 //! Time passes between two lines as it does for a server: whatever falls due on
 //! the way is worked off when it does, unless the worker sleeps.
 
+use billing::Catalog;
 use billing::sandbox::{Fault, FaultPlan, FaultRates, Mode, Paying, TestCard};
 use billing_catalog::read_plan_file;
 use billing_domain::time::{Timestamp, shifted};
 use billing_ports::Clock;
 use jiff::SignedDuration;
 
-use crate::rig::{InvoiceSeen, Rig, StoreKind, SubscriptionSeen, Through};
+use crate::rig::{
+    Buying, InvoiceSeen, QuoteSeen, Rig, StoreKind, SubscriptionSeen, Target, Through,
+};
 
 /// Tells a story on one store, through one door.
 pub(crate) async fn tell(name: &str, text: &str, mode: Mode, kind: StoreKind, through: Through) {
@@ -17,18 +20,25 @@ pub(crate) async fn tell(name: &str, text: &str, mode: Mode, kind: StoreKind, th
         println!("SKIPPED {name} on {kind:?}: told to go without PostgreSQL");
         return;
     }
-    let (plans, lines) = text
-        .split_once("\n---\n")
+    // Plan files, each an edit of the one before; then lines.
+    let mut plans: Vec<&str> = text.split("\n---\n").collect();
+    let lines = plans.pop().expect("lines");
+    let read = |plans: &&str| {
+        read_plan_file(name, plans.as_bytes()).unwrap_or_else(|errors| panic!("{errors}"))
+    };
+    let revisions: Vec<Catalog> = plans.iter().map(read).collect();
+    let catalog = revisions
+        .first()
         .expect("a plan file, then ---, then lines");
-    let catalog =
-        read_plan_file(name, plans.as_bytes()).unwrap_or_else(|errors| panic!("{errors}"));
     let lines: Vec<Line<'_>> = lines.lines().enumerate().filter_map(Line::read).collect();
     let first = lines.first().expect("a story has lines").at;
     let start = shifted(first, SignedDuration::from_hours(-1));
     let mut told = Told {
-        rig: Rig::new(kind, through, mode, &catalog, start).await,
+        rig: Rig::new(kind, through, mode, catalog, start).await,
         asleep: false,
         refused: None,
+        quoted: None,
+        revisions: revisions.clone(),
         place: String::new(),
     };
     for line in lines {
@@ -85,6 +95,8 @@ struct Told {
     rig: Rig,
     asleep: bool,
     refused: Option<String>,
+    quoted: Option<QuoteSeen>,
+    revisions: Vec<Catalog>,
     place: String,
 }
 
@@ -121,14 +133,50 @@ impl Told {
             }
             ["joins", who] => driver.customer(who, None).await,
             ["joins", who, "on", day] => driver.customer(who, Some(day)).await,
+            ["edits", number] => {
+                let number: usize = number.parse().unwrap();
+                let applied = self
+                    .rig
+                    .billing
+                    .apply_catalog(&self.revisions[number - 1])
+                    .await;
+                self.refused = applied.err().map(|error| error.to_string());
+            }
+            ["quotes", who, rest @ ..] => self.quote(who, rest).await,
+            ["accepts", who] => self.accept(who).await,
+            ["changes", who, rest @ ..] => {
+                self.quote(who, rest).await;
+                if self.refused.is_none() {
+                    self.accept(who).await;
+                }
+            }
+            ["takes", "back", who] => {
+                let changes = driver.changes(who).await;
+                let last = changes.last().expect("a change to take back").id.clone();
+                self.refused = driver.take_back(who, &last).await.err();
+            }
+            ["forces", who, target @ .., how @ ("free" | "collected")] => {
+                let held = driver.subscriptions(who).await;
+                let id = held.last().expect("a subscription to change").id.clone();
+                let collect = *how == "collected";
+                self.refused = driver.force(&id, targeted(target), collect).await.err();
+            }
             ["buys", who, what, rest @ ..] => {
                 let pieces = rest.iter().find_map(|word| word.strip_prefix('x'));
                 let card = rest
                     .iter()
                     .position(|word| *word == "with")
                     .map(|at| rest[at + 1]);
-                let pieces = pieces.map_or(1, |n| n.parse().unwrap());
-                self.buy(who, what, pieces, card, line.at).await;
+                let code = rest
+                    .iter()
+                    .position(|word| *word == "code")
+                    .map(|at| rest[at + 1]);
+                let buying = Buying {
+                    what,
+                    pieces: pieces.map_or(1, |n| n.parse().unwrap()),
+                    code,
+                };
+                self.buy(who, &buying, card, line.at).await;
             }
             ["pays", who] => self.pay(who, "pays").await,
             ["pays", who, "with", card] => self.pay(who, card).await,
@@ -161,9 +209,23 @@ impl Told {
         }
     }
 
-    async fn buy(&mut self, who: &str, what: &str, pieces: u32, with: Option<&str>, at: Timestamp) {
+    async fn quote(&mut self, who: &str, target: &[&str]) {
+        let held = self.rig.driver.subscriptions(who).await;
+        let id = held.last().expect("a subscription to change").id.clone();
+        match self.rig.driver.quote(who, &id, targeted(target)).await {
+            Ok(quote) => self.quoted = Some(quote),
+            Err(code) => self.refused = Some(code),
+        }
+    }
+
+    async fn accept(&mut self, who: &str) {
+        let quote = self.quoted.as_ref().expect("a quote to accept").id.clone();
+        self.refused = self.rig.driver.accept(who, &quote).await.err();
+    }
+
+    async fn buy(&mut self, who: &str, buying: &Buying<'_>, with: Option<&str>, at: Timestamp) {
         self.rig.driver.customer(who, None).await;
-        match self.rig.driver.buy(who, what, pieces).await {
+        match self.rig.driver.buy(who, buying).await {
             Ok(Some(url)) => {
                 self.pass_until(at).await;
                 self.at_page(&url, with.unwrap_or("pays")).await;
@@ -229,6 +291,50 @@ impl Told {
                 let told = self.rig.notifier.events();
                 let count = told.iter().filter(|held| held.as_str() == *event).count();
                 assert_eq!(count.to_string(), *times, "{place}: {event} among {told:?}");
+            }
+            ["owes", rest @ ..] => {
+                let quoted = self.quoted.as_ref().expect("a quote");
+                assert_eq!(quoted.owed, rest.join(" "), "{place}: {quoted:?}");
+            }
+            ["takes", "effect", when] => {
+                let quoted = self.quoted.as_ref().expect("a quote");
+                assert_eq!(quoted.effective, *when, "{place}: {quoted:?}");
+            }
+            ["then", rest @ ..] => {
+                let quoted = self.quoted.as_ref().expect("a quote");
+                let next = quoted.next.clone().unwrap_or("nothing".to_owned());
+                assert_eq!(next, rest.join(" "), "{place}: {quoted:?}");
+            }
+            ["loses", rest @ ..] => {
+                let quoted = self.quoted.as_ref().expect("a quote");
+                let wanted = if rest == ["nothing"] { &[] } else { rest };
+                assert_eq!(quoted.loses, wanted, "{place}: {quoted:?}");
+            }
+            [who, "change", state, rest @ ..] => {
+                let changes = driver.changes(who).await;
+                let found = changes.iter().any(|change| {
+                    change.state == *state
+                        && rest.first().is_none_or(|plan| change.plan == *plan)
+                        && rest
+                            .get(1)
+                            .is_none_or(|at| change.applied_at.as_deref() == Some(*at))
+                });
+                assert!(found, "{place}: {expected}, but {changes:?}");
+            }
+            [who, "balance", rest @ ..] => {
+                let held = driver.balances(who).await.join(", ");
+                let wanted = rest.join(" ");
+                let wanted = if wanted == "none" {
+                    String::new()
+                } else {
+                    wanted
+                };
+                assert_eq!(held, wanted, "{place}: balance of {who}");
+            }
+            [who, "pieces", count] => {
+                let held = driver.subscriptions(who).await;
+                let last = held.last().expect("a subscription").quantity.to_string();
+                assert_eq!(last, *count, "{place}: pieces of {who}");
             }
             [who, "is", rest @ ..] => {
                 let held: Vec<_> = driver
@@ -305,6 +411,19 @@ impl Told {
             }
             _ => panic!("{place}: nobody knows how to expect {expected:?}"),
         }
+    }
+}
+
+/// A plan or price and pieces: `team`, `team x3`, `x3`.
+fn targeted<'a>(words: &[&'a str]) -> Target<'a> {
+    let pieces = words.iter().find_map(|word| word.strip_prefix('x'));
+    let pieces = pieces.and_then(|count| count.parse().ok());
+    let what = words
+        .iter()
+        .find(|word| !(word.starts_with('x') && pieces.is_some()));
+    Target {
+        what: what.copied().unwrap_or("-"),
+        pieces,
     }
 }
 
