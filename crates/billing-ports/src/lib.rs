@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod delivery;
 pub mod license;
+pub mod mailer;
 pub mod notifier;
 pub mod provider;
 pub mod store;
@@ -15,6 +16,7 @@ pub mod webhook;
 pub use clock::{Clock, IdSource};
 pub use delivery::{Delivery, Reading};
 pub use license::{LicenseClaims, LicenseSigner, SignError};
+pub use mailer::{Mail, MailError, Mailer};
 pub use notifier::{Notifier, NotifyError};
 pub use provider::{
     Answer, Finding, FindingLevel, PaymentProvider, PerformError, Previewed, Refusal,
@@ -28,6 +30,7 @@ pub use webhook::{DecodeError, WebhookDecoder, WebhookRequest};
 pub mod mock {
     pub use crate::clock::{MockClock, MockIdSource};
     pub use crate::license::MockLicenseSigner;
+    pub use crate::mailer::MockMailer;
     pub use crate::notifier::MockNotifier;
     pub use crate::provider::MockPaymentProvider;
     pub use crate::store::{

@@ -298,6 +298,39 @@ impl<'a> ApiExtractor<'a> for Anybody {
     }
 }
 
+/// An operator's key of scope `write` or above, or no credential at all.
+pub(crate) struct WriteKeyOrNobody(pub(crate) Option<Operator>);
+
+impl<'a> ApiExtractor<'a> for WriteKeyOrNobody {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        <WriteKey as ApiExtractor<'_>>::register(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec!["write_key"]
+    }
+
+    fn has_security_fallback() -> bool {
+        true
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut poem::RequestBody,
+        _options: ExtractParamOptions<Self::ParamType>,
+    ) -> poem::Result<Self> {
+        match Caller::of(request) {
+            Caller::Public => Ok(Self(None)),
+            Caller::Key(_) | Caller::Session(_) => Ok(Self(Some(key(request, Scope::Write)?))),
+        }
+    }
+}
+
 #[expect(clippy::unused_async, reason = "the framework awaits checkers")]
 async fn read_key(request: &Request, _bearer: Bearer) -> poem::Result<Operator> {
     Ok(key(request, Scope::Read)?)

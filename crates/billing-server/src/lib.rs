@@ -11,7 +11,9 @@ pub mod config;
 mod database;
 mod host;
 pub mod http;
+mod links;
 mod lock;
+mod mail;
 mod notify;
 mod pages;
 mod problem;
@@ -23,6 +25,7 @@ mod wiring;
 
 pub use api::{api_routes, openapi_document};
 pub use host::HostCaller;
+pub use mail::FileOutbox;
 pub use pages::page_routes;
 pub use state::{
     ApiOptions, AppState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_LINK_LIFETIME,

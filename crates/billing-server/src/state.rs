@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing_engine::Billing;
-use billing_ports::IdSource;
+use billing_ports::{IdSource, Mailer};
 use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::auth::KeyCache;
 use crate::http::RateLimiters;
+use crate::mail::Post;
 
 /// What every route needs. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -26,6 +27,7 @@ pub struct AppState {
     pub metrics: Option<PrometheusHandle>,
     pub(crate) keys: Arc<KeyCache>,
     pub(crate) limiters: Arc<RateLimiters>,
+    pub(crate) post: Post,
 }
 
 impl std::fmt::Debug for AppState {
@@ -38,7 +40,7 @@ impl std::fmt::Debug for AppState {
 }
 
 impl AppState {
-    /// State without metrics.
+    /// State without metrics and without mail.
     #[must_use]
     pub fn new(billing: Billing, ids: Arc<dyn IdSource>, options: ApiOptions) -> Self {
         let limiters = RateLimiters::new(options.rates);
@@ -49,6 +51,7 @@ impl AppState {
             metrics: None,
             keys: Arc::default(),
             limiters: Arc::new(limiters),
+            post: Post::new(None),
         }
     }
 
@@ -57,6 +60,20 @@ impl AppState {
     pub fn with_metrics(mut self, handle: PrometheusHandle) -> Self {
         self.metrics = Some(handle);
         self
+    }
+
+    /// Sends mail with `mailer`. Without one, links that are asked for are not
+    /// sent, and whoever asks is told nothing else.
+    #[must_use]
+    pub fn with_mailer(mut self, mailer: Arc<dyn Mailer>) -> Self {
+        self.post = Post::new(Some(mailer));
+        self
+    }
+
+    /// Waits until every mail at hand was sent or given up, which takes some
+    /// minutes where it is not taken.
+    pub async fn mail_settled(&self) {
+        self.post.settled().await;
     }
 }
 
@@ -108,22 +125,28 @@ impl Default for ApiOptions {
     }
 }
 
-/// How often one address may do what costs something.
+/// How often one address may do what costs something, and how often links are
+/// mailed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateOptions {
     /// Public POST requests a minute; as many at once. 0: no limit.
     pub public_posts_per_minute: u32,
     /// Failed credentials a minute; as many at once. 0: no limit.
     pub failures_per_minute: u32,
+    /// Links mailed an hour for one customer, and to one mailbox; an address
+    /// may ask for ten times as many. 0: no limit.
+    pub links_per_hour: u32,
 }
 
 impl Default for RateOptions {
     /// 60 posts: an office behind one address buys in peace. 20 failures: a
-    /// misconfigured client is told why, a guesser is not served.
+    /// misconfigured client is told why, a guesser is not served. 5 links: who
+    /// waits for slow mail asks twice or thrice, and nobody's mailbox is flooded.
     fn default() -> Self {
         Self {
             public_posts_per_minute: 60,
             failures_per_minute: 20,
+            links_per_hour: 5,
         }
     }
 }

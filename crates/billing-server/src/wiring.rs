@@ -10,11 +10,12 @@ use billing::system::{SystemClock, SystemIds};
 use billing_domain::provider::ProviderAccount;
 use billing_engine::{Billing, Limits};
 use billing_ports::store::StoreError;
-use billing_ports::{Clock, IdSource, PaymentProvider, Store, WebhookDecoder};
+use billing_ports::{Clock, IdSource, Mailer, PaymentProvider, Store, WebhookDecoder};
 
 use crate::config::{Config, Database};
 use crate::database;
 use crate::lock::{DataLock, LockError, create_private};
+use crate::mail::FileOutbox;
 use crate::notify::LogNotifier;
 use crate::sandbox::{Sandbox, SandboxError};
 
@@ -39,6 +40,11 @@ pub(crate) enum WiringError {
     Lock(#[from] LockError),
     #[error("make the file {path}")]
     File {
+        path: String,
+        source: std::io::Error,
+    },
+    #[error("use the folder {path} for mail")]
+    Mail {
         path: String,
         source: std::io::Error,
     },
@@ -110,6 +116,19 @@ impl Parts {
             providers,
             locks,
         })
+    }
+
+    /// What mail is sent with. `None`: none is sent.
+    pub(crate) fn mailer(&self, config: &Config) -> Result<Option<Arc<dyn Mailer>>, WiringError> {
+        let (Some(folder), Some(clock)) = (&config.mail, self.billing.clock()) else {
+            return Ok(None);
+        };
+        let outbox = FileOutbox::open(folder, Arc::clone(clock));
+        let outbox = outbox.map_err(|source| WiringError::Mail {
+            path: folder.display().to_string(),
+            source,
+        })?;
+        Ok(Some(Arc::new(outbox)))
     }
 
     /// Notes beside the files that are this process's where a server that has

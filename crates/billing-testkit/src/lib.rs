@@ -1,6 +1,6 @@
 //! What tests of the billing engine stand on: a store in memory, a clock that
-//! is moved by hand, ids that repeat, a notifier that remembers, ready-made
-//! values, and the contract suites that every store and provider must pass.
+//! is moved by hand, ids that repeat, a notifier and a mailer that remember,
+//! ready-made values, and the contract suites that every store and provider must pass.
 //!
 //! Meant for tests of applications that embed the engine as much as for its
 //! own. Deliberately knows nothing of the engine, and never leaves the process.
@@ -15,6 +15,7 @@ pub mod clock;
 pub mod contract;
 pub mod fixtures;
 pub mod ids;
+pub mod mailer;
 pub mod memory;
 pub mod notifier;
 #[expect(
@@ -27,5 +28,6 @@ pub mod provider_contract;
 
 pub use clock::ManualClock;
 pub use ids::SeededIds;
+pub use mailer::RecordingMailer;
 pub use memory::MemoryStore;
 pub use notifier::RecordingNotifier;

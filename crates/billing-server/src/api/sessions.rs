@@ -1,17 +1,24 @@
-//! Billing sessions: an operator's key makes one for a customer; a link opens once.
+//! Billing sessions: an operator's key makes one for a customer; anybody else
+//! has a link mailed. A link opens once.
+
+mod mailed;
 
 use billing_domain::ids::{IdSeq, SessionId};
 use billing_domain::time::shifted;
 use billing_ports::store::Session;
+use poem::Request;
 use poem::http::StatusCode;
 use poem::web::Data;
-use poem_openapi::{Object, OpenApi};
+use poem_openapi::registry::{MetaResponses, Registry};
+use poem_openapi::{ApiResponse, Object, OpenApi};
+use url::Url;
 
 use crate::api::body::{Body, Fields, MAX_TEXT, ReadBody};
 use crate::api::checkouts::{Addresses, MAX_URL};
 use crate::api::customers::named;
-use crate::api::{Created, Group};
-use crate::auth::{LINK_PREFIX, SESSION_PREFIX, WriteKey, fresh, hash};
+use crate::api::{Created, Done, Group};
+use crate::auth::{Operator, SESSION_PREFIX, WriteKeyOrNobody, fresh, hash};
+use crate::links::{self, MAX_LINK, with_link};
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -19,10 +26,14 @@ use crate::state::AppState;
 #[derive(Debug, Object)]
 #[oai(rename = "NewBillingSession")]
 pub(crate) struct SessionBody {
-    /// The customer, by id or by the host's reference.
+    /// The customer, by the host's reference; with a key, by its id too.
     customer: String,
+    /// Without a key: where mail goes to somebody who is no customer yet. For a
+    /// customer it goes to the address on file, whatever this says.
+    email: Option<String>,
     /// Where the link leads, with `link=bl_…` added. Its origin must be allowed
-    /// by the catalog. Absent: no link is made.
+    /// by the catalog. Absent: with a key, no link is made; without one, it
+    /// leads to a page of ours.
     return_url: Option<String>,
 }
 
@@ -30,6 +41,7 @@ impl ReadBody for SessionBody {
     fn read(fields: &mut Fields) -> Self {
         Self {
             customer: fields.required_text("customer", MAX_TEXT),
+            email: fields.email("email"),
             return_url: fields.text("return_url", MAX_URL),
         }
     }
@@ -60,7 +72,7 @@ pub(crate) struct OpenBody {
 impl ReadBody for OpenBody {
     fn read(fields: &mut Fields) -> Self {
         Self {
-            link: fields.required_text("link", MAX_TEXT),
+            link: fields.required_text("link", MAX_LINK),
         }
     }
 }
@@ -77,11 +89,46 @@ pub(crate) struct OpenedView {
     expires_at: String,
 }
 
+/// What comes of asking for a session.
+pub(crate) enum Asked {
+    /// It was made.
+    Made(Created<SessionView>),
+    /// A link is mailed, if there is anybody to mail it to.
+    Taken(Done),
+}
+
+impl poem::IntoResponse for Asked {
+    fn into_response(self) -> poem::Response {
+        match self {
+            Self::Made(made) => made.into_response(),
+            Self::Taken(done) => done.into_response(),
+        }
+    }
+}
+
+impl ApiResponse for Asked {
+    fn meta() -> MetaResponses {
+        let mut meta = Created::<SessionView>::meta();
+        let mut taken = Done::meta();
+        for response in &mut taken.responses {
+            response.description =
+                "Without a key: a link is mailed, if there is anybody to mail it to.";
+        }
+        meta.responses.append(&mut taken.responses);
+        meta
+    }
+
+    fn register(registry: &mut Registry) {
+        Created::<SessionView>::register(registry);
+    }
+}
+
 pub(crate) struct SessionsApi;
 
 #[OpenApi(tag = "Group::Account")]
 impl SessionsApi {
-    /// Makes a billing session for a customer, with a token that works at once.
+    /// Makes a billing session for a customer, with a token that works at once;
+    /// without a key, mails a link that opens one, and says 204 to everybody.
     #[oai(
         path = "/v1/billing-sessions",
         method = "post",
@@ -89,59 +136,15 @@ impl SessionsApi {
     )]
     async fn create(
         &self,
+        request: &Request,
         state: Data<&AppState>,
-        by: WriteKey,
+        by: WriteKeyOrNobody,
         body: Body<SessionBody>,
-    ) -> Result<Created<SessionView>, Problem> {
-        let body = body.0;
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
-        let clock = state
-            .billing
-            .clock()
-            .ok_or_else(Problem::billing_disabled)?;
-        let now = clock.now();
-        let leads_to = match body.return_url {
-            None => None,
-            Some(url) => {
-                let revision = state.billing.catalog().await?;
-                let rules = revision.catalog.checkout();
-                let addresses = Addresses::new(&state.options.public_url, rules, None);
-                Some(addresses.checked("return_url", &url)?)
-            }
-        };
-        let customer = named(&state, &body.customer).await?;
-        let mut ids = IdSeq::new(now, state.ids.seed());
-        let session = Session {
-            id: ids.draw::<SessionId>(),
-            customer,
-            expires_at: shifted(now, state.options.session_lifetime),
-        };
-        let expires_at = session.expires_at;
-        let url = match leads_to {
-            None => None,
-            Some(url) => {
-                let link = fresh(state.ids.as_ref(), LINK_PREFIX);
-                let linked = Session {
-                    id: ids.draw::<SessionId>(),
-                    ..session.clone()
-                };
-                let until = shifted(now, state.options.link_lifetime);
-                store.add_link(linked, hash(&link), until).await?;
-                Some(with_link(url, &link))
-            }
-        };
-        let token = fresh(state.ids.as_ref(), SESSION_PREFIX);
-        store.add_session(session, hash(&token)).await?;
-        tracing::info!(customer = %customer, by = by.actor(), "billing session made");
-        Ok(Created::with_secret(SessionView {
-            url,
-            token,
-            customer: customer.to_string(),
-            expires_at: expires_at.to_string(),
-        }))
+    ) -> Result<Asked, Problem> {
+        match by.0 {
+            Some(operator) => made(&state, operator, body.0).await.map(Asked::Made),
+            None => mailed::ask(&state, request, body.0).await.map(Asked::Taken),
+        }
     }
 
     /// Opens a link, once. Late or twice: 404 `session_expired`.
@@ -155,19 +158,8 @@ impl SessionsApi {
         state: Data<&AppState>,
         body: Body<OpenBody>,
     ) -> Result<Created<OpenedView>, Problem> {
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
-        let clock = state
-            .billing
-            .clock()
-            .ok_or_else(Problem::billing_disabled)?;
-        let token = fresh(state.ids.as_ref(), SESSION_PREFIX);
-        let opened = store
-            .open_link(hash(&body.0.link), hash(&token), clock.now())
-            .await?;
-        let session = opened.ok_or_else(|| {
+        let opened = links::open(&state, &body.0.link).await?;
+        let opened = opened.ok_or_else(|| {
             Problem::new(
                 StatusCode::NOT_FOUND,
                 "session_expired",
@@ -175,15 +167,61 @@ impl SessionsApi {
             )
         })?;
         Ok(Created::with_secret(OpenedView {
-            token,
-            customer: session.customer.to_string(),
-            expires_at: session.expires_at.to_string(),
+            token: opened.token,
+            customer: opened.session.customer.to_string(),
+            expires_at: opened.session.expires_at.to_string(),
         }))
     }
 }
 
-/// `url` with the link's secret as a parameter.
-fn with_link(mut url: url::Url, link: &str) -> String {
-    url.query_pairs_mut().append_pair("link", link);
-    url.into()
+/// A session for the customer that an operator names.
+async fn made(
+    state: &AppState,
+    by: Operator,
+    body: SessionBody,
+) -> Result<Created<SessionView>, Problem> {
+    if body.email.is_some() {
+        let message = "is for requests without a key; nothing is mailed here";
+        return Err(Problem::field("email", message));
+    }
+    let store = state
+        .billing
+        .store()
+        .ok_or_else(Problem::billing_disabled)?;
+    let clock = state
+        .billing
+        .clock()
+        .ok_or_else(Problem::billing_disabled)?;
+    let leads_to = match body.return_url {
+        None => None,
+        Some(url) => Some(allowed(state, &url).await?),
+    };
+    let customer = named(state, &body.customer).await?;
+    let now = clock.now();
+    let session = Session {
+        id: IdSeq::new(now, state.ids.seed()).draw::<SessionId>(),
+        customer,
+        expires_at: shifted(now, state.options.session_lifetime),
+    };
+    let expires_at = session.expires_at;
+    let url = match leads_to {
+        None => None,
+        Some(url) => Some(with_link(url, &links::make(state, customer).await?)),
+    };
+    let token = fresh(state.ids.as_ref(), SESSION_PREFIX);
+    store.add_session(session, hash(&token)).await?;
+    tracing::info!(customer = %customer, by = by.actor, "billing session made");
+    Ok(Created::with_secret(SessionView {
+        url,
+        token,
+        customer: customer.to_string(),
+        expires_at: expires_at.to_string(),
+    }))
+}
+
+/// `return_url`, if the catalog allows its origin.
+async fn allowed(state: &AppState, url: &str) -> Result<Url, Problem> {
+    let revision = state.billing.catalog().await?;
+    let rules = revision.catalog.checkout();
+    Addresses::new(&state.options.public_url, rules, None).checked("return_url", url)
 }

@@ -25,7 +25,7 @@ use crate::wiring::{Parts, WiringError, lock};
 const MAX_SLACK: SignedDuration = SignedDuration::from_mins(5);
 
 /// Look at everything that the server needs: the database, the catalog, the
-/// providers with their keys, prices and webhooks, the clock, the files.
+/// providers with their keys, prices and webhooks, the clock, mail, the files.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Run it where the server runs, with the server's configuration. Exit code 1: something is bad.
@@ -42,6 +42,9 @@ impl Doctor {
         seen.extend(config.plans.as_deref().map(plan_file));
         let served = examine(&config, &mut seen).await;
         seen.push(listen(&config, served));
+        if config.enabled {
+            seen.push(mail(config.mail.as_deref()));
+        }
         seen.extend(files(&config));
         show(context, &seen);
         let bad = seen.iter().any(|seen| seen.level == FindingLevel::Bad);
@@ -139,17 +142,20 @@ async fn open(config: &Config, seen: &mut Vec<Seen>) -> Result<Option<Parts>, Wi
 
 fn absent(path: &Path) -> Seen {
     let shown = path.display();
-    // The folder of a bare name is the working directory, which is there.
-    let has_folder = path
-        .parent()
-        .is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir());
-    if has_folder {
+    if has_folder(path) {
         let text = format!("{shown} is not there; the server makes it when it starts");
         warning("database", text)
     } else {
         let text = format!("{shown} cannot be made: its folder is not there");
         bad("database", text)
     }
+}
+
+/// Whether the folder that `path` is in is there.
+fn has_folder(path: &Path) -> bool {
+    // The folder of a bare name is the working directory, which is there.
+    path.parent()
+        .is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir())
 }
 
 fn kind(config: &Config) -> String {
@@ -237,6 +243,40 @@ fn listen(config: &Config, served: bool) -> Seen {
             format!("{}: {error}; see BILLING_LISTEN", config.listen),
         ),
     }
+}
+
+fn mail(folder: Option<&Path>) -> Seen {
+    let Some(folder) = folder else {
+        let text = "no mailer: links to a customer's billing are not sent; \
+                    BILLING_MAIL_FOLDER names a folder that they are written to";
+        return warning("mail", text.to_owned());
+    };
+    let shown = folder.display();
+    match std::fs::metadata(folder) {
+        Ok(data) if !data.is_dir() => bad("mail", format!("{shown} is no folder")),
+        Ok(data) if is_open(&data) => {
+            let text =
+                format!("{shown} is open to others, and links are secrets; chmod 700 {shown}");
+            warning("mail", text)
+        }
+        Ok(_own) => good("mail", format!("written to {shown}, not sent")),
+        Err(_absent) if has_folder(folder) => {
+            let text = format!("written to {shown}, which the server makes when it starts");
+            good("mail", text)
+        }
+        Err(error) => bad("mail", format!("{shown}: {error}")),
+    }
+}
+
+#[cfg(unix)]
+fn is_open(data: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    data.permissions().mode() & 0o077 != 0
+}
+
+#[cfg(not(unix))]
+fn is_open(_data: &std::fs::Metadata) -> bool {
+    false
 }
 
 fn files(config: &Config) -> Vec<Seen> {

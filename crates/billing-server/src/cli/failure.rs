@@ -128,6 +128,7 @@ impl From<WiringError> for Failure {
         match error {
             WiringError::Lock(error) => error.into(),
             error @ (WiringError::File { .. }
+            | WiringError::Mail { .. }
             | WiringError::Store(_)
             | WiringError::Sandbox(_)
             | WiringError::Engine(_)) => Self::failed(format!("failed to {}", chain(&error))),

@@ -30,6 +30,10 @@ use crate::wiring::{Parts, WiringError};
 /// has not finished is leased, and goes on where it is started again.
 const WORKER_ENDS_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long mail at hand may take at the end: what is not sent within a second
+/// is waiting for a mailer that does not take it.
+const MAIL_ENDS_WITHIN: Duration = Duration::from_secs(1);
+
 const EXAMPLES: &str = "\
 Examples:
   billing serve
@@ -63,12 +67,15 @@ impl Serve {
             .note(&format!("http://{}", local(bound)))
             .map_err(|error| Failure::new("note the address", &error))?;
         put_in_force(&config, &parts).await?;
-        let state = AppState::new(
+        let mut state = AppState::new(
             parts.billing.clone(),
             parts.ids.clone(),
             options(&config, &public_url),
         )
         .with_metrics(metrics);
+        if let Some(mailer) = parts.mailer(&config)? {
+            state = state.with_mailer(mailer);
+        }
         let site = Site::new(&state, parts.sandbox.as_ref());
         welcome(context, &config, &parts, &public_url).await?;
 
@@ -86,6 +93,10 @@ impl Serve {
             {
                 tracing::warn!("work at hand was left to the next start");
             }
+        }
+        let mailed = tokio::time::timeout(MAIL_ENDS_WITHIN, state.mail_settled()).await;
+        if mailed.is_err() {
+            tracing::warn!("mail at hand was not sent; who waits for it asks again");
         }
         served.map_err(|error| Failure::new("serve", &error))?;
         Ok(ExitCode::SUCCESS)
@@ -167,6 +178,7 @@ fn options(config: &Config, public_url: &str) -> ApiOptions {
         rates: RateOptions {
             public_posts_per_minute: config.limits.posts_per_minute,
             failures_per_minute: config.limits.failures_per_minute,
+            links_per_hour: config.limits.links_per_hour,
         },
         trust_forwarded_for: config.trust_forwarded_for,
         ..ApiOptions::default()
@@ -215,6 +227,12 @@ fn greet(out: Out, config: &Config, parts: &Parts, public_url: &str, key: Option
         let program = program.unwrap_or_else(|| "billing".into());
         let program = program.display();
         out.line(&format!("  a month later     {program} clock advance 31d"));
+    }
+    if let Some(folder) = &config.mail {
+        let folder = folder.display();
+        out.line(&format!(
+            "  mail              written to {folder}, not sent"
+        ));
     }
     if parts.providers.is_empty() {
         out.line("  payments          none: no provider is configured, only free plans can be had");

@@ -2,7 +2,7 @@
 
 /// Every key of the configuration, as in the file; its variable is
 /// `BILLING_…` in upper case, with `_` for the dot.
-pub const KEYS: [&str; 23] = [
+pub const KEYS: [&str; 25] = [
     "enabled",
     "database_url",
     "listen",
@@ -16,6 +16,7 @@ pub const KEYS: [&str; 23] = [
     "sandbox.webhook_secret",
     "sandbox.allow_beside_live",
     "sandbox.database",
+    "mail.folder",
     "worker.enabled",
     "worker.poll",
     "worker.batch",
@@ -26,4 +27,5 @@ pub const KEYS: [&str; 23] = [
     "limits.shutdown_timeout",
     "limits.posts_per_minute",
     "limits.failures_per_minute",
+    "limits.links_per_hour",
 ];

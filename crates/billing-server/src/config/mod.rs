@@ -57,6 +57,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// The built-in provider. `None`: it is off.
     pub sandbox: Option<SandboxConfig>,
+    /// The folder that mail is written to. `None`: no mail is sent.
+    pub mail: Option<PathBuf>,
     /// The worker of this process.
     pub worker: WorkerConfig,
     /// Bounds on what callers may do.
@@ -134,6 +136,8 @@ pub struct LimitsConfig {
     pub posts_per_minute: u32,
     /// Failed credentials a minute of one address. 0: no bound.
     pub failures_per_minute: u32,
+    /// Links mailed an hour for one customer, and to one mailbox. 0: no bound.
+    pub links_per_hour: u32,
 }
 
 impl Default for LimitsConfig {
@@ -150,6 +154,7 @@ impl Default for LimitsConfig {
             shutdown_timeout: Duration::from_secs(20),
             posts_per_minute: rates.public_posts_per_minute,
             failures_per_minute: rates.failures_per_minute,
+            links_per_hour: rates.links_per_hour,
         }
     }
 }

@@ -47,6 +47,24 @@ fn nothing_said_is_a_server_for_trying_out() {
     assert_eq!(sandbox.mode, SandboxMode::EngineSchedule);
     assert!(sandbox.webhook_secret.is_none());
     assert_eq!(sandbox.database, Path::new("sandbox.db"));
+    assert_eq!(config.mail.as_deref(), Some(Path::new("mail")));
+}
+
+#[test]
+fn mail_is_written_where_it_is_said_or_where_nothing_is() {
+    let folder = ("BILLING_MAIL_FOLDER", "/var/lib/billing/mail");
+    let public = ("BILLING_PUBLIC_URL", "https://billing.example.com");
+    let database = ("BILLING_DATABASE_URL", "postgres://127.0.0.1/billing");
+    for said in [&[folder][..], &[folder, public], &[folder, database]] {
+        let mail = read(None, said).unwrap().mail;
+        assert_eq!(mail.as_deref(), Some(Path::new(folder.1)));
+    }
+    for said in [public, database, ("BILLING_LISTEN", "0.0.0.0:8080")] {
+        assert!(read(None, &[said]).unwrap().mail.is_none(), "{said:?}");
+    }
+    assert!(read(Some(""), &[]).unwrap().mail.is_none());
+    let mail = read(Some("[mail]\nfolder = \"m\"\n"), &[]).unwrap().mail;
+    assert_eq!(mail.as_deref(), Some(Path::new("m")));
 }
 
 #[test]
@@ -142,6 +160,7 @@ fn every_wrong_value_is_named_with_its_place() {
         ("sandbox.webhook_secret", "short", "at least 16"),
         ("sandbox.allow_beside_live", "x", "true or false"),
         ("sandbox.database", "", "a file"),
+        ("mail.folder", " ", "path of a folder"),
         ("worker.enabled", "x", "true or false"),
         ("worker.poll", "0s", "1s to 1h"),
         ("worker.poll", "soon", "1s to 1h"),
@@ -154,6 +173,7 @@ fn every_wrong_value_is_named_with_its_place() {
         ("limits.shutdown_timeout", "1d", "1s to 10m"),
         ("limits.posts_per_minute", "1e9", "100000"),
         ("limits.failures_per_minute", "100001", "100000"),
+        ("limits.links_per_hour", "5/h", "100000"),
     ];
     for (key, wrong, expected) in table {
         let variable = variable_of(key);

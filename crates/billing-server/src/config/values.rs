@@ -39,7 +39,7 @@ const MAX_CONNECTIONS: usize = 65_536;
 /// belongs here needs more than 16 MiB.
 const BODY: (u64, u64) = (1_024, 16 * 1_024 * 1_024);
 
-/// Most requests a minute of one address: above this, the bound is none.
+/// Most requests a minute, or links an hour: above this, the bound is none.
 const MAX_RATE: u32 = 100_000;
 
 pub(super) fn config(reader: &mut Reader<'_>, built: Built, file: Option<&Path>) -> Config {
@@ -72,7 +72,9 @@ pub(super) fn config(reader: &mut Reader<'_>, built: Built, file: Option<&Path>)
         "json" => Some(LogFormat::Json),
         _ => None,
     });
-    let sandbox = sandbox(reader, built, listen);
+    let bare = bare(reader, listen);
+    let sandbox = sandbox(reader, built, bare);
+    let mail = reader.value("mail.folder", "the path of a folder", path);
     Config {
         file: file.map(Path::to_path_buf),
         enabled,
@@ -84,16 +86,25 @@ pub(super) fn config(reader: &mut Reader<'_>, built: Built, file: Option<&Path>)
         log: log.unwrap_or_else(|| "info".to_owned()),
         log_format: log_format.unwrap_or(LogFormat::Text),
         sandbox,
+        mail: mail.or_else(|| bare.then(|| PathBuf::from("mail"))),
         worker: worker(reader),
         limits: limits(reader),
     }
 }
 
-/// The sandbox is on when it is asked for, or when nothing at all was
-/// configured that a real deployment has: no file, no database, no public
-/// address, and nobody but this machine can reach it. A program without it
-/// cannot be asked for it.
-fn sandbox(reader: &mut Reader<'_>, built: Built, listen: SocketAddr) -> Option<SandboxConfig> {
+/// Whether nothing at all was configured that a real deployment has: no file,
+/// no database, no public address, and nobody but this machine can reach it.
+/// Then there is a sandbox, and mail is written beside the books.
+fn bare(reader: &Reader<'_>, listen: SocketAddr) -> bool {
+    !reader.has_file()
+        && !reader.says("database_url")
+        && !reader.says("public_url")
+        && listen.ip().is_loopback()
+}
+
+/// The sandbox is on when it is asked for, or when the configuration is bare. A
+/// program without it cannot be asked for it.
+fn sandbox(reader: &mut Reader<'_>, built: Built, bare: bool) -> Option<SandboxConfig> {
     let asked = if built.sandbox {
         flag(reader, "sandbox.enabled")
     } else {
@@ -103,10 +114,6 @@ fn sandbox(reader: &mut Reader<'_>, built: Built, listen: SocketAddr) -> Option<
             boolean(text).filter(|asked| !asked)
         })
     };
-    let bare = !reader.has_file()
-        && !reader.says("database_url")
-        && !reader.says("public_url")
-        && listen.ip().is_loopback();
     let mode = reader.value(
         "sandbox.mode",
         "engine-schedule, engine-pages or own-schedule",
@@ -179,6 +186,7 @@ fn limits(reader: &mut Reader<'_>) -> LimitsConfig {
             .unwrap_or(defaults.posts_per_minute),
         failures_per_minute: rate(reader, "limits.failures_per_minute")
             .unwrap_or(defaults.failures_per_minute),
+        links_per_hour: rate(reader, "limits.links_per_hour").unwrap_or(defaults.links_per_hour),
     }
 }
 

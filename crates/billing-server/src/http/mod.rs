@@ -22,7 +22,7 @@ pub use server::{ServeError, serve};
 
 pub(crate) use errors::unsupported_media_type;
 pub(crate) use idempotency::NotKept;
-pub(crate) use rates::RateLimiters;
+pub(crate) use rates::{RateLimiters, client_address};
 
 use crate::state::AppState;
 

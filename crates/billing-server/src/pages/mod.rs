@@ -1,4 +1,5 @@
-//! The pages that people see: prices, and what became of a checkout.
+//! The pages that people see: prices, what became of a checkout, and where a
+//! mailed link leads.
 //!
 //! Rendered here, working without a script, with one stylesheet. Deliberately
 //! decides nothing: a visit changes nothing, and a purchase is a checkout of
@@ -11,6 +12,7 @@ mod layout;
 mod origin;
 mod policy;
 mod pricing;
+mod session;
 
 use std::sync::Arc;
 
@@ -41,6 +43,7 @@ pub fn page_routes(state: &AppState) -> impl Endpoint<Output = Response> + use<>
         .at("/pricing/checkout", post(pricing::checkout))
         .at("/checkout/success", get(checkout::success))
         .at("/checkout/cancel", get(checkout::canceled))
+        .at("/session", get(session::ask).post(session::open))
         .at("/assets/billing.css", get(assets::stylesheet))
         .data(pages)
         .catch_error(|error: poem::error::NotFoundError| async move {

@@ -24,6 +24,8 @@ mod hostile;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod mailed;
+#[cfg(test)]
 mod me;
 #[cfg(test)]
 mod operation;

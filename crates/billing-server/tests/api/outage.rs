@@ -44,7 +44,7 @@ async fn every_route_says_within_five_seconds_that_the_store_is_gone() {
                 Who::Public => None,
                 Who::Customer => Some(session.as_str()),
                 Who::Read => Some(READ),
-                Who::Buyers | Who::Write | Who::Providers => Some(WRITE),
+                Who::Buyers | Who::Write | Who::WriteOrNobody | Who::Providers => Some(WRITE),
                 Who::Admin => Some(ADMIN),
             };
             let ask = |key: &str| {

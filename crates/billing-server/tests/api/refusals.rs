@@ -124,6 +124,7 @@ async fn too_many_public_posts_are_told_to_wait() {
         rates: RateOptions {
             public_posts_per_minute: 2,
             failures_per_minute: 2,
+            ..RateOptions::default()
         },
         trust_forwarded_for: true,
         ..ApiOptions::default()
@@ -163,6 +164,7 @@ async fn an_address_in_a_header_counts_only_behind_a_proxy_of_ours() {
         rates: RateOptions {
             public_posts_per_minute: 1,
             failures_per_minute: 0,
+            ..RateOptions::default()
         },
         ..ApiOptions::default()
     })

@@ -44,6 +44,7 @@ impl Default for Making {
                 rates: RateOptions {
                     public_posts_per_minute: 0,
                     failures_per_minute: 0,
+                    links_per_hour: 0,
                 },
                 ..ApiOptions::default()
             },

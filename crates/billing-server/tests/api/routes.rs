@@ -22,6 +22,8 @@ pub(crate) enum By {
 pub(crate) enum Who {
     /// Anybody, a customer with a session, or a key of scope `write`.
     Buyers,
+    /// A key of scope `write`, or nobody in particular, who is answered 204.
+    WriteOrNobody,
     Public,
     /// Providers, whose signature is the credential: another one is ignored.
     Providers,
@@ -39,7 +41,7 @@ impl Who {
             Self::Public | Self::Providers => &[],
             Self::Customer => &["billing_session"],
             Self::Read => &["read_key"],
-            Self::Write => &["write_key"],
+            Self::Write | Self::WriteOrNobody => &["write_key"],
             Self::Admin => &["admin_key"],
         };
         names.iter().map(|&name| name.to_owned()).collect()
@@ -53,10 +55,11 @@ impl Who {
             | (Self::Customer | Self::Read | Self::Write | Self::Admin, By::Nobody) => Err(401),
             (Self::Buyers, By::Read) => Err(403),
             (Self::Public | Self::Buyers, _)
+            | (Self::WriteOrNobody, By::Nobody)
             | (Self::Customer, By::Session)
             | (Self::Read, By::Read)
-            | (Self::Read | Self::Write, By::Write)
-            | (Self::Read | Self::Write | Self::Admin, By::Admin) => Ok(()),
+            | (Self::Read | Self::Write | Self::WriteOrNobody, By::Write)
+            | (Self::Read | Self::Write | Self::WriteOrNobody | Self::Admin, By::Admin) => Ok(()),
             _ => Err(403),
         }
     }
@@ -83,6 +86,14 @@ impl Route {
         match self.body {
             Some((media, body)) => ask.bytes(media, body.replace("{x}", x)),
             None => ask,
+        }
+    }
+
+    /// What is answered to `by`, who may.
+    pub(crate) fn status_for(&self, by: By) -> u16 {
+        match (self.who, by) {
+            (Who::WriteOrNobody, By::Nobody) => 204,
+            _ => self.status,
         }
     }
 
@@ -118,7 +129,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("list_plans", Method::GET, "/v1/plans", Who::Public, None, 200),
     route("create_checkout", Method::POST, "/v1/checkouts", Who::Buyers, Some((JSON, r#"{"price":"lifetime-once"}"#)), 201),
     route("get_checkout", Method::GET, "/v1/checkouts/chk_{0}", Who::Public, None, 404),
-    route("create_billing_session", Method::POST, "/v1/billing-sessions", Who::Write, Some((JSON, r#"{"customer":"{x}"}"#)), 201),
+    route("create_billing_session", Method::POST, "/v1/billing-sessions", Who::WriteOrNobody, Some((JSON, r#"{"customer":"{x}"}"#)), 201),
     route("open_billing_session", Method::POST, "/v1/billing-sessions/open", Who::Public, Some((JSON, r#"{"link":"bl_none"}"#)), 404),
     route("get_me", Method::GET, "/v1/me", Who::Customer, None, 200),
     route("get_my_entitlements", Method::GET, "/v1/me/entitlements", Who::Customer, None, 200),

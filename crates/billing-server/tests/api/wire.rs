@@ -141,6 +141,7 @@ fn options() -> ApiOptions {
         rates: RateOptions {
             public_posts_per_minute: 0,
             failures_per_minute: 0,
+            links_per_hour: 0,
         },
         ..ApiOptions::default()
     }

@@ -27,8 +27,8 @@ use crate::wiring::Attached;
 
 /// What the server does when it is started without any configuration.
 pub(crate) const FIRST_START: &str = "\
-Without any configuration it keeps its books in ./billing.db, sells a sample catalog, and takes
-payment in a sandbox with test cards: 4242 4242 4242 4242 pays.";
+Without any configuration it keeps its books in ./billing.db, sells a sample catalog, takes payment
+in a sandbox with test cards (4242 4242 4242 4242 pays), and writes mail to ./mail.";
 
 /// How a sandbox is to be had.
 pub(crate) const HOW_TO_HAVE: &str =

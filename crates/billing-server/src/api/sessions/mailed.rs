@@ -1,0 +1,151 @@
+//! The public half: anybody asks, everybody is told the same, and only the
+//! owner of the mailbox gets in.
+//!
+//! Whoever asks is answered before anything about the customer is looked up,
+//! so that neither the answer nor its time tells whether there is one. What
+//! comes after that is told to the log alone, without names.
+
+use billing_domain::ids::CustomerId;
+use billing_engine::CustomerRef;
+use billing_ports::Mail;
+use poem::Request;
+use url::Url;
+
+use super::{SessionBody, allowed};
+use crate::api::Done;
+use crate::http::client_address;
+use crate::links::{self, Claim, MAX_LINK, with_link};
+use crate::mail::{MAX_LINE, deliver};
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// Longest `return_url` in bytes once it is read: with the longest link and
+/// `?link=` it fits a line of mail.
+const MAX_RETURN: usize = 240;
+const _: () = assert!(MAX_RETURN + "?link=".len() + MAX_LINK <= MAX_LINE);
+
+/// Where a link leads when nobody says.
+const OUR_PAGE: &str = "/session";
+
+/// Who asks for what.
+struct Wish {
+    customer: String,
+    email: Option<String>,
+    leads_to: Url,
+}
+
+/// Takes a wish for a link, whoever it is from.
+pub(super) async fn ask(
+    state: &AppState,
+    request: &Request,
+    body: SessionBody,
+) -> Result<Done, Problem> {
+    state.limiters.asker(client_address(state, request))?;
+    let leads_to = match &body.return_url {
+        Some(url) => allowed(state, url).await?,
+        None => our_page(state)?,
+    };
+    if leads_to.as_str().len() > MAX_RETURN {
+        let message = format!("must have at most {MAX_RETURN} bytes");
+        return Err(Problem::field("return_url", message));
+    }
+    state.limiters.asked_for(&body.customer)?;
+    let store = state
+        .billing
+        .store()
+        .ok_or_else(Problem::billing_disabled)?;
+    // What cannot be looked up now is not promised.
+    store.ping().await?;
+    let wish = Wish {
+        customer: body.customer,
+        email: body.email,
+        leads_to,
+    };
+    let own = state.clone();
+    if !state.post.later(async move { fulfill(&own, wish).await }) {
+        tracing::error!("link not sent: too much mail is at hand");
+    }
+    Ok(Done)
+}
+
+fn our_page(state: &AppState) -> Result<Url, Problem> {
+    let page = format!("{}{OUR_PAGE}", state.options.public_url);
+    Url::parse(&page).map_err(|error| {
+        tracing::error!(%error, "the public address is none");
+        Problem::internal()
+    })
+}
+
+/// Mails a link, if there is anybody to mail it to.
+async fn fulfill(state: &AppState, wish: Wish) {
+    let Some(mailer) = state.post.mailer() else {
+        return tracing::warn!("link not sent: no mail is sent; see BILLING_MAIL_FOLDER");
+    };
+    match letter(state, wish).await {
+        Ok(Some(mail)) => deliver(mailer.as_ref(), &mail).await,
+        Ok(None) => tracing::info!("link not sent: there is nobody to send it to"),
+        // Why was logged where it failed.
+        Err(_problem) => tracing::error!("link not sent: it could not be made"),
+    }
+}
+
+/// Whom a link is for.
+enum Reader {
+    Customer(CustomerId),
+    New(Claim),
+}
+
+async fn letter(state: &AppState, wish: Wish) -> Result<Option<Mail>, Problem> {
+    let leads_to = wish.leads_to.clone();
+    let Some((reader, to)) = reader(state, wish).await? else {
+        return Ok(None);
+    };
+    if !state.limiters.mailbox(&to) {
+        return Ok(None);
+    }
+    let link = match reader {
+        Reader::Customer(customer) => links::make(state, customer).await?,
+        Reader::New(claim) => links::make_for_new(state, &claim).await?,
+    };
+    let revision = state.billing.catalog().await?;
+    let product = revision.catalog.product();
+    let minutes = state.options.link_lifetime.as_mins();
+    Ok(Some(Mail {
+        id: link.id.to_string(),
+        to,
+        subject: format!("Your billing at {product}"),
+        text: format!(
+            "Somebody, probably you, asked to see your billing at {product}.\n\
+             \n\
+             This link opens it, once, within {minutes} minutes:\n\
+             \n\
+             {}\n\
+             \n\
+             If it was not you, there is nothing to do: without this mail nobody gets in.\n",
+            with_link(leads_to, &link)
+        ),
+    }))
+}
+
+/// Whom a wish is about, and where mail goes: for a customer always to the
+/// address on file. `None`: there is nobody, or nowhere.
+async fn reader(state: &AppState, wish: Wish) -> Result<Option<(Reader, String)>, Problem> {
+    // An id is for operators; nobody's reference looks like one.
+    if wish.customer.parse::<CustomerId>().is_ok() {
+        return Ok(None);
+    }
+    let named = CustomerRef::External(wish.customer.clone());
+    Ok(match state.billing.account(&named).await? {
+        Some(account) => account
+            .customer
+            .email
+            .map(|on_file| (Reader::Customer(account.customer.id), on_file)),
+        None => wish.email.map(|email| {
+            let claim = Claim {
+                external_ref: wish.customer,
+                email: email.clone(),
+            };
+            (Reader::New(claim), email)
+        }),
+    })
+}

@@ -1,0 +1,159 @@
+//! Links that open a billing session once: what they are made of, and opening
+//! one. Knows neither how a link is handed over nor who may ask for one.
+//!
+//! A link for somebody who is no customer yet carries who it is to be. Only
+//! the hash of the whole link is kept, so that a word changed in it is another
+//! link, which opens nothing.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use billing_domain::ids::{CustomerId, IdSeq, SessionId};
+use billing_domain::time::{Timestamp, shifted};
+use billing_engine::{CreateCustomerError, NewCustomer};
+use billing_ports::Store;
+use billing_ports::store::Session;
+use url::Url;
+
+use crate::auth::{LINK_PREFIX, SESSION_PREFIX, fresh, hash};
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// Longest link in bytes: 67 without a claim; the longest reference and
+/// address are 680 more.
+pub(crate) const MAX_LINK: usize = 748;
+
+/// Who made a customer, for the journal.
+const BY_LINK: &str = "billing link";
+
+/// Who somebody is to be: a reference of the host's that no customer has yet,
+/// and the address at which it was shown to be read.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Claim {
+    pub(crate) external_ref: String,
+    pub(crate) email: String,
+}
+
+impl Claim {
+    fn written(&self) -> String {
+        // Neither has a line's end: both are texts without control characters.
+        URL_SAFE_NO_PAD.encode(format!("{}\n{}", self.email, self.external_ref))
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let (email, external_ref) = text.split_once('\n')?;
+        Some(Self {
+            external_ref: external_ref.to_owned(),
+            email: email.to_owned(),
+        })
+    }
+}
+
+/// A link that was made.
+pub(crate) struct Link {
+    /// The session that it opens.
+    pub(crate) id: SessionId,
+    /// The link itself, as in `bl_…`.
+    pub(crate) secret: String,
+}
+
+/// A session, and its token.
+pub(crate) struct Opened {
+    pub(crate) session: Session,
+    pub(crate) token: String,
+}
+
+/// Makes a link for a customer.
+pub(crate) async fn make(state: &AppState, customer: CustomerId) -> Result<Link, Problem> {
+    let secret = fresh(state.ids.as_ref(), LINK_PREFIX);
+    keep(state, Some(customer), secret).await
+}
+
+/// Makes a link that makes a customer when it is opened.
+pub(crate) async fn make_for_new(state: &AppState, claim: &Claim) -> Result<Link, Problem> {
+    let secret = fresh(state.ids.as_ref(), LINK_PREFIX);
+    keep(state, None, format!("{secret}.{}", claim.written())).await
+}
+
+async fn keep(
+    state: &AppState,
+    customer: Option<CustomerId>,
+    secret: String,
+) -> Result<Link, Problem> {
+    let (store, now) = parts(state)?;
+    let mut ids = IdSeq::new(now, state.ids.seed());
+    let session = Session {
+        id: ids.draw::<SessionId>(),
+        // Who is no customer yet has an id that is nobody's.
+        customer: customer.unwrap_or_else(|| ids.draw::<CustomerId>()),
+        expires_at: shifted(now, state.options.session_lifetime),
+    };
+    let id = session.id;
+    let until = shifted(now, state.options.link_lifetime);
+    store.add_link(session, hash(&secret), until).await?;
+    Ok(Link { id, secret })
+}
+
+/// Opens a link, once. `None`: there is no such link, it was opened before, it
+/// is too late, or whom it claims to be is somebody else by now.
+pub(crate) async fn open(state: &AppState, secret: &str) -> Result<Option<Opened>, Problem> {
+    let (store, now) = parts(state)?;
+    let token = fresh(state.ids.as_ref(), SESSION_PREFIX);
+    let Some((_, claim)) = secret.split_once('.') else {
+        let found = store.open_link(hash(secret), hash(&token), now).await?;
+        return Ok(found.map(|session| Opened { session, token }));
+    };
+    // The link is spent first, so that it opens once whatever comes after.
+    // Nobody is told the token of this session, which is no customer's.
+    let spent = hash(&fresh(state.ids.as_ref(), SESSION_PREFIX));
+    let Some(session) = store.open_link(hash(secret), spent, now).await? else {
+        return Ok(None);
+    };
+    let Some(claim) = Claim::read(claim) else {
+        return Ok(None);
+    };
+    let Some(customer) = claimed(state, claim).await? else {
+        return Ok(None);
+    };
+    let session = Session {
+        id: IdSeq::new(now, state.ids.seed()).draw::<SessionId>(),
+        customer,
+        ..session
+    };
+    store.add_session(session.clone(), hash(&token)).await?;
+    Ok(Some(Opened { session, token }))
+}
+
+/// Makes the customer of a claim. `None`: there is one by now whose mail goes
+/// elsewhere.
+async fn claimed(state: &AppState, claim: Claim) -> Result<Option<CustomerId>, Problem> {
+    let new = NewCustomer {
+        external_ref: Some(claim.external_ref),
+        email: Some(claim.email.clone()),
+        ..NewCustomer::default()
+    };
+    match state.billing.create_customer(new, Some(BY_LINK)).await {
+        Ok(account) => Ok(Some(account.customer.id)),
+        Err(CreateCustomerError::Exists(held)) => {
+            let is_same = held.email.as_deref() == Some(claim.email.as_str());
+            Ok(is_same.then_some(held.id))
+        }
+        Err(CreateCustomerError::NoSuchOwner) => Ok(None),
+        Err(CreateCustomerError::Engine(error)) => Err(error.into()),
+    }
+}
+
+fn parts(state: &AppState) -> Result<(&Arc<dyn Store>, Timestamp), Problem> {
+    let billing = &state.billing;
+    let parts = billing.store().zip(billing.clock());
+    let (store, clock) = parts.ok_or_else(Problem::billing_disabled)?;
+    Ok((store, clock.now()))
+}
+
+/// `url` with the link as a parameter.
+pub(crate) fn with_link(mut url: Url, link: &Link) -> String {
+    url.query_pairs_mut().append_pair("link", &link.secret);
+    url.into()
+}

@@ -1,0 +1,277 @@
+//! A mail as text in the form of RFC 5322, with nothing in it that would be
+//! another header or another recipient. Knows not where it is written to.
+
+use std::fmt::Write as _;
+
+use billing_domain::time::Timestamp;
+use billing_ports::{Mail, MailError};
+use jiff::fmt::rfc2822::DateTimePrinter;
+
+/// Longest line in bytes without its end: what RFC 5322 allows.
+pub(crate) const MAX_LINE: usize = 998;
+
+/// Longest id: the name of a file with room for what is put around it.
+const MAX_ID: usize = 64;
+
+/// Longest address and longest part before its `@`: what SMTP takes.
+const MAX_ADDRESS: usize = 254;
+const MAX_LOCAL: usize = 64;
+
+/// Longest subject in bytes: with its name it fits a line.
+const MAX_SUBJECT: usize = 900;
+
+/// Longest encoded word (RFC 2047), and what of it is not the text.
+const MAX_WORD: usize = 75;
+const WORD_BEGINS: &str = "=?utf-8?Q?";
+const WORD_ENDS: &str = "?=";
+
+/// Who sends, and where ids of letters are unique: a name that is nobody's.
+const OURSELVES: &str = "billing.invalid";
+
+/// `mail` as it is written, dated `now`.
+///
+/// # Errors
+///
+/// [`MailError::Refused`] when something in it is not what it should be.
+pub(super) fn letter(mail: &Mail, now: Timestamp) -> Result<String, MailError> {
+    if !is_id(&mail.id) {
+        return Err(MailError::Refused("its id is none"));
+    }
+    if !is_address(&mail.to) {
+        return Err(MailError::Refused("its address is none"));
+    }
+    if !is_subject(&mail.subject) {
+        return Err(MailError::Refused("its subject is not one plain line"));
+    }
+    if !mail.text.split('\n').all(is_line) {
+        return Err(MailError::Refused("its text has a line that is none"));
+    }
+    let date = DateTimePrinter::new().timestamp_to_string(&now);
+    let date = date.map_err(|_unheard_of| MailError::Refused("it has no date"))?;
+    Ok(format!(
+        "From: billing@{OURSELVES}\r\n\
+         To: {}\r\n\
+         Subject: {}\r\n\
+         Message-ID: <{}@{OURSELVES}>\r\n\
+         Date: {date}\r\n\
+         MIME-Version: 1.0\r\n\
+         Content-Type: text/plain; charset=utf-8\r\n\
+         Content-Transfer-Encoding: 8bit\r\n\
+         \r\n\
+         {}",
+        mail.to,
+        subject(&mail.subject),
+        mail.id,
+        mail.text.replace('\n', "\r\n"),
+    ))
+}
+
+fn is_id(id: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    (1..=MAX_ID).contains(&id.len()) && id.bytes().all(plain)
+}
+
+/// Whether this is one address and nothing else: no name, no comment, no
+/// quotes, no list.
+fn is_address(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else {
+        return false;
+    };
+    let in_local = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    let in_label = |c: char| c.is_alphanumeric() || c == '-';
+    text.len() <= MAX_ADDRESS
+        && (1..=MAX_LOCAL).contains(&local.len())
+        && local.chars().all(in_local)
+        && domain
+            .split('.')
+            .all(|label| !label.is_empty() && label.chars().all(in_label))
+}
+
+fn is_subject(text: &str) -> bool {
+    (1..=MAX_SUBJECT).contains(&text.len()) && !text.contains(char::is_control)
+}
+
+/// Whether a mail may have this line.
+fn is_line(line: &str) -> bool {
+    line.len() <= MAX_LINE && !line.contains(|c: char| c.is_control() && c != '\t')
+}
+
+/// The subject as a header says it: as it stands where it is plain, else in
+/// encoded words, one a line.
+fn subject(text: &str) -> String {
+    let is_plain = text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    if is_plain && !text.contains("=?") {
+        return text.to_owned();
+    }
+    let room = MAX_WORD
+        .saturating_sub(WORD_BEGINS.len())
+        .saturating_sub(WORD_ENDS.len());
+    let mut words = vec![String::new()];
+    for c in text.chars() {
+        let encoded = encoded(c);
+        match words.last_mut() {
+            Some(word) if word.len().saturating_add(encoded.len()) <= room => {
+                word.push_str(&encoded);
+            }
+            _ => words.push(encoded),
+        }
+    }
+    let words: Vec<String> = words
+        .iter()
+        .map(|word| format!("{WORD_BEGINS}{word}{WORD_ENDS}"))
+        .collect();
+    words.join("\r\n ")
+}
+
+/// A character of an encoded word.
+fn encoded(c: char) -> String {
+    match c {
+        ' ' => "_".to_owned(),
+        c if c.is_ascii_alphanumeric() => c.to_string(),
+        c => {
+            let mut bytes = [0; 4];
+            let bytes = c.encode_utf8(&mut bytes).bytes();
+            bytes.fold(String::new(), |mut text, byte| {
+                // Writing to a `String` cannot fail.
+                let _written = write!(text, "={byte:02X}");
+                text
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mail() -> Mail {
+        Mail {
+            id: "bss_1".to_owned(),
+            to: "ana@example.com".to_owned(),
+            subject: "Your billing at Acme".to_owned(),
+            text: "Good day.\n\nGrüße\n".to_owned(),
+        }
+    }
+
+    fn written(mail: &Mail) -> Result<String, MailError> {
+        letter(mail, "2026-03-01T12:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn a_letter_has_its_headers_and_then_its_text() {
+        assert_eq!(
+            written(&mail()).unwrap(),
+            "From: billing@billing.invalid\r\n\
+             To: ana@example.com\r\n\
+             Subject: Your billing at Acme\r\n\
+             Message-ID: <bss_1@billing.invalid>\r\n\
+             Date: Sun, 1 Mar 2026 12:00:00 -0000\r\n\
+             MIME-Version: 1.0\r\n\
+             Content-Type: text/plain; charset=utf-8\r\n\
+             Content-Transfer-Encoding: 8bit\r\n\
+             \r\n\
+             Good day.\r\n\r\nGrüße\r\n"
+        );
+    }
+
+    #[test]
+    fn what_is_one_address_is_taken_and_nothing_else() {
+        for good in ["a@b", "a.b+c=d@x-y.example", "müller@bücher.example"] {
+            let to = good.to_owned();
+            written(&Mail { to, ..mail() }).unwrap();
+        }
+        for bad in [
+            "",
+            "ana",
+            "@example.com",
+            "ana@",
+            "ana@example..com",
+            "ana@example.com\r\nBcc: eve@evil.example",
+            "ana@example.com\nBcc: eve@evil.example",
+            "ana@example.com,eve@evil.example",
+            "ana@example.com;eve@evil.example",
+            "ana@example.com, eve@evil.example",
+            "ana@example.com@evil.example",
+            "<ana@example.com>",
+            "Ana <ana@example.com>",
+            "\"ana\"@example.com",
+            "ana(eve)@example.com",
+            "ana@[127.0.0.1]",
+            "ana @example.com",
+            "ana\u{85}x@example.com",
+            "ana\u{2028}x@example.com",
+            "ana\0@example.com",
+        ] {
+            let to = bad.to_owned();
+            let refused = written(&Mail { to, ..mail() });
+            assert_eq!(
+                refused,
+                Err(MailError::Refused("its address is none")),
+                "{bad:?}"
+            );
+        }
+        let to = format!("{}@example.com", "a".repeat(65));
+        assert!(written(&Mail { to, ..mail() }).is_err());
+    }
+
+    #[test]
+    fn nothing_in_a_subject_or_an_id_is_another_header() {
+        for bad in [
+            "",
+            "Hello\r\nBcc: eve@evil.example",
+            "Hello\nBcc: eve@evil.example",
+            "Hello\rthere",
+            "Hello\u{85}there",
+            "\0",
+            &"x".repeat(901),
+        ] {
+            let subject = bad.to_owned();
+            assert!(written(&Mail { subject, ..mail() }).is_err(), "{bad:?}");
+        }
+        for bad in [
+            "",
+            "../bss_1",
+            "a/b",
+            "a.b",
+            "a\r\nBcc: x",
+            "ü",
+            &"x".repeat(65),
+        ] {
+            let id = bad.to_owned();
+            assert!(written(&Mail { id, ..mail() }).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_subject_that_is_not_plain_is_encoded_in_short_words() {
+        let said = |subject: &str| {
+            let subject = subject.to_owned();
+            let text = written(&Mail { subject, ..mail() }).unwrap();
+            let (_, rest) = text.split_once("Subject: ").unwrap();
+            rest.split_once("\r\nMessage-ID").unwrap().0.to_owned()
+        };
+        assert_eq!(said("Grüße"), "=?utf-8?Q?Gr=C3=BC=C3=9Fe?=");
+        // What looks like an encoded word is not read as one.
+        assert_eq!(said("=?x?="), "=?utf-8?Q?=3D=3Fx=3F=3D?=");
+        let long = said(&"日本 ".repeat(20));
+        assert!(
+            long.split("\r\n ")
+                .all(|word| word.len() <= 75 && word.is_ascii())
+        );
+        assert_eq!(long.matches("=E6=97=A5").count(), 20, "none is cut in two");
+    }
+
+    #[test]
+    fn a_text_has_lines_that_mail_carries() {
+        for (text, taken) in [
+            ("x".repeat(998), true),
+            ("x".repeat(999), false),
+            (format!("{}\n{}", "x".repeat(998), "y".repeat(998)), true),
+            ("a\rb".to_owned(), false),
+            ("a\0b".to_owned(), false),
+            ("a\tb".to_owned(), true),
+        ] {
+            assert_eq!(written(&Mail { text, ..mail() }).is_ok(), taken);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Mail: what a letter looks like, the folder that letters are written to, and
+//! sending them while nobody waits.
+//!
+//! Knows no customer and no link: what is in a letter is its writer's.
+
+mod file;
+mod letter;
+mod post;
+
+pub use file::FileOutbox;
+pub(crate) use letter::MAX_LINE;
+pub(crate) use post::{Post, deliver};

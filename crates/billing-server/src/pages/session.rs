@@ -1,0 +1,168 @@
+//! Where a mailed link leads: a button, since programs that look through mail
+//! visit what they find there, and behind it what the customer holds, once.
+//!
+//! Gives the browser nothing to come back with; an application of the host's
+//! that takes links itself is named as their `return_url`.
+
+use billing_domain::catalog::{Billing, Catalog};
+use billing_domain::customer::Account;
+use billing_domain::subscription::Subscription;
+use billing_engine::CustomerRef;
+use maud::{Markup, html};
+use poem::http::StatusCode;
+use poem::web::{Data, Query};
+use poem::{Body, Request, Response, handler};
+use serde::Deserialize;
+
+use super::Pages;
+use super::describe;
+use super::layout::{Page, not_found, unavailable};
+use super::origin::is_ours;
+use crate::http::client_address;
+use crate::links::{self, MAX_LINK};
+use crate::problem::Problem;
+
+/// Bytes of a form: a link, with room for what browsers add.
+const MAX_FORM: usize = 4_096;
+
+#[derive(Deserialize)]
+struct Linked {
+    link: Option<String>,
+}
+
+/// Asks whether to open the link; a visit changes nothing.
+#[handler]
+pub(super) async fn ask(Data(pages): Data<&Pages>, query: poem::Result<Query<Linked>>) -> Response {
+    let link = query.ok().and_then(|Query(linked)| linked.link);
+    let Some(link) = link.filter(|link| link.len() <= MAX_LINK) else {
+        return not_found();
+    };
+    if !pages.state.billing.is_enabled() {
+        return not_found();
+    }
+    let body = html! {
+        section class="notice quiet" {
+            h1 { "Your billing" }
+            p { "This link opens once, and shows what you hold." }
+            form method="post" action="/session" {
+                input type="hidden" name="link" value=(link);
+                button type="submit" { "Open" }
+            }
+        }
+    };
+    page(pages, StatusCode::OK, body).await
+}
+
+/// Opens the link and shows what its customer holds.
+#[handler]
+pub(super) async fn open(Data(pages): Data<&Pages>, request: &Request, body: Body) -> Response {
+    if !is_ours(request, &pages.public_url) {
+        return not_found();
+    }
+    let address = client_address(&pages.state, request);
+    if pages.state.limiters.post(address).is_err() {
+        return refused(pages, StatusCode::TOO_MANY_REQUESTS, TOO_MANY).await;
+    }
+    let time = pages.state.options.body_timeout;
+    let read = tokio::time::timeout(time, body.into_bytes_limit(MAX_FORM)).await;
+    let Ok(Ok(form)) = read else {
+        return refused(pages, StatusCode::BAD_REQUEST, UNREADABLE).await;
+    };
+    let mut fields = url::form_urlencoded::parse(&form);
+    let link = fields.find_map(|(name, value)| (name == "link").then_some(value));
+    match opened(pages, &link.unwrap_or_default()).await {
+        Ok(Some(account)) => show(pages, &account).await,
+        Ok(None) => refused(pages, StatusCode::NOT_FOUND, EXPIRED).await,
+        // Why was logged where it failed.
+        Err(_problem) => unavailable(),
+    }
+}
+
+const EXPIRED: &str = "This link was used, or is too old. Please ask for another one.";
+const UNREADABLE: &str = "We could not read what was sent. Please use the link once more.";
+const TOO_MANY: &str = "That was too often. Please try again in a minute.";
+
+async fn opened(pages: &Pages, link: &str) -> Result<Option<Account>, Problem> {
+    if !pages.state.billing.is_enabled() {
+        return Ok(None);
+    }
+    let Some(opened) = links::open(&pages.state, link).await? else {
+        return Ok(None);
+    };
+    let customer = CustomerRef::Id(opened.session.customer);
+    Ok(pages.state.billing.account(&customer).await?)
+}
+
+async fn show(pages: &Pages, account: &Account) -> Response {
+    let customer = CustomerRef::Id(account.customer.id);
+    let billing = &pages.state.billing;
+    let (Ok(revision), Ok(Some(access))) =
+        (billing.catalog().await, billing.access(&customer).await)
+    else {
+        return unavailable();
+    };
+    let catalog = &revision.catalog;
+    let plan = access.plan.as_ref().map(|key| name(catalog, key.as_str()));
+    let body = html! {
+        section class="notice good" {
+            h1 { "Your billing" }
+            @match plan {
+                Some(plan) => { p { "You have " strong { (plan) } "." } }
+                None => { p { "You have no plan." } }
+            }
+            @for subscription in &account.subscriptions {
+                (held(catalog, subscription))
+            }
+            p { a href="/pricing" { "Plans and prices" } }
+        }
+    };
+    page(pages, StatusCode::OK, body).await
+}
+
+fn held(catalog: &Catalog, subscription: &Subscription) -> Markup {
+    let (word, class) = describe::status(subscription.status());
+    let terms = &subscription.terms;
+    html! {
+        h2 {
+            (name(catalog, terms.plan.as_str())) " "
+            span class={ "badge " (class) } { (word) }
+        }
+        dl {
+            @if let Ok(amount) = terms.amount() {
+                dt { "Price" }
+                dd { (describe::money(amount)) " " (describe::rhythm(terms.billing)) }
+            }
+            @if let (Billing::Recurring(_), Some(period)) = (terms.billing, subscription.current_period()) {
+                dt { @if subscription.cancellation.is_some() { "Until" } @else { "Renews" } }
+                dd { (describe::day(period.end)) }
+            }
+        }
+    }
+}
+
+fn name<'a>(catalog: &'a Catalog, key: &'a str) -> &'a str {
+    catalog.plan(key).map_or(key, |plan| plan.name.as_str())
+}
+
+async fn refused(pages: &Pages, status: StatusCode, words: &str) -> Response {
+    let body = html! {
+        section class="notice quiet" {
+            h1 { "Not opened" }
+            p { (words) }
+            p { a class="button" href="/pricing" { "See plans and prices" } }
+        }
+    };
+    page(pages, status, body).await
+}
+
+async fn page(pages: &Pages, status: StatusCode, body: Markup) -> Response {
+    let catalog = pages.state.billing.catalog().await.ok();
+    let product = catalog.as_ref().map(|revision| revision.catalog.product());
+    Page {
+        title: "Your billing",
+        product: product.unwrap_or_default(),
+        refresh: false,
+        body,
+    }
+    .answer(status)
+}
