@@ -6,9 +6,9 @@ use std::sync::Arc;
 use billing::sandbox::{Mode, TestCard};
 use billing_domain::catalog::Catalog;
 use billing_domain::time::Timestamp;
-use billing_ports::WebhookRequest;
-use billing_server::{api_routes, page_routes};
-use billing_testkit::SeededIds;
+use billing_ports::{Mail, WebhookRequest};
+use billing_server::{AppState, api_routes, page_routes};
+use billing_testkit::{RecordingMailer, SeededIds};
 use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, EndpointExt, Request, Response, Route};
 use serde_json::{Value, json};
@@ -18,6 +18,8 @@ use super::{KEY, Rig, StoreKind, Through, http};
 /// A server, and the rig that it runs on.
 pub(crate) struct Site {
     pub(crate) rig: Rig,
+    state: AppState,
+    mailer: RecordingMailer,
     routes: poem::endpoint::BoxEndpoint<'static, Response>,
 }
 
@@ -70,7 +72,10 @@ impl Site {
         start: Timestamp,
     ) -> Self {
         let rig = Rig::new(kind, Through::Library, mode, catalog, start).await;
-        let state = http::state(&rig.billing, Arc::new(SeededIds::new(2))).await;
+        let mailer = RecordingMailer::new();
+        let state = http::state(&rig.billing, Arc::new(SeededIds::new(2)))
+            .await
+            .with_mailer(Arc::new(mailer.clone()));
         let sandbox = billing::sandbox::routes(&rig.sandbox);
         let routes = Route::new()
             .nest("/sandbox", sandbox)
@@ -78,7 +83,18 @@ impl Site {
             .nest_no_strip("/", page_routes(&state))
             .map_to_response()
             .boxed();
-        Self { rig, routes }
+        Self {
+            rig,
+            state,
+            mailer,
+            routes,
+        }
+    }
+
+    /// Every mail that was sent, with those at hand.
+    pub(crate) async fn mail(&self) -> Vec<Mail> {
+        self.state.mail_settled().await;
+        self.mailer.sent()
     }
 
     async fn send(&self, request: Request) -> Seen {

@@ -3,6 +3,7 @@
 //! A story is told through the library on the memory store and over HTTP on
 //! SQLite and PostgreSQL, with the same expectations.
 
+mod mailed;
 mod plan_file;
 mod prices;
 mod repeated;

@@ -127,8 +127,10 @@ pub(crate) struct SessionsApi;
 
 #[OpenApi(tag = "Group::Account")]
 impl SessionsApi {
-    /// Makes a billing session for a customer, with a token that works at once;
-    /// without a key, mails a link that opens one, and says 204 to everybody.
+    /// Makes a billing session for a customer, with a token that works at once.
+    ///
+    /// Without a key: mails a link that opens one, to the address on file, and
+    /// answers 204 whether or not there is such a customer.
     #[oai(
         path = "/v1/billing-sessions",
         method = "post",

@@ -25,7 +25,7 @@ const EXPOSED: &str = "etag, idempotent-replayed, retry-after, x-request-id";
 const SHARED: [&str; 4] = [
     "/v1/plans",
     "/v1/checkouts",
-    "/v1/billing-sessions/open",
+    "/v1/billing-sessions",
     "/v1/me",
 ];
 

@@ -9,6 +9,7 @@ use billing_domain::ids::{IdSeq, KeyId};
 use billing_ports::Clock;
 use billing_ports::store::{Credentials, OperatorKey, Scope};
 use billing_server::api_routes;
+use billing_testkit::RecordingMailer;
 use billing_testkit::memory::{Call, Fault};
 use serde_json::{Value, json};
 
@@ -20,6 +21,8 @@ use crate::wire::{Server, quick};
 const KEY: &str = "bk_canary7d20aa";
 /// What a customer's mail is sent to.
 const EMAIL: &str = "canary93b1@example.com";
+/// What mail is sent to of somebody who is no customer yet.
+const NEW_EMAIL: &str = "canary5e77@example.com";
 /// An idempotency key, under which answers are sealed.
 const ONCE: &str = "canary-once-51c9";
 
@@ -117,17 +120,21 @@ async fn secrets_are_in_no_log_refusal_debugging_output_or_metric() {
     let _gathering = metrics::set_default_local_recorder(&recorder);
 
     let mut rig = Rig::new().await;
+    let mailer = RecordingMailer::new();
     rig.state = rig.state.clone().with_metrics(recorder.handle());
+    rig.state = rig.state.with_mailer(Arc::new(mailer.clone()));
     rig.app = Arc::new(api_routes(rig.state.clone()));
     with_key(&rig).await;
     let mut secrets = Secrets(vec![
         ("the operator's key", KEY.to_owned()),
         ("the webhook secret", WEBHOOK_SECRET.to_owned()),
         ("the address", EMAIL.to_owned()),
+        ("the new address", NEW_EMAIL.to_owned()),
         ("the idempotency key", ONCE.to_owned()),
     ]);
 
     let bought = buys(&rig, &mut secrets).await;
+    has_mail(&rig, &mut secrets, &mailer).await;
     for secret in secrets.0.iter().map(|(_, secret)| secret) {
         misplaced(&rig, &secrets, secret).await;
     }
@@ -213,6 +220,43 @@ async fn buys(rig: &Rig, secrets: &mut Secrets) -> Bought {
         token,
         made_key,
         checkout: text(&checkout["id"]),
+    }
+}
+
+/// Links that are mailed: one to a customer, one to somebody new, and one that
+/// is never taken.
+async fn has_mail(rig: &Rig, secrets: &mut Secrets, mailer: &RecordingMailer) {
+    tokio::time::pause();
+    for (body, failures) in [
+        (json!({ "customer": "ana" }), 1),
+        (json!({ "customer": "new", "email": NEW_EMAIL }), 1),
+        (json!({ "customer": "ana", "email": NEW_EMAIL }), 100),
+        (json!({ "customer": "nobody at all" }), 0),
+    ] {
+        mailer.fail_next(failures);
+        let got = rig.post("/v1/billing-sessions").json(body).send().await;
+        looked_at(secrets, got).ok(204);
+        rig.state.mail_settled().await;
+    }
+    tokio::time::resume();
+    let sent = mailer.sent();
+    assert_eq!(sent.len(), 2);
+    for mail in sent {
+        let (_, rest) = mail.text.split_once("link=").unwrap();
+        let link = json!(rest.lines().next().unwrap());
+        let link = secrets.add("a mailed link", &link);
+        // The claim in it is an address in other words.
+        if let Some((_, claim)) = link.split_once('.') {
+            secrets.add("the claim in a link", &json!(claim));
+        }
+        let open = || {
+            rig.post("/v1/billing-sessions/open")
+                .json(json!({ "link": link }))
+        };
+        let opened = open().send().await.ok(201);
+        secrets.add("the session of a mailed link", &opened["token"]);
+        looked_at(secrets, open().send().await).refused(404, "session_expired");
+        secrets.check("debugging output", &format!("{mail:?}"));
     }
 }
 
@@ -326,6 +370,20 @@ async fn fails(rig: &Rig, secrets: &Secrets, token: &str) {
     webhook.body = b"{}".to_vec().into();
     let status = crate::rig::post_webhook(&rig.app, webhook).await;
     assert_eq!(status.as_u16(), 401);
+}
+
+#[tokio::test]
+async fn the_log_says_that_no_mail_is_sent() {
+    keep_log();
+    let rig = Rig::new().await;
+    let ask = rig.post("/v1/billing-sessions");
+    let ask = ask.json(json!({ "customer": "nobody" }));
+    ask.send().await.ok(204);
+    rig.state.mail_settled().await;
+    let logged = kept_log();
+    let warning = logged.lines().find(|line| line.contains("\"WARN\""));
+    let warning = warning.unwrap_or_else(|| panic!("no warning: {logged}"));
+    assert!(warning.contains("no mail is sent; see BILLING_MAIL_FOLDER"));
 }
 
 /// The same over a socket, where the protocol's own library may log as well.

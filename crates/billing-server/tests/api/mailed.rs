@@ -10,6 +10,7 @@ use billing_ports::{Mail, Mailer};
 use billing_server::{ApiOptions, FileOutbox, RateOptions, api_routes, page_routes};
 use billing_testkit::RecordingMailer;
 use jiff::SignedDuration;
+use poem::http::Method;
 use poem::{Endpoint as _, Request};
 use serde_json::{Value, json};
 
@@ -472,7 +473,7 @@ async fn without_an_address_to_return_to_the_link_leads_to_our_page() {
     }
     for (status, words) in [(200, "Personal"), (404, "This link was used")] {
         let sent = Request::builder()
-            .method(poem::http::Method::POST)
+            .method(Method::POST)
             .uri_str("/session")
             .content_type("application/x-www-form-urlencoded")
             .body(form.clone());
@@ -482,7 +483,7 @@ async fn without_an_address_to_return_to_the_link_leads_to_our_page() {
         assert!(shown.contains(words), "{shown}");
     }
     let foreign = Request::builder()
-        .method(poem::http::Method::POST)
+        .method(Method::POST)
         .uri_str("/session")
         .header("sec-fetch-site", "cross-site")
         .body(form);

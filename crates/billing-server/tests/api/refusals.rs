@@ -193,6 +193,7 @@ async fn pages_of_allowed_origins_may_call_public_and_session_routes_alone() {
         "/v1/checkouts",
         "/v1/me",
         "/v1/me/entitlements/x",
+        "/v1/billing-sessions",
         "/v1/billing-sessions/open",
     ] {
         let got = preflight(path, ORIGIN).send().await;
@@ -209,7 +210,7 @@ async fn pages_of_allowed_origins_may_call_public_and_session_routes_alone() {
         "/v1/keys",
         "/v1/customers",
         "/v1/mean",
-        "/v1/billing-sessions",
+        "/v1/billing-session",
     ] {
         let got = preflight(path, ORIGIN).send().await;
         assert_eq!(got.header("access-control-allow-origin"), "", "{path}");

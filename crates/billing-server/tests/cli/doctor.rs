@@ -63,6 +63,7 @@ fn all_is_good_after_a_server_has_run() {
         "catalog",
         "provider",
         "listen",
+        "mail",
         "file",
     ] {
         found(&ran, what);
@@ -134,6 +135,46 @@ fn a_spoiled_plan_file_is_bad_before_the_server_trips_over_it() {
     let (level, text) = found(ran.exits(1), "plan file");
     assert_eq!(level, "bad");
     assert!(text.contains("plans.yaml:3:1"), "{text}");
+}
+
+#[test]
+fn it_says_where_mail_goes() {
+    let folder = Folder::new("doctor-mail");
+    let of = |variables: &[(&str, &str)], code| found(look(&folder, variables).exits(code), "mail");
+    let (level, text) = of(&[("BILLING_PUBLIC_URL", "https://billing.example.com")], 0);
+    assert_eq!(level, "warning");
+    assert!(
+        text.starts_with("no mailer: ") && text.contains("BILLING_MAIL_FOLDER"),
+        "{text}"
+    );
+
+    let (level, text) = of(&[], 0);
+    assert_eq!(level, "good");
+    assert!(
+        text.contains("mail, which the server makes when it starts"),
+        "{text}"
+    );
+    assert!(folder.files().is_empty(), "{:?}", folder.files());
+
+    folder.write("notes", "");
+    assert_eq!(of(&[("BILLING_MAIL_FOLDER", "notes")], 1).0, "bad");
+    let (level, text) = of(&[("BILLING_MAIL_FOLDER", "gone/mail")], 1);
+    assert_eq!(level, "bad");
+    assert!(text.starts_with("gone/mail: "), "{text}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_folder_of_mail_that_others_can_read_is_worth_a_warning() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new("doctor-mail-modes");
+    let mail = folder.path("mail");
+    std::fs::create_dir(&mail).unwrap();
+    for (mode, expected) in [(0o755, "warning"), (0o700, "good")] {
+        std::fs::set_permissions(&mail, std::fs::Permissions::from_mode(mode)).unwrap();
+        let (level, text) = found(look(&folder, &[]).exits(0), "mail");
+        assert_eq!(level, expected, "{text}");
+    }
 }
 
 #[test]

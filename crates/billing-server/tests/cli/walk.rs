@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::http::{get, submit};
+use crate::http::{ask, get, submit};
 use crate::rig::Folder;
 use crate::server::Server;
 
@@ -139,6 +139,51 @@ fn a_newcomer_buys_is_renewed_and_finds_everything_again() {
     let ended = server.stop();
     assert_eq!(ended.code, Some(0), "{}", ended.log);
     assert!(!ended.out.contains("bk_"), "{}", ended.out);
+}
+
+#[test]
+fn a_customer_is_mailed_a_link_that_opens_once() {
+    let folder = Folder::new("mailed");
+    let server = Server::first(&folder);
+    let known = json!({ "external_ref": "ana", "email": "ana@example.com" });
+    server.operator("POST", "/v1/customers", &known);
+    let asked = json!({ "customer": "ana" }).to_string();
+    let json = "content-type: application/json\r\n";
+    let url = format!("{}/v1/billing-sessions", server.url);
+    ask("POST", &url, json, &asked).ok(204);
+    let letter = server.wait_for("the letter", |_| {
+        let mut files = std::fs::read_dir(folder.path("mail")).unwrap();
+        let done = files.find_map(|file| {
+            let path = file.unwrap().path();
+            path.extension()
+                .is_some_and(|is| is == "eml")
+                .then_some(path)
+        });
+        done.map(|path| std::fs::read_to_string(path).unwrap())
+    });
+    let link = between(
+        &letter,
+        &format!("\r\n{}/session?link=", server.url),
+        "\r\n",
+    );
+    let page = server.get(&format!("/session?link={link}"));
+    assert!(page.ok(200).contains("This link opens once"), "{page:?}");
+    let fields = [("link", link)];
+    let opened = server.submit("/session", &fields);
+    assert!(
+        opened.ok(200).contains("<strong>Free</strong>"),
+        "{opened:?}"
+    );
+    server.submit("/session", &fields).ok(404);
+    let ended = server.stop();
+    assert_eq!(ended.code, Some(0), "{}", ended.log);
+    assert!(!ended.log.contains(link), "the link is in the log");
+    assert!(!ended.log.contains("ana@example.com"), "{}", ended.log);
+    assert!(
+        ended
+            .out
+            .contains("mail              written to mail, not sent")
+    );
 }
 
 #[test]

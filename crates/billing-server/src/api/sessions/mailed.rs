@@ -83,7 +83,7 @@ async fn fulfill(state: &AppState, wish: Wish) {
     };
     match letter(state, wish).await {
         Ok(Some(mail)) => deliver(mailer.as_ref(), &mail).await,
-        Ok(None) => tracing::info!("link not sent: there is nobody to send it to"),
+        Ok(None) => {}
         // Why was logged where it failed.
         Err(_problem) => tracing::error!("link not sent: it could not be made"),
     }
@@ -95,12 +95,15 @@ enum Reader {
     New(Claim),
 }
 
+/// The mail that a wish comes to. `None`: nobody gets one, which is logged.
 async fn letter(state: &AppState, wish: Wish) -> Result<Option<Mail>, Problem> {
     let leads_to = wish.leads_to.clone();
     let Some((reader, to)) = reader(state, wish).await? else {
+        tracing::info!("link not sent: there is nobody to send it to");
         return Ok(None);
     };
     if !state.limiters.mailbox(&to) {
+        tracing::warn!("link not sent: its mailbox has had enough of them for now");
         return Ok(None);
     }
     let link = match reader {
