@@ -7,7 +7,8 @@ pub(crate) use addresses::{Addresses, MAX_URL};
 
 use billing_domain::catalog::{PlanKey, PriceKey, ProviderKey};
 use billing_domain::checkout::{Checkout, CheckoutState};
-use billing_domain::ids::CheckoutId;
+use billing_domain::discount::CodeRefusal;
+use billing_domain::ids::{CheckoutId, NegotiatedId};
 use billing_domain::time::{Interval, Unit};
 use billing_engine::{CheckoutError, CheckoutRequest, CustomerRef, What};
 use billing_ports::store::Scope;
@@ -25,7 +26,7 @@ use crate::auth::{Anybody, Caller, allowed};
 use crate::problem::Problem;
 use crate::state::AppState;
 
-/// What is to be bought. Either `plan` or `price`.
+/// What is to be bought. Either `plan` or `price`, or `terms`.
 #[derive(Debug, Object)]
 #[oai(rename = "NewCheckout")]
 pub(crate) struct CheckoutBody {
@@ -42,6 +43,11 @@ pub(crate) struct CheckoutBody {
     customer: Option<String>,
     /// A guest's address, to prefill.
     email: Option<String>,
+    /// A discount code, as typed.
+    code: Option<String>,
+    /// Terms negotiated with the customer, as in `trm_…`, which say the plan, the
+    /// price and the provider. For operator keys only.
+    terms: Option<String>,
     /// Where to pay, as in `stripe`. Absent: the preferred one that sells it.
     provider: Option<String>,
     /// Where the buyer returns after paying; `{checkout}` stands for the
@@ -60,10 +66,16 @@ impl ReadBody for CheckoutBody {
             quantity: fields.count("quantity"),
             customer: fields.text("customer", MAX_TEXT),
             email: fields.email("email"),
+            code: fields.text("code", MAX_TEXT),
+            terms: fields.text("terms", MAX_TEXT),
             provider: fields.text("provider", MAX_TEXT),
             success_url: fields.text("success_url", MAX_URL),
             cancel_url: fields.text("cancel_url", MAX_URL),
         };
+        if body.terms.is_some() {
+            body.nothing_beside_terms(fields);
+            return body;
+        }
         match (&body.plan, &body.price) {
             (None, None) => fields.wrong("plan", "either plan or price is required"),
             (Some(_), Some(_)) => fields.wrong("price", "state plan or price, not both"),
@@ -76,6 +88,25 @@ impl ReadBody for CheckoutBody {
     }
 }
 
+impl CheckoutBody {
+    /// Negotiated terms say what is bought, and who buys.
+    fn nothing_beside_terms(&self, fields: &mut Fields) {
+        let stated = [
+            ("plan", &self.plan),
+            ("price", &self.price),
+            ("interval", &self.interval),
+            ("provider", &self.provider),
+            ("email", &self.email),
+        ];
+        for (field, _) in stated.iter().filter(|(_, stated)| stated.is_some()) {
+            fields.wrong(field, "is said by the terms");
+        }
+        if self.customer.is_none() {
+            fields.wrong("customer", "is required with terms");
+        }
+    }
+}
+
 /// A checkout that was opened.
 #[derive(Debug, Object)]
 #[oai(rename = "OpenedCheckout")]
@@ -84,11 +115,11 @@ pub(crate) struct OpenedView {
     id: String,
     /// The secret that exchanges it for what was bought. Told here and nowhere else.
     checkout_secret: String,
-    /// Where to pay. Absent: nothing is owed.
+    /// Where to pay. Absent: nothing is owed, or there is no page and the money follows.
     url: Option<String>,
-    /// `open`, or `completed` where nothing is owed.
+    /// `open`, `pending` where the money follows, or `completed` where nothing is owed.
     status: String,
-    /// When it can no longer be paid. Absent: it is complete.
+    /// When it can no longer be paid. Absent: it is complete, or waits however long it takes.
     expires_at: Option<String>,
 }
 
@@ -129,21 +160,26 @@ impl CheckoutsApi {
         body: Body<CheckoutBody>,
     ) -> Result<Created<OpenedView>, Problem> {
         let body = body.0;
+        if body.terms.is_some() && !matches!(by.0, Caller::Key(_)) {
+            return Err(operator_needed(&by.0, "an operator key to name terms"));
+        }
         let customer = buyer(by.0, body.customer.as_deref())?;
         let revision = state.billing.catalog().await?;
         let origin = request.headers().get(header::ORIGIN);
         let origin = origin.and_then(|origin| origin.to_str().ok());
         let rules = revision.catalog.checkout();
         let addresses = Addresses::new(&state.options.public_url, rules, origin);
-        let named = if body.price.is_some() {
-            "price"
-        } else {
-            "plan"
+        let named = match (&body.terms, &body.price) {
+            (Some(_), _) => "terms",
+            (None, Some(_)) => "price",
+            (None, None) => "plan",
         };
         let provider_named = body.provider.is_some();
         let ask = CheckoutRequest {
             customer,
             what: what(&body)?,
+            negotiated: body.terms.as_deref().map(terms).transpose()?,
+            code: body.code,
             quantity: body.quantity,
             provider: body.provider.as_deref().map(provider).transpose()?,
             success_url: addresses.success(body.success_url)?,
@@ -154,10 +190,10 @@ impl CheckoutsApi {
             Ok(opened) => opened,
             Err(error) => return Err(refused(error, named, provider_named)),
         };
-        let status = if opened.url.is_some() {
-            "open"
-        } else {
-            "completed"
+        let status = match &opened.url {
+            Some(_) => "open",
+            None if opened.completed => "completed",
+            None => "pending",
         };
         Ok(Created::new(OpenedView {
             id: opened.id.to_string(),
@@ -209,14 +245,36 @@ fn buyer(by: Caller, named: Option<&str>) -> Result<Option<CustomerRef>, Problem
         }
         (Caller::Session(customer), None) => Ok(Some(customer.into())),
         (Caller::Public, None) => Ok(None),
-        (Caller::Session(_), Some(_)) => Err(Problem::insufficient_scope(
-            "an operator key to name a customer",
-        )),
-        (Caller::Public, Some(_)) => Err(Problem::unauthorized()),
+        (by @ (Caller::Session(_) | Caller::Public), Some(_)) => {
+            Err(operator_needed(&by, "an operator key to name a customer"))
+        }
     }
 }
 
+/// The refusal of a buyer who asks for what only operators may.
+fn operator_needed(by: &Caller, needed: &str) -> Problem {
+    match by {
+        Caller::Public => Problem::unauthorized(),
+        Caller::Session(_) | Caller::Key(_) => Problem::insufficient_scope(needed),
+    }
+}
+
+fn terms(text: &str) -> Result<NegotiatedId, Problem> {
+    text.parse().map_err(|_invalid| no_such_terms())
+}
+
+fn no_such_terms() -> Problem {
+    Problem::field("terms", "the customer has no such terms that are open")
+}
+
 fn what(body: &CheckoutBody) -> Result<What, Problem> {
+    if body.terms.is_some() {
+        // The terms say it; no price of the catalog is looked at.
+        let key = PriceKey::new("negotiated");
+        return key
+            .map(What::Price)
+            .map_err(|_unspeakable| Problem::internal());
+    }
     if let Some(price) = &body.price {
         let key = PriceKey::new(price.clone());
         return key
@@ -276,8 +334,21 @@ fn refused(error: CheckoutError, named: &str, provider_named: bool) -> Problem {
             "provider_error",
             "the payment provider did not open a page; try again",
         ),
+        CheckoutError::Code(refusal) => code_refused(refusal),
+        CheckoutError::NoSuchTerms => no_such_terms(),
         CheckoutError::Engine(error) => error.into(),
     }
+}
+
+fn code_refused(refusal: CodeRefusal) -> Problem {
+    let code = match refusal {
+        CodeRefusal::Unknown => "code_unknown",
+        CodeRefusal::NotForThis => "code_not_for_this",
+        CodeRefusal::UsedUp => "code_used_up",
+        CodeRefusal::Provider => "code_not_taken",
+    };
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    Problem::new(status, code, refusal.to_string())
 }
 
 #[cfg(test)]

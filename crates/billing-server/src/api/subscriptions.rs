@@ -1,6 +1,6 @@
 //! Subscriptions over everybody, for operators.
 
-use billing_domain::catalog::PlanKey;
+use billing_domain::catalog::{PlanKey, PriceKey};
 use billing_domain::ids::SubscriptionId;
 use billing_domain::subscription::Status;
 use billing_engine::{CancelError, CancelWhen, CustomerRef};
@@ -100,6 +100,8 @@ impl SubscriptionsApi {
         status: Query<Option<String>>,
         /// Of this plan only.
         plan: Query<Option<String>>,
+        /// At this price only.
+        price: Query<Option<String>>,
         /// Rows, 1 to 100; 20 when absent.
         limit: Query<Option<String>>,
         /// The `next_cursor` of the page before.
@@ -121,6 +123,13 @@ impl SubscriptionsApi {
                 Some(key.map_err(|_invalid| Problem::field("plan", "is not a plan's key"))?)
             }
         };
+        let price = match price.0 {
+            None => None,
+            Some(key) => {
+                let key = PriceKey::new(key);
+                Some(key.map_err(|_invalid| Problem::field("price", "is not a price's key"))?)
+            }
+        };
         let customer = match customer.as_deref() {
             None => None,
             Some(text) => Some(named(&state, text).await?),
@@ -129,6 +138,7 @@ impl SubscriptionsApi {
             customer,
             status,
             plan,
+            price,
         };
         let store = state
             .billing

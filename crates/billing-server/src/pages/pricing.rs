@@ -101,6 +101,8 @@ impl Chosen {
             what,
             quantity,
             provider: None,
+            code: None,
+            negotiated: None,
             success_url: format!("{public_url}/checkout/success?checkout={{checkout}}"),
             cancel_url: format!("{public_url}/checkout/cancel"),
         })
@@ -110,13 +112,17 @@ impl Chosen {
 /// What a refusal says to the buyer.
 const fn refusal(error: &CheckoutError) -> (StatusCode, &'static str) {
     match error {
-        CheckoutError::NotSold | CheckoutError::NoSuchCustomer => (
+        CheckoutError::NotSold | CheckoutError::NoSuchCustomer | CheckoutError::NoSuchTerms => (
             StatusCode::NOT_FOUND,
             "This price is no longer on sale. Here is what we offer today.",
         ),
         CheckoutError::Quantity | CheckoutError::Amount => (
             StatusCode::UNPROCESSABLE_ENTITY,
             "This plan is not sold in that quantity. Please choose another.",
+        ),
+        CheckoutError::Code(_) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "This discount code does not work here.",
         ),
         CheckoutError::AlreadyGranted => (StatusCode::CONFLICT, "You have this plan already."),
         CheckoutError::NoProvider => (

@@ -174,7 +174,7 @@ pub(crate) struct InvoiceView {
     customer: String,
     /// The subscription that it pays for. Absent: none, yet.
     subscription: Option<String>,
-    /// `purchase`, `renewal` or `one_time`.
+    /// `purchase`, `renewal`, `one_time` or `change`.
     purpose: String,
     /// Which cycle of the subscription it pays for; the purchase is 0. Absent
     /// for what has no cycles, and for what the provider counts itself.
@@ -224,6 +224,7 @@ impl InvoiceView {
             Purpose::Purchase => "purchase",
             Purpose::Renewal => "renewal",
             Purpose::OneTime => "one_time",
+            Purpose::Change => "change",
         };
         let open = invoice.is_open();
         let payments = invoice.payments.into_iter().map(|payment| PaymentView {
