@@ -208,7 +208,8 @@ impl Effective {
 
 /// What terms bring at `now`: what the plan grants, the sold quantity, and what a
 /// promise to holders of a retired price keeps of what was granted before.
-pub(crate) fn granted_by(terms: &Terms, catalog: &Catalog, now: Timestamp) -> Entitlements {
+#[must_use]
+pub fn granted_by(terms: &Terms, catalog: &Catalog, now: Timestamp) -> Entitlements {
     let (_, _, granted) = holding(catalog, &terms.plan, Pieces::Sold(terms.quantity));
     let price = terms.price.as_ref();
     let frozen = price
