@@ -23,8 +23,9 @@ pub use billing_domain::decide::{CancelWhen, ChangeAsk, Force, NewCustomer, Quot
 pub use catalog::{ApplyOutcome, CatalogError};
 pub use commands::{
     AllowedChange, CancelError, Canceled, ChangeAccepted, ChangeError, CheckoutError,
-    CheckoutOpened, CheckoutRequest, CodeError, CreateCustomerError, CustomerRef, GrantError,
-    MAX_NEGOTIATED, NegotiateError, NewCode, NewTerms, PauseError, PaymentError, QuoteError, What,
+    CheckoutOpened, CheckoutRequest, CodeError, CreateCustomerError, CustomerRef, Exchange,
+    Exchanged, GrantError, LicenseHeld, LicenseStanding, MAX_NEGOTIATED, NegotiateError, NewCode,
+    NewTerms, PauseError, PaymentError, QuoteError, Unpaid, What,
 };
 pub use error::EngineError;
 pub use gate::GateError;

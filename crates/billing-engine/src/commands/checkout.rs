@@ -5,7 +5,7 @@ use billing_domain::checkout::{Checkout, CheckoutState};
 use billing_domain::decide::{Begun, CheckoutAsk, CheckoutRefusal, NewCustomer, begin_checkout};
 use billing_domain::discount::CodeRefusal;
 use billing_domain::effect::Effect;
-use billing_domain::ids::{CheckoutId, CustomerId, NegotiatedId};
+use billing_domain::ids::{CheckoutId, CustomerId, Id as _, NegotiatedId};
 use billing_domain::time::{Interval, Timestamp};
 use billing_ports::store::{Also, Fence, Locator, OutboxItem};
 use ring::digest::{SHA256, digest};
@@ -144,8 +144,8 @@ impl Billing {
         let now = parts.now();
         let catalog = parts.catalog(now).await?;
         let offer = parts.offer(&catalog, &ask, now).await?;
-        let secret = secret_text(parts.ids.secret());
         let id: CheckoutId = parts.ids(now).draw();
+        let secret = secret_text(id, parts.ids.secret());
         let terms = parts.discounted(&ask, &offer, id, now).await?;
         let used = terms
             .as_ref()
@@ -278,9 +278,21 @@ impl From<CheckoutRefusal> for CheckoutError {
     }
 }
 
-/// The secret as its holder sees it.
-fn secret_text(secret: [u8; 32]) -> String {
-    hex("cs_", &secret)
+/// What a checkout secret begins with.
+const SECRET_PREFIX: &str = "cs_";
+
+/// Hexadecimal digits of a checkout's id.
+const ID_DIGITS: usize = 32;
+
+/// The secret as its holder sees it: it names its checkout, which is no secret.
+fn secret_text(id: CheckoutId, secret: [u8; 32]) -> String {
+    hex(&hex(SECRET_PREFIX, id.uuid().as_bytes()), &secret)
+}
+
+/// The checkout that a secret names. `None`: it is no secret of a checkout.
+pub(crate) fn checkout_of(secret: &str) -> Option<CheckoutId> {
+    let digits = secret.strip_prefix(SECRET_PREFIX)?.get(..ID_DIGITS)?;
+    format!("{}_{digits}", CheckoutId::PREFIX).parse().ok()
 }
 
 /// What of a checkout secret is kept: its SHA-256, in hexadecimal.

@@ -1,0 +1,213 @@
+//! Licenses as they stand: what each says at an instant. Deliberately knows
+//! neither keys nor signatures: those are a signer's, who is given what is found
+//! here.
+
+use billing_domain::access::{LostReason, granted_by};
+use billing_domain::catalog::{CatalogRevision, OnPastDue, PlanKey};
+use billing_domain::customer::Account;
+use billing_domain::entitlement::{Entitlement, Entitlements, FeatureKind};
+use billing_domain::ids::{CustomerId, LicenseId};
+use billing_domain::license::License;
+use billing_domain::subscription::{Access, NoAccess, Schedule, Status, Subscription};
+use billing_domain::terms::Terms;
+use billing_domain::time::{Timestamp, shifted};
+use billing_ports::LicenseClaims;
+use billing_ports::store::Locator;
+use jiff::SignedDuration;
+
+use crate::billing::{Billing, Parts};
+use crate::commands::CustomerRef;
+use crate::error::EngineError;
+
+/// How long a license is good for that outlives its paid time, because the
+/// provider has not ended it: a day, after which it is to be fetched anew.
+const BEYOND: SignedDuration = SignedDuration::from_hours(24);
+
+/// A license, as it stands at an instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LicenseHeld {
+    /// The license.
+    pub license: License,
+    /// Whose it is.
+    pub customer: CustomerId,
+    /// The plan that it shows.
+    pub plan: PlanKey,
+    /// How its subscription stands, as last decided.
+    pub status: Status,
+    /// Whether it is good.
+    pub standing: LicenseStanding,
+}
+
+/// Whether a license is good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LicenseStanding {
+    /// It is, and says this.
+    Good(Box<LicenseClaims>),
+    /// Its subscription is paused.
+    Suspended,
+    /// Its subscription gives nothing any more.
+    Ended(LostReason),
+    /// It was revoked.
+    Revoked,
+}
+
+impl LicenseStanding {
+    /// The stable word: `good`, `suspended`, `revoked`, or why it ended.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Good(_) => "good",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+            Self::Ended(reason) => billing_domain::access::DenyReason::Lost(*reason).as_str(),
+        }
+    }
+
+    /// Whether its key is a credential. One of a license that ended still is:
+    /// its holder may ask how to come back.
+    #[must_use]
+    pub const fn speaks(&self) -> bool {
+        matches!(self, Self::Good(_) | Self::Ended(_))
+    }
+}
+
+impl Billing {
+    /// A license, as it stands now. `None`: there is none with this id.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] when the store fails.
+    pub async fn license(&self, id: LicenseId) -> Result<Option<LicenseHeld>, EngineError> {
+        let parts = self.parts()?;
+        let Some(customer) = parts.store.find(&Locator::License(id)).await? else {
+            return Ok(None);
+        };
+        let mut held = parts.licenses(customer).await?.into_iter();
+        Ok(held.find(|held| held.license.id == id))
+    }
+
+    /// All licenses of a customer as they stand now, oldest first. None where
+    /// there is no such customer.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] when the store fails.
+    pub async fn licenses(&self, of: &CustomerRef) -> Result<Vec<LicenseHeld>, EngineError> {
+        let parts = self.parts()?;
+        match parts.store.find(&of.locator()).await? {
+            Some(customer) => parts.licenses(customer).await,
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+impl Parts {
+    async fn licenses(&self, customer: CustomerId) -> Result<Vec<LicenseHeld>, EngineError> {
+        let now = self.now();
+        let catalog = self.catalog(now).await?;
+        let account = self.load(&customer.into()).await?;
+        Ok(account.map_or_else(Vec::new, |account| all(&account, &catalog, now)))
+    }
+}
+
+/// All licenses of an account, oldest first.
+pub(crate) fn all(
+    account: &Account,
+    catalog: &CatalogRevision,
+    now: Timestamp,
+) -> Vec<LicenseHeld> {
+    let held = account.licenses.iter().filter_map(|license| {
+        let subscription = account.subscription(license.subscription)?;
+        Some(stands(license, subscription, catalog, now))
+    });
+    held.collect()
+}
+
+/// How a license of `held` stands at `now`.
+pub(crate) fn stands(
+    license: &License,
+    held: &Subscription,
+    catalog: &CatalogRevision,
+    now: Timestamp,
+) -> LicenseHeld {
+    let terms = held.terms_at(now);
+    let standing = match (license.revoked_at, held.access(now)) {
+        (Some(at), _) if at <= now => LicenseStanding::Revoked,
+        (_, Access::Denied(NoAccess::Paused)) => LicenseStanding::Suspended,
+        (_, Access::Denied(reason)) => LicenseStanding::Ended(reason.into()),
+        (_, Access::Given { until }) => LicenseStanding::Good(Box::new(LicenseClaims {
+            license: license.id.uuid(),
+            customer: held.customer,
+            serial: license.serial,
+            plan: terms.plan.clone(),
+            seats: seats(terms, catalog),
+            entitlements: spelled(&granted_by(terms, &catalog.catalog, now), catalog),
+            issued_at: now,
+            expires_at: good_until(held, until, now),
+        })),
+    };
+    LicenseHeld {
+        license: license.clone(),
+        customer: held.customer,
+        plan: terms.plan.clone(),
+        status: held.status(),
+        standing,
+    }
+}
+
+/// How many pieces were bought. `None`: the plan is not sold by the piece.
+fn seats(terms: &Terms, catalog: &CatalogRevision) -> Option<u32> {
+    let plan = catalog.catalog.plan(terms.plan.as_str());
+    let by_the_piece = terms.bounds.is_some() || plan.is_some_and(|plan| plan.quantity.is_some());
+    by_the_piece.then_some(terms.quantity)
+}
+
+/// From when a license is no longer good: the end of the grace that follows what
+/// is paid, or of the access where that is sooner. `access_ends` is the end of
+/// the access that is given at `now`, as far as it is known.
+fn good_until(
+    held: &Subscription,
+    access_ends: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    if matches!(held.schedule, Schedule::Perpetual) {
+        return access_ends;
+    }
+    // Where a cycle is due, its grace is in the end of the access.
+    if held.times.due_at.is_some() && access_ends.is_some() {
+        return access_ends;
+    }
+    let grace = match held.terms.on_past_due {
+        OnPastDue::Cut => SignedDuration::ZERO,
+        OnPastDue::Grace | OnPastDue::Keep => held.terms.grace,
+    };
+    let grace_ends = held.times.paid_through.map(|end| shifted(end, grace));
+    let by_grace = grace_ends.filter(|end| now < *end);
+    match (by_grace, access_ends) {
+        (Some(by_grace), Some(access_ends)) => Some(by_grace.min(access_ends)),
+        (None, Some(access_ends)) => Some(access_ends),
+        (Some(by_grace), None) => Some(by_grace),
+        (None, None) => Some(shifted(now, BEYOND)),
+    }
+}
+
+/// The entitlements with levels by their names: whoever reads a token knows no
+/// catalog. A level that has no name any more is left out.
+fn spelled(granted: &Entitlements, catalog: &CatalogRevision) -> Entitlements {
+    let features = catalog.catalog.features();
+    let spelled = granted.iter().filter_map(|(feature, entitlement)| {
+        let entitlement = match entitlement {
+            Entitlement::Level(place) => {
+                let FeatureKind::Level(levels) = &features.get(feature)?.kind else {
+                    return None;
+                };
+                Entitlement::Text(levels.get(usize::from(*place))?.clone())
+            }
+            Entitlement::Flag(_) | Entitlement::Limit(_) | Entitlement::Text(_) => {
+                entitlement.clone()
+            }
+        };
+        Some((feature.clone(), entitlement))
+    });
+    spelled.collect()
+}
