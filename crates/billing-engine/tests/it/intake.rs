@@ -337,6 +337,7 @@ async fn what_is_closed_is_decided_on_as_well() {
         amount: eur(900),
         period: None,
         state: ProviderInvoiceState::Paid,
+        purpose: None,
     };
     for _ in 0..2 {
         let mut told = seen(seen_paid.clone(), at);
@@ -366,6 +367,7 @@ async fn a_second_payment_of_an_invoice_is_known_for_what_it_is() {
             invoice,
             payment: payment.to_owned(),
             amount: eur(900),
+            conversion: None,
         };
         rig.tell(vec![seen(fact, rig.clock.now())]).await;
         rig.work().await;

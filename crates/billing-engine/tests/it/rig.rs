@@ -131,10 +131,14 @@ impl Stub {
             Order::CreateInvoice(create) => Fact::InvoiceOpened {
                 invoice: create.invoice,
                 reference: format!("in_{}", create.invoice),
-                pay_url: format!("https://pay.example.com/{}", create.invoice),
+                pay_url: Some(format!("https://pay.example.com/{}", create.invoice)),
+                conversion: None,
             },
             Order::ReadSubscription { .. } => return self.objects.lock().unwrap().clone(),
-            Order::ExpireCheckout { .. }
+            Order::ChangeSubscription(_)
+            | Order::UndoChange { .. }
+            | Order::SettleCode { .. }
+            | Order::ExpireCheckout { .. }
             | Order::VoidInvoice { .. }
             | Order::CancelSubscription { .. }
             | Order::PauseSubscription { .. }
@@ -476,6 +480,7 @@ pub(crate) fn paid(opened: &CheckoutOpened, cents: i64, at: Timestamp) -> Observ
         payment: CheckoutPayment::Paid {
             payment: format!("pay_{}", opened.id),
             amount: eur(cents),
+            conversion: None,
         },
         customer_ref: None,
     };
