@@ -215,7 +215,7 @@ pub fn granted_by(terms: &Terms, catalog: &Catalog, now: Timestamp) -> Entitleme
     let frozen = price
         .and_then(|key| catalog.price(key.as_str()))
         .is_some_and(|price| {
-            price.retired.is_some_and(|at| at <= now)
+            catalog.retired_at(price).is_some_and(|at| at <= now)
                 && price.effective_lock().entitlements == EntitlementLock::Frozen
         });
     if !frozen {

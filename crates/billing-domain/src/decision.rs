@@ -35,6 +35,8 @@ pub struct Draft {
     effects: Vec<Effect>,
     journal: Vec<JournalEntry>,
     parked: Vec<Parked>,
+    /// Whether it is only imagined: nothing is ordered, noted or set aside.
+    imagined: bool,
 }
 
 impl Draft {
@@ -50,7 +52,21 @@ impl Draft {
             effects: Vec::new(),
             journal: Vec::new(),
             parked: Vec::new(),
+            imagined: false,
         }
+    }
+
+    /// Begins to imagine, from `now` on, what the same decisions would make of an
+    /// account. Nothing is ordered, noted or set aside, and nobody is to keep it.
+    pub(crate) const fn imagined(account: Account, ids: IdSeq, now: Timestamp) -> Self {
+        let mut draft = Self::new(account, ids, now, None);
+        draft.imagined = true;
+        draft
+    }
+
+    /// The imagined clock goes on to `now`, and never back.
+    pub(crate) fn imagine_at(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
     }
 
     /// The instant of the decision.
@@ -67,6 +83,9 @@ impl Draft {
     /// Orders something under a key, at once.
     pub fn order(&mut self, key: EffectKey, order: Order) -> EffectId {
         let id = self.id();
+        if self.imagined {
+            return id;
+        }
         self.effects.push(Effect {
             id,
             key,
@@ -78,6 +97,9 @@ impl Draft {
 
     /// Notes that something happened; the entry's details are filled in by `detail`.
     pub fn note(&mut self, event: Event, detail: impl FnOnce(&mut JournalEntry)) {
+        if self.imagined {
+            return;
+        }
         let mut entry = JournalEntry {
             id: self.id::<JournalId>(),
             customer: self.account.customer.id,
@@ -99,6 +121,9 @@ impl Draft {
 
     /// Sets something aside for a person, and notes it.
     pub fn park(&mut self, reason: ParkReason, evidence: String) {
+        if self.imagined {
+            return;
+        }
         let parked = Parked {
             id: self.id::<ParkedId>(),
             reason,

@@ -196,6 +196,42 @@ impl Period {
         })
     }
 
+    /// Where period `k` begins that [`Self::at`] gives.
+    ///
+    /// # Errors
+    ///
+    /// [`CalendarError`] when it lies outside the calendar.
+    pub fn start_of(
+        anchor: Timestamp,
+        interval: Interval,
+        k: u32,
+    ) -> Result<Timestamp, CalendarError> {
+        step(anchor, interval, k)
+    }
+
+    /// Where period `k` begins that [`Self::after_months`] gives.
+    ///
+    /// # Errors
+    ///
+    /// [`CalendarError`] when it lies outside the calendar.
+    pub fn start_after_months(
+        anchor: Timestamp,
+        months: u32,
+        interval: Interval,
+        k: u32,
+    ) -> Result<Timestamp, CalendarError> {
+        if months == 0 {
+            return step(anchor, interval, k);
+        }
+        let Some(length) = interval.months() else {
+            return step(month_step(anchor, months)?, interval, k);
+        };
+        let total = length
+            .checked_mul(k)
+            .and_then(|sum| sum.checked_add(months));
+        month_step(anchor, total.ok_or(CalendarError)?)
+    }
+
     /// Whether `now` lies within.
     #[must_use]
     pub fn contains(&self, now: Timestamp) -> bool {

@@ -165,6 +165,15 @@ impl Catalog {
         })
     }
 
+    /// Since when `price` is no longer sold, by itself or with its plan; `None`:
+    /// it is sold for good.
+    #[must_use]
+    pub fn retired_at(&self, price: &Price) -> Option<Timestamp> {
+        let plan = self.plan(price.plan.as_str());
+        let plan = plan.and_then(|plan| plan.retired);
+        [price.retired, plan].into_iter().flatten().min()
+    }
+
     /// The plan of a customer who holds nothing; `None` when the catalog names none.
     #[must_use]
     pub fn newcomer_plan(&self) -> Option<&Plan> {

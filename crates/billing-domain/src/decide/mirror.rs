@@ -6,7 +6,7 @@ use crate::change::{Change, ChangeState};
 use crate::decide::change::supersede_scheduled;
 use crate::decide::fact::Verdict;
 use crate::decide::license::{extend, follow_terms, issue};
-use crate::decide::promise::{count_cycle, keep_promise};
+use crate::decide::promise::{count_cycle, keep_promise, take_up_promise};
 use crate::decide::start::park_if_duplicate;
 use crate::decision::Draft;
 use crate::digest::digest64;
@@ -70,6 +70,11 @@ pub(super) fn mirror_subscription(
     follow_price(draft, account, &mut seen, snapshot, catalog, observed.at);
     if let Some(start) = paid_before.filter(|before| Some(*before) < seen.times.paid_through) {
         count_cycle(&mut seen, start, catalog);
+    }
+    if before.is_none() {
+        let paid = seen.status() == Status::Active;
+        let begins = snapshot.period.filter(|_| paid).map(|period| period.start);
+        take_up_promise(&draft.account, &mut seen, begins, catalog);
     }
     let unpaid_before = before.is_none_or(|(was, ..)| was == Status::Incomplete);
     if unpaid_before && seen.gives_access(draft.now()) {

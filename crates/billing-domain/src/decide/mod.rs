@@ -12,7 +12,9 @@ mod customer;
 mod due;
 mod fact;
 mod grant;
+mod imagine;
 mod license;
+mod migrate;
 mod mirror;
 mod page;
 mod pause;
@@ -31,5 +33,11 @@ pub use customer::{NewCustomer, create_customer};
 pub use due::fall_due;
 pub use fact::{Verdict, apply_fact};
 pub use grant::{add_grant, end_grant};
+pub(crate) use imagine::{links_opened, paid_on_time, renewed_by_provider};
+pub use migrate::{MigrateError, Migrated, migrate};
 pub use pause::{PauseRefusal, pause, resume};
+pub(crate) use promise::{
+    Promised, cycle_number, cycle_starts, is_dearer, is_given, terms_at_price,
+};
+pub use promise::{keep_promises, may_rejoin};
 pub use quote::{ChangeAsk, Force, Planned, QuoteRefusal, plan_change};

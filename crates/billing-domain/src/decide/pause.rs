@@ -2,12 +2,13 @@
 
 use crate::change::ChangeState;
 use crate::decide::change::end_awaiting;
+use crate::decide::promise::realign;
 use crate::decide::settle::void_open_invoice;
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
 use crate::ids::SubscriptionId;
 use crate::journal::Event;
-use crate::subscription::{Hang, IllegalTransition, Schedule, State, Status, Subscription};
+use crate::subscription::{Hang, IllegalTransition, Schedule, State, Status, Subscription, Why};
 use crate::time::{Timestamp, shifted};
 
 /// Why a subscription cannot be paused or resumed.
@@ -117,7 +118,7 @@ pub fn resume(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal>
         .into());
     }
     let still_paid = access_until.filter(|end| *end > now);
-    let resumed = match still_paid {
+    let mut resumed = match still_paid {
         Some(paid_through) => with_next_attempt(subscription.moved(State::Active)?, paid_through),
         None if remaining.is_positive() => {
             let paid_through = shifted(now, remaining);
@@ -141,6 +142,7 @@ pub fn resume(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal>
             moved
         }
     };
+    realign(&mut resumed, now);
     draft.account.put_subscription(resumed);
     draft.note(Event::SubscriptionResumed, |entry| {
         entry.subscription = Some(id);
@@ -180,7 +182,9 @@ fn with_next_attempt(mut subscription: Subscription, paid_through: Timestamp) ->
     if let Some(to_come) = &mut subscription.cancellation {
         to_come.ends_at = paid_through;
     }
-    if let Some(to_come) = &mut subscription.scheduled {
+    if let Some(to_come) = &mut subscription.scheduled
+        && matches!(to_come.why, Why::Change { .. })
+    {
         to_come.at = paid_through;
     }
     subscription.times.next_attempt_at = subscription.next_attempt(paid_through);

@@ -3,9 +3,8 @@
 use crate::catalog::{Billing, CatalogRevision};
 use crate::checkout::Checkout;
 use crate::decide::license::issue;
-use crate::decide::promise::keep_promise;
+use crate::decide::promise::{keep_promise, take_up_promise};
 use crate::decision::Draft;
-use crate::ids::SubscriptionId;
 use crate::invoice::{Invoice, InvoiceState, Issuer, Payment, Purpose};
 use crate::journal::Event;
 use crate::parked::ParkReason;
@@ -24,7 +23,7 @@ pub(super) fn start_subscription(
     if draft.account.subscription(checkout.subscription).is_some() {
         return;
     }
-    let Some((subscription, period)) = started(draft, checkout, at) else {
+    let Some((mut subscription, period)) = started(draft, checkout, at) else {
         draft.park(
             ParkReason::Conflict,
             format!(
@@ -34,6 +33,8 @@ pub(super) fn start_subscription(
         );
         return;
     };
+    let begins = period.map(|period| period.start);
+    take_up_promise(&draft.account, &mut subscription, begins, catalog);
     park_if_duplicate(draft, &subscription);
     let id = subscription.id;
     if let Some(paid) = paid {
@@ -48,22 +49,7 @@ pub(super) fn start_subscription(
         entry.subscription = Some(id);
     });
     issue(draft, id);
-    take_up_promise(draft, id);
     keep_promise(draft, id, catalog);
-}
-
-/// Who takes a retired price up again goes on under what is left of its promise.
-fn take_up_promise(draft: &mut Draft, id: SubscriptionId) {
-    let Some(mut bought) = draft.account.subscription(id).cloned() else {
-        return;
-    };
-    let earlier = draft.account.subscriptions.iter().filter(|held| {
-        held.id != id && held.terms.price.is_some() && held.terms.price == bought.terms.price
-    });
-    if let Some(cycles) = earlier.map(|held| held.promise.cycles).max() {
-        bought.promise.cycles = cycles;
-        draft.account.put_subscription(bought);
-    }
 }
 
 fn started(

@@ -80,6 +80,38 @@ impl Subscription {
         matches!(self.access(now), Access::Given { .. })
     }
 
+    /// Since when it gives nothing at `now`, having given something before.
+    /// `None`: it gives something, or never did.
+    #[must_use]
+    pub fn access_ended(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.gives_access(now) {
+            return None;
+        }
+        // However late it was lapsed, canceled or found expired: no paid time
+        // outlives this.
+        let longest = self.terms.grace.max(self.terms.stall_limit);
+        let paid_through = self.times.paid_through;
+        let at_most = paid_through.map(|end| shifted(end, longest));
+        let ended = match self.state {
+            State::Incomplete => return None,
+            State::PastDue {
+                since,
+                no_grace: true,
+            } => since,
+            State::Trialing { ends_at, .. } | State::Canceled { ends_at } => ends_at,
+            State::Expired { at } => paid_through.map(|end| end.min(at))?,
+            State::Lapsed { at } => self.paid_access_end().map_or(at, |end| end.min(at)),
+            State::Paused {
+                access_until: Some(end),
+                ..
+            } => end,
+            State::Paused { since, .. } => since,
+            State::Active | State::PastDue { .. } => self.paid_access_end().unwrap_or(now),
+        };
+        let canceled = self.cancellation.map(|to_come| to_come.ends_at);
+        [Some(ended), at_most, canceled].into_iter().flatten().min()
+    }
+
     /// When an agreement that is paid, or owing, stops giving access if nothing happens.
     fn paid_access_end(&self) -> Option<Timestamp> {
         let paid_through = self.times.paid_through;

@@ -42,6 +42,11 @@ impl Hang {
         Period::after_months(self.anchor, self.elapsed_months, interval, self.index).ok()
     }
 
+    /// Where its period begins.
+    pub(crate) fn start(self, interval: Interval) -> Option<Timestamp> {
+        Period::start_after_months(self.anchor, self.elapsed_months, interval, self.index).ok()
+    }
+
     /// The same place in time for periods of another interval. The anchor is
     /// kept where both have whole months.
     fn turned(self, from: Interval, to: Interval) -> Option<Self> {

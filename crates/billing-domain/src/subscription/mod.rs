@@ -113,6 +113,10 @@ pub struct Promise {
     pub notice: Option<Notice>,
     /// When the promise needs a look again. `None`: never by itself.
     pub look_at: Option<Timestamp>,
+    /// The start of the cycle whose price a provider that runs the schedule was
+    /// told. `None`: it was told none, or has charged it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Timestamp>,
 }
 
 /// A notice of a dearer price.
@@ -120,6 +124,8 @@ pub struct Promise {
 pub struct Notice {
     /// The price to come.
     pub price: PriceKey,
+    /// What one piece will cost.
+    pub unit: Money,
     /// What a cycle will cost.
     pub amount: Money,
     /// When it was given.

@@ -5,7 +5,7 @@ use crate::catalog::CatalogRevision;
 use crate::change::{Change, ChangeState};
 use crate::decide::change::supersede_scheduled;
 use crate::decide::license::follow_terms;
-use crate::decide::promise::keep_promise;
+use crate::decide::promise::{count_cycle, keep_promise};
 use crate::decide::settle::void_open_invoice;
 use crate::decision::Draft;
 use crate::ids::{ChangeId, SubscriptionId};
@@ -142,6 +142,10 @@ pub(in crate::decide) fn take_effect(
     held.terms = *to_come.terms;
     if held.terms.price != before.price {
         held.promise = Promise::default();
+        // Its first cycle may have been paid ahead.
+        if held.paid.iter().any(|paid| paid.period.start == to_come.at) {
+            count_cycle(&mut held, to_come.at, catalog);
+        }
     }
     draft.account.put_subscription(held);
     let change = match to_come.why {

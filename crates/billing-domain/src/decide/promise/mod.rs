@@ -1,0 +1,204 @@
+//! Keeping the promise made to the holders of a retired price, and ending it as
+//! announced: no dearer cycle is charged before its notice is old enough.
+//!
+//! `outlook` says what is to come of a promise, `rejoin` who may take one up
+//! again, `told` what a provider that runs the schedule hears of it.
+
+mod outlook;
+mod rejoin;
+mod told;
+
+use jiff::SignedDuration;
+
+use crate::catalog::{CatalogRevision, EntitlementLock};
+use crate::customer::Account;
+use crate::decision::Draft;
+use crate::entitlement::Entitlements;
+use crate::ids::SubscriptionId;
+use crate::journal::Event;
+use crate::subscription::{Notice, Scheduled, State, Subscription, Why};
+use crate::time::Timestamp;
+
+use outlook::{Outlook, outlook, price_of, retired_at};
+pub(crate) use outlook::{
+    Promised, cycle_number, cycle_starts, is_dearer, is_given, terms_at_price,
+};
+pub use rejoin::may_rejoin;
+pub(super) use told::tell_provider;
+
+/// Looks at what is to come of every promise of this customer's: for whoever has
+/// just changed the catalog. Before each renewal it is looked at by itself.
+pub fn keep_promises(draft: &mut Draft, catalog: &CatalogRevision) {
+    let held: Vec<_> = draft
+        .account
+        .subscriptions
+        .iter()
+        .map(|held| held.id)
+        .collect();
+    for id in held {
+        keep_promise(draft, id, catalog);
+    }
+}
+
+/// Looks at what is to come of the promise that `id` is held under: gives the
+/// notice when it is time, and schedules the price that follows.
+pub(super) fn keep_promise(draft: &mut Draft, id: SubscriptionId, catalog: &CatalogRevision) {
+    let Some(held) = draft.account.subscription(id) else {
+        return;
+    };
+    let sold = price_of(held, &catalog.catalog)
+        .is_none_or(|price| retired_at(price, &catalog.catalog).is_none());
+    let untouched = held.scheduled.is_none() && held.promise.look_at.is_none();
+    if sold && untouched && held.promise.told.is_none() {
+        return;
+    }
+    let held = held.clone();
+    let mut kept = held.clone();
+    kept.promise.look_at = None;
+    match kept.scheduled.as_ref().map(|to_come| to_come.why) {
+        _ if rests(&held) => {}
+        Some(Why::Migration { .. }) => {}
+        Some(Why::Change { .. }) => note_beside(draft, &mut kept, catalog),
+        Some(Why::PromiseEnds) if is_judged(&draft.account, &kept) => {}
+        Some(Why::PromiseEnds) | None => look(draft, &mut kept, catalog),
+    }
+    tell_provider(draft, &held, &mut kept);
+    if held != kept {
+        draft.account.put_subscription(kept);
+    }
+}
+
+/// Whether nothing is to come of a promise while it stands like this.
+const fn rests(held: &Subscription) -> bool {
+    held.is_over()
+        || held.cancellation.is_some()
+        || matches!(
+            held.state,
+            State::Paused { .. } | State::Lapsed { .. } | State::Incomplete
+        )
+}
+
+/// Whether the first cycle under the terms to come is paid, or invoiced: it is
+/// judged, and comes whatever the catalog says since.
+fn is_judged(account: &Account, held: &Subscription) -> bool {
+    let Some(to_come) = &held.scheduled else {
+        return false;
+    };
+    let paid = held.paid.iter().any(|paid| paid.period.start == to_come.at);
+    let invoiced = account.open_invoice(held.id);
+    let invoiced = invoiced.and_then(|invoice| invoice.period);
+    paid || invoiced.is_some_and(|period| period.start == to_come.at)
+}
+
+fn look(draft: &mut Draft, kept: &mut Subscription, catalog: &CatalogRevision) {
+    kept.scheduled = None;
+    let invoiced = draft.account.open_invoice(kept.id).is_some();
+    match outlook(kept, invoiced, catalog, draft.now()) {
+        Outlook::Kept => kept.promise.notice = None,
+        Outlook::Later(at) => kept.promise.look_at = Some(at),
+        Outlook::Ends { at, terms, notice } => {
+            give(draft, kept, notice, at);
+            kept.scheduled = Some(Scheduled {
+                at,
+                terms,
+                why: Why::PromiseEnds,
+            });
+        }
+    }
+}
+
+/// Beside a change of the quantity that is to come, the promise goes on: its end
+/// is announced in time, and scheduled when the change is in effect.
+fn note_beside(draft: &mut Draft, kept: &mut Subscription, catalog: &CatalogRevision) {
+    let same_price = kept
+        .scheduled
+        .as_ref()
+        .is_some_and(|to_come| to_come.terms.price == kept.terms.price);
+    if !same_price {
+        return;
+    }
+    let invoiced = draft.account.open_invoice(kept.id).is_some();
+    match outlook(kept, invoiced, catalog, draft.now()) {
+        Outlook::Kept => {}
+        Outlook::Later(at) => kept.promise.look_at = Some(at),
+        Outlook::Ends { at, notice, .. } => give(draft, kept, notice, at),
+    }
+}
+
+/// Gives a notice of a dearer price, if it is one.
+pub(crate) fn give(
+    draft: &mut Draft,
+    kept: &mut Subscription,
+    notice: Option<Notice>,
+    from: Timestamp,
+) {
+    let Some(notice) = notice else {
+        return;
+    };
+    draft.note(Event::PriceChangeUpcoming, |entry| {
+        entry.subscription = Some(kept.id);
+        entry.money = Some(notice.amount);
+        entry.note = Some(format!("{} from {from}", notice.price));
+    });
+    kept.promise.notice = Some(notice);
+}
+
+/// A settled cycle that started after its price was retired counts.
+pub(super) fn count_cycle(held: &mut Subscription, start: Timestamp, catalog: &CatalogRevision) {
+    let price = price_of(held, &catalog.catalog);
+    if price.is_some_and(|price| retired_at(price, &catalog.catalog).is_some_and(|at| at <= start))
+    {
+        held.promise.cycles = held.promise.cycles.saturating_add(1);
+    }
+}
+
+/// Who takes a retired price up again goes on under what is left of its promise.
+/// `begins` is the start of the cycle that is paid with it, if one is.
+pub(super) fn take_up_promise(
+    account: &Account,
+    bought: &mut Subscription,
+    begins: Option<Timestamp>,
+    catalog: &CatalogRevision,
+) {
+    let price = bought.terms.price.as_ref();
+    let earlier = account.subscriptions.iter().filter(|held| {
+        held.id != bought.id && price.is_some() && held.terms.price.as_ref() == price
+    });
+    if let Some(last) = earlier.max_by_key(|held| held.promise.cycles) {
+        bought.promise.cycles = last.promise.cycles;
+        let frozen = price_of(bought, &catalog.catalog)
+            .is_some_and(|price| price.effective_lock().entitlements == EntitlementLock::Frozen);
+        if frozen {
+            bought.terms.sold = Entitlements::merge([&bought.terms.sold, &last.terms.sold]);
+        }
+    }
+    if let Some(start) = begins {
+        count_cycle(bought, start, catalog);
+    }
+}
+
+/// How long after the end of access the terms of `held` may be taken up again.
+pub(super) fn rejoin_window(held: &Subscription, catalog: &CatalogRevision) -> SignedDuration {
+    let price = price_of(held, &catalog.catalog);
+    price.map_or(held.terms.rejoin, |price| match &price.lock {
+        Some(lock) => lock.rejoin,
+        None => held.terms.rejoin,
+    })
+}
+
+/// After a pause the cycles start at other instants: terms that come by
+/// themselves come with the first of them that is not before their instant.
+pub(super) fn realign(held: &mut Subscription, now: Timestamp) {
+    let Some(to_come) = &held.scheduled else {
+        return;
+    };
+    if matches!(to_come.why, Why::Change { .. }) {
+        return;
+    }
+    let earliest = to_come.at;
+    let first = cycle_starts(held).find(|start| *start >= earliest);
+    if let (Some(first), Some(to_come)) = (first, &mut held.scheduled) {
+        to_come.at = first;
+    }
+    held.promise.look_at = Some(now);
+}

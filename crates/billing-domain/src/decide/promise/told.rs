@@ -1,0 +1,55 @@
+//! What a provider that runs the schedule is told: the price of its next period,
+//! in that period's time and not before.
+
+use crate::decide::quote::at_provider;
+use crate::decision::Draft;
+use crate::effect::{ChangeWhen, EffectKey, Order};
+use crate::subscription::{Schedule, Subscription, Why};
+
+use super::outlook::cycle_starts;
+
+/// Tells the provider which price its next period has, where that is another, and
+/// takes back what it was told where that holds no longer.
+pub(in crate::decide) fn tell_provider(
+    draft: &mut Draft,
+    before: &Subscription,
+    after: &mut Subscription,
+) {
+    let Schedule::Provider { reference, .. } = &after.schedule else {
+        return;
+    };
+    let reference = reference.clone();
+    let next = cycle_starts(after).next();
+    let to_come = match &after.scheduled {
+        // Whoever scheduled the change has told the provider, in place of this.
+        Some(to_come) if matches!(to_come.why, Why::Change { .. }) => {
+            after.promise.told = None;
+            return;
+        }
+        // A provider knows of no period but the next.
+        Some(to_come) if Some(to_come.at) == next => Some(to_come),
+        Some(_) | None => None,
+    };
+    let Some(to_come) = to_come else {
+        if after.promise.told.take().is_some()
+            && let Some(provider) = after.provider.clone()
+        {
+            let order = Order::UndoChange {
+                provider,
+                reference,
+            };
+            let key = EffectKey::subscription("unprice", after.id, draft.now());
+            draft.order(key, order);
+        }
+        return;
+    };
+    let at = to_come.at;
+    if after.promise.told == Some(at) && before.scheduled == after.scheduled {
+        return;
+    }
+    if let Some(order) = at_provider(after, &to_come.terms, ChangeWhen::NextPeriod) {
+        let key = EffectKey::subscription("reprice", after.id, draft.now());
+        draft.order(key, Order::ChangeSubscription(order));
+        after.promise.told = Some(at);
+    }
+}
