@@ -20,13 +20,17 @@
 
 pub mod account;
 pub mod catalog;
+pub mod change;
 pub mod claim;
 mod claims;
+pub mod code;
 pub mod commit;
 pub mod credential;
 pub mod inbox;
+pub mod migration;
 pub mod parked;
 mod queues;
+pub mod quote;
 pub mod read;
 pub mod refusal;
 pub mod settle;
@@ -141,6 +145,7 @@ macro_rules! store_contract {
                 settled_effects_are_removed
                 answers_and_ended_sessions_are_removed
                 what_is_pending_is_never_swept
+                expired_quotes_are_removed
             }
             read {
                 customers_are_listed_page_by_page
@@ -155,6 +160,37 @@ macro_rules! store_contract {
                 revisions_count_from_one_and_the_newest_is_current
                 a_catalog_after_a_stale_one_is_refused
                 of_many_catalogs_at_once_one_is_applied
+                holders_of_a_price_are_woken
+                waking_leaves_claims_and_earlier_dues_alone
+            }
+            quote {
+                a_quote_is_stored_once_and_never_changes
+                a_quote_touches_nothing_else
+            }
+            change {
+                closed_changes_are_loaded_only_when_asked_for
+                a_change_comes_to_its_end
+                a_quote_becomes_one_change
+                of_many_acceptances_at_once_one_makes_the_change
+                one_invoice_of_a_change_is_open_per_subscription
+                a_subscription_is_shown_by_one_license
+                changes_are_listed_page_by_page
+                licenses_are_listed_page_by_page
+            }
+            code {
+                a_code_is_unique_until_it_is_retired
+                of_many_codes_at_once_one_gets_the_text
+                of_many_checkouts_at_once_one_gets_the_last_use
+                a_reservation_that_is_over_counts_for_nothing
+                a_checkout_reserves_one_use
+                a_counted_use_stays_counted
+                codes_are_listed_page_by_page
+            }
+            migration {
+                holders_of_a_price_are_walked
+                customers_are_walked
+                a_migration_is_kept_as_it_was_last_put
+                migrations_are_listed_page_by_page
             }
             credential {
                 keys_are_found_by_their_secret_until_they_are_revoked

@@ -21,9 +21,8 @@ pub async fn loading_gives_back_every_field(store: &dyn Store) {
     let also = Also {
         checkouts: account.checkouts.iter().map(|held| held.id).collect(),
         invoices: account.invoices.iter().map(|held| held.id).collect(),
-        invoice_refs: Vec::new(),
-        changes: Vec::new(),
-        quotes: Vec::new(),
+        changes: account.changes.iter().map(|held| held.id).collect(),
+        ..Also::default()
     };
     let loaded = store.load(account.customer.id, &also).await;
     let loaded = loaded.expect("the store answers").expect("it is known");
@@ -81,9 +80,7 @@ pub async fn closed_things_are_loaded_only_when_asked_for(store: &dyn Store) {
     let by_id = Also {
         checkouts: vec![checkouts[1]],
         invoices: vec![invoices[2], invoices[0]],
-        invoice_refs: Vec::new(),
-        changes: Vec::new(),
-        quotes: Vec::new(),
+        ..Also::default()
     };
     let expected = (checkouts[..2].to_vec(), vec![invoices[0], invoices[2]]);
     assert_eq!(load(by_id).await, expected, "none twice");
@@ -137,8 +134,8 @@ pub async fn what_is_anothers_is_not_loaded(store: &dyn Store) {
         checkouts: theirs.checkouts.iter().map(|held| held.id).collect(),
         invoices: theirs.invoices.iter().map(|held| held.id).collect(),
         invoice_refs: theirs.provider_refs(),
-        changes: Vec::new(),
-        quotes: Vec::new(),
+        changes: theirs.changes.iter().map(|held| held.id).collect(),
+        quotes: theirs.changes.iter().map(|held| held.quote.id).collect(),
     };
     let loaded = store.load(mine.account.customer.id, &also).await;
     assert_eq!(loaded, Ok(Some(mine)));
@@ -164,6 +161,8 @@ pub async fn every_locator_finds_its_customer(store: &dyn Store) {
             .map(|s| Locator::Subscription(s.id)),
     );
     leading.extend(account.invoices.iter().map(|i| Locator::Invoice(i.id)));
+    leading.extend(account.changes.iter().map(|c| Locator::Change(c.id)));
+    leading.extend(account.licenses.iter().map(|l| Locator::License(l.id)));
     let references = account.provider_refs();
     assert!(references.len() >= 4, "every kind of reference");
     leading.extend(references.into_iter().map(Locator::Provider));
@@ -180,6 +179,8 @@ pub async fn every_locator_finds_its_customer(store: &dyn Store) {
         Locator::Checkout(make.id()),
         Locator::Subscription(make.id()),
         Locator::Invoice(make.id()),
+        Locator::Change(make.id()),
+        Locator::License(make.id()),
         Locator::Provider(make.reference(RefKind::Customer)),
     ] {
         assert_eq!(store.find(&locator).await, Ok(None), "{locator:?}");

@@ -284,7 +284,7 @@ pub async fn an_ended_grant_is_held_by_nobody(store: &dyn Store) {
 }
 
 /// Reads every page, and checks what holds for every list.
-async fn read_all<T>(
+pub(super) async fn read_all<T>(
     list: impl AsyncFn(PageAsk) -> Result<Page<T>, StoreError>,
     id: impl Fn(&T) -> Uuid,
 ) -> Vec<T> {

@@ -1,7 +1,9 @@
 //! `sweep`: what has been kept long enough goes, what is pending never does.
 
+use billing_domain::change::{Change, ChangeState};
 use billing_domain::fact::Link;
 use billing_domain::parked::{ParkReason, Parked};
+use billing_domain::quote::Quote;
 use billing_domain::time::Timestamp;
 use billing_ports::Store;
 use billing_ports::store::{
@@ -133,6 +135,43 @@ pub async fn what_is_pending_is_never_swept(store: &dyn Store) {
     assert_eq!(remember(store, LATER).await, Remembered::Busy);
     let found = store.find_session(secret(1), second(LATER)).await;
     assert_eq!(found, Ok(Some(session)));
+}
+
+/// "Quotes that ended before this are removed", by the limit; one that can
+/// still be accepted stays, and so does what a quote became.
+pub async fn expired_quotes_are_removed(store: &dyn Store) {
+    let mut make = Maker::new(5);
+    let held = newcomer(store, &mut make).await;
+    let (customer, subscription) = (held.account.customer.id, make.id());
+    let mut quotes = Vec::new();
+    for expires in [10, 10, 10, 20] {
+        let quote = Quote {
+            expires_at: second(expires),
+            ..make.quote(customer, subscription)
+        };
+        assert_eq!(store.put_quote(&quote).await, Ok(()));
+        quotes.push(quote);
+    }
+    let mut after = held.account.clone();
+    after.put_change(Change {
+        quote: quotes[0].clone(),
+        ..make.change(customer, subscription, ChangeState::Scheduled)
+    });
+    let commit = next_commit(&held, &after, second(1));
+    store.commit(commit).await.expect("stored");
+    let sweep = before(second(10), PLENTY);
+    assert_eq!(store.sweep(sweep).await, Ok(0), "not before this");
+    for swept in [2, 1, 0] {
+        let sweep = before(second(20), 2);
+        assert_eq!(store.sweep(sweep).await, Ok(swept), "by the limit");
+    }
+    for quote in &quotes[..3] {
+        assert_eq!(store.get_quote(quote.id).await, Ok(None));
+    }
+    let kept = quotes[3].clone();
+    assert_eq!(store.get_quote(kept.id).await, Ok(Some(kept)));
+    let account = reload(store, &held.account).await.account;
+    assert_eq!(account.changes, after.changes);
 }
 
 const fn before(instant: Timestamp, limit: u16) -> Sweep {

@@ -154,13 +154,13 @@ impl Books {
     /// Whether one quote would become two changes, or one subscription be shown
     /// by two licenses.
     pub(super) fn is_doubled(&self, owner: CustomerId, changes: &Changes) -> bool {
-        let shelf = self.shelves.get(&owner);
-        let quotes = shelf.into_iter().flat_map(|shelf| shelf.changes.values());
+        let mine = self.shelves.get(&owner);
+        let quotes = mine.into_iter().flat_map(|shelf| shelf.changes.values());
         let quotes = quotes.chain(&changes.changes);
-        let shown = shelf.into_iter().flat_map(|shelf| shelf.licenses.values());
-        let shown = shown.chain(&changes.licenses);
+        let licenses = mine.into_iter().flat_map(|shelf| shelf.licenses.values());
+        let licenses = licenses.chain(&changes.licenses);
         doubled(quotes.map(|held| (held.quote.id, held.id)))
-            || doubled(shown.map(|held| (held.subscription, held.id)))
+            || doubled(licenses.map(|held| (held.subscription, held.id)))
     }
 
     /// Writes changes that have been checked; gives the new revision.
