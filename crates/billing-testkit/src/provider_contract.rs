@@ -12,11 +12,13 @@
 //! and `rt-multi-thread`) among the crate's dev-dependencies. Nothing here
 //! sleeps or reads a clock.
 
+pub mod change;
 pub mod perform;
 pub mod webhook;
 
 use async_trait::async_trait;
-use billing_domain::effect::Order;
+use billing_domain::effect::{ChangeSubscription, Order};
+use billing_domain::money::Money;
 use billing_domain::provider::ProviderRef;
 use billing_domain::time::Timestamp;
 use billing_ports::{PaymentProvider, WebhookDecoder, WebhookRequest};
@@ -70,6 +72,32 @@ pub trait ProviderRig: Send + Sync {
     /// How far from its arrival a webhook may have been signed, either way.
     /// `None`: this provider's signatures carry no time.
     fn tolerance(&self) -> Option<SignedDuration>;
+
+    /// A hand on the subscriptions that the far side runs. `None` where the
+    /// provider does not run them, or does not prorate their changes.
+    fn changes(&self) -> Option<&dyn ChangeRig> {
+        None
+    }
+}
+
+/// Subscriptions on the far side of a provider that runs the schedule and
+/// prorates, to be changed.
+#[async_trait]
+pub trait ChangeRig: Send + Sync {
+    /// A change at once to another price, of a subscription that is paid for:
+    /// prorated at an instant that the far side accepts, not quoted yet, and
+    /// dearer than nothing.
+    fn charged_change(&self) -> ChangeSubscription;
+
+    /// As [`ChangeRig::charged_change`], of a subscription whose payment the far
+    /// side will not get.
+    fn refused_change(&self) -> ChangeSubscription;
+
+    /// Everything that the far side has been paid so far, in order.
+    async fn paid(&self) -> Vec<Money>;
+
+    /// Lets the far side begin the next period of every subscription.
+    async fn pass_period(&self);
 }
 
 /// Stamps one named test per behavior of a provider. See
@@ -85,6 +113,14 @@ macro_rules! provider_contract {
                 an_answer_carries_instant_and_link
                 what_was_made_can_be_read
                 an_unknown_object_reads_as_nothing
+            }
+            change (await) {
+                a_preview_changes_nothing_and_is_what_is_charged
+                the_same_change_is_made_once
+                a_stale_quote_is_refused
+                a_refused_change_changes_nothing
+                what_comes_with_the_next_period_comes_then
+                what_was_to_come_can_be_taken_back
             }
             webhook () {
                 a_genuine_webhook_tells_its_facts

@@ -90,18 +90,21 @@ pub(super) fn assert_linked(fact: &Observed) {
     assert!(tied, "tied to a customer: {fact:?}");
 }
 
-fn effect(order: Order) -> Effect {
+pub(super) fn effect(order: Order) -> Effect {
     Maker::new(1).ordered(order)
 }
 
-async fn perform(rig: &impl ProviderRig, effect: &Effect) -> Result<Answer, PerformError> {
+pub(super) async fn perform(
+    rig: &impl ProviderRig,
+    effect: &Effect,
+) -> Result<Answer, PerformError> {
     let provider = rig.provider();
     provider
         .perform(effect.id, &effect.key, &effect.order)
         .await
 }
 
-fn done(answer: Result<Answer, PerformError>) -> Vec<Observed> {
+pub(super) fn done(answer: Result<Answer, PerformError>) -> Vec<Observed> {
     match answer {
         Ok(Answer::Done(facts)) => facts,
         other => panic!("the order is carried out, not {other:?}"),
