@@ -1,12 +1,13 @@
 //! The contract that every provider keeps, held by the sandbox in both modes.
 
 use async_trait::async_trait;
-use billing_domain::effect::Order;
+use billing_domain::effect::{ChangeSubscription, Order};
 use billing_domain::ids::{CheckoutId, CustomerId, IdSeq};
+use billing_domain::money::Money;
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::time::Timestamp;
 use billing_ports::{Clock, PaymentProvider, WebhookDecoder, WebhookRequest};
-use billing_testkit::provider_contract::ProviderRig;
+use billing_testkit::provider_contract::{ChangeRig, ProviderRig};
 use bytes::Bytes;
 use jiff::SignedDuration;
 
@@ -21,6 +22,8 @@ struct Contracted {
     order: Order,
     refused: Order,
     paid: ProviderRef,
+    /// Two subscriptions: with a card that pays, and with one that pays no more.
+    held: Option<[String; 2]>,
 }
 
 impl Contracted {
@@ -31,6 +34,17 @@ impl Contracted {
         let ana: CustomerId = ids.draw();
         let mut order = rig.checkout(ana);
         order.checkout = ids.draw::<CheckoutId>();
+        let held = if rig.sandbox.capabilities().owns_schedule {
+            let others: [CustomerId; 2] = [ids.draw(), ids.draw()];
+            let pays = rig.buys(others[0], TestCard::Pays).await;
+            let declined = rig.buys(others[1], TestCard::PaysOnce).await;
+            let half = SignedDuration::from_hours(24 * 10);
+            rig.sandbox.advance(half).await.unwrap();
+            order.expires_at = rig.sandbox.clock().now() + half;
+            Some([pays, declined])
+        } else {
+            None
+        };
         let page = rig.open(&order).await;
         rig.sandbox.pay(&page, TestCard::Pays, None).await.unwrap();
         order.checkout = ids.draw::<CheckoutId>();
@@ -45,6 +59,7 @@ impl Contracted {
                 kind: RefKind::Checkout,
                 id: page,
             },
+            held,
             rig,
         }
     }
@@ -128,6 +143,33 @@ impl ProviderRig for Contracted {
 
     fn tolerance(&self) -> Option<SignedDuration> {
         Some(TIMESTAMP_TOLERANCE)
+    }
+
+    fn changes(&self) -> Option<&dyn ChangeRig> {
+        self.held.is_some().then_some(self as &dyn ChangeRig)
+    }
+}
+
+#[async_trait]
+impl ChangeRig for Contracted {
+    fn charged_change(&self) -> ChangeSubscription {
+        let [pays, _] = self.held.as_ref().unwrap();
+        self.rig.change(pays, self.rig.now())
+    }
+
+    fn refused_change(&self) -> ChangeSubscription {
+        let [_, declined] = self.held.as_ref().unwrap();
+        self.rig.change(declined, self.rig.now())
+    }
+
+    async fn paid(&self) -> Vec<Money> {
+        let books = self.rig.sandbox.books();
+        books.payments.values().map(|paid| paid.amount).collect()
+    }
+
+    async fn pass_period(&self) {
+        let month = SignedDuration::from_hours(24 * 31);
+        self.rig.sandbox.advance(month).await.unwrap();
     }
 }
 

@@ -27,6 +27,7 @@ async fn a_saved_card_is_charged_for_each_invoice_that_is_ordered() {
         invoice,
         reference,
         pay_url,
+        conversion,
     } = &facts[0].fact
     else {
         panic!("{facts:?}");
@@ -34,8 +35,9 @@ async fn a_saved_card_is_charged_for_each_invoice_that_is_ordered() {
     assert_eq!(*invoice, renewal.invoice);
     assert_eq!(
         *pay_url,
-        format!("http://127.0.0.1:8080/sandbox/invoice/{reference}")
+        Some(format!("http://127.0.0.1:8080/sandbox/invoice/{reference}"))
     );
+    assert_eq!(*conversion, None, "collected as it stands");
     assert_eq!(facts[0].link.customer, Some(ana));
     rig.pump().await;
     let told = rig.told_facts();

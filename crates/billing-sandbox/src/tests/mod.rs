@@ -6,23 +6,29 @@
 )]
 
 mod calendar;
+mod change;
+mod change_later;
 mod contract;
 mod delivery;
 mod engine_schedule;
 mod faults;
 mod pages;
 mod persistence;
+mod settlement;
 
 use std::sync::{Arc, Mutex};
 
-use billing_domain::effect::{CreateInvoice, EffectKey, OpenCheckout, Order};
+use billing_domain::effect::{
+    ChangeSubscription, ChangeWhen, CreateInvoice, EffectKey, OpenCheckout, Order, Preview,
+};
 use billing_domain::fact::{Fact, Observed};
 use billing_domain::ids::{CheckoutId, CustomerId, EffectId, IdSeq, InvoiceId, SubscriptionId};
 use billing_domain::money::{Currency, Money};
 use billing_domain::provider::ProviderAccount;
 use billing_domain::time::{Interval, Timestamp};
 use billing_ports::{
-    Answer, Clock, PaymentProvider, PerformError, Reading, WebhookDecoder, WebhookRequest,
+    Answer, Clock, PaymentProvider, PerformError, Previewed, Reading, WebhookDecoder,
+    WebhookRequest,
 };
 
 use crate::{FnSink, Mode, Sandbox, SandboxOptions, SinkError, TestCard};
@@ -120,6 +126,37 @@ impl Rig {
             cycle: Some(2),
             description: "Acme Storage, Team".to_owned(),
             amount: usd(2000),
+        }
+    }
+
+    /// A change of a subscription to a team of five for 50 dollars a month, unless
+    /// changed by the caller.
+    pub(crate) fn change(&self, reference: &str, when: ChangeWhen) -> ChangeSubscription {
+        ChangeSubscription {
+            provider: account(),
+            reference: reference.to_owned(),
+            change: None,
+            description: "Acme Storage, Business".to_owned(),
+            price_ref: "business-monthly".to_owned(),
+            amount: usd(5000),
+            quantity: 5,
+            interval: Some(Interval::MONTH),
+            when,
+        }
+    }
+
+    /// At once, prorated for this instant of the sandbox's clock, and not quoted.
+    pub(crate) fn now(&self) -> ChangeWhen {
+        ChangeWhen::Prorated {
+            at: self.sandbox.clock().now(),
+            quoted: None,
+        }
+    }
+
+    pub(crate) async fn previewed(&self, change: &ChangeSubscription) -> Preview {
+        match self.sandbox.preview(change).await.unwrap() {
+            Previewed::Costs(preview) => preview,
+            Previewed::Refused(refusal) => panic!("refused: {refusal:?}"),
         }
     }
 
