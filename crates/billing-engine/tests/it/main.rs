@@ -6,7 +6,11 @@ mod backoff;
 #[cfg(test)]
 mod catalogs;
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod checkout;
+#[cfg(test)]
+mod codes;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
@@ -16,11 +20,17 @@ mod gate;
 #[cfg(test)]
 mod intake;
 #[cfg(test)]
+mod licenses;
+#[cfg(test)]
 mod mirrored;
+#[cfg(test)]
+mod negotiated;
 #[cfg(test)]
 mod notifier;
 #[cfg(test)]
 mod reading;
+#[cfg(test)]
+mod reconcile;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
