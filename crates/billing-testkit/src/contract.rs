@@ -27,6 +27,7 @@ pub mod code;
 pub mod commit;
 pub mod credential;
 pub mod inbox;
+pub mod license;
 pub mod migration;
 pub mod parked;
 mod queues;
@@ -173,8 +174,10 @@ macro_rules! store_contract {
                 a_quote_becomes_one_change
                 of_many_acceptances_at_once_one_makes_the_change
                 one_invoice_of_a_change_is_open_per_subscription
-                a_subscription_is_shown_by_one_license
                 changes_are_listed_page_by_page
+            }
+            license {
+                a_subscription_is_shown_by_one_license
                 licenses_are_listed_page_by_page
             }
             code {

@@ -1,11 +1,10 @@
-//! Changes of plan and licenses: part of a customer, loaded while they matter.
+//! Changes of plan: part of a customer, loaded while they are to come.
 
 use billing_domain::change::{Change, ChangeState};
 use billing_domain::checkout::CheckoutState;
 use billing_domain::customer::Account;
 use billing_domain::ids::{ChangeId, SubscriptionId};
 use billing_domain::invoice::{Invoice, InvoiceState, Issuer, Purpose};
-use billing_domain::license::License;
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_ports::Store;
 use billing_ports::store::{Also, ChangeFilter, CommitError, Loaded, Taken};
@@ -225,38 +224,6 @@ pub async fn one_invoice_of_a_change_is_open_per_subscription(store: &dyn Store)
     assert!(store.commit(commit).await.is_ok(), "one makes room");
 }
 
-/// "All licenses, oldest first", revoked ones included, and one for each
-/// subscription at most.
-pub async fn a_subscription_is_shown_by_one_license(store: &dyn Store) {
-    let mut make = Maker::new(6);
-    let held = newcomer(store, &mut make).await;
-    let mut after = held.account.clone();
-    for _ in 0..2 {
-        let subscription = make.id();
-        after.put_license(make.license(subscription));
-    }
-    let commit = next_commit(&held, &after, second(1));
-    store.commit(commit).await.expect("stored");
-    let held = reload(store, &held.account).await;
-    assert_eq!(held.account.licenses, after.licenses);
-
-    let revoked = License {
-        serial: 2,
-        revoked_at: Some(second(2)),
-        ..after.licenses[0].clone()
-    };
-    after.put_license(revoked.clone());
-    let commit = next_commit(&held, &after, second(2));
-    store.commit(commit).await.expect("stored");
-    let held = reload(store, &held.account).await;
-    assert_eq!(held.account.licenses, after.licenses);
-
-    after.put_license(make.license(revoked.subscription));
-    let refused = store.commit(next_commit(&held, &after, second(3))).await;
-    assert_eq!(refused, Err(CommitError::Conflict));
-    assert_eq!(reload(store, &held.account).await, held);
-}
-
 /// "A list MUST be complete and without repetition": changes, and what a filter
 /// leaves of them.
 pub async fn changes_are_listed_page_by_page(store: &dyn Store) {
@@ -293,29 +260,6 @@ pub async fn changes_are_listed_page_by_page(store: &dyn Store) {
         });
         let rows = read_all(list, |held| held.id.uuid()).await;
         assert_eq!(rows, expected, "{filter:?}");
-    }
-}
-
-/// "Licenses, newest first; of one customer, or of all", with their owners.
-pub async fn licenses_are_listed_page_by_page(store: &dyn Store) {
-    let mut make = Maker::new(8);
-    let mut all = Vec::new();
-    for _ in 0..2 {
-        let mut account = make.account();
-        for _ in 0..4 {
-            let subscription = make.id();
-            account.put_license(make.license(subscription));
-        }
-        create(store, &account, make.now).await;
-        let owner = account.customer.id;
-        all.extend(account.licenses.into_iter().map(|held| (owner, held)));
-    }
-    all.reverse();
-    for customer in [None, Some(all[0].0), Some(make.id())] {
-        let list = async |page| store.list_licenses(customer, page).await;
-        let mut expected = all.clone();
-        expected.retain(|(owner, _)| customer.is_none_or(|id| *owner == id));
-        assert_eq!(read_all(list, |(_, held)| held.id.uuid()).await, expected);
     }
 }
 

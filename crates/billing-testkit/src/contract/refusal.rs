@@ -1,6 +1,7 @@
 //! A commit that is refused for a name that is taken writes nothing, whatever
 //! else it says and however late the name is found out.
 
+use billing_domain::change::ChangeState;
 use billing_domain::customer::{Account, Customer};
 use billing_domain::effect::Effect;
 use billing_domain::grant::GrantReason;
@@ -226,6 +227,9 @@ fn rich_commit(make: &mut Maker, held: &Loaded) -> (Commit, Parked, Delivery) {
     after.customer.email = Some("bob@example.com".to_owned());
     after.put_grant(make.grant(GrantReason::Comp));
     after.put_invoice(make.invoice(Purpose::OneTime, None));
+    let subscription = make.id();
+    after.put_change(make.change(after.customer.id, subscription, ChangeState::Scheduled));
+    after.put_license(make.license(subscription));
     let mut commit = next_commit(held, &after, second(1));
     commit.wake_at = Some(second(2));
     commit.changes.refs.push(make.reference(RefKind::Invoice));
