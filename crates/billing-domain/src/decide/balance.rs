@@ -58,6 +58,12 @@ pub(super) fn draw(
     })
 }
 
+/// What `balance` would be without an invoice of these lines.
+pub(super) fn given_back(balance: Money, lines: &[Line]) -> Result<Money, MoneyError> {
+    let drawn = lines.iter().filter(|line| line.kind.is_of_balance());
+    balance.checked_sub(sum(drawn, balance.currency)?)
+}
+
 /// The balance in that currency is `to` from now on.
 pub(super) fn set_balance(draft: &mut Draft, to: Money, invoice: Option<InvoiceId>, why: &str) {
     let before = draft.account.customer.balance(to.currency);

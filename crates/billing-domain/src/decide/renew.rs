@@ -104,11 +104,13 @@ pub(super) fn open_cycle(
             draft.account.put_subscription(subscription);
             draft.account.put_invoice(invoice);
         }
-        // Nothing is owed: the cycle is paid as it opens, and no provider is asked.
+        // Nothing is owed: the cycle is paid as it opens, or as it begins where
+        // nobody looked in time, and no provider is asked.
         _ => {
+            let at = now.min(next.period.start);
             draft.account.put_subscription(subscription);
             draft.account.put_invoice(invoice.clone());
-            credit_cycle(draft, invoice, None, next.period.start, catalog);
+            credit_cycle(draft, invoice, None, at, catalog);
         }
     }
 }

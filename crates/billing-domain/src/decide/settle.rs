@@ -6,7 +6,7 @@
 use crate::catalog::{Billing, CatalogRevision, CatchUp};
 use crate::change::ChangeState;
 use crate::decide::balance::{add_to_balance, give_back};
-use crate::decide::change::{apply_change, take_effect};
+use crate::decide::change::{apply_change, end_awaiting, take_effect};
 use crate::decide::license::extend;
 use crate::decide::promise::{count_cycle, keep_promise, rejoin_window};
 use crate::decide::renew::{note_skipped, skip_ended};
@@ -236,6 +236,8 @@ pub(super) fn credit_cycle(
     }
     draft.account.put_invoice(invoice);
     draft.account.put_subscription(renewed);
+    // It was priced from what was paid before.
+    end_awaiting(draft, subscription, |at| ChangeState::Canceled { at });
     draft.note(Event::InvoiceSettled, |entry| {
         entry.invoice = Some(id);
         entry.subscription = Some(subscription);
@@ -285,9 +287,10 @@ fn renewed(
         return None;
     }
     let next = subscription.next_cycle()?;
+    let as_agreed = came_back_late.is_some() || next.period == period;
     let (hang, period) = if came_back_late.is_some() {
         (Hang::on(at), Period::at(at, interval, 0).ok()?)
-    } else if next.period == period {
+    } else if as_agreed {
         (next.hang, period)
     } else {
         // Invoiced before its terms became others; the next period follows it.
@@ -309,7 +312,10 @@ fn renewed(
     *taken_back = 0;
     subscription.paid.retain(|paid| paid.period.end > at);
     let rate = rate_of(invoice);
-    subscription.paid.push(PaidPeriod::new(period, rate));
+    let paid = PaidPeriod::new(period, rate);
+    subscription
+        .paid
+        .push(if as_agreed { paid.of(interval) } else { paid });
     count_cycle(&mut subscription, period.start, catalog);
     subscription.state = State::Active;
     subscription.times.paid_through = Some(period.end);

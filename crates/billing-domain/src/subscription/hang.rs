@@ -75,7 +75,7 @@ impl Subscription {
         let (hang, Schedule::Engine { cycle, .. }) = (self.hang()?, &self.schedule) else {
             return None;
         };
-        let interval = self.terms.billing.interval()?;
+        let interval = self.hung_interval()?;
         let start = hang.period(interval)?.start;
         let terms = self.terms_at(start);
         let hang = hang.turned(interval, terms.billing.interval()?)?;
@@ -92,7 +92,34 @@ impl Subscription {
     pub fn current_period(&self) -> Option<Period> {
         let hang = self.hang()?;
         let index = hang.index.checked_sub(1)?;
-        Hang { index, ..hang }.period(self.terms.billing.interval()?)
+        Hang { index, ..hang }.period(self.hung_interval()?)
+    }
+
+    /// The interval that its periods are counted in: that of its terms, or of the
+    /// terms to come where their first cycle is paid already.
+    pub(crate) fn hung_interval(&self) -> Option<Interval> {
+        let terms = match &self.scheduled {
+            Some(to_come) if self.is_paid_beyond(to_come.at) => &to_come.terms,
+            _ => &self.terms,
+        };
+        terms.billing.interval()
+    }
+
+    /// Whether time from `instant` on is paid.
+    pub(crate) fn is_paid_beyond(&self, instant: Timestamp) -> bool {
+        self.times.paid_through.is_some_and(|end| instant < end)
+    }
+
+    /// The last cycle that was opened was not paid, and comes again: under its
+    /// number, as another try.
+    pub(crate) const fn take_cycle_back(&mut self) {
+        if let Schedule::Engine {
+            cycle, taken_back, ..
+        } = &mut self.schedule
+        {
+            *cycle = cycle.saturating_sub(1);
+            *taken_back = taken_back.saturating_add(1);
+        }
     }
 
     /// Where the next period hangs.
@@ -127,11 +154,11 @@ impl Subscription {
         }
     }
 
-    /// Turns the periods to those of `to`, from the next one on.
-    pub(crate) fn turn_hang(&mut self, to: Billing) {
+    /// Turns the periods, counted in `from`, to those of `to`, from the next one on.
+    pub(crate) fn turn_hang(&mut self, from: Option<Interval>, to: Billing) {
         let turned = self
             .hang()
-            .and_then(|hang| hang.turned(self.terms.billing.interval()?, to.interval()?));
+            .and_then(|hang| hang.turned(from?, to.interval()?));
         if let Some(turned) = turned {
             self.set_hang(turned);
         }

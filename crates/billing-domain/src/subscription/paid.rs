@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::money::Money;
-use crate::time::{Period, Timestamp, shifted};
+use crate::time::{Interval, Period, Timestamp, shifted};
 
 /// A paid period and its money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,10 @@ pub struct PaidPeriod {
     /// What was charged for it so far, in money or from the balance, less what
     /// was given back.
     pub charged: Money,
+    /// What the rates are the prices of. `None`: the interval of the
+    /// subscription's terms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
 }
 
 /// A rate that holds from an instant on, until the next one or the period's end.
@@ -41,7 +45,16 @@ impl PaidPeriod {
                 rate,
             }],
             charged: rate,
+            interval: None,
         }
+    }
+
+    /// The same, whose rates are the prices of this interval, whatever becomes of
+    /// the subscription's terms.
+    #[must_use]
+    pub const fn of(mut self, interval: Interval) -> Self {
+        self.interval = Some(interval);
+        self
     }
 
     /// The segments, each with the time it covers.

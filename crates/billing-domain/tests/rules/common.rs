@@ -127,14 +127,18 @@ pub(crate) struct World {
     pub(crate) keys: Vec<EffectKey>,
     /// How long it has been paused, in all: kept by who pauses and resumes it.
     pub(crate) paused: SignedDuration,
-    seed: u64,
+    pub(crate) seed: u64,
 }
 
 impl World {
     /// A customer who joined, and holds nothing, on 1 January 2026.
     pub(crate) fn new() -> Self {
-        let catalog = catalog();
-        let now = at("2026-01-01");
+        Self::joined("2026-01-01", catalog())
+    }
+
+    /// A customer who joined on this day, and holds nothing.
+    pub(crate) fn joined(day: &str, catalog: CatalogRevision) -> Self {
+        let now = at(day);
         let new = NewCustomer::default();
         let draft = decide::create_customer(new, &catalog.catalog, IdSeq::new(now, 1), now, None);
         Self {
@@ -153,8 +157,15 @@ impl World {
     /// One who bought these terms, and paid where that was due, on 1 January 2026.
     pub(crate) fn bought(terms: Terms) -> Self {
         let mut world = Self::new();
+        world.buy(terms);
+        world
+    }
+
+    /// Buys these terms, and pays where that is due.
+    pub(crate) fn buy(&mut self, terms: Terms) {
+        let world = self;
         let trial = terms.trial.is_some();
-        let amount = terms.amount().unwrap();
+        let amount = terms.priced(0).unwrap().rate;
         let begun = world.begin(terms, false);
         if begun.effect.is_some() {
             let payment = if trial {
@@ -169,7 +180,6 @@ impl World {
             world.complete(&begun, payment);
         }
         world.forget();
-        world
     }
 
     pub(crate) fn begin(&mut self, terms: Terms, owns_schedule: bool) -> Begun {

@@ -9,6 +9,18 @@ mod cancel;
 #[cfg(test)]
 mod catch_up;
 #[cfg(test)]
+mod change_digest;
+#[cfg(test)]
+mod change_pay;
+#[cfg(test)]
+mod change_policy;
+#[cfg(test)]
+mod change_refusals;
+#[cfg(test)]
+mod change_segments;
+#[cfg(test)]
+mod change_table;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod decision;
@@ -28,6 +40,8 @@ mod money;
 mod pause;
 #[cfg(test)]
 mod permutations;
+#[cfg(test)]
+mod shop;
 #[cfg(test)]
 mod sold;
 #[cfg(test)]

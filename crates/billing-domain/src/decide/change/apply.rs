@@ -1,7 +1,7 @@
 //! Applying: the terms, the paid periods and the schedule become what the quote
 //! says. Scheduled terms take effect at their instant, whoever looks.
 
-use crate::catalog::CatalogRevision;
+use crate::catalog::{Billing, CatalogRevision};
 use crate::change::{Change, ChangeState};
 use crate::decide::change::supersede_scheduled;
 use crate::decide::license::follow_terms;
@@ -30,6 +30,7 @@ pub fn after(mut held: Subscription, quote: &Quote, change: Option<ChangeId>) ->
         return held;
     }
     let same_price = held.terms.price == quote.terms.price;
+    let hung = held.hung_interval();
     held.scheduled = held
         .scheduled
         .take()
@@ -51,9 +52,26 @@ pub fn after(mut held: Subscription, quote: &Quote, change: Option<ChangeId>) ->
         held.times.next_attempt_at = held.next_attempt(period.end);
         return held;
     }
-    held.turn_hang(quote.terms.billing);
+    remember_interval(&mut held, quote.terms.billing, quote.effective_at);
+    held.turn_hang(hung, quote.terms.billing);
     held.terms = quote.terms.clone();
     held
+}
+
+/// What was paid before `until` goes on being priced by the interval it was paid
+/// for, where `to` is another.
+fn remember_interval(held: &mut Subscription, to: Billing, until: Timestamp) {
+    let Billing::Recurring(interval) = held.terms.billing else {
+        return;
+    };
+    if held.terms.billing == to {
+        return;
+    }
+    for paid in &mut held.paid {
+        if paid.period.start < until {
+            paid.interval.get_or_insert(interval);
+        }
+    }
 }
 
 /// Applies a change whose time has come. One that is not to come any more is
@@ -96,17 +114,12 @@ pub(in crate::decide) fn apply_change(
 /// Makes the next cycle's invoice anew where it is open already: its price is
 /// judged at the cycle's start, and has just become another.
 pub(super) fn remake_cycle(draft: &mut Draft, held: &mut Subscription) {
-    if draft.account.open_invoice(held.id).is_none() {
+    // A provider that runs the schedule prices its invoices itself.
+    if draft.account.open_invoice(held.id).is_none() || !held.is_engine_run() {
         return;
     }
     void_open_invoice(draft, held);
-    if let Schedule::Engine {
-        cycle, taken_back, ..
-    } = &mut held.schedule
-    {
-        *cycle = cycle.saturating_sub(1);
-        *taken_back = taken_back.saturating_add(1);
-    }
+    held.take_cycle_back();
     held.times.next_attempt_at = held
         .times
         .paid_through
@@ -120,33 +133,13 @@ pub(in crate::decide) fn take_effect(
     at: Timestamp,
     catalog: &CatalogRevision,
 ) -> bool {
-    let Some(mut held) = draft.account.subscription(id).cloned() else {
-        return false;
-    };
-    let waits = matches!(held.state, State::Paused { .. }) || held.is_over();
-    let due = |to_come: &mut Scheduled| to_come.at <= at && !waits;
-    let Some(to_come) = held.scheduled.take_if(due) else {
+    let Some(held) = draft.account.subscription(id) else {
         return false;
     };
     let before = held.terms.clone();
-    // Where the next cycle was paid ahead, its periods hang there already.
-    if held.times.paid_through.is_none_or(|end| end <= to_come.at) {
-        held.turn_hang(to_come.terms.billing);
-    }
-    if let (Schedule::Provider { .. }, Some(price_ref)) = (&held.schedule, &before.price_ref) {
-        held.replaced = Some(Replaced {
-            price_ref: price_ref.clone(),
-            at: to_come.at,
-        });
-    }
-    held.terms = *to_come.terms;
-    if held.terms.price != before.price {
-        held.promise = Promise::default();
-        // Its first cycle may have been paid ahead.
-        if held.paid.iter().any(|paid| paid.period.start == to_come.at) {
-            count_cycle(&mut held, to_come.at, catalog);
-        }
-    }
+    let Some((held, to_come)) = in_effect(held, at, catalog) else {
+        return false;
+    };
     draft.account.put_subscription(held);
     let change = match to_come.why {
         Why::Change { change } => Some(change),
@@ -162,6 +155,48 @@ pub(in crate::decide) fn take_effect(
     follow_terms(draft, id, &before);
     keep_promise(draft, id, catalog);
     true
+}
+
+/// The subscription with the scheduled terms in effect that are due at `at`, and
+/// those terms. `None`: none are due.
+pub(in crate::decide) fn in_effect(
+    held: &Subscription,
+    at: Timestamp,
+    catalog: &CatalogRevision,
+) -> Option<(Subscription, Scheduled)> {
+    let waits = matches!(held.state, State::Paused { .. }) || held.is_over();
+    if waits
+        || held
+            .scheduled
+            .as_ref()
+            .is_none_or(|to_come| to_come.at > at)
+    {
+        return None;
+    }
+    let mut held = held.clone();
+    let hung = held.hung_interval();
+    let to_come = held.scheduled.take()?;
+    remember_interval(&mut held, to_come.terms.billing, to_come.at);
+    // Where the next cycle was paid ahead, its periods hang there already.
+    if !held.is_paid_beyond(to_come.at) {
+        held.turn_hang(hung, to_come.terms.billing);
+    }
+    if let (Schedule::Provider { .. }, Some(price_ref)) = (&held.schedule, &held.terms.price_ref) {
+        held.replaced = Some(Replaced {
+            price_ref: price_ref.clone(),
+            at: to_come.at,
+        });
+    }
+    let other_price = held.terms.price != to_come.terms.price;
+    held.terms = (*to_come.terms).clone();
+    if other_price {
+        held.promise = Promise::default();
+        // Its first cycle may have been paid ahead.
+        if held.paid.iter().any(|paid| paid.period.start == to_come.at) {
+            count_cycle(&mut held, to_come.at, catalog);
+        }
+    }
+    Some((held, to_come))
 }
 
 pub(in crate::decide) fn note_changed(

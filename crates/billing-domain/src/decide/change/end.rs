@@ -11,7 +11,7 @@ use crate::journal::Event;
 use crate::subscription::{Subscription, Why};
 use crate::time::Timestamp;
 
-use super::apply::remake_cycle;
+use super::apply::{in_effect, remake_cycle};
 
 /// Why a change was not taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -47,12 +47,10 @@ pub fn take_back(
             end_awaiting(draft, subscription, |at| ChangeState::Canceled { at });
             Ok(())
         }
-        // At its instant it is in effect, whoever has looked since.
-        ChangeState::Scheduled if change.quote.effective_at <= now => {
-            let at = change.quote.effective_at;
-            Err(TakeBackRefusal::NotOpen(ChangeState::Applied { at }))
-        }
         ChangeState::Scheduled => {
+            if let Some(at) = stands_since(draft, &change, catalog) {
+                return Err(TakeBackRefusal::NotOpen(ChangeState::Applied { at }));
+            }
             if let Some(mut held) = draft.account.subscription(subscription).cloned() {
                 unschedule(draft, &mut held, &change);
                 remake_cycle(draft, &mut held);
@@ -71,6 +69,19 @@ pub fn take_back(
         | ChangeState::Superseded { .. }
         | ChangeState::Failed { .. } => Err(TakeBackRefusal::NotOpen(change.state)),
     }
+}
+
+/// Since when a scheduled change can no longer be taken back: at its instant it
+/// is in effect, whoever has looked since, and what it costs may be paid before.
+fn stands_since(draft: &Draft, change: &Change, catalog: &CatalogRevision) -> Option<Timestamp> {
+    let held = draft.account.subscription(change.quote.subscription)?;
+    let why = Why::Change { change: change.id };
+    let to_come = held
+        .scheduled
+        .as_ref()
+        .filter(|to_come| to_come.why == why)?;
+    let stands = in_effect(held, draft.now(), catalog).is_some() || held.is_paid_beyond(to_come.at);
+    stands.then_some(to_come.at)
 }
 
 /// Ends the scheduled change of `held`, if it has one, because another takes its

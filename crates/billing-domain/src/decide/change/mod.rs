@@ -23,7 +23,7 @@ use crate::subscription::{Schedule, Scheduled, Subscription, Why};
 use crate::time::shifted;
 
 pub use apply::after;
-pub(super) use apply::{apply_change, take_effect};
+pub(super) use apply::{apply_change, in_effect, take_effect};
 pub use end::{TakeBackRefusal, take_back};
 pub(super) use end::{change_expires, end_awaiting, fail_change, supersede_scheduled};
 pub use force::{ForceRefusal, force_change};
@@ -87,6 +87,8 @@ pub fn accept(
         return Err(AcceptRefusal::Expired);
     }
     still_so(draft, quote, force, catalog)?;
+    // What was to hold by now holds, whether or not anybody looked.
+    take_effect(draft, quote.subscription, now, catalog);
     let held = draft
         .account
         .subscription(quote.subscription)
@@ -154,7 +156,7 @@ fn still_so(
             AcceptRefusal::Stale
         }
     })?;
-    if planned.digest(&draft.account, catalog) == quote.digest {
+    if planned.digest(&draft.account, catalog)? == quote.digest {
         Ok(())
     } else {
         Err(AcceptRefusal::Stale)
@@ -230,8 +232,12 @@ fn invoice(draft: &mut Draft, mut change: Change, held: &Subscription) -> Effect
     let quote = change.quote.clone();
     let id: InvoiceId = draft.id();
     let closes = shifted(now, CHECKOUT_LIFETIME);
-    // Money that comes after the period it was priced for applies nothing.
+    // Money that comes after the period it was priced for, or after the next one
+    // was to be invoiced, applies nothing.
     let ends = held.paid.iter().map(|paid| paid.period.end);
+    let ends = ends
+        .chain(held.times.paid_through)
+        .chain(held.times.next_attempt_at);
     change.invoice = Some(id);
     change.pay_by = ends.filter(|end| *end > now).chain([closes]).min();
     set_balance(draft, quote.balance_after, Some(id), "change of plan");

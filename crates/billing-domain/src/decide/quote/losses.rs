@@ -7,27 +7,31 @@ use crate::subscription::{Subscription, Why};
 use crate::terms::Terms;
 use crate::time::Timestamp;
 
+/// What `held`, as it stands in the cycle of this number, loses to the terms `to`.
 pub(super) fn of(
     held: &Subscription,
     to: &Terms,
     catalog: &CatalogRevision,
+    cycle: u32,
     now: Timestamp,
 ) -> Vec<Loss> {
-    let from = held.terms_at(now);
+    let from = &held.terms;
     let mut lost = Vec::new();
     if from.price != to.price {
         lost.extend(price_lock(from, catalog, now));
     }
-    if from.discount.is_some() && to.discount.is_none() {
+    let discounted = from
+        .discount
+        .as_ref()
+        .is_some_and(|held| held.covers(cycle));
+    if discounted && to.discount.is_none() {
         lost.push(Loss::Discount);
     }
     let scheduled = held.scheduled.as_ref().map(|scheduled| scheduled.why);
     if matches!(scheduled, Some(Why::Change { .. })) {
         lost.push(Loss::ScheduledChange);
     }
-    if from.plan != to.plan {
-        lost.extend(features(from, to, catalog, now));
-    }
+    lost.extend(features(from, to, catalog, now));
     lost
 }
 

@@ -2,9 +2,10 @@
 //! what comes next and what is lost. Writes nothing.
 //!
 //! `target` finds what is asked for, `policy` whether and when, `price` the
-//! money, `losses` what is lost.
+//! money, `next` what follows, `losses` what is lost.
 
 mod losses;
+mod next;
 mod policy;
 mod price;
 mod refusal;
@@ -15,16 +16,18 @@ use jiff::SignedDuration;
 use crate::catalog::{CatalogRevision, ChangeKind, ChangeMoney, PlanKey, PriceKey};
 use crate::customer::Account;
 use crate::decide::balance::draw;
-use crate::decide::change::after;
+use crate::decide::change::in_effect;
 use crate::digest::digest128;
 use crate::effect::{ChangeSubscription, ChangeWhen, Preview};
 use crate::ids::{QuoteId, SubscriptionId};
 use crate::line::sum;
 use crate::money::Money;
-use crate::quote::{NextCharge, Quote, Source, Timing};
+use crate::quote::{Quote, Source, Timing};
 use crate::subscription::{Schedule, State, Subscription};
 use crate::terms::Terms;
 use crate::time::{Timestamp, shifted};
+
+use next::{available, next_charge};
 
 pub use refusal::QuoteRefusal;
 
@@ -78,20 +81,25 @@ pub fn plan_change(
         .subscription(ask.subscription)
         .ok_or(QuoteRefusal::NoSubscription)?;
     standing(account, subscription, now)?;
-    let terms = target::terms(account, subscription, ask, catalog, now)?;
-    let present = subscription.terms_at(now);
-    let kinds = policy::kinds(present, &terms, catalog, force.is_some())?;
-    let (timing, money) = policy::rule(subscription, &kinds, force, catalog)?;
+    // As it stands now, whether or not anybody looked.
+    let subscription = in_effect(subscription, now, catalog)
+        .map_or_else(|| subscription.clone(), |(held, _)| held);
+    let terms = target::terms(account, &subscription, ask, catalog, now)?;
+    let kinds = policy::kinds(&subscription.terms, &terms, catalog, force.is_some())?;
+    let (timing, money) = policy::rule(&subscription, &kinds, force, catalog)?;
     let planned = Planned {
-        subscription: subscription.clone(),
+        subscription,
         kinds,
         timing,
         money,
         terms,
         force,
     };
-    if subscription.cancellation.is_some() && planned.moves_the_end() {
+    if planned.subscription.cancellation.is_some() && planned.moves_the_end(now) {
         return Err(QuoteRefusal::CancellationPending);
+    }
+    if timing == Timing::PeriodEnd && planned.has_paid_change() {
+        return Err(QuoteRefusal::ChangePaid);
     }
     Ok(planned)
 }
@@ -113,7 +121,7 @@ fn standing(account: &Account, held: &Subscription, now: Timestamp) -> Result<()
         State::Trialing { .. } | State::Active => {
             let due = account
                 .open_invoice(held.id)
-                .is_some_and(|invoice| over(invoice.period.map(|period| period.start)));
+                .is_some_and(|invoice| invoice.period.is_none_or(|period| period.start <= now));
             if due {
                 return Err(QuoteRefusal::InvoiceOpen);
             }
@@ -157,14 +165,30 @@ impl Planned {
     }
 
     /// Whether the end of what is paid moves with it.
-    fn moves_the_end(&self) -> bool {
-        self.timing == Timing::PeriodEnd || self.restarts()
+    fn moves_the_end(&self, now: Timestamp) -> bool {
+        self.timing == Timing::PeriodEnd || self.restarts(now)
+    }
+
+    /// Whether the terms that are scheduled have been paid for: they hold from
+    /// their instant on, whatever else is scheduled.
+    fn has_paid_change(&self) -> bool {
+        let to_come = self.subscription.scheduled.as_ref();
+        to_come.is_some_and(|to_come| self.subscription.is_paid_beyond(to_come.at))
+    }
+
+    /// Whether it leads to another interval than the one held, or than one that
+    /// is paid: prices of the one are never taken by the time of the other.
+    fn turns(&self, now: Timestamp) -> bool {
+        let (held, to) = (&self.subscription, self.terms.billing);
+        let left = held.paid.iter().filter(|paid| paid.period.end > now);
+        let mut intervals = left.filter_map(|paid| paid.interval);
+        held.terms.billing != to || intervals.any(|paid| Some(paid) != to.interval())
     }
 
     /// Whether a period begins with it: where the interval is another, or the
     /// full price is charged.
-    fn restarts(&self) -> bool {
-        let other = self.terms.billing != self.subscription.terms.billing;
+    fn restarts(&self, now: Timestamp) -> bool {
+        let other = self.turns(now);
         let recurring = self.terms.billing.interval().is_some();
         let restarts = match self.money {
             ChangeMoney::Charge => other,
@@ -194,7 +218,7 @@ impl Planned {
         let balance = match held.schedule {
             // There, the balance lives at the provider.
             Schedule::Provider { .. } => Money::zero(currency),
-            Schedule::Engine { .. } | Schedule::Perpetual => account.customer.balance(currency),
+            Schedule::Engine { .. } | Schedule::Perpetual => available(account, held, currency)?,
         };
         let minimum = rules.minimum_charge.get(&currency).copied();
         let (lines, owed_now, balance_after, source) = if let Some(preview) = preview {
@@ -227,20 +251,33 @@ impl Planned {
             balance_after,
             effective_at,
             next_charge: None,
-            loses: losses::of(held, &self.terms, catalog, now),
+            loses: losses::of(
+                held,
+                &self.terms,
+                catalog,
+                price::present_cycle(held, account),
+                now,
+            ),
             source,
-            digest: self.digest(account, catalog),
+            digest: self.digest(account, catalog)?,
             catalog_revision: catalog.number,
             created_at: now,
             expires_at: self.expires_at(catalog, rules.quote_ttl, now),
         };
-        quote.next_charge =
-            next_charge(held, &quote, rules.minimum_charge.get(&currency).copied())?;
+        quote.next_charge = next_charge(held, &quote, account, minimum)?;
         Ok(quote)
     }
 
     /// What prices it. Whatever else the customer does leaves it alone.
-    pub(crate) fn digest(&self, account: &Account, catalog: &CatalogRevision) -> String {
+    ///
+    /// # Errors
+    ///
+    /// [`QuoteRefusal`] when the balance does not fit.
+    pub(crate) fn digest(
+        &self,
+        account: &Account,
+        catalog: &CatalogRevision,
+    ) -> Result<String, QuoteRefusal> {
         let held = &self.subscription;
         let currency = self.terms.unit.currency;
         let terms = Terms {
@@ -253,7 +290,7 @@ impl Planned {
             ..held.terms.clone()
         };
         let money = (
-            account.customer.balance(currency),
+            available(account, held, currency)?,
             catalog
                 .catalog
                 .rules()
@@ -269,11 +306,11 @@ impl Planned {
             account.open_invoice(held.id).map(|invoice| invoice.id),
         );
         let to_come = (&held.scheduled, &held.paid, held.promise.cycles);
-        digest128(&(
+        Ok(digest128(&(
             (&self.kinds, self.timing, self.money, self.force),
             (terms, present),
             (money, standing, to_come),
-        ))
+        )))
     }
 
     /// The earliest of the quote's time to live and the next instant at which its
@@ -318,48 +355,6 @@ impl Planned {
             .min()
             .unwrap_or(now)
     }
-}
-
-/// The invoice that follows once `quote` is applied.
-fn next_charge(
-    held: &Subscription,
-    quote: &Quote,
-    minimum: Option<Money>,
-) -> Result<Option<NextCharge>, QuoteRefusal> {
-    let changed = after(held.clone(), quote, None);
-    upcoming(&changed, quote.balance_after, minimum)
-}
-
-/// The next invoice of a subscription, with `balance` to draw on. `None`: none
-/// will follow.
-pub(crate) fn upcoming(
-    held: &Subscription,
-    balance: Money,
-    minimum: Option<Money>,
-) -> Result<Option<NextCharge>, QuoteRefusal> {
-    if held.cancellation.is_some() || !held.terms.renews {
-        return Ok(None);
-    }
-    if let Schedule::Provider { .. } = held.schedule {
-        let Some(at) = held.times.paid_through else {
-            return Ok(None);
-        };
-        let amount = held.terms_at(at).priced(0)?.rate;
-        return Ok(Some(NextCharge { at, amount }));
-    }
-    let Some(next) = held.next_cycle() else {
-        return Ok(None);
-    };
-    let priced = next.terms.priced(next.number)?;
-    let amount = if priced.rate.currency == balance.currency {
-        draw(priced.lines, balance, minimum)?.owed
-    } else {
-        priced.rate
-    };
-    Ok(Some(NextCharge {
-        at: next.period.start,
-        amount,
-    }))
 }
 
 /// The order that changes a provider-run subscription to `terms`. `None`: the

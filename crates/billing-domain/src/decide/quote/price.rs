@@ -5,7 +5,7 @@ use crate::catalog::{Billing, ChangeMoney};
 use crate::customer::Account;
 use crate::decide::quote::{Planned, QuoteRefusal};
 use crate::line::{Line, LineKind, Share};
-use crate::money::Money;
+use crate::money::{Money, MoneyError};
 use crate::proration::{self, Change, Dialect, Item, Reason, TaxRate, Zones, prorate};
 use crate::quote::Timing;
 use crate::subscription::{PaidPeriod, Schedule, Subscription};
@@ -43,10 +43,11 @@ pub(super) fn work(
         return Ok(unmoved);
     }
     let paid = paid_periods(held, account, now)?;
-    if planned.restarts() {
-        return restarted(planned, &paid, now);
+    if planned.restarts(now) {
+        let cycle = present_cycle(held, account);
+        return restarted(planned, &paid, cycle, now);
     }
-    if held.terms.billing != planned.terms.billing {
+    if planned.turns(now) {
         // Only in the customer's favor, and rates of other lengths do not compare.
         return Ok(unmoved);
     }
@@ -66,7 +67,8 @@ pub(super) fn work(
 /// prices, or the full price; never below zero.
 fn perpetual(planned: &Planned) -> Result<Worked, QuoteRefusal> {
     let new = planned.terms.priced(0)?.rate;
-    let old = planned.subscription.terms.amount()?;
+    // As really charged.
+    let old = planned.subscription.terms.priced(0)?.rate;
     let less = match planned.money {
         ChangeMoney::Full => Money::zero(new.currency),
         ChangeMoney::Charge | ChangeMoney::Credit | ChangeMoney::None => old,
@@ -96,12 +98,13 @@ fn perpetual(planned: &Planned) -> Result<Worked, QuoteRefusal> {
 fn restarted(
     planned: &Planned,
     paid: &[PaidPeriod],
+    cycle: u32,
     now: Timestamp,
 ) -> Result<Worked, QuoteRefusal> {
-    let interval = planned.terms.billing.interval();
-    let period = interval.and_then(|interval| Period::at(now, interval, 0).ok());
-    let period = period.ok_or(crate::money::MoneyError::OutOfRange)?;
-    let rate = planned.terms.priced(cycle_of(&planned.subscription, 0))?;
+    let beyond = MoneyError::OutOfRange;
+    let interval = planned.terms.billing.interval().ok_or(beyond)?;
+    let period = Period::at(now, interval, 0).map_err(|_off_the_calendar| beyond)?;
+    let rate = planned.terms.priced(cycle)?;
     let mut lines = Vec::new();
     if planned.money != ChangeMoney::Full {
         for held in paid {
@@ -119,7 +122,7 @@ fn restarted(
     lines.extend(rate.lines);
     Ok(Worked {
         lines,
-        paid: vec![PaidPeriod::new(period, rate.rate)],
+        paid: vec![PaidPeriod::new(period, rate.rate).of(interval)],
         restart: Some(period),
     })
 }
@@ -229,6 +232,11 @@ fn paid_periods(
         paid.push(PaidPeriod::new(period, rate));
     }
     Ok(paid)
+}
+
+/// The number of the cycle that is running, where the next one may be invoiced.
+pub(super) fn present_cycle(held: &Subscription, account: &Account) -> u32 {
+    cycle_of(held, u32::from(account.open_invoice(held.id).is_some()))
 }
 
 /// The number of the cycle that is `back` before the last one opened.

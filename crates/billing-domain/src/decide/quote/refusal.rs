@@ -50,6 +50,9 @@ pub enum QuoteRefusal {
     /// It is canceled to its period's end, which this change would move.
     #[error("the subscription is canceled to its period's end; take that back first")]
     CancellationPending,
+    /// The change that is scheduled is paid for, and takes effect first.
+    #[error("the change to come is paid for already; change again once it is in effect")]
+    ChangePaid,
     /// The operator asked to collect, and nothing is owed.
     #[error("nothing is owed, so nothing can be collected; apply it without collecting")]
     NothingToCollect,
@@ -81,6 +84,7 @@ impl QuoteRefusal {
             Self::IsPurchase => "is_purchase",
             Self::AlreadyGranted => "already_granted",
             Self::CancellationPending => "cancellation_pending",
+            Self::ChangePaid => "change_paid",
             Self::NothingToCollect => "nothing_to_collect",
             Self::NotSoldThere => "not_sold_there",
             Self::Money(_) => "amount_out_of_range",
