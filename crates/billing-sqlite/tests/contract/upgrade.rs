@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use billing_domain::change::ChangeState;
 use billing_domain::customer::Account;
 use billing_domain::subscription::Status;
 use billing_ports::Store;
@@ -13,7 +14,10 @@ use sea_orm::sqlx::{Connection, query_scalar, raw_sql};
 use crate::folder::Folder;
 
 /// One file of books for each version, the first for version 1.
-const WRITTEN: [&str; 1] = [include_str!("schemas/0001.sql")];
+const WRITTEN: [&str; 2] = [
+    include_str!("schemas/0001.sql"),
+    include_str!("schemas/0002.sql"),
+];
 
 #[tokio::test]
 async fn books_of_every_version_are_brought_up_to_date() {
@@ -39,6 +43,9 @@ async fn books_of_every_version_are_brought_up_to_date() {
         assert_eq!(store.schema_version().await, Ok(version));
         assert_eq!(schema(&path).await, wanted, "from version {index}");
         books_are_whole(&store).await;
+        if index >= 2 {
+            changes_are_whole(&store).await;
+        }
     }
 }
 
@@ -93,6 +100,27 @@ pub(crate) async fn books_are_whole(store: &dyn Store) {
     assert_eq!(current.catalog.plans().len(), 4);
     assert_eq!(store.list_keys(10).await.unwrap().len(), 1);
     assert!(store.next_work().await.unwrap().due.is_some());
+}
+
+/// What the books of version 2 hold besides: Ana's change to come, with its
+/// quote and her license; a code that was used; a price migration under way.
+pub(crate) async fn changes_are_whole(store: &dyn Store) {
+    let ana = account(store, "ana").await;
+    let change = &ana.changes[0];
+    assert_eq!(change.state, ChangeState::Scheduled);
+    assert_eq!(change.quote.subscription, ana.subscriptions[0].id);
+    let quote = store.get_quote(change.quote.id).await;
+    assert_eq!(quote, Ok(Some(change.quote.clone())));
+    assert_eq!(ana.licenses[0].subscription, ana.subscriptions[0].id);
+    let codes = store.list_codes(page(), change.accepted_at).await.unwrap();
+    let [spring] = &codes.rows[..] else {
+        panic!("one code");
+    };
+    assert_eq!((spring.used, spring.reserved), (1, 1));
+    let found = store.find_code("SPRING").await;
+    assert_eq!(found, Ok(Some(spring.code.clone())));
+    let migrations = store.list_migrations(page()).await.unwrap();
+    assert_eq!(migrations.rows[0].done, 1);
 }
 
 async fn account(store: &dyn Store, who: &str) -> Account {
