@@ -7,7 +7,7 @@ use billing_domain::invoice::Purpose;
 use billing_domain::line::{Line, LineKind, Share};
 use billing_domain::money::{Currency, Money};
 use billing_domain::time::{Interval, Period};
-use billing_ports::{Clock, PaymentProvider, PerformError, Previewed};
+use billing_ports::{PaymentProvider, PerformError, Previewed};
 
 use super::{Rig, at, line, usd};
 use crate::world::Customer;

@@ -12,6 +12,7 @@ mod contract;
 mod delivery;
 mod engine_schedule;
 mod faults;
+mod older;
 mod pages;
 mod persistence;
 mod settlement;

@@ -10,17 +10,17 @@ use super::{Rig, at, options};
 use crate::{BooksError, EventState, Fault, Mode, OpenError, Sandbox, TestCard};
 
 /// A place of its own for each test, gone afterwards.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let folder =
             std::env::temp_dir().join(format!("billing-sandbox-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         Self(folder)
     }
 
-    fn file(&self) -> PathBuf {
+    pub(super) fn file(&self) -> PathBuf {
         self.0.join("books of ?#%41.db")
     }
 }
