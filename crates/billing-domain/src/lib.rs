@@ -19,6 +19,7 @@
 )]
 
 pub mod access;
+pub mod audit;
 pub mod catalog;
 pub mod change;
 pub mod checkout;

@@ -105,11 +105,6 @@ fn step(draft: &mut Draft, id: SubscriptionId, catalog: &CatalogRevision) -> boo
         State::Trialing { .. } | State::Active | State::PastDue { .. }
             if due(subscription.times.next_attempt_at) =>
         {
-            // What is charged is judged by the catalog as it is.
-            keep_promise(draft, id, catalog);
-            if draft.account.subscription(id) != Some(&subscription) {
-                return true;
-            }
             open_cycle(draft, subscription, catalog);
             true
         }
