@@ -13,6 +13,10 @@ use crate::fixtures::Maker;
 /// When the reservations of these tests end, in seconds.
 const UNTIL: i64 = 60;
 
+/// How often each race is run: a pool opens its connections one by one, and
+/// callers meet for certain only once all of them are open.
+const ROUNDS: usize = 4;
+
 /// "The text of a code MUST be unique among codes that are not retired", and
 /// every field comes back.
 pub async fn a_code_is_unique_until_it_is_retired(store: &dyn Store) {
@@ -62,7 +66,7 @@ pub async fn of_many_codes_at_once_one_gets_the_text(store: &dyn Store) {
 /// code allows, whoever asks at the same time."
 pub async fn of_many_checkouts_at_once_one_gets_the_last_use(store: &dyn Store) {
     let mut make = Maker::new(3);
-    for allowed in [1, 5] {
+    for allowed in [1, 5].repeat(ROUNDS) {
         let code = made(store, &mut make, Some(allowed)).await;
         let checkouts: Vec<CheckoutId> = (0..CALLERS + 4).map(|_| make.id()).collect();
         let tried = together(checkouts.len(), |caller| {
