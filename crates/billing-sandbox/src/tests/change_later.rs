@@ -5,7 +5,7 @@ use billing_domain::ids::CustomerId;
 use billing_domain::time::Interval;
 use billing_ports::Clock;
 
-use super::{Rig, account, at, line, usd};
+use super::{Rig, account, at, line, to_business, usd};
 use crate::{Mode, SubscriptionEntry, TestCard};
 
 /// Ana, with a monthly subscription for 20 dollars since New Year, in its middle.
@@ -41,7 +41,7 @@ fn yearly(change: ChangeSubscription) -> Order {
 #[tokio::test]
 async fn an_unbilled_change_holds_at_once_and_moves_no_money() {
     let (mut rig, ana, reference) = ana().await;
-    let change = rig.change(&reference, ChangeWhen::Unbilled);
+    let change = to_business(&reference, ChangeWhen::Unbilled);
     let preview = rig.previewed(&change).await;
     assert_eq!((preview.owed, preview.lines.len()), (usd(0), 0));
     let facts = rig
@@ -66,7 +66,7 @@ async fn an_unbilled_change_holds_at_once_and_moves_no_money() {
 #[tokio::test]
 async fn an_unbilled_change_of_the_interval_leaves_the_paid_period_alone() {
     let (mut rig, ana, reference) = ana().await;
-    let order = yearly(rig.change(&reference, ChangeWhen::Unbilled));
+    let order = yearly(to_business(&reference, ChangeWhen::Unbilled));
     rig.perform("change", &order).await;
     assert_eq!(held(&rig, &reference).period.end, at("2026-02-01"));
     rig.until("2027-03-01").await;
@@ -78,7 +78,7 @@ async fn an_unbilled_change_of_the_interval_leaves_the_paid_period_alone() {
 #[tokio::test]
 async fn what_is_to_come_comes_with_the_next_period() {
     let (mut rig, ana, reference) = ana().await;
-    let change = rig.change(&reference, ChangeWhen::NextPeriod);
+    let change = to_business(&reference, ChangeWhen::NextPeriod);
     let facts = rig
         .perform("change", &Order::ChangeSubscription(change))
         .await;
@@ -111,7 +111,7 @@ async fn what_is_to_come_comes_with_the_next_period() {
 #[tokio::test]
 async fn another_interval_comes_with_the_next_period() {
     let (mut rig, _, reference) = ana().await;
-    let order = yearly(rig.change(&reference, ChangeWhen::NextPeriod));
+    let order = yearly(to_business(&reference, ChangeWhen::NextPeriod));
     rig.perform("change", &order).await;
     rig.until("2026-02-02").await;
     assert_eq!(
@@ -129,7 +129,7 @@ async fn another_interval_comes_with_the_next_period() {
 #[tokio::test]
 async fn a_pause_that_outlasts_the_period_resumes_at_what_was_to_come() {
     let (mut rig, ana, reference) = ana().await;
-    let order = yearly(rig.change(&reference, ChangeWhen::NextPeriod));
+    let order = yearly(to_business(&reference, ChangeWhen::NextPeriod));
     rig.perform("change", &order).await;
     let (provider, named) = (account(), reference.clone());
     let pause = Order::PauseSubscription {
@@ -152,7 +152,7 @@ async fn a_pause_that_outlasts_the_period_resumes_at_what_was_to_come() {
 #[tokio::test]
 async fn what_was_to_come_can_be_taken_back_and_taken_back_again() {
     let (mut rig, ana, reference) = ana().await;
-    let change = rig.change(&reference, ChangeWhen::NextPeriod);
+    let change = to_business(&reference, ChangeWhen::NextPeriod);
     rig.perform("change", &Order::ChangeSubscription(change))
         .await;
     for key in ["undo", "undo", "another"] {
@@ -169,9 +169,9 @@ async fn what_was_to_come_can_be_taken_back_and_taken_back_again() {
 #[tokio::test]
 async fn the_latest_of_what_is_to_come_comes() {
     let (mut rig, ana, reference) = ana().await;
-    let first = yearly(rig.change(&reference, ChangeWhen::NextPeriod));
+    let first = yearly(to_business(&reference, ChangeWhen::NextPeriod));
     rig.perform("first", &first).await;
-    let second = rig.change(&reference, ChangeWhen::NextPeriod);
+    let second = to_business(&reference, ChangeWhen::NextPeriod);
     rig.perform("second", &Order::ChangeSubscription(second))
         .await;
     rig.until("2026-02-02").await;
@@ -182,10 +182,10 @@ async fn the_latest_of_what_is_to_come_comes() {
 async fn a_change_at_once_clears_what_was_to_come() {
     for when in [None, Some(ChangeWhen::Unbilled)] {
         let (mut rig, _, reference) = ana().await;
-        let later = yearly(rig.change(&reference, ChangeWhen::NextPeriod));
+        let later = yearly(to_business(&reference, ChangeWhen::NextPeriod));
         rig.perform("later", &later).await;
         let when = when.unwrap_or_else(|| rig.now());
-        let change = rig.change(&reference, when);
+        let change = to_business(&reference, when);
         rig.perform("change", &Order::ChangeSubscription(change))
             .await;
         assert_eq!(held(&rig, &reference).next_price_ref, None, "{when:?}");
@@ -199,13 +199,13 @@ async fn a_change_at_once_clears_what_was_to_come() {
 #[tokio::test]
 async fn a_refused_change_at_once_leaves_what_was_to_come() {
     let (mut rig, _, reference) = ana().await;
-    let later = yearly(rig.change(&reference, ChangeWhen::NextPeriod));
+    let later = yearly(to_business(&reference, ChangeWhen::NextPeriod));
     rig.perform("later", &later).await;
     let stale = ChangeWhen::Prorated {
         at: rig.sandbox.clock().now(),
         quoted: Some(usd(1)),
     };
-    let stale = Order::ChangeSubscription(rig.change(&reference, stale));
+    let stale = Order::ChangeSubscription(to_business(&reference, stale));
     assert_eq!(rig.refusal("stale", &stale).await, "quote_stale");
     let now = held(&rig, &reference);
     assert_eq!(now.next_price_ref.as_deref(), Some("business-yearly"));

@@ -11,7 +11,7 @@ use billing_testkit::provider_contract::{ChangeRig, ProviderRig};
 use bytes::Bytes;
 use jiff::SignedDuration;
 
-use super::{Rig, account};
+use super::{Rig, account, to_business};
 use crate::sign::Keys;
 use crate::world::Event;
 use crate::{Fault, Mode, SIGNATURE_HEADER, SandboxDecoder, TIMESTAMP_TOLERANCE, TestCard};
@@ -154,12 +154,12 @@ impl ProviderRig for Contracted {
 impl ChangeRig for Contracted {
     fn charged_change(&self) -> ChangeSubscription {
         let [pays, _] = self.held.as_ref().unwrap();
-        self.rig.change(pays, self.rig.now())
+        to_business(pays, self.rig.now())
     }
 
     fn refused_change(&self) -> ChangeSubscription {
         let [_, declined] = self.held.as_ref().unwrap();
-        self.rig.change(declined, self.rig.now())
+        to_business(declined, self.rig.now())
     }
 
     async fn paid(&self) -> Vec<Money> {

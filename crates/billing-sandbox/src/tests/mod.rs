@@ -8,6 +8,7 @@
 mod calendar;
 mod change;
 mod change_later;
+mod change_refused;
 mod contract;
 mod delivery;
 mod engine_schedule;
@@ -70,6 +71,22 @@ pub(crate) fn options(mode: Mode, start: &str) -> SandboxOptions {
     }
 }
 
+/// A change of a subscription to a team of five for 50 dollars a month, unless
+/// changed by the caller.
+pub(crate) fn to_business(reference: &str, when: ChangeWhen) -> ChangeSubscription {
+    ChangeSubscription {
+        provider: account(),
+        reference: reference.to_owned(),
+        change: None,
+        description: "Acme Storage, Business".to_owned(),
+        price_ref: "business-monthly".to_owned(),
+        amount: usd(5000),
+        quantity: 5,
+        interval: Some(Interval::MONTH),
+        when,
+    }
+}
+
 /// An event that was received: its kind and its facts.
 type Told = (String, Vec<Observed>);
 
@@ -127,22 +144,6 @@ impl Rig {
             cycle: Some(2),
             description: "Acme Storage, Team".to_owned(),
             amount: usd(2000),
-        }
-    }
-
-    /// A change of a subscription to a team of five for 50 dollars a month, unless
-    /// changed by the caller.
-    pub(crate) fn change(&self, reference: &str, when: ChangeWhen) -> ChangeSubscription {
-        ChangeSubscription {
-            provider: account(),
-            reference: reference.to_owned(),
-            change: None,
-            description: "Acme Storage, Business".to_owned(),
-            price_ref: "business-monthly".to_owned(),
-            amount: usd(5000),
-            quantity: 5,
-            interval: Some(Interval::MONTH),
-            when,
         }
     }
 

@@ -8,7 +8,7 @@ use billing_domain::provider::{ProviderRef, RefKind};
 use billing_ports::{Clock, PaymentProvider};
 
 use super::persistence::Folder;
-use super::{Rig, account, at, line, options, usd};
+use super::{Rig, account, at, line, options, to_business, usd};
 use crate::{Mode, Sandbox};
 
 /// A month of Ana's subscription, paid twice, and an open page.
@@ -58,7 +58,7 @@ async fn subscriptions_of_older_books_are_charged_and_changed() {
 
     rig.until("2026-02-15").await;
     // Half of February is left.
-    let change = rig.change(&reference, rig.now());
+    let change = to_business(&reference, rig.now());
     assert_eq!(rig.previewed(&change).await.owed, usd(1500));
     rig.perform("change", &Order::ChangeSubscription(change))
         .await;

@@ -10,8 +10,10 @@ mod facts;
 mod objects;
 mod orders;
 mod pay;
+mod quote;
 mod schedule;
 mod settle;
+mod shelf;
 mod subscribe;
 
 use std::collections::{BTreeMap, BTreeSet};
