@@ -255,6 +255,11 @@ impl WriteKey {
 }
 
 impl BillingSession {
+    /// The customer whose session it is.
+    pub(crate) const fn id(&self) -> CustomerId {
+        self.0
+    }
+
     /// Whose session.
     pub(crate) fn customer(&self) -> CustomerRef {
         self.0.into()

@@ -17,6 +17,7 @@ mod mail;
 mod notify;
 mod pages;
 mod problem;
+mod quote_token;
 mod sandbox;
 mod site;
 mod state;

@@ -13,6 +13,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use crate::auth::KeyCache;
 use crate::http::RateLimiters;
 use crate::mail::Post;
+use crate::quote_token::QuoteKeys;
 
 /// What every route needs. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -28,6 +29,7 @@ pub struct AppState {
     pub(crate) keys: Arc<KeyCache>,
     pub(crate) limiters: Arc<RateLimiters>,
     pub(crate) post: Post,
+    pub(crate) quote_keys: Arc<QuoteKeys>,
 }
 
 impl std::fmt::Debug for AppState {
@@ -52,6 +54,7 @@ impl AppState {
             keys: Arc::default(),
             limiters: Arc::new(limiters),
             post: Post::new(None),
+            quote_keys: Arc::default(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use billing::system::{SystemClock, SystemIds};
 use billing_domain::provider::ProviderAccount;
-use billing_engine::{Billing, Limits};
+use billing_engine::{Billing, Limits, ManualProvider};
 use billing_ports::store::StoreError;
 use billing_ports::{Clock, IdSource, Mailer, PaymentProvider, Store, WebhookDecoder};
 
@@ -27,7 +27,7 @@ pub(crate) struct Parts {
     pub(crate) ids: Arc<dyn IdSource>,
     /// The built-in provider. `None`: it is off.
     pub(crate) sandbox: Option<Sandbox>,
-    /// Everything that the engine can pay with, for the doctor.
+    /// Every provider that collects, for the doctor.
     pub(crate) providers: Vec<Arc<dyn PaymentProvider>>,
     /// The files that are this process's while it lives.
     locks: Vec<DataLock>,
@@ -101,6 +101,7 @@ impl Parts {
             live.sort();
             attached.push(sandbox.attach(&live, told)?);
         }
+        let manual_clock = Arc::clone(&clock);
         let mut builder = Billing::builder(store, clock, Arc::clone(&ids))
             .notifier(Arc::new(LogNotifier))
             .limits(limits(config));
@@ -108,6 +109,11 @@ impl Parts {
         for Attached { provider, decoder } in attached {
             providers.push(Arc::clone(&provider));
             builder = builder.provider(provider).webhooks(decoder);
+        }
+        // Last: whatever collects by itself is preferred. It reaches nothing, so
+        // there is nothing for the doctor to look at.
+        if let Some(manual) = ManualProvider::new(manual_clock) {
+            builder = builder.provider(Arc::new(manual));
         }
         Ok(Self {
             billing: builder.build()?,

@@ -1,6 +1,7 @@
 //! Reads JSON bodies strictly: every mistake with its field, unknown fields
 //! refused, numbers never through a float.
 
+use billing_domain::money::{Currency, Money};
 use billing_domain::time::{Timestamp, to_micros};
 use poem::http::header;
 use poem::{Request, RequestBody};
@@ -45,6 +46,11 @@ impl Fields {
             message: message.into(),
             place: None,
         });
+    }
+
+    /// Whether the body states `field`.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.object.get(field).is_some_and(|value| !value.is_null())
     }
 
     fn take(&mut self, field: &str) -> Option<Value> {
@@ -116,6 +122,91 @@ impl Fields {
         count
     }
 
+    /// Minor units of a currency, zero or more. `None`: absent or null.
+    pub(crate) fn minor_units(&mut self, field: &str) -> Option<i64> {
+        let value = self.take(field)?;
+        let units = value.as_i64().filter(|units| *units >= 0);
+        if units.is_none() {
+            self.wrong(field, "must be a whole number of minor units, zero or more");
+        }
+        units
+    }
+
+    /// Money, zero or more. `None`: absent or null.
+    pub(crate) fn money(&mut self, field: &str) -> Option<Money> {
+        let read = self.object(field, |fields| {
+            let amount = fields.minor_units("amount");
+            let amount = fields.required("amount", amount);
+            let currency = fields.parsed::<Currency>("currency");
+            Some(Money::new(amount?, fields.required("currency", currency)?))
+        });
+        read.flatten()
+    }
+
+    /// Yes or no. `None`: absent or null.
+    pub(crate) fn flag(&mut self, field: &str) -> Option<bool> {
+        let flag = self.take(field)?.as_bool();
+        if flag.is_none() {
+            self.wrong(field, "must be true or false");
+        }
+        flag
+    }
+
+    /// A list of texts. Empty: absent, null or empty.
+    pub(crate) fn texts(&mut self, field: &str, max: usize) -> Vec<String> {
+        let list = match self.take(field) {
+            None => return Vec::new(),
+            Some(Value::Array(list)) if list.len() <= MAX_LIST => list,
+            Some(_) => {
+                self.wrong(field, format!("must be a list of at most {MAX_LIST} texts"));
+                return Vec::new();
+            }
+        };
+        let mut texts = Vec::new();
+        for value in list {
+            let mut one = Self::default();
+            one.object.insert(field.to_owned(), value);
+            texts.push(one.required_text(field, max));
+            self.errors.append(&mut one.errors);
+        }
+        texts
+    }
+
+    /// An object, whose fields are named as in `quantity.min`. `None`: absent or null.
+    pub(crate) fn object<T>(
+        &mut self,
+        field: &str,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> Option<T> {
+        let Value::Object(object) = self.take(field)? else {
+            self.wrong(field, "must be an object");
+            return None;
+        };
+        let mut inner = Self {
+            object,
+            errors: Vec::new(),
+        };
+        let value = read(&mut inner);
+        inner.note_unknown();
+        for wrong in inner.errors {
+            self.errors.push(Wrong {
+                field: format!("{field}.{}", wrong.field),
+                ..wrong
+            });
+        }
+        Some(value)
+    }
+
+    /// `value`, which must be there.
+    pub(crate) fn required<T>(&mut self, field: &str, value: Option<T>) -> Option<T> {
+        // What is there and wrong was noted when it was read.
+        let noted = self.errors.iter().any(|wrong| wrong.field == field);
+        if value.is_none() && !noted {
+            self.wrong(field, "is required");
+        }
+        value
+    }
+
     /// An instant. `None`: absent or null.
     pub(crate) fn instant(&mut self, field: &str) -> Option<Timestamp> {
         let text = self.text(field, MAX_TEXT)?;
@@ -154,12 +245,16 @@ impl Fields {
         }
     }
 
-    fn finish(mut self) -> Result<(), Problem> {
+    fn note_unknown(&mut self) {
         let unknown: Vec<String> = self.object.keys().take(MAX_UNKNOWN).cloned().collect();
         for field in unknown {
             let shown: String = field.chars().take(MAX_SHOWN).collect();
             self.wrong(&shown, "is not known here");
         }
+    }
+
+    fn finish(mut self) -> Result<(), Problem> {
+        self.note_unknown();
         if self.errors.is_empty() {
             Ok(())
         } else {
@@ -167,6 +262,9 @@ impl Fields {
         }
     }
 }
+
+/// Longest list: more plans or codes than that are named one by one nowhere.
+const MAX_LIST: usize = 100;
 
 /// Unknown fields named in one answer; a body with more is no honest mistake.
 const MAX_UNKNOWN: usize = 20;

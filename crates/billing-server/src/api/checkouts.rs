@@ -301,7 +301,7 @@ fn provider(text: &str) -> Result<ProviderKey, Problem> {
 }
 
 /// `month`, `3 months`: what an interval is shown as.
-fn interval(text: &str) -> Option<Interval> {
+pub(crate) fn interval(text: &str) -> Option<Interval> {
     let (count, unit) = match text.split_once(' ') {
         Some((count, units)) => (count.parse().ok()?, units.strip_suffix('s')?),
         None => (1, text),

@@ -13,7 +13,8 @@ use crate::api::body::{Body, Fields, ReadBody};
 use crate::api::gates::{access, gate};
 use crate::api::subscriptions::{CanceledView, canceled};
 use crate::api::views::{
-    AccessView, CustomerView, GateView, GrantView, InvoiceView, SubscriptionView,
+    AccessView, ChangeView, CustomerView, GateView, GrantView, InvoiceView, SubscriptionView,
+    change_of,
 };
 use crate::api::{Answer, Group};
 use crate::auth::BillingSession;
@@ -34,6 +35,8 @@ pub(crate) struct MeView {
     grants: Vec<GrantView>,
     /// What is owed.
     open_invoices: Vec<InvoiceView>,
+    /// Changes of plan that are to come, or await their payment.
+    open_changes: Vec<ChangeView>,
 }
 
 /// No field, for now.
@@ -65,9 +68,18 @@ impl MeApi {
             .clock()
             .ok_or_else(Problem::billing_disabled)?;
         let now = clock.now();
+        let revision = state.billing.catalog().await?;
+        let held = account.subscriptions.iter();
+        let subscriptions = held
+            .map(|held| SubscriptionView::within(&account, held, &revision.catalog, now))
+            .collect();
+        let changes = account.changes.iter();
+        let open_changes = changes
+            .filter(|change| change.state.is_open())
+            .map(|change| change_of(&account, change))
+            .collect();
         let Account {
             customer,
-            subscriptions,
             grants,
             invoices,
             ..
@@ -77,12 +89,10 @@ impl MeApi {
         Ok(Json(MeView {
             customer: customer.into(),
             access,
-            subscriptions: subscriptions
-                .iter()
-                .map(|held| SubscriptionView::of(held, now))
-                .collect(),
+            subscriptions,
             grants: grants.iter().map(|held| GrantView::of(held, now)).collect(),
             open_invoices: open.map(|owed| InvoiceView::of(id, owed)).collect(),
+            open_changes,
         }))
     }
 

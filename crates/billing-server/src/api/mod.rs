@@ -5,7 +5,9 @@
 
 mod body;
 mod catalog;
+mod changes;
 mod checkouts;
+mod codes;
 mod customers;
 mod gates;
 mod grants;
@@ -15,9 +17,12 @@ mod me;
 mod ops;
 mod page;
 mod parked;
+mod payments;
 mod plans;
+mod quotes;
 mod sessions;
 mod subscriptions;
+mod terms;
 mod views;
 mod webhooks;
 
@@ -93,6 +98,16 @@ type Apis = (
     keys::KeysApi,
     parked::ParkedApi,
     catalog::CatalogApi,
+    Changing,
+);
+
+/// Changing what is held, and what it costs: a tuple has an end.
+type Changing = (
+    quotes::QuotesApi,
+    changes::ChangesApi,
+    codes::CodesApi,
+    terms::TermsApi,
+    payments::PaymentsApi,
 );
 
 fn service() -> OpenApiService<Apis, ()> {
@@ -110,6 +125,13 @@ fn service() -> OpenApiService<Apis, ()> {
         keys::KeysApi,
         parked::ParkedApi,
         catalog::CatalogApi,
+        (
+            quotes::QuotesApi,
+            changes::ChangesApi,
+            codes::CodesApi,
+            terms::TermsApi,
+            payments::PaymentsApi,
+        ),
     );
     OpenApiService::new(apis, "Billing", env!("CARGO_PKG_VERSION")).description(
         "Subscription billing. Money is in minor units, times are RFC 3339 in UTC, \

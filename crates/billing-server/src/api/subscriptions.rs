@@ -149,9 +149,13 @@ impl SubscriptionsApi {
             .clock()
             .ok_or_else(Problem::billing_disabled)?;
         let now = clock.now();
+        let revision = state.billing.catalog().await?;
         let found = store.list_subscriptions(filter, ask).await?;
-        let (data, next_cursor) =
-            page::views(found, |row| row.id, |row| SubscriptionView::of(&row, now));
+        let (data, next_cursor) = page::views(
+            found,
+            |row| row.id,
+            |row| SubscriptionView::of(&row, &revision.catalog, now),
+        );
         Ok(Json(SubscriptionsView { data, next_cursor }))
     }
 
@@ -177,7 +181,13 @@ impl SubscriptionsApi {
             .billing
             .clock()
             .ok_or_else(Problem::billing_disabled)?;
-        Ok(Json(SubscriptionView::of(held, clock.now())))
+        let revision = state.billing.catalog().await?;
+        Ok(Json(SubscriptionView::within(
+            &account,
+            held,
+            &revision.catalog,
+            clock.now(),
+        )))
     }
 
     /// Cancels a subscription. May be repeated.
@@ -204,7 +214,8 @@ impl SubscriptionsApi {
     }
 }
 
-async fn holder(state: &AppState, id: SubscriptionId) -> Result<CustomerRef, Problem> {
+/// Who holds a subscription.
+pub(crate) async fn holder(state: &AppState, id: SubscriptionId) -> Result<CustomerRef, Problem> {
     let store = state
         .billing
         .store()

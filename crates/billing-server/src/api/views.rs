@@ -2,13 +2,23 @@
 
 mod access;
 mod held;
+mod invoice;
+mod line;
 mod plan;
+mod quote;
+mod standing;
+mod subscription;
 
 pub(crate) use access::{AccessView, EntitlementView, GateView, entitlements};
 pub(crate) use held::{
-    CustomerView, GrantView, InvoiceView, JournalView, ParkedView, SubscriptionView,
+    BoundsView, CustomerView, GrantView, JournalView, NegotiatedView, ParkedView,
 };
+pub(crate) use invoice::InvoiceView;
+pub(crate) use line::LineView;
 pub(crate) use plan::{PlanView, plan};
+pub(crate) use quote::{AllowedView, ChangeView, QuoteView};
+pub(crate) use standing::{DiscountView, PromiseView, ScheduledView, reduction};
+pub(crate) use subscription::{SubscriptionView, change_of};
 
 use billing_domain::money::Money;
 use poem_openapi::Object;

@@ -22,11 +22,12 @@ const METHODS: &str = "GET, POST, DELETE";
 const EXPOSED: &str = "etag, idempotent-replayed, retry-after, x-request-id";
 
 /// Routes that pages may call.
-const SHARED: [&str; 4] = [
+const SHARED: [&str; 5] = [
     "/v1/plans",
     "/v1/checkouts",
     "/v1/billing-sessions",
     "/v1/me",
+    "/v1/quotes",
 ];
 
 /// Answers preflights, and tells browsers which pages may read the answer.

@@ -1,0 +1,98 @@
+//! Why a change is not quoted, not accepted or not made, each with its stable code.
+
+use billing_engine::{ChangeError, QuoteError, QuoteRefusal};
+use poem::http::StatusCode;
+
+use crate::problem::Problem;
+
+/// A provider's code for a card that is not charged.
+const DECLINED: &str = "card_declined";
+
+impl From<QuoteRefusal> for Problem {
+    fn from(refusal: QuoteRefusal) -> Self {
+        let status = match refusal {
+            QuoteRefusal::NoSubscription => return Self::not_found(),
+            QuoteRefusal::NotActive(_)
+            | QuoteRefusal::InvoiceOpen
+            | QuoteRefusal::CancellationPending => StatusCode::CONFLICT,
+            QuoteRefusal::Forbidden(_) => StatusCode::FORBIDDEN,
+            QuoteRefusal::UnknownTarget
+            | QuoteRefusal::Retired
+            | QuoteRefusal::Unranked
+            | QuoteRefusal::NothingChanges
+            | QuoteRefusal::Quantity
+            | QuoteRefusal::MixedChange
+            | QuoteRefusal::CurrencyDiffers
+            | QuoteRefusal::IsPurchase
+            | QuoteRefusal::AlreadyGranted
+            | QuoteRefusal::NothingToCollect
+            | QuoteRefusal::NotSoldThere
+            | QuoteRefusal::Money(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Self::new(status, refusal.code(), refusal.to_string())
+    }
+}
+
+impl From<QuoteError> for Problem {
+    fn from(error: QuoteError) -> Self {
+        match error {
+            QuoteError::Refused(refusal) => refusal.into(),
+            QuoteError::ProviderRefused(code) => {
+                let problem = if code == DECLINED {
+                    Self::new(
+                        StatusCode::PAYMENT_REQUIRED,
+                        "payment_required",
+                        "the provider would not charge the card that it knows",
+                    )
+                } else {
+                    provider_refused()
+                };
+                problem.with("provider_code", code)
+            }
+            QuoteError::Provider => provider_error(),
+            QuoteError::Engine(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::NotFound => Self::not_found(),
+            ChangeError::Expired => Self::new(
+                StatusCode::GONE,
+                "quote_expired",
+                "the quote has expired; ask for another",
+            ),
+            ChangeError::Stale => Self::new(
+                StatusCode::CONFLICT,
+                "quote_stale",
+                "what the quote was priced from has changed; ask for another",
+            ),
+            ChangeError::Refused(refusal) => refusal.into(),
+            ChangeError::NotOpen(state) => {
+                let detail = format!("the change is {} already", state.as_str());
+                Self::new(StatusCode::CONFLICT, "illegal_transition", detail)
+            }
+            ChangeError::ProviderRefused => provider_refused(),
+            ChangeError::Provider => provider_error(),
+            ChangeError::Engine(error) => error.into(),
+        }
+    }
+}
+
+fn provider_refused() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "provider_refused",
+        "the payment provider refuses the change, and nothing was changed",
+    )
+}
+
+fn provider_error() -> Problem {
+    Problem::new(
+        StatusCode::BAD_GATEWAY,
+        "provider_error",
+        "the payment provider did not answer; try again",
+    )
+}

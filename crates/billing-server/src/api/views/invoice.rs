@@ -1,0 +1,133 @@
+//! Invoices, what they are made of, and what was paid for them.
+
+use billing_domain::ids::CustomerId;
+use billing_domain::invoice::{Conversion, Invoice, InvoiceState, Purpose};
+use poem_openapi::Object;
+
+use crate::api::views::{LineView, MoneyView};
+
+/// What is owed, for one purpose.
+#[derive(Debug, Object)]
+#[oai(rename = "Invoice")]
+pub(crate) struct InvoiceView {
+    /// Its id.
+    id: String,
+    /// Who owes it.
+    customer: String,
+    /// The subscription that it pays for. Absent: none, yet.
+    subscription: Option<String>,
+    /// `purchase`, `renewal`, `one_time` or `change`.
+    purpose: String,
+    /// Which cycle of the subscription it pays for; the purchase is 0. Absent
+    /// for what has no cycles, and for what the provider counts itself.
+    cycle: Option<u32>,
+    /// `open`, `settled` or `void`.
+    status: String,
+    /// What is owed, net: the sum of the lines.
+    amount: MoneyView,
+    /// What it is made of. Empty: a provider states it, without saying how.
+    lines: Vec<LineView>,
+    /// What is collected instead, where the provider takes another currency.
+    /// Absent: the amount itself, or the provider has not answered yet.
+    conversion: Option<ConversionView>,
+    /// The change that it pays for.
+    change: Option<String>,
+    /// The first instant that it pays for.
+    period_start: Option<String>,
+    /// The first instant that it no longer pays for.
+    period_end: Option<String>,
+    /// Where it can be paid. Absent until there is a page, and when it is not owed.
+    pay_url: Option<String>,
+    /// The provider account where it is paid.
+    provider: Option<String>,
+    /// Payments that were seen for it.
+    payments: Vec<PaymentView>,
+    /// When it was opened.
+    opened_at: String,
+    /// When it was settled or voided.
+    closed_at: Option<String>,
+}
+
+/// An amount as a provider collects it in another currency.
+#[derive(Debug, Object)]
+#[oai(rename = "Conversion")]
+pub(crate) struct ConversionView {
+    /// What is owed, in the currency of the price.
+    listed: MoneyView,
+    /// What is collected for it.
+    collected: MoneyView,
+    /// The rate: minor units of the listed currency for 100 million of the other.
+    rate: u64,
+    /// Who says so.
+    source: String,
+    /// When it was so.
+    at: String,
+}
+
+impl From<Conversion> for ConversionView {
+    fn from(conversion: Conversion) -> Self {
+        Self {
+            listed: conversion.listed.into(),
+            collected: conversion.collected.into(),
+            rate: conversion.rate,
+            source: conversion.source,
+            at: conversion.at.to_string(),
+        }
+    }
+}
+
+/// A payment that was seen for an invoice.
+#[derive(Debug, Object)]
+#[oai(rename = "Payment")]
+pub(crate) struct PaymentView {
+    /// The provider's id of it.
+    reference: String,
+    /// What was paid.
+    amount: MoneyView,
+    /// When, by the provider's clock.
+    at: String,
+    /// Whether it settled the invoice.
+    credited: bool,
+}
+
+impl InvoiceView {
+    pub(crate) fn of(customer: CustomerId, invoice: Invoice) -> Self {
+        let (status, closed_at) = match invoice.state {
+            InvoiceState::Open => ("open", None),
+            InvoiceState::Settled { at } => ("settled", Some(at)),
+            InvoiceState::Void { at } => ("void", Some(at)),
+        };
+        let purpose = match invoice.purpose {
+            Purpose::Purchase => "purchase",
+            Purpose::Renewal => "renewal",
+            Purpose::OneTime => "one_time",
+            Purpose::Change => "change",
+        };
+        let open = invoice.is_open();
+        let payments = invoice.payments.into_iter().map(|payment| PaymentView {
+            reference: payment.reference,
+            amount: payment.amount.into(),
+            at: payment.at.to_string(),
+            credited: payment.credited,
+        });
+        Self {
+            id: invoice.id.to_string(),
+            customer: customer.to_string(),
+            subscription: invoice.subscription.map(|id| id.to_string()),
+            cycle: invoice.cycle,
+            purpose: purpose.to_owned(),
+            status: status.to_owned(),
+            amount: invoice.amount.into(),
+            lines: invoice.lines.iter().map(LineView::of).collect(),
+            conversion: invoice.conversion.map(ConversionView::from),
+            change: invoice.change.map(|id| id.to_string()),
+            period_start: invoice.period.map(|period| period.start.to_string()),
+            period_end: invoice.period.map(|period| period.end.to_string()),
+            pay_url: invoice.pay_url.filter(|_| open),
+            provider: invoice.provider.map(|account| account.to_string()),
+            payments: payments.collect(),
+            opened_at: invoice.opened_at.to_string(),
+            closed_at: closed_at.map(|at| at.to_string()),
+        }
+    }
+}
