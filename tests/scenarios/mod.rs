@@ -110,6 +110,34 @@ stories! {
     x_05_an_older_event_changes_nothing: PROVIDER;
     /// What is charged is what is invoiced, to the minor unit.
     x_09_what_is_charged_is_what_is_invoiced: CARDS;
+    /// Bought once and changed up: the difference of the prices.
+    k_03_perpetual_upgrade: BY_HAND;
+    /// By the second, and never one interval's price by the other's time.
+    k_04_recurring_upgrade: BY_HAND;
+    /// An old payment told again after a downgrade changes nothing.
+    k_08_applied_means_applied: BY_HAND;
+    /// A buyer's downgrade: at the period's end, or forbidden.
+    k_09_downgrade_by_policy: CARDS;
+    /// An operator's change, given or collected.
+    k_10_an_operator_forces_a_change: CARDS;
+    /// A webhook that was lost on an upgrade, found by asking.
+    k_19_a_lost_webhook_on_an_upgrade: BY_HAND;
+    /// Codes of every kind.
+    k_21_discount_codes: CARDS;
+    /// A retired price goes on until its promise ends, announced in time.
+    k_27_promises_end_as_announced: CARDS;
+    /// More seats at once, fewer at the period's end.
+    h_10_seats: CARDS;
+    /// A downgrade switches when it is read.
+    g_02_a_downgrade_waits_for_its_day: PROVIDER;
+    /// An upgrade clears a scheduled downgrade.
+    g_03_an_upgrade_is_immediate_and_clears_a_downgrade: PROVIDER;
+    /// What is told is told when it takes effect.
+    g_12_side_effects_wait_for_the_change: CARDS;
+    /// A granted tier, sold up and fallen back to.
+    s_08_plankowners: CARDS;
+    /// Up, down, and nothing left over.
+    x_09_no_change_mints_money: CARDS;
     /// After a long outage of ours only the current cycle is invoiced.
     k_11_downtime_skips_what_nobody_could_pay: CARDS;
 }

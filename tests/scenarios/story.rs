@@ -4,10 +4,16 @@
 //! the way is worked off when it does, unless the worker sleeps.
 
 use billing::Catalog;
+use billing::NewCode;
 use billing::sandbox::{Fault, FaultPlan, FaultRates, Mode, Paying, TestCard};
 use billing_catalog::read_plan_file;
+use billing_domain::discount::{Gives, Reduction};
+use billing_domain::fact::{Fact, Link, Observed};
+use billing_domain::money::{Currency, Money};
 use billing_domain::time::{Timestamp, shifted};
-use billing_ports::Clock;
+use billing_ports::store::{InvoiceFilter, PageAsk};
+use billing_ports::{Clock, Delivery, Reading};
+use bytes::Bytes;
 use jiff::SignedDuration;
 
 use crate::rig::{
@@ -140,8 +146,14 @@ impl Told {
                     .billing
                     .apply_catalog(&self.revisions[number - 1])
                     .await;
-                self.refused = applied.err().map(|error| error.to_string());
+                self.refused = applied.err().map(|_broken_promise| "catalog".to_owned());
             }
+            ["loses"] => self.rig.sandbox.inject(Fault::Drop),
+            ["reconciles"] => {
+                self.rig.billing.reconcile().await.unwrap();
+            }
+            ["code", text, gives @ ..] => self.make_code(text, gives).await,
+            ["redelivers", who] => self.redeliver(who).await,
             ["quotes", who, rest @ ..] => self.quote(who, rest).await,
             ["accepts", who] => self.accept(who).await,
             ["changes", who, rest @ ..] => {
@@ -206,6 +218,75 @@ impl Told {
             self.rig.clock.set(to.max(self.rig.clock.now()));
         } else {
             self.rig.run_until(to).await;
+        }
+    }
+
+    /// Makes a discount code: `percent 50`, `fixed 5.00`, `set 10.00` or `free`,
+    /// then `uses n` and `cycles n`.
+    async fn make_code(&self, text: &str, words: &[&str]) {
+        let after = |word: &str| {
+            let at = words.iter().position(|other| *other == word);
+            at.map(|at| words[at + 1])
+        };
+        let money = |text: &str| Money::parse_decimal(text, Currency::USD).unwrap();
+        let gives = match words {
+            ["percent", percent, ..] => Gives::Reduction(Reduction::Percent {
+                basis_points: percent.parse::<u16>().unwrap() * 100,
+            }),
+            ["fixed", off, ..] => Gives::Reduction(Reduction::Fixed { amount: money(off) }),
+            ["set", unit, ..] => Gives::Reduction(Reduction::SetPrice { unit: money(unit) }),
+            ["free", ..] => Gives::FreeLicense,
+            other => panic!("{}: no code gives {other:?}", self.place),
+        };
+        let new = NewCode {
+            code: text.to_owned(),
+            gives,
+            plans: Vec::new(),
+            cycles: after("cycles").map(|count| count.parse().unwrap()),
+            max_uses: after("uses").map(|count| count.parse().unwrap()),
+            expires_at: None,
+        };
+        self.rig.billing.create_code(new).await.unwrap();
+    }
+
+    /// The provider tells once more of every payment of this customer's, as events
+    /// that nobody has seen.
+    async fn redeliver(&self, who: &str) {
+        let account = self
+            .rig
+            .billing
+            .account(&who.into())
+            .await
+            .unwrap()
+            .unwrap();
+        let of = InvoiceFilter {
+            customer: Some(account.customer.id),
+            ..InvoiceFilter::default()
+        };
+        let page = PageAsk {
+            after: None,
+            limit: 100,
+        };
+        let rows = self.rig.store.list_invoices(of, page).await.unwrap().rows;
+        for (number, (_, invoice)) in rows.into_iter().enumerate() {
+            let facts = invoice.payments.iter().map(|paid| Observed {
+                fact: Fact::InvoicePaid {
+                    invoice: invoice.id,
+                    payment: paid.reference.clone(),
+                    amount: paid.amount,
+                    conversion: invoice.conversion.clone(),
+                },
+                at: paid.at,
+                link: Link::default(),
+            });
+            let delivery = Delivery {
+                account: crate::rig::account(),
+                event_id: format!("again-{number}"),
+                kind: "invoice.paid".to_owned(),
+                reading: Reading::Facts(facts.collect()),
+                body: Bytes::from_static(b"{}"),
+            };
+            self.rig.billing.receive_trusted(delivery).await.unwrap();
         }
     }
 

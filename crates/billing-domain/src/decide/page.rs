@@ -101,6 +101,7 @@ pub(super) fn completed(
         CheckoutPayment::Unpaid => {
             // What has ended is not reopened by a promise to pay.
             if checkout.is_open() {
+                owe(draft, &checkout);
                 let state = CheckoutState::Pending { reference };
                 draft.account.put_checkout(Checkout { state, ..checkout });
             }
@@ -156,6 +157,19 @@ pub(super) fn completed(
         draft.park(ParkReason::AmountMismatch, evidence);
     }
     Verdict::Decided
+}
+
+/// The money is on its way: what is owed has its invoice, for whoever keeps the books.
+fn owe(draft: &mut Draft, checkout: &Checkout) {
+    let owed = checkout.owed_today().is_ok_and(|owed| !owed.is_zero());
+    if owed && checkout.starts_here() && draft.account.invoice(checkout.invoice).is_none() {
+        let invoice = purchase_invoice(checkout, InvoiceState::Open);
+        draft.account.put_invoice(invoice);
+        draft.note(Event::InvoiceOpened, |entry| {
+            entry.checkout = Some(checkout.id);
+            entry.invoice = Some(checkout.invoice);
+        });
+    }
 }
 
 /// What was paid above what is owed today, if anything; an error when it is not
@@ -266,6 +280,13 @@ pub(super) fn ended(
             )
         };
         settle_code(draft, &checkout, false);
+        let owed = draft.account.invoice(checkout.invoice).cloned();
+        if let Some(invoice) = owed.filter(|owed| owed.is_open() && owed.payments.is_empty()) {
+            draft.account.put_invoice(Invoice {
+                state: InvoiceState::Void { at },
+                ..invoice
+            });
+        }
         draft.account.put_checkout(Checkout { state, ..checkout });
         draft.note(event, |entry| entry.checkout = Some(id));
     }

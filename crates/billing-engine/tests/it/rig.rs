@@ -276,6 +276,10 @@ impl Rig {
         .unwrap()
     }
 
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     pub(crate) fn pass(&self, time: SignedDuration) {
         self.clock.advance(time);
     }

@@ -1,0 +1,42 @@
+//! Reconciling: a lost webhook leads to the same state as one that came.
+
+use billing_domain::fact::Fact;
+use billing_domain::subscription::Status;
+use billing_engine::Reconciled;
+use jiff::SignedDuration;
+
+use crate::rig::{Act, Rig, seen};
+
+#[tokio::test]
+async fn what_was_paid_and_never_told_is_found_once() {
+    let rig = Rig::new().await;
+    let held = rig.subscribe("ana").await;
+    let customer = rig.customer("ana").await;
+    rig.pass(SignedDuration::from_hours(24 * 32));
+    rig.work().await;
+    let account = rig.account(customer);
+    let open = account.open_invoice(held).unwrap().clone();
+    let asked = |asked, unanswered, news| Reconciled {
+        asked,
+        unanswered,
+        news,
+    };
+    // Nothing is known of it over there.
+    assert_eq!(rig.billing.reconcile().await, Ok(asked(1, 0, 0)));
+    let paid = Fact::InvoicePaid {
+        invoice: open.id,
+        payment: "pay_2".to_owned(),
+        amount: open.amount,
+        conversion: None,
+    };
+    rig.provider.has(seen(paid, rig.clock_now()));
+    rig.provider.next_reads([Act::NotSent]);
+    assert_eq!(rig.billing.reconcile().await, Ok(asked(1, 1, 0)));
+    assert_eq!(rig.billing.reconcile().await, Ok(asked(1, 0, 1)));
+    assert_eq!(rig.billing.reconcile().await, Ok(asked(1, 0, 0)), "known");
+    rig.work().await;
+    let account = rig.account(customer);
+    assert_eq!(account.subscription(held).unwrap().status(), Status::Active);
+    assert_eq!(rig.happened("subscription.renewed"), 1);
+    assert_eq!(rig.billing.reconcile().await, Ok(asked(0, 0, 0)));
+}
