@@ -22,10 +22,10 @@ pub use billing::{Billing, BillingBuilder, BuildError};
 pub use billing_domain::decide::{CancelWhen, ChangeAsk, Force, NewCustomer, QuoteRefusal};
 pub use catalog::{ApplyOutcome, CatalogError};
 pub use commands::{
-    AllowedChange, CancelError, Canceled, ChangeAccepted, ChangeError, CheckoutError,
+    AllowedChange, Audited, CancelError, Canceled, ChangeAccepted, ChangeError, CheckoutError,
     CheckoutOpened, CheckoutRequest, CodeError, CreateCustomerError, CustomerRef, Exchange,
-    Exchanged, GrantError, LicenseHeld, LicenseStanding, MAX_NEGOTIATED, NegotiateError, NewCode,
-    NewTerms, PauseError, PaymentError, QuoteError, Unpaid, What,
+    Exchanged, GrantError, LicenseHeld, LicenseStanding, MAX_NEGOTIATED, MigrationError,
+    NegotiateError, NewCode, NewTerms, PauseError, PaymentError, QuoteError, Unpaid, What,
 };
 pub use error::EngineError;
 pub use gate::GateError;

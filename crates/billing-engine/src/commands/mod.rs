@@ -1,13 +1,16 @@
 //! Commands: what buyers and operators ask for, one file each.
 
+mod audit;
 mod cancel;
 mod change;
 mod checkout;
 mod code;
 mod customer;
 mod exchange;
+mod forecast;
 mod grant;
 mod license;
+mod migration;
 mod negotiated;
 mod offer;
 mod parked;
@@ -15,6 +18,7 @@ mod pause;
 mod payment;
 mod quote;
 
+pub use audit::Audited;
 pub use cancel::{CancelError, Canceled};
 pub use change::{ChangeAccepted, ChangeError};
 pub use checkout::{CheckoutError, CheckoutOpened, CheckoutRequest, What};
@@ -23,6 +27,7 @@ pub use customer::{CreateCustomerError, CustomerRef};
 pub use exchange::{Exchange, Exchanged, Unpaid};
 pub use grant::GrantError;
 pub use license::{LicenseHeld, LicenseStanding};
+pub use migration::MigrationError;
 pub use negotiated::{MAX_NEGOTIATED, NegotiateError, NewTerms};
 pub use pause::PauseError;
 pub use payment::PaymentError;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use billing_domain::catalog::{CatalogRevision, Plan, Price, ProviderKey};
 use billing_domain::customer::Account;
+use billing_domain::decide::may_rejoin;
 use billing_domain::discount::CodeRefusal;
 use billing_domain::ids::{CheckoutId, NegotiatedId};
 use billing_domain::provider::ProviderAccount;
@@ -58,7 +59,7 @@ impl Parts {
     ) -> Result<Offer<'a>, CheckoutError> {
         match ask.negotiated {
             Some(agreed) => self.negotiated_offer(catalog, ask, agreed, now).await,
-            None => self.public_offer(catalog, ask, now),
+            None => self.public_offer(catalog, ask, now).await,
         }
     }
 
@@ -111,7 +112,7 @@ impl Parts {
             .is_some_and(|provider| provider.capabilities().owns_schedule)
     }
 
-    fn public_offer<'a>(
+    async fn public_offer<'a>(
         &self,
         catalog: &'a Arc<CatalogRevision>,
         ask: &CheckoutRequest,
@@ -126,9 +127,17 @@ impl Parts {
             provider: provider.provider().clone(),
             owns_schedule,
         };
-        let terms = price
-            .map(|price| Terms::of(catalog, plan, price, quantity, &seller, now))
-            .transpose()?;
+        let terms = match price {
+            None => None,
+            Some(price) => match Terms::of(catalog, plan, price, quantity, &seller, now) {
+                Err(TermsError::Retired) => {
+                    let terms = Terms::taken(catalog, plan, price, quantity, &seller);
+                    let rejoined = self.rejoined(catalog, ask, plan, price, terms, now);
+                    Some(rejoined.await?)
+                }
+                terms => Some(terms?),
+            },
+        };
         if terms.is_none() && quantity != 1 {
             return Err(CheckoutError::Quantity);
         }
@@ -138,6 +147,30 @@ impl Parts {
             provider,
             owns_schedule,
         })
+    }
+
+    /// A retired price is sold to whoever held it until lately.
+    async fn rejoined(
+        &self,
+        catalog: &CatalogRevision,
+        ask: &CheckoutRequest,
+        plan: &Plan,
+        price: &Price,
+        mut terms: Terms,
+        now: Timestamp,
+    ) -> Result<Terms, CheckoutError> {
+        let account = self.named_account(ask).await?;
+        let may = account.is_some_and(|account| may_rejoin(&account, catalog, &price.key, now));
+        if !may {
+            return Err(CheckoutError::NotSold);
+        }
+        // The trial was the first time's.
+        terms.trial = None;
+        if !terms.allows(plan, terms.quantity) {
+            return Err(CheckoutError::Quantity);
+        }
+        terms.amount().map_err(TermsError::from)?;
+        Ok(terms)
     }
 
     /// The provider that sells `price`: the one asked for, or the preferred one
