@@ -2,7 +2,7 @@
 
 use crate::change::ChangeState;
 use crate::decide::change::end_awaiting;
-use crate::decide::promise::realign;
+use crate::decide::promise::{realign, starts_paid};
 use crate::decide::settle::void_open_invoice;
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
@@ -129,7 +129,11 @@ pub fn resume(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal>
                 .map(|end| paid_through.duration_since(end))
                 .unwrap_or_default();
             let mut moved = hung_on(subscription.moved(State::Active)?, paid_through);
+            let paid_ahead = starts_paid(&moved);
             moved.paid = moved.paid.into_iter().map(|paid| paid.moved(by)).collect();
+            if let Some(to_come) = moved.scheduled.as_mut().filter(|_| paid_ahead) {
+                to_come.at = shifted(to_come.at, by);
+            }
             with_next_attempt(moved, paid_through)
         }
         None => {

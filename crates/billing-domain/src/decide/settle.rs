@@ -268,7 +268,7 @@ fn renewed(
     at: Timestamp,
     catalog: &CatalogRevision,
 ) -> Option<(Subscription, Period)> {
-    let Billing::Recurring(interval) = subscription.terms_at(period.start).billing else {
+    let Billing::Recurring(interval) = subscription.terms_for(period.start).billing else {
         return None;
     };
     let lapsed_at = match subscription.state {

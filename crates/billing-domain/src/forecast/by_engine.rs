@@ -90,7 +90,7 @@ impl Foreseen<'_> {
         if period.start > self.until || self.entries.len() >= self.most {
             return;
         }
-        let terms = held.terms_at(period.start);
+        let terms = held.terms_for(period.start);
         let entry = ForecastEntry {
             at: period.start,
             cycle: invoice.cycle,

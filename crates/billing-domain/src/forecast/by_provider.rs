@@ -78,7 +78,7 @@ impl Foreseen<'_> {
     /// Enters the period that the provider charges at `start`.
     fn charged(&mut self, start: Timestamp, hung: &mut Hung) -> Option<Period> {
         let held = self.draft.account.subscription(self.id)?;
-        let terms = held.terms_at(start).clone();
+        let terms = held.terms_for(start).clone();
         let billed = terms.billing.interval()?;
         if hung.interval != Some(billed) {
             *hung = Hung {

@@ -77,7 +77,7 @@ impl Subscription {
         };
         let interval = self.hung_interval()?;
         let start = hang.period(interval)?.start;
-        let terms = self.terms_at(start);
+        let terms = self.terms_for(start);
         let hang = hang.turned(interval, terms.billing.interval()?)?;
         Some(NextCycle {
             period: hang.period(terms.billing.interval()?)?,

@@ -327,9 +327,27 @@ impl Subscription {
     #[must_use]
     pub fn terms_at(&self, now: Timestamp) -> &Terms {
         match &self.scheduled {
-            Some(scheduled) if scheduled.at <= now => &scheduled.terms,
+            Some(scheduled) if scheduled.at <= now && !self.lags(scheduled.at) => &scheduled.terms,
             _ => &self.terms,
         }
+    }
+
+    /// The terms of a cycle that starts at `start`.
+    #[must_use]
+    pub(crate) fn terms_for(&self, start: Timestamp) -> &Terms {
+        match &self.scheduled {
+            Some(scheduled) if scheduled.at <= start => &scheduled.terms,
+            _ => &self.terms,
+        }
+    }
+
+    /// Whether a cycle that starts before `at` is still to be settled: terms that
+    /// begin at `at` wait for it, however late it is.
+    pub(crate) fn lags(&self, at: Timestamp) -> bool {
+        let next = self
+            .hang()
+            .and_then(|hang| hang.start(self.terms.billing.interval()?));
+        next.is_some_and(|start| start < at)
     }
 
     pub(crate) fn provider_ref(&self) -> Option<ProviderRef> {

@@ -64,7 +64,12 @@ impl Subscription {
         if matches!(self.state, State::Paused { .. } | State::Incomplete) {
             return None;
         }
+        // Where it lags behind, a payment comes before them, and tells.
         let scheduled = self.scheduled.as_ref().map(|scheduled| scheduled.at);
+        let scheduled = scheduled.filter(|at| {
+            let due = self.times.paid_through.is_none_or(|end| end >= *at);
+            due || !self.lags(*at)
+        });
         earliest([scheduled, self.promise.look_at, None])
     }
 }

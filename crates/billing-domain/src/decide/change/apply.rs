@@ -169,7 +169,7 @@ pub(in crate::decide) fn in_effect(
         || held
             .scheduled
             .as_ref()
-            .is_none_or(|to_come| to_come.at > at)
+            .is_none_or(|to_come| to_come.at > at || held.lags(to_come.at))
     {
         return None;
     }

@@ -26,6 +26,10 @@ pub(crate) use outlook::{
 pub use rejoin::may_rejoin;
 pub(super) use told::tell_provider;
 
+/// Cycles looked at for the first that is not before an instant: daily ones for
+/// more than a year, further away than anything is scheduled.
+const MAX_ALIGNED: usize = 400;
+
 /// Looks at what is to come of every promise of this customer's: for whoever has
 /// just changed the catalog. Before each renewal it is looked at by itself.
 pub fn keep_promises(draft: &mut Draft, catalog: &CatalogRevision) {
@@ -57,7 +61,8 @@ pub(super) fn keep_promise(draft: &mut Draft, id: SubscriptionId, catalog: &Cata
     kept.promise.look_at = None;
     match kept.scheduled.as_ref().map(|to_come| to_come.why) {
         _ if rests(&held) => {}
-        Some(Why::Migration { .. }) => {}
+        Some(Why::Migration { .. }) if is_judged(&draft.account, &kept) => {}
+        Some(Why::Migration { .. }) => align(&mut kept),
         Some(Why::Change { .. }) => note_beside(draft, &mut kept, catalog),
         Some(Why::PromiseEnds) if is_judged(&draft.account, &kept) => {}
         Some(Why::PromiseEnds) | None => look(draft, &mut kept, catalog),
@@ -84,10 +89,18 @@ fn is_judged(account: &Account, held: &Subscription) -> bool {
     let Some(to_come) = &held.scheduled else {
         return false;
     };
-    let paid = held.paid.iter().any(|paid| paid.period.start == to_come.at);
     let invoiced = account.open_invoice(held.id);
     let invoiced = invoiced.and_then(|invoice| invoice.period);
-    paid || invoiced.is_some_and(|period| period.start == to_come.at)
+    starts_paid(held) || invoiced.is_some_and(|period| period.start == to_come.at)
+}
+
+/// Whether the first cycle under the terms to come is paid already.
+pub(super) fn starts_paid(held: &Subscription) -> bool {
+    let to_come = held.scheduled.as_ref();
+    to_come.is_some_and(|to_come| {
+        let mut paid = held.paid.iter();
+        paid.any(|paid| paid.period.start == to_come.at)
+    })
 }
 
 fn look(draft: &mut Draft, kept: &mut Subscription, catalog: &CatalogRevision) {
@@ -195,10 +208,17 @@ pub(super) fn realign(held: &mut Subscription, now: Timestamp) {
     if matches!(to_come.why, Why::Change { .. }) {
         return;
     }
-    let earliest = to_come.at;
-    let first = cycle_starts(held).find(|start| *start >= earliest);
-    if let (Some(first), Some(to_come)) = (first, &mut held.scheduled) {
-        to_come.at = first;
+    if !starts_paid(held) {
+        align(held);
     }
     held.promise.look_at = Some(now);
+}
+
+fn align(held: &mut Subscription) {
+    let starts = cycle_starts(held);
+    if let Some(to_come) = &mut held.scheduled
+        && let Some(first) = starts.take(MAX_ALIGNED).find(|start| *start >= to_come.at)
+    {
+        to_come.at = first;
+    }
 }

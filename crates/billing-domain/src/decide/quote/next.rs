@@ -58,7 +58,7 @@ fn upcoming(
         let Some(at) = held.times.paid_through else {
             return Ok(None);
         };
-        let amount = held.terms_at(at).priced(0)?.rate;
+        let amount = held.terms_for(at).priced(0)?.rate;
         return Ok(Some(NextCharge { at, amount }));
     }
     let Some(next) = held.next_cycle() else {
