@@ -4,17 +4,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use billing_domain::catalog::{Catalog, CatalogRevision};
+use billing_domain::catalog::{Catalog, CatalogRevision, PriceKey};
+use billing_domain::change::Change;
 use billing_domain::customer::Customer;
-use billing_domain::ids::{CustomerId, InboxId, InvoiceId, KeyId, ParkedId};
+use billing_domain::discount::DiscountCode;
+use billing_domain::ids::{
+    ChangeId, CheckoutId, CustomerId, DiscountCodeId, InboxId, InvoiceId, KeyId, MigrationId,
+    ParkedId, QuoteId,
+};
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
+use billing_domain::license::License;
 use billing_domain::parked::{ParkReason, Parked};
+use billing_domain::quote::Quote;
 use billing_domain::subscription::Subscription;
 use billing_domain::time::Timestamp;
 use billing_ports::delivery::Delivery;
 use billing_ports::store::*;
 use billing_testkit::MemoryStore;
+use uuid::Uuid;
 
 /// A store in memory behind a network that can be cut.
 pub(crate) struct Far {
@@ -72,6 +80,9 @@ far!(ReadModels {
     list_subscriptions(filter: SubscriptionFilter, page: PageAsk) -> Page<Subscription>, StoreError;
     list_invoices(filter: InvoiceFilter, page: PageAsk) -> Page<(CustomerId, Invoice)>, StoreError;
     get_invoice(id: InvoiceId) -> Option<(CustomerId, Invoice)>, StoreError;
+    list_changes(filter: ChangeFilter, page: PageAsk) -> Page<Change>, StoreError;
+    get_change(id: ChangeId) -> Option<Change>, StoreError;
+    list_licenses(customer: Option<CustomerId>, page: PageAsk) -> Page<(CustomerId, License)>, StoreError;
     list_parked(reason: Option<ParkReason>, page: PageAsk) -> Page<Parked>, StoreError;
     get_parked(id: ParkedId) -> Option<Parked>, StoreError;
     list_journal(customer: CustomerId, page: PageAsk) -> Page<JournalEntry>, StoreError;
@@ -81,6 +92,29 @@ far!(ReadModels {
 far!(Catalogs {
     current_catalog() -> Option<CatalogRevision>, StoreError;
     apply_catalog(catalog: &Catalog, after: u64, now: Timestamp) -> Option<CatalogRevision>, StoreError;
+    wake_holders(prices: &[PriceKey], now: Timestamp) -> u64, StoreError;
+});
+
+far!(Quotes {
+    put_quote(quote: &Quote) -> (), StoreError;
+    get_quote(id: QuoteId) -> Option<Quote>, StoreError;
+});
+
+far!(Codes {
+    create_code(code: &DiscountCode) -> bool, StoreError;
+    find_code(text: &str) -> Option<DiscountCode>, StoreError;
+    list_codes(page: PageAsk, now: Timestamp) -> Page<CodeUses>, StoreError;
+    retire_code(id: DiscountCodeId, now: Timestamp) -> bool, StoreError;
+    reserve_code(id: DiscountCodeId, checkout: CheckoutId, until: Timestamp, now: Timestamp) -> bool, StoreError;
+    settle_code(id: DiscountCodeId, checkout: CheckoutId, used: bool) -> (), StoreError;
+});
+
+far!(Migrations {
+    list_holders(price: &PriceKey, after: Option<Uuid>, limit: u16) -> Vec<Subscription>, StoreError;
+    put_migration(row: &MigrationRow) -> (), StoreError;
+    get_migration(id: MigrationId) -> Option<MigrationRow>, StoreError;
+    list_migrations(page: PageAsk) -> Page<MigrationRow>, StoreError;
+    walk_customers(after: Option<CustomerId>, limit: u16) -> Vec<CustomerId>, StoreError;
 });
 
 far!(Credentials {

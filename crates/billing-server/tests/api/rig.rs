@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use billing_catalog::{SAMPLE, read_plan_file};
 use billing_domain::ids::{IdSeq, KeyId};
-use billing_engine::Billing;
+use billing_engine::{Billing, ManualProvider};
 use billing_ports::store::{Credentials, OperatorKey, Scope};
 use billing_ports::{Clock, Store, WebhookRequest};
 use billing_sandbox::{FnSink, Mode, Sandbox, SandboxOptions, TestCard};
@@ -209,6 +209,9 @@ impl Rig {
         )
         .provider(Arc::new(sandbox.clone()))
         .webhooks(Arc::new(sandbox.decoder()))
+        .provider(Arc::new(
+            ManualProvider::new(Arc::new(clock.clone())).unwrap(),
+        ))
         .build()
         .unwrap();
         let file = format!("{SAMPLE}\ncheckout:\n  allowed_origins: [\"{ORIGIN}\"]\n");
