@@ -1,1 +1,152 @@
-//! To come.
+//! Promises where a provider runs the schedule: it is told the price of its next
+//! period in that period's time, and never one before.
+
+use billing_domain::catalog::{CatalogRevision, LockEnd};
+use billing_domain::decide::{self, Migrated};
+use billing_domain::effect::{ChangeWhen, Order};
+use billing_domain::forecast::{ForecastWhy, Horizon, forecast};
+use billing_domain::ids::MigrationId;
+use billing_domain::migration::MigrationAsk;
+use billing_domain::subscription::{Status, Why};
+use billing_domain::time::{Interval, Period, days};
+
+use crate::common::{World, at, catalog, lock, retired};
+
+fn month(index: u32) -> Period {
+    Period::at(at("2026-01-01"), Interval::MONTH, index).unwrap()
+}
+
+/// The provider charges each month; `keys` are the prices that it tells.
+fn mirrored(revision: &CatalogRevision) -> World {
+    let mut world = World::new(catalog());
+    world.seen("old", month(0), Status::Active);
+    world.catalog = revision.clone();
+    world.now = at("2026-01-15");
+    world.keep_promises();
+    world
+}
+
+/// The prices that the provider was told for its next period.
+fn told(world: &World) -> Vec<String> {
+    let told = world.orders.iter().filter_map(|order| match order {
+        Order::ChangeSubscription(order) => {
+            assert_eq!(order.when, ChangeWhen::NextPeriod);
+            Some(order.price_ref.clone())
+        }
+        Order::UndoChange { .. } => Some("undone".to_owned()),
+        _ => None,
+    });
+    told.collect()
+}
+
+fn until(day: &str) -> CatalogRevision {
+    let lock = lock(LockEnd::Until(at(day)), Some("new"));
+    retired(&catalog(), "old", "2026-01-15", Some(lock))
+}
+
+#[test]
+fn it_is_told_when_the_rise_is_its_next_period_and_not_before() {
+    // The notice of 15 January is too young on 1 February.
+    let mut world = mirrored(&until("2026-02-01"));
+    assert_eq!(world.notices(), [at("2026-01-15")]);
+    let to_come = world.sub().scheduled.clone().unwrap();
+    assert_eq!(
+        (to_come.at, to_come.why),
+        (at("2026-03-01"), Why::PromiseEnds)
+    );
+    assert!(told(&world).is_empty());
+    world.now = at("2026-02-01T01:00:00Z");
+    world.seen("old", month(1), Status::Active);
+    assert_eq!(told(&world), ["new"]);
+    // Told again by another fact of the same period, it is not.
+    world.now = at("2026-02-10");
+    world.seen("old", month(1), Status::Active);
+    assert_eq!(told(&world), ["new"]);
+    world.tick("2026-03-01");
+    assert_eq!(world.sub().terms.price.as_ref().unwrap().as_str(), "new");
+    world.now = at("2026-03-01T01:00:00Z");
+    world.seen("new", month(2), Status::Active);
+    assert_eq!(told(&world), ["new"]);
+    assert_eq!(world.notices().len(), 1);
+}
+
+#[test]
+fn what_it_was_told_is_taken_back_where_the_promise_goes_on() {
+    let mut world = mirrored(&until("2026-03-01"));
+    world.tick("2026-01-30");
+    world.now = at("2026-02-01T01:00:00Z");
+    world.seen("old", month(1), Status::Active);
+    assert_eq!(told(&world), ["new"]);
+    world.catalog = retired(
+        &catalog(),
+        "old",
+        "2026-01-15",
+        Some(lock(LockEnd::Forever, None)),
+    );
+    world.keep_promises();
+    assert_eq!(told(&world), ["new", "undone"]);
+    world.keep_promises();
+    assert_eq!(told(&world), ["new", "undone"]);
+}
+
+#[test]
+fn settled_periods_count_where_a_provider_settles_them() {
+    let lock = lock(LockEnd::Cycles(2), Some("low"));
+    let mut world = mirrored(&retired(&catalog(), "old", "2026-01-15", Some(lock)));
+    for index in 1..3u32 {
+        world.now = month(index).start;
+        world.seen("old", month(index), Status::Active);
+        assert_eq!(world.sub().promise.cycles, index);
+    }
+    // The two are settled; the cheaper price follows with the next.
+    let to_come = world.sub().scheduled.clone().unwrap();
+    assert_eq!(to_come.at, at("2026-04-01"));
+    assert_eq!(told(&world), ["low"]);
+}
+
+#[test]
+fn its_periods_are_foretold() {
+    let mut world = mirrored(&until("2026-03-01"));
+    let id = world.sub().id;
+    let foretold = |world: &World| {
+        let horizon = Horizon::cycles(3);
+        let told = forecast(&world.account, &world.catalog, id, horizon, world.now).unwrap();
+        let entries = told.entries.iter();
+        entries
+            .map(|entry| (entry.at, entry.amount.amount, entry.why))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        foretold(&world),
+        [
+            (at("2026-02-01"), 1_000, ForecastWhy::Renewal),
+            (at("2026-03-01"), 2_000, ForecastWhy::PriceChange),
+            (at("2026-04-01"), 2_000, ForecastWhy::Renewal),
+        ]
+    );
+    world.decide(|draft| decide::cancel(draft, id, decide::CancelWhen::PeriodEnd));
+    assert_eq!(foretold(&world), [(at("2026-02-01"), 0, ForecastWhy::Ends)]);
+}
+
+#[test]
+fn a_migration_is_told_in_its_time() {
+    let mut world = mirrored(&catalog());
+    let ask = MigrationAsk {
+        from: "old".parse().unwrap(),
+        to: "new".parse().unwrap(),
+        not_before: at("2026-01-01"),
+    };
+    let (id, migration): (_, MigrationId) = (world.sub().id, world.drawn());
+    let catalog = world.catalog.clone();
+    let moved = world.decide(|draft| decide::migrate(draft, id, &ask, migration, &catalog));
+    let Migrated::Moved(moved) = moved.unwrap() else {
+        panic!("it moves");
+    };
+    assert_eq!(moved.at, Some(at("2026-03-01")));
+    assert_eq!(world.notices().len(), 1);
+    assert!(at("2026-01-15") + days(30) <= moved.at.unwrap());
+    assert!(told(&world).is_empty());
+    world.now = at("2026-02-01T01:00:00Z");
+    world.seen("old", month(1), Status::Active);
+    assert_eq!(told(&world), ["new"]);
+}
