@@ -9,6 +9,10 @@ mod cancel;
 #[cfg(test)]
 mod catch_up;
 #[cfg(test)]
+mod change_balance;
+#[cfg(test)]
+mod change_cycle;
+#[cfg(test)]
 mod change_digest;
 #[cfg(test)]
 mod change_pay;
@@ -19,7 +23,11 @@ mod change_refusals;
 #[cfg(test)]
 mod change_segments;
 #[cfg(test)]
+mod change_stories;
+#[cfg(test)]
 mod change_table;
+#[cfg(test)]
+mod changes_walk;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
@@ -28,6 +36,8 @@ mod decision;
 mod effective;
 #[cfg(test)]
 mod facts;
+#[cfg(test)]
+mod ledger;
 #[cfg(test)]
 mod life;
 #[cfg(test)]

@@ -1,0 +1,476 @@
+//! Random lives with changes of plan: whatever is quoted, accepted, paid or left
+//! unpaid, and whenever anybody looks, no money is made or lost.
+
+use billing_domain::catalog::{CatchUp, ChangeKind, ChangeMoney, ChangeRule};
+use billing_domain::change::ChangeState;
+use billing_domain::decide::{CancelWhen, ChangeAsk};
+use billing_domain::invoice::{Invoice, InvoiceState};
+use billing_domain::money::Money;
+use billing_domain::quote::Quote;
+use billing_domain::subscription::{Segment, State, Subscription, Why};
+use billing_domain::time::{Period, Timestamp, shifted};
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use crate::common::{World, usd};
+use crate::ledger::{Ledger, value_of};
+use crate::shop::{edited, holding_in};
+
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Wait {
+        seconds: i64,
+        micros: i64,
+    },
+    ToWake,
+    Tick,
+    Change {
+        price: &'static str,
+        pieces: Option<u32>,
+    },
+    Resize {
+        pieces: u32,
+    },
+    PayChange,
+    PayRenewal,
+    TakeBack,
+    Cancel,
+    Pause,
+    Resume,
+}
+
+const PRICES: [(&str, bool); 9] = [
+    ("basic-monthly", false),
+    ("basic-yearly", false),
+    ("basic-30d", false),
+    ("seats-monthly", true),
+    ("seats-yearly", true),
+    ("plus-monthly", false),
+    ("plus-yearly", false),
+    ("plus-30d", false),
+    ("max-monthly", false),
+];
+
+fn act() -> impl Strategy<Value = Act> {
+    let wait = (0i64..40 * 86_400, 0i64..1_000_000);
+    let short = (0i64..5 * 86_400, 0i64..1_000_000);
+    let change = (0..PRICES.len(), 1u32..20).prop_map(|(place, pieces)| {
+        let (price, by_the_piece) = PRICES[place];
+        Act::Change {
+            price,
+            pieces: by_the_piece.then_some(pieces),
+        }
+    });
+    prop_oneof![
+        2 => wait.prop_map(|(seconds, micros)| Act::Wait { seconds, micros }),
+        4 => short.prop_map(|(seconds, micros)| Act::Wait { seconds, micros }),
+        3 => Just(Act::ToWake),
+        4 => Just(Act::Tick),
+        8 => change,
+        3 => (1u32..20).prop_map(|pieces| Act::Resize { pieces }),
+        7 => Just(Act::PayChange),
+        6 => Just(Act::PayRenewal),
+        1 => Just(Act::TakeBack),
+        1 => Just(Act::Cancel),
+        1 => Just(Act::Pause),
+        2 => Just(Act::Resume),
+    ]
+}
+
+/// A shop where every change is worth what is paid for it, and what was bought.
+#[derive(Debug, Clone)]
+struct Buyer {
+    first: usize,
+    pieces: u32,
+    lead: i64,
+    least: i64,
+    at_once: [bool; 4],
+}
+
+prop_compose! {
+    fn buyer()(
+        first in 0..PRICES.len(),
+        pieces in 1u32..20,
+        lead in 0i64..8,
+        least in 0i64..200,
+        at_once in any::<[bool; 4]>(),
+    ) -> Buyer {
+        Buyer { first, pieces, lead, least, at_once }
+    }
+}
+
+fn bought(buyer: &Buyer) -> World {
+    let shop = edited(|draft| {
+        let kinds = [
+            ChangeKind::Downgrade,
+            ChangeKind::Shorter,
+            ChangeKind::QuantityDown,
+            ChangeKind::Lateral,
+        ];
+        let rows = kinds.into_iter().zip(buyer.at_once);
+        for (kind, _) in rows.filter(|(_, at_once)| *at_once) {
+            let now = ChangeRule::Now(ChangeMoney::Charge);
+            draft.rules.changes.rows.insert(kind, now);
+        }
+        let least = usd(buyer.least);
+        draft.rules.minimum_charge.insert(least.currency, least);
+        for price in draft.plans.iter_mut().flat_map(|plan| &mut plan.prices) {
+            if price.interval.interval().is_some() {
+                price.lead = SignedDuration::from_hours(24 * buyer.lead);
+            }
+            // Prices that do not divide.
+            price.amount.amount = price.amount.amount * 7 / 6 + 1;
+        }
+    });
+    let (price, by_the_piece) = PRICES[buyer.first];
+    let pieces = if by_the_piece { buyer.pieces } else { 1 };
+    holding_in(shop, "2026-01-31", price, pieces)
+}
+
+fn ask(world: &World, price: Option<&str>, pieces: Option<u32>) -> ChangeAsk {
+    ChangeAsk {
+        subscription: world.sub().id,
+        plan: None,
+        price: price.map(|price| price.parse().unwrap()),
+        quantity: pieces,
+    }
+}
+
+/// Whether the next cycle is paid at terms that are still to come.
+fn is_paid_ahead_at_other_terms(world: &World) -> bool {
+    let to_come = world.sub().scheduled.as_ref();
+    to_come.is_some_and(|to_come| Some(to_come.at) < world.sub().times.paid_through)
+}
+
+fn perform(world: &mut World, ledger: &mut Ledger, act: Act) {
+    match act {
+        Act::Wait { seconds, micros } => {
+            let wait = SignedDuration::from_secs(seconds) + SignedDuration::from_micros(micros);
+            let to = shifted(world.now, wait);
+            ledger.pass(world, to);
+        }
+        Act::ToWake => {
+            if let Some(wake) = world.account.wake_at().filter(|wake| *wake > world.now) {
+                ledger.pass(world, wake);
+            }
+            world.fall_due(CatchUp::Current);
+        }
+        Act::Tick => world.fall_due(CatchUp::Current),
+        Act::Change { price, pieces } => {
+            if let Ok(quote) = world.quoted(&ask(world, Some(price), pieces), None) {
+                accept(world, &quote);
+            }
+        }
+        Act::Resize { pieces } => {
+            if let Ok(quote) = world.quoted(&ask(world, None, Some(pieces)), None) {
+                accept(world, &quote);
+            }
+        }
+        Act::PayChange => {
+            // Whatever has become of it.
+            let last = world.account.changes.iter().rev();
+            let waits = last
+                .filter(|change| change.invoice.is_some())
+                .map(|change| change.id);
+            if let Some(change) = waits.clone().next() {
+                ledger.receive(world, world.invoice_of(change).clone());
+            }
+        }
+        Act::PayRenewal => {
+            if let Some(invoice) = world.open_invoice().cloned() {
+                world.link();
+                ledger.receive(world, invoice);
+            }
+        }
+        Act::TakeBack => {
+            let open = world
+                .account
+                .changes
+                .iter()
+                .rev()
+                .find(|change| change.state.is_open());
+            if let Some(change) = open.map(|change| change.id) {
+                let _refused_or_not = world.take_back(change).is_ok();
+            }
+        }
+        Act::Cancel => {
+            // What is paused is forgone by canceling.
+            let paused = matches!(world.sub().state, State::Paused { .. });
+            if !is_paid_ahead_at_other_terms(world) && !paused {
+                world.cancel(CancelWhen::PeriodEnd);
+            }
+        }
+        Act::Pause => {
+            // What is paused when a cancellation takes effect is forgone.
+            let ends = world.sub().cancellation.is_some();
+            if !is_paid_ahead_at_other_terms(world) && !ends {
+                let _refused_or_not = world.pause().is_ok();
+            }
+        }
+        Act::Resume => {
+            let _refused_or_not = world.resume().is_ok();
+        }
+    }
+}
+
+fn accept(world: &mut World, quote: &Quote) {
+    foresee(world, quote);
+    world.accept(quote);
+    let account = world.account.clone();
+    world.accept(quote);
+    assert_eq!(world.account, account, "accepted once");
+}
+
+/// Accepted and paid at once, the next invoice is the one that the quote foresaw.
+fn foresee(world: &World, quote: &Quote) {
+    let mut later = world.clone();
+    let change = later.accept(quote);
+    if later.state_of(change) == ChangeState::AwaitingPayment {
+        later.pay_change(change);
+    }
+    let known: Vec<_> = later
+        .account
+        .invoices
+        .iter()
+        .map(|invoice| invoice.id)
+        .collect();
+    let next = loop {
+        let made = later
+            .account
+            .invoices
+            .iter()
+            .find(|invoice| !known.contains(&invoice.id));
+        if let Some(made) = made {
+            break Some((made.period.unwrap().start, made.amount));
+        }
+        let wake = later.account.wake_at();
+        let Some(wake) = wake.filter(|wake| *wake <= later.now.max(later.paid_through())) else {
+            break None;
+        };
+        later.now = later.now.max(wake);
+        later.fall_due(CatchUp::Current);
+    };
+    let foreseen = quote.next_charge.map(|next| (next.at, next.amount));
+    assert_eq!(next, foreseen, "{quote:#?}");
+}
+
+/// What always holds.
+fn check(world: &World, ledger: &Ledger) {
+    let (sub, account) = (world.sub(), &world.account);
+    let open: Vec<&Invoice> = account
+        .invoices
+        .iter()
+        .filter(|held| held.is_open())
+        .collect();
+    assert!(open.iter().filter(|held| held.is_renewal()).count() <= 1);
+    let mut keys = world.keys.clone();
+    keys.sort();
+    keys.dedup();
+    assert_eq!(
+        keys.len(),
+        world.keys.len(),
+        "each order under a key of its own"
+    );
+    let settled = |held: &&Invoice| matches!(held.state, InvoiceState::Settled { .. });
+    let cycles: Vec<_> = account
+        .invoices
+        .iter()
+        .filter(settled)
+        .filter_map(|held| held.cycle)
+        .collect();
+    assert!(
+        cycles.windows(2).all(|pair| pair[0] < pair[1]),
+        "{cycles:?}"
+    );
+    // A change awaits its payment while its invoice is open, and is scheduled
+    // while the subscription says so.
+    let mut awaiting = 0;
+    for change in &account.changes {
+        let owed = change.invoice.and_then(|id| account.invoice(id));
+        let waits = change.state == ChangeState::AwaitingPayment;
+        awaiting += usize::from(waits);
+        assert_eq!(waits, owed.is_some_and(Invoice::is_open), "{change:#?}");
+        let why = sub.scheduled.as_ref().map(|to_come| to_come.why);
+        let to_come = why == Some(Why::Change { change: change.id });
+        assert_eq!(
+            change.state == ChangeState::Scheduled,
+            to_come,
+            "{change:#?}"
+        );
+    }
+    assert!(awaiting <= 1);
+    for paid in &sub.paid {
+        assert!(paid.charged.amount >= 0);
+        assert_eq!(paid.segments[0].from, paid.period.start);
+    }
+    assert!(
+        sub.paid
+            .windows(2)
+            .all(|pair| pair[0].period.end == pair[1].period.start)
+    );
+    if let (State::Active, Some(last)) = (sub.state, sub.paid.last()) {
+        assert_eq!(Some(last.period.end), sub.times.paid_through);
+    }
+    ledger.check(world);
+}
+
+/// What is held is the same whether or not a worker has run.
+fn check_reading(world: &World, later: Timestamp) {
+    // What the balance pays is paid by whoever looks, and what an invoice has drawn
+    // on it comes back when somebody looks.
+    let invoices = world.account.invoices.iter().filter(|held| held.is_open());
+    let mut lines = invoices.flat_map(|held| &held.lines);
+    if !world.account.customer.balances.is_empty() || lines.any(|line| line.kind.is_of_balance()) {
+        return;
+    }
+    let mut asleep = world.clone();
+    asleep.now = later;
+    let mut awake = world.clone();
+    for _ in 0..200 {
+        let Some(wake) = awake.account.wake_at().filter(|wake| *wake <= later) else {
+            break;
+        };
+        awake.now = awake.now.max(wake);
+        awake.fall_due(CatchUp::Current);
+    }
+    awake.now = later;
+    if !awake.account.customer.balances.is_empty() {
+        return;
+    }
+    let (slept, woke) = (asleep.effective(), awake.effective());
+    assert_eq!(
+        (slept.plan, slept.entitlements),
+        (woke.plan, woke.entitlements),
+        "{:#?}",
+        world.sub()
+    );
+    for (price, by_the_piece) in PRICES {
+        let pieces = by_the_piece.then_some(5);
+        let told = |world: &World| {
+            let quote = world.quoted(&ask(world, Some(price), pieces), None);
+            quote
+                .map(|quote| {
+                    (
+                        quote.lines,
+                        quote.owed_now,
+                        quote.effective_at,
+                        quote.next_charge,
+                        quote.loses,
+                    )
+                })
+                .map_err(|refusal| refusal.code())
+        };
+        let (slept, woke) = (told(&asleep), told(&awake));
+        // Ended, it is refused by another word before anybody has seen the end.
+        if slept.is_ok() || woke.is_ok() {
+            assert_eq!(slept, woke, "{price} at {later}: {:#?}", world.sub());
+        }
+    }
+}
+
+proptest! {
+    // 300 lives of up to 60 acts take a few seconds; defects showed within the first 100.
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_money_is_made_or_lost(
+        buyer in buyer(),
+        acts in proptest::collection::vec(act(), 1..60),
+        later in 0i64..40,
+    ) {
+        let mut world = bought(&buyer);
+        let mut ledger = Ledger::new(&world);
+        check(&world, &ledger);
+        for act in acts {
+            let before = world.clone();
+            perform(&mut world, &mut ledger, act);
+            ledger.follow(&before, &world);
+            check(&world, &ledger);
+        }
+        check_reading(&world, shifted(world.now, SignedDuration::from_hours(18 * later)));
+    }
+
+    /// Splitting a period by changes between plans of one price costs nothing.
+    #[test]
+    fn a_period_split_at_one_rate_costs_what_it_cost(
+        cents in 1i64..100_000_000,
+        mut cuts in proptest::collection::vec(0i64..2_678_400_000_000, 1..12),
+    ) {
+        let shop = edited(|draft| {
+            let now = ChangeRule::Now(ChangeMoney::Charge);
+            draft.rules.changes.rows.insert(ChangeKind::Lateral, now);
+            for key in ["plus-monthly", "peer-monthly"] {
+                crate::shop::price_of(draft, key).amount = usd(cents);
+            }
+        });
+        let mut world = holding_in(shop, "2026-01-01", "plus-monthly", 1);
+        let start = world.now;
+        cuts.sort_unstable();
+        for (place, cut) in cuts.into_iter().enumerate() {
+            world.now = shifted(start, SignedDuration::from_micros(cut));
+            let quote = world.change_paid(if place % 2 == 0 { "peer-monthly" } else { "plus-monthly" });
+            prop_assert_eq!((quote.owed_now, quote.balance_after), (usd(0), usd(0)));
+        }
+        prop_assert_eq!(world.sub().paid[0].charged, usd(cents));
+    }
+
+    /// However a period is divided among rates, what was charged for it is what
+    /// it is worth, rounded once.
+    #[test]
+    fn what_is_charged_is_the_worth_rounded_once(
+        cuts in proptest::collection::vec((0i64..2_678_400_000_000, 0..PRICES.len()), 1..12),
+    ) {
+        let shop = edited(|draft| {
+            for kind in ChangeKind::ALL {
+                draft.rules.changes.rows.insert(kind, ChangeRule::Now(ChangeMoney::Charge));
+            }
+        });
+        let mut world = holding_in(shop, "2026-01-01", "basic-monthly", 1);
+        let start = world.now;
+        let mut cuts = cuts;
+        cuts.sort_unstable();
+        for (cut, place) in cuts {
+            let price = ["basic-monthly", "plus-monthly", "peer-monthly", "max-monthly"][place % 4];
+            world.now = shifted(start, SignedDuration::from_micros(cut));
+            if world.quoted(&ask(&world, Some(price), None), None).is_ok() {
+                world.change_paid(price);
+            }
+            let paid = world.sub().paid[0].clone();
+            let worth: i128 = paid.covered().map(|(part, rate)| value_of(rate, part, paid.period)).sum();
+            let charged = i128::from(paid.charged.amount) * value_of_a_cent();
+            prop_assert!((worth - charged).abs() <= value_of_a_cent() / 2 + 100, "{paid:#?}");
+        }
+    }
+}
+
+fn value_of_a_cent() -> i128 {
+    value_of(usd(1), whole(), whole())
+}
+
+fn whole() -> Period {
+    Period {
+        start: crate::common::at("2026-01-01"),
+        end: crate::common::at("2026-01-02"),
+    }
+}
+
+#[test]
+fn the_ledger_sees_money_that_is_made() {
+    // The check itself is checked: a cent more on the balance, or a plan for less.
+    let world = holding_in(crate::shop::shop(), "2026-01-31", "plus-monthly", 1);
+    let ledger = Ledger::new(&world);
+    check(&world, &ledger);
+    let fails = |world: World| {
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ledger.check(&world))).is_err()
+    };
+    let mut richer = world.clone();
+    richer.account.customer.balances = vec![Money::new(2, usd(0).currency)];
+    assert!(fails(richer));
+    let mut cheaper = world;
+    let held: &mut Subscription = &mut cheaper.account.subscriptions[0];
+    held.paid[0].segments = vec![Segment {
+        from: held.paid[0].period.start,
+        rate: usd(2_998),
+    }];
+    assert!(fails(cheaper));
+}
