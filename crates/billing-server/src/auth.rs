@@ -336,6 +336,37 @@ impl<'a> ApiExtractor<'a> for WriteKeyOrNobody {
     }
 }
 
+/// Somebody who may have a session, where the body may hold another credential.
+#[derive(Debug)]
+pub(crate) struct MaybeSession(pub(crate) Caller);
+
+impl<'a> ApiExtractor<'a> for MaybeSession {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        <BillingSession as ApiExtractor<'_>>::register(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec!["billing_session"]
+    }
+
+    fn has_security_fallback() -> bool {
+        true
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut poem::RequestBody,
+        _options: ExtractParamOptions<Self::ParamType>,
+    ) -> poem::Result<Self> {
+        Ok(Self(Caller::of(request)))
+    }
+}
+
 #[expect(clippy::unused_async, reason = "the framework awaits checkers")]
 async fn read_key(request: &Request, _bearer: Bearer) -> poem::Result<Operator> {
     Ok(key(request, Scope::Read)?)

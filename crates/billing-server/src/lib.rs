@@ -11,6 +11,7 @@ pub mod config;
 mod database;
 mod host;
 pub mod http;
+mod license;
 mod links;
 mod lock;
 mod mail;

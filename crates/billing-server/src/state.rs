@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing_engine::Billing;
-use billing_ports::{IdSource, Mailer};
+use billing_ports::{IdSource, LicenseSigner, Mailer};
 use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
 
@@ -30,6 +30,8 @@ pub struct AppState {
     pub(crate) limiters: Arc<RateLimiters>,
     pub(crate) post: Post,
     pub(crate) quote_keys: Arc<QuoteKeys>,
+    /// `None`: no license is signed here.
+    pub(crate) signer: Option<Arc<dyn LicenseSigner>>,
 }
 
 impl std::fmt::Debug for AppState {
@@ -55,7 +57,15 @@ impl AppState {
             limiters: Arc::new(limiters),
             post: Post::new(None),
             quote_keys: Arc::default(),
+            signer: None,
         }
+    }
+
+    /// Hands out licenses signed by `signer`. Without one, there are none.
+    #[must_use]
+    pub fn with_license_signer(mut self, signer: Arc<dyn LicenseSigner>) -> Self {
+        self.signer = Some(signer);
+        self
     }
 
     /// Shows what `handle` has gathered at `/metrics`.

@@ -13,7 +13,7 @@ use billing_ports::store::{Also, Locator};
 
 use crate::billing::{Billing, Parts};
 use crate::commands::checkout::{checkout_of, secret_hash};
-use crate::commands::license::{LicenseHeld, LicenseStanding, all, stands};
+use crate::commands::license::{LicenseHeld, LicenseStanding, stands};
 use crate::error::EngineError;
 
 /// Who asks for the license that was bought.
@@ -169,7 +169,7 @@ fn became(
 /// What a customer holds: a good license of the highest plan, or what is on its
 /// way, or the newest license that is no longer good.
 fn best(account: &Account, catalog: &CatalogRevision, now: Timestamp) -> Exchanged {
-    let held = all(account, catalog, now);
+    let held = LicenseHeld::of(account, catalog, now);
     let newest = held.last().cloned();
     let rank = |held: &LicenseHeld| {
         let plan = catalog.catalog.plan(held.plan.as_str());

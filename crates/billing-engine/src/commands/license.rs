@@ -71,6 +71,18 @@ impl LicenseStanding {
     }
 }
 
+impl LicenseHeld {
+    /// All licenses of an account as they stand at `now`, oldest first.
+    #[must_use]
+    pub fn of(account: &Account, catalog: &CatalogRevision, now: Timestamp) -> Vec<Self> {
+        let held = account.licenses.iter().filter_map(|license| {
+            let subscription = account.subscription(license.subscription)?;
+            Some(stands(license, subscription, catalog, now))
+        });
+        held.collect()
+    }
+}
+
 impl Billing {
     /// A license, as it stands now. `None`: there is none with this id.
     ///
@@ -106,21 +118,8 @@ impl Parts {
         let now = self.now();
         let catalog = self.catalog(now).await?;
         let account = self.load(&customer.into()).await?;
-        Ok(account.map_or_else(Vec::new, |account| all(&account, &catalog, now)))
+        Ok(account.map_or_else(Vec::new, |account| LicenseHeld::of(&account, &catalog, now)))
     }
-}
-
-/// All licenses of an account, oldest first.
-pub(crate) fn all(
-    account: &Account,
-    catalog: &CatalogRevision,
-    now: Timestamp,
-) -> Vec<LicenseHeld> {
-    let held = account.licenses.iter().filter_map(|license| {
-        let subscription = account.subscription(license.subscription)?;
-        Some(stands(license, subscription, catalog, now))
-    });
-    held.collect()
 }
 
 /// How a license of `held` stands at `now`.

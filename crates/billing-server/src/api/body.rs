@@ -94,6 +94,33 @@ impl Fields {
         text.unwrap_or_default()
     }
 
+    /// A credential: any text at all, since what is wrong with one is not told.
+    /// `None`: absent or null.
+    pub(crate) fn credential(&mut self, field: &str) -> Option<String> {
+        match self.take(field)? {
+            Value::String(text) => Some(text),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_) => {
+                self.wrong(field, "must be a text");
+                None
+            }
+        }
+    }
+
+    /// As [`Self::credential`], where there must be one.
+    pub(crate) fn required_credential(&mut self, field: &str) -> String {
+        let credential = self.credential(field);
+        self.required(field, credential).unwrap_or_default()
+    }
+
+    /// Leaves `field` out, whatever it holds.
+    pub(crate) fn ignore(&mut self, field: &str) {
+        self.object.remove(field);
+    }
+
     /// An address that mail could go to.
     pub(crate) fn email(&mut self, field: &str) -> Option<String> {
         let text = self.text(field, MAX_EMAIL)?;

@@ -220,15 +220,24 @@ impl ChangesApi {
         body: Body<ForceBody>,
     ) -> Answer<ChangeView> {
         let id: SubscriptionId = id.parse().map_err(|_invalid| Problem::not_found())?;
-        let body = body.0;
-        let ask = change_ask(id, body.plan, body.price, body.quantity)?;
-        // A body without it was refused.
-        let Collect(force) = body.force.unwrap_or(Collect(Force::Free));
-        let actor = by.actor();
-        let forcing = state
-            .billing
-            .force_change(&ask, force, &body.reason, Some(&actor));
-        let made = forcing.await?;
-        Ok(Json(ChangeView::of(&made.change, made.pay_url)))
+        forced(&state, &by, id, body.0).await
     }
+}
+
+/// Makes an operator's change of `id`.
+pub(crate) async fn forced(
+    state: &AppState,
+    by: &WriteKey,
+    id: SubscriptionId,
+    body: ForceBody,
+) -> Answer<ChangeView> {
+    let ask = change_ask(id, body.plan, body.price, body.quantity)?;
+    // A body without it was refused.
+    let Collect(force) = body.force.unwrap_or(Collect(Force::Free));
+    let actor = by.actor();
+    let forcing = state
+        .billing
+        .force_change(&ask, force, &body.reason, Some(&actor));
+    let made = forcing.await?;
+    Ok(Json(ChangeView::of(&made.change, made.pay_url)))
 }

@@ -3,7 +3,7 @@
 use billing_domain::customer::Account;
 use billing_domain::ids::SubscriptionId;
 use billing_domain::invoice::Invoice;
-use billing_engine::CancelWhen;
+use billing_engine::{CancelWhen, LicenseHeld};
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
@@ -11,6 +11,7 @@ use poem_openapi::{Object, OpenApi};
 
 use crate::api::body::{Body, Fields, ReadBody};
 use crate::api::gates::{access, gate};
+use crate::api::licenses::MineView;
 use crate::api::subscriptions::{CanceledView, canceled};
 use crate::api::views::{
     AccessView, ChangeView, CustomerView, GateView, GrantView, InvoiceView, SubscriptionView,
@@ -33,6 +34,8 @@ pub(crate) struct MeView {
     subscriptions: Vec<SubscriptionView>,
     /// All grants, oldest first.
     grants: Vec<GrantView>,
+    /// All licenses, oldest first.
+    licenses: Vec<MineView>,
     /// What is owed.
     open_invoices: Vec<InvoiceView>,
     /// Changes of plan that are to come, or await their payment.
@@ -56,7 +59,7 @@ pub(crate) struct MeApi;
 
 #[OpenApi(tag = "Group::Account")]
 impl MeApi {
-    /// Plan, access, subscriptions, grants and open invoices.
+    /// Plan, access, subscriptions, grants, licenses and open invoices.
     #[oai(path = "/v1/me", method = "get", operation_id = "get_me")]
     async fn me(&self, state: Data<&AppState>, by: BillingSession) -> Answer<MeView> {
         let of = by.customer();
@@ -73,6 +76,7 @@ impl MeApi {
         let subscriptions = held
             .map(|held| SubscriptionView::within(&account, held, &revision.catalog, now))
             .collect();
+        let licenses = LicenseHeld::of(&account, &revision, now);
         let changes = account.changes.iter();
         let open_changes = changes
             .filter(|change| change.state.is_open())
@@ -91,6 +95,7 @@ impl MeApi {
             access,
             subscriptions,
             grants: grants.iter().map(|held| GrantView::of(held, now)).collect(),
+            licenses: licenses.iter().map(MineView::from).collect(),
             open_invoices: open.map(|owed| InvoiceView::of(id, owed)).collect(),
             open_changes,
         }))

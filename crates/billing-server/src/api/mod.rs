@@ -13,6 +13,7 @@ mod gates;
 mod grants;
 mod invoices;
 mod keys;
+mod licenses;
 mod me;
 mod ops;
 mod page;
@@ -47,6 +48,8 @@ pub(crate) enum Group {
     Shop,
     /// Billing sessions, and what a customer sees of its own.
     Account,
+    /// Licenses: handed out, refreshed, upgraded by their key.
+    Licenses,
     /// What providers deliver.
     Webhooks,
     /// Customers, what they hold, and the gate.
@@ -75,6 +78,7 @@ fn routes() -> impl Endpoint<Output = Response> + 'static {
     let service = service();
     let (document, docs) = (service.spec(), service.scalar_html());
     Route::new()
+        .at("/.well-known/jwks.json", get(licenses::jwks))
         .at("/healthz", get(ops::healthz))
         .at("/readyz", get(ops::readyz))
         .at("/metrics", get(ops::metrics))
@@ -108,6 +112,8 @@ type Changing = (
     codes::CodesApi,
     terms::TermsApi,
     payments::PaymentsApi,
+    licenses::LicensesApi,
+    licenses::UpgradesApi,
 );
 
 fn service() -> OpenApiService<Apis, ()> {
@@ -131,6 +137,8 @@ fn service() -> OpenApiService<Apis, ()> {
             codes::CodesApi,
             terms::TermsApi,
             payments::PaymentsApi,
+            licenses::LicensesApi,
+            licenses::UpgradesApi,
         ),
     );
     OpenApiService::new(apis, "Billing", env!("CARGO_PKG_VERSION")).description(

@@ -1,5 +1,6 @@
 //! `billing doctor`: is everything as it should be?
 
+mod licenses;
 mod seen;
 
 use std::cmp::Ordering;
@@ -46,6 +47,7 @@ impl Doctor {
             seen.push(mail(config.mail.as_deref()));
         }
         seen.extend(files(&config));
+        seen.extend(licenses::file(&config));
         show(context, &seen);
         let bad = seen.iter().any(|seen| seen.level == FindingLevel::Bad);
         Ok(ExitCode::from(u8::from(bad)))
@@ -93,7 +95,7 @@ async fn examine(config: &Config, seen: &mut Vec<Seen>) -> bool {
             return false;
         }
     };
-    database(&parts, seen).await;
+    database(config, &parts, seen).await;
     if config.sandbox.is_none() && parts.providers.is_empty() {
         let text = "no provider is configured: only free plans can be had".to_owned();
         seen.push(warning("providers", text));
@@ -175,7 +177,7 @@ fn databases(config: &Config) -> impl Iterator<Item = &Path> {
     books.into_iter().chain(sandbox)
 }
 
-async fn database(parts: &Parts, seen: &mut Vec<Seen>) {
+async fn database(config: &Config, parts: &Parts, seen: &mut Vec<Seen>) {
     let (Some(store), Some(clock)) = (parts.billing.store(), parts.billing.clock()) else {
         return;
     };
@@ -220,6 +222,7 @@ async fn database(parts: &Parts, seen: &mut Vec<Seen>) {
         applied_at
     );
     seen.push(good("catalog", text));
+    seen.extend(licenses::books(config, store.as_ref(), &revision.catalog).await);
     for provider in &parts.providers {
         for finding in provider.doctor(&revision.catalog).await {
             seen.push(Seen {

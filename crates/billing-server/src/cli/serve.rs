@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use billing_catalog::{read_plan_file, sample_catalog};
 use billing_engine::ApplyOutcome;
+use billing_ports::LicenseSigner;
 use billing_ports::store::Scope;
 use clap::Args;
 use serde_json::json;
@@ -20,6 +22,7 @@ use super::keys::make_key;
 use super::out::Out;
 use crate::config::Config;
 use crate::http::{ConnectionLimits, serve};
+use crate::license;
 use crate::sandbox::{FIRST_START, HOW_TO_HAVE};
 use crate::site::Site;
 use crate::state::{ApiOptions, AppState, RateOptions};
@@ -75,6 +78,9 @@ impl Serve {
         .with_metrics(metrics);
         if let Some(mailer) = parts.mailer(&config)? {
             state = state.with_mailer(mailer);
+        }
+        if let Some(signer) = signer(&config, &parts, &public_url).await? {
+            state = state.with_license_signer(signer);
         }
         let site = Site::new(&state, parts.sandbox.as_ref());
         welcome(context, &config, &parts, &public_url).await?;
@@ -168,6 +174,16 @@ fn nothing_to_sell(no_provider: bool) -> Failure {
         );
     }
     Failure::usage(words).with_hint(hint)
+}
+
+/// What signs licenses. `None`: none are given.
+async fn signer(
+    config: &Config,
+    parts: &Parts,
+    public_url: &str,
+) -> Result<Option<Arc<dyn LicenseSigner>>, Failure> {
+    let made = license::signer(config, &parts.billing, parts.ids.as_ref(), public_url).await;
+    made.map_err(|error| Failure::new("have the license keys", &error).with_hint(error.hint()))
 }
 
 fn options(config: &Config, public_url: &str) -> ApiOptions {

@@ -2,7 +2,7 @@
 
 /// Every key of the configuration, as in the file; its variable is
 /// `BILLING_…` in upper case, with `_` for the dot.
-pub const KEYS: [&str; 25] = [
+pub const KEYS: [&str; 27] = [
     "enabled",
     "database_url",
     "listen",
@@ -17,6 +17,8 @@ pub const KEYS: [&str; 25] = [
     "sandbox.allow_beside_live",
     "sandbox.database",
     "mail.folder",
+    "license.key_file",
+    "license.audience",
     "worker.enabled",
     "worker.poll",
     "worker.batch",

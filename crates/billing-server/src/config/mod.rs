@@ -59,6 +59,8 @@ pub struct Config {
     pub sandbox: Option<SandboxConfig>,
     /// The folder that mail is written to. `None`: no mail is sent.
     pub mail: Option<PathBuf>,
+    /// How licenses are signed.
+    pub license: LicenseConfig,
     /// The worker of this process.
     pub worker: WorkerConfig,
     /// Bounds on what callers may do.
@@ -106,6 +108,16 @@ pub enum SandboxMode {
     EnginePages,
     /// The sandbox, as the large card providers do.
     OwnSchedule,
+}
+
+/// How licenses are signed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LicenseConfig {
+    /// The file of the license keys. `None`: beside the SQLite file; with
+    /// PostgreSQL there is none then.
+    pub key_file: Option<PathBuf>,
+    /// Which application licenses are for. `None`: the public address.
+    pub audience: Option<String>,
 }
 
 /// The worker of this process.

@@ -12,7 +12,10 @@ use url::Url;
 
 use super::built::Built;
 use super::reader::Reader;
-use super::{Config, Database, LimitsConfig, LogFormat, SandboxConfig, SandboxMode, WorkerConfig};
+use super::{
+    Config, Database, LicenseConfig, LimitsConfig, LogFormat, SandboxConfig, SandboxMode,
+    WorkerConfig,
+};
 
 /// Where the server listens when nobody says: loopback, so that nothing is
 /// open to the network by accident.
@@ -24,6 +27,10 @@ const MIN_SECRET: usize = 16;
 /// Bounds of `worker.poll`: oftener than a second hammers the database, and
 /// rarer than an hour makes a lost wake-up felt.
 const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
+
+/// Longest `license.audience`, in characters: it is in every token, and an address
+/// of usual length fits.
+const MAX_AUDIENCE: usize = 200;
 
 /// Most rows claimed at once: more than this delays everything when one worker dies.
 const MAX_BATCH: u16 = 500;
@@ -87,6 +94,7 @@ pub(super) fn config(reader: &mut Reader<'_>, built: Built, file: Option<&Path>)
         log_format: log_format.unwrap_or(LogFormat::Text),
         sandbox,
         mail: mail.or_else(|| bare.then(|| PathBuf::from("mail"))),
+        license: license(reader),
         worker: worker(reader),
         limits: limits(reader),
     }
@@ -142,6 +150,17 @@ fn sandbox(reader: &mut Reader<'_>, built: Built, bare: bool) -> Option<SandboxC
         allow_beside_live,
         database: database.unwrap_or_else(|| PathBuf::from("sandbox.db")),
     })
+}
+
+fn license(reader: &mut Reader<'_>) -> LicenseConfig {
+    let key_file = reader.value("license.key_file", "the path of a file", path);
+    let expected = "the name of an application, of at most 200 characters";
+    let audience = reader.value("license.audience", expected, |text| {
+        let fits = (1..=MAX_AUDIENCE).contains(&text.chars().count());
+        let plain = !text.contains(char::is_control) && text.trim() == text;
+        (fits && plain).then(|| text.to_owned())
+    });
+    LicenseConfig { key_file, audience }
 }
 
 fn worker(reader: &mut Reader<'_>) -> WorkerConfig {

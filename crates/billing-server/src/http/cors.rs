@@ -22,12 +22,16 @@ const METHODS: &str = "GET, POST, DELETE";
 const EXPOSED: &str = "etag, idempotent-replayed, retry-after, x-request-id";
 
 /// Routes that pages may call.
-const SHARED: [&str; 5] = [
+const SHARED: [&str; 9] = [
     "/v1/plans",
     "/v1/checkouts",
     "/v1/billing-sessions",
     "/v1/me",
     "/v1/quotes",
+    "/v1/licenses/exchange",
+    "/v1/upgrade-quote",
+    "/v1/upgrade",
+    "/.well-known/jwks.json",
 ];
 
 /// Answers preflights, and tells browsers which pages may read the answer.

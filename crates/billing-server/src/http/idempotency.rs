@@ -41,6 +41,11 @@ const FORGOTTEN_WITHIN: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NotKept;
 
+/// Put into a response that is made anew whenever it is asked for, since making
+/// it changes nothing and it may be another a moment later.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Anew;
+
 /// Passes a request on once, and repeats its answer.
 pub(crate) async fn repeat<E: Endpoint<Output = Response> + 'static>(
     state: AppState,
@@ -156,7 +161,8 @@ impl This {
     ) -> Result<Response> {
         let status = response.status();
         let name = seal::stored_name(&self.key);
-        let forgotten = status.is_server_error()
+        let forgotten = response.data::<Anew>().is_some()
+            || status.is_server_error()
             || matches!(
                 status,
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS

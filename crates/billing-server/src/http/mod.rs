@@ -21,7 +21,7 @@ pub use limits::ConnectionLimits;
 pub use server::{ServeError, serve};
 
 pub(crate) use errors::unsupported_media_type;
-pub(crate) use idempotency::NotKept;
+pub(crate) use idempotency::{Anew, NotKept};
 pub(crate) use rates::{RateLimiters, client_address};
 
 use crate::state::AppState;
