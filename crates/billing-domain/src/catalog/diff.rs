@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::flatten::flatten;
+use super::weakened::{Weakened, weakened};
 use super::{Billing, Catalog, Path, PlanKey, Price, PriceKey};
 use crate::money::{Currency, Money, MoneyError};
 use crate::time::Interval;
@@ -135,6 +136,25 @@ pub enum RefusedEdit {
         /// Pieces held.
         held: u64,
     },
+    /// The holders of a retired price would be promised less than they were.
+    #[error(
+        "plans.{plan}.prices.{price}: {field} of its promise changes from {from} to {to} while held (held: {held}); \
+         restore it, since a promise can only be made better, and let a new price under another key promise less"
+    )]
+    PromiseWeakened {
+        /// The price.
+        price: PriceKey,
+        /// Its plan.
+        plan: PlanKey,
+        /// What is less: a key of its `lock`, or `retired`.
+        field: &'static str,
+        /// What was promised.
+        from: String,
+        /// What would be.
+        to: String,
+        /// Pieces held.
+        held: u64,
+    },
     /// A plan disappears while somebody holds it.
     #[error(
         "plans.{plan}: disappears while held (holders: {holders}); \
@@ -165,7 +185,13 @@ pub fn refusals(old: &Catalog, new: &Catalog, holdings: &Holdings) -> Vec<Refuse
             continue;
         };
         match new.price(key.as_str()) {
-            Some(after) => refused.extend(changed(before, after, *held)),
+            Some(after) => {
+                refused.extend(changed(before, after, *held));
+                if *held > 0 {
+                    let less = weakened((old, before), (new, after));
+                    refused.extend(less.into_iter().map(|less| broken(before, less, *held)));
+                }
+            }
             None if *held > 0 => refused.push(RefusedEdit::PriceGone {
                 price: key.clone(),
                 plan: before.plan.clone(),
@@ -175,6 +201,18 @@ pub fn refusals(old: &Catalog, new: &Catalog, holdings: &Holdings) -> Vec<Refuse
         }
     }
     refused
+}
+
+fn broken(before: &Price, less: Weakened, held: u64) -> RefusedEdit {
+    let Weakened { field, from, to } = less;
+    RefusedEdit::PromiseWeakened {
+        price: before.key.clone(),
+        plan: before.plan.clone(),
+        field,
+        from,
+        to,
+        held,
+    }
 }
 
 fn changed(before: &Price, after: &Price, held: u64) -> Vec<RefusedEdit> {

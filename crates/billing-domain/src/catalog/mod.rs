@@ -18,6 +18,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod weakened;
 
 use std::collections::BTreeMap;
 

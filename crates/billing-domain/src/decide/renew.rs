@@ -5,6 +5,7 @@ use crate::catalog::{Billing, CatalogRevision, CatchUp};
 use crate::change::ChangeState;
 use crate::decide::balance::{Drawn, draw, set_balance};
 use crate::decide::change::end_awaiting;
+use crate::decide::promise::keep_promise;
 use crate::decide::settle::credit_cycle;
 use crate::decision::Draft;
 use crate::effect::{CreateInvoice, EffectKey, Order};
@@ -36,6 +37,17 @@ pub(super) fn open_cycle(
     if skipped == MAX_SKIPPED {
         draft.account.put_subscription(subscription);
         return;
+    }
+    if skipped > 0 {
+        // A cycle that was skipped uses up nothing of what was promised.
+        let id = subscription.id;
+        draft.account.put_subscription(subscription.clone());
+        keep_promise(draft, id, catalog);
+        subscription = draft
+            .account
+            .subscription(id)
+            .cloned()
+            .unwrap_or(subscription);
     }
     subscription.times.next_attempt_at = None;
     // Money that comes for a change after this belongs to another period.

@@ -377,3 +377,27 @@ proptest! {
         }
     }
 }
+
+/// A year of months, for whoever wants to know how long that takes.
+#[test]
+#[ignore = "a measurement, to be run by hand in release"]
+fn a_year_of_months() {
+    const TIMES: u32 = 10_000;
+    let plain = World::bought(catalog(), "old");
+    let mut locked = World::bought(catalog(), "old");
+    locked.catalog = retired(
+        &catalog(),
+        "old",
+        "2026-01-15",
+        Some(lock(LockEnd::Cycles(6), Some("new"))),
+    );
+    locked.keep_promises();
+    for (name, world) in [("plain", plain), ("locked", locked)] {
+        #[expect(clippy::disallowed_methods, reason = "a measurement")]
+        let begun = std::time::Instant::now();
+        for _ in 0..TIMES {
+            assert_eq!(foretold(&world, 12).entries.len(), 12);
+        }
+        eprintln!("{name}: {:?}", begun.elapsed() / TIMES);
+    }
+}

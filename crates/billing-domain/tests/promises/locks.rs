@@ -404,3 +404,23 @@ fn frozen_entitlements_are_the_better_of_old_and_new() {
         }
     }
 }
+
+#[test]
+fn a_cycle_that_nobody_could_pay_uses_up_nothing() {
+    let (mut world, revision) = sold(LockEnd::Cycles(1), Some("low"));
+    world.run("2026-01-15");
+    world.catalog = revision;
+    world.keep_promises();
+    // No worker ran in February: that cycle is skipped.
+    world.tick("2026-03-02");
+    world.link();
+    world.pay_started();
+    world.run("2026-04-01");
+    assert_eq!(
+        world.charged(),
+        [
+            ("2026-03-01".to_owned(), 1_000),
+            ("2026-04-01".to_owned(), 500)
+        ]
+    );
+}

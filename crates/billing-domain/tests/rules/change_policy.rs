@@ -72,7 +72,6 @@ fn a_longer_interval_with_each_money() {
     assert_eq!(longer(ChangeMoney::Full), (30_000, 0, true));
     // No money: the month that is paid ends, and then the first year is charged.
     assert_eq!(longer(ChangeMoney::None), (0, 0, false));
-    assert_eq!(longer(ChangeMoney::Credit), (0, 0, false));
 }
 
 #[test]

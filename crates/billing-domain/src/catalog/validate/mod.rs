@@ -2,6 +2,7 @@
 //!
 //! Deliberately knows nothing of files; a breach names its place as a [`Path`].
 
+mod changes;
 mod checkout;
 mod features;
 mod locks;
@@ -63,6 +64,7 @@ impl CatalogDraft {
             checker.rules();
             checker.features();
             checker.plans();
+            checker.changes();
             checker.locks();
         }
         let issues = checker.issues;
