@@ -19,6 +19,8 @@ mod change_pay;
 #[cfg(test)]
 mod change_policy;
 #[cfg(test)]
+mod change_provider;
+#[cfg(test)]
 mod change_refusals;
 #[cfg(test)]
 mod change_segments;
@@ -33,6 +35,8 @@ mod common;
 #[cfg(test)]
 mod decision;
 #[cfg(test)]
+mod discount;
+#[cfg(test)]
 mod effective;
 #[cfg(test)]
 mod facts;
@@ -46,6 +50,8 @@ mod mirror;
 mod mirror_walk;
 #[cfg(test)]
 mod money;
+#[cfg(test)]
+mod negotiated;
 #[cfg(test)]
 mod pause;
 #[cfg(test)]

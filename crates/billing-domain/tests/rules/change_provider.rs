@@ -1,0 +1,214 @@
+//! Changes of what a provider runs: it computes, charges and tells; our books
+//! follow its word, and its invoices are its own.
+
+use billing_domain::change::{ChangeState, ChangedBy};
+use billing_domain::decide::{self, Begun, ChangeAsk, QuoteRefusal};
+use billing_domain::effect::{ChangeWhen, Order, Preview};
+use billing_domain::fact::{Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot};
+use billing_domain::ids::ChangeId;
+use billing_domain::line::{Line, LineKind};
+use billing_domain::quote::{Quote, Source};
+use billing_domain::subscription::Status;
+use billing_domain::time::Period;
+
+use crate::common::{World, at, usd};
+use crate::shop::{shop, sold_by};
+
+const APRIL: Period = Period {
+    start: jiff::Timestamp::constant(1_775_001_600, 0),
+    end: jiff::Timestamp::constant(1_777_593_600, 0),
+};
+
+fn see(world: &mut World, begun: &Begun, price: &str, quantity: u32, period: Period) {
+    let seen = SubscriptionSnapshot {
+        reference: "s-1".to_owned(),
+        customer_ref: Some("c-1".to_owned()),
+        status: Status::Active,
+        price_ref: price.to_owned(),
+        quantity,
+        period: Some(period),
+        trial_end: None,
+        cancel_at: None,
+        ended_at: None,
+    };
+    let link = Link {
+        checkout: Some(begun.checkout),
+        ..Link::default()
+    };
+    world.observe(&Observed {
+        fact: Fact::SubscriptionSeen(seen),
+        at: world.now,
+        link,
+    });
+}
+
+/// One whose plan a provider runs since 1 April, as it is on 16 April.
+fn run(price: &str) -> (World, Begun) {
+    let mut world = World::joined("2026-04-01", shop());
+    let mut terms = sold_by(&shop(), price, 1);
+    terms.on_past_due = billing_domain::catalog::OnPastDue::Keep;
+    let begun = world.begin(terms, true);
+    see(&mut world, &begun, price, 1, APRIL);
+    world.go("2026-04-16");
+    world.forget();
+    (world, begun)
+}
+
+fn ask(world: &World, price: &str) -> ChangeAsk {
+    ChangeAsk {
+        subscription: world.sub().id,
+        plan: None,
+        price: Some(price.parse().unwrap()),
+        quantity: None,
+    }
+}
+
+fn planned(world: &World, price: &str) -> Result<decide::Planned, QuoteRefusal> {
+    decide::plan_change(
+        &world.account,
+        &ask(world, price),
+        None,
+        &world.catalog,
+        world.now,
+    )
+}
+
+/// The quote that carries the provider's preview of 10.01.
+fn previewed(world: &mut World, price: &str) -> Quote {
+    let planned = planned(world, price).unwrap();
+    let asked = planned.preview(world.now).unwrap();
+    let at_instant = ChangeWhen::Prorated {
+        at: world.now,
+        quoted: None,
+    };
+    assert_eq!((asked.price_ref.as_str(), asked.when), (price, at_instant));
+    let preview = Preview {
+        lines: vec![Line::whole(LineKind::Begins, None, 1, usd(1_001))],
+        owed: usd(1_001),
+    };
+    let id = world.drawn();
+    planned
+        .quote(
+            &world.account,
+            Some(&preview),
+            &world.catalog,
+            id,
+            world.now,
+        )
+        .unwrap()
+}
+
+fn accept(world: &mut World, quote: &Quote) -> ChangeId {
+    let catalog = world.catalog.clone();
+    world
+        .decide(|draft| decide::accept(draft, quote, None, ChangedBy::Buyer, &catalog))
+        .unwrap()
+        .change
+}
+
+fn invoiced(world: &mut World, amount: i64, period: Option<Period>) {
+    world.tell(Fact::ProviderInvoiceSeen {
+        reference: "i-1".to_owned(),
+        subscription_ref: Some("s-1".to_owned()),
+        amount: usd(amount),
+        period,
+        state: ProviderInvoiceState::Open,
+        purpose: None,
+    });
+}
+
+#[test]
+fn the_quote_carries_the_preview_and_the_providers_word_applies_it() {
+    let (mut world, begun) = run("basic-monthly");
+    let quote = previewed(&mut world, "plus-monthly");
+    assert_eq!(
+        (quote.source, quote.owed_now),
+        (Source::Provider, usd(1_001))
+    );
+    let next = quote.next_charge.unwrap();
+    assert_eq!((next.at, next.amount), (at("2026-05-01"), usd(3_000)));
+    let change = accept(&mut world, &quote);
+    assert_eq!(world.state_of(change), ChangeState::AwaitingPayment);
+    assert_eq!(
+        world.account.change(change).unwrap().invoice,
+        None,
+        "it invoices itself"
+    );
+    assert_eq!(world.plan(), "basic");
+    let Some(Order::ChangeSubscription(order)) = world.orders.last() else {
+        panic!("the provider is asked");
+    };
+    let pinned = ChangeWhen::Prorated {
+        at: quote.created_at,
+        quoted: Some(usd(1_001)),
+    };
+    assert_eq!((order.change, order.when), (Some(change), pinned));
+    world.go("2026-04-16T00:01:00Z");
+    see(&mut world, &begun, "plus-monthly", 1, APRIL);
+    assert_eq!(
+        (world.plan(), world.state_of(change).as_str()),
+        ("plus".to_owned(), "applied")
+    );
+    let account = world.account.clone();
+    see(&mut world, &begun, "plus-monthly", 1, APRIL);
+    assert_eq!(world.account, account, "told again");
+}
+
+#[test]
+fn a_scheduled_change_leaves_the_providers_invoices_alone() {
+    // A draft of May's invoice is seen before May.
+    let may = Period {
+        start: at("2026-05-01"),
+        end: at("2026-06-01"),
+    };
+    let (mut world, _) = run("plus-monthly");
+    invoiced(&mut world, 3_000, Some(may));
+    let planned = planned(&world, "basic-monthly").unwrap();
+    assert_eq!(planned.preview(world.now), None, "nothing is charged");
+    let id = world.drawn();
+    let quote = planned
+        .quote(&world.account, None, &world.catalog, id, world.now)
+        .unwrap();
+    assert_eq!(quote.next_charge.unwrap().amount, usd(1_000));
+    let change = accept(&mut world, &quote);
+    let voided = |order: &Order| matches!(order, Order::VoidInvoice { .. });
+    assert!(!world.orders.iter().any(voided));
+    assert!(world.open_invoice().is_some());
+    world.take_back(change).unwrap();
+    assert!(!world.orders.iter().any(voided));
+    let undone = |order: &Order| matches!(order, Order::UndoChange { .. });
+    assert!(world.orders.iter().any(undone));
+}
+
+#[test]
+fn an_open_invoice_of_the_provider_that_is_due_refuses_changes() {
+    for period in [None, Some(APRIL)] {
+        let (mut world, _) = run("basic-monthly");
+        invoiced(&mut world, 1_000, period);
+        let refused = planned(&world, "plus-monthly").unwrap_err();
+        assert_eq!(refused.code(), "invoice_open", "{period:?}");
+    }
+}
+
+#[test]
+fn nobody_who_answers_ends_it_after_a_day() {
+    let (mut world, _) = run("basic-monthly");
+    let quote = previewed(&mut world, "plus-monthly");
+    let change = accept(&mut world, &quote);
+    world.tick("2026-04-17");
+    assert_eq!(
+        world.state_of(change),
+        ChangeState::Canceled { at: world.now }
+    );
+    assert_eq!(world.plan(), "basic");
+}
+
+#[test]
+fn our_balance_has_no_say_where_the_provider_keeps_its_own() {
+    let (mut world, _) = run("basic-monthly");
+    world.account.customer.balances = vec![usd(500)];
+    let quote = previewed(&mut world, "plus-monthly");
+    assert_eq!((quote.owed_now, quote.balance_after), (usd(1_001), usd(0)));
+    accept(&mut world, &quote);
+    assert_eq!(world.balance(), usd(500));
+}
