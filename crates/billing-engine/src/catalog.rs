@@ -141,17 +141,19 @@ impl Billing {
             .await
             .map_err(EngineError::from)?
             .ok_or(CatalogError::Overtaken)?;
+        let number = applied.number;
+        parts.catalog.hold(Arc::new(applied), now);
+        parts.gates.clear();
         let touched = touched(current.as_ref(), catalog);
         if !touched.is_empty() {
-            // A promise that begins or ends is looked at, whatever else is due.
-            let woken = parts.store.wake_holders(&touched, now).await;
+            // A promise that begins or ends is looked at, whatever else is due: once
+            // every process has stopped believing the revision before.
+            let due = shifted(now, BELIEVED_FOR);
+            let woken = parts.store.wake_holders(&touched, due).await;
             let woken = woken.map_err(EngineError::from)?;
             tracing::info!(holders = woken, "holders of retired prices woken");
             parts.wake.notify_one();
         }
-        let number = applied.number;
-        parts.catalog.hold(Arc::new(applied), now);
-        parts.gates.clear();
         tracing::info!(revision = number, "catalog applied");
         Ok(ApplyOutcome::Applied(number))
     }

@@ -99,7 +99,9 @@ fn compare_with_quote(draft: &mut Draft, id: InvoiceId, charged: Money) {
         .changes
         .iter()
         .filter(|change| Some(change.quote.subscription) == invoice.subscription)
-        .find(|change| change.state.is_open() || change.applied_at().is_some())
+        .filter(|change| change.state.is_open() || change.applied_at().is_some())
+        // The newest: earlier ones were charged before.
+        .max_by_key(|change| change.id)
         .map(|change| (change.id, change.quote.owed_now));
     let Some((change, quoted)) = quoted.filter(|(_, quoted)| *quoted != charged) else {
         return;

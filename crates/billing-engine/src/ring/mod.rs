@@ -13,6 +13,7 @@ mod work;
 
 use billing_domain::catalog::CatalogRevision;
 use billing_domain::customer::Account;
+use billing_domain::decide::keep_promises;
 use billing_domain::effect::Effect;
 use billing_domain::ids::{CustomerId, InboxId};
 use billing_domain::time::{Timestamp, shifted};
@@ -151,6 +152,8 @@ impl Parts {
             let before = loaded.account.clone();
             let mut draft = Draft::new(loaded.account, self.ids(now), now, deciding.actor.clone());
             let said = decision(&mut draft, &catalog).map_err(DecideError::Refused)?;
+            // Whatever was decided, the next wake is judged by the catalog in force.
+            keep_promises(&mut draft, &catalog);
             let decision = draft.finish(self.notifier.is_some() && !deciding.untold);
             let effects = decision.effects.clone();
             if decision_is_empty(&before, &decision) && !deciding.settles_anything() {
