@@ -99,6 +99,8 @@ fn subscriber(due_at: Timestamp) -> Account {
         member_of: None,
         joined_at: start,
         at_providers: Vec::new(),
+        balances: Vec::new(),
+        negotiated: Vec::new(),
     });
     account.put_subscription(Subscription {
         id: ids.draw(),
@@ -111,6 +113,8 @@ fn subscriber(due_at: Timestamp) -> Account {
             next_period: 1,
             cycle: 0,
             failures: 0,
+            elapsed_months: 0,
+            taken_back: 0,
         },
         state: State::Active,
         times: Times {
@@ -121,6 +125,10 @@ fn subscriber(due_at: Timestamp) -> Account {
         },
         cancellation: None,
         created_at: start,
+        paid: Vec::new(),
+        promise: Default::default(),
+        replaced: None,
+        scheduled: None,
     });
     account
 }
@@ -142,6 +150,10 @@ fn terms() -> Terms {
         stall_limit: SignedDuration::from_hours(30 * 24),
         rejoin: SignedDuration::from_hours(30 * 24),
         catalog_revision: 1,
+        bounds: None,
+        discount: None,
+        license: None,
+        sold: Default::default(),
     }
 }
 

@@ -117,6 +117,7 @@ fn webhooks(count: usize) -> Vec<Bytes> {
                 invoice: ids.draw(),
                 payment: format!("pay_{batch:x}_{number}"),
                 amount: Money::new(500, Currency::USD),
+                conversion: None,
             };
             let link = Link {
                 customer: Some(ids.draw()),

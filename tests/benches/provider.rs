@@ -62,12 +62,14 @@ impl PaymentProvider for PaidAtOnce {
         let opened = Fact::InvoiceOpened {
             invoice: ask.invoice,
             reference: format!("bench:{key}"),
-            pay_url: "https://pay.test/".to_owned(),
+            pay_url: Some("https://pay.test/".to_owned()),
+            conversion: None,
         };
         let paid = Fact::InvoicePaid {
             invoice: ask.invoice,
             payment: format!("paid:{key}"),
             amount: ask.amount,
+            conversion: None,
         };
         let facts = [opened, paid];
         Ok(Answer::Done(

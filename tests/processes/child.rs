@@ -89,7 +89,8 @@ impl PaymentProvider for TableProvider {
             fact: Fact::InvoiceOpened {
                 invoice: ask.invoice,
                 reference: format!("fake:{key}"),
-                pay_url: "https://pay.test/".to_owned(),
+                pay_url: Some("https://pay.test/".to_owned()),
+                conversion: None,
             },
             at: self.at,
             link: Link::default(),

@@ -55,6 +55,8 @@ fn due(number: u64, due_at: Timestamp) -> Account {
         member_of: None,
         joined_at: start,
         at_providers: Vec::new(),
+        balances: Vec::new(),
+        negotiated: Vec::new(),
     });
     account.put_subscription(Subscription {
         id: ids.draw(),
@@ -76,6 +78,10 @@ fn due(number: u64, due_at: Timestamp) -> Account {
             stall_limit: SignedDuration::from_hours(30 * 24),
             rejoin: SignedDuration::from_hours(30 * 24),
             catalog_revision: 1,
+            bounds: None,
+            discount: None,
+            license: None,
+            sold: Default::default(),
         },
         provider: Some(self::account()),
         schedule: Schedule::Engine {
@@ -83,6 +89,8 @@ fn due(number: u64, due_at: Timestamp) -> Account {
             next_period: 1,
             cycle: 0,
             failures: 0,
+            elapsed_months: 0,
+            taken_back: 0,
         },
         state: State::Active,
         times: Times {
@@ -93,6 +101,10 @@ fn due(number: u64, due_at: Timestamp) -> Account {
         },
         cancellation: None,
         created_at: start,
+        paid: Vec::new(),
+        promise: Default::default(),
+        replaced: None,
+        scheduled: None,
     });
     account
 }

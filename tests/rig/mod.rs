@@ -166,6 +166,7 @@ pub(crate) fn sandbox(mode: Mode, clock: Arc<dyn Clock>) -> Sandbox {
         public_url: "http://sandbox.test/sandbox".parse().unwrap(),
         webhook_secrets: vec![SecretString::from(SECRET), SecretString::from(OLD_SECRET)],
         clock,
+        settles: None,
     })
     .unwrap()
 }

@@ -174,6 +174,7 @@ async fn signed_with(secret: &str, site: &Site) -> WebhookRequest {
         public_url: "http://sandbox.test/sandbox".parse().unwrap(),
         webhook_secrets: vec![SecretString::from(secret)],
         clock: std::sync::Arc::new(site.rig.clock.clone()),
+        settles: None,
     })
     .unwrap();
     let billing = billing::Billing::builder(

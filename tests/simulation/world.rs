@@ -265,6 +265,8 @@ impl World {
                 provider: None,
                 success_url: "https://app.test/".to_owned(),
                 cancel_url: "https://app.test/".to_owned(),
+                code: None,
+                negotiated: None,
             })
             .await;
         // The page may be refused, and may stay unpaid.
