@@ -15,6 +15,7 @@ mod license;
 mod links;
 mod lock;
 mod mail;
+mod migrations;
 mod notify;
 mod pages;
 mod problem;
@@ -27,6 +28,7 @@ mod wiring;
 
 pub use api::{api_routes, openapi_document};
 pub use host::HostCaller;
+pub use license::TokenSigner;
 pub use mail::FileOutbox;
 pub use pages::page_routes;
 pub use state::{

@@ -13,6 +13,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use crate::auth::KeyCache;
 use crate::http::RateLimiters;
 use crate::mail::Post;
+use crate::migrations::Migrations;
 use crate::quote_token::QuoteKeys;
 
 /// What every route needs. Cheap to clone; all clones are one.
@@ -29,6 +30,7 @@ pub struct AppState {
     pub(crate) keys: Arc<KeyCache>,
     pub(crate) limiters: Arc<RateLimiters>,
     pub(crate) post: Post,
+    pub(crate) migrations: Migrations,
     pub(crate) quote_keys: Arc<QuoteKeys>,
     /// `None`: no license is signed here.
     pub(crate) signer: Option<Arc<dyn LicenseSigner>>,
@@ -56,6 +58,7 @@ impl AppState {
             keys: Arc::default(),
             limiters: Arc::new(limiters),
             post: Post::new(None),
+            migrations: Migrations::default(),
             quote_keys: Arc::default(),
             signer: None,
         }

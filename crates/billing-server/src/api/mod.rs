@@ -9,12 +9,14 @@ mod changes;
 mod checkouts;
 mod codes;
 mod customers;
+pub(crate) mod forecasts;
 mod gates;
 mod grants;
 mod invoices;
 mod keys;
 mod licenses;
 mod me;
+pub(crate) mod migrations;
 mod ops;
 mod page;
 mod parked;
@@ -24,7 +26,7 @@ mod quotes;
 mod sessions;
 mod subscriptions;
 mod terms;
-mod views;
+pub(crate) mod views;
 mod webhooks;
 
 use poem::endpoint::BoxEndpoint;
@@ -112,6 +114,8 @@ type Changing = (
     codes::CodesApi,
     terms::TermsApi,
     payments::PaymentsApi,
+    forecasts::ForecastsApi,
+    migrations::MigrationsApi,
     licenses::LicensesApi,
     licenses::UpgradesApi,
 );
@@ -137,6 +141,8 @@ fn service() -> OpenApiService<Apis, ()> {
             codes::CodesApi,
             terms::TermsApi,
             payments::PaymentsApi,
+            forecasts::ForecastsApi,
+            migrations::MigrationsApi,
             licenses::LicensesApi,
             licenses::UpgradesApi,
         ),

@@ -1,20 +1,24 @@
 //! What callers see: shapes that stay the same whatever happens inside.
 
 mod access;
+mod forecast;
 mod held;
 mod invoice;
 mod line;
+mod migration;
 mod plan;
 mod quote;
 mod standing;
 mod subscription;
 
 pub(crate) use access::{AccessView, EntitlementView, GateView, entitlements};
+pub(crate) use forecast::ForecastView;
 pub(crate) use held::{
     BoundsView, CustomerView, GrantView, JournalView, NegotiatedView, ParkedView,
 };
 pub(crate) use invoice::InvoiceView;
 pub(crate) use line::LineView;
+pub(crate) use migration::{MigrationPlanView, MigrationView, Moving, NO_BOUND};
 pub(crate) use plan::{PlanView, plan};
 pub(crate) use quote::{AllowedView, ChangeView, QuoteView};
 pub(crate) use standing::{DiscountView, PromiseView, ScheduledView, reduction};

@@ -85,6 +85,10 @@ impl Serve {
         let site = Site::new(&state, parts.sandbox.as_ref());
         welcome(context, &config, &parts, &public_url).await?;
 
+        if config.worker.enabled && parts.billing.is_enabled() {
+            let taken_up = state.migrations.take_up(&parts.billing).await;
+            taken_up.map_err(|error| Failure::new("go on with price migrations", &error))?;
+        }
         let (stop, stopping) = watch::channel(false);
         let loops = start_loops(&config, &parts, bound, &stopping)?;
         let asked = asked_to_stop()?;
