@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 use jiff::{SignedDuration, Span, ToSpan};
 use serde::{Deserialize, Serialize};
 
@@ -257,10 +257,11 @@ fn month_step(anchor: Timestamp, months: u32) -> Result<Timestamp, CalendarError
 
 fn step(anchor: Timestamp, interval: Interval, k: u32) -> Result<Timestamp, CalendarError> {
     let span = interval.times(k).ok_or(CalendarError)?;
-    anchor
-        .to_zoned(TimeZone::UTC)
+    // UTC has no other offset, so that a civil time is one instant.
+    Offset::UTC
+        .to_datetime(anchor)
         .checked_add(span)
-        .map(|zoned| zoned.timestamp())
+        .and_then(|civil| Offset::UTC.to_timestamp(civil))
         .map_err(|_out_of_range| CalendarError)
 }
 

@@ -45,7 +45,8 @@ impl Auditor<'_> {
             }
             for (currency, left) in charged {
                 if left < 0 {
-                    let words = format!("{} minor units of {currency} too many", -left);
+                    let words =
+                        format!("{} minor units of {currency} too many", left.unsigned_abs());
                     self.find(FindingCode::CreditsExceedPayments, held.id, words);
                 }
             }

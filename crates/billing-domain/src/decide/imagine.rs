@@ -6,6 +6,7 @@ use crate::decide::promise::{count_cycle, keep_promise};
 use crate::decide::settle::{Received, pay};
 use crate::decision::Draft;
 use crate::ids::{InvoiceId, SubscriptionId};
+use crate::invoice::Invoice;
 use crate::subscription::State;
 use crate::time::{Period, shifted};
 
@@ -28,7 +29,7 @@ pub(crate) fn links_opened(draft: &mut Draft) {
 
 /// The invoice is paid in full, now. `false`: that settled nothing.
 pub(crate) fn paid_on_time(draft: &mut Draft, id: InvoiceId, catalog: &CatalogRevision) -> bool {
-    let Some(amount) = draft.account.invoice(id).map(|invoice| invoice.collected()) else {
+    let Some(amount) = draft.account.invoice(id).map(Invoice::collected) else {
         return false;
     };
     let received = Received {

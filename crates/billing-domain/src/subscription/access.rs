@@ -94,10 +94,6 @@ impl Subscription {
         let at_most = paid_through.map(|end| shifted(end, longest));
         let ended = match self.state {
             State::Incomplete => return None,
-            State::PastDue {
-                since,
-                no_grace: true,
-            } => since,
             State::Trialing { ends_at, .. } | State::Canceled { ends_at } => ends_at,
             State::Expired { at } => paid_through.map(|end| end.min(at))?,
             State::Lapsed { at } => self.paid_access_end().map_or(at, |end| end.min(at)),
@@ -105,7 +101,11 @@ impl Subscription {
                 access_until: Some(end),
                 ..
             } => end,
-            State::Paused { since, .. } => since,
+            State::Paused { since, .. }
+            | State::PastDue {
+                since,
+                no_grace: true,
+            } => since,
             State::Active | State::PastDue { .. } => self.paid_access_end().unwrap_or(now),
         };
         let canceled = self.cancellation.map(|to_come| to_come.ends_at);

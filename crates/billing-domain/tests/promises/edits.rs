@@ -25,12 +25,12 @@ fn refused(was: Option<Lock>, is: Option<Lock>) -> Vec<&'static str> {
 fn fields(before: &CatalogRevision, after: &CatalogRevision, count: u64) -> Vec<&'static str> {
     refusals(&before.catalog, &after.catalog, &held(count))
         .into_iter()
-        .map(|edit| match edit {
-            RefusedEdit::PromiseWeakened { field, held, .. } => {
-                assert_eq!(held, count);
-                field
-            }
-            other => panic!("{other}"),
+        .map(|edit| {
+            let RefusedEdit::PromiseWeakened { field, held, .. } = edit else {
+                panic!("{edit}");
+            };
+            assert_eq!(held, count);
+            field
         })
         .collect()
 }

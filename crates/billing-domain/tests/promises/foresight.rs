@@ -363,10 +363,10 @@ proptest! {
         prop_assert!(foretold.entries.len() <= usize::from(cycles));
         let far = shifted(since, days(31 * 16));
         let last = foretold.entries.last().map_or(far, |last| last.at);
-        if !foretold.more {
-            world.run_until(far.max(last));
+        if foretold.more {
+            world.run_until(last.max(since));
         } else {
-            world.run_until(last.max(world.now));
+            world.run_until(far.max(last));
         }
         let happened = happened(&world, &known, since);
         let expected: Vec<_> = foretold.entries.iter().map(comparable).collect();

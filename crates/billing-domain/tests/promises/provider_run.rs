@@ -28,13 +28,12 @@ fn mirrored(revision: &CatalogRevision) -> World {
 
 /// The prices that the provider was told for its next period.
 fn told(world: &World) -> Vec<String> {
-    let told = world.orders.iter().filter_map(|order| match order {
-        Order::ChangeSubscription(order) => {
+    let told = world.orders.iter().filter_map(|order| {
+        if let Order::ChangeSubscription(order) = order {
             assert_eq!(order.when, ChangeWhen::NextPeriod);
-            Some(order.price_ref.clone())
+            return Some(order.price_ref.clone());
         }
-        Order::UndoChange { .. } => Some("undone".to_owned()),
-        _ => None,
+        matches!(order, Order::UndoChange { .. }).then(|| "undone".to_owned())
     });
     told.collect()
 }

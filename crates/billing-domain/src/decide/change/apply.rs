@@ -136,10 +136,11 @@ pub(in crate::decide) fn take_effect(
     let Some(held) = draft.account.subscription(id) else {
         return false;
     };
-    let before = held.terms.clone();
-    let Some((held, to_come)) = in_effect(held, at, catalog) else {
+    let Some((changed, to_come)) = in_effect(held, at, catalog) else {
         return false;
     };
+    let before = held.terms.clone();
+    let held = changed;
     draft.account.put_subscription(held);
     let change = match to_come.why {
         Why::Change { change } => Some(change),

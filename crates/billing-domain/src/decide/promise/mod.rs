@@ -61,10 +61,9 @@ pub(super) fn keep_promise(draft: &mut Draft, id: SubscriptionId, catalog: &Cata
     kept.promise.look_at = None;
     match kept.scheduled.as_ref().map(|to_come| to_come.why) {
         _ if rests(&held) => {}
-        Some(Why::Migration { .. }) if is_judged(&draft.account, &kept) => {}
-        Some(Why::Migration { .. }) => align(&mut kept),
         Some(Why::Change { .. }) => note_beside(draft, &mut kept, catalog),
-        Some(Why::PromiseEnds) if is_judged(&draft.account, &kept) => {}
+        Some(Why::PromiseEnds | Why::Migration { .. }) if is_judged(&draft.account, &kept) => {}
+        Some(Why::Migration { .. }) => align(&mut kept),
         Some(Why::PromiseEnds) | None => look(draft, &mut kept, catalog),
     }
     tell_provider(draft, &held, &mut kept);
