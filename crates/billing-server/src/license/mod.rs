@@ -9,5 +9,6 @@ mod signer;
 mod start;
 
 pub(crate) use file::look;
+pub use signer::TokenSigner;
 pub(crate) use signer::kid_of;
 pub(crate) use start::{UNNAMED, is_lost, key_file, licensed, signer};

@@ -23,32 +23,36 @@ pub(crate) fn kid_of(keys: &LicenseKeys) -> String {
 
 /// Signs in the name of one installation, for one application.
 #[derive(Debug)]
-pub(crate) struct Signer {
+pub struct TokenSigner {
     key: SigningKey,
     secret: KeySecret,
     issuer: String,
     audience: String,
 }
 
-impl Signer {
+impl TokenSigner {
     /// The signer of the server at `issuer`, without a slash at its end, whose
-    /// licenses are for `audience`.
-    pub(crate) fn new(keys: &LicenseKeys, issuer: &str, audience: &str) -> Self {
+    /// licenses are for `audience`. Tokens are signed with the key that grows from
+    /// `seed`, license keys sealed with `key_secret`: both from a cryptographic
+    /// source of randomness, and kept for as long as licenses are to be good.
+    #[must_use]
+    pub fn new(seed: &[u8; 32], key_secret: &[u8; 32], issuer: &str, audience: &str) -> Self {
         Self {
-            key: SigningKey::from_seed(&keys.seed),
-            secret: KeySecret::new(&keys.secret),
+            key: SigningKey::from_seed(seed),
+            secret: KeySecret::new(key_secret),
             issuer: issuer.to_owned(),
             audience: audience.to_owned(),
         }
     }
 
     /// The name of the key that signs, as a token has it. No secret.
-    pub(crate) fn kid(&self) -> &str {
+    #[must_use]
+    pub fn kid(&self) -> &str {
         self.key.kid()
     }
 }
 
-impl LicenseSigner for Signer {
+impl LicenseSigner for TokenSigner {
     fn sign(&self, said: &LicenseClaims) -> Result<String, SignError> {
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -106,19 +110,14 @@ mod tests {
     use billing_domain::entitlement::FeatureKey;
     use billing_domain::ids::CustomerId;
     use billing_license::{Expected, verify};
-    use secrecy::zeroize::Zeroizing;
     use serde_json::json;
 
     use super::*;
 
     const ISSUER: &str = "https://billing.example.com";
 
-    fn signer(seed: u8) -> Signer {
-        let keys = LicenseKeys {
-            seed: Zeroizing::new([seed; 32]),
-            secret: Zeroizing::new([seed; 32]),
-        };
-        Signer::new(&keys, ISSUER, "harbor")
+    fn signer(seed: u8) -> TokenSigner {
+        TokenSigner::new(&[seed; 32], &[seed; 32], ISSUER, "harbor")
     }
 
     fn said() -> LicenseClaims {

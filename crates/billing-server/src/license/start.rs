@@ -10,7 +10,7 @@ use billing_ports::store::{PageAsk, Store, StoreError};
 use billing_ports::{IdSource, LicenseSigner};
 
 use super::file::{KeyFileError, look, make};
-use super::signer::Signer;
+use super::signer::TokenSigner;
 use crate::config::{Config, Database};
 
 /// What is put behind the name of an SQLite file.
@@ -107,7 +107,7 @@ pub(crate) async fn signer(
         None => make(&path, ids)?,
     };
     let audience = config.license.audience.as_deref().unwrap_or(public_url);
-    let signer = Signer::new(&keys, public_url, audience);
+    let signer = TokenSigner::new(&keys.seed, &keys.secret, public_url, audience);
     tracing::info!(kid = signer.kid(), file = %path.display(), "license keys");
     Ok(Some(Arc::new(signer)))
 }
