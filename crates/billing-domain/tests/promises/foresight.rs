@@ -8,6 +8,8 @@ use billing_domain::discount::{Discount, Reduction};
 use billing_domain::forecast::{Forecast, ForecastEntry, ForecastWhy, Horizon, forecast};
 use billing_domain::ids::SubscriptionId;
 use billing_domain::invoice::{Invoice, InvoiceState};
+use billing_domain::journal::Event;
+use billing_domain::money::Money;
 use billing_domain::subscription::State;
 use billing_domain::time::{Timestamp, days, shifted};
 use jiff::SignedDuration;
@@ -255,10 +257,9 @@ fn lived(life: &Life) -> World {
         world.now = at("2026-01-04");
         world.buy(terms(&sold, "older", 1));
     }
-    world.account.customer.balances = match life.balance {
-        0 => Vec::new(),
-        cents => vec![usd(cents)],
-    };
+    if life.balance != 0 {
+        give(&mut world, usd(life.balance));
+    }
     world.catalog = retired(&sold, life.price, "2026-01-15", Some(life.lock.clone()));
     let looks = shifted(world.now, SignedDuration::from_hours(life.looks_after));
     world.run_until(looks);
@@ -270,6 +271,15 @@ fn lived(life: &Life) -> World {
         world.decide(|draft| decide::cancel(draft, id, CancelWhen::PeriodEnd));
     }
     world
+}
+
+/// An operator gives, or takes, and it is told.
+fn give(world: &mut World, amount: Money) {
+    world.account.customer.balances = vec![amount];
+    let mut entry = world.journal[0].clone();
+    entry.event = Event::BalanceChanged;
+    entry.money = Some(amount);
+    world.journal.push(entry);
 }
 
 /// Changes it, where that is allowed; refusals change nothing.
@@ -368,6 +378,7 @@ proptest! {
         } else {
             world.run_until(far.max(last));
         }
+        prop_assert_eq!(world.findings(), Vec::<String>::new());
         let happened = happened(&world, &known, since);
         let expected: Vec<_> = foretold.entries.iter().map(comparable).collect();
         // A cycle that owes nothing may be settled ahead of its start.

@@ -84,7 +84,11 @@ fn resized(
         .and_then(|key| catalog.catalog.price(key.as_str()));
     let ends_promise = quantity > present.quantity
         && price.is_some_and(|price| {
-            price.retired.is_some_and(|at| at <= now) && price.effective_lock().quantity_held
+            catalog
+                .catalog
+                .retired_at(price)
+                .is_some_and(|at| at <= now)
+                && price.effective_lock().quantity_held
         });
     if ends_promise {
         let price = alike(plan, present, catalog, now).ok_or(QuoteRefusal::Retired)?;
