@@ -45,6 +45,7 @@ fn the_containers_are_told_nothing_that_the_program_does_not_know() {
     names.dedup();
     let expected = [
         "BILLING_DATABASE_URL",
+        "BILLING_LICENSE_KEY_FILE",
         "BILLING_LISTEN",
         "BILLING_LOG",
         "BILLING_LOG_FORMAT",
@@ -54,6 +55,7 @@ fn the_containers_are_told_nothing_that_the_program_does_not_know() {
     assert_eq!(names, expected);
     let values = [
         "postgres://billing:secret@postgres:5432/billing",
+        "/var/lib/billing/license-keys",
         "0.0.0.0:8080",
         "info",
         "json",
