@@ -2,7 +2,6 @@
 
 mod difference;
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,6 +13,7 @@ use serde_json::{Value, json};
 
 use self::difference::Difference;
 use super::Context;
+use super::confirm::confirmed;
 use super::failure::{Failure, REFUSED};
 use super::remote::Remote;
 use super::target::{ServerArg, Target};
@@ -228,7 +228,7 @@ async fn apply(
     if let Some(refused) = difference.refused() {
         return Err(refused);
     }
-    if !difference.changes.is_empty() && !yes && !confirmed()? {
+    if !difference.changes.is_empty() && !yes && !confirmed("Apply?", "Say --yes to apply.")? {
         return Err(Failure::failed("nothing was applied"));
     }
     let (revision, applied) = match subject.apply(file).await? {
@@ -244,18 +244,4 @@ async fn apply(
             .line(&format!("Applied as revision {revision}."));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Asks on the terminal.
-fn confirmed() -> Result<bool, Failure> {
-    if !io::stdin().is_terminal() {
-        return Err(Failure::usage("nobody is there to be asked").with_hint("Say --yes to apply."));
-    }
-    let failed = |error: io::Error| Failure::new("ask", &error);
-    let mut prompt = io::stderr().lock();
-    write!(prompt, "Apply? [y/N] ").map_err(failed)?;
-    prompt.flush().map_err(failed)?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(failed)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

@@ -2,18 +2,24 @@
 //!
 //! Commands act on the books directly, or ask the running server that has them.
 
+mod audit;
 mod catalog;
 mod clock;
+mod confirm;
 mod doctor;
 mod failure;
+mod forecast;
 mod keys;
 mod migrate;
+mod migrate_prices;
 mod openapi;
 mod out;
+mod progress;
 mod prorate;
 mod remote;
 mod serve;
 mod target;
+mod told;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,9 +54,10 @@ Examples:
 
 Exit codes:
   0  done
-  1  failed; doctor: something is bad
+  1  failed; doctor: something is bad; audit: something was found
   2  wrong usage, or a configuration that cannot be used
-  3  refused: a plan file with mistakes, or one that breaks a promise
+  3  refused: a plan file with mistakes, or one that breaks a promise; a migration that
+     cannot be, or is not what was planned
   4  a running server has the books, or the server that was asked said no";
 
 #[derive(Debug, Subcommand)]
@@ -79,6 +86,16 @@ enum Command {
     Clock(clock::Clock),
     /// Look at everything that the server needs
     Doctor(doctor::Doctor),
+    /// Check every invariant over everybody's whole history
+    Audit(audit::Audit),
+    /// Tell the next invoices of a subscription
+    Forecast(forecast::Forecast),
+    /// Move holders from one price to another, planned before it is done
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  billing migrate-prices plan --from pro-2024 --to pro-2026"
+    )]
+    MigratePrices(Box<migrate_prices::MigratePrices>),
     /// Work out what a change in the middle of a period costs
     Prorate(Box<prorate::Prorate>),
     /// Print the description of the HTTP API
@@ -141,6 +158,9 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failu
         Command::Keys(command) => Box::pin(command.run(context)).await,
         Command::Clock(command) => Box::pin(command.run(context)).await,
         Command::Doctor(command) => Box::pin(command.run(context)).await,
+        Command::Audit(command) => Box::pin(command.run(context)).await,
+        Command::Forecast(command) => Box::pin(command.run(context)).await,
+        Command::MigratePrices(command) => Box::pin(command.run(context)).await,
         Command::Prorate(command) => command.run(context),
         Command::Openapi(openapi::Openapi {}) => openapi::run(context),
     }
