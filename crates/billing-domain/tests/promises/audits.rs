@@ -2,8 +2,8 @@
 //! and named.
 
 use billing_domain::audit::{Books, FindingCode, audit};
-use billing_domain::change::{ChangeState, ChangedBy};
-use billing_domain::decide::{self, CancelWhen, ChangeAsk};
+use billing_domain::change::ChangeState;
+use billing_domain::decide::{self, CancelWhen};
 use billing_domain::invoice::{Invoice, InvoiceState, Purpose};
 use billing_domain::journal::Event;
 use billing_domain::subscription::{PaidPeriod, Scheduled, Segment, State, Why};
@@ -16,30 +16,12 @@ fn healthy() -> World {
     let mut world = World::new(catalog());
     world.buy(terms(&catalog(), "seat-old", 4));
     world.run("2026-02-10");
-    change(&mut world, Some(8), "seat-old");
+    world.change(Some(8), "seat-old");
     let owed = world.account.invoices.iter().find(|open| open.is_open());
     let owed = owed.unwrap().id;
     world.pay(owed);
     world.run("2026-03-10");
     world
-}
-
-fn change(world: &mut World, quantity: Option<u32>, key: &str) {
-    let ask = ChangeAsk {
-        subscription: world.sub().id,
-        plan: None,
-        price: Some(key.parse().unwrap()),
-        quantity,
-    };
-    let id = world.drawn();
-    let (catalog, now) = (world.catalog.clone(), world.now);
-    let planned = decide::plan_change(&world.account, &ask, None, &catalog, now).unwrap();
-    let quote = planned
-        .quote(&world.account, None, &catalog, id, now)
-        .unwrap();
-    world
-        .decide(|draft| decide::accept(draft, &quote, None, ChangedBy::Buyer, &catalog))
-        .unwrap();
 }
 
 fn codes(world: &World) -> Vec<FindingCode> {
@@ -77,7 +59,7 @@ fn nothing_is_found_in_a_healthy_history() {
     let mut world = healthy();
     assert_eq!(world.findings(), Vec::<String>::new());
     // Nor while things are under way.
-    change(&mut world, Some(2), "seat-old");
+    world.change(Some(2), "seat-old");
     assert_eq!(world.findings(), Vec::<String>::new());
     world.tick("2026-04-01");
     world.link();
@@ -196,7 +178,7 @@ fn a_schedule_and_a_change_that_do_not_know_each_other() {
     });
     assert_eq!(broken, [FindingCode::ScheduleWithoutChange]);
     let broken = found(|world| {
-        change(world, Some(2), "seat-old");
+        world.change(Some(2), "seat-old");
         let mut held = world.sub().clone();
         held.scheduled = None;
         world.account.put_subscription(held);

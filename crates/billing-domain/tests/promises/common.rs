@@ -6,8 +6,9 @@ use billing_domain::catalog::{
     Billing, Catalog, CatalogDraft, CatalogRevision, EntitlementLock, Lock, LockEnd, Price,
     ProviderKey,
 };
+use billing_domain::change::ChangedBy;
 use billing_domain::customer::Account;
-use billing_domain::decide::{self, CancelWhen, CheckoutAsk, NewCustomer};
+use billing_domain::decide::{self, CancelWhen, ChangeAsk, CheckoutAsk, NewCustomer};
 use billing_domain::effect::Order;
 use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed, SubscriptionSnapshot};
 use billing_domain::ids::{Id, IdSeq, InvoiceId};
@@ -345,6 +346,24 @@ impl World {
             cancel_at: None,
             ended_at: None,
         }));
+    }
+
+    /// Changes the newest subscription, which is allowed.
+    pub(crate) fn change(&mut self, quantity: Option<u32>, key: &str) {
+        let ask = ChangeAsk {
+            subscription: self.sub().id,
+            plan: None,
+            price: Some(key.parse().unwrap()),
+            quantity,
+        };
+        let id = self.drawn();
+        let (catalog, now) = (self.catalog.clone(), self.now);
+        let planned = decide::plan_change(&self.account, &ask, None, &catalog, now).unwrap();
+        let quote = planned
+            .quote(&self.account, None, &catalog, id, now)
+            .unwrap();
+        self.decide(|draft| decide::accept(draft, &quote, None, ChangedBy::Buyer, &catalog))
+            .unwrap();
     }
 
     /// The newest subscription.

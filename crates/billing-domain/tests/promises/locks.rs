@@ -424,3 +424,67 @@ fn a_cycle_that_nobody_could_pay_uses_up_nothing() {
         ]
     );
 }
+
+/// Five seats, fewer from 1 March on, and the lock ends that day.
+fn fewer(lead: u16) -> World {
+    let mut world = World::new(catalog());
+    let mut agreed = terms(&catalog(), "seat-old", 5);
+    agreed.lead = days(lead);
+    world.buy(agreed);
+    world.catalog = retired(
+        &catalog(),
+        "seat-old",
+        "2026-01-15",
+        Some(lock(LockEnd::Until(at("2026-03-01")), Some("seat-new"))),
+    );
+    world.keep_promises();
+    world.run("2026-02-05");
+    world
+}
+
+#[test]
+fn a_change_of_quantity_does_not_put_off_the_end_of_a_promise() {
+    for lead in [0, 10] {
+        for announced in [true, false] {
+            let mut world = fewer(lead);
+            if !announced {
+                // As if the lock were looked at only after the change.
+                world.catalog = catalog();
+                world.keep_promises();
+                assert!(world.sub().scheduled.is_none());
+            }
+            world.change(Some(2), "seat-old");
+            world.catalog = retired(
+                &catalog(),
+                "seat-old",
+                "2026-01-15",
+                Some(lock(LockEnd::Until(at("2026-03-01")), Some("seat-new"))),
+            );
+            world.keep_promises();
+            world.run("2026-04-01");
+            let expected = if announced {
+                [1_500, 800, 800]
+            } else {
+                [1_500, 600, 800]
+            };
+            assert_eq!(
+                amounts(&world),
+                expected,
+                "lead {lead}, announced {announced}"
+            );
+            assert_eq!(world.findings(), Vec::<String>::new());
+        }
+    }
+}
+
+#[test]
+fn a_change_that_is_taken_back_leaves_the_promise_as_it_was() {
+    let mut world = fewer(10);
+    world.change(Some(2), "seat-old");
+    let (change, catalog) = (world.account.changes[0].id, world.catalog.clone());
+    world
+        .decide(|draft| decide::take_back(draft, change, &catalog))
+        .unwrap();
+    world.run("2026-03-01");
+    assert_eq!(amounts(&world), [1_500, 2_000]);
+}

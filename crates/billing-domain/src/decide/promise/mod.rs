@@ -14,9 +14,10 @@ use crate::catalog::{CatalogRevision, EntitlementLock};
 use crate::customer::Account;
 use crate::decision::Draft;
 use crate::entitlement::Entitlements;
-use crate::ids::SubscriptionId;
+use crate::ids::{ChangeId, SubscriptionId};
 use crate::journal::Event;
 use crate::subscription::{Notice, Scheduled, State, Subscription, Why};
+use crate::terms::Terms;
 use crate::time::Timestamp;
 
 use outlook::{Outlook, outlook, price_of, retired_at};
@@ -61,8 +62,8 @@ pub(super) fn keep_promise(draft: &mut Draft, id: SubscriptionId, catalog: &Cata
     kept.promise.look_at = None;
     match kept.scheduled.as_ref().map(|to_come| to_come.why) {
         _ if rests(&held) => {}
-        Some(Why::Change { .. }) => note_beside(draft, &mut kept, catalog),
-        Some(Why::PromiseEnds | Why::Migration { .. }) if is_judged(&draft.account, &kept) => {}
+        Some(_) if is_judged(&draft.account, &kept) => {}
+        Some(Why::Change { change }) => look_beside(draft, &mut kept, change, catalog),
         Some(Why::Migration { .. }) => align(&mut kept),
         Some(Why::PromiseEnds) | None => look(draft, &mut kept, catalog),
     }
@@ -120,20 +121,43 @@ fn look(draft: &mut Draft, kept: &mut Subscription, catalog: &CatalogRevision) {
 }
 
 /// Beside a change of the quantity that is to come, the promise goes on: its end
-/// is announced in time, and scheduled when the change is in effect.
-fn note_beside(draft: &mut Draft, kept: &mut Subscription, catalog: &CatalogRevision) {
-    let same_price = kept
-        .scheduled
-        .as_ref()
-        .is_some_and(|to_come| to_come.terms.price == kept.terms.price);
-    if !same_price {
+/// is announced in time, and the price that follows comes with the change where
+/// both begin together.
+fn look_beside(
+    draft: &mut Draft,
+    kept: &mut Subscription,
+    change: ChangeId,
+    catalog: &CatalogRevision,
+) {
+    let quoted = draft.account.change(change);
+    let Some(quoted) = quoted.map(|change| change.quote.terms.clone()) else {
+        return;
+    };
+    if quoted.price != kept.terms.price {
         return;
     }
+    let begins = kept.scheduled.as_ref().map(|to_come| to_come.at);
     let invoiced = draft.account.open_invoice(kept.id).is_some();
-    match outlook(kept, invoiced, catalog, draft.now()) {
-        Outlook::Kept => {}
-        Outlook::Later(at) => kept.promise.look_at = Some(at),
-        Outlook::Ends { at, notice, .. } => give(draft, kept, notice, at),
+    let terms = match outlook(kept, invoiced, catalog, draft.now()) {
+        Outlook::Kept => quoted,
+        Outlook::Later(at) => {
+            kept.promise.look_at = Some(at);
+            quoted
+        }
+        Outlook::Ends { at, terms, notice } => {
+            give(draft, kept, notice, at);
+            if begins.is_some_and(|begins| at <= begins) {
+                Terms {
+                    quantity: quoted.quantity,
+                    ..*terms
+                }
+            } else {
+                quoted
+            }
+        }
+    };
+    if let Some(to_come) = &mut kept.scheduled {
+        to_come.terms = Box::new(terms);
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::decide::quote::at_provider;
 use crate::decision::Draft;
 use crate::effect::{ChangeWhen, EffectKey, Order};
-use crate::subscription::{Schedule, Subscription, Why};
+use crate::subscription::{Schedule, Scheduled, Subscription, Why};
 
 use super::outlook::cycle_starts;
 
@@ -20,9 +20,12 @@ pub(in crate::decide) fn tell_provider(
     };
     let reference = reference.clone();
     let next = cycle_starts(after).next();
-    let to_come = match &after.scheduled {
-        // Whoever scheduled the change has told the provider, in place of this.
+    let scheduled = after.scheduled.clone();
+    let to_come = match &scheduled {
+        // Whoever scheduled the change has told the provider, in place of this;
+        // but not of a price that follows together with it.
         Some(to_come) if matches!(to_come.why, Why::Change { .. }) => {
+            tell_again(draft, before, after, to_come);
             after.promise.told = None;
             return;
         }
@@ -51,5 +54,19 @@ pub(in crate::decide) fn tell_provider(
         let key = EffectKey::subscription("reprice", after.id, draft.now());
         draft.order(key, Order::ChangeSubscription(order));
         after.promise.told = Some(at);
+    }
+}
+
+fn tell_again(draft: &mut Draft, before: &Subscription, after: &Subscription, to_come: &Scheduled) {
+    let (Why::Change { change }, Some(was)) = (to_come.why, &before.scheduled) else {
+        return;
+    };
+    if was.why != to_come.why || was.terms == to_come.terms {
+        return;
+    }
+    if let Some(mut order) = at_provider(after, &to_come.terms, ChangeWhen::NextPeriod) {
+        order.change = Some(change);
+        let key = EffectKey::subscription("reprice", after.id, draft.now());
+        draft.order(key, Order::ChangeSubscription(order));
     }
 }
