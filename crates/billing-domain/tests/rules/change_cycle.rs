@@ -174,6 +174,21 @@ fn a_month_paid_ahead_of_a_year_is_not_charged_a_years_price() {
 }
 
 #[test]
+fn months_paid_ahead_of_a_years_end_go_on_as_months() {
+    let mut world = holding_in(leading(10), "2025-01-31", "basic-yearly", 1);
+    world.change("basic-monthly");
+    assert_eq!(world.renew("2026-01-21").amount, usd(1_000));
+    assert_eq!(world.paid_through(), at("2026-02-28"));
+    world.tick("2026-01-31");
+    assert_eq!(world.held(), ("basic-monthly", 1));
+    assert_eq!(world.renew("2026-02-18").amount, usd(1_000));
+    assert_eq!(world.paid_through(), at("2026-03-31"), "the anchor's day");
+    // All of March is left, and five days of February: 20.00 + 20.00 x 5/28.
+    world.go("2026-02-23");
+    assert_eq!(world.quote("plus-monthly").owed_now, usd(2_000 + 357));
+}
+
+#[test]
 fn a_cycle_that_the_balance_pays_ahead_leaves_the_present_one_alone() {
     let mut world = holding_in(leading(10), "2026-04-01", "plus-monthly", 1);
     let down = world.change("basic-monthly");

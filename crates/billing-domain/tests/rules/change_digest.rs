@@ -110,6 +110,24 @@ fn nothing_else_about_the_customer_makes_it_stale() {
 }
 
 #[test]
+fn the_next_invoice_being_opened_leaves_it_good() {
+    // It prices nothing; accepting voids it and makes it anew, as ever.
+    let mut world = holding_in(leading(3), "2026-04-01", "plus-monthly", 1);
+    world.go("2026-04-27T23:55:00Z");
+    let quote = world.quote("basic-monthly");
+    world.tick("2026-04-28");
+    assert_eq!(world.open_invoice().unwrap().amount, usd(3_000));
+    world.accept(&quote);
+    world.tick("2026-04-28");
+    assert_eq!(world.open_invoice().unwrap().amount, usd(1_000));
+    // Paid, it is another basis: the next month is there to be charged as well.
+    let quote = world.quote("max-monthly");
+    world.link();
+    world.pay();
+    assert_eq!(world.try_accept(&quote), Err(AcceptRefusal::Stale));
+}
+
+#[test]
 fn what_prices_it_makes_it_stale() {
     type Edit = fn(&mut World);
     let edits: [(&str, Edit); 7] = [

@@ -1,6 +1,7 @@
 //! Changes among everything else that happens: cancellations, pauses, trials,
 //! lapses, other changes.
 
+use billing_domain::catalog::{Lock, LockEnd};
 use billing_domain::change::ChangeState;
 use billing_domain::decide::{CancelWhen, Force};
 use billing_domain::journal::Event;
@@ -9,7 +10,7 @@ use billing_domain::subscription::Status;
 use billing_domain::time::days;
 
 use crate::common::{World, at, usd};
-use crate::shop::{half_way, holding_in, leading, shop, sold_by};
+use crate::shop::{edited, half_way, holding_in, leading, price_of, shop, sold_by};
 
 #[test]
 fn an_upgrade_takes_the_place_of_a_scheduled_downgrade() {
@@ -281,6 +282,42 @@ fn a_provider_that_fails_to_make_the_invoice_fails_the_change() {
     // It can be tried again at once.
     world.change_paid("plus-monthly");
     assert_eq!(world.held(), ("plus-monthly", 1));
+}
+
+#[test]
+fn fewer_pieces_do_not_put_off_the_end_of_a_promise() {
+    // 3.00 a piece is promised to the cycles before May; then it is 5.00.
+    let shop = edited(|draft| {
+        let old = price_of(draft, "seats-monthly");
+        let mut new = old.clone();
+        (new.key, new.amount) = ("seats-new".parse().unwrap(), usd(500));
+        old.retired = Some(at("2026-02-15"));
+        old.lock = Some(Lock {
+            until: LockEnd::Until(at("2026-05-01")),
+            then: Some(new.key.clone()),
+            notice: days(7),
+            ..Lock::default()
+        });
+        let plan = draft.plans.iter_mut().find(|plan| plan.key == new.plan);
+        plan.unwrap().prices.push(new);
+    });
+    let mut world = holding_in(shop, "2026-02-01", "seats-monthly", 10);
+    world.renew("2026-03-01");
+    world.renew("2026-04-01");
+    world.tick("2026-04-24");
+    assert_eq!(world.sub().scheduled.as_ref().unwrap().at, at("2026-05-01"));
+    world.go("2026-04-26");
+    let quote = world.resize(4).unwrap();
+    assert_eq!(quote.next_charge.unwrap().amount, usd(2_000));
+    let lock = |loss: &Loss| matches!(loss, Loss::PriceLock { .. });
+    assert!(!quote.loses.iter().any(lock), "it ends by itself");
+    let change = world.accept(&quote);
+    // Taken back, ten pieces at the new price are to come.
+    let mut kept = world.clone();
+    kept.take_back(change).unwrap();
+    assert_eq!(kept.renew("2026-05-01").amount, usd(5_000));
+    assert_eq!(world.renew("2026-05-01").amount, usd(2_000));
+    assert_eq!(world.held(), ("seats-new", 4));
 }
 
 #[test]

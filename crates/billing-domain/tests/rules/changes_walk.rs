@@ -3,7 +3,7 @@
 
 use billing_domain::catalog::{CatchUp, ChangeKind, ChangeMoney, ChangeRule};
 use billing_domain::change::ChangeState;
-use billing_domain::decide::{CancelWhen, ChangeAsk};
+use billing_domain::decide::{CancelWhen, ChangeAsk, QuoteRefusal};
 use billing_domain::invoice::{Invoice, InvoiceState};
 use billing_domain::money::Money;
 use billing_domain::quote::Quote;
@@ -173,13 +173,14 @@ fn perform(world: &mut World, ledger: &mut Ledger, act: Act) {
                 .filter(|change| change.invoice.is_some())
                 .map(|change| change.id);
             if let Some(change) = waits.clone().next() {
-                ledger.receive(world, world.invoice_of(change).clone());
+                let invoice = world.invoice_of(change).clone();
+                ledger.receive(world, &invoice);
             }
         }
         Act::PayRenewal => {
             if let Some(invoice) = world.open_invoice().cloned() {
                 world.link();
-                ledger.receive(world, invoice);
+                ledger.receive(world, &invoice);
             }
         }
         Act::TakeBack => {
@@ -358,7 +359,7 @@ fn check_reading(world: &World, later: Timestamp) {
                         quote.loses,
                     )
                 })
-                .map_err(|refusal| refusal.code())
+                .map_err(QuoteRefusal::code)
         };
         let (slept, woke) = (told(&asleep), told(&awake));
         // Ended, it is refused by another word before anybody has seen the end.

@@ -59,7 +59,7 @@ impl Ledger {
     }
 
     /// An invoice is paid, whatever has become of it.
-    pub(crate) fn receive(&mut self, world: &mut World, invoice: Invoice) {
+    pub(crate) fn receive(&mut self, world: &mut World, invoice: &Invoice) {
         let payment = format!("pay-{}", invoice.id);
         if !world
             .account
@@ -145,9 +145,10 @@ impl Ledger {
         let sub = world.sub();
         let over = sub.is_over() || matches!(sub.state, State::Lapsed { .. });
         let left = sub.paid.iter().filter(|_| !over).map(|paid| {
-            let from = match sub.state {
-                State::Paused { since, .. } => since,
-                _ => world.now,
+            let from = if let State::Paused { since, .. } = sub.state {
+                since
+            } else {
+                world.now
             };
             let parts = paid.covered().map(|(part, rate)| {
                 let start = part.start.max(from.min(part.end));

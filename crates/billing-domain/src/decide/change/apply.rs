@@ -178,10 +178,7 @@ pub(in crate::decide) fn in_effect(
     let hung = held.hung_interval();
     let to_come = held.scheduled.take()?;
     remember_interval(&mut held, to_come.terms.billing, to_come.at);
-    // Where the next cycle was paid ahead, its periods hang there already.
-    if !held.is_paid_beyond(to_come.at) {
-        held.turn_hang(hung, to_come.terms.billing);
-    }
+    held.turn_hang(hung, to_come.terms.billing);
     if let (Schedule::Provider { .. }, Some(price_ref)) = (&held.schedule, &held.terms.price_ref) {
         held.replaced = Some(Replaced {
             price_ref: price_ref.clone(),

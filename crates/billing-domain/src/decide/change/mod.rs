@@ -12,7 +12,7 @@ use crate::catalog::CatalogRevision;
 use crate::change::{Change, ChangeState, ChangedBy};
 use crate::decide::balance::set_balance;
 use crate::decide::checkout::CHECKOUT_LIFETIME;
-use crate::decide::quote::{ChangeAsk, Force, QuoteRefusal, at_provider, plan_change};
+use crate::decide::quote::{ChangeAsk, Force, Planned, QuoteRefusal, at_provider, plan_change};
 use crate::decision::Draft;
 use crate::effect::{ChangeWhen, CreateInvoice, EffectKey, Order};
 use crate::ids::{ChangeId, EffectId, InvoiceId};
@@ -142,7 +142,17 @@ fn still_so(
         price: quote.terms.price.clone(),
         quantity: Some(quote.terms.quantity),
     };
-    let planned = plan_change(&draft.account, &ask, force, catalog, draft.now());
+    let now = draft.now();
+    // Another quantity may have come by no price that was named.
+    let resized = ChangeAsk {
+        price: None,
+        ..ask.clone()
+    };
+    let alike = plan_change(&draft.account, &resized, force, catalog, now);
+    if alike.is_ok_and(|planned| is_quoted(draft, &planned, quote, catalog)) {
+        return Ok(());
+    }
+    let planned = plan_change(&draft.account, &ask, force, catalog, now);
     let planned = planned.map_err(|refusal| {
         if refusal == QuoteRefusal::NoSubscription {
             AcceptRefusal::NotFound
@@ -156,11 +166,16 @@ fn still_so(
             AcceptRefusal::Stale
         }
     })?;
-    if planned.digest(&draft.account, catalog)? == quote.digest {
+    if is_quoted(draft, &planned, quote, catalog) {
         Ok(())
     } else {
         Err(AcceptRefusal::Stale)
     }
+}
+
+fn is_quoted(draft: &Draft, planned: &Planned, quote: &Quote, catalog: &CatalogRevision) -> bool {
+    let digest = planned.digest(&draft.account, catalog);
+    digest.is_ok_and(|digest| digest == quote.digest)
 }
 
 /// It takes effect at the end of what is paid, by itself.

@@ -87,6 +87,10 @@ pub fn plan_change(
     let terms = target::terms(account, &subscription, ask, catalog, now)?;
     let kinds = policy::kinds(&subscription.terms, &terms, catalog, force.is_some())?;
     let (timing, money) = policy::rule(&subscription, &kinds, force, catalog)?;
+    let terms = match (timing, &subscription.scheduled) {
+        (Timing::PeriodEnd, Some(to_come)) => target::at_its_start(&subscription, terms, to_come),
+        (Timing::PeriodEnd, None) | (Timing::AtOnce, _) => terms,
+    };
     let planned = Planned {
         subscription,
         kinds,
@@ -303,7 +307,6 @@ impl Planned {
             held.times.paid_through,
             held.cancellation.map(|end| end.ends_at),
             held.hang(),
-            account.open_invoice(held.id).map(|invoice| invoice.id),
         );
         let to_come = (&held.scheduled, &held.paid, held.promise.cycles);
         Ok(digest128(&(
