@@ -24,6 +24,8 @@ mod hostile;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod licenses;
+#[cfg(test)]
 mod mailed;
 #[cfg(test)]
 mod me;
@@ -43,6 +45,8 @@ mod rig;
 mod routes;
 #[cfg(test)]
 mod socket;
+#[cfg(test)]
+mod upgrades;
 #[cfg(test)]
 mod webhooks;
 #[cfg(test)]

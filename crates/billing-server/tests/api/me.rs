@@ -33,6 +33,7 @@ async fn a_customer_sees_its_own() {
         "member_of": null
       },
       "grants": [],
+      "licenses": [],
       "open_invoices": [],
       "subscriptions": [
         {

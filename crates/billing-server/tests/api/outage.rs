@@ -42,7 +42,7 @@ async fn every_route_says_within_five_seconds_that_the_store_is_gone() {
             let session = rig.session("x").await;
             let by = match route.who {
                 Who::Public => None,
-                Who::Customer => Some(session.as_str()),
+                Who::Customer | Who::Holder => Some(session.as_str()),
                 Who::Read => Some(READ),
                 Who::Buyers | Who::Write | Who::WriteOrNobody | Who::Providers => Some(WRITE),
                 Who::Admin => Some(ADMIN),

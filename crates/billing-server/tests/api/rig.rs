@@ -9,7 +9,7 @@ use billing_engine::{Billing, ManualProvider};
 use billing_ports::store::{Credentials, OperatorKey, Scope};
 use billing_ports::{Clock, Store, WebhookRequest};
 use billing_sandbox::{FnSink, Mode, Sandbox, SandboxOptions, TestCard};
-use billing_server::{ApiOptions, AppState, RateOptions, api_routes};
+use billing_server::{ApiOptions, AppState, RateOptions, TokenSigner, api_routes};
 use billing_testkit::{ManualClock, MemoryStore, SeededIds};
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderMap, Method, StatusCode};
@@ -27,6 +27,9 @@ pub(crate) const ORIGIN: &str = "https://app.example.com";
 /// What providers sign with.
 pub(crate) const WEBHOOK_SECRET: &str = "whsec_canary4c1e8f";
 
+/// Which application licenses are for.
+pub(crate) const AUDIENCE: &str = "harbor";
+
 /// How a rig is made.
 pub(crate) struct Making {
     pub(crate) options: ApiOptions,
@@ -34,6 +37,12 @@ pub(crate) struct Making {
     pub(crate) webhook_secrets: Vec<&'static str>,
     /// What stands between the engine and the store.
     pub(crate) over: Box<dyn FnOnce(MemoryStore) -> Arc<dyn Store> + Send>,
+    /// Who runs the schedule.
+    pub(crate) mode: Mode,
+    /// The plan file, without its checkout rules.
+    pub(crate) plans: &'static str,
+    /// Whether licenses are signed.
+    pub(crate) signs: bool,
 }
 
 impl Default for Making {
@@ -50,6 +59,9 @@ impl Default for Making {
             },
             webhook_secrets: vec![WEBHOOK_SECRET],
             over: Box::new(|store| Arc::new(store)),
+            mode: Mode::OwnSchedule,
+            plans: SAMPLE,
+            signs: true,
         }
     }
 }
@@ -189,11 +201,14 @@ impl Rig {
             options,
             webhook_secrets,
             over,
+            mode,
+            plans,
+            signs,
         } = making;
         let clock = ManualClock::new("2026-03-01T12:00:00Z".parse().unwrap());
         let sandbox = Sandbox::in_memory(SandboxOptions {
             account: "sandbox/main".parse().unwrap(),
-            mode: Mode::OwnSchedule,
+            mode,
             settles: None,
             public_url: "http://127.0.0.1:8080/sandbox".parse().unwrap(),
             webhook_secrets: webhook_secrets.into_iter().map(Into::into).collect(),
@@ -214,7 +229,7 @@ impl Rig {
         ))
         .build()
         .unwrap();
-        let file = format!("{SAMPLE}\ncheckout:\n  allowed_origins: [\"{ORIGIN}\"]\n");
+        let file = format!("{plans}\ncheckout:\n  allowed_origins: [\"{ORIGIN}\"]\n");
         let catalog = read_plan_file("sample", file.as_bytes()).unwrap();
         billing.apply_catalog(&catalog).await.unwrap();
         let mut drawn = IdSeq::new(clock.now(), 99);
@@ -232,7 +247,12 @@ impl Rig {
             };
             store.add_key(key, sha256(secret)).await.unwrap();
         }
-        let state = AppState::new(billing, ids, options);
+        let public_url = options.public_url.clone();
+        let mut state = AppState::new(billing, ids, options);
+        if signs {
+            let signer = TokenSigner::new(&[3; 32], &[4; 32], &public_url, AUDIENCE);
+            state = state.with_license_signer(Arc::new(signer));
+        }
         Self {
             app: Arc::new(api_routes(state.clone())),
             state,

@@ -27,6 +27,8 @@ pub(crate) enum Who {
     Public,
     /// Providers, whose signature is the credential: another one is ignored.
     Providers,
+    /// Whoever has a credential for the body, or a session.
+    Holder,
     Customer,
     Read,
     Write,
@@ -39,7 +41,7 @@ impl Who {
         let names: &[&str] = match self {
             Self::Buyers => &["write_key", "billing_session"],
             Self::Public | Self::Providers => &[],
-            Self::Customer => &["billing_session"],
+            Self::Customer | Self::Holder => &["billing_session"],
             Self::Read => &["read_key"],
             Self::Write | Self::WriteOrNobody => &["write_key"],
             Self::Admin => &["admin_key"],
@@ -54,7 +56,7 @@ impl Who {
             (_, By::Stranger)
             | (Self::Customer | Self::Read | Self::Write | Self::Admin, By::Nobody) => Err(401),
             (Self::Buyers, By::Read) => Err(403),
-            (Self::Public | Self::Buyers, _)
+            (Self::Public | Self::Holder | Self::Buyers, _)
             | (Self::WriteOrNobody, By::Nobody)
             | (Self::Customer, By::Session)
             | (Self::Read, By::Read)
@@ -141,6 +143,13 @@ pub(crate) const ROUTES: &[Route] = &[
     route("accept_quote_by_token", Method::POST, "/v1/quotes/accept", Who::Public, Some((JSON, r#"{"token":"bq_none"}"#)), 401),
     route("list_my_changes", Method::GET, "/v1/me/changes", Who::Customer, None, 200),
     route("take_back_change", Method::DELETE, "/v1/me/changes/chg_{0}", Who::Customer, None, 404),
+    route("exchange_license", Method::POST, "/v1/licenses/exchange", Who::Holder, Some((JSON, r#"{"checkout_secret":"cs_none"}"#)), 401),
+    route("refresh_license", Method::POST, "/v1/licenses/refresh", Who::Public, Some((JSON, r#"{"token":"none"}"#)), 401),
+    route("list_licenses", Method::GET, "/v1/licenses", Who::Read, None, 200),
+    route("get_license", Method::GET, "/v1/licenses/lic_{0}", Who::Read, None, 404),
+    route("quote_upgrade", Method::POST, "/v1/upgrade-quote", Who::Public, Some((JSON, r#"{"license_key":"LK-none","plan":"team"}"#)), 401),
+    route("upgrade", Method::POST, "/v1/upgrade", Who::Public, Some((JSON, r#"{"license_key":"LK-none","plan":"team"}"#)), 401),
+    route("change_license_plan", Method::POST, "/v1/admin/licenses/lic_{0}/change-plan", Who::Write, Some((JSON, r#"{"plan":"team","collect":"none","reason":"asked"}"#)), 404),
     route("receive_webhook", Method::POST, "/v1/webhooks/sandbox", Who::Providers, Some((JSON, "{}")), 401),
     route("receive_account_webhook", Method::POST, "/v1/webhooks/sandbox/main", Who::Providers, Some((JSON, "{}")), 401),
     route("create_customer", Method::POST, "/v1/customers", Who::Write, Some((JSON, "{}")), 201),

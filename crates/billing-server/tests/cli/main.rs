@@ -28,6 +28,8 @@ mod help;
 mod keys;
 #[cfg(test)]
 mod killed;
+#[cfg(all(test, unix))]
+mod licenses;
 #[cfg(test)]
 mod lock;
 #[cfg(test)]
