@@ -157,7 +157,7 @@ fn look_beside(
         }
     };
     if let Some(to_come) = &mut kept.scheduled {
-        to_come.terms = Box::new(terms);
+        *to_come.terms = terms;
     }
 }
 
