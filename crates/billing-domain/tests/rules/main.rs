@@ -57,6 +57,8 @@ mod pause;
 #[cfg(test)]
 mod permutations;
 #[cfg(test)]
+mod segments_walk;
+#[cfg(test)]
 mod shop;
 #[cfg(test)]
 mod sold;
