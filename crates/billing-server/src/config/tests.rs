@@ -161,6 +161,8 @@ fn every_wrong_value_is_named_with_its_place() {
         ("sandbox.allow_beside_live", "x", "true or false"),
         ("sandbox.database", "", "a file"),
         ("mail.folder", " ", "path of a folder"),
+        ("license.key_file", " ", "path of a file"),
+        ("license.audience", " harbor", "name of an application"),
         ("worker.enabled", "x", "true or false"),
         ("worker.poll", "0s", "1s to 1h"),
         ("worker.poll", "soon", "1s to 1h"),

@@ -132,3 +132,77 @@ pub(crate) async fn is_lost(path: &Path, store: &dyn Store) -> Result<bool, Stor
     let page = store.list_licenses(None, first).await?;
     Ok(!page.rows.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use billing_domain::catalog::LicenseRule;
+    use billing_domain::money::{Currency, Money};
+    use billing_testkit::{ManualClock, MemoryStore, SeededIds, fixtures};
+
+    use super::*;
+    use crate::config::Environment;
+
+    const PUBLIC: &str = "https://billing.example.com";
+
+    fn told(variables: &[(&str, &str)]) -> Config {
+        let owned = variables.iter();
+        let owned = owned.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::read(None, &Environment::of(owned)).unwrap()
+    }
+
+    async fn sells(license: Option<LicenseRule>) -> Billing {
+        let clock = Arc::new(ManualClock::new(fixtures::start()));
+        let store = Arc::new(MemoryStore::new());
+        let billing = Billing::builder(store, clock, Arc::new(SeededIds::new(1)));
+        let billing = billing.build().unwrap();
+        let catalog = Catalog::builder("Harbor", Currency::USD).plan("deck", "Deck", |plan| {
+            plan.monthly("deck-monthly", Money::zero(Currency::USD))
+                .edit(|plan| plan.license = license)
+        });
+        let applied = billing.apply_catalog(&catalog.build().unwrap()).await;
+        applied.unwrap();
+        billing
+    }
+
+    #[tokio::test]
+    async fn with_postgresql_a_plan_that_gives_licenses_needs_a_file_that_is_named() {
+        let ids = SeededIds::new(2);
+        let url = (
+            "BILLING_DATABASE_URL",
+            "postgres://billing:pass@127.0.0.1/billing",
+        );
+        let config = told(&[url]);
+        assert_eq!(key_file(&config), None);
+        let licensed = sells(Some(LicenseRule { max_machines: 3 })).await;
+        let started = signer(&config, &licensed, &ids, PUBLIC).await;
+        let error = started.map(|made| made.is_some()).unwrap_err();
+        let words = "the plan \"deck\" gives a license, and no license key file is named";
+        assert_eq!(error.to_string(), words);
+        assert!(error.hint().contains("BILLING_LICENSE_KEY_FILE="));
+        // Where none is given, none is needed.
+        let plain = sells(None).await;
+        let started = signer(&config, &plain, &ids, PUBLIC).await;
+        assert!(started.unwrap().is_none());
+        let off = signer(&config, &Billing::disabled(), &ids, PUBLIC).await;
+        assert!(off.unwrap().is_none());
+        // Named, it is made there.
+        let name = format!("billing-named-{}.license-key", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let named = told(&[url, ("BILLING_LICENSE_KEY_FILE", path.to_str().unwrap())]);
+        let started = signer(&named, &licensed, &ids, PUBLIC).await;
+        let first = started.unwrap().unwrap().jwks();
+        let started = signer(&named, &licensed, &ids, PUBLIC).await;
+        assert_eq!(started.unwrap().unwrap().jwks(), first);
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn with_sqlite_it_lies_beside_the_books() {
+        let config = told(&[(
+            "BILLING_DATABASE_URL",
+            "sqlite:///var/lib/billing/billing.db",
+        )]);
+        let beside = Path::new("/var/lib/billing/billing.db.license-key");
+        assert_eq!(key_file(&config).as_deref(), Some(beside));
+    }
+}
