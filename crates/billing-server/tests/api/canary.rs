@@ -13,7 +13,8 @@ use billing_testkit::RecordingMailer;
 use billing_testkit::memory::{Call, Fault};
 use serde_json::{Value, json};
 
-use crate::rig::{Got, ORIGIN, Rig, WEBHOOK_SECRET, sha256, text};
+use crate::rig::{Got, ORIGIN, READ, Rig, WEBHOOK_SECRET, sha256, text};
+use crate::shop::{Holder, PAGES, shop};
 use crate::webhooks::genuine;
 use crate::wire::{Server, quick};
 
@@ -384,6 +385,38 @@ async fn the_log_says_that_no_mail_is_sent() {
     let warning = logged.lines().find(|line| line.contains("\"WARN\""));
     let warning = warning.unwrap_or_else(|| panic!("no warning: {logged}"));
     assert!(warning.contains("no mail is sent; see BILLING_MAIL_FOLDER"));
+}
+
+/// Whoever has a quote's token accepts it, and whoever has a page's address pays there.
+#[tokio::test]
+async fn tokens_of_quotes_and_pages_to_pay_at_are_in_no_log() {
+    keep_log();
+    let rig = shop(PAGES).await;
+    with_key(&rig).await;
+    let ana = Holder::of(&rig, "ana", "basic-monthly").await;
+    let quote = ana.quote(json!({ "plan": "pro" })).await;
+    let mut secrets = Secrets(Vec::new());
+    let token = secrets.add("the quote's token", &quote["token"]);
+    let accept = |token: &str| {
+        rig.post("/v1/quotes/accept")
+            .json(json!({ "token": token, "quote": token }))
+    };
+    looked_at(&secrets, accept(&token).send().await).wrong("quote");
+    misplaced(&rig, &secrets, &token).await;
+    let change = ana.accepts(&quote).json(json!({ "token": token }));
+    let change = change.send().await.ok(200);
+    let page = text(&change["checkout_url"]);
+    rig.pays(&page).await;
+    for path in ["/v1/changes", "/v1/invoices", "/v1/customers/ana/journal"] {
+        let told = rig.get(path).by(READ).send().await.ok(200);
+        secrets.check(path, &told.to_string());
+    }
+    let logged = kept_log();
+    assert!(logged.contains("/v1/quotes/accept"), "{logged}");
+    for line in logged.lines() {
+        secrets.check("the log", line);
+        assert!(!line.contains(&page), "the page is in the log: {line}");
+    }
 }
 
 /// The same over a socket, where the protocol's own library may log as well.

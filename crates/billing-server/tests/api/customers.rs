@@ -17,11 +17,13 @@ async fn a_customer_is_made_once_and_found_both_ways() {
         .ok(201);
     insta::assert_json_snapshot!(made, { ".id" => "[id]" }, @r#"
     {
+      "balances": [],
       "email": "ana@example.com",
       "external_ref": "did:plc:ana",
       "id": "[id]",
       "joined_at": "2026-03-01T12:00:00Z",
-      "member_of": null
+      "member_of": null,
+      "negotiated_terms": []
     }
     "#);
     let id = text(&made["id"]);
@@ -246,10 +248,13 @@ async fn invoices_are_listed_with_their_payments() {
             "amount": 500,
             "currency": "usd"
           },
+          "change": null,
           "closed_at": "2026-03-01T12:00:00Z",
+          "conversion": null,
           "customer": "[id]",
           "cycle": null,
           "id": "[id]",
+          "lines": [],
           "opened_at": "2026-03-01T12:00:00Z",
           "pay_url": null,
           "payments": [
@@ -266,7 +271,7 @@ async fn invoices_are_listed_with_their_payments() {
           "period_end": "2026-04-01T12:00:00Z",
           "period_start": "2026-03-01T12:00:00Z",
           "provider": "sandbox/main",
-          "purpose": "renewal",
+          "purpose": "purchase",
           "status": "settled",
           "subscription": "[id]"
         }

@@ -51,7 +51,7 @@ fn by(key: &str) -> String {
 const MIB: usize = 1024 * 1024;
 
 /// Every route that reads a JSON body, with a credential that it takes.
-const JSON_ROUTES: [(&str, &str); 7] = [
+const JSON_ROUTES: [(&str, &str); 12] = [
     ("POST /v1/checkouts", WRITE),
     ("POST /v1/customers", WRITE),
     ("POST /v1/customers/ana/grants", WRITE),
@@ -59,6 +59,11 @@ const JSON_ROUTES: [(&str, &str); 7] = [
     ("POST /v1/billing-sessions/open", WRITE),
     ("POST /v1/keys", ADMIN),
     ("POST /v1/parked/x/link", ADMIN),
+    ("POST /v1/quotes/accept", WRITE),
+    ("POST /v1/subscriptions/x/change-plan", WRITE),
+    ("POST /v1/customers/ana/negotiated-terms", WRITE),
+    ("POST /v1/discount-codes", WRITE),
+    ("POST /v1/invoices/x/payments", WRITE),
 ];
 
 #[tokio::test]
@@ -281,6 +286,23 @@ async fn ids_of_another_kind_or_customer_are_not_found() {
         (
             format!("POST /v1/me/subscriptions/{ana}/cancel"),
             &token,
+            "not_found",
+        ),
+        (
+            format!("POST /v1/me/quotes/{hers}/accept"),
+            &token,
+            "not_found",
+        ),
+        (format!("DELETE /v1/me/changes/{hers}"), &token, "not_found"),
+        (
+            format!("GET /v1/me/subscriptions/{hers}/changes"),
+            &token,
+            "not_found",
+        ),
+        (format!("GET /v1/changes/{hers}"), READ, "not_found"),
+        (
+            format!("DELETE /v1/discount-codes/{hers}"),
+            WRITE,
             "not_found",
         ),
         (format!("GET /v1/subscriptions/{ana}"), READ, "not_found"),

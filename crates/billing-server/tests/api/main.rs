@@ -8,7 +8,11 @@ mod canary;
 #[cfg(test)]
 mod catalog;
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod checkouts;
+#[cfg(test)]
+mod codes;
 #[cfg(test)]
 mod customers;
 #[cfg(test)]
@@ -36,15 +40,25 @@ mod outage;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod payments;
+#[cfg(test)]
 mod plans;
 #[cfg(test)]
+mod quotes;
+#[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod refused;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
+mod shop;
+#[cfg(test)]
 mod socket;
+#[cfg(test)]
+mod terms;
 #[cfg(test)]
 mod upgrades;
 #[cfg(test)]

@@ -26,19 +26,24 @@ async fn a_customer_sees_its_own() {
         "until": null
       },
       "customer": {
+        "balances": [],
         "email": "ana@example.com",
         "external_ref": "ana",
         "id": "[id]",
         "joined_at": "2026-03-01T12:00:00Z",
-        "member_of": null
+        "member_of": null,
+        "negotiated_terms": []
       },
       "grants": [],
       "licenses": [],
+      "open_changes": [],
       "open_invoices": [],
       "subscriptions": [
         {
+          "change": null,
           "created_at": "2026-03-01T12:00:00Z",
           "customer": "[id]",
+          "discount": null,
           "due_at": null,
           "ends_at": null,
           "gives_access": true,
@@ -48,9 +53,11 @@ async fn a_customer_sees_its_own() {
           "paid_through": "2026-04-01T12:00:00Z",
           "plan": "personal",
           "price": "personal-monthly",
+          "promise": null,
           "provider": "sandbox/main",
           "quantity": 1,
           "renews": true,
+          "scheduled": null,
           "status": "active",
           "trial_ends_at": null,
           "unit": {

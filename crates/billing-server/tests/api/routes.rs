@@ -86,7 +86,10 @@ impl Route {
         let path = self.path.replace("{x}", x).replace("{0}", &"0".repeat(32));
         let ask = rig.ask(self.method.clone(), &path);
         match self.body {
-            Some((media, body)) => ask.bytes(media, body.replace("{x}", x)),
+            Some((media, body)) => {
+                let body = body.replace("{x}", x).replace("{0}", &"0".repeat(32));
+                ask.bytes(media, body)
+            }
             None => ask,
         }
     }
@@ -140,7 +143,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("list_allowed_changes", Method::GET, "/v1/me/subscriptions/sub_{0}/changes", Who::Customer, None, 404),
     route("create_quote", Method::POST, "/v1/me/subscriptions/sub_{0}/quotes", Who::Customer, Some((JSON, r#"{"plan":"team"}"#)), 404),
     route("accept_quote", Method::POST, "/v1/me/quotes/qte_{0}/accept", Who::Customer, None, 404),
-    route("accept_quote_by_token", Method::POST, "/v1/quotes/accept", Who::Public, Some((JSON, r#"{"token":"bq_none"}"#)), 401),
+    route("accept_quote_by_token", Method::POST, "/v1/quotes/accept", Who::Public, Some((JSON, r#"{"token":"bq_{0}{0}{0}"}"#)), 401),
     route("list_my_changes", Method::GET, "/v1/me/changes", Who::Customer, None, 200),
     route("take_back_change", Method::DELETE, "/v1/me/changes/chg_{0}", Who::Customer, None, 404),
     route("exchange_license", Method::POST, "/v1/licenses/exchange", Who::Holder, Some((JSON, r#"{"checkout_secret":"cs_none"}"#)), 401),
@@ -168,7 +171,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("list_changes", Method::GET, "/v1/changes", Who::Read, None, 200),
     route("get_change", Method::GET, "/v1/changes/chg_{0}", Who::Read, None, 404),
     route("create_negotiated_terms", Method::POST, "/v1/customers/{x}/negotiated-terms", Who::Write, Some((JSON, r#"{"plan":"personal","amount":400,"currency":"usd","interval":"month"}"#)), 201),
-    route("create_discount_code", Method::POST, "/v1/discount-codes", Who::Write, Some((JSON, r#"{"code":"{x}","basis_points":2500}"#)), 201),
+    route("create_discount_code", Method::POST, "/v1/discount-codes", Who::Write, Some((JSON, r#"{"code":"SPRING","basis_points":2500,"plans":["nosuch"]}"#)), 400),
     route("list_discount_codes", Method::GET, "/v1/discount-codes", Who::Read, None, 200),
     route("retire_discount_code", Method::DELETE, "/v1/discount-codes/dsc_{0}", Who::Write, None, 404),
     route("record_payment", Method::POST, "/v1/invoices/inv_{0}/payments", Who::Write, Some((JSON, r#"{"reference":"bank 1","paid_at":"2026-03-01T12:00:00Z"}"#)), 404),
