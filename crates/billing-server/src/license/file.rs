@@ -266,8 +266,8 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            let mode = std::fs::metadata(&at.0).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600);
+            let permissions = std::fs::metadata(&at.0).unwrap().permissions();
+            assert_eq!(permissions.mode() & 0o777, 0o600);
         }
     }
 

@@ -4,6 +4,8 @@
 //! loopback port that the system chooses.
 
 #[cfg(test)]
+mod books;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod rig;
@@ -12,6 +14,8 @@ mod serve;
 #[cfg(test)]
 mod server;
 
+#[cfg(test)]
+mod audit;
 #[cfg(test)]
 mod catalog;
 #[cfg(test)]
@@ -23,17 +27,22 @@ mod deploy;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod forecast;
+#[cfg(test)]
 mod help;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod killed;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod licenses;
 #[cfg(test)]
 mod lock;
 #[cfg(test)]
 mod migrate;
+#[cfg(test)]
+mod migrate_prices;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
