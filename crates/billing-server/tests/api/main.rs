@@ -20,6 +20,8 @@ mod document;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
+mod forecasts;
+#[cfg(test)]
 mod gates;
 #[cfg(test)]
 mod gone;
@@ -33,6 +35,8 @@ mod licenses;
 mod mailed;
 #[cfg(test)]
 mod me;
+#[cfg(test)]
+mod migrations;
 #[cfg(test)]
 mod operation;
 #[cfg(test)]

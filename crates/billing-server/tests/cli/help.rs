@@ -3,7 +3,7 @@
 use crate::rig::Folder;
 
 /// Every command there is, as it is typed.
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 23] = [
     "",
     "serve",
     "migrate",
@@ -20,6 +20,11 @@ const COMMANDS: [&str; 18] = [
     "clock advance",
     "clock set",
     "doctor",
+    "audit",
+    "forecast",
+    "migrate-prices",
+    "migrate-prices plan",
+    "migrate-prices execute",
     "prorate",
     "openapi",
 ];
@@ -42,7 +47,7 @@ fn every_command_has_help_with_examples_of_itself() {
 #[test]
 fn every_command_that_is_listed_is_tried_here() {
     let folder = Folder::new("listed");
-    for group in ["", "catalog", "keys", "clock"] {
+    for group in ["", "catalog", "keys", "clock", "migrate-prices"] {
         let mut words: Vec<&str> = group.split_whitespace().collect();
         words.push("--help");
         let ran = folder.billing(&words);

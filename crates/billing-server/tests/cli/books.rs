@@ -1,0 +1,106 @@
+//! Books made without a server: a catalog with two prices, holders by the
+//! thousand, and rows edited by hand.
+
+use std::path::Path;
+
+use billing_catalog::SAMPLE;
+use billing_domain::ids::CustomerId;
+use billing_domain::journal::Event;
+use billing_domain::subscription::{State, Subscription};
+use billing_domain::time::Timestamp;
+use billing_ports::store::{Migrations as _, PageAsk, ReadModels as _, Ring as _};
+use billing_sqlite::{SqliteOptions, SqliteStore};
+use billing_testkit::fixtures::{self, Maker};
+use sea_orm::ConnectionTrait as _;
+
+use crate::rig::Folder;
+
+/// The price that is left, and the one that follows.
+pub(crate) const FROM: &str = "team-monthly";
+pub(crate) const TO: &str = "team-2027";
+
+/// Something to be done with books, to its end.
+fn done<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(work)
+}
+
+async fn open(file: &Path) -> SqliteStore {
+    SqliteStore::open(file, SqliteOptions::default())
+        .await
+        .unwrap()
+}
+
+/// Makes books in `folder` with a dearer price beside that of the teams.
+pub(crate) fn catalog(folder: &Folder) {
+    let old = "team-monthly: { amount: 12.00, interval: month }";
+    assert!(SAMPLE.contains(old));
+    let both = format!("{old}\n      {TO}: {{ amount: 30.00, interval: month }}");
+    folder.write("plans.yaml", &SAMPLE.replace(old, &both));
+    let applied = folder.billing(&["catalog", "apply", "plans.yaml", "--yes"]);
+    applied.exits(0);
+}
+
+/// Lets so many customers hold [`FROM`].
+pub(crate) fn hold(folder: &Folder, holders: u32) {
+    let now = folder.billing(&["clock", "show", "--json"]).json();
+    let now: Timestamp = now["now"].as_str().unwrap().parse().unwrap();
+    done(async {
+        let store = open(&folder.path("billing.db")).await;
+        let mut make = Maker::new(1);
+        make.now = billing_domain::time::to_micros(now);
+        for _ in 0..holders {
+            let mut account = make.account();
+            let id = account.customer.id;
+            account.put_subscription(make.subscription(id, State::Active));
+            let commit = fixtures::creation(&account, make.now);
+            store.commit(commit).await.unwrap();
+        }
+    });
+}
+
+/// How migrations have come out.
+pub(crate) struct Moved {
+    pub(crate) holders: Vec<Subscription>,
+    /// How often each customer was told of a price to come.
+    pub(crate) notices: Vec<usize>,
+}
+
+/// Everybody who holds [`FROM`], and the notices.
+pub(crate) fn moved(folder: &Folder) -> Moved {
+    done(async {
+        let store = open(&folder.path("billing.db")).await;
+        let from = FROM.parse().unwrap();
+        let holders = store.list_holders(&from, None, u16::MAX).await.unwrap();
+        let mut notices = Vec::new();
+        for held in &holders {
+            notices.push(told(&store, held.customer).await);
+        }
+        Moved { holders, notices }
+    })
+}
+
+async fn told(store: &SqliteStore, customer: CustomerId) -> usize {
+    let page = PageAsk {
+        after: None,
+        limit: 100,
+    };
+    let journal = store.list_journal(customer, page).await.unwrap();
+    let rows = journal.rows.iter();
+    rows.filter(|entry| entry.event == Event::PriceChangeUpcoming)
+        .count()
+}
+
+/// Edits the books in `folder`, as somebody would by hand.
+pub(crate) fn edit(folder: &Folder, statement: &str) {
+    done(async {
+        let file = folder.path("billing.db");
+        let url = format!("sqlite:{}", file.display());
+        let database = sea_orm::Database::connect(url).await.unwrap();
+        let edited = database.execute_unprepared(statement).await.unwrap();
+        assert_eq!(edited.rows_affected(), 1, "{statement}");
+        database.close().await.unwrap();
+    });
+}
