@@ -1,5 +1,6 @@
 //! Forecasts over HTTP: what is foretold is what then happens.
 
+use billing_domain::time::Timestamp;
 use billing_sandbox::Mode;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -19,11 +20,12 @@ async fn lived(rig: &Rig, customer: &str, entries: &[Value]) -> Vec<Value> {
     let before = rig.get(&listed).by(READ).send().await.ok(200);
     let before = before["data"].as_array().unwrap().len();
     for entry in entries {
-        rig.clock.set(text(&entry["at"]).parse().unwrap());
-        // What the engine has to tell a provider by then.
+        let at: Timestamp = text(&entry["at"]).parse().unwrap();
+        // What the engine has to tell a provider before then.
+        rig.clock.set(at - SignedDuration::from_hours(1));
         rig.state.billing.work_until_idle().await.unwrap();
         // What a provider sells it settles within the hour.
-        rig.clock.advance(SignedDuration::from_hours(1));
+        rig.clock.set(at + SignedDuration::from_hours(1));
         // Orders, what is paid for them, and what follows from that.
         for _ in 0..3 {
             rig.deliver().await;
