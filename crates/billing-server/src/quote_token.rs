@@ -7,8 +7,8 @@
 //! The key of a day is drawn when the first quote of that day is signed, and kept
 //! in the store, so that every process with the same books takes the tokens of all
 //! others, and a restart ends none; a week later it is gone, and its tokens with it.
-//! Whoever reads the books can sign as well: what
-//! that buys is a change that its customer still has to pay for. Knows no route.
+//! Whoever reads the books can sign as well: what that buys is a change that its
+//! customer still has to pay for. Knows no route.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
