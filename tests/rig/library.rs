@@ -75,7 +75,7 @@ impl Driver for Library {
             .await;
         asked.map(|opened| opened.url).map_err(|error| match error {
             CheckoutError::NotSold | CheckoutError::Quantity => "invalid_request".to_owned(),
-            CheckoutError::AlreadyGranted => "unprocessable".to_owned(),
+            CheckoutError::AlreadyGranted => "already_granted".to_owned(),
             CheckoutError::Provider => "provider_error".to_owned(),
             CheckoutError::Code(_) => "code_refused".to_owned(),
             other @ (CheckoutError::NoSuchCustomer

@@ -125,7 +125,7 @@ impl Effective {
                     changes.extend(until);
                     changes.extend(subscription.scheduled.as_ref().map(|to_come| to_come.at));
                     let (key, rank, _) = holding(catalog, plan, Pieces::Sold(terms.quantity));
-                    held.push((key, rank, granted_by(terms, catalog, now)));
+                    held.push((key, rank, granted_by(terms, catalog)));
                 }
                 Access::Denied(reason) => lost.push((plan.clone(), reason.into())),
             }
@@ -206,16 +206,17 @@ impl Effective {
     }
 }
 
-/// What terms bring at `now`: what the plan grants, the sold quantity, and what a
+/// What terms bring: what the plan grants, the sold quantity, and what a
 /// promise to holders of a retired price keeps of what was granted before.
 #[must_use]
-pub fn granted_by(terms: &Terms, catalog: &Catalog, now: Timestamp) -> Entitlements {
+pub fn granted_by(terms: &Terms, catalog: &Catalog) -> Entitlements {
     let (_, _, granted) = holding(catalog, &terms.plan, Pieces::Sold(terms.quantity));
     let price = terms.price.as_ref();
     let frozen = price
         .and_then(|key| catalog.price(key.as_str()))
         .is_some_and(|price| {
-            catalog.retired_at(price).is_some_and(|at| at <= now)
+            // From the day it is announced: what is promised does not shrink before.
+            catalog.retired_at(price).is_some()
                 && price.effective_lock().entitlements == EntitlementLock::Frozen
         });
     if !frozen {

@@ -112,9 +112,16 @@ fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> Can
     };
     let later = end.filter(|end| *end > now && !at_once);
     subscription.times.next_attempt_at = None;
-    // What is to come at the period's end comes no more.
-    supersede_scheduled(draft, &mut subscription);
-    subscription.scheduled = None;
+    // What is to come at the period's end comes no more; what is paid for already
+    // comes, or the last cycle would be had at other terms than were paid for.
+    let stands = subscription
+        .scheduled
+        .as_ref()
+        .is_some_and(|to_come| later.is_some() && subscription.is_paid_beyond(to_come.at));
+    if !stands {
+        supersede_scheduled(draft, &mut subscription);
+        subscription.scheduled = None;
+    }
     if let Some(ends_at) = later {
         subscription.cancellation = Some(Cancellation {
             requested_at: now,

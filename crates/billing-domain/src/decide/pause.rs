@@ -182,12 +182,15 @@ fn hung_on(mut subscription: Subscription, at: Timestamp) -> Subscription {
 
 /// Paid until `paid_through`; a cancellation to come moves there as well.
 fn with_next_attempt(mut subscription: Subscription, paid_through: Timestamp) -> Subscription {
+    // Terms that are paid for ahead have been moved with the time that is paid.
+    let stands = starts_paid(&subscription);
     subscription.times.paid_through = Some(paid_through);
     if let Some(to_come) = &mut subscription.cancellation {
         to_come.ends_at = paid_through;
     }
     if let Some(to_come) = &mut subscription.scheduled
         && matches!(to_come.why, Why::Change { .. })
+        && !stands
     {
         to_come.at = paid_through;
     }

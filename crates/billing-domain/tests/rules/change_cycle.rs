@@ -319,3 +319,47 @@ fn a_discount_counts_the_cycle_that_is_paid_for() {
     );
     assert_eq!(world.renew("2026-06-21").cycle, Some(3));
 }
+
+/// One who goes down from May on, and has paid May at the lower plan already.
+fn down_paid_ahead() -> World {
+    let mut world = holding_in(leading(10), "2026-04-01", "plus-monthly", 1);
+    world.change("basic-monthly");
+    assert_eq!(world.renew("2026-04-21").amount, usd(1_000));
+    world
+}
+
+#[test]
+fn a_cancellation_leaves_a_downgrade_that_is_paid_ahead() {
+    let mut world = down_paid_ahead();
+    world.cancel(CancelWhen::PeriodEnd);
+    world.tick("2026-05-01");
+    assert_eq!(world.plan(), "basic", "as it was paid");
+    world.tick("2026-06-01");
+    assert_eq!(world.status(), Status::Canceled);
+    assert_eq!(world.plan(), "free");
+}
+
+#[test]
+fn a_pause_moves_a_downgrade_that_is_paid_ahead_with_the_time() {
+    // Paused for five days before the downgrade: both come five days later.
+    let mut world = down_paid_ahead();
+    world.pause().unwrap();
+    world.go("2026-04-26");
+    world.resume().unwrap();
+    assert_eq!(world.paid_through(), at("2026-06-06"));
+    world.go("2026-05-05T23:59:59Z");
+    assert_eq!(world.plan(), "plus");
+    world.go("2026-05-06");
+    assert_eq!(world.plan(), "basic");
+    world.tick("2026-05-06");
+    assert_eq!(world.renew("2026-06-06").amount, usd(1_000));
+    // Where access goes on until the period's end, nothing moves.
+    let mut world = down_paid_ahead();
+    world.account.subscriptions[0].terms.on_pause = billing_domain::catalog::OnPause::PeriodEnd;
+    world.pause().unwrap();
+    world.go("2026-04-26");
+    world.resume().unwrap();
+    assert_eq!(world.paid_through(), at("2026-06-01"));
+    world.tick("2026-05-01");
+    assert_eq!(world.plan(), "basic");
+}

@@ -136,12 +136,6 @@ fn ask(world: &World, price: Option<&str>, pieces: Option<u32>) -> ChangeAsk {
     }
 }
 
-/// Whether the next cycle is paid at terms that are still to come.
-fn is_paid_ahead_at_other_terms(world: &World) -> bool {
-    let to_come = world.sub().scheduled.as_ref();
-    to_come.is_some_and(|to_come| Some(to_come.at) < world.sub().times.paid_through)
-}
-
 fn perform(world: &mut World, ledger: &mut Ledger, act: Act) {
     match act {
         Act::Wait { seconds, micros } => {
@@ -197,14 +191,14 @@ fn perform(world: &mut World, ledger: &mut Ledger, act: Act) {
         Act::Cancel => {
             // What is paused is forgone by canceling.
             let paused = matches!(world.sub().state, State::Paused { .. });
-            if !is_paid_ahead_at_other_terms(world) && !paused {
+            if !paused {
                 world.cancel(CancelWhen::PeriodEnd);
             }
         }
         Act::Pause => {
             // What is paused when a cancellation takes effect is forgone.
             let ends = world.sub().cancellation.is_some();
-            if !is_paid_ahead_at_other_terms(world) && !ends {
+            if !ends {
                 let _refused_or_not = world.pause().is_ok();
             }
         }

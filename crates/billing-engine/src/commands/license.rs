@@ -140,7 +140,7 @@ pub(crate) fn stands(
             serial: license.serial,
             plan: terms.plan.clone(),
             seats: seats(terms, catalog),
-            entitlements: spelled(&granted_by(terms, &catalog.catalog, now), catalog),
+            entitlements: spelled(&granted_by(terms, &catalog.catalog), catalog),
             issued_at: now,
             expires_at: good_until(held, until, now),
         })),

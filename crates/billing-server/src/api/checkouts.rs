@@ -326,9 +326,11 @@ fn refused(error: CheckoutError, named: &str, provider_named: bool) -> Problem {
             Problem::field("provider", "does not sell this")
         }
         CheckoutError::NoProvider => Problem::unprocessable("no provider sells this here"),
-        CheckoutError::AlreadyGranted => {
-            Problem::unprocessable("the customer holds this plan already")
-        }
+        CheckoutError::AlreadyGranted => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "already_granted",
+            "the customer holds this plan already",
+        ),
         CheckoutError::Provider => Problem::new(
             StatusCode::BAD_GATEWAY,
             "provider_error",

@@ -34,7 +34,7 @@ pub(super) fn of(
     if matches!(scheduled, Some(Why::Change { .. })) {
         lost.push(Loss::ScheduledChange);
     }
-    lost.extend(features(from, to, catalog, now));
+    lost.extend(features(from, to, catalog));
     lost
 }
 
@@ -59,10 +59,9 @@ fn features<'a>(
     from: &'a Terms,
     to: &Terms,
     catalog: &CatalogRevision,
-    now: Timestamp,
 ) -> impl Iterator<Item = Loss> + use<'a> {
-    let before = granted(from, catalog, now);
-    let after = granted(to, catalog, now);
+    let before = granted(from, catalog);
+    let after = granted(to, catalog);
     before
         .by_feature
         .into_iter()
@@ -79,6 +78,6 @@ fn features<'a>(
         })
 }
 
-fn granted(terms: &Terms, catalog: &CatalogRevision, now: Timestamp) -> Entitlements {
-    crate::access::granted_by(terms, &catalog.catalog, now)
+fn granted(terms: &Terms, catalog: &CatalogRevision) -> Entitlements {
+    crate::access::granted_by(terms, &catalog.catalog)
 }
