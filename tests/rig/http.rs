@@ -185,7 +185,7 @@ impl Driver for Http {
             .as_array()
             .unwrap()
             .iter()
-            .map(|loss| text(loss, "feature").or(text(loss, "loses")).unwrap());
+            .map(|loss| text(loss, "feature").or(text(loss, "kind")).unwrap());
         Ok(QuoteSeen {
             id: text(&quote, "id").unwrap(),
             owed: amount(&quote["owed_now"]).to_string(),

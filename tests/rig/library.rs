@@ -5,6 +5,7 @@ use billing::{
     Billing, CancelError, CancelWhen, ChangeAccepted, ChangeAsk, ChangeError, CheckoutError,
     CheckoutRequest, CustomerRef, DenyReason, Force, Gate, Need, NewCustomer, QuoteError, What,
 };
+use billing_domain::discount::CodeRefusal;
 use billing_domain::entitlement::Limit;
 use billing_domain::grant::GrantReason;
 use billing_domain::invoice::{InvoiceState, Purpose};
@@ -77,7 +78,13 @@ impl Driver for Library {
             CheckoutError::NotSold | CheckoutError::Quantity => "invalid_request".to_owned(),
             CheckoutError::AlreadyGranted => "already_granted".to_owned(),
             CheckoutError::Provider => "provider_error".to_owned(),
-            CheckoutError::Code(_) => "code_refused".to_owned(),
+            CheckoutError::Code(refusal) => match refusal {
+                CodeRefusal::Unknown => "code_unknown",
+                CodeRefusal::NotForThis => "code_not_for_this",
+                CodeRefusal::UsedUp => "code_used_up",
+                CodeRefusal::Provider => "code_not_taken",
+            }
+            .to_owned(),
             other @ (CheckoutError::NoSuchCustomer
             | CheckoutError::NoSuchTerms
             | CheckoutError::NoProvider
