@@ -1,6 +1,7 @@
 //! An engine on any store, with the sandbox as its provider and a clock that
 //! the test moves. Knows no story.
 
+mod audit;
 mod driver;
 mod http;
 mod library;
@@ -19,6 +20,7 @@ use billing_ports::{Clock, IdSource};
 use billing_testkit::{ManualClock, RecordingNotifier, SeededIds};
 use secrecy::SecretString;
 
+pub(crate) use audit::findings;
 pub(crate) use driver::{Buying, Driver, InvoiceSeen, QuoteSeen, SubscriptionSeen, Target};
 pub(crate) use http::{KEY, PUBLIC, options};
 pub(crate) use site::{Seen, Site};
