@@ -126,4 +126,5 @@ async fn h_01_who_is_new_begins_by_opening_the_link(kind: StoreKind) {
     assert_eq!(customers().await.as_array().unwrap().len(), 1);
     site.rig.settle().await;
     site.rig.assert_nothing_left().await;
+    site.rig.assert_sound().await;
 }

@@ -83,4 +83,5 @@ async fn k_27_what_was_sold_renews_as_it_was_sold(kind: StoreKind) {
         .map(|invoice| &invoice["amount"]["amount"])
         .collect();
     assert_eq!(amounts, [500, 500, 500]);
+    site.rig.assert_sound().await;
 }

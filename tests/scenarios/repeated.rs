@@ -44,6 +44,7 @@ async fn left_by(kind: StoreKind, times: usize) -> Value {
     }
     site.rig.settle().await;
     assert_eq!(site.rig.parked().await, []);
+    site.rig.assert_sound().await;
 
     let subscriptions = format!("/v1/subscriptions?customer={of}&limit=100");
     let invoices = format!("/v1/invoices?customer={of}&limit=100");

@@ -240,6 +240,7 @@ async fn w_13_the_cards_of_the_page(kind: StoreKind) {
     pay(&site, page, "4111 1111 1111 1111")
         .await
         .is(StatusCode::UNPROCESSABLE_ENTITY);
+    site.rig.assert_sound().await;
 }
 
 async fn s_04_tiers_for_anybody_and_ones_own_for_a_customer(kind: StoreKind) {
@@ -284,4 +285,5 @@ async fn s_04_tiers_for_anybody_and_ones_own_for_a_customer(kind: StoreKind) {
     assert_eq!(held["subscriptions"][0]["status"], "trialing");
     let seen = site.get_as(&token, "/v1/plans").await.is(StatusCode::OK);
     assert_eq!(seen.json(), tiers.json());
+    site.rig.assert_sound().await;
 }

@@ -59,6 +59,7 @@ pub(crate) async fn tell(name: &str, text: &str, mode: Mode, kind: StoreKind, th
     }
     told.place = format!("{name} on {kind:?}, at its end");
     told.rig.assert_nothing_left().await;
+    told.rig.assert_sound().await;
 }
 
 struct Line<'a> {
