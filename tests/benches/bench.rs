@@ -11,14 +11,18 @@
     reason = "a program for the person who waits: what is broken stops it"
 )]
 
+mod accept;
 mod build;
 mod fill;
 mod floor;
 mod gate;
 mod intake;
 mod load;
+mod migrations;
 mod program;
 mod provider;
+mod pure;
+mod quotes;
 mod renewals;
 mod serve;
 mod stores;
@@ -47,11 +51,17 @@ impl Size {
 }
 
 /// Rows of the table, by the names that a filter is compared with.
-const ROWS: [&str; 9] = [
+const ROWS: [&str; 15] = [
     "intake-postgres",
     "intake-sqlite",
     "gate-library",
     "gate-http",
+    "pure",
+    "quote-postgres",
+    "quote-sqlite",
+    "accept",
+    "migration-postgres",
+    "migration-sqlite",
     "renewals",
     "tick-postgres",
     "tick-sqlite",
@@ -109,6 +119,12 @@ async fn measure(name: &str, size: Size) -> Vec<Row> {
         "intake-sqlite" => intake::on_sqlite(size).await,
         "gate-library" => gate::in_process(size).await,
         "gate-http" => gate::over_http(size).await,
+        "pure" => pure::measure(size),
+        "quote-postgres" => quotes::on_postgres(size).await,
+        "quote-sqlite" => quotes::on_sqlite(size).await,
+        "accept" => accept::measure(size).await,
+        "migration-postgres" => migrations::on_postgres(size).await,
+        "migration-sqlite" => migrations::on_sqlite(size).await,
         "renewals" => renewals::measure(size).await,
         "tick-postgres" => tick::on_postgres(size).await,
         "tick-sqlite" => tick::on_sqlite(size).await,

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::stores::Folder;
-use crate::table::{Row, none, now};
+use crate::table::{Row, Verdict, none, now};
 
 /// Seconds.
 const WANTED: u64 = 360;
@@ -27,6 +27,6 @@ pub(crate) fn measure() -> Vec<Row> {
         floor: none(),
         ratio: none(),
         wanted: format!("< {WANTED} s"),
-        met: Some(took < WANTED),
+        verdict: Verdict::of(took < WANTED),
     }]
 }

@@ -1,19 +1,13 @@
 //! Many subscribers in a store: one is written through the store, and the
 //! database copies its rows, ids and all.
 
-use billing_domain::catalog::{Billing, OnPastDue, OnPause};
-use billing_domain::customer::{Account, Customer};
-use billing_domain::ids::{CustomerId, IdSeq, SubscriptionId};
-use billing_domain::money::{Currency, Money};
-use billing_domain::subscription::{Schedule, State, Subscription, Times};
-use billing_domain::terms::Terms;
-use billing_domain::time::{Interval, Timestamp};
-use billing_ports::store::{Changes, Commit, Store};
+use billing_domain::customer::Account;
+use billing_domain::ids::{CustomerId, SubscriptionId};
+use billing_domain::time::Timestamp;
+use billing_ports::store::Store;
 use billing_testkit::catalogs;
-use jiff::SignedDuration;
+use billing_testkit::fixtures::{creation, due_subscriber};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
-
-use crate::provider::account;
 
 /// Rows copied by one statement: large enough that statements cost nothing,
 /// small enough that none takes long.
@@ -69,92 +63,9 @@ pub(crate) async fn one(store: &dyn Store, due_at: Timestamp) -> Account {
         .await
         .unwrap()
         .unwrap();
-    let account = subscriber(due_at);
-    let commit = Commit {
-        customer: account.customer.id,
-        expected: None,
-        claim: None,
-        changes: Changes::between(None, &account),
-        wake_at: account.wake_at(),
-        journal: Vec::new(),
-        effects: Vec::new(),
-        parked: Vec::new(),
-        inbox: Vec::new(),
-        outbox: Vec::new(),
-        replies: Vec::new(),
-        at: due_at,
-    };
-    store.commit(commit).await.unwrap();
+    let account = due_subscriber(0, due_at);
+    store.commit(creation(&account, due_at)).await.unwrap();
     account
-}
-
-/// A subscriber whose month ends at `due_at`.
-fn subscriber(due_at: Timestamp) -> Account {
-    let start = due_at - SignedDuration::from_hours(31 * 24);
-    let mut ids = IdSeq::new(start, 0);
-    let mut account = Account::new(Customer {
-        id: ids.draw(),
-        external_ref: Some("customer-0".to_owned()),
-        email: Some("customer@example.test".to_owned()),
-        member_of: None,
-        joined_at: start,
-        at_providers: Vec::new(),
-        balances: Vec::new(),
-        negotiated: Vec::new(),
-    });
-    account.put_subscription(Subscription {
-        id: ids.draw(),
-        customer: account.customer.id,
-        checkout: None,
-        terms: terms(),
-        provider: Some(self::account()),
-        schedule: Schedule::Engine {
-            anchor: start,
-            next_period: 1,
-            cycle: 0,
-            failures: 0,
-            elapsed_months: 0,
-            taken_back: 0,
-        },
-        state: State::Active,
-        times: Times {
-            paid_through: Some(due_at),
-            due_at: None,
-            next_attempt_at: Some(due_at),
-            grace_ends_at: None,
-        },
-        cancellation: None,
-        created_at: start,
-        paid: Vec::new(),
-        promise: Default::default(),
-        replaced: None,
-        scheduled: None,
-    });
-    account
-}
-
-fn terms() -> Terms {
-    Terms {
-        plan: "personal".parse().unwrap(),
-        price: Some("personal-monthly".parse().unwrap()),
-        price_ref: Some("personal-monthly".to_owned()),
-        unit: Money::new(500, Currency::USD),
-        quantity: 1,
-        billing: Billing::Recurring(Interval::MONTH),
-        renews: true,
-        trial: None,
-        grace: SignedDuration::from_hours(7 * 24),
-        on_past_due: OnPastDue::Grace,
-        on_pause: OnPause::Now,
-        lead: SignedDuration::ZERO,
-        stall_limit: SignedDuration::from_hours(30 * 24),
-        rejoin: SignedDuration::from_hours(30 * 24),
-        catalog_revision: 1,
-        bounds: None,
-        discount: None,
-        license: None,
-        sold: Default::default(),
-    }
 }
 
 /// The statements that copy the first subscriber to numbers `from` up to `until`.

@@ -144,6 +144,43 @@ impl Endpoint for Hook {
 
 const TAKEN: &str = r#"{"received":true}"#;
 
+/// Stores one row for every request, durably, and works nothing out.
+pub(crate) struct Keep {
+    database: DatabaseConnection,
+    body: String,
+}
+
+impl Keep {
+    /// One with its table made, which stores `body` each time.
+    pub(crate) async fn new(database: DatabaseConnection, body: String) -> Self {
+        let table = "create table kept (id text primary key, body text not null)";
+        database.execute_unprepared(table).await.unwrap();
+        Self { database, body }
+    }
+}
+
+impl Endpoint for Keep {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        drop(request);
+        let insert = Statement::from_sql_and_values(
+            self.database.get_database_backend(),
+            "insert into kept (id, body) values ($1, $2)",
+            [
+                format!("{:016x}", SystemIds.seed()).into(),
+                self.body.as_str().into(),
+            ],
+        );
+        Ok(match self.database.execute_raw(insert).await {
+            Ok(_) => Response::builder()
+                .content_type("application/json; charset=utf-8")
+                .body(self.body.clone()),
+            Err(_failed) => StatusCode::SERVICE_UNAVAILABLE.into(),
+        })
+    }
+}
+
 /// Keys that work, by the hash of their secret.
 type Keys = Arc<RwLock<HashMap<Vec<u8>, Arc<str>>>>;
 
@@ -151,15 +188,22 @@ type Keys = Arc<RwLock<HashMap<Vec<u8>, Arc<str>>>>;
 /// one log line and two metrics for a request, its body read within bounds, and
 /// the caller known by the hash of a bearer token.
 pub(crate) fn constant(token: &str) -> BoxEndpoint<'static, Response> {
-    let known = digest(&SHA256, token.as_bytes()).as_ref().to_vec();
-    let keys: Keys = Arc::new(RwLock::new(HashMap::from([(known, "key".into())])));
     let answer = poem::endpoint::make_sync(|_| {
         Response::builder()
             .content_type("application/json; charset=utf-8")
             .body(r#"{"allowed":true}"#)
     });
-    Route::new()
-        .at("/v1/customers/:customer/check/:feature", get(answer))
+    guarded(
+        token,
+        Route::new().at("/v1/customers/:customer/check/:feature", get(answer)),
+    )
+}
+
+/// `routes` behind what guards and observes ours.
+pub(crate) fn guarded(token: &str, routes: Route) -> BoxEndpoint<'static, Response> {
+    let known = digest(&SHA256, token.as_bytes()).as_ref().to_vec();
+    let keys: Keys = Arc::new(RwLock::new(HashMap::from([(known, "key".into())])));
+    routes
         .around(move |next, request| admit(Arc::clone(&keys), next, request))
         .around(read)
         .around(observe)

@@ -2,7 +2,6 @@
 //! constant behind the same guards.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use billing::system::{SystemClock, SystemIds};
 use billing::{Billing, CustomerRef, Gate, Need};
@@ -19,16 +18,13 @@ use ring::digest::{SHA256, digest};
 use crate::Size;
 use crate::fill::one;
 use crate::floor::constant;
-use crate::load::{CONNECTIONS, rate, request};
+use crate::load::{CONNECTIONS, request, side_by_side};
 use crate::provider::PaidAtOnce;
 use crate::serve::Server;
-use crate::table::{Pair, Row, median, none, now};
+use crate::table::{Row, Verdict, median, none, now};
 
 /// What one call may take, in nanoseconds.
 const WANTED: u64 = 1_000;
-
-/// Rounds begin no later than this: a slow machine measures fewer.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An operator's key.
 const TOKEN: &str = "bk_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -61,7 +57,7 @@ pub(crate) async fn in_process(size: Size) -> Vec<Row> {
             floor: none(),
             ratio: none(),
             wanted: format!("≤ {WANTED} ns"),
-            met: Some(each <= WANTED),
+            verdict: Verdict::of(each <= WANTED),
         },
         Row {
             what: "allocations of that call".to_owned(),
@@ -69,7 +65,7 @@ pub(crate) async fn in_process(size: Size) -> Vec<Row> {
             floor: none(),
             ratio: none(),
             wanted: "0".to_owned(),
-            met: Some(allocations == 0),
+            verdict: Verdict::of(allocations == 0),
         },
     ]
 }
@@ -107,28 +103,8 @@ pub(crate) async fn over_http(size: Size) -> Vec<Row> {
     let ours = Server::start(api_routes(state)).await;
     let floor = Server::start(constant(TOKEN)).await;
     let count = size.pick(40_000, 4_000);
-    let began = now();
-    rate(ours.address, questions(count / 4)).await;
-    rate(floor.address, questions(count / 4)).await;
-    let mut rounds = Vec::new();
-    for round in 0..size.pick(9, 3) {
-        if began.elapsed() > PATIENCE {
-            break;
-        }
-        rounds.push(if round % 2 == 0 {
-            let ours = rate(ours.address, questions(count)).await;
-            Pair {
-                ours,
-                floor: rate(floor.address, questions(count)).await,
-            }
-        } else {
-            let floor = rate(floor.address, questions(count)).await;
-            Pair {
-                ours: rate(ours.address, questions(count)).await,
-                floor,
-            }
-        });
-    }
+    let addresses = [ours.address, floor.address];
+    let rounds = side_by_side(addresses, size, count, questions, questions).await;
     vec![Row::rates(what, &rounds, 50)]
 }
 

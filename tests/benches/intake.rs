@@ -2,7 +2,6 @@
 //! webhook says in one transaction of three statements.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use billing::Billing;
 use billing::sandbox::SandboxDecoder;
@@ -20,20 +19,17 @@ use secrecy::SecretString;
 
 use crate::Size;
 use crate::floor::Hook;
-use crate::load::{CONNECTIONS, rate, request};
+use crate::load::{CONNECTIONS, request, side_by_side};
 use crate::provider::{PaidAtOnce, account};
 use crate::serve::Server;
 use crate::stores::{Folder, NO_SERVER, connect, postgres, server, sqlite};
-use crate::table::{Pair, Row, now};
+use crate::table::{Pair, Row};
 
 /// What webhooks are signed with.
 const SECRET: &str = "a secret of the benchmarks";
 
 /// Connections of the floor's pool: as many as our store has by default.
 const FLOOR_CONNECTIONS: u32 = 16;
-
-/// Rounds begin no later than this: a slow machine measures fewer.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// On PostgreSQL.
 pub(crate) async fn on_postgres(size: Size) -> Vec<Row> {
@@ -74,31 +70,8 @@ async fn compare(store: Arc<dyn Store>, floor: Hook, count: usize, size: Size) -
     )))
     .await;
     let floor = Server::start(Route::new().at(PATH, post(floor))).await;
-    let began = now();
-    // The first round finds nothing prepared on either side.
-    rate(ours.address, webhooks(count / 4)).await;
-    rate(floor.address, webhooks(count / 4)).await;
-    let mut rounds = Vec::new();
-    for round in 0..size.pick(9, 3) {
-        if began.elapsed() > PATIENCE {
-            break;
-        }
-        let (first, second) = (webhooks(count), webhooks(count));
-        rounds.push(if round % 2 == 0 {
-            let ours = rate(ours.address, first).await;
-            Pair {
-                ours,
-                floor: rate(floor.address, second).await,
-            }
-        } else {
-            let floor = rate(floor.address, first).await;
-            Pair {
-                ours: rate(ours.address, second).await,
-                floor,
-            }
-        });
-    }
-    rounds
+    let addresses = [ours.address, floor.address];
+    side_by_side(addresses, size, count, webhooks, webhooks).await
 }
 
 /// Where webhooks go.

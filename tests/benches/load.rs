@@ -9,13 +9,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::net::TcpStream;
 
-use crate::table::{now, per_second};
+use crate::Size;
+use crate::table::{Pair, now, per_second};
 
 /// Connections at a time, each with one request on its way.
 pub(crate) const CONNECTIONS: usize = 32;
 
 /// Largest answer that is read; a longer one is not of these routes.
 const MAX_ANSWER: usize = 16 * 1024;
+
+/// Rounds begin no later than this: a slow machine measures fewer.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request as it goes over the wire.
 pub(crate) fn request(head: &str, headers: &[(&str, &str)], body: &[u8]) -> Bytes {
@@ -32,7 +36,7 @@ pub(crate) fn request(head: &str, headers: &[(&str, &str)], body: &[u8]) -> Byte
 }
 
 /// Sends all of `requests`; gives how many were answered a second. Every answer
-/// is a 200, or this is the end.
+/// is a 200 or a 201, or this is the end.
 pub(crate) async fn rate(address: SocketAddr, requests: Vec<Bytes>) -> u64 {
     let count = requests.len();
     let (requests, next) = (Arc::new(requests), Arc::new(AtomicUsize::new(0)));
@@ -62,6 +66,41 @@ pub(crate) async fn rate(address: SocketAddr, requests: Vec<Bytes>) -> u64 {
     per_second(count, took)
 }
 
+/// Rates of ours and of the floor in turn, `count` requests a round.
+pub(crate) async fn side_by_side(
+    [ours, floor]: [SocketAddr; 2],
+    size: Size,
+    count: usize,
+    for_ours: impl Fn(usize) -> Vec<Bytes>,
+    for_floor: impl Fn(usize) -> Vec<Bytes>,
+) -> Vec<Pair> {
+    let began = now();
+    // The first round finds nothing prepared on either side.
+    rate(ours, for_ours(count / 4)).await;
+    rate(floor, for_floor(count / 4)).await;
+    let mut rounds = Vec::new();
+    for round in 0..size.pick(9, 3) {
+        if began.elapsed() > PATIENCE {
+            break;
+        }
+        let (first, second) = (for_ours(count), for_floor(count));
+        rounds.push(if round % 2 == 0 {
+            let ours = rate(ours, first).await;
+            Pair {
+                ours,
+                floor: rate(floor, second).await,
+            }
+        } else {
+            let floor = rate(floor, second).await;
+            Pair {
+                ours: rate(ours, first).await,
+                floor,
+            }
+        });
+    }
+    rounds
+}
+
 async fn exchange(stream: &TcpStream, request: &[u8], held: &mut Vec<u8>) {
     let mut rest = request;
     while !rest.is_empty() {
@@ -81,7 +120,7 @@ async fn exchange(stream: &TcpStream, request: &[u8], held: &mut Vec<u8>) {
         }
     }
     assert!(
-        held.starts_with(b"HTTP/1.1 200 "),
+        held.starts_with(b"HTTP/1.1 200 ") || held.starts_with(b"HTTP/1.1 201 "),
         "{}",
         String::from_utf8_lossy(held)
     );

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::stores::Folder;
-use crate::table::{Row, none, now};
+use crate::table::{Row, Verdict, none, now};
 
 /// Resident megabytes at rest.
 const WANTED_MEMORY: u64 = 40;
@@ -48,7 +48,7 @@ pub(crate) fn measure() -> Vec<Row> {
             floor: none(),
             ratio: none(),
             wanted: format!("≤ {WANTED_MEMORY} MB"),
-            met: Some(memory <= WANTED_MEMORY),
+            verdict: Verdict::of(memory <= WANTED_MEMORY),
         },
         Row {
             what: "release program on SQLite, second start to ready".to_owned(),
@@ -56,7 +56,7 @@ pub(crate) fn measure() -> Vec<Row> {
             floor: none(),
             ratio: none(),
             wanted: format!("< {WANTED_START} ms"),
-            met: Some(took.as_millis() < WANTED_START),
+            verdict: Verdict::of(took.as_millis() < WANTED_START),
         },
     ]
 }

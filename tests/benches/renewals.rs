@@ -15,7 +15,7 @@ use crate::Size;
 use crate::fill::{Due, fill};
 use crate::provider::{PaidAtOnce, Silent};
 use crate::stores::{NO_SERVER, connect, postgres, server};
-use crate::table::{Row, none, now};
+use crate::table::{Row, Verdict, none, now};
 
 /// When they all are due.
 const DUE_AT: &str = "2026-02-10T00:00:00Z";
@@ -101,7 +101,7 @@ pub(crate) async fn measure(size: Size) -> Vec<Row> {
             floor: none(),
             ratio: none(),
             wanted: format!("≤ {allowed} s"),
-            met: Some(took <= Duration::from_secs(allowed) && left == 0),
+            verdict: Verdict::of(took <= Duration::from_secs(allowed) && left == 0),
         },
         Row {
             what: "resident memory meanwhile: start, middle, end".to_owned(),
@@ -110,7 +110,7 @@ pub(crate) async fn measure(size: Size) -> Vec<Row> {
             ratio: none(),
             wanted: "does not grow from middle to end".to_owned(),
             // A tenth, and a megabyte, is what an allocator keeps or not.
-            met: Some(last <= middle + middle / 10 + 1),
+            verdict: Verdict::of(last <= middle + middle / 10 + 1),
         },
     ]
 }

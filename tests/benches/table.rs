@@ -17,8 +17,28 @@ pub(crate) struct Row {
     pub(crate) ratio: String,
     /// The target.
     pub(crate) wanted: String,
-    /// Whether it is met. `None`: it was not measured.
-    pub(crate) met: Option<bool>,
+    /// Whether it is met.
+    pub(crate) verdict: Verdict,
+}
+
+/// What a row says of its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is met.
+    Met,
+    /// It is not.
+    Missed,
+    /// There is none: a figure, to be compared with those of other runs.
+    Figure,
+    /// It was not measured.
+    NotMeasured,
+}
+
+impl Verdict {
+    /// Of a target that is met or not.
+    pub(crate) fn of(met: bool) -> Self {
+        if met { Self::Met } else { Self::Missed }
+    }
 }
 
 impl Row {
@@ -30,8 +50,20 @@ impl Row {
             floor: none(),
             ratio: none(),
             wanted: none(),
-            met: None,
+            verdict: Verdict::NotMeasured,
         }]
+    }
+
+    /// A figure without a target.
+    pub(crate) fn figure(what: String, measured: String) -> Self {
+        Self {
+            what,
+            measured,
+            floor: none(),
+            ratio: none(),
+            wanted: none(),
+            verdict: Verdict::Figure,
+        }
     }
 
     /// Rates beside each other, round by round.
@@ -43,15 +75,16 @@ impl Row {
             floor: format!("{} /s", median(rounds.iter().map(|pair| pair.floor))),
             ratio: hundredths(ratio),
             wanted: format!("≥ {}", hundredths(wanted)),
-            met: Some(ratio >= wanted),
+            verdict: Verdict::of(ratio >= wanted),
         }
     }
 
     fn cells(&self) -> [String; 6] {
-        let verdict = match self.met {
-            Some(true) => "met",
-            Some(false) => "missed",
-            None => "not measured",
+        let verdict = match self.verdict {
+            Verdict::Met => "met".to_owned(),
+            Verdict::Missed => "missed".to_owned(),
+            Verdict::Figure => none(),
+            Verdict::NotMeasured => "not measured".to_owned(),
         };
         [
             self.what.clone(),
@@ -59,7 +92,7 @@ impl Row {
             self.floor.clone(),
             self.ratio.clone(),
             self.wanted.clone(),
-            verdict.to_owned(),
+            verdict,
         ]
     }
 }

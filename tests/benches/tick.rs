@@ -15,7 +15,7 @@ use crate::Size;
 use crate::fill::{Due, fill};
 use crate::provider::PaidAtOnce;
 use crate::stores::{Folder, NO_SERVER, connect, postgres, server, sqlite};
-use crate::table::{Row, hundredths, in_hundredths, median, now};
+use crate::table::{Row, Verdict, hundredths, in_hundredths, median, now};
 
 /// When the first is due.
 const DUE_AT: &str = "2026-02-10T00:00:00Z";
@@ -111,7 +111,7 @@ async fn compare(what: String, many: &Billing, few: &Billing) -> Row {
         floor: format!("{few} µs with {FEW}"),
         ratio: hundredths(ratio),
         wanted: format!("≤ {}", hundredths(WANTED)),
-        met: Some(ratio <= WANTED),
+        verdict: Verdict::of(ratio <= WANTED),
     }
 }
 

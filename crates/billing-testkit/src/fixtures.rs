@@ -6,6 +6,7 @@
 
 mod changed;
 mod commits;
+mod due;
 mod held;
 mod owed;
 mod world;
@@ -15,6 +16,7 @@ use billing_domain::provider::ProviderAccount;
 use billing_domain::time::Timestamp;
 
 pub use commits::{commit_of, creation, next_commit};
+pub use due::due_subscriber;
 pub use world::secret;
 
 /// An instant from its text, as in `2026-01-31T12:00:00Z`.
