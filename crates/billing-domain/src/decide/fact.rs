@@ -228,7 +228,9 @@ fn refused(
             return Verdict::Decided;
         }
         About::Invoice(id) => {
-            if let Some(change) = draft.account.invoice(id).and_then(|invoice| invoice.change) {
+            // One that is void was to be taken back, and a person looks.
+            let open = draft.account.invoice(id).filter(|held| held.is_open());
+            if let Some(change) = open.and_then(|invoice| invoice.change) {
                 fail_change(draft, change);
                 return Verdict::Decided;
             }

@@ -6,14 +6,14 @@ use std::convert::Infallible;
 use billing_domain::Draft;
 use billing_domain::catalog::CatalogRevision;
 use billing_domain::decide::{Verdict, apply_fact};
-use billing_domain::effect::{EffectKey, Order};
+use billing_domain::effect::{Effect, EffectKey, Order};
 use billing_domain::fact::{Fact, Link, Observed};
 use billing_domain::ids::InboxId;
 use billing_domain::parked::ParkReason;
-use billing_domain::provider::{ProviderAccount, ProviderRef};
+use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
 use billing_domain::time::{Timestamp, shifted};
 use billing_ports::store::{Claimed, OutboxItem, OutboxMark, Release, StoreError};
-use billing_ports::{Answer, Delivery, PerformError, Reading};
+use billing_ports::{Answer, Delivery, PaymentProvider, PerformError, Reading, Refusal};
 use bytes::Bytes;
 use jiff::SignedDuration;
 
@@ -112,13 +112,7 @@ impl Parts {
             Ok(Ok(Answer::Refused(refusal))) => {
                 tracing::warn!(effect = %effect.id, key = %effect.key, code = refusal.code,
                     words = refusal.message, "provider refused");
-                let about = effect.order.about();
-                let fact = Fact::Refused {
-                    effect: effect.id,
-                    about,
-                    code: refusal.code,
-                };
-                Heard::Facts(vec![self.observed(fact)])
+                self.refused(effect, provider.as_ref(), refusal).await
             }
             Ok(Err(error @ (PerformError::NotSent(_) | PerformError::Unknown(_)))) => {
                 Heard::Nothing(error.to_string())
@@ -128,6 +122,45 @@ impl Parts {
             }
             Err(_elapsed) => Heard::Nothing("the provider did not answer in time".to_owned()),
         }
+    }
+
+    /// What a refusal means. What cannot be taken back may have been paid, though
+    /// nobody told: so it is looked at.
+    async fn refused(
+        &self,
+        effect: &Effect,
+        provider: &dyn PaymentProvider,
+        refusal: Refusal,
+    ) -> Heard {
+        if let Order::VoidInvoice {
+            provider: account,
+            reference: Some(reference),
+            ..
+        } = &effect.order
+        {
+            let object = ProviderRef {
+                account: account.clone(),
+                kind: RefKind::Invoice,
+                id: reference.clone(),
+            };
+            let reading = provider.read(&object);
+            let read = match tokio::time::timeout(self.limits.call_timeout, reading).await {
+                Ok(read) => read.map_err(|error| error.to_string()),
+                Err(_elapsed) => Err("the provider did not answer in time".to_owned()),
+            };
+            let paid = |seen: &Observed| matches!(seen.fact, Fact::InvoicePaid { .. });
+            match read {
+                Ok(facts) if facts.iter().any(paid) => return Heard::Facts(facts),
+                Ok(_not_paid) => {}
+                Err(failure) => return Heard::Nothing(failure),
+            }
+        }
+        let fact = Fact::Refused {
+            effect: effect.id,
+            about: effect.order.about(),
+            code: refusal.code,
+        };
+        Heard::Facts(vec![self.observed(fact)])
     }
 
     /// Decides the answer and settles the effect, in one commit.

@@ -2,10 +2,10 @@
 
 use billing_domain::fact::Fact;
 use billing_domain::subscription::Status;
-use billing_engine::Reconciled;
+use billing_engine::{CancelWhen, Reconciled};
 use jiff::SignedDuration;
 
-use crate::rig::{Act, Rig, seen};
+use crate::rig::{Act, Rig, eur, seen};
 
 #[tokio::test]
 async fn what_was_paid_and_never_told_is_found_once() {
@@ -39,4 +39,49 @@ async fn what_was_paid_and_never_told_is_found_once() {
     assert_eq!(account.subscription(held).unwrap().status(), Status::Active);
     assert_eq!(rig.happened("subscription.renewed"), 1);
     assert_eq!(rig.billing.reconcile().await, Ok(asked(0, 0, 0)));
+}
+
+#[tokio::test]
+async fn what_was_paid_untold_and_taken_back_is_the_customers() {
+    let rig = Rig::new().await;
+    let held = rig.subscribe("ana").await;
+    let customer = rig.customer("ana").await;
+    rig.pass(SignedDuration::from_hours(24 * 32));
+    rig.work().await;
+    let open = rig.account(customer).open_invoice(held).unwrap().clone();
+    let paid = Fact::InvoicePaid {
+        invoice: open.id,
+        payment: "pay_2".to_owned(),
+        amount: open.amount,
+        conversion: None,
+    };
+    rig.provider.has(seen(paid, rig.clock_now()));
+
+    let when = CancelWhen::AtOnce;
+    let canceled = rig.billing.cancel(&customer.into(), held, when, None).await;
+    canceled.unwrap();
+    // What is refused and cannot be looked at is asked again.
+    rig.provider.next([Act::Refuse, Act::Refuse]);
+    rig.provider.next_reads([Act::NotSent]);
+    rig.work().await;
+    assert_eq!(rig.account(customer).customer.balances, []);
+    rig.pass(SignedDuration::from_hours(1));
+    rig.work().await;
+    assert_eq!(rig.account(customer).customer.balances, [eur(900)]);
+    assert_eq!(rig.parked(), ["late_payment"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_back_and_was_not_paid_is_for_a_person() {
+    let rig = Rig::new().await;
+    let held = rig.subscribe("ana").await;
+    let customer = rig.customer("ana").await;
+    rig.pass(SignedDuration::from_hours(24 * 32));
+    rig.work().await;
+    let when = CancelWhen::AtOnce;
+    let canceled = rig.billing.cancel(&customer.into(), held, when, None).await;
+    canceled.unwrap();
+    rig.provider.next([Act::Refuse]);
+    rig.work().await;
+    assert_eq!(rig.parked(), ["provider_refused"]);
 }
