@@ -249,7 +249,7 @@ impl Driver for Http {
     }
 
     async fn cancel(&self, _who: &str, subscription: &str, at_once: bool) -> Result<bool, Refused> {
-        let when = if at_once { "at_once" } else { "period_end" };
+        let when = if at_once { "now" } else { "period_end" };
         let path = format!("/v1/subscriptions/{subscription}/cancel");
         let canceled = self.post(&path, &json!({ "when": when })).await?;
         assert_eq!(canceled["ok"], true);

@@ -3,17 +3,26 @@
 
 use std::sync::Arc;
 
-use billing::sandbox::{Mode, TestCard};
+use billing::sandbox::{Mode, Sandbox, SandboxOptions, Settlement, TestCard};
+use billing::{Billing, ManualProvider};
 use billing_domain::catalog::Catalog;
 use billing_domain::time::Timestamp;
-use billing_ports::{Mail, WebhookRequest};
-use billing_server::{AppState, api_routes, page_routes};
-use billing_testkit::{RecordingMailer, SeededIds};
+use billing_license::{Claims, Expected, KeySet, verify};
+use billing_ports::store::Store;
+use billing_ports::{Clock, IdSource, Mail, WebhookRequest};
+use billing_server::{AppState, TokenSigner, api_routes, page_routes};
+use billing_testkit::{ManualClock, RecordingMailer, RecordingNotifier, SeededIds};
 use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, EndpointExt, Request, Response, Route};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{KEY, Rig, StoreKind, Through, http};
+use super::library::Library;
+use super::{KEY, PUBLIC, Rig, SECRET, StoreKind, Through, account, http};
+
+/// What licenses and their keys are signed with in tests.
+const SEED: [u8; 32] = [3; 32];
+const KEYED_WITH: [u8; 32] = [4; 32];
 
 /// A server, and the rig that it runs on.
 pub(crate) struct Site {
@@ -72,14 +81,67 @@ impl Site {
         start: Timestamp,
     ) -> Self {
         let rig = Rig::new(kind, Through::Library, mode, catalog, start).await;
+        Self::over(rig).await
+    }
+
+    /// A site over `store` that takes manual invoices too, and whose sandbox
+    /// collects as `settles` says.
+    pub(crate) async fn made(
+        store: Arc<dyn Store>,
+        mode: Mode,
+        settles: Option<Settlement>,
+        catalog: &Catalog,
+        start: Timestamp,
+    ) -> Self {
+        let clock = ManualClock::new(start);
+        let notifier = RecordingNotifier::new();
+        let sandbox = Sandbox::in_memory(SandboxOptions {
+            account: account(),
+            mode,
+            public_url: "http://sandbox.test/sandbox".parse().unwrap(),
+            webhook_secrets: vec![SecretString::from(SECRET)],
+            clock: Arc::new(clock.clone()),
+            settles,
+        })
+        .unwrap();
+        let billing = Billing::builder(
+            Arc::clone(&store),
+            Arc::new(clock.clone()),
+            Arc::new(SeededIds::new(1)) as Arc<dyn IdSource>,
+        )
+        .provider(Arc::new(sandbox.clone()))
+        .webhooks(Arc::new(sandbox.decoder()))
+        .provider(Arc::new(
+            ManualProvider::new(Arc::new(clock.clone())).unwrap(),
+        ))
+        .notifier(Arc::new(notifier.clone()))
+        .build()
+        .unwrap();
+        billing.apply_catalog(catalog).await.unwrap();
+        let driver = Box::new(Library::new(billing.clone()));
+        Self::over(Rig {
+            billing,
+            sandbox,
+            clock,
+            notifier,
+            store,
+            driver,
+        })
+        .await
+    }
+
+    async fn over(rig: Rig) -> Self {
         let mailer = RecordingMailer::new();
+        let signer = TokenSigner::new(&SEED, &KEYED_WITH, PUBLIC, PUBLIC);
         let state = http::state(&rig.billing, Arc::new(SeededIds::new(2)))
             .await
-            .with_mailer(Arc::new(mailer.clone()));
+            .with_mailer(Arc::new(mailer.clone()))
+            .with_license_signer(Arc::new(signer));
         let sandbox = billing::sandbox::routes(&rig.sandbox);
         let routes = Route::new()
             .nest("/sandbox", sandbox)
             .nest_no_strip("/v1", api_routes(state.clone()))
+            .nest_no_strip("/.well-known", api_routes(state.clone()))
             .nest_no_strip("/", page_routes(&state))
             .map_to_response()
             .boxed();
@@ -164,11 +226,38 @@ impl Site {
         customer["id"].as_str().unwrap().to_owned()
     }
 
+    /// A billing session of this customer; gives its token.
+    pub(crate) async fn session(&self, customer: &str) -> String {
+        let asked = json!({ "customer": customer });
+        let opened = self.operate("/v1/billing-sessions", &asked).await;
+        let opened = opened.is(StatusCode::CREATED).json();
+        opened["token"].as_str().unwrap().to_owned()
+    }
+
     /// Applies a plan file as the operator.
     pub(crate) async fn apply(&self, file: &str) -> Seen {
         let (url, kind) = ("/v1/catalog/apply", "application/yaml");
         self.ask(Method::POST, url, KEY, kind, file.to_owned())
             .await
+    }
+
+    /// Compares a plan file with what is in force, as the operator.
+    pub(crate) async fn compare(&self, file: &str) -> Seen {
+        let (url, kind) = ("/v1/catalog/diff", "application/yaml");
+        self.ask(Method::POST, url, KEY, kind, file.to_owned())
+            .await
+    }
+
+    /// What a license's token says, after verifying it as an application does.
+    pub(crate) async fn says(&self, token: &str) -> Claims {
+        let jwks = self.get("/.well-known/jwks.json").await;
+        let keys = KeySet::from_jwks(&jwks.is(StatusCode::OK).text).unwrap();
+        let expected = Expected {
+            issuer: PUBLIC,
+            audience: Some(PUBLIC),
+            customer: None,
+        };
+        verify(token, &keys, &expected, self.rig.clock.now().as_second()).unwrap()
     }
 
     /// Posts a provider's webhook as it was signed.

@@ -3,14 +3,24 @@
 //! A story is told through the library on the memory store and over HTTP on
 //! SQLite and PostgreSQL, with the same expectations.
 
+mod applied;
+mod bitcoin;
+mod books;
+mod codes;
+mod harbor;
+mod licenses;
 mod mailed;
+mod offers;
 mod plan_file;
 mod prices;
+mod refusals;
 mod repeated;
 mod secrets;
 mod shop;
 mod story;
 mod switched_off;
+mod terms;
+mod tokens;
 
 use billing::sandbox::Mode;
 
