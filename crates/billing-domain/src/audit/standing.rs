@@ -77,7 +77,7 @@ impl Auditor<'_> {
             let last = paid.max();
             if let Some((end, since)) = last
                 && held.times.paid_through.is_none_or(|through| through < end)
-                && !self.tells(held.id, &MOVES_PAID_TIME, since)
+                && !self.tells(held.id, &MOVES_PAID_TIME, Some(since))
             {
                 let words = format!("was paid until {end}, and is not");
                 self.find(FindingCode::PaidTimeLost, held.id, words);
@@ -86,7 +86,7 @@ impl Auditor<'_> {
             if paid_now
                 && held.is_engine_run()
                 && !held.gives_access(self.now)
-                && !self.tells(held.id, &ENDS_ACCESS, held.created_at)
+                && !self.tells(held.id, &ENDS_ACCESS, None)
             {
                 let words = "gives no access before what is paid has ended";
                 self.find(FindingCode::AccessCutShort, held.id, words);
@@ -95,9 +95,12 @@ impl Auditor<'_> {
     }
 
     /// Whether the journal tells one of `events` of a subscription since then.
-    fn tells(&self, id: SubscriptionId, events: &[Event], since: Timestamp) -> bool {
+    /// `None`: ever. Its beginning is an instant of the provider's clock, which
+    /// may be ahead of the journal's.
+    fn tells(&self, id: SubscriptionId, events: &[Event], since: Option<Timestamp>) -> bool {
         self.books.journal.iter().any(|entry| {
-            entry.subscription == Some(id) && entry.at >= since && events.contains(&entry.event)
+            let after = since.is_none_or(|since| entry.at >= since);
+            entry.subscription == Some(id) && after && events.contains(&entry.event)
         })
     }
 

@@ -77,6 +77,17 @@ fn nothing_is_found_in_a_healthy_history() {
 }
 
 #[test]
+fn a_provider_whose_clock_is_ahead_is_no_finding() {
+    let mut world = healthy();
+    let id = world.sub().id;
+    world.decide(|draft| decide::pause(draft, id)).unwrap();
+    let mut held = world.sub().clone();
+    held.created_at = shifted(world.now, days(1));
+    world.account.put_subscription(held);
+    assert_eq!(world.findings(), Vec::<String>::new());
+}
+
+#[test]
 fn more_given_back_than_was_paid() {
     let broken = found(|world| {
         let change = &mut world.account.changes[0];
