@@ -13,9 +13,10 @@ use jiff::SignedDuration;
 use crate::billing::{Billing, Parts};
 use crate::error::EngineError;
 
-/// How much longer a use stays reserved than the checkout lives: the payment of
-/// its last second is still on its way.
-const RESERVED_BEYOND: SignedDuration = SignedDuration::from_hours(1);
+/// How much longer a use stays reserved than the checkout lives, where nobody
+/// gives it back: its payment is still on its way. Providers tell again for three
+/// days, and an outage of ours is mended within a week.
+const RESERVED_BEYOND: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A discount code to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]

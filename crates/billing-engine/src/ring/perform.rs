@@ -132,25 +132,14 @@ impl Parts {
         provider: &dyn PaymentProvider,
         refusal: Refusal,
     ) -> Heard {
-        if let Order::VoidInvoice {
-            provider: account,
-            reference: Some(reference),
-            ..
-        } = &effect.order
-        {
-            let object = ProviderRef {
-                account: account.clone(),
-                kind: RefKind::Invoice,
-                id: reference.clone(),
-            };
+        if let Some(object) = taken_back(&effect.order) {
             let reading = provider.read(&object);
             let read = match tokio::time::timeout(self.limits.call_timeout, reading).await {
                 Ok(read) => read.map_err(|error| error.to_string()),
                 Err(_elapsed) => Err("the provider did not answer in time".to_owned()),
             };
-            let paid = |seen: &Observed| matches!(seen.fact, Fact::InvoicePaid { .. });
             match read {
-                Ok(facts) if facts.iter().any(paid) => return Heard::Facts(facts),
+                Ok(facts) if facts.iter().any(is_paid) => return Heard::Facts(facts),
                 Ok(_not_paid) => {}
                 Err(failure) => return Heard::Nothing(failure),
             }
@@ -311,6 +300,48 @@ fn answered(draft: &mut Draft, item: &OutboxItem, facts: &[Observed], catalog: &
     for object in doubtful {
         ask_for(draft, object);
     }
+}
+
+/// What an order takes back that a buyer might have paid. `None`: nothing, or
+/// nobody knows its name.
+fn taken_back(order: &Order) -> Option<ProviderRef> {
+    let (account, kind, id) = match order {
+        Order::VoidInvoice {
+            provider,
+            reference: Some(reference),
+            ..
+        } => (provider, RefKind::Invoice, reference),
+        Order::ExpireCheckout {
+            provider,
+            reference,
+            ..
+        } => (provider, RefKind::Checkout, reference),
+        Order::VoidInvoice {
+            reference: None, ..
+        }
+        | Order::OpenCheckout(_)
+        | Order::CreateInvoice(_)
+        | Order::ChangeSubscription(_)
+        | Order::UndoChange { .. }
+        | Order::SettleCode { .. }
+        | Order::CancelSubscription { .. }
+        | Order::PauseSubscription { .. }
+        | Order::ResumeSubscription { .. }
+        | Order::ReadSubscription { .. }
+        | Order::Notify { .. } => return None,
+    };
+    Some(ProviderRef {
+        account: account.clone(),
+        kind,
+        id: id.clone(),
+    })
+}
+
+const fn is_paid(seen: &Observed) -> bool {
+    matches!(
+        seen.fact,
+        Fact::InvoicePaid { .. } | Fact::CheckoutCompleted { .. }
+    )
 }
 
 /// Orders a subscription to be read.

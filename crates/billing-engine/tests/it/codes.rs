@@ -109,6 +109,41 @@ async fn a_checkout_that_expires_or_is_never_begun_gives_its_use_back() {
 }
 
 #[tokio::test]
+async fn a_use_that_was_paid_stays_taken_however_late_it_is_told() {
+    let rig = Rig::new().await;
+    let code = rig.billing.create_code(half(Some(1))).await.unwrap();
+    rig.customer("ana").await;
+    rig.customer("bob").await;
+    let asked = with_code("ana", "pro-monthly", "HALF");
+    let opened = rig.billing.checkout(asked).await.unwrap();
+    let told = paid(&opened, 450, rig.clock_now());
+    // No worker runs for days, and nobody has decided what the page came to.
+    rig.pass(SignedDuration::from_hours(5 * 24));
+    let asked = with_code("bob", "pro-monthly", "HALF");
+    let refused = rig.billing.checkout(asked).await.unwrap_err();
+    assert_eq!(refused, CheckoutError::Code(CodeRefusal::UsedUp));
+    rig.tell(vec![told]).await;
+    rig.work().await;
+    assert_eq!(uses(&rig, code.id).await, (1, 0));
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_be_closed_because_it_was_paid_is_honored() {
+    let rig = Rig::new().await;
+    let code = rig.billing.create_code(half(Some(1))).await.unwrap();
+    let customer = rig.customer("ana").await;
+    let asked = with_code("ana", "pro-monthly", "HALF");
+    let opened = rig.billing.checkout(asked).await.unwrap();
+    // Its webhook is lost for ever.
+    rig.provider.has(paid(&opened, 450, rig.clock_now()));
+    rig.provider.next([Act::Refuse]);
+    rig.pass(SignedDuration::from_hours(25));
+    rig.work().await;
+    assert_eq!(rig.account(customer).subscriptions.len(), 1);
+    assert_eq!(uses(&rig, code.id).await, (1, 0));
+}
+
+#[tokio::test]
 async fn a_full_discount_asks_no_provider() {
     let rig = Rig::new().await;
     let customer = rig.customer("ana").await;
