@@ -191,16 +191,38 @@ fn an_open_invoice_of_the_provider_that_is_due_refuses_changes() {
 }
 
 #[test]
-fn nobody_who_answers_ends_it_after_a_day() {
+fn nobody_who_answers_is_looked_at_and_ends_it_after_another_day() {
     let (mut world, _) = run("basic-monthly");
     let quote = previewed(&mut world, "plus-monthly");
     let change = accept(&mut world, &quote);
+    world.forget();
     world.tick("2026-04-17");
+    assert_eq!(world.state_of(change), ChangeState::AwaitingPayment);
+    let looked = |order: &Order| matches!(order, Order::ReadSubscription { .. });
+    assert_eq!(world.orders.iter().filter(|order| looked(order)).count(), 1);
+    assert_eq!(world.last_change().pay_by, Some(at("2026-04-18")));
+    world.tick("2026-04-18");
     assert_eq!(
         world.state_of(change),
         ChangeState::Canceled { at: world.now }
     );
     assert_eq!(world.plan(), "basic");
+    assert_eq!(world.orders.iter().filter(|order| looked(order)).count(), 1);
+}
+
+#[test]
+fn what_was_done_and_told_to_nobody_is_applied_when_it_is_seen() {
+    let (mut world, begun) = run("basic-monthly");
+    let quote = previewed(&mut world, "plus-monthly");
+    let change = accept(&mut world, &quote);
+    // Nobody has looked for days.
+    world.tick("2026-04-20");
+    see(&mut world, &begun, "plus-monthly", 1, APRIL);
+    assert_eq!(
+        world.state_of(change),
+        ChangeState::Applied { at: world.now }
+    );
+    assert_eq!(world.plan(), "plus");
 }
 
 #[test]

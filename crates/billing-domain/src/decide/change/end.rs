@@ -2,14 +2,16 @@
 
 use crate::catalog::CatalogRevision;
 use crate::change::{Change, ChangeState};
+use crate::decide::checkout::CHECKOUT_LIFETIME;
 use crate::decide::promise::keep_promise;
 use crate::decide::settle::void_invoice;
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
 use crate::ids::{ChangeId, SubscriptionId};
 use crate::journal::Event;
+use crate::provider::ProviderAccount;
 use crate::subscription::{Subscription, Why};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, shifted};
 
 use super::apply::{in_effect, remake_cycle};
 
@@ -144,15 +146,39 @@ pub(in crate::decide) fn end_awaiting(
     end(draft, change, state, event);
 }
 
-/// Nobody paid in time.
+/// Nobody paid in time. What a provider was asked for may be done, and nobody has
+/// told us: it is looked at once, and waits as long again for what is seen.
 pub(in crate::decide) fn change_expires(draft: &mut Draft, id: ChangeId) {
-    let subscription = draft
-        .account
-        .change(id)
-        .map(|change| change.quote.subscription);
-    if let Some(subscription) = subscription {
-        end_awaiting(draft, subscription, |at| ChangeState::Canceled { at });
+    let Some(change) = draft.account.change(id).cloned() else {
+        return;
+    };
+    let subscription = change.quote.subscription;
+    if let Some((provider, reference)) = unanswered(draft, &change) {
+        let now = draft.now();
+        let key = EffectKey::subscription("look", subscription, now);
+        let order = Order::ReadSubscription {
+            provider,
+            reference,
+        };
+        draft.order(key, order);
+        draft.account.put_change(Change {
+            pay_by: Some(shifted(now, CHECKOUT_LIFETIME)),
+            ..change
+        });
+        return;
     }
+    end_awaiting(draft, subscription, |at| ChangeState::Canceled { at });
+}
+
+/// What is to be looked at before a change is given up. `None`: we collect it, or
+/// it has been looked at.
+fn unanswered(draft: &Draft, change: &Change) -> Option<(ProviderAccount, String)> {
+    let held = draft.account.subscription(change.quote.subscription)?;
+    let first = change.pay_by == Some(shifted(change.accepted_at, CHECKOUT_LIFETIME));
+    if held.is_engine_run() || change.invoice.is_some() || !first {
+        return None;
+    }
+    Some((held.provider.clone()?, held.reference()?.to_owned()))
 }
 
 /// The provider refused it, or nobody knows what became of the asking.
