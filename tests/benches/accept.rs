@@ -11,11 +11,11 @@ use billing_domain::change::ChangeState;
 use billing_domain::ids::{ChangeId, SubscriptionId};
 use billing_domain::subscription::State;
 use billing_ports::Clock;
-use billing_testkit::catalogs;
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use crate::Size;
+use crate::fill::catalog;
 use crate::provider::account;
 use crate::quotes::wish;
 use crate::stores::{Folder, sqlite};
@@ -40,7 +40,7 @@ pub(crate) async fn measure(size: Size) -> Vec<Row> {
         .webhooks(Arc::new(sandbox.decoder()))
         .build()
         .unwrap();
-    billing.apply_catalog(&catalogs::storage()).await.unwrap();
+    billing.apply_catalog(&catalog()).await.unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let worker = tokio::spawn({
         let billing = billing.clone();

@@ -34,9 +34,9 @@ use table::{Row, Table};
 /// How much is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Size {
-    /// What the figures in the documentation are made of: about ten minutes.
+    /// What the figures in the documentation are made of: about a quarter of an hour.
     Full,
-    /// A tenth and less, to see that all of it runs: about a minute.
+    /// A tenth and less, to see that all of it runs: a few minutes.
     Quick,
 }
 

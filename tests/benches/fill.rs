@@ -1,6 +1,7 @@
 //! Many subscribers in a store: one is written through the store, and the
 //! database copies its rows, ids and all.
 
+use billing_domain::catalog::{Catalog, CatalogDraft};
 use billing_domain::customer::Account;
 use billing_domain::ids::{CustomerId, SubscriptionId};
 use billing_domain::time::Timestamp;
@@ -56,10 +57,18 @@ pub(crate) async fn fill(
     first.customer.id
 }
 
+/// What is sold, by every provider.
+pub(crate) fn catalog() -> Catalog {
+    let mut draft = CatalogDraft::from(catalogs::storage());
+    let prices = draft.plans.iter_mut().flat_map(|plan| &mut plan.prices);
+    prices.for_each(|price| price.provider_refs.clear());
+    draft.validate().unwrap()
+}
+
 /// Puts the catalog and one subscriber into an empty store.
 pub(crate) async fn one(store: &dyn Store, due_at: Timestamp) -> Account {
     store
-        .apply_catalog(&catalogs::storage(), 0, due_at)
+        .apply_catalog(&catalog(), 0, due_at)
         .await
         .unwrap()
         .unwrap();

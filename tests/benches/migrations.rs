@@ -10,11 +10,11 @@ use billing_domain::migration::MigrationAsk;
 use billing_domain::money::{Currency, Money};
 use billing_domain::time::{Timestamp, days, shifted_back};
 use billing_ports::store::Store;
-use billing_testkit::{ManualClock, catalogs};
+use billing_testkit::ManualClock;
 use sea_orm::DatabaseConnection;
 
 use crate::Size;
-use crate::fill::{Due, fill};
+use crate::fill::{Due, catalog, fill};
 use crate::program::resident;
 use crate::provider::PaidAtOnce;
 use crate::stores::{Folder, NO_SERVER, connect, postgres, server, sqlite};
@@ -89,7 +89,7 @@ async fn filled(store: Arc<dyn Store>, rows: DatabaseConnection, count: u32) -> 
 
 /// The catalog of those who fill the store, with a price that follows.
 fn dearer() -> Catalog {
-    let mut draft = CatalogDraft::from(catalogs::storage());
+    let mut draft = CatalogDraft::from(catalog());
     let mut plans = draft.plans.iter_mut();
     let plan = plans.find(|plan| plan.key.as_str() == "personal").unwrap();
     let mut prices = plan.prices.iter();

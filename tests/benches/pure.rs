@@ -9,10 +9,10 @@ use billing_domain::ids::{IdSeq, QuoteId};
 use billing_domain::money::{Currency, Money};
 use billing_domain::proration::{Change, Dialect, Item, TaxRate, Zones, prorate};
 use billing_domain::time::{Period, Timestamp, days, shifted_back};
-use billing_testkit::catalogs;
 use billing_testkit::fixtures::due_subscriber;
 
 use crate::Size;
+use crate::fill::catalog;
 use crate::quotes::wish;
 use crate::table::{Row, Verdict, median, none, now};
 
@@ -35,22 +35,22 @@ pub(crate) fn measure(size: Size) -> Vec<Row> {
     let at = shifted_back(due_at, days(15));
     let account = due_subscriber(0, due_at);
     let held = account.subscriptions.first().unwrap().id;
-    let catalog = CatalogRevision {
+    let revision = CatalogRevision {
         number: 1,
-        catalog: catalogs::storage(),
+        catalog: catalog(),
         applied_at: shifted_back(due_at, days(365)),
     };
     let ask = wish(held);
     let id: QuoteId = IdSeq::new(at, 3).draw();
     let quoting = each(size.pick(50_000, 5_000), || {
-        let planned = plan_change(black_box(&account), &ask, None, &catalog, at).unwrap();
-        black_box(planned.quote(&account, None, &catalog, id, at)).unwrap();
+        let planned = plan_change(black_box(&account), &ask, None, &revision, at).unwrap();
+        black_box(planned.quote(&account, None, &revision, id, at)).unwrap();
     });
     let horizon = Horizon::cycles(CYCLES);
-    let told = forecast(&account, &catalog, held, horizon, at).unwrap();
+    let told = forecast(&account, &revision, held, horizon, at).unwrap();
     assert_eq!(told.entries.len(), usize::from(CYCLES));
     let foretelling = each(size.pick(5_000, 500), || {
-        black_box(forecast(black_box(&account), &catalog, held, horizon, at));
+        black_box(forecast(black_box(&account), &revision, held, horizon, at));
     });
     vec![
         row(
