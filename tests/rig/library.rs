@@ -331,7 +331,7 @@ fn code_of(error: &ChangeError) -> Refused {
         ChangeError::Stale => "quote_stale",
         ChangeError::Refused(refusal) => refusal.code(),
         ChangeError::NotOpen(_) => "illegal_transition",
-        ChangeError::ProviderRefused => "payment_required",
+        ChangeError::ProviderRefused(_) => "payment_required",
         ChangeError::Provider => "provider_error",
         ChangeError::Engine(error) => return error.to_string(),
     }

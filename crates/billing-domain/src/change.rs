@@ -26,6 +26,9 @@ pub struct Change {
     pub accepted_at: Timestamp,
     /// Until when it waits for its payment. `None`: it waits for none.
     pub pay_by: Option<Timestamp>,
+    /// Why the provider refused it, by its stable code. `None`: it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// How far a change has come.

@@ -11,6 +11,7 @@ use crate::journal::Event;
 use crate::money::Money;
 use crate::parked::ParkReason;
 use crate::provider::ProviderAccount;
+use crate::quote::Source;
 use crate::time::{Period, Timestamp};
 
 /// Records a provider's own invoice. What is paid stays paid, in any order of facts.
@@ -100,6 +101,8 @@ fn compare_with_quote(draft: &mut Draft, id: InvoiceId, charged: Money) {
         .iter()
         .filter(|change| Some(change.quote.subscription) == invoice.subscription)
         .filter(|change| change.state.is_open() || change.applied_at().is_some())
+        // What costs nothing now is no part of it.
+        .filter(|change| change.quote.source == Source::Provider)
         // The newest: earlier ones were charged before.
         .max_by_key(|change| change.id)
         .map(|change| (change.id, change.quote.owed_now));

@@ -2,7 +2,7 @@
 
 use crate::change::ChangeState;
 use crate::decide::change::{end_awaiting, supersede_scheduled};
-use crate::decide::settle::void_open_invoice;
+use crate::decide::settle::take_back_next_cycle;
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
 use crate::ids::SubscriptionId;
@@ -98,7 +98,7 @@ fn at_provider(
 fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> CancelOutcome {
     let (id, now) = (subscription.id, draft.now());
     end_awaiting(draft, id, |at| ChangeState::Canceled { at });
-    void_open_invoice(draft, &mut subscription);
+    take_back_next_cycle(draft, &mut subscription);
     let end = match subscription.state {
         State::Trialing { ends_at, .. } => Some(ends_at),
         State::Active => subscription.times.paid_through,

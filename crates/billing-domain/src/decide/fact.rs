@@ -224,14 +224,14 @@ fn refused(
         About::Checkout(id) => return give_up_checkout(draft, id, at),
         About::Change(id) => {
             // The buyer is told at once, and nothing was changed.
-            fail_change(draft, id);
+            fail_change(draft, id, Some(code));
             return Verdict::Decided;
         }
         About::Invoice(id) => {
             // One that is void was to be taken back, and a person looks.
             let open = draft.account.invoice(id).filter(|held| held.is_open());
             if let Some(change) = open.and_then(|invoice| invoice.change) {
-                fail_change(draft, change);
+                fail_change(draft, change, Some(code));
                 return Verdict::Decided;
             }
         }
@@ -250,29 +250,21 @@ fn refused(
 fn given_up(draft: &mut Draft, effect: EffectId, about: About, at: Timestamp) -> Verdict {
     let stalled = match about {
         About::Checkout(id) => return give_up_checkout(draft, id, at),
-        About::Invoice(id) => draft
-            .account
-            .invoice(id)
-            .filter(|invoice| invoice.is_open() && invoice.pay_url.is_none()),
         // It may have been made all the same: a person looks.
         About::Change(id) => {
-            fail_change(draft, id);
+            fail_change(draft, id, None);
             None
         }
-        About::Other => None,
-    };
-    let change = stalled.and_then(|invoice| invoice.change);
-    if let Some(change) = change {
-        fail_change(draft, change);
-        return Verdict::Decided;
-    }
-    let stalled = match about {
         About::Invoice(id) => draft
             .account
             .invoice(id)
             .filter(|invoice| invoice.is_open() && invoice.pay_url.is_none()),
-        About::Checkout(_) | About::Change(_) | About::Other => None,
+        About::Other => None,
     };
+    if let Some(change) = stalled.and_then(|invoice| invoice.change) {
+        fail_change(draft, change, None);
+        return Verdict::Decided;
+    }
     if let Some((id, subscription)) = stalled.map(|invoice| (invoice.id, invoice.subscription)) {
         draft.note(Event::SubscriptionRenewalStalled, |entry| {
             entry.subscription = subscription;

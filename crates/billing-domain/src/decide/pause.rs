@@ -3,7 +3,7 @@
 use crate::change::ChangeState;
 use crate::decide::change::end_awaiting;
 use crate::decide::promise::{realign, starts_paid};
-use crate::decide::settle::void_open_invoice;
+use crate::decide::settle::take_back_next_cycle;
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
 use crate::ids::SubscriptionId;
@@ -59,7 +59,7 @@ pub fn pause(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal> 
         }
         Schedule::Engine { .. } => {
             end_awaiting(draft, id, |at| ChangeState::Canceled { at });
-            void_open_invoice(draft, &mut subscription);
+            take_back_next_cycle(draft, &mut subscription);
         }
     }
     let pausing = subscription.pausing(now);

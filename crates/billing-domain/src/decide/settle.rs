@@ -45,6 +45,7 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
         return;
     }
     // A rate is good for the amount that it was stated for.
+    let known = invoice.conversion.clone();
     let converted = received
         .conversion
         .filter(|conversion| conversion.listed == invoice.amount);
@@ -57,7 +58,12 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
         credited: false,
     };
     if let Err((reason, evidence)) = creditable(draft, &invoice, amount) {
-        set_aside(draft, invoice, paid, reason, evidence);
+        let worth = listed(&invoice, amount);
+        // What was collected before stays as it was collected.
+        if !invoice.is_open() {
+            invoice.conversion = known;
+        }
+        set_aside(draft, invoice, (paid, worth), reason, evidence);
         return;
     }
     let excess = amount
@@ -141,12 +147,11 @@ fn creditable(draft: &Draft, invoice: &Invoice, amount: Money) -> Result<(), (Pa
 fn set_aside(
     draft: &mut Draft,
     mut invoice: Invoice,
-    paid: Payment,
+    (paid, listed): (Payment, Money),
     reason: ParkReason,
     evidence: String,
 ) {
     let (id, amount) = (invoice.id, paid.amount);
-    let listed = listed(&invoice, amount);
     let ours = invoice.issuer == Issuer::Engine;
     invoice.payments.push(paid);
     draft.account.put_invoice(invoice);
@@ -205,7 +210,14 @@ pub(super) fn credit_cycle(
     let (Some(subscription), Some(period)) = (held, invoice.period) else {
         let evidence = format!("invoice {id} was paid, and belongs to no subscription and period");
         if let Some(paid) = paid {
-            set_aside(draft, invoice, paid, ParkReason::Conflict, evidence);
+            let worth = listed(&invoice, paid.amount);
+            set_aside(
+                draft,
+                invoice,
+                (paid, worth),
+                ParkReason::Conflict,
+                evidence,
+            );
         }
         return false;
     };
@@ -214,7 +226,14 @@ pub(super) fn credit_cycle(
     let Some((mut renewed, period)) = renewed(subscription, &invoice, period, at, catalog) else {
         let evidence = format!("invoice {id} was paid when its subscription could not come back");
         if let Some(paid) = paid {
-            set_aside(draft, invoice, paid, ParkReason::LatePayment, evidence);
+            let worth = listed(&invoice, paid.amount);
+            set_aside(
+                draft,
+                invoice,
+                (paid, worth),
+                ParkReason::LatePayment,
+                evidence,
+            );
         }
         return false;
     };
@@ -349,6 +368,16 @@ pub(super) fn void_open_invoice(draft: &mut Draft, held: &mut Subscription) {
     held.times.grace_ends_at = None;
     if let Some(invoice) = draft.account.open_invoice(held.id).cloned() {
         void_invoice(draft, invoice);
+    }
+}
+
+/// As [`void_open_invoice`], where the cycle itself may be invoiced again: its
+/// number is not used up, and neither is a discount that counts cycles.
+pub(super) fn take_back_next_cycle(draft: &mut Draft, held: &mut Subscription) {
+    let open = draft.account.open_invoice(held.id).is_some();
+    void_open_invoice(draft, held);
+    if open {
+        held.take_cycle_back();
     }
 }
 

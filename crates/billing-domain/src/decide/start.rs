@@ -139,7 +139,7 @@ fn record_purchase(
     period: Option<Period>,
     paid: Payment,
 ) {
-    let (at, amount, id) = (paid.at, paid.amount, checkout.invoice);
+    let (at, id) = (paid.at, checkout.invoice);
     // Payments that were set aside before are remembered.
     let mut payments = draft
         .account
@@ -147,12 +147,14 @@ fn record_purchase(
         .map(|known| known.payments.clone())
         .unwrap_or_default();
     payments.push(paid);
-    draft.account.put_invoice(Invoice {
+    let invoice = Invoice {
         subscription: Some(subscription.id),
         period,
         payments,
         ..purchase_invoice(checkout, InvoiceState::Settled { at })
-    });
+    };
+    let amount = invoice.amount;
+    draft.account.put_invoice(invoice);
     draft.note(Event::InvoiceSettled, |entry| {
         entry.invoice = Some(id);
         entry.subscription = Some(subscription.id);

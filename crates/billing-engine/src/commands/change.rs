@@ -17,6 +17,9 @@ use crate::commands::quote::QuoteError;
 use crate::error::EngineError;
 use crate::ring::{Deciding, Performed};
 
+/// What a provider answers whose charge would differ from what was quoted.
+const STALE: &str = "quote_stale";
+
 /// Why a quote was not accepted, or an operator's change not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
@@ -35,9 +38,9 @@ pub enum ChangeError {
     /// It is in effect, or over, and cannot be taken back.
     #[error("the change is {} already", .0.as_str())]
     NotOpen(ChangeState),
-    /// The provider refused the change, and nothing was changed.
-    #[error("the provider refused the change")]
-    ProviderRefused,
+    /// The provider refused the change, and nothing was changed; this is its code.
+    #[error("the provider refused the change: {0}")]
+    ProviderRefused(String),
     /// The provider did not answer. The change waits; accepting the same quote
     /// again tells how it stands.
     #[error("the provider did not answer")]
@@ -194,7 +197,12 @@ impl Parts {
         let stands = self.change_as_it_stands(customer, accepted.change).await?;
         let failed = matches!(stands.change.state, ChangeState::Failed { .. });
         if failed {
-            return Err(ChangeError::ProviderRefused);
+            return Err(match stands.change.refused {
+                // It would charge something else than it said before.
+                Some(code) if code == STALE => ChangeError::Stale,
+                Some(code) => ChangeError::ProviderRefused(code),
+                None => ChangeError::Provider,
+            });
         }
         let waits = stands.change.state == ChangeState::AwaitingPayment && stands.pay_url.is_none();
         if waits && unanswered {
@@ -229,7 +237,7 @@ impl Parts {
 fn quoted(error: QuoteError) -> ChangeError {
     match error {
         QuoteError::Refused(refusal) => refused(refusal),
-        QuoteError::ProviderRefused(_) => ChangeError::ProviderRefused,
+        QuoteError::ProviderRefused(code) => ChangeError::ProviderRefused(code),
         QuoteError::Provider => ChangeError::Provider,
         QuoteError::Engine(error) => ChangeError::Engine(error),
     }

@@ -187,7 +187,19 @@ impl Parts {
             .await;
         let page = page.map_err(EngineError::from)?;
         for held in &page {
-            self.migrate_one(held.customer, held.id, ask, row).await?;
+            match self.migrate_one(held.customer, held.id, ask, row).await {
+                // One amount that does not fit keeps nobody else from moving.
+                Err(MigrationError::Money(error)) => {
+                    tracing::warn!(subscription = %held.id, %error, "not moved");
+                }
+                Err(MigrationError::Refused(refusal)) => {
+                    // The target is gone: what was moved stays moved, and it ends here.
+                    row.finished_at = Some(self.now());
+                    self.put_migration(row).await?;
+                    return Err(refusal.into());
+                }
+                moved => moved?,
+            }
         }
         let batch = u64::try_from(page.len()).unwrap_or(u64::MAX);
         row.done = row.done.saturating_add(batch);

@@ -25,7 +25,7 @@ pub struct NewTerms {
     pub unit: Money,
     /// How often it is charged.
     pub billing: Charged,
-    /// The price of one piece in the first cycle. `None`: the same.
+    /// The price of one piece in the first cycle, not above `unit`. `None`: the same.
     pub first_cycle: Option<Money>,
     /// The quantities that may be held. `None`: as the plan says.
     pub quantity: Option<QuantityRule>,
@@ -44,8 +44,8 @@ pub enum NegotiateError {
     /// The catalog has no such plan.
     #[error("no such plan")]
     NoSuchPlan,
-    /// A price is below zero, or in two currencies.
-    #[error("a price is zero or more, in one currency")]
+    /// A price is below zero, in two currencies, or dearer in the first cycle.
+    #[error("prices are zero or more, in one currency, and no dearer in the first cycle")]
     BadPrice,
     /// The plan is not sold by the piece, or the bounds allow nothing.
     #[error("bounds are for plans sold by the piece: min from 1, max from min, step from 1")]
@@ -131,7 +131,8 @@ impl Billing {
 
 fn check_price(new: &NewTerms) -> Result<(), NegotiateError> {
     let first = new.first_cycle.unwrap_or(new.unit);
-    let fits = new.unit.amount >= 0 && first.amount >= 0 && first.currency == new.unit.currency;
+    let one_currency = first.currency == new.unit.currency;
+    let fits = one_currency && 0 <= first.amount && first.amount <= new.unit.amount;
     if fits {
         Ok(())
     } else {

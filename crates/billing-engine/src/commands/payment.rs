@@ -34,6 +34,9 @@ pub enum PaymentError {
     /// It was paid in the future.
     #[error("a payment is not in the future")]
     InTheFuture,
+    /// It was paid before the invoice was opened.
+    #[error("a payment is not before its invoice")]
+    BeforeOpened,
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -90,6 +93,9 @@ impl Billing {
                 }
                 if held.state != InvoiceState::Open {
                     return Err(PaymentError::NotOpen);
+                }
+                if paid_at < held.opened_at {
+                    return Err(PaymentError::BeforeOpened);
                 }
                 let observed = told(&held, reference, amount.unwrap_or(held.amount), paid_at);
                 apply_fact(draft, &account, &observed, catalog);

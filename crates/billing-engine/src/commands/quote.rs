@@ -16,6 +16,10 @@ use crate::billing::{Billing, Parts};
 use crate::commands::CustomerRef;
 use crate::error::EngineError;
 
+/// Changes of one list whose cost a provider is asked for: a list is waited for,
+/// and each is a call. Those beyond say their cost when they are quoted.
+const MAX_PREVIEWS: usize = 12;
+
 /// Why a change was not quoted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QuoteError {
@@ -48,7 +52,7 @@ pub struct AllowedChange {
     pub timing: Timing,
     /// The instant at which it takes effect.
     pub effective_at: Timestamp,
-    /// What would be owed now. `None`: the provider says, when it is quoted.
+    /// What would be owed now. `None`: the provider computes it, and did not say.
     pub owed_now: Option<Money>,
     /// What a cycle costs afterward.
     pub next_amount: Option<Money>,
@@ -116,9 +120,21 @@ impl Billing {
             .subscription(subscription)
             .ok_or(QuoteRefusal::NoSubscription)?;
         let mut allowed = Vec::new();
+        let mut previews = MAX_PREVIEWS;
         for ask in asks(held, &catalog, now) {
             match plan_change(&account, &ask, None, &catalog, now) {
-                Ok(planned) => allowed.extend(parts.told(&planned, &account, &catalog, now)),
+                Ok(planned) => {
+                    let preview = match previews.checked_sub(1) {
+                        Some(left) if planned.preview(now).is_some() => {
+                            previews = left;
+                            // What is not said is not offered at a price.
+                            parts.previewed(&planned, now).await.ok().flatten()
+                        }
+                        _ => None,
+                    };
+                    let told = parts.told(&planned, &account, preview.as_ref(), &catalog, now);
+                    allowed.extend(told);
+                }
                 // As it stands, nothing of it can be changed.
                 Err(refusal @ (QuoteRefusal::NotActive(_) | QuoteRefusal::InvoiceOpen)) => {
                     return Err(refusal.into());
@@ -217,13 +233,14 @@ impl Parts {
         &self,
         planned: &Planned,
         account: &Account,
+        preview: Option<&Preview>,
         catalog: &CatalogRevision,
         now: Timestamp,
     ) -> Option<AllowedChange> {
-        let of_provider = planned.preview(now).is_some();
+        let unsaid = preview.is_none() && planned.preview(now).is_some();
         let id: QuoteId = self.ids(now).draw();
         // What does not fit is not offered.
-        let quote = planned.quote(account, None, catalog, id, now).ok()?;
+        let quote = planned.quote(account, preview, catalog, id, now).ok()?;
         Some(AllowedChange {
             plan: quote.terms.plan.clone(),
             price: quote.terms.price.clone(),
@@ -231,7 +248,7 @@ impl Parts {
             kinds: quote.kinds.clone(),
             timing: quote.timing,
             effective_at: quote.effective_at,
-            owed_now: (!of_provider).then_some(quote.owed_now),
+            owed_now: (!unsaid).then_some(quote.owed_now),
             next_amount: quote.next_charge.map(|next| next.amount),
         })
     }

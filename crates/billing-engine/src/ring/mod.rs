@@ -9,6 +9,7 @@ mod inbox;
 mod intake;
 mod perform;
 mod reconcile;
+mod wanted;
 mod work;
 
 use billing_domain::catalog::CatalogRevision;

@@ -146,7 +146,10 @@ async fn a_refused_invoice_fails_the_change_and_a_new_quote_may_follow() {
         .billing
         .accept_quote(&"ana".into(), quote.id, None)
         .await;
-    assert_eq!(refused, Err(ChangeError::ProviderRefused));
+    assert_eq!(
+        refused,
+        Err(ChangeError::ProviderRefused("card_declined".to_owned()))
+    );
     assert_eq!(rig.happened("change.failed"), 1);
     assert!(rig.account(customer).awaiting_change(held).is_none());
     let quote = quoted(&rig, held).await;

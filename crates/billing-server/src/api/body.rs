@@ -149,6 +149,16 @@ impl Fields {
         count
     }
 
+    /// A whole number, zero or more. `None`: absent or null.
+    pub(crate) fn natural(&mut self, field: &str) -> Option<u64> {
+        let value = self.take(field)?;
+        let number = value.as_u64();
+        if number.is_none() {
+            self.wrong(field, "must be a whole number from 0 on");
+        }
+        number
+    }
+
     /// Minor units of a currency, zero or more. `None`: absent or null.
     pub(crate) fn minor_units(&mut self, field: &str) -> Option<i64> {
         let value = self.take(field)?;

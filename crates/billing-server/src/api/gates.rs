@@ -2,12 +2,15 @@
 //! answer like any other: 200.
 
 use billing_domain::access::{Gate, Need};
+use billing_domain::entitlement::Limit;
 use billing_engine::{CustomerRef, GateError};
+use poem::http::StatusCode;
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 
+use crate::api::body::{Body, Fields, ReadBody};
 use crate::api::customers::customer_ref;
 use crate::api::views::{AccessView, GateView};
 use crate::api::{Answer, Group};
@@ -68,6 +71,85 @@ impl GatesApi {
         let gate = gate(&state, &of, &feature, amount.as_deref(), level.as_deref()).await?;
         Ok(Json(gate))
     }
+
+    /// Whether a customer may hand out more pieces of what it holds by the piece.
+    /// Using those that are handed out is never refused while the plan is held, even
+    /// when they have become more than it allows. Nothing is counted here.
+    #[oai(
+        path = "/v1/customers/:customer/check/:feature",
+        method = "post",
+        operation_id = "check_pieces"
+    )]
+    async fn check_pieces(
+        &self,
+        state: Data<&AppState>,
+        by: ReadKey,
+        customer: Path<String>,
+        feature: Path<String>,
+        body: Body<PiecesBody>,
+    ) -> Answer<GateView> {
+        by.checked();
+        let of = customer_ref(&customer)?;
+        let (held, adding) = (body.0.held, body.0.adding);
+        let any = decided(&state, &of, &feature, Need::Some).await?;
+        let Gate::Allowed { limit, .. } = &any else {
+            return Err(upgrade_required(&feature, &any));
+        };
+        if adding > 0 {
+            let wanted = held.saturating_add(adding);
+            let more = decided(&state, &of, &feature, Need::Amount(wanted)).await?;
+            if !matches!(more, Gate::Allowed { .. }) {
+                let most = match limit {
+                    Some(Limit::AtMost(most)) => Some(*most),
+                    Some(Limit::Unlimited) | None => None,
+                };
+                return Err(Problem::new(
+                    StatusCode::PAYMENT_REQUIRED,
+                    "seats_exhausted",
+                    "every piece that the plan allows is handed out",
+                )
+                .with("feature", feature.0)
+                .with("limit", most)
+                .with("held", held));
+            }
+        }
+        Ok(Json(any.into()))
+    }
+}
+
+/// Pieces that are handed out, and that are to be.
+#[derive(Debug, Object)]
+#[oai(rename = "PiecesCheck")]
+struct PiecesBody {
+    /// How many are handed out already. Absent: none.
+    held: u64,
+    /// How many are to be added. Absent: none, those handed out are used.
+    adding: u64,
+}
+
+impl ReadBody for PiecesBody {
+    fn read(fields: &mut Fields) -> Self {
+        Self {
+            held: fields.natural("held").unwrap_or_default(),
+            adding: fields.natural("adding").unwrap_or_default(),
+        }
+    }
+}
+
+fn upgrade_required(feature: &str, gate: &Gate) -> Problem {
+    let problem = Problem::new(
+        StatusCode::FORBIDDEN,
+        "plan_upgrade_required",
+        "no plan that is held allows it",
+    )
+    .with("feature", feature);
+    match gate {
+        Gate::Denied {
+            plan_needed: Some(plan),
+            ..
+        } => problem.with("required_plan", plan.to_string()),
+        Gate::Denied { .. } | Gate::Allowed { .. } => problem,
+    }
 }
 
 /// What `of` may do now.
@@ -100,6 +182,15 @@ pub(crate) async fn gate(
                 return Err(Problem::field("level", "state amount or level, not both"));
             }
         };
+    Ok(decided(state, of, feature, need).await?.into())
+}
+
+async fn decided(
+    state: &AppState,
+    of: &CustomerRef,
+    feature: &str,
+    need: Need<'_>,
+) -> Result<Gate, Problem> {
     let gate = match state.billing.gate(of, feature, need).await {
         Ok(gate) => gate,
         Err(GateError::NoSuchCustomer) => return Err(Problem::customer_not_found()),
@@ -110,5 +201,5 @@ pub(crate) async fn gate(
         Gate::Denied { reason, .. } => reason.as_str(),
     };
     metrics::counter!("billing_gate_decisions_total", "decision" => word).increment(1);
-    Ok(gate.into())
+    Ok(gate)
 }

@@ -100,6 +100,9 @@ fn refused(error: PaymentError) -> Problem {
         ),
         PaymentError::BadReference => Problem::field("reference", error.to_string()),
         PaymentError::InTheFuture => Problem::field("paid_at", "must not be in the future"),
+        PaymentError::BeforeOpened => {
+            Problem::field("paid_at", "must not be before the invoice was opened")
+        }
         PaymentError::Engine(error) => error.into(),
     }
 }

@@ -73,6 +73,39 @@ async fn what_cannot_be_asked_is_named() {
 }
 
 #[tokio::test]
+async fn pieces_are_handed_out_up_to_the_limit_and_used_beyond_it() {
+    let rig = Rig::new().await;
+    let ana = rig.customer("ana").await;
+    rig.customer("bob").await;
+    rig.buys(&ana, "team-monthly").await;
+    let path = |who: &str| format!("/v1/customers/{who}/check/seats");
+    let asks = async |who: &str, body: Value| rig.post(&path(who)).by(READ).json(body).send().await;
+    let limit = rig.get(&path("ana")).by(READ).send().await.ok(200)["limit"].clone();
+    let held = limit.as_u64().unwrap();
+    for (held, adding) in [(0, 1), (held - 1, 1), (held, 0), (held + 5, 0)] {
+        let said = asks("ana", json!({ "held": held, "adding": adding }))
+            .await
+            .ok(200);
+        assert_eq!(said["allowed"], true, "{held} and {adding}");
+    }
+    for adding in [1, u64::MAX] {
+        let body = json!({ "held": held, "adding": adding });
+        let refused = asks("ana", body).await.refused(402, "seats_exhausted");
+        assert_eq!(
+            (&refused["limit"], &refused["held"]),
+            (&limit, &json!(held))
+        );
+    }
+    let refused = asks("bob", json!({ "adding": 1 }))
+        .await
+        .refused(403, "plan_upgrade_required");
+    assert_eq!(refused["required_plan"], "team");
+    for wrong in [json!(-1), json!(1.5), json!("1")] {
+        asks("ana", json!({ "held": wrong })).await.wrong("held");
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_customer_is_told_from_a_denial() {
     let rig = Rig::new().await;
     let nobody = format!("cus_{}", "0".repeat(32));

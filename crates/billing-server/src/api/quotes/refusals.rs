@@ -38,18 +38,7 @@ impl From<QuoteError> for Problem {
     fn from(error: QuoteError) -> Self {
         match error {
             QuoteError::Refused(refusal) => refusal.into(),
-            QuoteError::ProviderRefused(code) => {
-                let problem = if code == DECLINED {
-                    Self::new(
-                        StatusCode::PAYMENT_REQUIRED,
-                        "payment_required",
-                        "the provider would not charge the card that it knows",
-                    )
-                } else {
-                    provider_refused()
-                };
-                problem.with("provider_code", code)
-            }
+            QuoteError::ProviderRefused(code) => provider_refused(code),
             QuoteError::Provider => provider_error(),
             QuoteError::Engine(error) => error.into(),
         }
@@ -75,19 +64,28 @@ impl From<ChangeError> for Problem {
                 let detail = format!("the change is {} already", state.as_str());
                 Self::new(StatusCode::CONFLICT, "illegal_transition", detail)
             }
-            ChangeError::ProviderRefused => provider_refused(),
+            ChangeError::ProviderRefused(code) => provider_refused(code),
             ChangeError::Provider => provider_error(),
             ChangeError::Engine(error) => error.into(),
         }
     }
 }
 
-fn provider_refused() -> Problem {
-    Problem::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "provider_refused",
-        "the payment provider refuses the change, and nothing was changed",
-    )
+fn provider_refused(code: String) -> Problem {
+    let problem = if code == DECLINED {
+        Problem::new(
+            StatusCode::PAYMENT_REQUIRED,
+            "payment_required",
+            "the provider does not charge the card that it knows, and nothing was changed",
+        )
+    } else {
+        Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "provider_refused",
+            "the payment provider refuses the change, and nothing was changed",
+        )
+    };
+    problem.with("provider_code", code)
 }
 
 fn provider_error() -> Problem {

@@ -1,7 +1,7 @@
 //! What is to come of a subscription: other terms, a discount's end, and what is
 //! kept of the promise made to holders of a price that is no longer sold.
 
-use billing_domain::catalog::{Catalog, LockEnd};
+use billing_domain::catalog::{Catalog, EntitlementLock, LockEnd};
 use billing_domain::discount::{Discount, Reduction};
 use billing_domain::subscription::{Notice, Scheduled, Subscription, Why};
 use billing_domain::time::Timestamp;
@@ -94,7 +94,7 @@ pub(crate) fn reduction(reduction: Reduction) -> (&'static str, Option<u16>, Opt
 #[derive(Debug, Object)]
 #[oai(rename = "PriceLock")]
 pub(crate) struct PromiseView {
-    /// Since when the price is no longer sold.
+    /// From when the price is no longer sold.
     retired_at: String,
     /// When the promise ends: `forever` for never, `until` a day, `cycles` once
     /// they are used up, or `until_change` of the plan.
@@ -107,6 +107,15 @@ pub(crate) struct PromiseView {
     cycles_left: Option<u32>,
     /// The price that follows. Absent: none does.
     then: Option<String>,
+    /// `frozen`: what the plan granted when it was bought stays, where it was
+    /// better. `follow`: what it grants now counts.
+    entitlements: String,
+    /// Whether pieces added later end it.
+    quantity_held: bool,
+    /// How old the notice of a dearer price is before it is charged, in seconds.
+    notice_seconds: i64,
+    /// How long after the end of access the price may be bought again, in seconds.
+    rejoin_seconds: i64,
     /// The notice of a dearer price that was given. Absent: none was.
     notice: Option<NoticeView>,
 }
@@ -140,7 +149,7 @@ impl PromiseView {
         let plan = catalog.plan(price.plan.as_str());
         let retired = [price.retired, plan.and_then(|plan| plan.retired)];
         let retired_at = retired.into_iter().flatten().min();
-        let retired_at = retired_at.filter(|at| *at <= now)?;
+        let retired_at = retired_at?;
         let lock = price.effective_lock();
         let (lasts, until, cycles_left) = match lock.until {
             LockEnd::Forever => ("forever", None, None),
@@ -157,6 +166,14 @@ impl PromiseView {
             until,
             cycles_left,
             then: lock.then.map(|price| price.to_string()),
+            entitlements: match lock.entitlements {
+                EntitlementLock::Frozen => "frozen",
+                EntitlementLock::Follow => "follow",
+            }
+            .to_owned(),
+            quantity_held: lock.quantity_held,
+            notice_seconds: lock.notice.as_secs(),
+            rejoin_seconds: lock.rejoin.as_secs(),
             notice: held.promise.notice.as_ref().map(NoticeView::of),
         })
     }

@@ -1,0 +1,94 @@
+//! Whether an order is still wanted by the time it is carried out. What was taken
+//! back while its call waited to be tried again is not done after all.
+
+use billing_domain::customer::Account;
+use billing_domain::effect::{ChangeSubscription, ChangeWhen, Order};
+use billing_domain::subscription::Subscription;
+use billing_domain::time::shifted;
+use billing_ports::store::{Also, OutboxItem};
+use jiff::SignedDuration;
+
+use crate::billing::Parts;
+use crate::error::EngineError;
+
+/// An order of this age, or one that has been tried before, is looked at again: by
+/// then a person may have changed their mind. Younger ones are performed at once,
+/// since the look costs as much as the commit that ordered them.
+const LOOKED_AT_AFTER: SignedDuration = SignedDuration::from_secs(30);
+
+impl Parts {
+    /// Whether what is ordered is still to be done.
+    pub(super) async fn is_wanted(&self, item: &OutboxItem) -> Result<bool, EngineError> {
+        let young = self.now() < shifted(item.effect.due_at, LOOKED_AT_AFTER);
+        if young && item.attempts == 0 {
+            return Ok(true);
+        }
+        let also = match &item.effect.order {
+            Order::CreateInvoice(order) => Also {
+                invoices: vec![order.invoice],
+                ..Also::default()
+            },
+            Order::ChangeSubscription(order) => Also {
+                changes: order.change.into_iter().collect(),
+                ..Also::default()
+            },
+            Order::UndoChange { .. } => Also::default(),
+            Order::OpenCheckout(_)
+            | Order::ExpireCheckout { .. }
+            | Order::VoidInvoice { .. }
+            | Order::SettleCode { .. }
+            | Order::CancelSubscription { .. }
+            | Order::PauseSubscription { .. }
+            | Order::ResumeSubscription { .. }
+            | Order::ReadSubscription { .. }
+            | Order::Notify { .. } => return Ok(true),
+        };
+        let loaded = self.store.load(item.customer, &also).await?;
+        Ok(loaded.is_none_or(|loaded| wants(&loaded.account, &item.effect.order)))
+    }
+}
+
+fn wants(account: &Account, order: &Order) -> bool {
+    match order {
+        Order::CreateInvoice(order) => account
+            .invoice(order.invoice)
+            .is_none_or(billing_domain::invoice::Invoice::is_open),
+        Order::ChangeSubscription(order) => wants_change(account, order),
+        // Another change to come has taken the place of the one that is undone.
+        Order::UndoChange { reference, .. } => {
+            held(account, reference).is_none_or(|held| held.scheduled.is_none())
+        }
+        Order::OpenCheckout(_)
+        | Order::ExpireCheckout { .. }
+        | Order::VoidInvoice { .. }
+        | Order::SettleCode { .. }
+        | Order::CancelSubscription { .. }
+        | Order::PauseSubscription { .. }
+        | Order::ResumeSubscription { .. }
+        | Order::ReadSubscription { .. }
+        | Order::Notify { .. } => true,
+    }
+}
+
+fn wants_change(account: &Account, order: &ChangeSubscription) -> bool {
+    if let Some(change) = order.change {
+        return account
+            .change(change)
+            .is_none_or(|change| change.state.is_open() || change.applied_at().is_some());
+    }
+    if order.when != ChangeWhen::NextPeriod {
+        return true;
+    }
+    held(account, &order.reference).is_none_or(|held| {
+        held.scheduled
+            .as_ref()
+            .is_some_and(|to_come| to_come.terms.price_ref.as_ref() == Some(&order.price_ref))
+    })
+}
+
+fn held<'a>(account: &'a Account, reference: &str) -> Option<&'a Subscription> {
+    account
+        .subscriptions
+        .iter()
+        .find(|held| held.reference() == Some(reference))
+}
