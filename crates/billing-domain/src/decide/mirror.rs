@@ -3,7 +3,7 @@
 
 use crate::catalog::{CatalogRevision, OnPause};
 use crate::change::{Change, ChangeState};
-use crate::decide::change::supersede_scheduled;
+use crate::decide::change::{in_effect, supersede_scheduled};
 use crate::decide::fact::Verdict;
 use crate::decide::license::{extend, follow_terms, issue};
 use crate::decide::promise::{count_cycle, keep_promise, take_up_promise};
@@ -16,7 +16,8 @@ use crate::journal::Event;
 use crate::parked::ParkReason;
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
 use crate::subscription::{
-    ALARM_AFTER, Cancellation, Promise, Schedule, State, Status, Subscription, Times,
+    ALARM_AFTER, Cancellation, Promise, Schedule, Scheduled, State, Status, Subscription, Times,
+    Why,
 };
 use crate::terms::{Seller, Terms};
 use crate::time::{Timestamp, shifted};
@@ -225,7 +226,7 @@ fn follow_price(
     let awaited = draft.account.awaiting_change(seen.id).cloned();
     if let Some(change) = awaited.filter(|change| tells(&change.quote.terms)) {
         supersede_scheduled(draft, seen);
-        seen.terms = change.quote.terms.clone();
+        hold(seen, change.quote.terms.clone());
         let (id, change_id) = (seen.id, change.id);
         let plan = seen.terms.plan.to_string();
         draft.account.put_change(Change {
@@ -239,8 +240,21 @@ fn follow_price(
         });
         return;
     }
+    if let Some(start) = begins.filter(|_| !tells(&seen.terms))
+        && let Some((begun, to_come)) = in_effect(seen, start, catalog)
+        && tells(&to_come.terms)
+    {
+        // Seen before anybody looked.
+        *seen = begun;
+        note_begun(draft, seen, &to_come);
+        return;
+    }
     if seen.terms.price_ref.as_deref() == Some(snapshot.price_ref.as_str()) {
-        seen.terms.quantity = snapshot.quantity;
+        let resized = Terms {
+            quantity: snapshot.quantity,
+            ..seen.terms.clone()
+        };
+        hold(seen, resized);
         return;
     }
     let Some(terms) = terms_of(account, snapshot, catalog) else {
@@ -248,9 +262,50 @@ fn follow_price(
         return;
     };
     let (id, plan) = (seen.id, terms.plan.to_string());
-    seen.terms = terms;
+    hold(seen, terms);
     draft.note(Event::PlanChanged, |entry| {
         entry.subscription = Some(id);
+        entry.note = Some(plan);
+    });
+}
+
+/// It is held at `terms` now. What was to come of another price comes no more, nor
+/// what was promised to its holders; of the same price, it comes for as many pieces.
+fn hold(seen: &mut Subscription, terms: Terms) {
+    if seen.terms.price != terms.price {
+        seen.scheduled = seen.scheduled.take().filter(|it| !it.comes_by_itself());
+        seen.promise = Promise {
+            // It is still to be taken back.
+            told: seen.promise.told,
+            ..Promise::default()
+        };
+    } else if seen.terms.quantity != terms.quantity {
+        let to_come = seen.scheduled.as_mut();
+        if let Some(to_come) = to_come.filter(|it| it.comes_by_itself()) {
+            to_come.terms.quantity = terms.quantity;
+            seen.promise.told = None;
+        }
+    }
+    seen.terms = terms;
+}
+
+/// Terms to come have begun: what accepted them is applied.
+fn note_begun(draft: &mut Draft, seen: &Subscription, to_come: &Scheduled) {
+    let change = match to_come.why {
+        Why::Change { change } => draft.account.change(change).cloned(),
+        Why::PromiseEnds | Why::Migration { .. } => None,
+    };
+    let (id, change_id) = (seen.id, change.as_ref().map(|change| change.id));
+    let plan = seen.terms.plan.to_string();
+    if let Some(change) = change {
+        draft.account.put_change(Change {
+            state: ChangeState::Applied { at: to_come.at },
+            ..change
+        });
+    }
+    draft.note(Event::PlanChanged, |entry| {
+        entry.subscription = Some(id);
+        entry.change = change_id;
         entry.note = Some(plan);
     });
 }

@@ -117,6 +117,10 @@ pub struct Promise {
     /// told. `None`: it was told none, or has charged it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Timestamp>,
+    /// The terms that come by themselves, while a change that was accepted stands
+    /// in their place: they come back with its end. `None`: none were displaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub displaced: Option<Box<Scheduled>>,
 }
 
 /// A notice of a dearer price.
@@ -130,6 +134,13 @@ pub struct Notice {
     pub amount: Money,
     /// When it was given.
     pub at: Timestamp,
+}
+
+impl Scheduled {
+    /// Whether they come by themselves, and not because somebody accepted a change.
+    pub(crate) const fn comes_by_itself(&self) -> bool {
+        !matches!(self.why, Why::Change { .. })
+    }
 }
 
 impl Promise {
@@ -330,6 +341,14 @@ impl Subscription {
             Some(scheduled) if scheduled.at <= now && !self.lags(scheduled.at) => &scheduled.terms,
             _ => &self.terms,
         }
+    }
+
+    /// The terms that come by themselves, whether or not a change that was accepted
+    /// stands in their place. `None`: none do.
+    pub(crate) fn comes_by_itself(&self) -> Option<&Scheduled> {
+        let scheduled = self.scheduled.as_ref();
+        let by_itself = scheduled.filter(|to_come| to_come.comes_by_itself());
+        by_itself.or(self.promise.displaced.as_deref())
     }
 
     /// The terms of a cycle that starts at `start`.

@@ -2,7 +2,7 @@
 //! follow its word, and its invoices are its own.
 
 use billing_domain::change::{ChangeState, ChangedBy};
-use billing_domain::decide::{self, Begun, ChangeAsk, QuoteRefusal};
+use billing_domain::decide::{self, Begun, ChangeAsk, QuoteRefusal, TakeBackRefusal};
 use billing_domain::effect::{ChangeWhen, Order, Preview};
 use billing_domain::fact::{Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot};
 use billing_domain::ids::ChangeId;
@@ -208,6 +208,22 @@ fn nobody_who_answers_is_looked_at_and_ends_it_after_another_day() {
     );
     assert_eq!(world.plan(), "basic");
     assert_eq!(world.orders.iter().filter(|order| looked(order)).count(), 1);
+}
+
+#[test]
+fn what_a_provider_was_asked_for_is_not_taken_back() {
+    let (mut world, begun) = run("basic-monthly");
+    let quote = previewed(&mut world, "plus-monthly");
+    let change = accept(&mut world, &quote);
+    let catalog = world.catalog.clone();
+    let taken = world.decide(|draft| decide::take_back(draft, change, &catalog));
+    let refused = TakeBackRefusal::NotOpen(ChangeState::AwaitingPayment);
+    assert_eq!(taken, Err(refused));
+    see(&mut world, &begun, "plus-monthly", 1, APRIL);
+    assert_eq!(
+        world.state_of(change),
+        ChangeState::Applied { at: world.now }
+    );
 }
 
 #[test]

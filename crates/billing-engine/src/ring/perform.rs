@@ -76,6 +76,10 @@ impl Parts {
         let Some(account) = item.effect.order.provider().cloned() else {
             return Ok(Performed::Overtaken);
         };
+        if !self.is_wanted(item).await? {
+            tracing::info!(effect = %item.effect.id, key = %item.effect.key, "no longer wanted");
+            return self.settle_untold(item).await;
+        }
         let facts = match self.call(item, &account).await {
             Heard::Facts(facts) => facts,
             Heard::Nothing(failure) => {

@@ -5,7 +5,7 @@ use crate::catalog::{Billing, CatalogRevision};
 use crate::change::{Change, ChangeState};
 use crate::decide::change::supersede_scheduled;
 use crate::decide::license::follow_terms;
-use crate::decide::promise::{count_cycle, keep_promise};
+use crate::decide::promise::{count_cycle, give_back_displaced, keep_promise};
 use crate::decide::settle::void_open_invoice;
 use crate::decision::Draft;
 use crate::ids::{ChangeId, SubscriptionId};
@@ -31,10 +31,12 @@ pub fn after(mut held: Subscription, quote: &Quote, change: Option<ChangeId>) ->
     }
     let same_price = held.terms.price == quote.terms.price;
     let hung = held.hung_interval();
-    held.scheduled = held
-        .scheduled
-        .take()
-        .filter(|to_come| same_price && !matches!(to_come.why, Why::Change { .. }));
+    held.scheduled = held.scheduled.take().filter(Scheduled::comes_by_itself);
+    if held.scheduled.is_none() {
+        // The change that it takes the place of is over.
+        give_back_displaced(&mut held);
+    }
+    held.scheduled = held.scheduled.take().filter(|_| same_price);
     if let Some(to_come) = &mut held.scheduled {
         to_come.terms.quantity = quote.terms.quantity;
     }
@@ -193,6 +195,8 @@ pub(in crate::decide) fn in_effect(
         if held.paid.iter().any(|paid| paid.period.start == to_come.at) {
             count_cycle(&mut held, to_come.at, catalog);
         }
+    } else {
+        give_back_displaced(&mut held);
     }
     Some((held, to_come))
 }

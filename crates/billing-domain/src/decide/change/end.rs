@@ -3,14 +3,14 @@
 use crate::catalog::CatalogRevision;
 use crate::change::{Change, ChangeState};
 use crate::decide::checkout::CHECKOUT_LIFETIME;
-use crate::decide::promise::keep_promise;
+use crate::decide::promise::{give_back_displaced, keep_promise, realign};
 use crate::decide::settle::void_invoice;
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
 use crate::ids::{ChangeId, SubscriptionId};
 use crate::journal::Event;
 use crate::provider::ProviderAccount;
-use crate::subscription::{Subscription, Why};
+use crate::subscription::{Schedule, Subscription, Why};
 use crate::time::{Timestamp, shifted};
 
 use super::apply::{in_effect, remake_cycle};
@@ -21,7 +21,7 @@ pub enum TakeBackRefusal {
     /// The customer has no such change.
     #[error("no such change")]
     NotFound,
-    /// It is in effect, or over.
+    /// It is in effect, or over, or its provider has been asked to make it now.
     #[error("the change is {} already", .0.as_str())]
     NotOpen(ChangeState),
 }
@@ -45,6 +45,10 @@ pub fn take_back(
     let subscription = change.quote.subscription;
     match change.state {
         ChangeState::Canceled { .. } => Ok(()),
+        // Its provider may have done it, and was asked for nothing else.
+        ChangeState::AwaitingPayment if is_at_provider(draft, &change) => {
+            Err(TakeBackRefusal::NotOpen(change.state))
+        }
         ChangeState::AwaitingPayment => {
             end_awaiting(draft, subscription, |at| ChangeState::Canceled { at });
             Ok(())
@@ -95,6 +99,7 @@ pub(in crate::decide) fn supersede_scheduled(draft: &mut Draft, held: &mut Subsc
     };
     let Some(change) = draft.account.change(change).cloned() else {
         held.scheduled = None;
+        give_back_displaced(held);
         return;
     };
     unschedule(draft, held, &change);
@@ -106,9 +111,21 @@ pub(in crate::decide) fn supersede_scheduled(draft: &mut Draft, held: &mut Subsc
     );
 }
 
+/// The change is no longer to come, and what it stood in the place of is.
+fn unhook(held: &mut Subscription, change: ChangeId) {
+    let why = Why::Change { change };
+    if held
+        .scheduled
+        .as_ref()
+        .is_some_and(|to_come| to_come.why == why)
+    {
+        held.scheduled = None;
+        give_back_displaced(held);
+    }
+}
+
 fn unschedule(draft: &mut Draft, held: &mut Subscription, change: &Change) {
-    let why = Why::Change { change: change.id };
-    held.scheduled = held.scheduled.take().filter(|to_come| to_come.why != why);
+    unhook(held, change.id);
     if let (Some(provider), Some(reference)) = (held.provider.clone(), held.reference()) {
         let order = Order::UndoChange {
             provider,
@@ -175,15 +192,23 @@ pub(in crate::decide) fn change_expires(draft: &mut Draft, id: ChangeId) {
 fn unanswered(draft: &Draft, change: &Change) -> Option<(ProviderAccount, String)> {
     let held = draft.account.subscription(change.quote.subscription)?;
     let first = change.pay_by == Some(shifted(change.accepted_at, CHECKOUT_LIFETIME));
-    if held.is_engine_run() || change.invoice.is_some() || !first {
+    if !first || !is_at_provider(draft, change) {
         return None;
     }
     Some((held.provider.clone()?, held.reference()?.to_owned()))
 }
 
+/// Whether a provider that runs the schedule was asked to make a change at once:
+/// it is charged there, and no invoice of ours awaits its payment.
+fn is_at_provider(draft: &Draft, change: &Change) -> bool {
+    let held = draft.account.subscription(change.quote.subscription);
+    let runs = held.is_some_and(|held| matches!(held.schedule, Schedule::Provider { .. }));
+    runs && change.invoice.is_none()
+}
+
 /// The provider refused it, or nobody knows what became of the asking.
-pub(in crate::decide) fn fail_change(draft: &mut Draft, id: ChangeId) {
-    let Some(change) = draft
+pub(in crate::decide) fn fail_change(draft: &mut Draft, id: ChangeId, code: Option<&str>) {
+    let Some(mut change) = draft
         .account
         .change(id)
         .filter(|held| held.state.is_open())
@@ -191,13 +216,16 @@ pub(in crate::decide) fn fail_change(draft: &mut Draft, id: ChangeId) {
     else {
         return;
     };
+    change.refused = code.map(str::to_owned);
+    draft.account.put_change(change.clone());
     let subscription = change.quote.subscription;
     match change.state {
         ChangeState::Scheduled => {
             let now = draft.now();
             if let Some(mut held) = draft.account.subscription(subscription).cloned() {
-                let why = Why::Change { change: id };
-                held.scheduled = held.scheduled.take().filter(|to_come| to_come.why != why);
+                unhook(&mut held, id);
+                // A provider is to be told again what it was told before.
+                realign(&mut held, now);
                 draft.account.put_subscription(held);
             }
             end(

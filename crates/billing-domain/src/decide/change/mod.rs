@@ -12,6 +12,7 @@ use crate::catalog::CatalogRevision;
 use crate::change::{Change, ChangeState, ChangedBy};
 use crate::decide::balance::set_balance;
 use crate::decide::checkout::CHECKOUT_LIFETIME;
+use crate::decide::promise::{displace, keep_promise};
 use crate::decide::quote::{ChangeAsk, Force, Planned, QuoteRefusal, at_provider, plan_change};
 use crate::decision::Draft;
 use crate::effect::{ChangeWhen, CreateInvoice, EffectKey, Order};
@@ -105,6 +106,7 @@ pub fn accept(
         by,
         accepted_at: now,
         pay_by: None,
+        refused: None,
     };
     let id = change.id;
     let effect = match (quote.timing, &held.schedule) {
@@ -189,6 +191,7 @@ fn schedule(
     let (id, at) = (change.id, change.quote.effective_at);
     let undone = at_provider(&held, &change.quote.terms, ChangeWhen::NextPeriod);
     change.state = ChangeState::Scheduled;
+    displace(&mut held);
     held.scheduled = Some(Scheduled {
         at,
         terms: Box::new(change.quote.terms.clone()),
@@ -207,7 +210,7 @@ fn schedule(
         entry.change = Some(id);
         entry.note = Some(at.to_string());
     });
-    super::promise::keep_promise(draft, subscription, catalog);
+    keep_promise(draft, subscription, catalog);
 }
 
 /// The provider computes and charges it. What it then tells applies it.

@@ -137,6 +137,18 @@ fn look_beside(
         return;
     }
     let begins = kept.scheduled.as_ref().map(|to_come| to_come.at);
+    let displaced = kept.promise.displaced.clone();
+    let migrates = |to_come: &Box<Scheduled>| matches!(to_come.why, Why::Migration { .. });
+    if let Some(migrates) = displaced.filter(migrates) {
+        // Its notice has been given. It comes with the change, or after it.
+        if let Some(to_come) = kept.scheduled.as_mut().filter(|it| it.at >= migrates.at) {
+            *to_come.terms = Terms {
+                quantity: quoted.quantity,
+                ..*migrates.terms
+            };
+        }
+        return;
+    }
     let invoiced = draft.account.open_invoice(kept.id).is_some();
     let terms = match outlook(kept, invoiced, catalog, draft.now()) {
         Outlook::Kept => quoted,
@@ -225,16 +237,39 @@ pub(super) fn rejoin_window(held: &Subscription, catalog: &CatalogRevision) -> S
 /// After a pause the cycles start at other instants: terms that come by
 /// themselves come with the first of them that is not before their instant.
 pub(super) fn realign(held: &mut Subscription, now: Timestamp) {
-    let Some(to_come) = &held.scheduled else {
-        return;
-    };
-    if matches!(to_come.why, Why::Change { .. }) {
+    if !held
+        .scheduled
+        .as_ref()
+        .is_some_and(Scheduled::comes_by_itself)
+    {
         return;
     }
     if !starts_paid(held) {
         align(held);
     }
     held.promise.look_at = Some(now);
+}
+
+/// A change of the buyer's is scheduled in the place of terms that come by
+/// themselves: they are kept for its end, and only another price is rid of them.
+pub(super) fn displace(held: &mut Subscription) {
+    let to_come = held.scheduled.take();
+    if let Some(to_come) = to_come.filter(Scheduled::comes_by_itself) {
+        held.promise.displaced = Some(Box::new(to_come));
+    }
+}
+
+/// The change that was scheduled in their place is over: terms that come by
+/// themselves come after all, for the pieces held by now.
+pub(super) fn give_back_displaced(held: &mut Subscription) {
+    let Some(mut to_come) = held.promise.displaced.take() else {
+        return;
+    };
+    to_come.terms.quantity = held.terms.quantity;
+    held.scheduled = Some(*to_come);
+    if !starts_paid(held) {
+        align(held);
+    }
 }
 
 fn align(held: &mut Subscription) {

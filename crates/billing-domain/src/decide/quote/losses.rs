@@ -17,9 +17,9 @@ pub(super) fn of(
 ) -> Vec<Loss> {
     let from = &held.terms;
     let mut lost = Vec::new();
-    let follows = held.scheduled.as_ref().is_some_and(|to_come| {
-        !matches!(to_come.why, Why::Change { .. }) && to_come.terms.price == to.price
-    });
+    let follows = held
+        .comes_by_itself()
+        .is_some_and(|to_come| to_come.terms.price == to.price);
     if from.price != to.price && !follows {
         lost.extend(price_lock(from, catalog, now));
     }

@@ -23,7 +23,7 @@ use crate::ids::{QuoteId, SubscriptionId};
 use crate::line::sum;
 use crate::money::Money;
 use crate::quote::{Quote, Source, Timing};
-use crate::subscription::{Schedule, State, Subscription};
+use crate::subscription::{Schedule, Scheduled, State, Subscription};
 use crate::terms::Terms;
 use crate::time::{Timestamp, shifted};
 
@@ -87,7 +87,7 @@ pub fn plan_change(
     let terms = target::terms(account, &subscription, ask, catalog, now)?;
     let kinds = policy::kinds(&subscription.terms, &terms, catalog, force.is_some())?;
     let (timing, money) = policy::rule(&subscription, &kinds, force, catalog)?;
-    let terms = match (timing, &subscription.scheduled) {
+    let terms = match (timing, subscription.comes_by_itself()) {
         (Timing::PeriodEnd, Some(to_come)) => target::at_its_start(&subscription, terms, to_come),
         (Timing::PeriodEnd, None) | (Timing::AtOnce, _) => terms,
     };
@@ -308,7 +308,14 @@ impl Planned {
             held.cancellation.map(|end| end.ends_at),
             held.hang(),
         );
-        let to_come = (&held.scheduled, &held.paid, held.promise.cycles);
+        let unnumbered = |to_come: &Scheduled| {
+            let mut to_come = to_come.clone();
+            to_come.terms.catalog_revision = 0;
+            to_come
+        };
+        let scheduled = held.scheduled.as_ref().map(unnumbered);
+        let displaced = held.promise.displaced.as_deref().map(unnumbered);
+        let to_come = (scheduled, displaced, &held.paid, held.promise.cycles);
         Ok(digest128(&(
             (&self.kinds, self.timing, self.money, self.force),
             (terms, present),

@@ -1,6 +1,8 @@
 //! The money of a change: every paid period worked anew from its segments, so
 //! that rounding never accumulates, and nothing is credited that was not paid.
 
+use std::borrow::Cow;
+
 use crate::catalog::{Billing, ChangeMoney};
 use crate::customer::Account;
 use crate::decide::quote::{Planned, QuoteRefusal};
@@ -9,6 +11,7 @@ use crate::money::{Money, MoneyError};
 use crate::proration::{self, Change, Dialect, Item, Reason, TaxRate, Zones, prorate};
 use crate::quote::Timing;
 use crate::subscription::{PaidPeriod, Schedule, Subscription};
+use crate::terms::Terms;
 use crate::time::{Period, Timestamp};
 
 /// What a change costs, and the paid periods afterward.
@@ -116,7 +119,8 @@ fn restarted(
                 tax: TaxRate::default(),
                 zones: Zones::default(),
             };
-            lines.extend(worked_lines(planned, &change)?);
+            let (from, _) = terms_of(planned, held);
+            lines.extend(worked_lines(from, &planned.terms, &change)?);
         }
     }
     lines.extend(rate.lines);
@@ -139,7 +143,8 @@ fn repriced(
     let (mut lines, mut after) = (Vec::new(), Vec::new());
     for (held, left) in paid.into_iter().zip((0..count).rev()) {
         let cycle = cycle_of(&planned.subscription, left.saturating_add(open));
-        let rate = planned.terms.priced(cycle)?.rate;
+        let (from, to) = terms_of(planned, &held);
+        let rate = to.priced(cycle)?.rate;
         let at = now.max(held.period.start);
         let change = Change {
             period: Some(held.period),
@@ -149,7 +154,7 @@ fn repriced(
             tax: TaxRate::default(),
             zones: Zones::default(),
         };
-        let worked = worked_lines(planned, &change)?;
+        let worked = worked_lines(from, &to, &change)?;
         let net = crate::line::sum(&worked, rate.currency)?;
         let charged = held.charged.checked_add(net)?;
         after.push(held.with_rate(at, rate, charged));
@@ -179,22 +184,41 @@ fn ended(held: &PaidPeriod) -> Vec<Item> {
     items
 }
 
-fn worked_lines(planned: &Planned, change: &Change<'_>) -> Result<Vec<Line>, QuoteRefusal> {
+/// The terms that a paid period was charged by, and those that hold in it after
+/// the change: another quantity of the same price is, in what was paid ahead, one
+/// of the price that follows.
+fn terms_of<'a>(planned: &'a Planned, paid: &PaidPeriod) -> (&'a Terms, Cow<'a, Terms>) {
+    let held = &planned.subscription;
+    let follows = held
+        .comes_by_itself()
+        .filter(|to_come| to_come.at <= paid.period.start);
+    let from = follows.map_or(&held.terms, |to_come| &to_come.terms);
+    if follows.is_none() || planned.terms.price != held.terms.price {
+        return (from, Cow::Borrowed(&planned.terms));
+    }
+    let to = Terms {
+        quantity: planned.terms.quantity,
+        ..from.clone()
+    };
+    (from, Cow::Owned(to))
+}
+
+fn worked_lines(
+    from: &Terms,
+    to: &Terms,
+    change: &Change<'_>,
+) -> Result<Vec<Line>, QuoteRefusal> {
     let worked = prorate(change, Dialect::Engine.choices())?;
     Ok(worked
         .lines
         .iter()
-        .map(|line| told(planned, line))
+        .map(|line| told(from, to, line))
         .collect())
 }
 
-fn told(planned: &Planned, line: &proration::Line) -> Line {
+fn told(from: &Terms, to: &Terms, line: &proration::Line) -> Line {
     let begins = line.reason == Reason::Begins;
-    let terms = if begins {
-        &planned.terms
-    } else {
-        &planned.subscription.terms
-    };
+    let terms = if begins { to } else { from };
     let currency = line.amount.currency;
     let seconds = |units: i128| u64::try_from(units).unwrap_or(0);
     Line {

@@ -4,7 +4,7 @@
 use crate::catalog::{Billing, CatalogRevision, Plan, Price};
 use crate::customer::Account;
 use crate::decide::quote::{ChangeAsk, QuoteRefusal};
-use crate::subscription::{Schedule, Scheduled, Subscription, Why};
+use crate::subscription::{Schedule, Scheduled, Subscription};
 use crate::terms::{Seller, Terms, TermsError};
 use crate::time::Timestamp;
 
@@ -104,11 +104,10 @@ fn resized(
 }
 
 /// What `terms` are at the start of the next cycle: another quantity of the same
-/// price is one of the price that is to follow by then.
+/// price is one of the price that follows by itself by then.
 pub(super) fn at_its_start(held: &Subscription, terms: Terms, to_come: &Scheduled) -> Terms {
-    let by_itself = matches!(to_come.why, Why::PromiseEnds | Why::Migration { .. });
     let by_then = held.times.paid_through.is_some_and(|end| to_come.at <= end);
-    if by_itself && by_then && terms.price == held.terms.price {
+    if by_then && terms.price == held.terms.price {
         return Terms {
             quantity: terms.quantity,
             ..(*to_come.terms).clone()
