@@ -11,7 +11,7 @@ use super::harbor::{
     END, MIDDLE, PAGES, bought, ends_well, harbor, listed, over, pay, pays, read, sent, storm,
     text, told, unanswered, until, usd,
 };
-use super::{CARDS, on_both_stores};
+use super::{CARDS, PROVIDER, on_both_stores};
 use crate::rig::StoreKind;
 
 on_both_stores! {
@@ -21,6 +21,8 @@ on_both_stores! {
     k_08_a_comp_is_not_replayed_at_renewal;
     /// K-10: both ways to collect, and the reason in the journal.
     k_10_an_operator_collects_or_not_and_says_why;
+    /// K-10: where the provider charges by itself, it charges what the operator gave.
+    k_10_a_provider_that_charges_by_itself_follows;
     /// K-15: renewal after renewal extends the same license of the same subscription.
     k_15_a_renewal_makes_no_second_license;
 }
@@ -249,5 +251,31 @@ async fn k_15_a_renewal_makes_no_second_license(kind: StoreKind) {
     assert_eq!(after["serial"], 3);
     assert_eq!(held.happened(&site, "license.issued").await.len(), 1);
     assert_eq!(site.rig.sandbox.books().invoices.len(), 2);
+    ends_well(&site).await;
+}
+
+async fn k_10_a_provider_that_charges_by_itself_follows(kind: StoreKind) {
+    let site = harbor(kind, PROVIDER).await;
+    let held = bought(&site, "deck-monthly").await;
+    until(&site, MIDDLE).await;
+    let free = json!({ "plan": "bridge", "collect": "none", "reason": "by arrangement" });
+    held.forced(&site, &free).await.is(StatusCode::OK);
+    site.rig.settle().await;
+    assert_eq!(held.says(&site).await.0, "bridge");
+    let charged = site.rig.sandbox.books();
+    let charged: Vec<i64> = charged
+        .payments
+        .values()
+        .map(|paid| paid.amount.amount)
+        .collect();
+    assert_eq!(charged, [2_500], "nothing for the gift");
+    // It charges the plan that is held, and was told so.
+    until(&site, "2026-04-02T00:00:00Z").await;
+    let renewed = &held.invoices(&site).await[1];
+    assert_eq!(
+        (&renewed["status"], &renewed["amount"]),
+        (&json!("settled"), &usd(7_500))
+    );
+    assert_eq!(held.says(&site).await.0, "bridge");
     ends_well(&site).await;
 }
