@@ -8,14 +8,16 @@ use billing_domain::catalog::{
 };
 use billing_domain::change::ChangedBy;
 use billing_domain::customer::Account;
-use billing_domain::decide::{self, CancelWhen, ChangeAsk, CheckoutAsk, NewCustomer};
+use billing_domain::decide::{self, CancelWhen, ChangeAsk, CheckoutAsk, Migrated, NewCustomer};
 use billing_domain::effect::Order;
 use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed, SubscriptionSnapshot};
-use billing_domain::ids::{Id, IdSeq, InvoiceId};
+use billing_domain::ids::{ChangeId, Id, IdSeq, InvoiceId, MigrationId};
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::{Event, JournalEntry};
+use billing_domain::migration::MigrationAsk;
 use billing_domain::money::{Currency, Money};
 use billing_domain::provider::ProviderAccount;
+use billing_domain::quote::Quote;
 use billing_domain::subscription::{Status, Subscription};
 use billing_domain::terms::{Seller, Terms};
 use billing_domain::time::{Period, Timestamp, days};
@@ -335,12 +337,17 @@ impl World {
 
     /// A snapshot of a provider-run subscription at `reference`.
     pub(crate) fn seen(&mut self, key: &str, period: Period, status: Status) {
+        self.seen_of(key, 1, period, status);
+    }
+
+    /// The same of so many pieces.
+    pub(crate) fn seen_of(&mut self, key: &str, quantity: u32, period: Period, status: Status) {
         self.tell(Fact::SubscriptionSeen(SubscriptionSnapshot {
             reference: "sub-at-provider".to_owned(),
             customer_ref: None,
             status,
             price_ref: key.to_owned(),
-            quantity: 1,
+            quantity,
             period: Some(period),
             trial_end: None,
             cancel_at: None,
@@ -348,8 +355,8 @@ impl World {
         }));
     }
 
-    /// Changes the newest subscription, which is allowed.
-    pub(crate) fn change(&mut self, quantity: Option<u32>, key: &str) {
+    /// What it costs to change the newest subscription, which is allowed.
+    pub(crate) fn quoted(&mut self, quantity: Option<u32>, key: &str) -> Quote {
         let ask = ChangeAsk {
             subscription: self.sub().id,
             plan: None,
@@ -359,11 +366,42 @@ impl World {
         let id = self.drawn();
         let (catalog, now) = (self.catalog.clone(), self.now);
         let planned = decide::plan_change(&self.account, &ask, None, &catalog, now).unwrap();
-        let quote = planned
+        planned
             .quote(&self.account, None, &catalog, id, now)
+            .unwrap()
+    }
+
+    pub(crate) fn accept(&mut self, quote: &Quote) -> ChangeId {
+        let catalog = self.catalog.clone();
+        self.decide(|draft| decide::accept(draft, quote, None, ChangedBy::Buyer, &catalog))
+            .unwrap()
+            .change
+    }
+
+    /// Changes the newest subscription, which is allowed.
+    pub(crate) fn change(&mut self, quantity: Option<u32>, key: &str) -> ChangeId {
+        let quote = self.quoted(quantity, key);
+        self.accept(&quote)
+    }
+
+    pub(crate) fn take_back(&mut self, change: ChangeId) {
+        let catalog = self.catalog.clone();
+        self.decide(|draft| decide::take_back(draft, change, &catalog))
             .unwrap();
-        self.decide(|draft| decide::accept(draft, &quote, None, ChangedBy::Buyer, &catalog))
-            .unwrap();
+    }
+
+    /// Moves the newest subscription from one price to another, which it may be.
+    pub(crate) fn migrate(&mut self, from: &str, to: &str) -> MigrationId {
+        let ask = MigrationAsk {
+            from: from.parse().unwrap(),
+            to: to.parse().unwrap(),
+            not_before: at("2026-01-01"),
+        };
+        let (id, migration): (_, MigrationId) = (self.sub().id, self.drawn());
+        let catalog = self.catalog.clone();
+        let moved = self.decide(|draft| decide::migrate(draft, id, &ask, migration, &catalog));
+        assert!(matches!(moved, Ok(Migrated::Moved(_))), "{moved:?}");
+        migration
     }
 
     /// The newest subscription.

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod audits;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod edits;

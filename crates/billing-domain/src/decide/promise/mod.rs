@@ -138,8 +138,9 @@ fn look_beside(
     }
     let begins = kept.scheduled.as_ref().map(|to_come| to_come.at);
     let displaced = kept.promise.displaced.clone();
-    let migrates = |to_come: &Box<Scheduled>| matches!(to_come.why, Why::Migration { .. });
-    if let Some(migrates) = displaced.filter(migrates) {
+    if let Some(migrates) = displaced
+        && matches!(migrates.why, Why::Migration { .. })
+    {
         // Its notice has been given. It comes with the change, or after it.
         if let Some(to_come) = kept.scheduled.as_mut().filter(|it| it.at >= migrates.at) {
             *to_come.terms = Terms {

@@ -203,11 +203,7 @@ fn terms_of<'a>(planned: &'a Planned, paid: &PaidPeriod) -> (&'a Terms, Cow<'a, 
     (from, Cow::Owned(to))
 }
 
-fn worked_lines(
-    from: &Terms,
-    to: &Terms,
-    change: &Change<'_>,
-) -> Result<Vec<Line>, QuoteRefusal> {
+fn worked_lines(from: &Terms, to: &Terms, change: &Change<'_>) -> Result<Vec<Line>, QuoteRefusal> {
     let worked = prorate(change, Dialect::Engine.choices())?;
     Ok(worked
         .lines

@@ -1,0 +1,131 @@
+//! What a provider tells of the price: whether it is the one held, the one that
+//! was to come, or another. Knows nothing of status and periods.
+
+use crate::catalog::CatalogRevision;
+use crate::change::{Change, ChangeState};
+use crate::decide::change::{in_effect, supersede_scheduled};
+use crate::decision::Draft;
+use crate::fact::SubscriptionSnapshot;
+use crate::journal::Event;
+use crate::provider::ProviderAccount;
+use crate::subscription::{Promise, Scheduled, Subscription, Why};
+use crate::terms::Terms;
+use crate::time::Timestamp;
+
+use super::{terms_of, unknown_price};
+
+/// The terms change only when the price does; an unknown price keeps the plan.
+pub(super) fn follow_price(
+    draft: &mut Draft,
+    account: &ProviderAccount,
+    seen: &mut Subscription,
+    snapshot: &SubscriptionSnapshot,
+    catalog: &CatalogRevision,
+    at: Timestamp,
+) {
+    let begins = snapshot.period.map(|period| period.start);
+    if let Some(replaced) = seen.replaced.take() {
+        // The provider's period before the one that our record has begun.
+        let before = begins.is_none_or(|start| start < replaced.at);
+        if replaced.price_ref == snapshot.price_ref && before {
+            seen.replaced = Some(replaced);
+            return;
+        }
+    }
+    let tells = |terms: &Terms| {
+        terms.price_ref.as_deref() == Some(snapshot.price_ref.as_str())
+            && terms.quantity == snapshot.quantity
+    };
+    let awaited = draft.account.awaiting_change(seen.id).cloned();
+    if let Some(change) = awaited.filter(|change| tells(&change.quote.terms)) {
+        supersede_scheduled(draft, seen);
+        hold(seen, change.quote.terms.clone());
+        let (id, change_id) = (seen.id, change.id);
+        let plan = seen.terms.plan.to_string();
+        draft.account.put_change(Change {
+            state: ChangeState::Applied { at },
+            ..change
+        });
+        draft.note(Event::PlanChanged, |entry| {
+            entry.subscription = Some(id);
+            entry.change = Some(change_id);
+            entry.note = Some(plan);
+        });
+        return;
+    }
+    let comes_early = seen.scheduled.as_ref().is_some_and(|to_come| {
+        tells(&to_come.terms) && begins.is_none_or(|start| start < to_come.at)
+    });
+    if comes_early && !tells(&seen.terms) {
+        // What is to come holds from its instant on, whatever is told before it.
+        return;
+    }
+    if let Some(start) = begins.filter(|_| !tells(&seen.terms))
+        && let Some((begun, to_come)) = in_effect(seen, start, catalog)
+        && tells(&to_come.terms)
+    {
+        // Seen before anybody looked.
+        *seen = begun;
+        note_begun(draft, seen, &to_come);
+        return;
+    }
+    if seen.terms.price_ref.as_deref() == Some(snapshot.price_ref.as_str()) {
+        let resized = Terms {
+            quantity: snapshot.quantity,
+            ..seen.terms.clone()
+        };
+        hold(seen, resized);
+        return;
+    }
+    let Some(terms) = terms_of(account, snapshot, catalog) else {
+        unknown_price(draft, snapshot);
+        return;
+    };
+    let (id, plan) = (seen.id, terms.plan.to_string());
+    hold(seen, terms);
+    draft.note(Event::PlanChanged, |entry| {
+        entry.subscription = Some(id);
+        entry.note = Some(plan);
+    });
+}
+
+/// It is held at `terms` now. What was to come of another price comes no more, nor
+/// what was promised to its holders; of the same price, it comes for as many pieces.
+fn hold(seen: &mut Subscription, terms: Terms) {
+    if seen.terms.price != terms.price {
+        seen.scheduled = seen.scheduled.take().filter(|it| !it.comes_by_itself());
+        seen.promise = Promise {
+            // It is still to be taken back.
+            told: seen.promise.told,
+            ..Promise::default()
+        };
+    } else if seen.terms.quantity != terms.quantity {
+        let to_come = seen.scheduled.as_mut();
+        if let Some(to_come) = to_come.filter(|it| it.comes_by_itself()) {
+            to_come.terms.quantity = terms.quantity;
+            seen.promise.told = None;
+        }
+    }
+    seen.terms = terms;
+}
+
+/// Terms to come have begun: what accepted them is applied.
+fn note_begun(draft: &mut Draft, seen: &Subscription, to_come: &Scheduled) {
+    let change = match to_come.why {
+        Why::Change { change } => draft.account.change(change).cloned(),
+        Why::PromiseEnds | Why::Migration { .. } => None,
+    };
+    let (id, change_id) = (seen.id, change.as_ref().map(|change| change.id));
+    let plan = seen.terms.plan.to_string();
+    if let Some(change) = change {
+        draft.account.put_change(Change {
+            state: ChangeState::Applied { at: to_come.at },
+            ..change
+        });
+    }
+    draft.note(Event::PlanChanged, |entry| {
+        entry.subscription = Some(id);
+        entry.change = change_id;
+        entry.note = Some(plan);
+    });
+}
