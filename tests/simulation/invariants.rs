@@ -1,22 +1,33 @@
 //! What must hold after every run, whatever went wrong in it.
 
+mod changes;
+mod money;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use billing::{Gate, Need};
 use billing_domain::access::Effective;
 use billing_domain::customer::Account;
+use billing_domain::ids::SubscriptionId;
 use billing_domain::invoice::{InvoiceState, Issuer, Purpose};
 use billing_domain::journal::Event;
 use billing_domain::subscription::{Schedule, State};
-use billing_domain::time::Timestamp;
+use billing_domain::time::{Period, Timestamp, shifted};
 use billing_ports::Clock;
 use billing_testkit::memory::{RowState, Snapshot};
+use jiff::SignedDuration;
 
 use super::world::World;
+use crate::rig::findings;
 
 /// Checks them all; says which is broken.
-pub(super) fn check(world: &World) -> Result<(), String> {
+pub(super) async fn check(world: &World) -> Result<(), String> {
     let held = world.store.snapshot();
+    if let Some(found) = findings(world.billing()).await.unwrap().first() {
+        return Err(format!("the audit found {found}"));
+    }
+    changes::check(world, &held)?;
+    changes::codes_are_kept(world, &held).await?;
     queues_are_empty(&held)?;
     for customer in &held.accounts {
         let account = &customer.account;
@@ -26,6 +37,7 @@ pub(super) fn check(world: &World) -> Result<(), String> {
         paid_time_gives_access(account, world.clock.now())?;
         access_is_backed(account, world.clock.now())?;
         paid_through_is_what_was_paid_for(account, &held)?;
+        money::check(world, account)?;
     }
     every_payment_is_known_once(world, &held)?;
     journal_and_values_agree(&held)?;
@@ -80,22 +92,62 @@ fn no_cycle_is_credited_twice(account: &Account) -> Result<(), String> {
 }
 
 fn paid_periods_do_not_overlap(account: &Account) -> Result<(), String> {
-    let mut periods: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for invoice in &account.invoices {
-        if let (InvoiceState::Settled { .. }, Some(period)) = (invoice.state, invoice.period) {
-            periods
-                .entry(invoice.subscription)
-                .or_default()
-                .push(period);
-        }
-    }
-    for list in periods.values_mut() {
+    for held in &account.subscriptions {
+        let mut list = paid_periods(account, held.id);
         list.sort_by_key(|period| period.start);
         if let Some(pair) = list.windows(2).find(|pair| pair[0].end > pair[1].start) {
             return Err(format!("paid twice for the same time: {pair:?}"));
         }
     }
     Ok(())
+}
+
+/// The time that was paid for. A change that begins a period gives back what was
+/// left of those before it.
+fn paid_periods(account: &Account, id: SubscriptionId) -> Vec<Period> {
+    let mut paid: Vec<(Timestamp, Period)> = account
+        .invoices
+        .iter()
+        .filter(|invoice| invoice.subscription == Some(id) && invoice.purpose != Purpose::Change)
+        .filter_map(|invoice| match (invoice.state, invoice.period) {
+            (InvoiceState::Settled { at }, Some(period)) => Some((at, period)),
+            _ => None,
+        })
+        .collect();
+    let mut restarts: Vec<(Timestamp, Period)> = account
+        .changes
+        .iter()
+        .filter(|change| change.quote.subscription == id)
+        .filter_map(|change| Some((change.applied_at()?, change.quote.restart?)))
+        .collect();
+    // A provider's own, of which it gave back what was left in the same way.
+    let begun_there = account.invoices.iter().filter(|invoice| {
+        invoice.subscription == Some(id)
+            && invoice.issuer == Issuer::Provider
+            && invoice.purpose == Purpose::Change
+    });
+    restarts.extend(begun_there.filter_map(|invoice| match invoice.state {
+        InvoiceState::Settled { at } => Some((at, invoice.period?)),
+        _ => None,
+    }));
+    restarts.sort_by_key(|(applied, _)| *applied);
+    // Which of two came last at one instant, only the subscription knows.
+    let mut starts = BTreeSet::new();
+    if !restarts.iter().all(|(_, begun)| starts.insert(begun.start)) {
+        return Vec::new();
+    }
+    for (applied, begun) in restarts {
+        for (since, period) in &mut paid {
+            // The provider's clock is ahead of ours by an instant.
+            if *since <= shifted(applied, SignedDuration::from_secs(1)) {
+                period.end = period.end.min(begun.start);
+            }
+        }
+        paid.retain(|(_, period)| period.start < period.end);
+        paid.push((applied, begun));
+    }
+    paid.retain(|(_, period)| period.start < period.end);
+    paid.into_iter().map(|(_, period)| period).collect()
 }
 
 fn paid_time_gives_access(account: &Account, now: Timestamp) -> Result<(), String> {
@@ -141,15 +193,8 @@ fn paid_through_is_what_was_paid_for(account: &Account, held: &Snapshot) -> Resu
         if !goes_on || !matches!(subscription.schedule, Schedule::Engine { .. }) {
             continue;
         }
-        let settled = account.invoices.iter().filter(|invoice| {
-            invoice.subscription == Some(subscription.id)
-                && matches!(invoice.state, InvoiceState::Settled { .. })
-        });
-        let Some(paid_for) = settled
-            .filter_map(|invoice| invoice.period)
-            .map(|p| p.end)
-            .max()
-        else {
+        let paid = paid_periods(account, subscription.id);
+        let Some(paid_for) = paid.iter().map(|period| period.end).max() else {
             continue;
         };
         let was_paused = held.journal.iter().any(|entry| {

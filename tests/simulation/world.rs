@@ -3,9 +3,13 @@
 
 use std::sync::Arc;
 
-use billing::sandbox::{EventState, FaultPlan, FaultRates, Intake, Mode, Sandbox, TestCard};
-use billing::{Billing, CancelWhen, CheckoutRequest, CustomerRef, Limits, NewCustomer, What};
-use billing_domain::catalog::{Catalog, PriceKey};
+use billing::sandbox::{
+    EventState, Fault, FaultPlan, FaultRates, Intake, Mode, Paying, Sandbox, TestCard,
+};
+use billing::{
+    Billing, CancelWhen, CheckoutError, CheckoutRequest, CustomerRef, Limits, NewCustomer, What,
+};
+use billing_domain::catalog::PriceKey;
 use billing_domain::grant::GrantReason;
 use billing_domain::ids::SubscriptionId;
 use billing_ports::{Clock, IdSource};
@@ -13,64 +17,31 @@ use billing_testkit::memory;
 use billing_testkit::{ManualClock, MemoryStore, RecordingNotifier, SeededIds};
 use jiff::SignedDuration;
 
+use super::changing::{Changing, make_codes};
+use super::plans::{self, PRICES};
 use super::zombie::{Called, Hangs, Line, Zombie};
-use crate::rig;
+use crate::rig::{self, findings};
 
 /// The people of a run.
 const PEOPLE: [&str; 3] = ["ana", "ben", "cas"];
 
-/// What they may buy.
-const PRICES: [&str; 5] = [
-    "team-weekly",
-    "team-monthly",
-    "tried-monthly",
-    "early-monthly",
-    "life-once",
-];
-
 /// Half a day at a time, this often, so that every lease and retry runs out.
 const CALM_STEPS: usize = 60;
 
-const PLANS: &str = r"
-product: Simulated
-currency: usd
-features: { sso: { kind: flag, name: Sign-on } }
-plans:
-  team:
-    name: Team
-    rank: 10
-    entitlements: { sso: true }
-    quantity: { feature: seats, min: 1, max: 9 }
-    prices:
-      team-weekly: { amount: 3.00, interval: week }
-      team-monthly: { amount: 10.00, interval: month }
-  tried:
-    name: Tried
-    rank: 20
-    trial: 5d
-    entitlements: { sso: true }
-    prices:
-      tried-monthly: { amount: 20.00, interval: month }
-  early:
-    name: Early
-    rank: 30
-    entitlements: { sso: true }
-    prices:
-      early-monthly: { amount: 30.00, interval: month, lead: 3d }
-  life:
-    name: Life
-    rank: 40
-    entitlements: { sso: true }
-    prices:
-      life-once: { amount: 99.00, interval: once }
-";
+/// Steps between two audits of a run.
+const AUDITED_EVERY: usize = 10;
 
 pub(super) struct World {
     pub(super) store: MemoryStore,
     pub(super) sandbox: Sandbox,
     pub(super) clock: ManualClock,
     pub(super) notifier: RecordingNotifier,
-    chance: SeededIds,
+    pub(super) seed: u64,
+    pub(super) mode: Mode,
+    pub(super) chance: SeededIds,
+    /// What is under way.
+    pub(super) changing: Changing,
+    steps: usize,
     ids: Arc<SeededIds>,
     billing: Billing,
     line: Arc<Line>,
@@ -80,12 +51,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn new(seed: u64) -> Self {
-        let plans = PLANS.replace(
-            "features: { ",
-            "features: { seats: { kind: count, name: Seats }, ",
-        );
-        let catalog: Catalog = billing_catalog::read_plan_file("plans", plans.as_bytes())
-            .unwrap_or_else(|errors| panic!("{errors}"));
+        let catalog = plans::first(seed);
         let clock = ManualClock::new("2026-01-15T09:00:00Z".parse().unwrap());
         let chance = SeededIds::new(seed);
         let mode = match seed % 3 {
@@ -100,12 +66,17 @@ impl World {
         let line = Arc::new(Line::default());
         let billing = engine(&store, &clock, &ids, &sandbox, &line, &notifier);
         billing.apply_catalog(&catalog).await.unwrap();
+        make_codes(&billing).await;
         let world = Self {
             store,
             sandbox,
             clock,
             notifier,
+            seed,
+            mode,
             chance,
+            changing: Changing::default(),
+            steps: 0,
             ids,
             billing,
             line,
@@ -124,31 +95,45 @@ impl World {
                 reorder: 150,
             },
         ));
-        world.store.set_fault_plan(Some(memory::FaultPlan {
-            seed,
+        world.store_fails_at_times();
+        world
+    }
+
+    pub(super) fn store_fails_at_times(&self) {
+        self.store.set_fault_plan(Some(memory::FaultPlan {
+            seed: self.seed ^ u64::try_from(self.steps).unwrap(),
             before_per_mille: 10,
             after_per_mille: 10,
         }));
-        world
     }
 
     /// One thing happens.
     pub(super) async fn step(&mut self) {
         let who = PEOPLE[usize::try_from(self.chance.below(3)).unwrap()];
-        match self.chance.below(16) {
-            0..=3 => self.let_time_pass(),
-            4..=6 => self.work().await,
-            7 => {
+        self.audit_at_times().await;
+        self.edit_in_time(self.steps).await;
+        self.steps += 1;
+        match self.chance.below(32) {
+            0..=6 => self.let_time_pass(),
+            7..=9 => self.work().await,
+            10 => {
                 self.deliver().await;
             }
-            8 => self.buy(who).await,
-            9 => self.pay(who).await,
-            10 => self.cancel(who).await,
-            11 => self.pause_or_resume(who).await,
-            12 => self.grant(who).await,
-            13 => self.hang().await,
-            14 => self.zombie_wakes().await,
-            _ => self.die(),
+            11..=13 => self.buy(who).await,
+            14 => self.pay(who).await,
+            15 => self.pay_unheard(who).await,
+            16 => self.cancel(who).await,
+            17 => self.pause_or_resume(who).await,
+            18 => self.grant(who).await,
+            19 => self.hang().await,
+            20 => self.zombie_wakes().await,
+            21 => self.die(),
+            22..=24 => self.quote(who).await,
+            25 | 26 => self.accept_any().await,
+            27 => self.take_back(who).await,
+            28 => self.force(who).await,
+            29 => self.migrate().await,
+            _ => self.quote(who).await,
         }
         if self.chance.below(2) == 0 {
             self.deliver().await;
@@ -156,11 +141,25 @@ impl World {
         }
     }
 
+    /// Books are sound at every moment, also while things are under way.
+    async fn audit_at_times(&mut self) {
+        if !self.steps.is_multiple_of(AUDITED_EVERY) {
+            return;
+        }
+        self.store.set_fault_plan(None);
+        let found = findings(&self.billing).await.unwrap();
+        if let Some(found) = found.first() {
+            self.changing.broken = Some(format!("at step {}: {found}", self.steps));
+        }
+        self.store_fails_at_times();
+    }
+
     /// Nothing fails any more, and time passes until all is settled.
     pub(super) async fn calm(&mut self) {
         self.sandbox.set_faults(FaultPlan::none());
         self.store.set_fault_plan(None);
         self.die();
+        self.execute().await;
         for step in 0..CALM_STEPS {
             if step == CALM_STEPS / 2 {
                 self.zombie_wakes().await;
@@ -169,6 +168,10 @@ impl World {
                 self.sandbox.send_again(event).await.unwrap();
             }
             self.deliver().await;
+            // Whatever was never told is asked for.
+            if self.billing.reconcile().await.unwrap().news > 0 {
+                self.met("never told, and found");
+            }
             self.billing.work_until_idle().await.unwrap();
             self.clock.advance(SignedDuration::from_hours(12));
         }
@@ -181,7 +184,7 @@ impl World {
     }
 
     /// The process dies and another begins: nothing but the store is kept.
-    fn die(&mut self) {
+    pub(super) fn die(&mut self) {
         self.line = Arc::new(Line::default());
         self.billing = engine(
             &self.store,
@@ -244,7 +247,7 @@ impl World {
     }
 
     async fn buy(&mut self, who: &str) {
-        let price = PRICES[usize::try_from(self.chance.below(5)).unwrap()];
+        let price = PRICES[usize::try_from(self.chance.below(10)).unwrap()];
         let quantity = if price.starts_with("team") {
             1 + self.chance.below(3)
         } else {
@@ -265,10 +268,13 @@ impl World {
                 provider: None,
                 success_url: "https://app.test/".to_owned(),
                 cancel_url: "https://app.test/".to_owned(),
-                code: None,
+                code: self.code(),
                 negotiated: None,
             })
             .await;
+        if let Err(CheckoutError::Code(_)) = asked {
+            self.met("code refused");
+        }
         // The page may be refused, and may stay unpaid.
         if let (Ok(opened), true) = (asked, self.chance.below(4) > 0) {
             self.pay_at(opened.url.as_deref()).await;
@@ -292,7 +298,27 @@ impl World {
         }
     }
 
-    async fn pay_at(&self, url: Option<&str>) {
+    /// Pays an invoice of ours, and the webhook is lost for ever.
+    async fn pay_unheard(&mut self, who: &str) {
+        let Ok(Some(account)) = self.billing.account(&who.into()).await else {
+            return;
+        };
+        let mut open = account.invoices.iter().filter(|invoice| invoice.is_open());
+        let Some(reference) = open.find_map(|invoice| invoice.reference.clone()) else {
+            return;
+        };
+        // So that the next thing told is this one.
+        self.deliver().await;
+        let paid = self
+            .sandbox
+            .pay(&reference, TestCard::Pays, Some("a@b.test"));
+        if let Paying::Paid = paid.await.unwrap() {
+            self.sandbox.inject(Fault::Drop);
+            self.deliver().await;
+        }
+    }
+
+    pub(super) async fn pay_at(&self, url: Option<&str>) {
         let Some(reference) = url.and_then(|url| url.rsplit('/').next()) else {
             return;
         };
@@ -307,11 +333,18 @@ impl World {
             .unwrap();
     }
 
-    async fn any_subscription(&self, who: &CustomerRef) -> Option<SubscriptionId> {
+    pub(super) async fn any_subscription(&self, who: &CustomerRef) -> Option<SubscriptionId> {
         let account = self.billing.account(who).await.ok()??;
-        let count = u64::try_from(account.subscriptions.len()).unwrap();
+        // Mostly one that goes on; now and then any at all.
+        let any = self.chance.below(5) == 0;
+        let held: Vec<_> = account
+            .subscriptions
+            .iter()
+            .filter(|held| any || !held.is_over())
+            .collect();
+        let count = u64::try_from(held.len()).unwrap();
         let choice = usize::try_from(self.chance.below(count.max(1))).unwrap();
-        account.subscriptions.get(choice).map(|held| held.id)
+        held.get(choice).map(|held| held.id)
     }
 
     async fn cancel(&self, who: &str) {

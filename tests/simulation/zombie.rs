@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use billing::Billing;
 use billing::sandbox::Sandbox;
 use billing_domain::catalog::Catalog;
-use billing_domain::effect::{EffectKey, Order};
+use billing_domain::effect::{ChangeSubscription, EffectKey, Order};
 use billing_domain::fact::Observed;
 use billing_domain::ids::EffectId;
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
-use billing_ports::{Answer, Finding, PaymentProvider, PerformError};
+use billing_ports::{Answer, Finding, PaymentProvider, PerformError, Previewed};
 use futures_util::future::BoxFuture;
 use futures_util::poll;
 use tokio::sync::Notify;
@@ -77,6 +77,10 @@ impl PaymentProvider for Called {
 
     async fn read(&self, object: &ProviderRef) -> Result<Vec<Observed>, PerformError> {
         self.sandbox.read(object).await
+    }
+
+    async fn preview(&self, change: &ChangeSubscription) -> Result<Previewed, PerformError> {
+        self.sandbox.preview(change).await
     }
 
     async fn doctor(&self, catalog: &Catalog) -> Vec<Finding> {
