@@ -8,7 +8,7 @@ use billing_domain::fact::{Fact, Link, Observed, ProviderInvoiceState, Subscript
 use billing_domain::ids::ChangeId;
 use billing_domain::line::{Line, LineKind};
 use billing_domain::quote::{Quote, Source};
-use billing_domain::subscription::Status;
+use billing_domain::subscription::{Scheduled, Status, Why};
 use billing_domain::time::Period;
 
 use crate::common::{World, at, usd};
@@ -224,6 +224,27 @@ fn what_a_provider_was_asked_for_is_not_taken_back() {
         world.state_of(change),
         ChangeState::Applied { at: world.now }
     );
+}
+
+#[test]
+fn what_was_to_come_by_itself_may_be_asked_for_now() {
+    let (mut world, begun) = run("basic-monthly");
+    let quote = previewed(&mut world, "plus-monthly");
+    let mut held = world.sub().clone();
+    held.scheduled = Some(Scheduled {
+        at: APRIL.end,
+        terms: Box::new(quote.terms),
+        why: Why::PromiseEnds,
+    });
+    world.account.put_subscription(held);
+    let quote = previewed(&mut world, "plus-monthly");
+    let change = accept(&mut world, &quote);
+    see(&mut world, &begun, "plus-monthly", 1, APRIL);
+    assert_eq!(
+        world.state_of(change),
+        ChangeState::Applied { at: world.now }
+    );
+    assert_eq!(world.plan(), "plus");
 }
 
 #[test]
