@@ -179,6 +179,17 @@ async fn k_10_an_operator_collects_or_not_and_says_why(kind: StoreKind) {
     assert_eq!(paid_for[0]["actor"], Value::Null);
     let owing = other.happened(&site, "invoice.opened").await;
     assert_eq!(owing[0]["actor"], by_hand[0]["actor"]);
+    let forced = held.happened(&site, "change.forced").await;
+    assert_eq!(
+        (
+            &forced[0]["note"],
+            &forced[0]["money"],
+            &forced[0]["change"]
+        ),
+        (&json!("won a prize"), &usd(0), &given["id"]),
+        "an audited zero charge"
+    );
+    assert!(text(&forced[0]["actor"]).starts_with("key_"));
     for (id, reason) in [(&given["id"], "won a prize"), (&opened["id"], "by phone")] {
         let kept = read(&site, &format!("/v1/changes/{}", text(id))).await;
         assert_eq!(

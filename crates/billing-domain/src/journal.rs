@@ -112,6 +112,8 @@ events! {
     PlanChanged = "plan.changed";
     /// A change is to come.
     ChangeScheduled = "change.scheduled";
+    /// An operator changed a plan; the note says why, the money what is collected.
+    ChangeForced = "change.forced";
     /// Another change took the place of one that was to come.
     ChangeSuperseded = "change.superseded";
     /// A change that was to come was taken back, or its time ran out.

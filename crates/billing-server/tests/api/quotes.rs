@@ -265,6 +265,8 @@ async fn a_price_lock_that_would_be_lost_is_named() {
     sells(&rig.state.billing, &retired).await;
     let promise = json!({
         "retired_at": "2026-03-16T00:00:00Z", "lasts": "forever", "then": null, "notice": null,
+        "entitlements": "follow", "quantity_held": false,
+        "notice_seconds": 2_592_000, "rejoin_seconds": 2_592_000,
     });
     assert_eq!(ana.me().await["subscriptions"][0]["promise"], promise);
     assert_eq!(ana.stands().await["promise"], promise);

@@ -161,7 +161,15 @@ async fn a_provider_that_refuses_or_is_not_reached_changes_nothing() {
         code: "card_declined".to_owned(),
     });
     let got = ana.accepts(&quote).send().await;
-    got.refused(422, "provider_refused");
+    let refused = got.refused(402, "payment_required");
+    assert_eq!(refused["provider_code"], "card_declined");
+    // It would charge something else than it said: another quote is needed.
+    let quote = ana.quote(pro()).await;
+    rig.sandbox.inject(Fault::Refuse {
+        code: "quote_stale".to_owned(),
+    });
+    let got = ana.accepts(&quote).send().await;
+    got.refused(409, "quote_stale");
     rig.deliver().await;
     assert_eq!(ana.stands().await["plan"], "basic");
 }

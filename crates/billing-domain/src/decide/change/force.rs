@@ -8,6 +8,7 @@ use crate::decide::quote::{ChangeAsk, Force, QuoteRefusal, plan_change};
 use crate::decision::Draft;
 use crate::effect::Preview;
 use crate::ids::QuoteId;
+use crate::journal::Event;
 
 /// Why an operator's change was not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -41,5 +42,12 @@ pub fn force_change(
     let by = ChangedBy::Operator {
         reason: reason.to_owned(),
     };
-    Ok(accept(draft, &quote, Some(force), by, catalog)?)
+    let accepted = accept(draft, &quote, Some(force), by, catalog)?;
+    draft.note(Event::ChangeForced, |entry| {
+        entry.subscription = Some(quote.subscription);
+        entry.change = Some(accepted.change);
+        entry.money = Some(quote.owed_now);
+        entry.note = Some(reason.to_owned());
+    });
+    Ok(accepted)
 }
