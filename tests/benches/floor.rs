@@ -144,43 +144,6 @@ impl Endpoint for Hook {
 
 const TAKEN: &str = r#"{"received":true}"#;
 
-/// Stores one row for every request, durably, and works nothing out.
-pub(crate) struct Keep {
-    database: DatabaseConnection,
-    body: String,
-}
-
-impl Keep {
-    /// One with its table made, which stores `body` each time.
-    pub(crate) async fn new(database: DatabaseConnection, body: String) -> Self {
-        let table = "create table kept (id text primary key, body text not null)";
-        database.execute_unprepared(table).await.unwrap();
-        Self { database, body }
-    }
-}
-
-impl Endpoint for Keep {
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> Result<Response> {
-        drop(request);
-        let insert = Statement::from_sql_and_values(
-            self.database.get_database_backend(),
-            "insert into kept (id, body) values ($1, $2)",
-            [
-                format!("{:016x}", SystemIds.seed()).into(),
-                self.body.as_str().into(),
-            ],
-        );
-        Ok(match self.database.execute_raw(insert).await {
-            Ok(_) => Response::builder()
-                .content_type("application/json; charset=utf-8")
-                .body(self.body.clone()),
-            Err(_failed) => StatusCode::SERVICE_UNAVAILABLE.into(),
-        })
-    }
-}
-
 /// Keys that work, by the hash of their secret.
 type Keys = Arc<RwLock<HashMap<Vec<u8>, Arc<str>>>>;
 

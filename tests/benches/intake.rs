@@ -26,10 +26,10 @@ use crate::stores::{Folder, NO_SERVER, connect, postgres, server, sqlite};
 use crate::table::{Pair, Row};
 
 /// What webhooks are signed with.
-const SECRET: &str = "a secret of the benchmarks";
+pub(crate) const SECRET: &str = "a secret of the benchmarks";
 
 /// Connections of the floor's pool: as many as our store has by default.
-const FLOOR_CONNECTIONS: u32 = 16;
+pub(crate) const FLOOR_CONNECTIONS: u32 = 16;
 
 /// On PostgreSQL.
 pub(crate) async fn on_postgres(size: Size) -> Vec<Row> {
@@ -75,10 +75,10 @@ async fn compare(store: Arc<dyn Store>, floor: Hook, count: usize, size: Size) -
 }
 
 /// Where webhooks go.
-const PATH: &str = "/v1/webhooks/sandbox";
+pub(crate) const PATH: &str = "/v1/webhooks/sandbox";
 
 /// Webhooks that nobody has seen, signed.
-fn webhooks(count: usize) -> Vec<Bytes> {
+pub(crate) fn webhooks(count: usize) -> Vec<Bytes> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
     let at = SystemClock.now();
     let seconds = at.as_second();

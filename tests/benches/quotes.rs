@@ -1,6 +1,6 @@
 //! Quotes a second: our route, which reads the session and the account, works
-//! the change out and stores what it answers, against a handler that stores as
-//! much and works nothing out.
+//! the change out and stores what it answers, against the durable floor: a handler
+//! that does what a webhook says in one transaction of three statements.
 
 use std::sync::Arc;
 
@@ -19,7 +19,8 @@ use sea_orm::DatabaseConnection;
 
 use crate::Size;
 use crate::fill::{Due, fill};
-use crate::floor::{Keep, guarded};
+use crate::floor::Hook;
+use crate::intake::{FLOOR_CONNECTIONS, PATH, SECRET, webhooks};
 use crate::load::{CONNECTIONS, request, side_by_side};
 use crate::provider::PaidAtOnce;
 use crate::serve::Server;
@@ -32,18 +33,9 @@ const WANTED: u64 = 50;
 /// Customers that ask in turn, each in a session of its own.
 const CUSTOMERS: u16 = 500;
 
-/// Connections of the floor's pool: as many as our store has by default.
-const FLOOR_CONNECTIONS: u32 = 16;
-
 /// What they hold, and what they ask for.
 const HELD: &str = "personal-monthly";
 const WISHED: &str = "team-monthly";
-
-/// A session that the floor knows.
-const TOKEN: &str = "bs_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
-/// Where the floor's quotes are asked for.
-const FLOOR: &str = "/v1/me/subscriptions/one/quotes";
 
 /// On PostgreSQL.
 pub(crate) async fn on_postgres(size: Size) -> Vec<Row> {
@@ -54,7 +46,7 @@ pub(crate) async fn on_postgres(size: Size) -> Vec<Row> {
     let (url, store) = postgres(&server).await;
     let rows = connect(&url, 1).await;
     let (url, _other) = postgres(&server).await;
-    let floor = connect(&url, FLOOR_CONNECTIONS).await;
+    let floor = Hook::new(SECRET, connect(&url, FLOOR_CONNECTIONS).await).await;
     let rounds = compare(Arc::new(store), rows, floor, size).await;
     vec![Row::rates(what, &rounds, WANTED)]
 }
@@ -66,7 +58,7 @@ pub(crate) async fn on_sqlite(size: Size) -> Vec<Row> {
     let store = sqlite(&folder, "ours.db").await;
     let rows = connect(&folder.url("ours.db"), 1).await;
     // One connection: writers of SQLite wait for each other in any case.
-    let floor = connect(&folder.url("floor.db"), 1).await;
+    let floor = Hook::new(SECRET, connect(&folder.url("floor.db"), 1).await).await;
     let rounds = compare(Arc::new(store), rows, floor, size).await;
     vec![Row {
         wanted: none(),
@@ -78,7 +70,7 @@ pub(crate) async fn on_sqlite(size: Size) -> Vec<Row> {
 async fn compare(
     store: Arc<dyn Store>,
     rows: DatabaseConnection,
-    floor: DatabaseConnection,
+    floor: Hook,
     size: Size,
 ) -> Vec<Pair> {
     // In the middle of a paid month, by the clock of the machine.
@@ -94,7 +86,7 @@ async fn compare(
         .provider(Arc::new(PaidAtOnce::new(SystemClock.now())))
         .build()
         .unwrap();
-    let written = one_quote(&billing, &askers).await;
+    costs_something(&billing, &askers).await;
     let options = ApiOptions {
         // One address asks for everybody here.
         rates: RateOptions {
@@ -104,8 +96,7 @@ async fn compare(
         ..ApiOptions::default()
     };
     let ours = Server::start(api_routes(AppState::new(billing, ids, options))).await;
-    let keep = Keep::new(floor, written).await;
-    let floor = Server::start(guarded(TOKEN, Route::new().at(FLOOR, post(keep)))).await;
+    let floor = Server::start(Route::new().at(PATH, post(floor))).await;
     let body = format!(r#"{{"price":"{WISHED}"}}"#);
     let asks: Vec<Bytes> = askers
         .iter()
@@ -114,13 +105,12 @@ async fn compare(
             ask(&path, &asker.token, &body)
         })
         .collect();
-    let stored = ask(FLOOR, TOKEN, &body);
     side_by_side(
         [ours.address, floor.address],
         size,
         size.pick(3_000, 500),
         |count| asks.iter().cycle().take(count).cloned().collect(),
-        |count| vec![stored.clone(); count],
+        webhooks,
     )
     .await
 }
@@ -153,13 +143,11 @@ async fn askers(store: &dyn Store) -> Vec<Asker> {
     askers
 }
 
-/// What is stored of one of these quotes.
-async fn one_quote(billing: &Billing, askers: &[Asker]) -> String {
+/// An upgrade that cost nothing would be no work.
+async fn costs_something(billing: &Billing, askers: &[Asker]) {
     let held = &askers.first().unwrap().held;
     let quote = billing.quote(&held.customer.into(), &wish(held.id)).await;
-    let quote = quote.unwrap();
-    assert!(!quote.owed_now.is_zero(), "an upgrade that costs nothing");
-    serde_json::to_string(&quote).unwrap()
+    assert!(!quote.unwrap().owed_now.is_zero());
 }
 
 /// What everybody asks for.

@@ -140,6 +140,49 @@ impl Told {
             }
             ["joins", who] => driver.customer(who, None).await,
             ["joins", who, "on", day] => driver.customer(who, Some(day)).await,
+            ["buys", who, what, rest @ ..] => {
+                let pieces = rest.iter().find_map(|word| word.strip_prefix('x'));
+                let card = rest
+                    .iter()
+                    .position(|word| *word == "with")
+                    .map(|at| rest[at + 1]);
+                let code = rest
+                    .iter()
+                    .position(|word| *word == "code")
+                    .map(|at| rest[at + 1]);
+                let buying = Buying {
+                    what,
+                    pieces: pieces.map_or(1, |n| n.parse().unwrap()),
+                    code,
+                };
+                self.buy(who, &buying, card, line.at).await;
+            }
+            ["pays", who] => self.pay(who, "pays").await,
+            ["pays", who, "with", card] => self.pay(who, card).await,
+            ["cancels", who, rest @ ..] => {
+                let held = driver.subscriptions(who).await;
+                let id = held.last().expect("a subscription to cancel").id.clone();
+                self.refused = match driver.cancel(who, &id, rest == ["at", "once"]).await {
+                    Ok(true) => Some("already".to_owned()),
+                    Ok(false) => None,
+                    Err(code) => Some(code),
+                };
+            }
+            ["grants", who, plan] => self.refused = driver.grant(who, plan, None).await.err(),
+            ["grants", who, plan, "until", day] => {
+                self.refused = driver.grant(who, plan, Some(day)).await.err();
+            }
+            words => self.act_on_a_change(words).await,
+        }
+        if !self.asleep {
+            self.rig.settle().await;
+        }
+    }
+
+    /// What is done about plans, codes, quotes and changes.
+    async fn act_on_a_change(&mut self, words: &[&str]) {
+        let driver = &self.rig.driver;
+        match words {
             ["edits", number] => {
                 let number: usize = number.parse().unwrap();
                 let applied = self
@@ -174,42 +217,7 @@ impl Told {
                 let collect = *how == "collected";
                 self.refused = driver.force(&id, targeted(target), collect).await.err();
             }
-            ["buys", who, what, rest @ ..] => {
-                let pieces = rest.iter().find_map(|word| word.strip_prefix('x'));
-                let card = rest
-                    .iter()
-                    .position(|word| *word == "with")
-                    .map(|at| rest[at + 1]);
-                let code = rest
-                    .iter()
-                    .position(|word| *word == "code")
-                    .map(|at| rest[at + 1]);
-                let buying = Buying {
-                    what,
-                    pieces: pieces.map_or(1, |n| n.parse().unwrap()),
-                    code,
-                };
-                self.buy(who, &buying, card, line.at).await;
-            }
-            ["pays", who] => self.pay(who, "pays").await,
-            ["pays", who, "with", card] => self.pay(who, card).await,
-            ["cancels", who, rest @ ..] => {
-                let held = driver.subscriptions(who).await;
-                let id = held.last().expect("a subscription to cancel").id.clone();
-                self.refused = match driver.cancel(who, &id, rest == ["at", "once"]).await {
-                    Ok(true) => Some("already".to_owned()),
-                    Ok(false) => None,
-                    Err(code) => Some(code),
-                };
-            }
-            ["grants", who, plan] => self.refused = driver.grant(who, plan, None).await.err(),
-            ["grants", who, plan, "until", day] => {
-                self.refused = driver.grant(who, plan, Some(day)).await.err();
-            }
             words => panic!("{}: nobody knows how to {words:?}", self.place),
-        }
-        if !self.asleep {
-            self.rig.settle().await;
         }
     }
 
@@ -374,50 +382,6 @@ impl Told {
                 let count = told.iter().filter(|held| held.as_str() == *event).count();
                 assert_eq!(count.to_string(), *times, "{place}: {event} among {told:?}");
             }
-            ["owes", rest @ ..] => {
-                let quoted = self.quoted.as_ref().expect("a quote");
-                assert_eq!(quoted.owed, rest.join(" "), "{place}: {quoted:?}");
-            }
-            ["takes", "effect", when] => {
-                let quoted = self.quoted.as_ref().expect("a quote");
-                assert_eq!(quoted.effective, *when, "{place}: {quoted:?}");
-            }
-            ["then", rest @ ..] => {
-                let quoted = self.quoted.as_ref().expect("a quote");
-                let next = quoted.next.clone().unwrap_or("nothing".to_owned());
-                assert_eq!(next, rest.join(" "), "{place}: {quoted:?}");
-            }
-            ["loses", rest @ ..] => {
-                let quoted = self.quoted.as_ref().expect("a quote");
-                let wanted = if rest == ["nothing"] { &[] } else { rest };
-                assert_eq!(quoted.loses, wanted, "{place}: {quoted:?}");
-            }
-            [who, "change", state, rest @ ..] => {
-                let changes = driver.changes(who).await;
-                let found = changes.iter().any(|change| {
-                    change.state == *state
-                        && rest.first().is_none_or(|plan| change.plan == *plan)
-                        && rest
-                            .get(1)
-                            .is_none_or(|at| change.applied_at.as_deref() == Some(*at))
-                });
-                assert!(found, "{place}: {expected}, but {changes:?}");
-            }
-            [who, "balance", rest @ ..] => {
-                let held = driver.balances(who).await.join(", ");
-                let wanted = rest.join(" ");
-                let wanted = if wanted == "none" {
-                    String::new()
-                } else {
-                    wanted
-                };
-                assert_eq!(held, wanted, "{place}: balance of {who}");
-            }
-            [who, "pieces", count] => {
-                let held = driver.subscriptions(who).await;
-                let last = held.last().expect("a subscription").quantity.to_string();
-                assert_eq!(last, *count, "{place}: pieces of {who}");
-            }
             [who, "is", rest @ ..] => {
                 let held: Vec<_> = driver
                     .subscriptions(who)
@@ -490,6 +454,59 @@ impl Told {
                     lines.contains(&wanted),
                     "{place}: {who} has not {wanted}, but {lines:?}"
                 );
+            }
+            words => self.expect_of_a_change(words, expected).await,
+        }
+    }
+
+    /// What is expected of quotes, changes and balances.
+    async fn expect_of_a_change(&self, words: &[&str], expected: &str) {
+        let place = &self.place;
+        let driver = &self.rig.driver;
+        match words {
+            ["owes", rest @ ..] => {
+                let quoted = self.quoted.as_ref().expect("a quote");
+                assert_eq!(quoted.owed, rest.join(" "), "{place}: {quoted:?}");
+            }
+            ["takes", "effect", when] => {
+                let quoted = self.quoted.as_ref().expect("a quote");
+                assert_eq!(quoted.effective, *when, "{place}: {quoted:?}");
+            }
+            ["then", rest @ ..] => {
+                let quoted = self.quoted.as_ref().expect("a quote");
+                let next = quoted.next.clone().unwrap_or("nothing".to_owned());
+                assert_eq!(next, rest.join(" "), "{place}: {quoted:?}");
+            }
+            ["loses", rest @ ..] => {
+                let quoted = self.quoted.as_ref().expect("a quote");
+                let wanted = if rest == ["nothing"] { &[] } else { rest };
+                assert_eq!(quoted.loses, wanted, "{place}: {quoted:?}");
+            }
+            [who, "change", state, rest @ ..] => {
+                let changes = driver.changes(who).await;
+                let found = changes.iter().any(|change| {
+                    change.state == *state
+                        && rest.first().is_none_or(|plan| change.plan == *plan)
+                        && rest
+                            .get(1)
+                            .is_none_or(|at| change.applied_at.as_deref() == Some(*at))
+                });
+                assert!(found, "{place}: {expected}, but {changes:?}");
+            }
+            [who, "balance", rest @ ..] => {
+                let held = driver.balances(who).await.join(", ");
+                let wanted = rest.join(" ");
+                let wanted = if wanted == "none" {
+                    String::new()
+                } else {
+                    wanted
+                };
+                assert_eq!(held, wanted, "{place}: balance of {who}");
+            }
+            [who, "pieces", count] => {
+                let held = driver.subscriptions(who).await;
+                let last = held.last().expect("a subscription").quantity.to_string();
+                assert_eq!(last, *count, "{place}: pieces of {who}");
             }
             _ => panic!("{place}: nobody knows how to expect {expected:?}"),
         }

@@ -102,7 +102,7 @@ impl World {
 
     async fn accept(&mut self, who: String, quote: QuoteId) {
         let who = who.as_str().into();
-        for _ in 0..1 + self.chance.below(2) {
+        for _ in 0..=self.chance.below(2) {
             let accepted = self.billing().accept_quote(&who, quote, Some("run")).await;
             let Ok(accepted) = accepted else {
                 continue;

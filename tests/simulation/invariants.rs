@@ -128,7 +128,7 @@ fn paid_periods(account: &Account, id: SubscriptionId) -> Vec<Period> {
     });
     restarts.extend(begun_there.filter_map(|invoice| match invoice.state {
         InvoiceState::Settled { at } => Some((at, invoice.period?)),
-        _ => None,
+        InvoiceState::Open | InvoiceState::Void { .. } => None,
     }));
     restarts.sort_by_key(|(applied, _)| *applied);
     // Which of two came last at one instant, only the subscription knows.

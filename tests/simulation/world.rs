@@ -128,7 +128,6 @@ impl World {
             19 => self.hang().await,
             20 => self.zombie_wakes().await,
             21 => self.die(),
-            22..=24 => self.quote(who).await,
             25 | 26 => self.accept_any().await,
             27 => self.take_back(who).await,
             28 => self.force(who).await,

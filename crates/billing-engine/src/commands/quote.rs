@@ -183,10 +183,15 @@ fn asks(
 impl Parts {
     /// The customer, as it stands; without one, there is no such subscription.
     pub(crate) async fn held(&self, of: &CustomerRef) -> Result<Account, QuoteError> {
-        let found = self.store.find(&of.locator()).await;
-        let customer = found
-            .map_err(EngineError::from)?
-            .ok_or(QuoteRefusal::NoSubscription)?;
+        // An id leads to its customer by itself.
+        let customer = match of {
+            CustomerRef::Id(id) => Some(*id),
+            CustomerRef::External(_) => {
+                let found = self.store.find(&of.locator()).await;
+                found.map_err(EngineError::from)?
+            }
+        };
+        let customer = customer.ok_or(QuoteRefusal::NoSubscription)?;
         let loaded = self.store.load(customer, &Also::default()).await;
         let loaded = loaded.map_err(EngineError::from)?;
         Ok(loaded.ok_or(QuoteRefusal::NoSubscription)?.account)

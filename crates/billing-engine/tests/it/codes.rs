@@ -187,10 +187,11 @@ async fn codes_are_refused_with_their_reason() {
     );
     let refused = async |typed: &str, price: &str| {
         let asked = with_code("ana", price, typed);
-        match rig.billing.checkout(asked).await.unwrap_err() {
-            CheckoutError::Code(refusal) => refusal,
-            other => panic!("{other}"),
-        }
+        let error = rig.billing.checkout(asked).await.unwrap_err();
+        let CheckoutError::Code(refusal) = error else {
+            panic!("{error}");
+        };
+        refusal
     };
     assert_eq!(refused("nope", "pro-monthly").await, CodeRefusal::Unknown);
     assert_eq!(

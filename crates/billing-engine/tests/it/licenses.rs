@@ -87,18 +87,18 @@ async fn only(billing: &Billing, of: CustomerId) -> LicenseHeld {
 
 #[track_caller]
 fn says(held: &LicenseHeld) -> &LicenseClaims {
-    match &held.standing {
-        LicenseStanding::Good(claims) => claims,
-        other => panic!("{other:?}"),
-    }
+    let LicenseStanding::Good(claims) = &held.standing else {
+        panic!("{:?}", held.standing);
+    };
+    claims
 }
 
 #[track_caller]
 fn given(exchanged: Exchanged) -> LicenseHeld {
-    match exchanged {
-        Exchanged::License(held) => *held,
-        other => panic!("{other:?}"),
-    }
+    let Exchanged::License(held) = exchanged else {
+        panic!("{exchanged:?}");
+    };
+    *held
 }
 
 #[tokio::test]
@@ -499,8 +499,8 @@ async fn what_the_provider_runs_is_good_as_long_as_the_provider_lets_it() {
         issued_at: make.now,
     };
     account.licenses.push(license);
-    let made = fixtures::creation(&account, make.now);
-    rig.store.commit(made).await.unwrap();
+    let creation = fixtures::creation(&account, make.now);
+    rig.store.commit(creation).await.unwrap();
     let held = &account.subscriptions[0];
     let paid_through = held.times.paid_through.unwrap();
     let grace_ends = shifted(paid_through, held.terms.grace);
