@@ -21,6 +21,7 @@ mod pages;
 mod problem;
 mod quote_token;
 mod sandbox;
+mod sessions;
 mod site;
 mod state;
 mod telemetry;

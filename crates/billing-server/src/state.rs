@@ -15,6 +15,7 @@ use crate::http::RateLimiters;
 use crate::mail::Post;
 use crate::migrations::Migrations;
 use crate::quote_token::QuoteKeys;
+use crate::sessions::SessionCache;
 
 /// What every route needs. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -28,6 +29,7 @@ pub struct AppState {
     /// What `/metrics` shows. `None`: the route answers 404.
     pub metrics: Option<PrometheusHandle>,
     pub(crate) keys: Arc<KeyCache>,
+    pub(crate) sessions: Arc<SessionCache>,
     pub(crate) limiters: Arc<RateLimiters>,
     pub(crate) post: Post,
     pub(crate) migrations: Migrations,
@@ -56,6 +58,7 @@ impl AppState {
             options: Arc::new(options),
             metrics: None,
             keys: Arc::default(),
+            sessions: Arc::default(),
             limiters: Arc::new(limiters),
             post: Post::new(None),
             migrations: Migrations::default(),

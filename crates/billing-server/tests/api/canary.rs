@@ -358,9 +358,13 @@ async fn fails(rig: &Rig, secrets: &Secrets, token: &str) {
         let got = rig.get(path).by(KEY).send().await;
         looked_at(secrets, got).refused(503, "unavailable");
     }
-    rig.store.fail_next(Call::Credential, Fault::Before);
-    let got = rig.get("/v1/me").by(token).send().await;
-    looked_at(secrets, got).refused(503, "unavailable");
+    // A session that nobody has looked up lately.
+    let unknown = format!("{}f", &token[..token.len() - 1]);
+    for (call, token) in [(Call::Credential, unknown.as_str()), (Call::Load, token)] {
+        rig.store.fail_next(call, Fault::Before);
+        let got = rig.get("/v1/me").by(token).send().await;
+        looked_at(secrets, got).refused(503, "unavailable");
+    }
     rig.sandbox.inject(billing_sandbox::Fault::NotReached);
     let got = rig
         .post("/v1/checkouts")
