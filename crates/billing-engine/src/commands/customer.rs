@@ -151,7 +151,12 @@ impl Billing {
 
 impl Parts {
     pub(crate) async fn load(&self, of: &CustomerRef) -> Result<Option<Account>, EngineError> {
-        let Some(id) = self.store.find(&of.locator()).await? else {
+        let found = match of {
+            // An id leads to its customer by itself.
+            CustomerRef::Id(id) => Some(*id),
+            CustomerRef::External(_) => self.store.find(&of.locator()).await?,
+        };
+        let Some(id) = found else {
             return Ok(None);
         };
         let loaded = self.store.load(id, &Also::default()).await?;

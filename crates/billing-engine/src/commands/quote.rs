@@ -9,7 +9,6 @@ use billing_domain::ids::{QuoteId, SubscriptionId};
 use billing_domain::money::Money;
 use billing_domain::quote::{Quote, Timing};
 use billing_domain::time::Timestamp;
-use billing_ports::store::Also;
 use billing_ports::{PerformError, Previewed};
 
 use crate::billing::{Billing, Parts};
@@ -183,18 +182,8 @@ fn asks(
 impl Parts {
     /// The customer, as it stands; without one, there is no such subscription.
     pub(crate) async fn held(&self, of: &CustomerRef) -> Result<Account, QuoteError> {
-        // An id leads to its customer by itself.
-        let customer = match of {
-            CustomerRef::Id(id) => Some(*id),
-            CustomerRef::External(_) => {
-                let found = self.store.find(&of.locator()).await;
-                found.map_err(EngineError::from)?
-            }
-        };
-        let customer = customer.ok_or(QuoteRefusal::NoSubscription)?;
-        let loaded = self.store.load(customer, &Also::default()).await;
-        let loaded = loaded.map_err(EngineError::from)?;
-        Ok(loaded.ok_or(QuoteRefusal::NoSubscription)?.account)
+        let account = self.load(of).await?;
+        Ok(account.ok_or(QuoteRefusal::NoSubscription)?)
     }
 
     /// What the provider says, where it computes the money.

@@ -152,16 +152,8 @@ impl ChangesApi {
     ) -> Answer<ChangesView> {
         by.checked();
         let ask = page::ask(limit.as_deref(), cursor.as_deref(), ChangeId::uuid)?;
-        let open = match status.as_deref() {
-            None => None,
-            Some("open") => Some(true),
-            Some("closed") => Some(false),
-            Some(_) => return Err(Problem::field("status", "must be open or closed")),
-        };
-        let subscription: Option<SubscriptionId> = match subscription.as_deref() {
-            None => None,
-            Some(id) => Some(id.parse().map_err(|_invalid| Problem::not_found())?),
-        };
+        let open = page::open_or_closed(status.as_deref())?;
+        let subscription = page::of_subscription(subscription.as_deref())?;
         let customer = match customer.as_deref() {
             None => None,
             Some(text) => Some(named(&state, text).await?),

@@ -1,6 +1,6 @@
 //! Invoices over everybody, for operators.
 
-use billing_domain::ids::{InvoiceId, SubscriptionId};
+use billing_domain::ids::InvoiceId;
 use billing_ports::store::InvoiceFilter;
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
@@ -52,16 +52,8 @@ impl InvoicesApi {
     ) -> Answer<InvoicesView> {
         by.checked();
         let ask = page::ask(limit.as_deref(), cursor.as_deref(), InvoiceId::uuid)?;
-        let open = match status.as_deref() {
-            None => None,
-            Some("open") => Some(true),
-            Some("closed") => Some(false),
-            Some(_) => return Err(Problem::field("status", "must be open or closed")),
-        };
-        let subscription: Option<SubscriptionId> = match subscription.as_deref() {
-            None => None,
-            Some(id) => Some(id.parse().map_err(|_invalid| Problem::not_found())?),
-        };
+        let open = page::open_or_closed(status.as_deref())?;
+        let subscription = page::of_subscription(subscription.as_deref())?;
         let customer = match customer.as_deref() {
             None => None,
             Some(text) => Some(named(&state, text).await?),

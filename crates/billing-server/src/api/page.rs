@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use billing_domain::ids::SubscriptionId;
 use billing_ports::store::{Page, PageAsk};
 use uuid::Uuid;
 
@@ -40,6 +41,22 @@ pub(crate) fn ask<T: FromStr>(
         }
     };
     Ok(PageAsk { after, limit })
+}
+
+/// `open` rows only, or `closed` ones only. `None`: all.
+pub(crate) fn open_or_closed(status: Option<&str>) -> Result<Option<bool>, Problem> {
+    match status {
+        None => Ok(None),
+        Some("open") => Ok(Some(true)),
+        Some("closed") => Ok(Some(false)),
+        Some(_) => Err(Problem::field("status", "must be open or closed")),
+    }
+}
+
+/// Rows of this subscription only. `None`: of all.
+pub(crate) fn of_subscription(id: Option<&str>) -> Result<Option<SubscriptionId>, Problem> {
+    let read = id.map(|id| id.parse().map_err(|_invalid| Problem::not_found()));
+    read.transpose()
 }
 
 /// The rows as views, and the cursor to what follows.

@@ -20,7 +20,7 @@ use crate::subscription::{Notice, Scheduled, State, Subscription, Why};
 use crate::terms::Terms;
 use crate::time::Timestamp;
 
-use outlook::{Outlook, outlook, price_of, retired_at};
+use outlook::{Outlook, outlook, price_of};
 pub(crate) use outlook::{
     Promised, cycle_number, cycle_starts, is_dearer, is_given, terms_at_price,
 };
@@ -52,7 +52,7 @@ pub(super) fn keep_promise(draft: &mut Draft, id: SubscriptionId, catalog: &Cata
         return;
     };
     let sold = price_of(held, &catalog.catalog)
-        .is_none_or(|price| retired_at(price, &catalog.catalog).is_none());
+        .is_none_or(|price| catalog.catalog.retired_at(price).is_none());
     let untouched = held.scheduled.is_none() && held.promise.look_at.is_none();
     if sold && untouched && held.promise.told.is_none() {
         return;
@@ -195,8 +195,12 @@ pub(crate) fn give(
 /// A settled cycle that started after its price was retired counts.
 pub(super) fn count_cycle(held: &mut Subscription, start: Timestamp, catalog: &CatalogRevision) {
     let price = price_of(held, &catalog.catalog);
-    if price.is_some_and(|price| retired_at(price, &catalog.catalog).is_some_and(|at| at <= start))
-    {
+    if price.is_some_and(|price| {
+        catalog
+            .catalog
+            .retired_at(price)
+            .is_some_and(|at| at <= start)
+    }) {
         held.promise.cycles = held.promise.cycles.saturating_add(1);
     }
 }

@@ -38,7 +38,7 @@ impl Promised {
         let price = price_of(held, catalog)?;
         Some(Self {
             lock: price.effective_lock(),
-            retired: retired_at(price, catalog)?,
+            retired: catalog.retired_at(price)?,
         })
     }
 
@@ -192,7 +192,7 @@ fn successor(
     // The catalog's rules forbid circles.
     for _ in 0..MAX_PRICES {
         let own = price.effective_lock();
-        let over = retired_at(price, catalog).is_some_and(|at| at <= start)
+        let over = catalog.retired_at(price).is_some_and(|at| at <= start)
             && matches!(own.until, LockEnd::Until(end) if end <= start);
         match own.then.as_ref().filter(|_| over) {
             Some(then) => price = catalog.price(then.as_str())?,
@@ -251,9 +251,4 @@ pub(crate) fn cycle_number(held: &Subscription, ahead: usize, invoiced: bool) ->
 
 pub(super) fn price_of<'a>(held: &Subscription, catalog: &'a Catalog) -> Option<&'a Price> {
     catalog.price(held.terms.price.as_ref()?.as_str())
-}
-
-/// Since when a price is no longer sold, by itself or with its plan.
-pub(super) fn retired_at(price: &Price, catalog: &Catalog) -> Option<Timestamp> {
-    catalog.retired_at(price)
 }

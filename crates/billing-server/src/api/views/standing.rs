@@ -146,10 +146,7 @@ impl PromiseView {
     /// `None`: its price is sold, or stands in no catalog.
     pub(crate) fn of(held: &Subscription, catalog: &Catalog, now: Timestamp) -> Option<Self> {
         let price = catalog.price(held.terms_at(now).price.as_ref()?.as_str())?;
-        let plan = catalog.plan(price.plan.as_str());
-        let retired = [price.retired, plan.and_then(|plan| plan.retired)];
-        let retired_at = retired.into_iter().flatten().min();
-        let retired_at = retired_at?;
+        let retired_at = catalog.retired_at(price)?;
         let lock = price.effective_lock();
         let (lasts, until, cycles_left) = match lock.until {
             LockEnd::Forever => ("forever", None, None),
