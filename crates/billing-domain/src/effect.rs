@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::discount::Reduction;
 use crate::fact::About;
 use crate::ids::{
     ChangeId, CheckoutId, CustomerId, DiscountCodeId, EffectId, InvoiceId, SubscriptionId,
@@ -211,6 +212,10 @@ pub struct OpenCheckout {
     pub checkout: CheckoutId,
     /// Our customer: carried through as well.
     pub customer: CustomerId,
+    /// The host application's name for our customer: carried through as well.
+    /// `None`: it has given none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_ref: Option<String>,
     /// The provider's id of the customer, if it knows one.
     pub customer_ref: Option<String>,
     /// To prefill. `None`: the provider asks for it.
@@ -223,6 +228,10 @@ pub struct OpenCheckout {
     pub quantity: u32,
     /// The provider's name of the price, where it keeps prices itself.
     pub price_ref: Option<String>,
+    /// What is taken off, where the provider runs the schedule and so has to know
+    /// it; taken off `amount` already. `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount: Option<OrderedDiscount>,
     /// How often the provider charges, when it runs the schedule. `None`: once.
     pub recurring: Option<Interval>,
     /// When the trial ends. `None`: charged today.
@@ -233,6 +242,17 @@ pub struct OpenCheckout {
     pub cancel_url: String,
     /// When the page closes.
     pub expires_at: Timestamp,
+}
+
+/// A discount as a provider is told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderedDiscount {
+    /// How it was agreed.
+    pub reduction: Reduction,
+    /// What that takes off the first cycle, all pieces together.
+    pub off: Money,
+    /// How many cycles it holds for, the first included. `None`: all of them.
+    pub cycles: Option<u32>,
 }
 
 /// Everything a provider needs to invoice a cycle that we run.

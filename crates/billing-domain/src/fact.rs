@@ -33,6 +33,13 @@ pub struct Link {
     pub customer: Option<CustomerId>,
     /// The provider's objects that the fact is about, strongest first.
     pub refs: Vec<ProviderRef>,
+    /// The provider's names of the prices it mentions: what tells a sale of ours
+    /// from somebody else's in the same account, where nothing else does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prices: Vec<String>,
+    /// Whether it carries a correlation of ours that cannot be read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub garbled: bool,
 }
 
 /// Something that happened.
@@ -49,6 +56,9 @@ pub enum Fact {
         url: String,
         /// When the provider closes it.
         expires_at: Timestamp,
+        /// The provider's id of the customer, if it made or knew one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        customer_ref: Option<String>,
     },
     /// The buyer finished a checkout.
     CheckoutCompleted {
@@ -119,6 +129,15 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         purpose: Option<Purpose>,
     },
+    /// Something happened to an object, and it has to be read to know what.
+    Hinted {
+        /// The object.
+        object: ProviderRef,
+    },
+    /// A refund, as it stood at an instant.
+    RefundSeen(RefundSnapshot),
+    /// A dispute of a payment, as it stood at an instant.
+    DisputeSeen(DisputeSnapshot),
     /// The provider did what an effect asked, with nothing else to tell.
     Done {
         /// The effect.
@@ -142,6 +161,58 @@ pub enum Fact {
     },
     /// Genuine, and of no interest to billing.
     Irrelevant,
+}
+
+/// Money that goes back to a buyer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundSnapshot {
+    /// The provider's id of the refund.
+    pub refund: String,
+    /// The provider's ids of what it pays back, strongest first: an invoice, a
+    /// payment, a checkout.
+    pub of: Vec<String>,
+    /// How much goes back, in the currency that was collected.
+    pub amount: Money,
+    /// How far it has come.
+    pub state: RefundState,
+}
+
+/// How far a refund has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundState {
+    /// Asked for.
+    Pending,
+    /// The money is on its way, and will not come back.
+    Done,
+    /// It was rejected, or it failed.
+    Failed,
+}
+
+/// A payment that a buyer's bank contests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisputeSnapshot {
+    /// The provider's id of the dispute.
+    pub dispute: String,
+    /// The provider's ids of what is contested, strongest first: an invoice, a
+    /// payment, a checkout.
+    pub of: Vec<String>,
+    /// How much is contested, in the currency that was collected.
+    pub amount: Money,
+    /// How it stands.
+    pub state: DisputeState,
+}
+
+/// How a dispute stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisputeState {
+    /// Not decided yet.
+    Open,
+    /// The money stays.
+    Won,
+    /// The money is gone, as if it had been refunded.
+    Lost,
 }
 
 /// What an effect was for.
@@ -236,6 +307,9 @@ impl Fact {
             | Self::CheckoutEnded { .. }
             | Self::SubscriptionSeen(_)
             | Self::ProviderInvoiceSeen { .. }
+            | Self::Hinted { .. }
+            | Self::RefundSeen(_)
+            | Self::DisputeSeen(_)
             | Self::Done { .. }
             | Self::Refused { .. }
             | Self::GivenUp { .. }
@@ -263,6 +337,9 @@ impl Fact {
             | Self::InvoicePaid { .. }
             | Self::PaymentFailed { .. }
             | Self::ProviderInvoiceSeen { .. }
+            | Self::Hinted { .. }
+            | Self::RefundSeen(_)
+            | Self::DisputeSeen(_)
             | Self::Done { .. }
             | Self::Refused { .. }
             | Self::GivenUp { .. }
@@ -290,6 +367,9 @@ impl Fact {
             | Self::InvoicePaid { .. }
             | Self::PaymentFailed { .. }
             | Self::ProviderInvoiceSeen { .. }
+            | Self::Hinted { .. }
+            | Self::RefundSeen(_)
+            | Self::DisputeSeen(_)
             | Self::Done { .. }
             | Self::Refused { .. }
             | Self::GivenUp { .. }

@@ -127,6 +127,8 @@ pub enum RefKind {
     Invoice,
     /// A hosted checkout over there.
     Checkout,
+    /// A payment over there, where it is something else than an invoice.
+    Payment,
 }
 
 impl RefKind {
@@ -138,6 +140,7 @@ impl RefKind {
             Self::Subscription => "subscription",
             Self::Invoice => "invoice",
             Self::Checkout => "checkout",
+            Self::Payment => "payment",
         }
     }
 }

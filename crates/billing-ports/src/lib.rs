@@ -19,7 +19,8 @@ pub use license::{LicenseClaims, LicenseSigner, SignError};
 pub use mailer::{Mail, MailError, Mailer};
 pub use notifier::{Notifier, NotifyError};
 pub use provider::{
-    Answer, Finding, FindingLevel, PaymentProvider, PerformError, Previewed, Refusal,
+    Answer, Finding, FindingLevel, Listed, PaymentProvider, PerformError, PortalAnswer, PortalAsk,
+    PortalPurpose, Previewed, Refusal,
 };
 pub use store::Store;
 pub use webhook::{DecodeError, WebhookDecoder, WebhookRequest};

@@ -6,6 +6,9 @@ use billing_domain::effect::{ChangeSubscription, EffectKey, Order, Preview};
 use billing_domain::fact::Observed;
 use billing_domain::ids::EffectId;
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
+use billing_domain::time::Timestamp;
+
+use crate::delivery::Delivery;
 
 /// What a provider answered. A refusal is an answer, not an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,59 @@ pub struct Refusal {
     pub code: String,
     /// The provider's words, for an operator. Holds no secret.
     pub message: String,
+}
+
+/// What a customer wants of the provider's pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortalAsk {
+    /// The provider's id of the customer.
+    pub customer_ref: String,
+    /// The provider's id of the subscription it is about. `None`: everything.
+    pub subscription_ref: Option<String>,
+    /// What for.
+    pub purpose: PortalPurpose,
+    /// Where the customer returns, where the provider can.
+    pub return_url: String,
+}
+
+/// What a customer opens a provider's page for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortalPurpose {
+    /// To look around.
+    Overview,
+    /// To give another payment method.
+    PaymentMethod,
+}
+
+/// What a provider answered to somebody who wants its pages.
+#[derive(Clone, PartialEq, Eq)]
+pub enum PortalAnswer {
+    /// The page. It lets whoever holds it in.
+    Page {
+        /// Its address.
+        url: String,
+    },
+    /// It refuses.
+    Refused(Refusal),
+}
+
+impl std::fmt::Debug for PortalAnswer {
+    /// Leaves the address out.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Page { .. } => f.debug_struct("Page").finish_non_exhaustive(),
+            Self::Refused(refusal) => f.debug_tuple("Refused").field(refusal).finish(),
+        }
+    }
+}
+
+/// A page of what a provider lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// What is on it.
+    pub rows: Vec<T>,
+    /// What leads to the next page. `None`: this was the last.
+    pub next: Option<String>,
 }
 
 /// Why a provider gave no answer.
@@ -104,6 +160,34 @@ pub trait PaymentProvider: Send + Sync {
     async fn preview(&self, change: &ChangeSubscription) -> Result<Previewed, PerformError> {
         let _nothing_to_ask = change;
         Err(PerformError::Unsupported("previewing a change"))
+    }
+
+    /// Makes a page of the provider's where a customer manages what was bought. Its
+    /// address lets whoever holds it in: never stored, never logged.
+    async fn portal(&self, ask: &PortalAsk) -> Result<PortalAnswer, PerformError> {
+        let _nobody_to_ask = ask;
+        Err(PerformError::Unsupported("a customer portal"))
+    }
+
+    /// The subscriptions that the account has, ended ones included, a page at a
+    /// time. `after` is the page before's `next`; `None`: from the beginning.
+    async fn list_subscriptions(
+        &self,
+        after: Option<String>,
+    ) -> Result<Listed<Observed>, PerformError> {
+        let _nothing_to_list = after;
+        Err(PerformError::Unsupported("listing subscriptions"))
+    }
+
+    /// The events since an instant, oldest first where the provider can, a page at
+    /// a time: each the delivery that its webhook is, under the same event id.
+    async fn list_events(
+        &self,
+        since: Timestamp,
+        after: Option<String>,
+    ) -> Result<Listed<Delivery>, PerformError> {
+        let _nothing_to_list = (since, after);
+        Err(PerformError::Unsupported("listing events"))
     }
 
     /// Looks at keys, mode, webhooks and prices.

@@ -7,7 +7,7 @@ use crate::checkout::{Checkout, CheckoutState};
 use crate::decide::grant::add_grant;
 use crate::decide::start::start_subscription;
 use crate::decision::Draft;
-use crate::effect::{EffectKey, OpenCheckout, Order};
+use crate::effect::{EffectKey, OpenCheckout, Order, OrderedDiscount};
 use crate::grant::GrantReason;
 use crate::ids::{CheckoutId, EffectId, InvoiceId, SubscriptionId};
 use crate::journal::Event;
@@ -140,12 +140,14 @@ pub fn begin_checkout(
         provider: ask.provider.clone(),
         checkout: id,
         customer: draft.account.customer.id,
+        external_ref: draft.account.customer.external_ref.clone(),
         customer_ref: draft.account.reference_at(&ask.provider).map(str::to_owned),
         email: draft.account.customer.email.clone(),
         description: ask.description,
         amount,
         quantity: checkout.terms.quantity,
         price_ref: checkout.terms.price_ref.clone(),
+        discount: ordered_discount(&checkout)?,
         recurring: match checkout.terms.billing {
             Billing::Recurring(interval) => Some(interval),
             Billing::Once => None,
@@ -161,6 +163,25 @@ pub fn begin_checkout(
         checkout: id,
         effect: Some(effect),
     })
+}
+
+/// What a provider that runs the schedule is told of a discount. A trial's first
+/// charged cycle is the first that it holds for.
+fn ordered_discount(checkout: &Checkout) -> Result<Option<OrderedDiscount>, MoneyError> {
+    let terms = &checkout.terms;
+    let Some(discount) = terms.discount.as_ref().filter(|_| checkout.owns_schedule) else {
+        return Ok(None);
+    };
+    let first = terms.first_charged();
+    if !discount.covers(first) {
+        return Ok(None);
+    }
+    let gross = terms.unit.checked_mul(terms.quantity)?;
+    Ok(Some(OrderedDiscount {
+        reduction: discount.reduction,
+        off: discount.reduction.off(gross, terms.quantity)?,
+        cycles: discount.until_cycle.map(|end| end.saturating_sub(first)),
+    }))
 }
 
 /// Ends an open checkout that was not paid in time.

@@ -47,7 +47,11 @@ pub fn apply_fact(
             reference,
             url,
             expires_at,
-        } => opened(draft, *checkout, reference, url, *expires_at),
+            customer_ref,
+        } => {
+            know_customer(draft, account, customer_ref.as_deref());
+            opened(draft, *checkout, reference, url, *expires_at)
+        }
         Fact::CheckoutCompleted {
             checkout,
             reference,
@@ -105,6 +109,8 @@ pub fn apply_fact(
             code,
         } => refused(draft, *effect, *about, code, at),
         Fact::GivenUp { effect, about } => given_up(draft, *effect, *about, at),
+        Fact::Hinted { object } => Verdict::Read(object.clone()),
+        Fact::RefundSeen(_) | Fact::DisputeSeen(_) => Verdict::Unlinked,
         Fact::Done { .. } | Fact::Irrelevant => Verdict::Decided,
     }
 }

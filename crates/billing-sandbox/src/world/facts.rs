@@ -35,6 +35,8 @@ impl World {
             RefKind::Checkout => self.read_checkout(&object.id),
             RefKind::Subscription => self.read_subscription(&object.id),
             RefKind::Invoice => self.read_invoice(&object.id),
+            // A payment is part of its invoice here.
+            RefKind::Payment => Vec::new(),
             RefKind::Customer => self
                 .find::<Subscription>(&object.id)
                 .map(|subscription| self.subscription_fact(subscription))
@@ -104,6 +106,7 @@ impl World {
                     url: self.checkout_url(&reference),
                     reference,
                     expires_at: checkout.order.expires_at,
+                    customer_ref: None,
                 };
                 (fact, None, checkout.order.customer_ref.as_deref())
             }
@@ -283,6 +286,8 @@ impl World {
                 checkout,
                 customer: Some(customer),
                 refs,
+                garbled: false,
+                prices: Vec::new(),
             },
         }
     }
