@@ -13,6 +13,8 @@ pub mod clock;
     reason = "a behavior is a test: it panics where the law is broken"
 )]
 pub mod contract;
+#[cfg(feature = "fakes")]
+pub mod fakes;
 pub mod fixtures;
 pub mod ids;
 pub mod mailer;

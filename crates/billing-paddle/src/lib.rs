@@ -1,0 +1,1 @@
+//! Paddle Billing as a payment provider: client, wire shapes, webhooks.

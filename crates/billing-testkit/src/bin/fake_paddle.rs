@@ -1,0 +1,3 @@
+//! A fake Paddle on loopback, to try a server against by hand.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Stateful fakes of payment providers, as HTTP servers on loopback.
