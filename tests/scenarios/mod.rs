@@ -6,6 +6,7 @@
 mod applied;
 mod bitcoin;
 mod books;
+mod charged;
 mod codes;
 mod harbor;
 mod licenses;

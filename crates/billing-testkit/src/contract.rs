@@ -170,6 +170,7 @@ macro_rules! store_contract {
             }
             change {
                 closed_changes_are_loaded_only_when_asked_for
+                the_last_applied_changes_are_loaded_when_asked_for
                 a_change_comes_to_its_end
                 a_quote_becomes_one_change
                 of_many_acceptances_at_once_one_makes_the_change

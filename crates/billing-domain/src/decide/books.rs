@@ -1,6 +1,10 @@
 //! Mirroring the invoices of a provider that runs its own schedule: recorded as
 //! it states them, and moved forward only.
 
+use jiff::SignedDuration;
+
+use crate::change::Change;
+use crate::customer::Account;
 use crate::decide::fact::Verdict;
 use crate::decide::mirror::find;
 use crate::decision::Draft;
@@ -12,7 +16,7 @@ use crate::money::Money;
 use crate::parked::ParkReason;
 use crate::provider::ProviderAccount;
 use crate::quote::Source;
-use crate::time::{Period, Timestamp};
+use crate::time::{Period, Timestamp, shifted};
 
 /// Records a provider's own invoice. What is paid stays paid, in any order of facts.
 pub(super) fn mirror_invoice(
@@ -72,9 +76,6 @@ pub(super) fn mirror_invoice(
     invoice.period = invoice.period.or(*period);
     let (id, subscription) = (invoice.id, invoice.subscription);
     draft.account.put_invoice(invoice);
-    if event == Some(Event::InvoiceSettled) {
-        compare_with_quote(draft, id, *amount);
-    }
     if let Some(event) = event {
         draft.note(event, |entry| {
             entry.invoice = Some(id);
@@ -82,12 +83,19 @@ pub(super) fn mirror_invoice(
             entry.money = Some(*amount);
         });
     }
+    if event == Some(Event::InvoiceSettled) {
+        compare_with_quote(draft, id, *amount, observed.at);
+    }
     Verdict::Decided
 }
 
+/// How far a provider's clock may be behind ours: it dates its invoices in whole
+/// seconds, and clocks that are kept right differ by less than a minute.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
+
 /// What a provider charged for a change is compared with what was quoted: a
-/// difference is for a person.
-fn compare_with_quote(draft: &mut Draft, id: InvoiceId, charged: Money) {
+/// difference is for a person. Nothing is undone, since the money was taken.
+fn compare_with_quote(draft: &mut Draft, id: InvoiceId, charged: Money, at: Timestamp) {
     let Some(invoice) = draft
         .account
         .invoice(id)
@@ -95,23 +103,57 @@ fn compare_with_quote(draft: &mut Draft, id: InvoiceId, charged: Money) {
     else {
         return;
     };
-    let quoted = draft
-        .account
+    let change = charged_for(&draft.account, invoice, at);
+    let Some(change) = change.filter(|change| change.quote.owed_now != charged) else {
+        return;
+    };
+    let (subscription, change_id) = (invoice.subscription, change.id);
+    let (reason, evidence) = difference(change, invoice, charged);
+    draft.note(Event::InvoiceAmountMismatch, |entry| {
+        entry.invoice = Some(id);
+        entry.subscription = subscription;
+        entry.change = Some(change_id);
+        entry.money = Some(charged);
+    });
+    draft.park(reason, evidence);
+}
+
+/// The change that a provider's invoice of instant `at` is for: the newest of
+/// those that were accepted by then.
+fn charged_for<'a>(account: &'a Account, invoice: &Invoice, at: Timestamp) -> Option<&'a Change> {
+    let by = shifted(at, CLOCKS_DIFFER);
+    account
         .changes
         .iter()
         .filter(|change| Some(change.quote.subscription) == invoice.subscription)
         .filter(|change| change.state.is_open() || change.applied_at().is_some())
         // What costs nothing now is no part of it.
         .filter(|change| change.quote.source == Source::Provider)
-        // The newest: earlier ones were charged before.
+        .filter(|change| change.accepted_at <= by)
         .max_by_key(|change| change.id)
-        .map(|change| (change.id, change.quote.owed_now));
-    let Some((change, quoted)) = quoted.filter(|(_, quoted)| *quoted != charged) else {
-        return;
+}
+
+/// What a person needs to decide about another amount than was quoted.
+fn difference(change: &Change, invoice: &Invoice, charged: Money) -> (ParkReason, String) {
+    let (quote, quoted) = (change.quote.id, change.quote.owed_now);
+    let (reason, by) = match (charged.checked_sub(quoted), quoted.checked_sub(charged)) {
+        _ if charged.currency != quoted.currency => {
+            (ParkReason::CurrencyMismatch, "another currency".to_owned())
+        }
+        (Ok(more), _) if more.amount > 0 => (ParkReason::AmountMismatch, format!("{more} more")),
+        (_, Ok(less)) => (ParkReason::AmountMismatch, format!("{less} less")),
+        _ => (ParkReason::AmountMismatch, "another amount".to_owned()),
     };
-    let evidence =
-        format!("change {change} was quoted at {quoted}, and the provider charged {charged}");
-    draft.park(ParkReason::AmountMismatch, evidence);
+    let reference = invoice.reference.as_deref().unwrap_or("unnamed");
+    let evidence = format!(
+        "the provider charged {charged} for change {} ({}), which quote {quote} put at {quoted}: \
+         {by}. Its invoice {reference} is kept as charged, as {}; what is to be given back \
+         or asked for is settled at the provider",
+        change.id,
+        change.state.as_str(),
+        invoice.id,
+    );
+    (reason, evidence)
 }
 
 /// Moves a mirrored invoice, forward only: paid beats void, void beats open.

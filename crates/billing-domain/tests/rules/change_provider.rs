@@ -14,12 +14,12 @@ use billing_domain::time::Period;
 use crate::common::{World, at, usd};
 use crate::shop::{shop, sold_by};
 
-const APRIL: Period = Period {
+pub(crate) const APRIL: Period = Period {
     start: jiff::Timestamp::constant(1_775_001_600, 0),
     end: jiff::Timestamp::constant(1_777_593_600, 0),
 };
 
-fn see(world: &mut World, begun: &Begun, price: &str, quantity: u32, period: Period) {
+pub(crate) fn see(world: &mut World, begun: &Begun, price: &str, quantity: u32, period: Period) {
     let seen = SubscriptionSnapshot {
         reference: "s-1".to_owned(),
         customer_ref: Some("c-1".to_owned()),
@@ -43,7 +43,7 @@ fn see(world: &mut World, begun: &Begun, price: &str, quantity: u32, period: Per
 }
 
 /// One whose plan a provider runs since 1 April, as it is on 16 April.
-fn run(price: &str) -> (World, Begun) {
+pub(crate) fn run(price: &str) -> (World, Begun) {
     let mut world = World::joined("2026-04-01", shop());
     let mut terms = sold_by(&shop(), price, 1);
     terms.on_past_due = billing_domain::catalog::OnPastDue::Keep;
@@ -74,7 +74,7 @@ fn planned(world: &World, price: &str) -> Result<decide::Planned, QuoteRefusal> 
 }
 
 /// The quote that carries the provider's preview of 10.01.
-fn previewed(world: &mut World, price: &str) -> Quote {
+pub(crate) fn previewed(world: &mut World, price: &str) -> Quote {
     let planned = planned(world, price).unwrap();
     let asked = planned.preview(world.now).unwrap();
     let at_instant = ChangeWhen::Prorated {
@@ -98,7 +98,7 @@ fn previewed(world: &mut World, price: &str) -> Quote {
         .unwrap()
 }
 
-fn accept(world: &mut World, quote: &Quote) -> ChangeId {
+pub(crate) fn accept(world: &mut World, quote: &Quote) -> ChangeId {
     let catalog = world.catalog.clone();
     world
         .decide(|draft| decide::accept(draft, quote, None, ChangedBy::Buyer, &catalog))

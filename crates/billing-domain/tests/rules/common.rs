@@ -123,6 +123,8 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     pub(crate) events: Vec<Event>,
     pub(crate) parked: Vec<ParkReason>,
+    /// What was said of each thing that was set aside.
+    pub(crate) evidence: Vec<String>,
     pub(crate) orders: Vec<Order>,
     pub(crate) keys: Vec<EffectKey>,
     /// How long it has been paused, in all: kept by who pauses and resumes it.
@@ -147,6 +149,7 @@ impl World {
             now,
             events: Vec::new(),
             parked: Vec::new(),
+            evidence: Vec::new(),
             orders: Vec::new(),
             keys: Vec::new(),
             paused: SignedDuration::ZERO,
@@ -235,6 +238,8 @@ impl World {
         self.events.extend(journal.iter().map(|entry| entry.event));
         self.parked
             .extend(parked.iter().map(|parked| parked.reason));
+        self.evidence
+            .extend(parked.into_iter().map(|parked| parked.evidence));
         self.keys
             .extend(effects.iter().map(|effect| effect.key.clone()));
         self.orders
@@ -373,6 +378,7 @@ impl World {
     pub(crate) fn forget(&mut self) {
         self.events.clear();
         self.parked.clear();
+        self.evidence.clear();
         self.orders.clear();
         self.keys.clear();
     }

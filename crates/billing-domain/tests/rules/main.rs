@@ -11,6 +11,7 @@ mod catch_up;
 #[cfg(test)]
 mod change_balance;
 #[cfg(test)]
+mod change_charged;
 mod change_cycle;
 #[cfg(test)]
 mod change_digest;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use billing_domain::fact::{Fact, Observed};
 use billing_domain::ids::{CustomerId, ParkedId};
+use billing_domain::invoice::Purpose;
 use billing_domain::parked::{ParkReason, Parked};
 use billing_domain::provider::RefKind;
 use billing_domain::time::shifted;
@@ -215,6 +216,14 @@ pub(crate) fn also_of<'a>(observed: impl Iterator<Item = &'a Observed>) -> Also 
             .iter()
             .filter(|object| object.kind == RefKind::Invoice);
         also.invoice_refs.extend(invoices.cloned());
+        // What a provider charged for a change says not for which: it may long be applied.
+        also.last_changes |= matches!(
+            observed.fact,
+            Fact::ProviderInvoiceSeen {
+                purpose: Some(Purpose::Change),
+                ..
+            }
+        );
     }
     also
 }

@@ -45,7 +45,14 @@ pub struct Also {
     pub quotes: Vec<QuoteId>,
     /// Invoices by the provider's object.
     pub invoice_refs: Vec<ProviderRef>,
+    /// The newest changes that were applied, [`LAST_CHANGES`] at most.
+    pub last_changes: bool,
 }
+
+/// How many applied changes [`Also::last_changes`] asks for. A provider tells of
+/// what it charged within days; nobody changes more often than this meanwhile,
+/// and this many are one page of rows.
+pub const LAST_CHANGES: usize = 8;
 
 /// One decision, to be written in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -46,6 +46,8 @@ pub(crate) mod state {
     pub(crate) const SETTLED: &str = "settled";
     /// Invoices: no longer owed.
     pub(crate) const VOID: &str = "void";
+    /// Changes: in effect.
+    pub(crate) const APPLIED: &str = "applied";
     /// Uses of codes: kept for a checkout, for a time.
     pub(crate) const RESERVED: &str = "reserved";
     /// Uses of codes: counted for good.

@@ -4,7 +4,7 @@
 use billing_domain::customer::Account;
 use billing_domain::ids::CustomerId;
 use billing_domain::provider::{ProviderRef, RefKind};
-use billing_ports::store::{Also, Loaded, Revision};
+use billing_ports::store::{Also, LAST_CHANGES, Loaded, Revision};
 use sea_orm::prelude::{Json, Uuid};
 use sea_orm::sea_query::{Alias, Expr, IntoIden, Order, Query, SelectStatement, UnionType};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryResult};
@@ -164,6 +164,9 @@ fn changes_wanted(customer: Uuid, also: &Also) -> Condition {
         let ids = also.quotes.iter().map(|id| id.uuid());
         wanted = wanted.add(change::Column::QuoteId.is_in(ids));
     }
+    if also.last_changes {
+        wanted = wanted.add(change::Column::Id.in_subquery(last_applied(customer)));
+    }
     let invoices = invoices_asked(customer, also);
     if !invoices.is_empty() {
         let paid_for = Query::select()
@@ -176,6 +179,18 @@ fn changes_wanted(customer: Uuid, also: &Also) -> Condition {
         wanted = wanted.add(change::Column::Id.in_subquery(paid_for));
     }
     wanted
+}
+
+/// The newest that were applied: ids grow with the time at which they are drawn.
+fn last_applied(customer: Uuid) -> SelectStatement {
+    Query::select()
+        .column(change::Column::Id)
+        .from(change::Entity)
+        .and_where(change::Column::CustomerId.eq(customer))
+        .and_where(change::Column::State.eq(state::APPLIED))
+        .order_by(change::Column::Id, Order::Desc)
+        .limit(u64::try_from(LAST_CHANGES).unwrap_or(u64::MAX))
+        .take()
 }
 
 fn by_ref(held: &ProviderRef) -> Condition {

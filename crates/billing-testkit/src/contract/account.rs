@@ -136,6 +136,7 @@ pub async fn what_is_anothers_is_not_loaded(store: &dyn Store) {
         invoice_refs: theirs.provider_refs(),
         changes: theirs.changes.iter().map(|held| held.id).collect(),
         quotes: theirs.changes.iter().map(|held| held.quote.id).collect(),
+        last_changes: true,
     };
     let loaded = store.load(mine.account.customer.id, &also).await;
     assert_eq!(loaded, Ok(Some(mine)));

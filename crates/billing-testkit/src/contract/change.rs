@@ -7,7 +7,7 @@ use billing_domain::ids::{ChangeId, SubscriptionId};
 use billing_domain::invoice::{Invoice, InvoiceState, Issuer, Purpose};
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_ports::Store;
-use billing_ports::store::{Also, ChangeFilter, CommitError, Loaded, Taken};
+use billing_ports::store::{Also, ChangeFilter, CommitError, LAST_CHANGES, Loaded, Taken};
 
 use super::read::read_all;
 use super::support::{CALLERS, create, newcomer, reload, second, taken, together};
@@ -99,6 +99,49 @@ pub async fn closed_changes_are_loaded_only_when_asked_for(store: &dyn Store) {
         expected.extend(besides.iter().copied().cloned());
         assert_eq!(loaded.account.changes, expected, "{also:?}");
     }
+}
+
+/// "The newest changes that were applied", so many and no more, of whichever
+/// subscription; what was not applied takes nobody's place.
+pub async fn the_last_applied_changes_are_loaded_when_asked_for(store: &dyn Store) {
+    let mut make = Maker::new(9);
+    let mut account = make.account();
+    let customer = account.customer.id;
+    let at = make.now;
+    let sold = [make.id(), make.id()];
+    let mut applied = Vec::new();
+    for number in 0..LAST_CHANGES + 2 {
+        let subscription: SubscriptionId = sold[number % sold.len()];
+        let state = ChangeState::Applied { at };
+        applied.push(make.change(customer, subscription, state));
+        let state = ChangeState::Canceled { at };
+        account.put_change(make.change(customer, subscription, state));
+    }
+    for change in &applied {
+        account.put_change(change.clone());
+    }
+    create(store, &account, at).await;
+    let mut other = make.account();
+    let owner = other.customer.id;
+    other.put_change(make.change(owner, sold[0], ChangeState::Applied { at }));
+    create(store, &other, at).await;
+
+    let last = Also {
+        last_changes: true,
+        ..Also::default()
+    };
+    let loaded = store.load(customer, &last).await;
+    let loaded = loaded.expect("the store answers").expect("it is known");
+    assert_eq!(loaded.account.changes, applied[2..]);
+    let besides = Also {
+        changes: vec![applied[0].id, applied[9].id],
+        ..last
+    };
+    let loaded = store.load(customer, &besides).await;
+    let loaded = loaded.expect("the store answers").expect("it is known");
+    let mut expected = vec![applied[0].clone()];
+    expected.extend_from_slice(&applied[2..]);
+    assert_eq!(loaded.account.changes, expected, "each once");
 }
 
 /// "New and changed changes": written over, out of the load once it is over, and

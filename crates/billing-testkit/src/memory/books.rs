@@ -16,7 +16,7 @@ use billing_domain::license::License;
 use billing_domain::provider::ProviderRef;
 use billing_domain::subscription::Subscription;
 use billing_domain::time::Timestamp;
-use billing_ports::store::{Also, Changes, Loaded, Locator, Revision, Taken};
+use billing_ports::store::{Also, Changes, LAST_CHANGES, Loaded, Locator, Revision, Taken};
 
 use super::queue::Queue;
 
@@ -78,8 +78,15 @@ impl Shelf {
         let invoices = self.invoices.values();
         let paid_for = invoices.clone().filter(|held| asked(held));
         let paid_for: BTreeSet<ChangeId> = paid_for.filter_map(|held| held.change).collect();
+        let applied = self.changes.values().rev();
+        let last: BTreeSet<ChangeId> = applied
+            .filter(|held| also.last_changes && held.applied_at().is_some())
+            .take(LAST_CHANGES)
+            .map(|held| held.id)
+            .collect();
         let changes = self.changes.values().filter(|held| {
             held.state.is_open()
+                || last.contains(&held.id)
                 || paid_for.contains(&held.id)
                 || also.changes.contains(&held.id)
                 || also.quotes.contains(&held.quote.id)

@@ -1,0 +1,147 @@
+//! What a provider charged for a change of what it runs, beside what was quoted.
+
+use billing_domain::change::ChangeState;
+use billing_domain::decide::Begun;
+use billing_domain::fact::{Fact, Link, Observed, ProviderInvoiceState};
+use billing_domain::ids::ChangeId;
+use billing_domain::invoice::{InvoiceState, Purpose};
+use billing_domain::journal::Event;
+use billing_domain::money::{Currency, Money};
+use billing_domain::parked::ParkReason;
+use billing_domain::time::{Timestamp, shifted};
+use jiff::SignedDuration;
+
+use crate::change_provider::{APRIL, accept, previewed, run, see};
+use crate::common::{World, at, usd};
+
+/// The provider's invoice `name`, paid at `paid_at`, told now.
+fn charged(world: &mut World, name: &str, amount: Money, paid_at: Timestamp) {
+    let fact = Fact::ProviderInvoiceSeen {
+        reference: name.to_owned(),
+        subscription_ref: Some("s-1".to_owned()),
+        amount,
+        period: None,
+        state: ProviderInvoiceState::Paid,
+        purpose: Some(Purpose::Change),
+    };
+    world.observe(&Observed {
+        fact,
+        at: paid_at,
+        link: Link::default(),
+    });
+}
+
+/// A change that was quoted at 10.01 and is applied, or is not yet.
+fn changed(applied: bool) -> (World, Begun, ChangeId) {
+    let (mut world, begun) = run("basic-monthly");
+    let quote = previewed(&mut world, "plus-monthly");
+    let change = accept(&mut world, &quote);
+    if applied {
+        see(&mut world, &begun, "plus-monthly", 1, APRIL);
+    }
+    world.forget();
+    (world, begun, change)
+}
+
+#[test]
+fn another_amount_than_was_quoted_is_for_a_person() {
+    let euro = Money::new(1_001, Currency::EUR);
+    for (amount, says) in [
+        (usd(1_001), None),
+        (
+            usd(1_200),
+            Some((ParkReason::AmountMismatch, "USD 1.99 more")),
+        ),
+        (usd(1), Some((ParkReason::AmountMismatch, "USD 10.00 less"))),
+        (usd(0), Some((ParkReason::AmountMismatch, "USD 10.01 less"))),
+        (
+            euro,
+            Some((ParkReason::CurrencyMismatch, "another currency")),
+        ),
+    ] {
+        for applied in [true, false] {
+            let (mut world, begun, change) = changed(applied);
+            let paid_at = world.now;
+            for _ in 0..2 {
+                charged(&mut world, "i-1", amount, paid_at);
+            }
+            if !applied {
+                see(&mut world, &begun, "plus-monthly", 1, APRIL);
+            }
+            charged(&mut world, "i-1", amount, paid_at);
+            let ChangeState::Applied { .. } = world.state_of(change) else {
+                panic!("the difference holds nothing up");
+            };
+            let invoice = world.account.invoices.last().unwrap();
+            assert_eq!(invoice.amount, amount, "kept as charged");
+            assert!(matches!(invoice.state, InvoiceState::Settled { .. }));
+            let expected: Vec<ParkReason> = says.iter().map(|(reason, _)| *reason).collect();
+            assert_eq!(world.parked, expected, "{amount}, once");
+            assert_eq!(world.count(Event::InvoiceAmountMismatch), expected.len());
+            let Some((_, by)) = says else { continue };
+            let quote = world.account.change(change).unwrap().quote.id;
+            let state = if applied {
+                "applied"
+            } else {
+                "awaiting_payment"
+            };
+            let told = format!(
+                "the provider charged {amount} for change {change} ({state}), which quote \
+                 {quote} put at USD 10.01: {by}. Its invoice i-1 is kept as charged, as {}; \
+                 what is to be given back or asked for is settled at the provider",
+                invoice.id
+            );
+            assert_eq!(world.evidence, [told]);
+        }
+    }
+}
+
+#[test]
+fn an_invoice_that_comes_late_is_held_against_the_change_of_its_time() {
+    let (mut world, begun, first) = changed(true);
+    let charged_at = world.now;
+    world.go("2026-04-20");
+    let quote = previewed(&mut world, "max-monthly");
+    let second = accept(&mut world, &quote);
+    let mut dearer = world.account.change(second).unwrap().clone();
+    dearer.quote.owed_now = usd(2_002);
+    world.account.put_change(dearer);
+    // Of the first: the second was not accepted yet.
+    charged(&mut world, "i-1", usd(1_001), charged_at);
+    assert_eq!(world.parked, []);
+    see(&mut world, &begun, "max-monthly", 1, APRIL);
+    let now = world.now;
+    charged(&mut world, "i-2", usd(2_000), now);
+    charged(&mut world, "i-3", usd(1_000), charged_at);
+    let parked = [ParkReason::AmountMismatch, ParkReason::AmountMismatch];
+    assert_eq!(world.parked, parked);
+    assert!(world.evidence[0].contains(&second.to_string()));
+    assert!(world.evidence[1].contains(&first.to_string()));
+}
+
+#[test]
+fn a_provider_s_clock_may_be_behind_ours_by_a_moment() {
+    for (behind, parked) in [(0, 1), (1, 1), (60, 1), (61, 0)] {
+        let (mut world, ..) = changed(true);
+        let paid_at = shifted(world.now, SignedDuration::from_secs(-behind));
+        charged(&mut world, "i-1", usd(1_200), paid_at);
+        assert_eq!(world.parked.len(), parked, "{behind} s");
+    }
+}
+
+#[test]
+fn what_was_charged_for_no_change_of_ours_is_recorded() {
+    // Changed at the provider's own page, or through something else of it.
+    let (mut world, _) = run("basic-monthly");
+    let now = world.now;
+    charged(&mut world, "i-1", usd(1_200), now);
+    assert_eq!(world.parked, []);
+    assert_eq!(world.account.invoices.last().unwrap().amount, usd(1_200));
+    // One that costs nothing now was not charged for.
+    let (mut world, _, change) = changed(true);
+    let mut free = world.account.change(change).unwrap().clone();
+    free.quote.source = billing_domain::quote::Source::Engine;
+    world.account.put_change(free);
+    charged(&mut world, "i-1", usd(1_200), at("2026-04-18"));
+    assert_eq!(world.parked, []);
+}
