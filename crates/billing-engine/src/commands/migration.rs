@@ -59,6 +59,46 @@ impl Billing {
         parts.plan_migration(ask, &mut each).await
     }
 
+    /// One page of the moves of the plan with this digest, by ascending id of the
+    /// subscription; those that are kept are none. Writes nothing.
+    ///
+    /// Every page judges all holders again, since nothing less shows that the world
+    /// has not moved since the page before: whoever has the store beside them, and
+    /// wants them all, hears them from [`Billing::plan_migration`] in one go.
+    ///
+    /// # Errors
+    ///
+    /// [`MigrationError`]; [`MigrationError::Stale`] when the plan would now be
+    /// another, and its moves are not told.
+    pub async fn list_moves(
+        &self,
+        ask: &MigrationAsk,
+        digest: &str,
+        page: PageAsk,
+    ) -> Result<Page<Move>, MigrationError> {
+        let mut rows = Vec::new();
+        let mut more = false;
+        let parts = self.parts()?;
+        let hear = &mut |told: &Move| {
+            let before = page
+                .after
+                .is_some_and(|after| told.subscription.uuid() <= after);
+            if before || told.at.is_none() {
+                return;
+            }
+            if rows.len() < usize::from(page.limit) {
+                rows.push(told.clone());
+            } else {
+                more = true;
+            }
+        };
+        let plan = parts.plan_migration(ask, hear).await?;
+        if plan.digest != digest {
+            return Err(MigrationError::Stale);
+        }
+        Ok(Page { rows, more })
+    }
+
     /// Executes the plan with this digest: schedules every move and gives every
     /// notice that is due. One that was begun before is taken up where it
     /// stopped. `progress` hears how many of how many are done.

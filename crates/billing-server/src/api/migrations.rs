@@ -1,9 +1,9 @@
 //! Price migrations: planned, executed by the plan's digest, watched.
 
 use billing_domain::catalog::PriceKey;
-use billing_domain::ids::MigrationId;
+use billing_domain::ids::{MigrationId, SubscriptionId};
 use billing_domain::migration::MigrationAsk;
-use billing_domain::time::Timestamp;
+use billing_domain::time::{Timestamp, to_micros};
 use billing_engine::MigrationError;
 use poem::http::StatusCode;
 use poem::web::Data;
@@ -16,7 +16,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use crate::api::body::{Body, Fields, MAX_TEXT, ReadBody};
 use crate::api::page;
-use crate::api::views::{MigrationPlanView, MigrationView, Moving, NO_BOUND};
+use crate::api::views::{MigrationPlanView, MigrationView, MoveView, Moving, NO_BOUND};
 use crate::api::{Answer, Group};
 use crate::auth::AdminKey;
 use crate::http::Anew;
@@ -129,6 +129,20 @@ pub(crate) struct MigrationsView {
     next_cursor: Option<String>,
 }
 
+/// A page of the moves of a plan.
+#[derive(Debug, Object)]
+#[oai(rename = "PriceMigrationMoveList")]
+pub(crate) struct MovesView {
+    /// The rows, by the ids of the subscriptions.
+    data: Vec<MoveView>,
+    /// Leads to what follows. Absent: nothing does.
+    next_cursor: Option<String>,
+}
+
+/// Most moves of a page: many more than other lists have, since a page takes as long
+/// as planning does, some 10 s for 100 000 holders. A move is some 300 bytes.
+pub(crate) const MAX_MOVES: u16 = 5_000;
+
 pub(crate) struct MigrationsApi;
 
 #[OpenApi(tag = "Group::Operation")]
@@ -194,6 +208,59 @@ impl MigrationsApi {
         Ok(Json(MigrationsView { data, next_cursor }))
     }
 
+    /// Who moves, by name: the moves of the plan with this digest, and of no other.
+    /// Writes nothing. When the plan would now be another, `409 plan_stale`: the
+    /// pages before belong to a plan that is no more.
+    #[oai(
+        path = "/v1/price-migrations/moves",
+        method = "get",
+        operation_id = "list_price_migration_moves"
+    )]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a parameter of the request, by its name"
+    )]
+    async fn moves(
+        &self,
+        state: Data<&AppState>,
+        by: AdminKey,
+        /// The price that is left.
+        from: Query<Option<String>>,
+        /// The price that follows.
+        to: Query<Option<String>>,
+        /// As the plan was asked for. Absent: each moves as soon as may be.
+        not_before: Query<Option<String>>,
+        /// The digest of the plan.
+        digest: Query<Option<String>>,
+        /// Rows, 1 to 5000; 20 when absent.
+        limit: Query<Option<String>>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Answer<MovesView> {
+        let AdminKey(_) = by;
+        let from = price("from", from.as_deref())?;
+        let to = price("to", to.as_deref())?;
+        let not_before = instant("not_before", not_before.as_deref())?;
+        let digest = digest
+            .as_deref()
+            .ok_or_else(|| Problem::field("digest", "must be the digest of the plan"))?;
+        let page = page::ask_within(
+            MAX_MOVES,
+            limit.as_deref(),
+            cursor.as_deref(),
+            SubscriptionId::uuid,
+        )?;
+        let ask = ask(from, to, not_before);
+        let found = state.billing.list_moves(&ask, digest, page).await;
+        let (rows, next_cursor) = page::views(
+            found.map_err(refused)?,
+            |told| told.subscription,
+            |told| MoveView::of(&told),
+        );
+        let data = rows.into_iter().flatten().collect();
+        Ok(Json(MovesView { data, next_cursor }))
+    }
+
     /// One price migration, and how far it has come.
     #[oai(
         path = "/v1/price-migrations/:id",
@@ -213,6 +280,18 @@ impl MigrationsApi {
         let under_way = state.migrations.has(&row);
         Ok(Json(MigrationView::of(row, under_way)))
     }
+}
+
+/// An instant of the request. `None`: it states none.
+fn instant(field: &'static str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
+    let read = text.map(|text| text.parse().map(to_micros)).transpose();
+    read.map_err(|_unreadable| Problem::field(field, "must be a time as in 2026-01-31T12:00:00Z"))
+}
+
+/// A price that the request has to name.
+fn price(field: &'static str, text: Option<&str>) -> Result<PriceKey, Problem> {
+    text.and_then(|text| text.parse().ok())
+        .ok_or_else(|| Problem::field(field, "must be the key of a price"))
 }
 
 fn refused(error: MigrationError) -> Problem {

@@ -21,15 +21,23 @@ pub(crate) fn ask<T: FromStr>(
     cursor: Option<&str>,
     uuid: impl Fn(T) -> Uuid,
 ) -> Result<PageAsk, Problem> {
+    ask_within(MAX_LIMIT, limit, cursor, uuid)
+}
+
+/// The same, for a list that has longer pages.
+pub(crate) fn ask_within<T: FromStr>(
+    max: u16,
+    limit: Option<&str>,
+    cursor: Option<&str>,
+    uuid: impl Fn(T) -> Uuid,
+) -> Result<PageAsk, Problem> {
     let limit = match limit {
         None => DEFAULT_LIMIT,
         Some(text) => text
             .parse()
             .ok()
-            .filter(|limit| (1..=MAX_LIMIT).contains(limit))
-            .ok_or_else(|| {
-                Problem::field("limit", format!("must be a number from 1 to {MAX_LIMIT}"))
-            })?,
+            .filter(|limit| (1..=max).contains(limit))
+            .ok_or_else(|| Problem::field("limit", format!("must be a number from 1 to {max}")))?,
     };
     let after = match cursor {
         None => None,

@@ -18,7 +18,7 @@ pub(crate) use held::{
 };
 pub(crate) use invoice::InvoiceView;
 pub(crate) use line::LineView;
-pub(crate) use migration::{MigrationPlanView, MigrationView, Moving, NO_BOUND};
+pub(crate) use migration::{MigrationPlanView, MigrationView, MoveView, Moving, NO_BOUND};
 pub(crate) use plan::{PlanView, plan};
 pub(crate) use quote::{AllowedView, ChangeView, QuoteView};
 pub(crate) use standing::{DiscountView, PromiseView, ScheduledView, reduction};

@@ -1,6 +1,7 @@
 //! `billing migrate-prices`: moving holders from one price to another, planned
 //! before it is done.
 
+mod all;
 mod books;
 mod chart;
 mod show;
@@ -14,6 +15,7 @@ use billing_domain::time::{Timestamp, to_micros};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use self::all::Moves;
 use self::books::Subject;
 use super::Context;
 use super::confirm::confirmed;
@@ -34,10 +36,14 @@ changes meanwhile; its digest is what executing it takes.
 Examples:
   billing migrate-prices plan --from pro-2024 --to pro-2026
   billing migrate-prices plan --from pro-2024 --to pro-2026 --not-before 2026-09-01T00:00:00Z --chart
-  billing migrate-prices plan --from pro-2024 --to pro-2026 --svg effect.svg --json")]
+  billing migrate-prices plan --from pro-2024 --to pro-2026 --svg effect.svg --json
+  billing migrate-prices plan --from pro-2024 --to pro-2026 --all > moves.txt")]
     Plan {
         #[command(flatten)]
         route: Route,
+        /// Name every move, not the first 100 alone; of any number, one is held at a time
+        #[arg(long)]
+        all: bool,
         /// Draw the effect on monthly revenue as bars
         #[arg(long)]
         chart: bool,
@@ -94,17 +100,28 @@ impl MigratePrices {
         match self {
             Self::Plan {
                 route,
+                all,
                 chart,
                 svg,
                 server,
             } => {
                 let subject = Subject::of(server.target(context).await?);
-                let plan = subject.plan(&route.ask()).await?;
+                let plan = if all {
+                    let mut moves = Moves::new(context.out);
+                    let told = |told: &Value| moves.tell(told);
+                    let plan = subject.plan_all(&route.ask(), told).await?;
+                    moves.end(&plan);
+                    plan
+                } else {
+                    subject.plan(&route.ask()).await?
+                };
                 if let Some(path) = svg {
                     draw(&path, &plan)?;
                 }
                 if context.out.is_json() {
-                    context.out.value(&plan);
+                    if !all {
+                        context.out.value(&plan);
+                    }
                 } else {
                     show::plan(context.out, &plan);
                     if chart {

@@ -303,3 +303,155 @@ async fn what_cannot_be_planned_is_named() {
         nobody.refused(404, "not_found");
     }
 }
+
+/// The path of the moves of the plan with this digest.
+fn moves_of(digest: &Value) -> String {
+    let digest = text(digest);
+    format!("{PATH}/moves?from=personal-monthly&to=personal-2026&digest={digest}")
+}
+
+/// One page, and where it leads.
+async fn page(rig: &Rig, path: &str) -> (Vec<String>, Option<String>) {
+    let got = rig.get(path).by(ADMIN).send().await.ok(200);
+    let rows = got["data"].as_array().unwrap().iter();
+    let next = got["next_cursor"].as_str().map(str::to_owned);
+    (rows.map(|row| text(&row["subscription"])).collect(), next)
+}
+
+#[tokio::test]
+async fn every_move_of_a_plan_is_named_page_after_page() {
+    let rig = Rig::new().await;
+    dearer(&rig).await;
+    let books = Books::with(&rig, &["ana", "bob", "eve", "joe", "kim", "lea"]).await;
+    // Whoever is kept is no move, wherever a page ends.
+    let (_, kept) = &books.holders[2];
+    let path = format!("/v1/subscriptions/{kept}/cancel");
+    rig.post(&path).by(ADMIN).send().await.ok(200);
+    let plan = planned(&rig).await;
+    assert_eq!(plan["moves"], 5);
+    let before = everything(&rig, &books).await;
+
+    let first = format!("{}&limit=2", moves_of(&plan["digest"]));
+    let mut named = Vec::new();
+    let mut sizes = Vec::new();
+    let mut path = first.clone();
+    loop {
+        let (rows, next) = page(&rig, &path).await;
+        sizes.push(rows.len());
+        named.extend(rows);
+        let Some(next) = next else { break };
+        path = format!("{first}&cursor={next}");
+    }
+    assert_eq!(sizes, [2, 2, 1]);
+    let listed = plan["moving"].as_array().unwrap().iter();
+    let listed: Vec<String> = listed.map(|row| text(&row["subscription"])).collect();
+    assert_eq!(named, listed, "each once, in the order of the plan");
+    assert!(!named.contains(kept));
+
+    let whole = rig.get(&moves_of(&plan["digest"])).by(ADMIN).send().await;
+    let whole = whole.ok(200);
+    assert_eq!(whole["data"], plan["moving"]);
+    assert_eq!(whole["next_cursor"], Value::Null);
+    // A page that is just full leads nowhere.
+    let (rows, next) = page(&rig, &format!("{}&limit=5", moves_of(&plan["digest"]))).await;
+    assert_eq!((rows.len(), next), (5, None));
+    let beyond = format!("{first}&cursor={}", listed[4]);
+    assert_eq!(page(&rig, &beyond).await, (Vec::new(), None));
+    assert_eq!(everything(&rig, &books).await, before, "nothing is written");
+}
+
+#[tokio::test]
+async fn a_plan_that_moves_nobody_names_nobody() {
+    let rig = Rig::new().await;
+    dearer(&rig).await;
+    let plan = planned(&rig).await;
+    assert_eq!((&plan["holders"], &plan["moves"]), (&json!(0), &json!(0)));
+    assert_eq!(
+        page(&rig, &moves_of(&plan["digest"])).await,
+        (Vec::new(), None)
+    );
+    let books = Books::with(&rig, &["ana"]).await;
+    let (_, id) = &books.holders[0];
+    let path = format!("/v1/subscriptions/{id}/cancel");
+    rig.post(&path).by(ADMIN).send().await.ok(200);
+    let plan = planned(&rig).await;
+    assert_eq!((&plan["holders"], &plan["moves"]), (&json!(1), &json!(0)));
+    assert_eq!(
+        page(&rig, &moves_of(&plan["digest"])).await,
+        (Vec::new(), None)
+    );
+}
+
+#[tokio::test]
+async fn pages_of_a_plan_that_the_world_has_left_behind_are_not_mixed() {
+    let rig = Rig::new().await;
+    dearer(&rig).await;
+    let books = Books::with(&rig, &["ana", "bob", "eve"]).await;
+    let plan = planned(&rig).await;
+    let first = format!("{}&limit=1", moves_of(&plan["digest"]));
+    let (_, next) = page(&rig, &first).await;
+    let second = format!("{first}&cursor={}", next.unwrap());
+    let (rows, _) = page(&rig, &second).await;
+    assert_eq!(rows.len(), 1);
+
+    // What was told on the first page is no longer so: the second says it.
+    let (_, gone) = &books.holders[0];
+    let path = format!("/v1/subscriptions/{gone}/cancel");
+    rig.post(&path).by(ADMIN).send().await.ok(200);
+    for path in [&first, &second] {
+        let got = rig.get(path).by(ADMIN).send().await;
+        got.refused(409, "plan_stale");
+    }
+    // Nor is a plan of yesterday told.
+    let plan = planned(&rig).await;
+    let path = moves_of(&plan["digest"]);
+    assert_eq!(page(&rig, &path).await.0.len(), 2);
+    rig.clock.advance(jiff::SignedDuration::from_hours(24));
+    let got = rig.get(&path).by(ADMIN).send().await;
+    got.refused(409, "plan_stale");
+}
+
+#[tokio::test]
+async fn what_names_no_page_of_moves_is_refused_by_its_field() {
+    let rig = Rig::new().await;
+    dearer(&rig).await;
+    Books::with(&rig, &["ana"]).await;
+    let plan = planned(&rig).await;
+    let path = moves_of(&plan["digest"]);
+    rig.get(&path)
+        .by(READ)
+        .send()
+        .await
+        .refused(403, "insufficient_scope");
+    for (query, field) in [
+        ("&limit=0", "limit"),
+        ("&limit=5001", "limit"),
+        ("&limit=x", "limit"),
+        ("&cursor=x", "cursor"),
+        ("&cursor=cus_x", "cursor"),
+        ("&not_before=soon", "not_before"),
+    ] {
+        let path = format!("{path}{query}");
+        rig.get(&path).by(ADMIN).send().await.wrong(field);
+    }
+    assert_eq!(page(&rig, &format!("{path}&limit=5000")).await.0.len(), 1);
+    for (query, field) in [
+        ("to=personal-2026&digest=x", "from"),
+        ("from=no%20key&to=personal-2026&digest=x", "from"),
+        ("from=personal-monthly&digest=x", "to"),
+        ("from=personal-monthly&to=personal-2026", "digest"),
+    ] {
+        let path = format!("{PATH}/moves?{query}");
+        rig.get(&path).by(ADMIN).send().await.wrong(field);
+    }
+    let path = format!("{PATH}/moves?from=personal-monthly&to=nosuch&digest=x");
+    let got = rig.get(&path).by(ADMIN).send().await;
+    got.refused(422, "unprocessable");
+    // Another bound is another plan.
+    let later = format!(
+        "{}&not_before=2026-06-15T00:00:00Z",
+        moves_of(&plan["digest"])
+    );
+    let got = rig.get(&later).by(ADMIN).send().await;
+    got.refused(409, "plan_stale");
+}

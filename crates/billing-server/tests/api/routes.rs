@@ -185,6 +185,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("revoke_key", Method::DELETE, "/v1/keys/key_{0}", Who::Admin, None, 404),
     route("migrate_prices", Method::POST, "/v1/price-migrations", Who::Admin, Some((JSON, r#"{"from":"personal-monthly","to":"nosuch"}"#)), 422),
     route("list_price_migrations", Method::GET, "/v1/price-migrations", Who::Admin, None, 200),
+    route("list_price_migration_moves", Method::GET, "/v1/price-migrations/moves?from=personal-monthly&to=nosuch&digest=x", Who::Admin, None, 422),
     route("get_price_migration", Method::GET, "/v1/price-migrations/mig_{0}", Who::Admin, None, 404),
     route("list_parked", Method::GET, "/v1/parked", Who::Admin, None, 200),
     route("get_parked", Method::GET, "/v1/parked/prk_{0}", Who::Admin, None, 404),

@@ -11,6 +11,7 @@ use billing_domain::time::Timestamp;
 use billing_ports::store::{Migrations as _, PageAsk, ReadModels as _, Ring as _};
 use billing_sqlite::{SqliteOptions, SqliteStore};
 use billing_testkit::fixtures::{self, Maker};
+use futures_util::{StreamExt as _, stream};
 use sea_orm::ConnectionTrait as _;
 
 use crate::rig::Folder;
@@ -43,6 +44,9 @@ pub(crate) fn catalog(folder: &Folder) {
     applied.exits(0);
 }
 
+/// Commits under way at once: more wait in line, and the last of them for too long.
+const AT_ONCE: usize = 100;
+
 /// Lets so many customers hold [`FROM`].
 pub(crate) fn hold(folder: &Folder, holders: u32) {
     let now = folder.billing(&["clock", "show", "--json"]).json();
@@ -51,12 +55,16 @@ pub(crate) fn hold(folder: &Folder, holders: u32) {
         let store = open(&folder.path("billing.db")).await;
         let mut make = Maker::new(1);
         make.now = billing_domain::time::to_micros(now);
-        for _ in 0..holders {
+        let commits = (0..holders).map(|_| {
             let mut account = make.account();
             let id = account.customer.id;
             account.put_subscription(make.subscription(id, State::Active));
-            let commit = fixtures::creation(&account, make.now);
-            store.commit(commit).await.unwrap();
+            store.commit(fixtures::creation(&account, make.now))
+        });
+        // Many at once share a write to the disk.
+        let mut committed = stream::iter(commits).buffer_unordered(AT_ONCE);
+        while let Some(committed) = committed.next().await {
+            committed.unwrap();
         }
     });
 }

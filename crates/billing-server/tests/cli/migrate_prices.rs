@@ -109,6 +109,76 @@ fn a_running_server_is_asked_and_tells_the_same() {
     assert_eq!(moved(&folder).notices, [1, 1]);
 }
 
+/// Holders of a plan that names more than a page of them.
+const OVER_A_PAGE: u32 = 5_050;
+
+#[test]
+fn every_move_is_named_by_the_books_and_by_a_server_alike() {
+    let folder = Folder::new("migrate-prices-all");
+    catalog(&folder);
+    let mut words = PLAN.to_vec();
+    words.push("--all");
+    let nobody = folder.billing(&words);
+    nobody
+        .exits(0)
+        .tells(&["0 of 0 subscriptions move", "To execute it:"]);
+    assert!(!nobody.out.contains("customer"), "{nobody}");
+    words.push("--json");
+    let nobody = folder.billing(&words).exits(0).json();
+    assert_eq!(
+        (&nobody["moving"], &nobody["more"]),
+        (&json!([]), &json!(false))
+    );
+    assert_eq!(nobody, at_the_same_instant(&planned(&folder), &nobody));
+
+    hold(&folder, OVER_A_PAGE);
+    let first = planned(&folder);
+    assert_eq!(first["more"], true);
+    let all = folder.billing(&words).exits(0).json();
+    assert_eq!(
+        (&all["digest"], &all["more"]),
+        (&first["digest"], &json!(false))
+    );
+    assert_eq!(all["months"], first["months"]);
+    let moving = all["moving"].as_array().unwrap();
+    assert_eq!(moving.len(), 5_050);
+    assert_eq!(&moving[..100], first["moving"].as_array().unwrap());
+    let each = moving
+        .iter()
+        .map(|row| row["subscription"].as_str().unwrap());
+    let each: BTreeSet<&str> = each.collect();
+    assert_eq!(each.len(), 5_050, "nobody twice");
+
+    words.pop();
+    let table = folder.billing(&words);
+    let lines: Vec<&str> = table.exits(0).out.lines().collect();
+    assert!(lines[0].starts_with("subscription "), "{}", lines[0]);
+    let named = lines.iter().filter(|line| line.starts_with("sub_"));
+    assert_eq!(named.count(), 5_050);
+    let last = moving.last().unwrap();
+    let [subscription, customer, at] =
+        ["subscription", "customer", "at"].map(|field| last[field].as_str().unwrap());
+    let told = lines.iter().find(|line| line.starts_with(subscription));
+    for word in [customer, at, "USD 20.00", "USD 30.00", "yes"] {
+        assert!(told.unwrap().contains(word), "no {word} in {told:?}");
+    }
+    table.tells(&["5050 of 5050 subscriptions move"]);
+
+    let server = Server::first(&folder);
+    words.push("--json");
+    let told = folder.billing_with(&[("BILLING_KEY", server.key.as_str())], &words);
+    let told = told.exits(0).json();
+    assert_eq!(told, at_the_same_instant(&all, &told));
+    server.stop();
+}
+
+/// `plan`, as if it had been made when `other` was.
+fn at_the_same_instant(plan: &Value, other: &Value) -> Value {
+    let mut same = plan.clone();
+    same["planned_at"] = other["planned_at"].clone();
+    same
+}
+
 /// Holders of the migration that is killed: twenty batches.
 const MANY: u32 = 2_000;
 

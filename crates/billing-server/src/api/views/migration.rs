@@ -36,7 +36,8 @@ pub(crate) struct MigrationPlanView {
     first_move: Option<String>,
     /// The last move. Absent: nobody moves.
     last_move: Option<String>,
-    /// The first 100 subscriptions that move, by their ids.
+    /// The first 100 subscriptions that move, by their ids; all of them are at
+    /// `/v1/price-migrations/moves`.
     moving: Vec<MoveView>,
     /// Whether more move than are listed.
     more: bool,
@@ -94,7 +95,7 @@ pub(crate) struct MoveView {
     notice: bool,
 }
 
-/// Moves that a plan lists: a screenful or two; the counts tell the rest.
+/// Moves that a plan lists: a screenful or two; a list of their own has the rest.
 const MAX_MOVES: usize = 100;
 
 /// The first moves of a plan that is being made.
@@ -107,21 +108,25 @@ pub(crate) struct Moving {
 impl Moving {
     /// Hears of one holder.
     pub(crate) fn hear(&mut self, told: &Move) {
-        let (Some(at), Some(to)) = (told.at, told.to_amount) else {
-            return;
-        };
-        if self.listed.len() >= MAX_MOVES {
+        if told.at.is_some() && self.listed.len() >= MAX_MOVES {
             self.more = true;
             return;
         }
-        self.listed.push(MoveView {
+        self.listed.extend(MoveView::of(told));
+    }
+}
+
+impl MoveView {
+    /// `None`: it is kept.
+    pub(crate) fn of(told: &Move) -> Option<Self> {
+        Some(Self {
             subscription: told.subscription.to_string(),
             customer: told.customer.to_string(),
-            at: at.to_string(),
+            at: told.at?.to_string(),
             from_amount: told.from_amount.into(),
-            to_amount: to.into(),
+            to_amount: told.to_amount?.into(),
             notice: told.notice_at.is_some(),
-        });
+        })
     }
 }
 

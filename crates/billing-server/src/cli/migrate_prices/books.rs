@@ -9,7 +9,8 @@ use poem_openapi::types::ToJSON as _;
 use serde_json::{Value, json};
 
 use super::stale;
-use crate::api::views::{MigrationPlanView, MigrationView, Moving, NO_BOUND};
+use crate::api::migrations::MAX_MOVES;
+use crate::api::views::{MigrationPlanView, MigrationView, MoveView, Moving, NO_BOUND};
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::remote::Remote;
@@ -53,6 +54,33 @@ impl Subject {
                     .plan_migration(ask, |told| moving.hear(told))
                     .await;
                 let plan = planned.map_err(refused)?;
+                let view = MigrationPlanView::of(ask, plan, moving);
+                Ok(view.to_json().unwrap_or_default())
+            }
+        }
+    }
+
+    /// The plan, and every move of it in order. Writes nothing.
+    pub(super) async fn plan_all(
+        &self,
+        ask: &MigrationAsk,
+        mut each: impl FnMut(&Value) + Send,
+    ) -> Result<Value, Failure> {
+        match self {
+            Self::Server(remote) => {
+                let plan = remote.post(PATH, &body(ask)).await?;
+                every_page(remote, ask, &plan, each).await?;
+                Ok(plan)
+            }
+            Self::Books(parts) => {
+                let mut moving = Moving::default();
+                let planned = parts.billing.plan_migration(ask, |told| {
+                    moving.hear(told);
+                    if let Some(view) = MoveView::of(told) {
+                        each(&view.to_json().unwrap_or_default());
+                    }
+                });
+                let plan = planned.await.map_err(refused)?;
                 let view = MigrationPlanView::of(ask, plan, moving);
                 Ok(view.to_json().unwrap_or_default())
             }
@@ -107,6 +135,48 @@ fn body(ask: &MigrationAsk) -> Value {
         body.insert("not_before".to_owned(), ask.not_before.to_string().into());
     }
     body
+}
+
+/// Asks a server for the moves of `plan`, page after page. A plan that is no more
+/// by then is refused by the server.
+async fn every_page(
+    remote: &Remote,
+    ask: &MigrationAsk,
+    plan: &Value,
+    mut each: impl FnMut(&Value),
+) -> Result<(), Failure> {
+    let listed = list(plan, "moving");
+    if plan.get("more").and_then(Value::as_bool) != Some(true) {
+        listed.iter().for_each(each);
+        return Ok(());
+    }
+    let first = moves_of(ask, text(plan, "digest"));
+    let mut path = first.clone();
+    // A page has a move at least, or leads nowhere.
+    for _ in 0..=count(plan, "moves") {
+        let page = remote.get(&path).await?;
+        list(&page, "data").iter().for_each(&mut each);
+        let next = text(&page, "next_cursor");
+        if next.is_empty() {
+            return Ok(());
+        }
+        path = format!("{first}&cursor={next}");
+    }
+    Err(Failure::server("the server has more moves than it counts"))
+}
+
+/// Where a server lists the moves of the plan with this digest.
+fn moves_of(ask: &MigrationAsk, digest: &str) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query
+        .append_pair("from", ask.from.as_str())
+        .append_pair("to", ask.to.as_str())
+        .append_pair("digest", digest)
+        .append_pair("limit", &MAX_MOVES.to_string());
+    if ask.not_before != NO_BOUND {
+        query.append_pair("not_before", &ask.not_before.to_string());
+    }
+    format!("{PATH}/moves?{}", query.finish())
 }
 
 /// Lets a server execute it, and asks until it is done.
