@@ -14,6 +14,7 @@ use crate::catalog::CatalogSlot;
 use crate::error::EngineError;
 use crate::gate::GateCache;
 use crate::limits::Limits;
+use crate::recent::Recent;
 
 /// The billing engine. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -34,6 +35,7 @@ pub(crate) struct Parts {
     pub(crate) limits: Limits,
     pub(crate) catalog: CatalogSlot,
     pub(crate) gates: GateCache,
+    pub(crate) recent: Recent,
     /// Wakes the worker of this process.
     pub(crate) wake: Notify,
 }
@@ -219,6 +221,7 @@ impl BillingBuilder {
             limits: self.limits,
             catalog: CatalogSlot::default(),
             gates,
+            recent: Recent::default(),
             wake: Notify::new(),
         };
         Ok(Billing {

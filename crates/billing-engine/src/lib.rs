@@ -15,6 +15,7 @@ mod error;
 mod gate;
 mod limits;
 mod manual;
+mod recent;
 mod ring;
 mod worker;
 

@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use billing_domain::ids::QuoteId;
 use billing_domain::quote::Quote;
-use billing_ports::store::{Quotes, StoreError};
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel, QueryTrait};
+use billing_ports::store::{Quotes, Revision, StoreError};
+use sea_orm::sea_query::{Expr, OnConflict, Query};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait};
 
 use crate::database::{Database, Operation, Shape};
-use crate::entity::quote;
+use crate::entity::{customer, quote};
 use crate::fault::Fault;
 use crate::rows;
 use crate::store::SqlStore;
@@ -16,14 +16,14 @@ use crate::time::column;
 
 #[async_trait]
 impl<D: Database> Quotes for SqlStore<D> {
-    async fn put_quote(&self, quote: &Quote) -> Result<(), StoreError> {
+    async fn put_quote(&self, quote: &Quote, at: Revision) -> Result<bool, StoreError> {
         let row = quote::Model {
             id: quote.id.uuid(),
             customer_id: quote.customer.uuid(),
             expires_at: column(quote.expires_at),
             body: rows::stored(quote)?,
         };
-        Ok(self.write(Put(row)).await?)
+        Ok(self.write(Put { row, at }).await?)
     }
 
     async fn get_quote(&self, id: QuoteId) -> Result<Option<Quote>, StoreError> {
@@ -37,25 +37,52 @@ impl<D: Database> Quotes for SqlStore<D> {
     }
 }
 
+/// Stores a quote where its customer stands at this revision.
 #[derive(Debug, Clone)]
-struct Put(quote::Model);
+struct Put {
+    row: quote::Model,
+    at: Revision,
+}
 
 #[async_trait]
 impl Operation for Put {
-    type Output = ();
+    type Output = bool;
 
     fn shape(&self, _merges: bool) -> Shape {
         Shape::Statement
     }
 
-    async fn run<C: ConnectionTrait>(&self, on: &C) -> Result<(), Fault> {
+    async fn run<C: ConnectionTrait>(&self, on: &C) -> Result<bool, Fault> {
+        let row = &self.row;
+        let stands = Query::select()
+            .expr(Expr::val(row.id))
+            .expr(Expr::val(row.customer_id))
+            .expr(Expr::val(row.expires_at))
+            .expr(Expr::val(row.body.clone()))
+            .from(customer::Entity)
+            .and_where(customer::Column::Id.eq(row.customer_id))
+            .and_where(customer::Column::Revision.eq(self.at.0))
+            .to_owned();
         let known = OnConflict::column(quote::Column::Id)
             .do_nothing()
             .to_owned();
-        let insert = quote::Entity::insert(self.0.clone().into_active_model())
-            .on_conflict(known)
-            .into_query();
-        on.execute(&insert).await?;
-        Ok(())
+        let mut insert = Query::insert();
+        insert
+            .into_table(quote::Entity)
+            .columns([
+                quote::Column::Id,
+                quote::Column::CustomerId,
+                quote::Column::ExpiresAt,
+                quote::Column::Body,
+            ])
+            .select_from(stands)
+            .map_err(|error| DbErr::Custom(error.to_string()))?
+            .on_conflict(known);
+        if on.execute(&insert).await?.rows_affected() > 0 {
+            return Ok(true);
+        }
+        // Either it does not stand there, or the quote was stored before.
+        let stored = quote::Entity::find_by_id(row.id).one(on).await?;
+        Ok(stored.is_some())
     }
 }

@@ -167,6 +167,7 @@ macro_rules! store_contract {
             quote {
                 a_quote_is_stored_once_and_never_changes
                 a_quote_touches_nothing_else
+                a_quote_for_another_revision_is_refused
             }
             change {
                 closed_changes_are_loaded_only_when_asked_for

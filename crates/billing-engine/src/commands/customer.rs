@@ -6,7 +6,7 @@ use billing_domain::customer::{Account, Customer};
 use billing_domain::decide::{NewCustomer, create_customer};
 use billing_domain::ids::CustomerId;
 use billing_domain::time::Timestamp;
-use billing_ports::store::{Also, Changes, Commit, CommitError, Locator, Taken};
+use billing_ports::store::{Also, Changes, Commit, CommitError, Locator, StoreError, Taken};
 
 use crate::billing::{Billing, Parts};
 use crate::error::EngineError;
@@ -151,16 +151,20 @@ impl Billing {
 
 impl Parts {
     pub(crate) async fn load(&self, of: &CustomerRef) -> Result<Option<Account>, EngineError> {
-        let found = match of {
-            // An id leads to its customer by itself.
-            CustomerRef::Id(id) => Some(*id),
-            CustomerRef::External(_) => self.store.find(&of.locator()).await?,
-        };
-        let Some(id) = found else {
+        let Some(id) = self.id_of(of).await? else {
             return Ok(None);
         };
         let loaded = self.store.load(id, &Also::default()).await?;
         Ok(loaded.map(|loaded| loaded.account))
+    }
+
+    /// The id under which a customer would be found.
+    pub(crate) async fn id_of(&self, of: &CustomerRef) -> Result<Option<CustomerId>, StoreError> {
+        match of {
+            // An id leads to its customer by itself.
+            CustomerRef::Id(id) => Ok(Some(*id)),
+            CustomerRef::External(_) => self.store.find(&of.locator()).await,
+        }
     }
 
     pub(crate) async fn commit_new(

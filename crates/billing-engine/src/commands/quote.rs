@@ -1,6 +1,8 @@
 //! Quoting a change, and listing the changes that are allowed. Writes nothing
 //! but the quote.
 
+use std::sync::Arc;
+
 use billing_domain::catalog::{CatalogRevision, ChangeKind, PlanKey, PriceKey};
 use billing_domain::customer::Account;
 use billing_domain::decide::{ChangeAsk, Planned, QuoteRefusal, plan_change};
@@ -9,11 +11,13 @@ use billing_domain::ids::{QuoteId, SubscriptionId};
 use billing_domain::money::Money;
 use billing_domain::quote::{Quote, Timing};
 use billing_domain::time::Timestamp;
+use billing_ports::store::{Also, Loaded, StoreError};
 use billing_ports::{PerformError, Previewed};
 
 use crate::billing::{Billing, Parts};
 use crate::commands::CustomerRef;
 use crate::error::EngineError;
+use crate::limits::MAX_OVERTAKEN;
 
 /// Changes of one list whose cost a provider is asked for: a list is waited for,
 /// and each is a call. Those beyond say their cost when they are quoted.
@@ -69,17 +73,24 @@ impl Billing {
         let parts = self.parts()?;
         let now = parts.now();
         let catalog = parts.catalog(now).await?;
-        let account = parts.held(of).await?;
-        let planned = plan_change(&account, ask, None, &catalog, now)?;
-        let preview = parts.previewed(&planned, now).await?;
-        let id: QuoteId = parts.ids(now).draw();
-        let quote = planned.quote(&account, preview.as_ref(), &catalog, id, now)?;
-        parts
-            .store
-            .put_quote(&quote)
-            .await
-            .map_err(EngineError::from)?;
-        Ok(quote)
+        for _ in 0..MAX_OVERTAKEN {
+            let held = parts
+                .lately(of)
+                .await?
+                .ok_or(QuoteRefusal::NoSubscription)?;
+            let quoted = parts.quoted(&held.account, ask, &catalog, now).await;
+            // What is only held to be so may have become wrong: a refusal is
+            // found anew in the store, and a quote is stored where it still holds.
+            let stands = match &quoted {
+                Ok(quote) => parts.store.put_quote(quote, held.revision).await,
+                Err(_) => parts.still_stands(&held).await,
+            };
+            if stands.map_err(EngineError::from)? {
+                return quoted;
+            }
+            parts.recent.forget(held.account.customer.id);
+        }
+        Err(EngineError::Contended.into())
     }
 
     /// A quote of this customer's. `None`: there is none with this id, or it is
@@ -180,6 +191,41 @@ fn asks(
 }
 
 impl Parts {
+    async fn quoted(
+        &self,
+        account: &Account,
+        ask: &ChangeAsk,
+        catalog: &CatalogRevision,
+        now: Timestamp,
+    ) -> Result<Quote, QuoteError> {
+        let planned = plan_change(account, ask, None, catalog, now)?;
+        let preview = self.previewed(&planned, now).await?;
+        let id: QuoteId = self.ids(now).draw();
+        Ok(planned.quote(account, preview.as_ref(), catalog, id, now)?)
+    }
+
+    /// The customer, as it was when it was last loaded.
+    async fn lately(&self, of: &CustomerRef) -> Result<Option<Arc<Loaded>>, EngineError> {
+        let Some(id) = self.id_of(of).await? else {
+            return Ok(None);
+        };
+        if let Some(held) = self.recent.get(id) {
+            return Ok(Some(held));
+        }
+        let loaded = self.store.load(id, &Also::default()).await?.map(Arc::new);
+        if let Some(loaded) = &loaded {
+            self.recent.put(Arc::clone(loaded));
+        }
+        Ok(loaded)
+    }
+
+    /// Whether a customer is what it was when it was loaded.
+    async fn still_stands(&self, held: &Loaded) -> Result<bool, StoreError> {
+        let id = held.account.customer.id;
+        let loaded = self.store.load(id, &Also::default()).await?;
+        Ok(loaded.is_some_and(|now| now.revision == held.revision))
+    }
+
     /// The customer, as it stands; without one, there is no such subscription.
     pub(crate) async fn held(&self, of: &CustomerRef) -> Result<Account, QuoteError> {
         let account = self.load(of).await?;

@@ -164,7 +164,7 @@ impl Parts {
             commit.expected = Some(loaded.revision);
             match self.store.commit(commit).await {
                 Ok(_) => {
-                    self.gates.forget(deciding.customer);
+                    self.forget(deciding.customer);
                     self.wake.notify_one();
                     return Ok(Decided { said, effects });
                 }
@@ -172,12 +172,20 @@ impl Parts {
                 Err(CommitError::ClaimLost) => return Err(DecideError::Overtaken),
                 Err(CommitError::Store(error)) => {
                     // It may have been written all the same.
-                    self.gates.forget(deciding.customer);
+                    self.forget(deciding.customer);
                     return Err(error.into());
                 }
             }
         }
         Err(DecideError::Engine(EngineError::Contended))
+    }
+}
+
+impl Parts {
+    /// Whatever was held of a customer is wrong from now on.
+    fn forget(&self, customer: CustomerId) {
+        self.gates.forget(customer);
+        self.recent.forget(customer);
     }
 }
 

@@ -8,6 +8,8 @@ use billing_domain::quote::Quote;
 use billing_engine::{ChangeAsk, ChangeError, Force, QuoteError, QuoteRefusal};
 use jiff::SignedDuration;
 
+use billing_testkit::memory::{Call, Fault};
+
 use crate::rig::{Act, Rig, eur, seen, shop_with};
 
 fn to(subscription: SubscriptionId, plan: &str) -> ChangeAsk {
@@ -288,4 +290,46 @@ async fn every_allowed_change_is_listed_with_its_time_and_cost() {
         unknown,
         Err(QuoteError::Refused(QuoteRefusal::NoSubscription))
     ));
+}
+
+#[tokio::test]
+async fn what_another_process_decided_is_part_of_the_next_quote() {
+    let rig = Rig::new().await;
+    let (customer, held) = subscribed(&rig).await;
+    let other = rig.sibling(9);
+    let asked = async || other.quote(&customer.into(), &to(held, "team")).await;
+    assert!(asked().await.is_ok());
+    let paused = rig.billing.pause(&customer.into(), held, None).await;
+    paused.unwrap();
+    let refused = asked().await;
+    assert!(
+        matches!(
+            refused,
+            Err(QuoteError::Refused(QuoteRefusal::NotActive(_)))
+        ),
+        "a quote for what it was is not stored: {refused:?}"
+    );
+    rig.billing
+        .resume(&customer.into(), held, None)
+        .await
+        .unwrap();
+    assert!(
+        asked().await.is_ok(),
+        "nor is a refusal of what it was told"
+    );
+}
+
+#[tokio::test]
+async fn a_second_quote_asks_the_store_for_nothing_but_to_keep_it() {
+    let rig = Rig::new().await;
+    let (customer, held) = subscribed(&rig).await;
+    let asked = async || {
+        let asked = rig.billing.quote(&customer.into(), &to(held, "team")).await;
+        asked.map(|quote| quote.owed_now)
+    };
+    let first = asked().await;
+    rig.store.fail_next(Call::Load, Fault::Before);
+    let second = asked().await;
+    assert_eq!(second, first);
+    assert_eq!(rig.store.faults_given(), 0, "nothing was loaded");
 }

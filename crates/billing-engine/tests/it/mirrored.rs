@@ -43,6 +43,8 @@ pub(crate) fn snapshot(checkout: CheckoutId, status: Status, at: Timestamp) -> O
         checkout: Some(checkout),
         customer: None,
         refs: vec![subscription_ref("sub_1")],
+        garbled: false,
+        prices: Vec::new(),
     };
     Observed { fact, at, link }
 }

@@ -127,6 +127,7 @@ impl Stub {
                 reference: format!("cs_{}", open.checkout),
                 url: format!("https://pay.example.com/{}", open.checkout),
                 expires_at: open.expires_at,
+                customer_ref: None,
             },
             Order::CreateInvoice(create) => Fact::InvoiceOpened {
                 invoice: create.invoice,

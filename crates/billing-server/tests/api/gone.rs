@@ -96,7 +96,7 @@ far!(Catalogs {
 });
 
 far!(Quotes {
-    put_quote(quote: &Quote) -> (), StoreError;
+    put_quote(quote: &Quote, at: Revision) -> bool, StoreError;
     get_quote(id: QuoteId) -> Option<Quote>, StoreError;
 });
 

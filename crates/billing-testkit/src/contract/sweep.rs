@@ -149,7 +149,7 @@ pub async fn expired_quotes_are_removed(store: &dyn Store) {
             expires_at: second(expires),
             ..make.quote(customer, subscription)
         };
-        assert_eq!(store.put_quote(&quote).await, Ok(()));
+        assert_eq!(store.put_quote(&quote, held.revision).await, Ok(true));
         quotes.push(quote);
     }
     let mut after = held.account.clone();
