@@ -88,7 +88,11 @@ const RULES: &[Rule] = &[
         "billing-sandbox",
         &["billing-domain", "billing-ports", "billing-http"],
     ),
-    only(TESTKIT, &["billing-domain", "billing-ports"]),
+    only(
+        TESTKIT,
+        // The fakes of providers deliver their webhooks with it.
+        &["billing-domain", "billing-ports", "billing-http"],
+    ),
     all_but("billing", &["billing-server", "billing-tests", "xtask"]),
     all_but("billing-server", &[TESTKIT, "billing-tests", "xtask"]),
     all_but("billing-tests", &["xtask"]),
