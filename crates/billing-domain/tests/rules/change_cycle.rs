@@ -1,6 +1,7 @@
 //! A cycle is judged at its start, however early its invoice is made or however
 //! late anybody looks; what is scheduled takes effect by itself.
 
+use billing_domain::catalog::{CatalogDraft, ChangeKind, ChangeMoney, ChangeRule};
 use billing_domain::change::ChangeState;
 use billing_domain::decide::{CancelWhen, TakeBackRefusal};
 use billing_domain::effect::{EffectKey, Order};
@@ -254,10 +255,7 @@ fn downtime_of_several_periods_invoices_the_present_one_at_the_scheduled_price()
 #[test]
 fn the_anchor_is_kept_where_both_intervals_are_months() {
     // 31 January, 28 February; from there a year at a time, on the anchor's day.
-    let rows = [(
-        billing_domain::catalog::ChangeKind::Longer,
-        billing_domain::catalog::ChangeRule::PeriodEnd,
-    )];
+    let rows = [(ChangeKind::Longer, ChangeRule::PeriodEnd)];
     let mut world = holding_in(crate::shop::ruled(&rows), "2023-01-31", "plus-monthly", 1);
     let quote = world.change_paid("plus-yearly");
     assert_eq!(quote.next_charge.unwrap().at, at("2023-02-28"));
@@ -366,4 +364,38 @@ fn a_pause_moves_a_downgrade_that_is_paid_ahead_with_the_time() {
     assert_eq!(world.paid_through(), at("2026-06-01"));
     world.tick("2026-05-01");
     assert_eq!(world.plan(), "basic");
+}
+
+#[test]
+fn what_is_paid_ahead_is_not_charged_again_where_another_change_takes_its_place() {
+    let shop = {
+        let mut shop = leading(10);
+        let mut draft = CatalogDraft::from(shop.catalog);
+        draft.rules.changes.rows.extend([
+            (ChangeKind::Upgrade, ChangeRule::PeriodEnd),
+            (ChangeKind::QuantityUp, ChangeRule::Now(ChangeMoney::None)),
+        ]);
+        shop.catalog = draft.validate().unwrap();
+        shop
+    };
+    let mut world = holding_in(shop, "2026-04-01", "seats-monthly", 1);
+    world.change("plus-yearly");
+    // The year is paid before it begins.
+    assert_eq!(world.renew("2026-04-21").amount, usd(30_000));
+    assert_eq!(world.paid_through(), at("2027-05-01"));
+    world.go("2026-04-22");
+    let quote = world.resize_paid(2);
+    let next = quote.next_charge.unwrap();
+    assert_eq!((next.at, next.amount), (at("2027-05-01"), usd(600)));
+    assert_eq!(world.held(), ("seats-monthly", 2));
+    world.forget();
+    for day in ["2026-05-01", "2026-06-01", "2027-04-20"] {
+        world.tick(day);
+        assert_eq!(world.open_invoice(), None, "{day}");
+    }
+    let next = world.renew("2027-04-21");
+    assert_eq!(
+        (next.amount, next.period.unwrap().start),
+        (usd(600), at("2027-05-01"))
+    );
 }

@@ -93,13 +93,15 @@ pub(in crate::decide) fn apply_change(
         return;
     };
     let quote = change.quote.clone();
-    let Some(mut held) = draft.account.subscription(quote.subscription).cloned() else {
+    let Some(held) = draft.account.subscription(quote.subscription).cloned() else {
         return;
     };
     let before = held.terms.clone();
     let buyers = held.scheduled.as_ref().map(|to_come| to_come.why);
     if matches!(buyers, Some(Why::Change { change: other }) if other != id) {
-        supersede_scheduled(draft, &mut held);
+        // What stood by then is what was quoted: its first cycle may be paid, and the
+        // periods hang by its interval.
+        supersede_scheduled(draft, &mut held.clone());
     }
     let mut changed = after(held, &quote, Some(id));
     remake_cycle(draft, &mut changed);
