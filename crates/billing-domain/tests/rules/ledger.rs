@@ -3,6 +3,7 @@
 
 use billing_domain::change::Change;
 use billing_domain::invoice::{Invoice, InvoiceState};
+use billing_domain::line::LineKind;
 use billing_domain::money::Money;
 use billing_domain::quote::Timing;
 use billing_domain::subscription::{PaidPeriod, State};
@@ -11,7 +12,7 @@ use billing_domain::time::{Period, Timestamp};
 use crate::common::World;
 
 /// Billionths of a minor unit: fine enough to sum thousands of pieces.
-const UNIT: i128 = 1_000_000_000;
+pub(crate) const UNIT: i128 = 1_000_000_000;
 
 /// The value of a part of a period at a rate, in billionths of a minor unit.
 pub(crate) fn value_of(rate: Money, part: Period, whole: Period) -> i128 {
@@ -27,7 +28,22 @@ pub(crate) fn value_of(rate: Money, part: Period, whole: Period) -> i128 {
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
     received: i64,
+    /// What was paid for the first period.
+    opened_with: i64,
     used: Vec<Piece>,
+    /// What was left of what a change that charges in full has ended, in
+    /// billionths of a minor unit: nothing is given for it.
+    forgone: i128,
+    rates: Rates,
+}
+
+/// What the time that passes is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rates {
+    /// The price of what is held then: every change is charged by it.
+    Held,
+    /// What was paid for it: what is held may have been given, or be discounted.
+    Paid,
 }
 
 /// Time that was used of a period, at the rate of what was held then.
@@ -46,15 +62,19 @@ impl Piece {
 
 impl Ledger {
     /// Of one who has just paid for the first period.
-    pub(crate) fn new(world: &World) -> Self {
+    pub(crate) fn new(world: &World, rates: Rates) -> Self {
         let paid = world
             .account
             .invoices
             .iter()
             .flat_map(|invoice| &invoice.payments);
+        let received = paid.map(|payment| payment.amount.amount).sum();
         Self {
-            received: paid.map(|payment| payment.amount.amount).sum(),
+            received,
+            opened_with: received,
             used: Vec::new(),
+            forgone: 0,
+            rates,
         }
     }
 
@@ -77,7 +97,10 @@ impl Ledger {
         let sub = world.sub();
         if sub.state == State::Active {
             for paid in &sub.paid {
-                self.used.extend(used(world, paid, world.now, to));
+                match self.rates {
+                    Rates::Held => self.used.extend(used(world, paid, world.now, to)),
+                    Rates::Paid => self.use_again(paid, world.now, to),
+                }
             }
         }
         world.now = to;
@@ -94,7 +117,13 @@ impl Ledger {
         let applied = changes.filter(|change| {
             change.applied_at().is_some() && !was(change) && change.quote.timing == Timing::AtOnce
         });
-        if let Some(from) = applied.map(|change| change.quote.created_at).next() {
+        if let Some(quote) = applied.map(|change| &change.quote).next() {
+            let from = quote.created_at;
+            let gives = |kind: LineKind| kind == LineKind::Unused;
+            if quote.restart.is_some() && !quote.lines.iter().any(|line| gives(line.kind)) {
+                let ended = before.sub().paid.iter();
+                self.forgone += ended.map(|paid| left(paid, from)).sum::<i128>();
+            }
             self.used.retain(|piece| piece.part.start < from);
             for piece in &mut self.used {
                 piece.part.end = piece.part.end.min(from);
@@ -139,22 +168,33 @@ impl Ledger {
         }
     }
 
+    /// What was kept by the lines of what was paid and applied, to the minor unit:
+    /// a balance is moved by nothing else.
+    fn told(&self, world: &World) -> i64 {
+        let invoices = world.account.invoices.iter();
+        let settled = invoices
+            .filter(|held| held.is_renewal() && matches!(held.state, InvoiceState::Settled { .. }));
+        let changes = world.account.changes.iter();
+        let applied = changes.filter(|change| change.applied_at().is_some());
+        let lines = settled
+            .flat_map(|held| &held.lines)
+            .chain(applied.flat_map(|change| &change.quote.lines));
+        let moved = lines.filter(|line| !line.kind.is_of_balance());
+        self.opened_with + moved.map(|line| line.amount.amount).sum::<i64>()
+    }
+
     /// What came in is what was used, what is left, and what is on the balance:
     /// within half a minor unit for every period.
     pub(crate) fn check(&self, world: &World) {
         let sub = world.sub();
         let over = sub.is_over() || matches!(sub.state, State::Lapsed { .. });
-        let left = sub.paid.iter().filter(|_| !over).map(|paid| {
+        let to_come = sub.paid.iter().filter(|_| !over).map(|paid| {
             let from = if let State::Paused { since, .. } = sub.state {
                 since
             } else {
                 world.now
             };
-            let parts = paid.covered().map(|(part, rate)| {
-                let start = part.start.max(from.min(part.end));
-                value_of(rate, Period { start, ..part }, paid.period)
-            });
-            parts.sum::<i128>()
+            left(paid, from)
         });
         let drawn = world.account.invoices.iter().filter(|held| held.is_open());
         let drawn = drawn
@@ -166,19 +206,37 @@ impl Ledger {
             .customer
             .balance(sub.terms.unit.currency)
             .amount;
-        let charged = i128::from(self.received - balance - drawn) * UNIT;
+        let kept = self.received - balance - drawn;
+        assert_eq!(kept, self.told(world), "what the lines say: {sub:#?}");
+        // Not a minor unit more can be drawn on than ever came in.
+        assert!(
+            balance + drawn <= self.received,
+            "balance {balance}, drawn {drawn}, received {}: {sub:#?}",
+            self.received
+        );
+        let charged = i128::from(kept) * UNIT;
         let used: i128 = self.used.iter().map(Piece::value).sum();
-        let worth = used + left.sum::<i128>();
+        let worth = used + self.forgone + to_come.sum::<i128>();
         let settled = |held: &&Invoice| matches!(held.state, InvoiceState::Settled { .. });
         let periods =
             world.account.invoices.iter().filter(settled).count() + world.account.changes.len() + 1;
         let tolerance = UNIT * i128::try_from(periods).unwrap() / 2 + 1_000;
         assert!(
             (charged - worth).abs() <= tolerance,
-            "charged {charged}, used {used}, worth {worth} at {}: {sub:#?}",
+            "charged {charged}, used {used}, forgone {}, worth {worth} at {}: {sub:#?}",
+            self.forgone,
             world.now
         );
     }
+}
+
+/// What of a paid period is worth anything from an instant on.
+fn left(paid: &PaidPeriod, from: Timestamp) -> i128 {
+    let parts = paid.covered().map(|(part, rate)| {
+        let start = part.start.max(from.min(part.end));
+        value_of(rate, Period { start, ..part }, paid.period)
+    });
+    parts.sum()
 }
 
 /// What of a paid period is used from one instant to another, at the price of
