@@ -1,0 +1,87 @@
+//! The note on a change that is to come. Paddle changes items at once, so what is
+//! to come with the next period stands there already, unbilled, and a note in
+//! `custom_data` says what is paid for until when.
+
+use billing_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::correlation::Custom;
+use crate::wire::Subscription;
+
+/// Where the note stands.
+pub(crate) const DEFERRED: &str = "billing_deferred";
+
+/// A price and a number of pieces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Held {
+    pub(crate) price: String,
+    pub(crate) quantity: u32,
+}
+
+/// What is paid for, and what comes after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Deferred {
+    /// What is paid for.
+    pub(crate) paid: Held,
+    /// What comes with the next period.
+    pub(crate) later: Held,
+    /// When that begins.
+    pub(crate) until: Timestamp,
+    /// Whether another interval comes, which Paddle would count from the change on:
+    /// it is told each time when the present period ends.
+    #[serde(default)]
+    pub(crate) moves_dates: bool,
+    /// Whether the paid items are back in place for a moment, so that Paddle
+    /// computes on them.
+    #[serde(default)]
+    pub(crate) lifted: bool,
+}
+
+/// What Paddle's items say.
+pub(crate) fn in_place(subscription: &Subscription) -> Option<Held> {
+    let item = subscription.plan_item()?;
+    Some(Held {
+        price: item.price_ref()?.to_owned(),
+        quantity: item.pieces(),
+    })
+}
+
+/// The note that holds now. `None`: there is none, the period that it speaks of is
+/// over, or somebody has put other items in place since.
+pub(crate) fn note(subscription: &Subscription) -> Option<Deferred> {
+    let value = subscription.custom_data.as_ref()?.get(DEFERRED)?;
+    let note: Deferred = serde_json::from_value(value.clone()).ok()?;
+    let over = subscription
+        .period()
+        .is_some_and(|period| period.start >= note.until);
+    let placed = in_place(subscription)?;
+    let ours = placed == note.later || placed == note.paid;
+    (!over && ours).then_some(note)
+}
+
+/// What is paid for now: what the note says, or what is in place.
+pub(crate) fn present(subscription: &Subscription) -> Option<Held> {
+    note(subscription)
+        .map(|note| note.paid)
+        .or_else(|| in_place(subscription))
+}
+
+/// The subscription's custom data with this note, or with none.
+pub(crate) fn noted(subscription: &Subscription, note: Option<&Deferred>) -> Custom {
+    let mut custom = subscription.custom_data.clone().unwrap_or_default();
+    custom.remove(DEFERRED);
+    // Plain fields: there is nothing in it that cannot be written.
+    if let Some(value) = note.and_then(|note| serde_json::to_value(note).ok()) {
+        custom.insert(DEFERRED.to_owned(), value);
+    }
+    custom
+}
+
+/// Custom data with a text under a name; `None` leaves what is there.
+pub(crate) fn with_text(mut custom: Custom, name: &str, value: Option<String>) -> Custom {
+    if let Some(value) = value {
+        custom.insert(name.to_owned(), Value::String(value));
+    }
+    custom
+}

@@ -1,0 +1,160 @@
+//! Transactions: a checkout of ours, an invoice of Paddle's, a payment. Money is
+//! there when one is `completed`; `paid` is captured, and can still fall through.
+
+use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed, ProviderInvoiceState};
+use billing_domain::invoice::Purpose;
+use billing_domain::provider::RefKind;
+
+use super::Teller;
+use crate::correlation::{is_foreign, link};
+use crate::money::charged;
+use crate::wire::{Span, Transaction};
+
+/// What was said of a transaction besides how it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// Nothing.
+    Nothing,
+    /// An attempt to collect it failed.
+    PaymentFailed,
+}
+
+impl Teller {
+    /// What ties it to a customer.
+    pub(crate) fn transaction_link(&self, transaction: &Transaction) -> Link {
+        let refs = [
+            (RefKind::Subscription, transaction.subscription_id.clone()),
+            (RefKind::Invoice, Some(transaction.id.clone())),
+            (RefKind::Checkout, Some(transaction.id.clone())),
+            (RefKind::Customer, transaction.customer_id.clone()),
+        ];
+        let prices = transaction.items.iter().filter_map(|item| item.price_ref());
+        let prices = prices.map(str::to_owned).collect();
+        let custom = transaction.custom_data.as_ref();
+        link(&self.account, custom, refs, prices)
+    }
+
+    /// That the subscription that it pays for is to be read. `None`: it pays for none,
+    /// or not for one of ours.
+    pub(crate) fn subscription_of(&self, transaction: &Transaction) -> Option<Observed> {
+        if is_foreign(transaction.custom_data.as_ref(), &self.operator) {
+            return None;
+        }
+        let id = transaction.subscription_id.as_deref()?;
+        Some(Observed {
+            fact: Fact::Hinted {
+                object: self.object(RefKind::Subscription, id),
+            },
+            at: transaction.at(),
+            link: self.transaction_link(transaction),
+        })
+    }
+
+    /// A transaction of which nothing is to be told but that it is there.
+    pub(crate) fn uneventful(&self, transaction: &Transaction) -> Observed {
+        Observed {
+            fact: Fact::Irrelevant,
+            at: transaction.at(),
+            link: self.transaction_link(transaction),
+        }
+    }
+
+    /// What it tells, in the order in which it is to be decided. The subscription
+    /// that it pays for is only hinted at: whoever holds the answer reads it.
+    pub(crate) fn transaction(&self, transaction: &Transaction, said: Said) -> Vec<Observed> {
+        if is_foreign(transaction.custom_data.as_ref(), &self.operator) {
+            return Vec::new();
+        }
+        // Nothing is charged by it: it carries a new card.
+        if transaction.origin.as_deref() == Some("subscription_payment_method_change") {
+            return Vec::new();
+        }
+        let link = self.transaction_link(transaction);
+        let observe = |fact| Observed {
+            fact,
+            at: transaction.at(),
+            link: link.clone(),
+        };
+        let mut facts = Vec::new();
+        facts.extend(invoice_seen(transaction, said).map(observe));
+        facts.extend(checkout_seen(transaction, &link).map(observe));
+        facts.extend(
+            transaction
+                .adjustments
+                .iter()
+                .filter_map(|adjustment| self.adjustment(adjustment))
+                .map(|seen| Observed {
+                    link: link.clone(),
+                    ..seen
+                }),
+        );
+        facts
+    }
+}
+
+/// Paddle's own invoice, where it is for a subscription and for money: a trial begins
+/// with a transaction of nothing.
+fn invoice_seen(transaction: &Transaction, said: Said) -> Option<Fact> {
+    if !transaction.recurs() {
+        return None;
+    }
+    let state = match (transaction.status.as_str(), said) {
+        ("completed", _) => ProviderInvoiceState::Paid,
+        // Nobody owes what nobody has bought yet.
+        _ if transaction.subscription_id.is_none() => return None,
+        ("canceled", _) => ProviderInvoiceState::Void,
+        ("billed" | "past_due" | "ready", Said::PaymentFailed) => ProviderInvoiceState::Failed,
+        ("billed" | "past_due", Said::Nothing) => ProviderInvoiceState::Open,
+        _ => return None,
+    };
+    let amount = charged(transaction).filter(|amount| !amount.is_zero())?;
+    Some(Fact::ProviderInvoiceSeen {
+        reference: transaction.id.clone(),
+        subscription_ref: transaction.subscription_id.clone(),
+        amount,
+        period: transaction.billing_period.map(Span::period),
+        state,
+        purpose: Some(purpose(transaction)),
+    })
+}
+
+fn purpose(transaction: &Transaction) -> Purpose {
+    match transaction.origin.as_deref() {
+        Some("api" | "web") => Purpose::Purchase,
+        Some("subscription_update") => Purpose::Change,
+        Some("subscription_charge") => Purpose::OneTime,
+        _ => Purpose::Renewal,
+    }
+}
+
+/// The end of a checkout of ours.
+fn checkout_seen(transaction: &Transaction, link: &Link) -> Option<Fact> {
+    let checkout = link.checkout.filter(|_| transaction.is_checkout())?;
+    let reference = transaction.id.clone();
+    match transaction.status.as_str() {
+        "completed" => {
+            let amount = charged(transaction)?;
+            let payment = if amount.is_zero() {
+                CheckoutPayment::NotRequired
+            } else {
+                CheckoutPayment::Paid {
+                    payment: transaction.id.clone(),
+                    amount,
+                    conversion: None,
+                }
+            };
+            Some(Fact::CheckoutCompleted {
+                checkout,
+                reference,
+                payment,
+                customer_ref: transaction.customer_id.clone(),
+            })
+        }
+        "canceled" => Some(Fact::CheckoutEnded {
+            checkout,
+            reference,
+            canceled: true,
+        }),
+        _ => None,
+    }
+}

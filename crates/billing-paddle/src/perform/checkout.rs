@@ -1,0 +1,197 @@
+//! Opening and closing checkouts. A checkout is a transaction that nobody has paid.
+//!
+//! Paddle has no idempotency keys, and an order does not say whether it was tried
+//! before. So the transaction of its key is always looked for first: among the
+//! customer's own where Paddle knows the customer, else among those made since the
+//! order can have been given. The search is bounded; should it miss, a second page
+//! is open for the same checkout, and a second payment is recognized by that.
+
+use billing_domain::decide::CHECKOUT_LIFETIME;
+use billing_domain::discount::{Reduction, WHOLE};
+use billing_domain::effect::{EffectKey, OpenCheckout, OrderedDiscount};
+use billing_domain::fact::{Fact, Observed};
+use billing_domain::time::shifted_back;
+use jiff::SignedDuration;
+use serde_json::{Map, Value, json};
+
+use crate::api_error::{CallError, refused};
+use crate::client::Page;
+use crate::correlation::{self, INTENT, of_checkout};
+use crate::map::transaction::Said;
+use crate::money;
+use crate::provider::Paddle;
+use crate::wire::Transaction;
+
+/// Most transactions that Paddle lists on a page.
+const PAGE: &str = "30";
+
+/// How many pages are searched: 150 transactions, newest first. What is searched
+/// for was made minutes ago, so only a much busier account would have it further down.
+const PAGES_MAX: usize = 5;
+
+/// How much earlier than the order Paddle's clock may have dated its transaction.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
+
+impl Paddle {
+    pub(super) async fn open_checkout(
+        &self,
+        key: &EffectKey,
+        order: &OpenCheckout,
+    ) -> Result<Vec<Observed>, CallError> {
+        let Some(price_ref) = &order.price_ref else {
+            return Err(refused(
+                "price_ref_missing",
+                "the price has no reference at Paddle",
+            ));
+        };
+        let customer = self.customer_for(order).await?;
+        if let Some(made) = self.made_before(key, order, customer.as_deref()).await? {
+            return self.opened(order, &made);
+        }
+        let mut body = Map::new();
+        let mut set = |name: &str, value: Value| body.insert(name.to_owned(), value);
+        set(
+            "items",
+            json!([{ "price_id": price_ref, "quantity": order.quantity }]),
+        );
+        set("collection_mode", json!("automatic"));
+        set("currency_code", json!(money::code(order.amount.currency)));
+        let custom = of_checkout(order, key, &self.teller.operator);
+        set("custom_data", Value::Object(custom));
+        if let Some(customer) = &customer {
+            set("customer_id", json!(customer));
+        }
+        if let Some(discount) = &order.discount {
+            set("discount", inline(discount, order));
+        }
+        if let Some(url) = &self.checkout_url {
+            set("checkout", json!({ "url": url.as_str() }));
+        }
+        let made: Transaction = self.client.post(&["transactions"], &body).await?;
+        if order.trial_end.is_some() && !promises_trial(&made) {
+            // It would be charged at once, and a trial was promised.
+            self.close(&made.id).await?;
+            return Err(refused(
+                "trial_mismatch",
+                "the price has no trial period at Paddle",
+            ));
+        }
+        self.opened(order, &made)
+    }
+
+    pub(super) async fn expire_checkout(
+        &self,
+        reference: &str,
+    ) -> Result<Vec<Observed>, CallError> {
+        let path = ["transactions", reference];
+        let Some(held): Option<Transaction> = self.client.find(&path, &[]).await? else {
+            return Ok(Vec::new());
+        };
+        match held.status.as_str() {
+            "draft" | "ready" => {
+                let closed = self.close(reference).await?;
+                Ok(self.teller.transaction(&closed, Said::Nothing))
+            }
+            // Paid, or closed: what it is now is the answer.
+            _ => Ok(self.teller.transaction(&held, Said::Nothing)),
+        }
+    }
+
+    async fn close(&self, id: &str) -> Result<Transaction, CallError> {
+        let body = json!({ "status": "canceled" });
+        self.client.patch(&["transactions", id], &body).await
+    }
+
+    /// The transaction that an earlier try of this effect made.
+    async fn made_before(
+        &self,
+        key: &EffectKey,
+        order: &OpenCheckout,
+        customer: Option<&str>,
+    ) -> Result<Option<Transaction>, CallError> {
+        let lifetime = CHECKOUT_LIFETIME.saturating_add(CLOCKS_DIFFER);
+        let since = shifted_back(order.expires_at, lifetime).to_string();
+        let mut scope = vec![
+            ("created_at[GTE]", since.as_str()),
+            ("order_by", "created_at[DESC]"),
+            ("per_page", PAGE),
+        ];
+        scope.extend(customer.map(|customer| ("customer_id", customer)));
+        let key = key.to_string();
+        let mut after: Option<String> = None;
+        for _ in 0..PAGES_MAX {
+            let mut query = scope.clone();
+            query.extend(after.as_deref().map(|after| ("after", after)));
+            let page: Page<Transaction> = self.client.page(&["transactions"], &query).await?;
+            let made = page.rows.into_iter().find(|row: &Transaction| {
+                // What it is charged later inherits its custom data.
+                let intent = correlation::text(row.custom_data.as_ref(), INTENT);
+                row.is_checkout() && intent == Some(key.as_str())
+            });
+            if made.is_some() || page.after.is_none() {
+                return Ok(made);
+            }
+            after = page.after;
+        }
+        Ok(None)
+    }
+
+    /// What an opened checkout tells.
+    fn opened(&self, order: &OpenCheckout, made: &Transaction) -> Result<Vec<Observed>, CallError> {
+        if made.status == "canceled" {
+            return Err(refused("checkout_closed", "it has been closed at Paddle"));
+        }
+        let url = made.checkout.as_ref().and_then(|page| page.url.clone());
+        let Some(url) = url else {
+            return Err(refused(
+                "checkout_url_missing",
+                "Paddle gave no page: the account has no default payment link",
+            ));
+        };
+        let opened = Observed {
+            fact: Fact::CheckoutOpened {
+                checkout: order.checkout,
+                reference: made.id.clone(),
+                url,
+                expires_at: order.expires_at,
+                customer_ref: made.customer_id.clone(),
+            },
+            at: made.at(),
+            link: self.teller.transaction_link(made),
+        };
+        let mut facts = vec![opened];
+        // An earlier try may have been paid since.
+        facts.extend(self.teller.transaction(made, Said::Nothing));
+        Ok(facts)
+    }
+}
+
+fn promises_trial(made: &Transaction) -> bool {
+    let mut priced = made.items.iter().filter_map(|item| item.price.as_ref());
+    priced.any(|price| price.trial_period.is_some())
+}
+
+/// A discount that lives with the transaction alone.
+fn inline(discount: &OrderedDiscount, order: &OpenCheckout) -> Value {
+    let recurring = order.recurring.is_some();
+    let (kind, amount) = match discount.reduction {
+        Reduction::Percent { basis_points } => ("percentage", percent(basis_points)),
+        // A fixed amount and a set price both come to an amount off.
+        Reduction::Fixed { .. } | Reduction::SetPrice { .. } => ("flat", money::text(discount.off)),
+    };
+    json!({
+        "type": kind,
+        "amount": amount,
+        "description": "Discount",
+        "recur": recurring && discount.cycles != Some(1),
+        "maximum_recurring_intervals": discount.cycles.filter(|cycles| recurring && *cycles > 1),
+    })
+}
+
+/// Hundredths of a percent as Paddle writes percents: `12.5`.
+fn percent(basis_points: u16) -> String {
+    let points = basis_points.min(WHOLE);
+    let (whole, rest) = (points / 100, points % 100);
+    let text = format!("{whole}.{rest:02}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}

@@ -1,0 +1,92 @@
+//! Canceling, pausing, resuming and reading. Each reads first, and does what is
+//! not done yet.
+
+use billing_domain::fact::Observed;
+use serde_json::{Value, json};
+
+use crate::api_error::{CallError, refused};
+use crate::deferred;
+use crate::provider::Paddle;
+use crate::wire::Subscription;
+
+impl Paddle {
+    /// The subscription, or the refusal that there is none.
+    pub(super) async fn existing(&self, id: &str) -> Result<Subscription, CallError> {
+        let found = self.subscription(id).await?;
+        found.ok_or_else(|| refused("subscription_not_found", "Paddle has no such subscription"))
+    }
+
+    pub(super) async fn cancel(&self, id: &str, at_once: bool) -> Result<Vec<Observed>, CallError> {
+        let held = self.existing(id).await?;
+        let to_come = scheduled(&held) == Some("cancel");
+        if held.status == "canceled" || (to_come && !at_once) {
+            return self.told(&held).await;
+        }
+        // A paused one has no period to wait for the end of.
+        let from = if at_once || held.status == "paused" {
+            "immediately"
+        } else {
+            "next_billing_period"
+        };
+        self.act(id, "cancel", json!({ "effective_from": from }))
+            .await
+    }
+
+    pub(super) async fn pause(&self, id: &str) -> Result<Vec<Observed>, CallError> {
+        let held = self.existing(id).await?;
+        if held.status == "paused" {
+            return self.told(&held).await;
+        }
+        let body = json!({ "effective_from": "immediately" });
+        self.act(id, "pause", body).await
+    }
+
+    pub(super) async fn resume(&self, id: &str) -> Result<Vec<Observed>, CallError> {
+        let held = self.existing(id).await?;
+        match held.status.as_str() {
+            "paused" => {
+                let body = json!({
+                    "effective_from": "immediately",
+                    "on_resume": "start_new_billing_period",
+                });
+                self.act(id, "resume", body).await
+            }
+            _ if scheduled(&held) == Some("pause") => {
+                let body = json!({ "scheduled_change": null });
+                let kept: Subscription = self.client.patch(&["subscriptions", id], &body).await?;
+                self.told(&kept).await
+            }
+            "canceled" => Err(refused(
+                "subscription_is_canceled_action_invalid",
+                "a canceled subscription cannot be resumed",
+            )),
+            _ => self.told(&held).await,
+        }
+    }
+
+    /// Reads it because somebody doubts, and puts back what a lost process left
+    /// lifted.
+    pub(super) async fn reread(&self, id: &str) -> Result<Vec<Observed>, CallError> {
+        let Some(held) = self.subscription(id).await? else {
+            return Ok(Vec::new());
+        };
+        match deferred::note(&held) {
+            Some(note) if note.lifted => {
+                let placed = self.lower(&held, &note).await?;
+                self.told(&placed).await
+            }
+            _ => self.told(&held).await,
+        }
+    }
+
+    async fn act(&self, id: &str, what: &str, body: Value) -> Result<Vec<Observed>, CallError> {
+        let path = ["subscriptions", id, what];
+        let now: Subscription = self.client.post(&path, &body).await?;
+        self.told(&now).await
+    }
+}
+
+fn scheduled(held: &Subscription) -> Option<&str> {
+    let change = held.scheduled_change.as_ref()?;
+    Some(change.action.as_str())
+}

@@ -1,0 +1,49 @@
+//! Orders, carried out. Nothing tells Paddle a repetition, so each looks first
+//! whether it was carried out before.
+
+mod change;
+mod checkout;
+mod customer;
+mod lifecycle;
+
+use billing_domain::effect::{EffectKey, Order};
+use billing_domain::fact::Observed;
+use billing_domain::ids::EffectId;
+use billing_ports::PerformError;
+
+pub(crate) use change::{Items, cycle_of, full_list, target};
+
+use crate::api_error::CallError;
+use crate::provider::Paddle;
+
+impl Paddle {
+    /// Carries an order out. The inner result is Paddle's word, the outer one says
+    /// that it is none of Paddle's orders.
+    pub(crate) async fn carry_out(
+        &self,
+        _effect: EffectId,
+        key: &EffectKey,
+        order: &Order,
+    ) -> Result<Result<Vec<Observed>, CallError>, PerformError> {
+        Ok(match order {
+            Order::OpenCheckout(order) => self.open_checkout(key, order).await,
+            Order::ExpireCheckout { reference, .. } => self.expire_checkout(reference).await,
+            Order::ChangeSubscription(order) => self.change(order).await,
+            Order::UndoChange { reference, .. } => self.undo_change(reference).await,
+            Order::CancelSubscription {
+                reference, at_once, ..
+            } => self.cancel(reference, *at_once).await,
+            Order::PauseSubscription { reference, .. } => self.pause(reference).await,
+            Order::ResumeSubscription { reference, .. } => self.resume(reference).await,
+            Order::ReadSubscription { reference, .. } => self.reread(reference).await,
+            Order::CreateInvoice(_) | Order::VoidInvoice { .. } => {
+                return Err(PerformError::Unsupported(
+                    "an invoice of ours: Paddle makes its own",
+                ));
+            }
+            Order::SettleCode { .. } | Order::Notify { .. } => {
+                return Err(PerformError::Unsupported("an order for no provider"));
+            }
+        })
+    }
+}

@@ -1,0 +1,203 @@
+//! What a change would cost, by Paddle's own preview: an estimate where the customer
+//! has credit, and never pinned to an instant.
+
+use billing_domain::effect::{ChangeSubscription, ChangeWhen, Preview};
+use billing_domain::line::{self, Line, LineKind};
+use billing_domain::money::{Currency, Money};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tracing::error;
+
+use crate::api_error::{CallError, refused};
+use crate::deferred::{Deferred, note};
+use crate::perform::{Items, full_list, target};
+use crate::provider::Paddle;
+use crate::wire::{Adjusted, Amount, Details, Subscription};
+
+/// A subscription as a change would leave it, as far as it costs something.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Previewed {
+    #[serde(default)]
+    pub(crate) immediate_transaction: Option<Immediate>,
+    #[serde(default)]
+    pub(crate) update_summary: Option<Summary>,
+}
+
+/// What would be charged at once.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Immediate {
+    #[serde(default)]
+    pub(crate) details: Option<Details>,
+    #[serde(default)]
+    pub(crate) adjustments: Option<Vec<Adjusted>>,
+}
+
+/// What it comes to.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Summary {
+    #[serde(default)]
+    pub(crate) credit: Option<Amount>,
+    #[serde(default)]
+    pub(crate) charge: Option<Amount>,
+    #[serde(default)]
+    pub(crate) result: Option<Outcome>,
+}
+
+/// Which way the money goes.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Outcome {
+    #[serde(default)]
+    pub(crate) action: String,
+    #[serde(flatten)]
+    pub(crate) amount: Amount,
+}
+
+impl Paddle {
+    /// What a change would cost. Changes nothing, but where a change that is to come
+    /// is in place already: Paddle has to compute on what is paid for, so that is put
+    /// back, unbilled, asked about, and the change put in place again. That is done
+    /// to its end even if nobody waits for it any more; should the process die in
+    /// between, the note says so and the next change or look puts it right.
+    pub(crate) async fn cost(&self, change: &ChangeSubscription) -> Result<Preview, CallError> {
+        let currency = change.amount.currency;
+        match change.when {
+            ChangeWhen::Prorated { .. } => {}
+            ChangeWhen::Unbilled | ChangeWhen::NextPeriod => {
+                return Ok(Preview {
+                    lines: Vec::new(),
+                    owed: Money::zero(currency),
+                });
+            }
+        }
+        let found = self.subscription(&change.reference).await?;
+        let held = found
+            .ok_or_else(|| refused("subscription_not_found", "Paddle has no such subscription"))?;
+        let Some(note) = note(&held) else {
+            return self.asked(&held, change).await;
+        };
+        let (paddle, change) = (self.clone(), change.clone());
+        let work = async move { paddle.asked_lifted(&held, &note, &change).await };
+        tokio::spawn(work)
+            .await
+            .unwrap_or_else(|_ended| Err(CallError::Unknown("the preview was cut off".to_owned())))
+    }
+
+    async fn asked_lifted(
+        &self,
+        held: &Subscription,
+        note: &Deferred,
+        change: &ChangeSubscription,
+    ) -> Result<Preview, CallError> {
+        let lifted = self.lift(held, note).await?;
+        let asked = self.asked(&lifted, change).await;
+        if let Err(failure) = self.lower(&lifted, note).await {
+            error!(
+                subscription = lifted.id,
+                error = &failure as &dyn std::error::Error,
+                "a change that is to come is not in place at Paddle: read the subscription again"
+            );
+            return Err(failure);
+        }
+        asked
+    }
+
+    async fn asked(
+        &self,
+        held: &Subscription,
+        change: &ChangeSubscription,
+    ) -> Result<Preview, CallError> {
+        let mut body = full_list(held, &target(change));
+        let mut set = |name: &str, value: Value| body.insert(name.to_owned(), value);
+        set("proration_billing_mode", json!("prorated_immediately"));
+        set("on_payment_failure", json!("prevent_change"));
+        self.priced(held, &body, change.amount.currency).await
+    }
+
+    /// What a change with this body would cost now.
+    pub(crate) async fn priced(
+        &self,
+        held: &Subscription,
+        body: &Items,
+        currency: Currency,
+    ) -> Result<Preview, CallError> {
+        let path = ["subscriptions", held.id.as_str(), "preview"];
+        let previewed: Previewed = self.client.patch(&path, body).await?;
+        read(&previewed, currency)
+            .ok_or_else(|| CallError::Unknown("read Paddle's preview: no sums in it".to_owned()))
+    }
+}
+
+/// The preview in our words. `None`: its sums are missing, or not of one currency.
+pub(crate) fn read(previewed: &Previewed, currency: Currency) -> Option<Preview> {
+    let Some(summary) = &previewed.update_summary else {
+        // No money moves.
+        return previewed.immediate_transaction.is_none().then(|| Preview {
+            lines: Vec::new(),
+            owed: Money::zero(currency),
+        });
+    };
+    let result = summary.result.as_ref()?;
+    let signed = money(&result.amount)?;
+    let charged = result.action == "charge";
+    let owed = if charged {
+        signed
+    } else {
+        Money::zero(signed.currency)
+    };
+    let comes_to = if charged { signed } else { negated(signed)? };
+    let detailed = previewed
+        .immediate_transaction
+        .as_ref()
+        .map(|immediate| lines(immediate, signed.currency));
+    let fits = |lines: &Vec<Line>| line::sum(lines, signed.currency) == Ok(comes_to);
+    let lines = detailed
+        .filter(fits)
+        .map_or_else(|| summed(summary), Some)?;
+    Some(Preview { lines, owed })
+}
+
+/// A line for each item, and one for each item whose unused time is given back.
+fn lines(immediate: &Immediate, currency: Currency) -> Vec<Line> {
+    let charged = immediate.details.iter().flat_map(|it| &it.line_items);
+    let begins = charged.filter_map(|item| {
+        let amount = Money::new(item.totals.total?.0, currency);
+        let pieces = item.quantity.unwrap_or(1);
+        Some(Line::whole(LineKind::Begins, None, pieces, amount))
+    });
+    let credited = immediate.adjustments.iter().flatten();
+    let unused = credited.flat_map(|it| &it.items).filter_map(|item| {
+        let amount = negated(Money::new(item.totals.total?.0, currency))?;
+        Some(Line::whole(LineKind::Unused, None, 1, amount))
+    });
+    begins.chain(unused).collect()
+}
+
+/// The two sums alone, where the items do not come to them.
+fn summed(summary: &Summary) -> Option<Vec<Line>> {
+    let of = |amount: &Option<Amount>| match amount {
+        Some(amount) => money(amount).map(Some),
+        None => Some(None),
+    };
+    let begins = of(&summary.charge)?;
+    let unused = match of(&summary.credit)? {
+        Some(credit) => Some(negated(credit)?),
+        None => None,
+    };
+    let line = |kind, amount: Option<Money>| {
+        let amount = amount.filter(|amount| !amount.is_zero())?;
+        Some(Line::whole(kind, None, 1, amount))
+    };
+    let lines = [
+        line(LineKind::Begins, begins),
+        line(LineKind::Unused, unused),
+    ];
+    Some(lines.into_iter().flatten().collect())
+}
+
+fn money(amount: &Amount) -> Option<Money> {
+    crate::money::money(amount.amount, &amount.currency_code)
+}
+
+fn negated(money: Money) -> Option<Money> {
+    Money::zero(money.currency).checked_sub(money).ok()
+}

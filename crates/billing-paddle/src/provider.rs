@@ -1,0 +1,239 @@
+//! A Paddle account as a payment provider. What each order takes is in `perform`.
+
+use async_trait::async_trait;
+use billing_domain::catalog::Catalog;
+use billing_domain::effect::{ChangeSubscription, EffectKey, Order};
+use billing_domain::fact::Observed;
+use billing_domain::ids::EffectId;
+use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef, RefKind};
+use billing_domain::time::Timestamp;
+use billing_http::HttpClient;
+use billing_ports::provider::{Listed, PortalAnswer, PortalAsk};
+use billing_ports::{Answer, Delivery, Finding, PaymentProvider, PerformError, Previewed};
+use url::Url;
+
+use crate::api_error::CallError;
+use crate::client::Client;
+use crate::map::Teller;
+use crate::map::proof::{Proof, prove};
+use crate::map::subscription::Untold;
+use crate::map::transaction::Said;
+use crate::options::{Mode, OptionsError, PaddleOptions};
+use crate::wire::{Adjustment, Customer, Subscription, Transaction};
+
+/// How many of a subscription's newest transactions are looked at to see what is
+/// paid for: a page, which Paddle limits to 30. A period rarely has more than two,
+/// its renewal and a change.
+const PROOF_PAGE: &str = "30";
+
+/// A Paddle account. Cloning is cheap and shares the connections.
+#[derive(Debug, Clone)]
+pub struct Paddle {
+    pub(crate) client: Client,
+    pub(crate) teller: Teller,
+    pub(crate) mode: Option<Mode>,
+    pub(crate) checkout_url: Option<Url>,
+    pub(crate) webhook_url: Option<Url>,
+}
+
+impl Paddle {
+    /// The account of these settings.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionsError`] when the settings contradict each other. Nothing is sent.
+    pub fn new(options: &PaddleOptions, http: HttpClient) -> Result<Self, OptionsError> {
+        let base = options.resolved_url()?;
+        Ok(Self {
+            client: Client::new(options, http)?,
+            teller: Teller {
+                account: options.account.clone(),
+                operator: options.operator.clone(),
+            },
+            mode: Mode::of_key(&options.api_key).or_else(|| Mode::of_url(&base)),
+            checkout_url: options.checkout_url.clone(),
+            webhook_url: options.webhook_url.clone(),
+        })
+    }
+
+    /// Has a notification sent again, by the id that Paddle gave it
+    /// (`notification_id` of a webhook). Its event keeps its id.
+    ///
+    /// # Errors
+    ///
+    /// [`PerformError`] when Paddle was not reached, or would not.
+    pub async fn replay(&self, notification: &str) -> Result<(), PerformError> {
+        let nothing = serde_json::json!({});
+        let path = ["notifications", notification, "replay"];
+        let sent: Result<serde_json::Value, CallError> = self.client.post(&path, &nothing).await;
+        sent.map(drop).map_err(CallError::of_read)
+    }
+
+    /// The subscription as it stands. `None`: there is none.
+    pub(crate) async fn subscription(&self, id: &str) -> Result<Option<Subscription>, CallError> {
+        self.client.find(&["subscriptions", id], &[]).await
+    }
+
+    /// Its newest transactions, as far as they say something of its money.
+    pub(crate) async fn money_of(&self, id: &str) -> Result<Vec<Transaction>, CallError> {
+        let query = [
+            ("subscription_id", id),
+            ("status", "completed,past_due"),
+            ("order_by", "created_at[DESC]"),
+            ("per_page", PROOF_PAGE),
+        ];
+        self.client.get(&["transactions"], &query).await
+    }
+
+    /// The facts of a subscription, with what its transactions prove.
+    pub(crate) async fn told(
+        &self,
+        subscription: &Subscription,
+    ) -> Result<Vec<Observed>, CallError> {
+        if Teller::is_plain(subscription) {
+            return self.tell(subscription, &Proof::default());
+        }
+        let money = self.money_of(&subscription.id).await?;
+        self.tell(subscription, &prove(subscription.period(), &money))
+    }
+
+    /// The facts of a subscription, given what its transactions prove.
+    pub(crate) fn tell(
+        &self,
+        subscription: &Subscription,
+        proof: &Proof,
+    ) -> Result<Vec<Observed>, CallError> {
+        match self.teller.subscription(subscription, proof) {
+            Ok(snapshot) => Ok(vec![snapshot]),
+            Err(Untold::Foreign) => Ok(Vec::new()),
+            // Told as nothing, it would look gone.
+            Err(Untold::UnknownStatus) => Err(CallError::Unknown(
+                "the subscription has a status that is not known here".to_owned(),
+            )),
+            Err(Untold::Empty) => Err(CallError::Unknown(
+                "the subscription has no items".to_owned(),
+            )),
+        }
+    }
+
+    async fn look(&self, object: &ProviderRef) -> Result<Vec<Observed>, CallError> {
+        let id = object.id.as_str();
+        match object.kind {
+            RefKind::Subscription => match self.subscription(id).await? {
+                Some(subscription) => self.told(&subscription).await,
+                None => Ok(Vec::new()),
+            },
+            RefKind::Payment if id.starts_with("adj_") => {
+                let found: Vec<Adjustment> =
+                    self.client.get(&["adjustments"], &[("id", id)]).await?;
+                let told = found.iter().filter_map(|it| self.teller.adjustment(it));
+                Ok(told.collect())
+            }
+            RefKind::Invoice | RefKind::Checkout | RefKind::Payment => {
+                let query = [("include", "adjustments")];
+                let path = ["transactions", id];
+                let found: Option<Transaction> = self.client.find(&path, &query).await?;
+                Ok(found.map_or_else(Vec::new, |found| self.of_transaction(&found)))
+            }
+            RefKind::Customer => {
+                let found: Option<Customer> = self.client.find(&["customers", id], &[]).await?;
+                Ok(found
+                    .map(|found| self.teller.customer(&found))
+                    .into_iter()
+                    .collect())
+            }
+        }
+    }
+
+    /// What a transaction tells; a page that nobody has paid at tells that it is there.
+    fn of_transaction(&self, transaction: &Transaction) -> Vec<Observed> {
+        let mut facts = self.teller.transaction(transaction, Said::Nothing);
+        if facts.is_empty() {
+            facts.push(self.teller.uneventful(transaction));
+        }
+        facts
+    }
+}
+
+#[async_trait]
+impl PaymentProvider for Paddle {
+    fn account(&self) -> &ProviderAccount {
+        &self.teller.account
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            owns_schedule: true,
+            prorates: true,
+            hosted_checkout: true,
+            portal: true,
+            pause: true,
+            saved_method: true,
+        }
+    }
+
+    async fn perform(
+        &self,
+        effect: EffectId,
+        key: &EffectKey,
+        order: &Order,
+    ) -> Result<Answer, PerformError> {
+        if order
+            .provider()
+            .is_some_and(|named| named != &self.teller.account)
+        {
+            return Err(misdirected(order.provider(), &self.teller.account));
+        }
+        match self.carry_out(effect, key, order).await? {
+            Ok(facts) => Ok(Answer::Done(facts)),
+            Err(error) => error.answer(),
+        }
+    }
+
+    async fn read(&self, object: &ProviderRef) -> Result<Vec<Observed>, PerformError> {
+        if object.account != self.teller.account {
+            return Err(misdirected(Some(&object.account), &self.teller.account));
+        }
+        self.look(object).await.map_err(CallError::of_read)
+    }
+
+    async fn preview(&self, change: &ChangeSubscription) -> Result<Previewed, PerformError> {
+        match self.cost(change).await {
+            Ok(preview) => Ok(Previewed::Costs(preview)),
+            Err(error) => error.refusal().map(Previewed::Refused),
+        }
+    }
+
+    async fn portal(&self, ask: &PortalAsk) -> Result<PortalAnswer, PerformError> {
+        match self.portal_page(ask).await {
+            Ok(url) => Ok(PortalAnswer::Page { url }),
+            Err(error) => error.refusal().map(PortalAnswer::Refused),
+        }
+    }
+
+    async fn list_subscriptions(
+        &self,
+        after: Option<String>,
+    ) -> Result<Listed<Observed>, PerformError> {
+        let listed = self.subscriptions_after(after.as_deref()).await;
+        listed.map_err(CallError::of_read)
+    }
+
+    async fn list_events(
+        &self,
+        since: Timestamp,
+        after: Option<String>,
+    ) -> Result<Listed<Delivery>, PerformError> {
+        let listed = self.events_after(since, after.as_deref()).await;
+        listed.map_err(CallError::of_read)
+    }
+
+    async fn doctor(&self, catalog: &Catalog) -> Vec<Finding> {
+        self.examine(catalog).await
+    }
+}
+
+fn misdirected(named: Option<&ProviderAccount>, ours: &ProviderAccount) -> PerformError {
+    let named = named.map_or_else(String::new, ToString::to_string);
+    PerformError::Misconfigured(format!("what is {named}'s was asked for at {ours}"))
+}
