@@ -47,6 +47,8 @@ pub enum LostReason {
     Canceled,
     /// It is over.
     Expired,
+    /// What was paid for it went back.
+    Refunded,
 }
 
 /// What a caller needs of a feature.
@@ -105,6 +107,7 @@ impl DenyReason {
             Self::Lost(LostReason::Paused) => "paused",
             Self::Lost(LostReason::Canceled) => "canceled",
             Self::Lost(LostReason::Expired) => "expired",
+            Self::Lost(LostReason::Refunded) => "refunded",
         }
     }
 }
@@ -127,7 +130,10 @@ impl Effective {
                     let (key, rank, _) = holding(catalog, plan, Pieces::Sold(terms.quantity));
                     held.push((key, rank, granted_by(terms, catalog)));
                 }
-                Access::Denied(reason) => lost.push((plan.clone(), reason.into())),
+                Access::Denied(reason) => {
+                    changes.extend(subscription.access_returns(now));
+                    lost.push((plan.clone(), reason.into()));
+                }
             }
         }
         for grant in &account.grants {
@@ -287,6 +293,7 @@ impl From<NoAccess> for LostReason {
             NoAccess::Paused => Self::Paused,
             NoAccess::Canceled => Self::Canceled,
             NoAccess::Expired => Self::Expired,
+            NoAccess::Refunded => Self::Refunded,
         }
     }
 }

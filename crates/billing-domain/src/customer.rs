@@ -207,11 +207,27 @@ impl Account {
             .filter_map(Subscription::provider_ref);
         let checkouts = self.checkouts.iter().filter_map(Checkout::provider_ref);
         let invoices = self.invoices.iter().filter_map(Invoice::provider_ref);
+        let payments = self
+            .invoices
+            .iter()
+            .filter(|invoice| !self.is_kept_here(invoice))
+            .flat_map(Invoice::payment_refs);
         customers
             .chain(subscriptions)
             .chain(checkouts)
             .chain(invoices)
+            .chain(payments)
             .collect()
+    }
+
+    /// Whether nobody else keeps books of what is owed: there, invoices and
+    /// checkouts go by our own names, and one transfer may pay for several customers.
+    fn is_kept_here(&self, invoice: &Invoice) -> bool {
+        let named = invoice.reference.as_deref() == Some(invoice.id.to_string().as_str());
+        let bought = invoice.checkout.and_then(|id| self.checkout(id));
+        let bought = bought
+            .is_some_and(|checkout| checkout.reference() == Some(checkout.id.to_string().as_str()));
+        named || bought
     }
 
     /// The next instant at which something of this customer's falls due, with

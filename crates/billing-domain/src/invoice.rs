@@ -1,5 +1,7 @@
 //! Invoices: what is owed, for one purpose. Knows nothing of how it is paid.
 
+mod returned;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ChangeId, CheckoutId, InvoiceId, SubscriptionId};
@@ -7,6 +9,8 @@ use crate::line::Line;
 use crate::money::{Currency, Money, MoneyError};
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
 use crate::time::{Period, Timestamp};
+
+pub use returned::{ReturnKind, Returned};
 
 /// What is owed, for one purpose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +53,9 @@ pub struct Invoice {
     pub state: InvoiceState,
     /// Every payment that was seen for it, credited or not.
     pub payments: Vec<Payment>,
+    /// What went back of them, or is contested, by the provider's ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returned: Vec<Returned>,
     /// When it was opened.
     pub opened_at: Timestamp,
 }
@@ -181,6 +188,19 @@ impl Invoice {
         self.payments
             .iter()
             .any(|payment| payment.reference == reference)
+    }
+
+    /// Its payments at the provider, where they go by names of their own.
+    pub(crate) fn payment_refs(&self) -> impl Iterator<Item = ProviderRef> {
+        let payments = self.payments.iter().map(|payment| &payment.reference);
+        let other = payments.filter(|name| self.reference.as_ref() != Some(*name));
+        other.filter_map(|name| {
+            Some(ProviderRef {
+                account: self.provider.clone()?,
+                kind: RefKind::Payment,
+                id: name.clone(),
+            })
+        })
     }
 
     pub(crate) fn provider_ref(&self) -> Option<ProviderRef> {

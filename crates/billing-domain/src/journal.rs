@@ -130,6 +130,8 @@ events! {
     LicenseReissued = "license.reissued";
     /// A license shows another plan.
     LicenseTierChanged = "license.tier_changed";
+    /// A license is no longer good: what was paid for it went back.
+    LicenseRevoked = "license.revoked";
     /// Terms were negotiated with a customer.
     TermsNegotiated = "terms.negotiated";
     /// A plan was granted.
@@ -146,6 +148,12 @@ events! {
     InvoicePaymentFailed = "invoice.payment_failed";
     /// What was paid is not what was owed; an operator decides.
     InvoiceAmountMismatch = "invoice.amount_mismatch";
+    /// Money of a payment went back; the money is how much, the note the refund.
+    InvoiceRefunded = "invoice.refunded";
+    /// A buyer's bank contests a payment; the note is the dispute.
+    InvoiceDisputed = "invoice.disputed";
+    /// A dispute is decided; the note is `won`, where the money stays, or `lost`.
+    InvoiceDisputeClosed = "invoice.dispute_closed";
     /// Something was set aside for a person.
     EventParked = "event.parked";
 }

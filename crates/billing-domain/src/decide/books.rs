@@ -68,6 +68,7 @@ pub(super) fn mirror_invoice(
             state: InvoiceState::Open,
             payments: Vec::new(),
             opened_at: observed.at,
+            returned: Vec::new(),
         },
     };
     invoice.subscription = invoice.subscription.or(subscription);

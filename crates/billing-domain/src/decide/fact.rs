@@ -9,6 +9,7 @@ use crate::decide::books::mirror_invoice;
 use crate::decide::change::fail_change;
 use crate::decide::mirror::mirror_subscription;
 use crate::decide::page::{completed, ended, give_up_checkout, opened};
+use crate::decide::refund::{dispute_seen, follow_returns, refund_seen, returns_before};
 use crate::decide::settle::{Received, pay};
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
@@ -35,6 +36,19 @@ pub enum Verdict {
 
 /// Applies one fact that `account` told.
 pub fn apply_fact(
+    draft: &mut Draft,
+    account: &ProviderAccount,
+    observed: &Observed,
+    catalog: &CatalogRevision,
+) -> Verdict {
+    let before = returns_before(&draft.account);
+    let verdict = apply(draft, account, observed, catalog);
+    // What went back may have been told before what it was paid for.
+    follow_returns(draft, &before);
+    verdict
+}
+
+fn apply(
     draft: &mut Draft,
     account: &ProviderAccount,
     observed: &Observed,
@@ -110,7 +124,8 @@ pub fn apply_fact(
         } => refused(draft, *effect, *about, code, at),
         Fact::GivenUp { effect, about } => given_up(draft, *effect, *about, at),
         Fact::Hinted { object } => Verdict::Read(object.clone()),
-        Fact::RefundSeen(_) | Fact::DisputeSeen(_) => Verdict::Unlinked,
+        Fact::RefundSeen(seen) => refund_seen(draft, account, observed, seen),
+        Fact::DisputeSeen(seen) => dispute_seen(draft, account, observed, seen),
         Fact::Done { .. } | Fact::Irrelevant => Verdict::Decided,
     }
 }

@@ -1,5 +1,6 @@
 //! Licenses follow what they show: issued with the subscription, the same for
-//! life, good for longer with every renewal, of another tier with every change.
+//! life, good for longer with every renewal, of another tier with every change, and
+//! revoked with the purchase that is undone.
 
 use crate::decision::Draft;
 use crate::ids::SubscriptionId;
@@ -42,6 +43,20 @@ pub(super) fn follow_terms(draft: &mut Draft, id: SubscriptionId, before: &Terms
     }
 }
 
+/// It is no longer good, and never will be: what was paid went back.
+pub(super) fn revoke(draft: &mut Draft, id: SubscriptionId) {
+    let good = draft.account.license_of(id).cloned();
+    let Some(license) = good.filter(|license| license.revoked_at.is_none()) else {
+        return;
+    };
+    let revoked = License {
+        serial: license.serial.saturating_add(1),
+        revoked_at: Some(draft.now()),
+        ..license
+    };
+    told(draft, revoked, Event::LicenseRevoked);
+}
+
 fn issue_if_first(draft: &mut Draft, id: SubscriptionId, before: &Terms) {
     if before.license.is_none() {
         issue(draft, id);
@@ -49,7 +64,8 @@ fn issue_if_first(draft: &mut Draft, id: SubscriptionId, before: &Terms) {
 }
 
 fn again(draft: &mut Draft, id: SubscriptionId, event: Event) {
-    let Some(license) = draft.account.license_of(id).cloned() else {
+    let license = draft.account.license_of(id).cloned();
+    let Some(license) = license.filter(|license| license.revoked_at.is_none()) else {
         return;
     };
     let serial = license.serial.saturating_add(1);

@@ -160,6 +160,8 @@ fn introduced(
         promise: Promise::default(),
         replaced: None,
         created_at,
+        disputed: Vec::new(),
+        withheld: Vec::new(),
     })
 }
 

@@ -20,6 +20,7 @@ mod page;
 mod pause;
 mod promise;
 mod quote;
+mod refund;
 mod renew;
 mod settle;
 mod start;

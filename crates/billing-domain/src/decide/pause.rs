@@ -1,5 +1,7 @@
 //! Pausing and resuming.
 
+use jiff::SignedDuration;
+
 use crate::change::ChangeState;
 use crate::decide::change::end_awaiting;
 use crate::decide::promise::{realign, starts_paid};
@@ -9,7 +11,7 @@ use crate::effect::{EffectKey, Order};
 use crate::ids::SubscriptionId;
 use crate::journal::Event;
 use crate::subscription::{Hang, IllegalTransition, Schedule, State, Status, Subscription, Why};
-use crate::time::{Timestamp, shifted};
+use crate::time::{Period, Timestamp, shifted};
 
 /// Why a subscription cannot be paused or resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -130,6 +132,7 @@ pub fn resume(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal>
                 .unwrap_or_default();
             let mut moved = hung_on(subscription.moved(State::Active)?, paid_through);
             let paid_ahead = starts_paid(&moved);
+            withhold_later(&mut moved, now, by);
             moved.paid = moved.paid.into_iter().map(|paid| paid.moved(by)).collect();
             if let Some(to_come) = moved.scheduled.as_mut().filter(|_| paid_ahead) {
                 to_come.at = shifted(to_come.at, by);
@@ -171,6 +174,19 @@ fn order(
     if let Some(provider) = subscription.provider.clone() {
         let key = EffectKey::subscription(verb, subscription.id, draft.now());
         draft.order(key, order(provider));
+    }
+}
+
+/// What was paid for and went back is withheld where its time has moved to.
+fn withhold_later(moved: &mut Subscription, now: Timestamp, by: SignedDuration) {
+    for held in &mut moved.withheld {
+        // What ended before the pause has not moved, and lies further back.
+        if let Some(period) = held.period.filter(|period| shifted(period.end, by) > now) {
+            held.period = Some(Period {
+                start: shifted(period.start, by),
+                end: shifted(period.end, by),
+            });
+        }
     }
 }
 

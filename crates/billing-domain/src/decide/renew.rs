@@ -93,6 +93,7 @@ pub(super) fn open_cycle(
         state: InvoiceState::Open,
         payments: Vec::new(),
         opened_at: now,
+        returned: Vec::new(),
     };
     draft.note(Event::InvoiceOpened, |entry| {
         entry.invoice = Some(id);

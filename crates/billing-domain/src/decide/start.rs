@@ -108,6 +108,8 @@ fn started(
         promise: Promise::default(),
         replaced: None,
         created_at: at,
+        disputed: Vec::new(),
+        withheld: Vec::new(),
     };
     Some((subscription, period))
 }
@@ -193,6 +195,7 @@ pub(super) fn purchase_invoice(checkout: &Checkout, state: InvoiceState) -> Invo
         state,
         payments: Vec::new(),
         opened_at: checkout.created_at,
+        returned: Vec::new(),
     }
 }
 

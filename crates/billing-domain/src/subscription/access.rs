@@ -31,6 +31,8 @@ pub enum NoAccess {
     Canceled,
     /// Over.
     Expired,
+    /// What was paid for this time went back.
+    Refunded,
 }
 
 impl Subscription {
@@ -38,6 +40,33 @@ impl Subscription {
     /// instant, whether or not a worker has run.
     #[must_use]
     pub fn access(&self, now: Timestamp) -> Access {
+        match self.access_unless_withheld(now) {
+            Access::Given { .. } if self.withheld_since(now).is_some() => {
+                Access::Denied(NoAccess::Refunded)
+            }
+            Access::Denied(_) if self.is_undone() => Access::Denied(NoAccess::Refunded),
+            Access::Given { until } => Access::Given {
+                until: [until, self.withheld_turns(now)]
+                    .into_iter()
+                    .flatten()
+                    .min(),
+            },
+            denied @ Access::Denied(_) => denied,
+        }
+    }
+
+    /// When access comes back by itself that is denied at `now`, because what was
+    /// paid for this time went back and the time after it is paid. `None`: it is
+    /// not so.
+    #[must_use]
+    pub fn access_returns(&self, now: Timestamp) -> Option<Timestamp> {
+        self.withheld_since(now)?;
+        let turns = self.withheld_turns(now)?;
+        self.gives_access(turns).then_some(turns)
+    }
+
+    /// As if nothing that was paid had gone back.
+    fn access_unless_withheld(&self, now: Timestamp) -> Access {
         let (end, reason) = match self.state {
             State::Incomplete => return Access::Denied(NoAccess::Incomplete),
             State::Expired { .. } => return Access::Denied(NoAccess::Expired),
@@ -109,7 +138,11 @@ impl Subscription {
             State::Active | State::PastDue { .. } => self.paid_access_end().unwrap_or(now),
         };
         let canceled = self.cancellation.map(|to_come| to_come.ends_at);
-        [Some(ended), at_most, canceled].into_iter().flatten().min()
+        let withheld = self.withheld_since(now);
+        [Some(ended), at_most, canceled, withheld]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// When an agreement that is paid, or owing, stops giving access if nothing happens.

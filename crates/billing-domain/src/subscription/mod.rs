@@ -9,12 +9,13 @@ mod hang;
 mod paid;
 mod transition;
 mod wake;
+mod withheld;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::PriceKey;
-use crate::ids::{ChangeId, CheckoutId, CustomerId, MigrationId, SubscriptionId};
+use crate::ids::{ChangeId, CheckoutId, CustomerId, InvoiceId, MigrationId, SubscriptionId};
 use crate::money::Money;
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
 use crate::terms::Terms;
@@ -26,6 +27,7 @@ pub use hang::NextCycle;
 pub use paid::{PaidPeriod, Segment};
 pub use transition::{IllegalTransition, Pausing};
 pub use wake::{ALARM_AFTER, TRIAL_NOTICE};
+pub use withheld::Withheld;
 
 /// A paid agreement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +64,12 @@ pub struct Subscription {
     /// still tell of it. `None`: none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced: Option<Replaced>,
+    /// Paid time that gives no access, because what was paid for it went back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<Withheld>,
+    /// Its invoices of which a payment is contested, and nothing decided yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disputed: Vec<InvoiceId>,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -58,6 +58,8 @@ mod pause;
 #[cfg(test)]
 mod permutations;
 #[cfg(test)]
+mod refund;
+#[cfg(test)]
 mod segments_walk;
 #[cfg(test)]
 mod shop;

@@ -278,6 +278,7 @@ fn invoice(draft: &mut Draft, mut change: Change, held: &Subscription) -> Effect
         state: InvoiceState::Open,
         payments: Vec::new(),
         opened_at: now,
+        returned: Vec::new(),
     });
     draft.note(Event::InvoiceOpened, |entry| {
         entry.invoice = Some(id);

@@ -115,6 +115,9 @@ fn standing(account: &Account, held: &Subscription, now: Timestamp) -> Result<()
     if canceled {
         return Err(refused);
     }
+    if held.has_withheld(now) {
+        return Err(QuoteRefusal::PaymentReturned);
+    }
     let over = |end: Option<Timestamp>| end.is_some_and(|end| end <= now);
     match held.state {
         State::Trialing { ends_at, .. } if over(Some(ends_at)) => Err(QuoteRefusal::InvoiceOpen),

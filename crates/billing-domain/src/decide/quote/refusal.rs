@@ -17,6 +17,10 @@ pub enum QuoteRefusal {
     /// A period is due and not paid.
     #[error("an invoice is open, and has to be paid first")]
     InvoiceOpen,
+    /// What was paid for its time went back: there is nothing to change until a
+    /// further period is paid.
+    #[error("what was paid for this period went back")]
+    PaymentReturned,
     /// The catalog has no such plan or price.
     #[error("no such plan or price")]
     UnknownTarget,
@@ -72,6 +76,7 @@ impl QuoteRefusal {
             Self::NoSubscription => "not_found",
             Self::NotActive(_) => "illegal_transition",
             Self::InvoiceOpen => "invoice_open",
+            Self::PaymentReturned => "payment_returned",
             Self::UnknownTarget => "unknown_target",
             Self::Retired => "target_retired",
             Self::Unranked => "unranked_target",

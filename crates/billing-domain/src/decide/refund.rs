@@ -1,0 +1,290 @@
+//! Refunds and disputes: kept on the invoice whose payment they are about, and
+//! what they do to access. A full return of a renewal takes its time, one of a
+//! purchase undoes it, and a partial one takes nothing.
+//!
+//! What follows is worked out from all that is kept, whenever something changes,
+//! so that facts may come late, twice and in any order.
+
+use crate::change::ChangeState;
+use crate::customer::Account;
+use crate::decide::cancel::{CancelWhen, cancel};
+use crate::decide::change::end_awaiting;
+use crate::decide::fact::Verdict;
+use crate::decide::license::revoke;
+use crate::decision::Draft;
+use crate::fact::{DisputeSnapshot, DisputeState, Observed, RefundSnapshot, RefundState};
+use crate::ids::{InvoiceId, SubscriptionId};
+use crate::invoice::{Invoice, Purpose, ReturnKind, Returned};
+use crate::journal::Event;
+use crate::parked::ParkReason;
+use crate::provider::ProviderAccount;
+use crate::subscription::{Schedule, Subscription, Withheld};
+use crate::time::{Period, Timestamp};
+
+/// Keeps a refund as it stands.
+pub(super) fn refund_seen(
+    draft: &mut Draft,
+    account: &ProviderAccount,
+    observed: &Observed,
+    seen: &RefundSnapshot,
+) -> Verdict {
+    let told = Returned {
+        id: seen.refund.clone(),
+        kind: ReturnKind::Refund(seen.state),
+        amount: seen.amount,
+        at: observed.at,
+    };
+    keep(draft, account, &seen.of, told)
+}
+
+/// Keeps a dispute as it stands.
+pub(super) fn dispute_seen(
+    draft: &mut Draft,
+    account: &ProviderAccount,
+    observed: &Observed,
+    seen: &DisputeSnapshot,
+) -> Verdict {
+    let told = Returned {
+        id: seen.dispute.clone(),
+        kind: ReturnKind::Dispute(seen.state),
+        amount: seen.amount,
+        at: observed.at,
+    };
+    keep(draft, account, &seen.of, told)
+}
+
+fn keep(draft: &mut Draft, account: &ProviderAccount, of: &[String], told: Returned) -> Verdict {
+    let Some(mut invoice) = invoice_of(&draft.account, account, of).cloned() else {
+        return Verdict::Unlinked;
+    };
+    // What it pays for is not known yet: so it waits to be.
+    let unknown = invoice
+        .subscription
+        .is_some_and(|held| draft.account.subscription(held).is_none());
+    if unknown {
+        return Verdict::Unlinked;
+    }
+    let known = invoice.known_return(&told).cloned();
+    if known.as_ref().is_some_and(|known| !told.follows(known)) {
+        return Verdict::Decided;
+    }
+    let foreign = told.amount.currency != invoice.paid_in() && !invoice.payments.is_empty();
+    if foreign && known.is_none() {
+        let evidence = format!(
+            "{} {} of {} is in another currency than what was paid for invoice {}",
+            told.kind.name(),
+            told.id,
+            told.amount,
+            invoice.id
+        );
+        draft.park(ParkReason::CurrencyMismatch, evidence);
+    }
+    tell(draft, &invoice, known.as_ref(), &told);
+    invoice.put_return(told);
+    draft.account.put_invoice(invoice);
+    Verdict::Decided
+}
+
+/// The invoice that one of these names is of: its own, a payment's, or that of
+/// the checkout it was paid through; the strongest name first.
+fn invoice_of<'a>(
+    held: &'a Account,
+    account: &ProviderAccount,
+    of: &[String],
+) -> Option<&'a Invoice> {
+    let theirs = || {
+        let invoices = held.invoices.iter();
+        invoices.filter(|invoice| invoice.provider.as_ref() == Some(account))
+    };
+    of.iter().find_map(|name| {
+        let by_own = theirs().find(|invoice| invoice.reference.as_ref() == Some(name));
+        let by_payment = || theirs().find(|invoice| invoice.has_payment(name));
+        let by_checkout = || {
+            let checkouts = held.checkouts.iter();
+            let paid = checkouts
+                .filter(|checkout| checkout.provider.as_ref() == Some(account))
+                .find(|checkout| checkout.reference() == Some(name))?;
+            theirs().find(|invoice| {
+                let bought = matches!(invoice.purpose, Purpose::Purchase | Purpose::OneTime);
+                invoice.checkout == Some(paid.id) && bought
+            })
+        };
+        by_own.or_else(by_payment).or_else(by_checkout)
+    })
+}
+
+fn tell(draft: &mut Draft, invoice: &Invoice, known: Option<&Returned>, told: &Returned) {
+    let (id, subscription, change) = (invoice.id, invoice.subscription, invoice.change);
+    let (event, note) = match told.kind {
+        _ if known.is_some_and(|known| known.kind == told.kind) => return,
+        ReturnKind::Refund(RefundState::Done) => (Event::InvoiceRefunded, told.id.clone()),
+        ReturnKind::Refund(RefundState::Pending | RefundState::Failed) => return,
+        ReturnKind::Dispute(DisputeState::Open) => (Event::InvoiceDisputed, told.id.clone()),
+        ReturnKind::Dispute(DisputeState::Won | DisputeState::Lost) => {
+            (Event::InvoiceDisputeClosed, told.kind.state().to_owned())
+        }
+    };
+    draft.note(event, |entry| {
+        entry.invoice = Some(id);
+        entry.subscription = subscription;
+        entry.change = change;
+        entry.money = Some(told.amount);
+        entry.note = Some(note);
+    });
+}
+
+/// What was so before a fact, to tell what it has changed.
+pub(super) struct Before {
+    full: Vec<InvoiceId>,
+    beyond: Vec<InvoiceId>,
+}
+
+/// How the returns of the loaded invoices stand.
+pub(super) fn returns_before(account: &Account) -> Before {
+    let returned = || {
+        let invoices = account.invoices.iter();
+        invoices.filter(|invoice| !invoice.returned.is_empty())
+    };
+    Before {
+        full: returned()
+            .filter(|invoice| invoice.returned_since().is_some())
+            .map(|invoice| invoice.id)
+            .collect(),
+        beyond: returned()
+            .filter(|invoice| invoice.is_returned_beyond())
+            .map(|invoice| invoice.id)
+            .collect(),
+    }
+}
+
+/// Brings access in line with what went back.
+pub(super) fn follow_returns(draft: &mut Draft, before: &Before) {
+    let returned: Vec<_> = draft
+        .account
+        .invoices
+        .iter()
+        .filter(|invoice| !invoice.returned.is_empty())
+        .cloned()
+        .collect();
+    for invoice in returned {
+        if invoice.is_returned_beyond() && !before.beyond.contains(&invoice.id) {
+            park_beyond(draft, &invoice);
+        }
+        let held = invoice
+            .subscription
+            .and_then(|held| draft.account.subscription(held).cloned());
+        if let Some(held) = held {
+            follow(draft, &invoice, held, before.full.contains(&invoice.id));
+        }
+    }
+}
+
+fn park_beyond(draft: &mut Draft, invoice: &Invoice) {
+    let (id, subscription) = (invoice.id, invoice.subscription);
+    let (gone, paid, currency) = (invoice.gone(), invoice.paid(), invoice.paid_in());
+    draft.note(Event::InvoiceAmountMismatch, |entry| {
+        entry.invoice = Some(id);
+        entry.subscription = subscription;
+    });
+    let evidence = format!(
+        "{gone} minor units of {currency} went back for invoice {id}, of which {paid} were paid"
+    );
+    draft.park(ParkReason::AmountMismatch, evidence);
+}
+
+fn follow(draft: &mut Draft, invoice: &Invoice, mut held: Subscription, was_full: bool) {
+    let (id, now) = (held.id, draft.now());
+    let gave_access = held.gives_access(now);
+    held.disputed.retain(|disputed| *disputed != invoice.id);
+    if invoice.is_disputed() {
+        held.disputed.push(invoice.id);
+        held.disputed.sort_unstable();
+    }
+    let since = invoice.returned_since();
+    let known = held.withheld.iter().position(|of| of.invoice == invoice.id);
+    let known = known.map(|place| held.withheld.remove(place));
+    let undone = known.as_ref().is_some_and(|known| known.period.is_none());
+    let bought = matches!(invoice.purpose, Purpose::Purchase | Purpose::OneTime);
+    let withheld = match (since, invoice.purpose) {
+        // An undone purchase stays so, whatever becomes of the money.
+        (None, _) => known.filter(|_| undone),
+        (Some(_), Purpose::Change) => None,
+        (Some(since), Purpose::Purchase | Purpose::OneTime) => Some(of(invoice, None, since, now)),
+        (Some(since), Purpose::Renewal) => {
+            let known = known.and_then(|known| known.period);
+            let next = draft.account.open_invoice(id).map(|next| next.id);
+            let period = known.or_else(|| time_of(invoice, &held, next.is_some()));
+            period.map(|period| of(invoice, Some(period), since, now))
+        }
+    };
+    let is_withheld = withheld.is_some();
+    held.withheld.extend(withheld);
+    held.withheld.sort_by_key(|of| of.invoice);
+    let gives_access = held.gives_access(now);
+    draft.account.put_subscription(held);
+    if !gave_access && gives_access {
+        draft.note(Event::SubscriptionActivated, |entry| {
+            entry.subscription = Some(id);
+        });
+    }
+    match (was_full, since.is_some()) {
+        (false, true) if bought => undo(draft, id),
+        // Its price had been worked from what was paid.
+        (false, true) if is_withheld => {
+            end_awaiting(draft, id, |at| ChangeState::Canceled { at });
+        }
+        (false, true) => park(draft, invoice, "what it paid for stays as it is"),
+        (true, false) if undone => park(
+            draft,
+            invoice,
+            "the money stays after all, and the purchase was undone already",
+        ),
+        _ => {}
+    }
+}
+
+fn of(invoice: &Invoice, period: Option<Period>, since: Timestamp, now: Timestamp) -> Withheld {
+    Withheld {
+        invoice: invoice.id,
+        period,
+        // The provider's clock may be ahead of ours.
+        since: since.min(now),
+    }
+}
+
+/// The purchase never was: nothing of it recurs, and nothing shows it any more.
+fn undo(draft: &mut Draft, id: SubscriptionId) {
+    cancel(draft, id, CancelWhen::AtOnce);
+    revoke(draft, id);
+}
+
+/// The time that a renewal paid for, where a pause has moved it to.
+fn time_of(invoice: &Invoice, held: &Subscription, next_is_open: bool) -> Option<Period> {
+    let period = invoice.period?;
+    let Schedule::Engine { cycle, .. } = held.schedule else {
+        return Some(period);
+    };
+    let last_paid = cycle.saturating_sub(u32::from(next_is_open));
+    let as_paid = |paid: &Period| *paid == period;
+    let mut paid = held.paid.iter().map(|paid| paid.period);
+    if paid.clone().any(|paid| as_paid(&paid)) || invoice.cycle != Some(last_paid) {
+        return Some(period);
+    }
+    // Moved as a whole, it is as long as it was.
+    let moved = paid.rfind(|paid| paid.start > period.start && paid.length() == period.length());
+    Some(moved.unwrap_or(period))
+}
+
+fn park(draft: &mut Draft, invoice: &Invoice, why: &str) {
+    let returned = invoice.returned.iter().map(|held| {
+        let (kind, state) = (held.kind.name(), held.kind.state());
+        format!("{kind} {} of {}: {state}", held.id, held.amount)
+    });
+    let returned: Vec<_> = returned.collect();
+    let evidence = format!(
+        "the payment of invoice {} ({}): {why}",
+        invoice.id,
+        returned.join(", ")
+    );
+    draft.park(ParkReason::Conflict, evidence);
+}

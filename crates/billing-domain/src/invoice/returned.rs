@@ -1,0 +1,182 @@
+//! What went back of an invoice's payments: refunds, and payments that a buyer's
+//! bank contests. Deliberately knows nothing of what that does to access.
+
+use serde::{Deserialize, Serialize};
+
+use crate::fact::{DisputeState, RefundState};
+use crate::invoice::{Invoice, InvoiceState};
+use crate::money::{Currency, Money};
+use crate::time::Timestamp;
+
+/// A refund or a dispute of an invoice's payments, as it was last told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Returned {
+    /// The provider's id of the refund or dispute.
+    pub id: String,
+    /// Which of the two, and how it stands.
+    #[serde(flatten)]
+    pub kind: ReturnKind,
+    /// How much goes back, or is contested, in the currency that was collected.
+    pub amount: Money,
+    /// The provider's instant of what was told.
+    pub at: Timestamp,
+}
+
+/// A refund or a dispute, and how it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "state", rename_all = "snake_case")]
+pub enum ReturnKind {
+    /// Money that goes back to a buyer.
+    Refund(RefundState),
+    /// A payment that a buyer's bank contests.
+    Dispute(DisputeState),
+}
+
+impl ReturnKind {
+    /// Whether the money is gone.
+    #[must_use]
+    pub const fn is_gone(self) -> bool {
+        matches!(
+            self,
+            Self::Refund(RefundState::Done) | Self::Dispute(DisputeState::Lost)
+        )
+    }
+
+    /// Whether it is a dispute that is not decided yet.
+    #[must_use]
+    pub const fn is_open_dispute(self) -> bool {
+        matches!(self, Self::Dispute(DisputeState::Open))
+    }
+
+    /// `refund` or `dispute`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refund(_) => "refund",
+            Self::Dispute(_) => "dispute",
+        }
+    }
+
+    /// The word for how it stands.
+    #[must_use]
+    pub const fn state(self) -> &'static str {
+        match self {
+            Self::Refund(RefundState::Pending) => "pending",
+            Self::Refund(RefundState::Done) => "done",
+            Self::Refund(RefundState::Failed) => "failed",
+            Self::Dispute(DisputeState::Open) => "open",
+            Self::Dispute(DisputeState::Won) => "won",
+            Self::Dispute(DisputeState::Lost) => "lost",
+        }
+    }
+
+    /// Which of two tellings of one instant is the further: what fails has been
+    /// done before, and what is decided was open.
+    const fn further(self) -> u8 {
+        match self {
+            Self::Refund(RefundState::Pending) | Self::Dispute(DisputeState::Open) => 0,
+            Self::Refund(RefundState::Done) | Self::Dispute(DisputeState::Won) => 1,
+            Self::Refund(RefundState::Failed) | Self::Dispute(DisputeState::Lost) => 2,
+        }
+    }
+}
+
+impl Returned {
+    /// Whether this telling is newer than `known`, of the same refund or dispute.
+    pub(crate) fn follows(&self, known: &Self) -> bool {
+        let rank = |told: &Self| (told.at, told.kind.further(), told.amount.amount);
+        rank(self) > rank(known)
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.id == other.id && self.kind.name() == other.kind.name()
+    }
+}
+
+impl Invoice {
+    /// What was told before of the same refund or dispute.
+    pub(crate) fn known_return(&self, told: &Returned) -> Option<&Returned> {
+        self.returned.iter().find(|known| known.is_same(told))
+    }
+
+    /// Keeps what is told of a refund or dispute. Oldest ids first, so that any
+    /// order of arrival leaves the same.
+    pub(crate) fn put_return(&mut self, told: Returned) {
+        self.returned.retain(|known| !known.is_same(&told));
+        let place = self
+            .returned
+            .partition_point(|known| (&known.id, known.kind.name()) < (&told.id, told.kind.name()));
+        self.returned.insert(place, told);
+    }
+
+    /// Whether a dispute of its payments is not decided yet.
+    #[must_use]
+    pub fn is_disputed(&self) -> bool {
+        self.returned.iter().any(|held| held.kind.is_open_dispute())
+    }
+
+    /// What was paid for it, credited or not, in the currency that was collected.
+    #[must_use]
+    pub fn paid(&self) -> i128 {
+        let currency = self.paid_in();
+        let paid = self.payments.iter().map(|payment| payment.amount);
+        sum(paid, currency)
+    }
+
+    /// What of that is gone again: refunds that are done, and disputes that are
+    /// lost. What went back in another currency is not in it.
+    #[must_use]
+    pub fn gone(&self) -> i128 {
+        let currency = self.paid_in();
+        let gone = self.returned.iter().filter(|held| held.kind.is_gone());
+        sum(gone.map(|held| held.amount), currency)
+    }
+
+    /// Since when all that was paid for it is gone again. `None`: it is not, or
+    /// nothing was paid, or it is not settled.
+    #[must_use]
+    pub fn returned_since(&self) -> Option<Timestamp> {
+        let paid = self.paid();
+        if paid <= 0 || !matches!(self.state, InvoiceState::Settled { .. }) {
+            return None;
+        }
+        let currency = self.paid_in();
+        let mut gone: Vec<_> = self
+            .returned
+            .iter()
+            .filter(|held| held.kind.is_gone() && held.amount.currency == currency)
+            .map(|held| (held.at, held.amount.amount))
+            .collect();
+        gone.sort_unstable();
+        let mut left = paid;
+        for (at, amount) in gone {
+            left = left.saturating_sub(i128::from(amount));
+            if left <= 0 {
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    /// Whether more is gone than was paid. What is open may still be paid.
+    #[must_use]
+    pub fn is_returned_beyond(&self) -> bool {
+        !self.is_open() && self.gone() > self.paid()
+    }
+
+    /// The currency that was collected, as far as it is known.
+    #[must_use]
+    pub fn paid_in(&self) -> Currency {
+        let credited = self.payments.iter().find(|payment| payment.credited);
+        let paid = credited.or(self.payments.first());
+        paid.map_or(self.collected().currency, |paid| paid.amount.currency)
+    }
+}
+
+fn sum(amounts: impl Iterator<Item = Money>, currency: Currency) -> i128 {
+    amounts
+        .filter(|money| money.currency == currency)
+        .fold(0_i128, |sum, money| {
+            sum.saturating_add(i128::from(money.amount))
+        })
+}
