@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{ChangeKind, PriceKey};
+use crate::catalog::{ChangeKind, LockEnd, PriceKey};
 use crate::entitlement::{Entitlement, FeatureKey};
 use crate::ids::{CustomerId, QuoteId, SubscriptionId};
 use crate::line::Line;
@@ -45,6 +45,9 @@ pub struct Quote {
     pub next_charge: Option<NextCharge>,
     /// What is lost by it.
     pub loses: Vec<Loss>,
+    /// The price lock that goes on after it. `None`: none is held, or it is lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeps: Option<KeptLock>,
     /// Who computed the money.
     pub source: Source,
     /// What priced it: another digest, and the quote is stale.
@@ -102,6 +105,21 @@ pub enum Loss {
         /// What is held afterward. `None`: nothing.
         to: Option<Entitlement>,
     },
+}
+
+/// The promise made to the holders of a price that is no longer sold, which a
+/// change leaves as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptLock {
+    /// The price.
+    pub price: PriceKey,
+    /// What one piece goes on costing.
+    pub unit: Money,
+    /// When the promise ends.
+    pub lasts: LockEnd,
+    /// How many cycles it covers from now on. `None`: it does not end by them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycles_left: Option<u32>,
 }
 
 /// Who computed the money of a quote.

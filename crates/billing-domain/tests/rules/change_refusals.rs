@@ -1,9 +1,10 @@
 //! Every refusal by its name, and what it leaves alone.
 
-use billing_domain::catalog::{ChangeKind, LockEnd};
+use billing_domain::catalog::{ChangeKind, Lock, LockEnd};
 use billing_domain::decide::{self, CancelWhen, ChangeAsk, Force, ForceRefusal, QuoteRefusal};
 use billing_domain::grant::GrantReason;
 use billing_domain::ids::SubscriptionId;
+use billing_domain::quote::KeptLock;
 use billing_domain::subscription::Status;
 
 use crate::common::{World, at, usd};
@@ -234,10 +235,10 @@ fn more_of_a_retired_price_keeps_it_unless_only_the_pieces_held_are_promised() {
         let shop = edited(|draft| {
             let old = price_of(draft, "seats-monthly");
             old.retired = Some(at("2026-04-10"));
-            old.lock = Some(billing_domain::catalog::Lock {
+            old.lock = Some(Lock {
                 quantity_held: held,
                 until: LockEnd::Forever,
-                ..billing_domain::catalog::Lock::default()
+                ..Lock::default()
             });
             let plan = old.plan.clone();
             let mut new = old.clone();
@@ -260,6 +261,79 @@ fn more_of_a_retired_price_keeps_it_unless_only_the_pieces_held_are_promised() {
         let locks =
             lost.filter(|loss| matches!(loss, billing_domain::quote::Loss::PriceLock { .. }));
         assert_eq!(locks.count(), usize::from(held));
+        // Either it is lost, or it is kept; fewer pieces never end it.
+        assert_eq!(quote.keeps, (!held).then(|| kept(LockEnd::Forever, None)));
+        let fewer = world.resize(2).unwrap();
+        assert_eq!(fewer.keeps, Some(kept(LockEnd::Forever, None)));
+        assert_eq!(world.quote("max-monthly").keeps, None);
+    }
+}
+
+/// 3.00 a piece, for so long.
+fn kept(lasts: LockEnd, cycles_left: Option<u32>) -> KeptLock {
+    KeptLock {
+        price: "seats-monthly".parse().unwrap(),
+        unit: usd(300),
+        lasts,
+        cycles_left,
+    }
+}
+
+#[test]
+fn a_quote_says_how_long_what_is_kept_lasts() {
+    let retired = at("2026-04-10");
+    let (before, after) = (at("2026-04-12"), at("2026-08-01"));
+    for (retired, until, expected) in [
+        (None, LockEnd::Forever, None),
+        // Still sold: there is nothing to be kept yet.
+        (Some(at("2026-04-20")), LockEnd::Forever, None),
+        (
+            Some(retired),
+            LockEnd::Forever,
+            Some(kept(LockEnd::Forever, None)),
+        ),
+        (
+            Some(retired),
+            LockEnd::UntilChange,
+            Some(kept(LockEnd::UntilChange, None)),
+        ),
+        (
+            Some(retired),
+            LockEnd::Until(after),
+            Some(kept(LockEnd::Until(after), None)),
+        ),
+        // Over.
+        (Some(retired), LockEnd::Until(before), None),
+        (
+            Some(retired),
+            LockEnd::Cycles(3),
+            Some(kept(LockEnd::Cycles(3), Some(2))),
+        ),
+    ] {
+        let shop = edited(|draft| {
+            let old = price_of(draft, "seats-monthly");
+            old.retired = retired;
+            let then = until.needs_successor();
+            old.lock = retired.map(|_| Lock {
+                until,
+                then: then.then(|| "seats-monthly-2".parse().unwrap()),
+                ..Lock::default()
+            });
+            let plan = old.plan.clone();
+            let mut new = old.clone();
+            new.key = "seats-monthly-2".parse().unwrap();
+            (new.amount, new.retired, new.lock) = (usd(500), None, None);
+            let plan = draft.plans.iter_mut().find(|held| held.key == plan);
+            plan.unwrap().prices.push(new);
+        });
+        let mut world = half_way_in(shop, "seats-monthly", 4);
+        let mut held = world.sub().clone();
+        held.promise.cycles = 1;
+        world.account.put_subscription(held);
+        for quantity in [10, 2] {
+            let keeps = world.resize(quantity).unwrap().keeps;
+            assert_eq!(keeps, expected, "{until:?}, {quantity} pieces");
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) use line::LineView;
 pub(crate) use migration::{MigrationPlanView, MigrationView, MoveView, Moving, NO_BOUND};
 pub(crate) use plan::{PlanView, plan};
 pub(crate) use quote::{AllowedView, ChangeView, QuoteView};
-pub(crate) use standing::{DiscountView, PromiseView, ScheduledView, reduction};
+pub(crate) use standing::{DiscountView, PromiseView, ScheduledView, lasts, reduction};
 pub(crate) use subscription::{SubscriptionView, change_of};
 
 use billing_domain::money::Money;

@@ -275,6 +275,46 @@ async fn a_price_lock_that_would_be_lost_is_named() {
         quote["loses"],
         json!([{ "kind": "price_lock", "price": "basic-monthly", "unit": usd(1000) }])
     );
+    assert_eq!(quote["keeps"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_price_lock_that_is_kept_is_named() {
+    let rig = shop(PAGES).await;
+    let ana = Holder::of(&rig, "ana", "corp-monthly").await;
+    let sold = ana.quote(json!({ "quantity": 4 })).await;
+    assert_eq!(sold["keeps"], Value::Null, "it is sold");
+    let price = PLANS.lines().find(|line| line.contains("corp-monthly:"));
+    let price = price.unwrap().trim();
+    for (lock, told) in [
+        ("", json!({ "lasts": "forever" })),
+        (
+            ", lock: { until: 2027-01-01, then: corp-new }",
+            json!({ "lasts": "until", "until": "2027-01-01T00:00:00Z" }),
+        ),
+        (
+            ", lock: { cycles: 5, then: corp-new }",
+            json!({ "lasts": "cycles", "cycles_left": 5 }),
+        ),
+    ] {
+        let rig = shop(PAGES).await;
+        let ana = Holder::of(&rig, "ana", "corp-monthly").await;
+        let old = price.replace(" }", &format!(", retired: 2026-03-16{lock} }}"));
+        let new = price.replace("corp-monthly", "corp-new");
+        let retired = PLANS.replace(price, &format!("{old}\n      {new}"));
+        sells(&rig.state.billing, &retired).await;
+        let mut expected = told;
+        expected["price"] = "corp-monthly".into();
+        expected["unit"] = sold["unit"].clone();
+        for quantity in [4, 6] {
+            let quote = ana.quote(json!({ "quantity": quantity })).await;
+            assert_eq!(quote["keeps"], expected, "{quantity} pieces");
+            assert_eq!(quote["loses"], json!([]));
+        }
+        let lost = ana.quote(json!({ "plan": "pro" })).await;
+        assert_eq!(lost["keeps"], Value::Null);
+        assert_eq!(lost["loses"][0]["kind"], "price_lock");
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
-//! What is lost by a change: promises, discounts, features.
+//! What is lost by a change: promises, discounts, features. And the promise that
+//! is kept.
 
-use crate::catalog::{CatalogRevision, LockEnd};
+use crate::catalog::{CatalogRevision, Lock, LockEnd, PriceKey};
 use crate::entitlement::Entitlements;
-use crate::quote::Loss;
+use crate::quote::{KeptLock, Loss};
 use crate::subscription::{Subscription, Why};
 use crate::terms::Terms;
 use crate::time::Timestamp;
@@ -38,21 +39,49 @@ pub(super) fn of(
     lost
 }
 
+/// The price lock of `held` that goes on at the terms `to`.
+pub(super) fn kept(
+    held: &Subscription,
+    to: &Terms,
+    catalog: &CatalogRevision,
+    now: Timestamp,
+) -> Option<KeptLock> {
+    let from = &held.terms;
+    let (price, lock) = locked(from, catalog, now).filter(|_| from.price == to.price)?;
+    let cycles_left = match lock.until {
+        LockEnd::Cycles(cycles) => Some(cycles.saturating_sub(held.promise.cycles)),
+        LockEnd::Forever | LockEnd::Until(_) | LockEnd::UntilChange => None,
+    };
+    Some(KeptLock {
+        price,
+        unit: to.unit,
+        lasts: lock.until,
+        cycles_left,
+    })
+}
+
 fn price_lock(from: &Terms, catalog: &CatalogRevision, now: Timestamp) -> Option<Loss> {
-    let price = catalog.catalog.price(from.price.as_ref()?.as_str())?;
+    let (price, lock) = locked(from, catalog, now)?;
+    Some(Loss::PriceLock {
+        price,
+        unit: from.unit,
+        until: match lock.until {
+            LockEnd::Until(end) => Some(end),
+            LockEnd::Forever | LockEnd::Cycles(_) | LockEnd::UntilChange => None,
+        },
+    })
+}
+
+/// The price of these terms, where it is no longer sold, and the lock on it that
+/// is not over.
+fn locked(terms: &Terms, catalog: &CatalogRevision, now: Timestamp) -> Option<(PriceKey, Lock)> {
+    let price = catalog.catalog.price(terms.price.as_ref()?.as_str())?;
     if catalog.catalog.is_sold_at(price.key.as_str(), now) {
         return None;
     }
-    let until = match price.effective_lock().until {
-        LockEnd::Until(end) if end <= now => return None,
-        LockEnd::Until(end) => Some(end),
-        LockEnd::Forever | LockEnd::Cycles(_) | LockEnd::UntilChange => None,
-    };
-    Some(Loss::PriceLock {
-        price: price.key.clone(),
-        unit: from.unit,
-        until,
-    })
+    let lock = price.effective_lock();
+    let over = matches!(lock.until, LockEnd::Until(end) if end <= now);
+    (!over).then(|| (price.key.clone(), lock))
 }
 
 fn features<'a>(

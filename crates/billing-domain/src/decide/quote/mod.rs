@@ -2,7 +2,7 @@
 //! what comes next and what is lost. Writes nothing.
 //!
 //! `target` finds what is asked for, `policy` whether and when, `price` the
-//! money, `next` what follows, `losses` what is lost.
+//! money, `next` what follows, `losses` what is lost and kept.
 
 mod losses;
 mod next;
@@ -265,6 +265,7 @@ impl Planned {
                 price::present_cycle(held, account),
                 now,
             ),
+            keeps: losses::kept(held, &self.terms, catalog, now),
             source,
             digest: self.digest(account, catalog)?,
             catalog_revision: catalog.number,

@@ -3,11 +3,11 @@
 use billing_domain::catalog::{Catalog, ChangeKind};
 use billing_domain::change::{Change, ChangeState, ChangedBy};
 use billing_domain::entitlement::{Entitlement, Entitlements, FeatureKey};
-use billing_domain::quote::{Loss, NextCharge, Quote, Source, Timing};
+use billing_domain::quote::{KeptLock, Loss, NextCharge, Quote, Source, Timing};
 use billing_engine::AllowedChange;
 use poem_openapi::Object;
 
-use crate::api::views::{EntitlementView, LineView, MoneyView, entitlements};
+use crate::api::views::{EntitlementView, LineView, MoneyView, entitlements, lasts};
 
 /// What a change costs, when it takes effect, what comes next and what is lost.
 #[derive(Debug, Object)]
@@ -45,6 +45,8 @@ pub(crate) struct QuoteView {
     next_charge: Option<NextChargeView>,
     /// What is lost by it.
     loses: Vec<LossView>,
+    /// The price lock that goes on after it. Absent: none is held, or it is lost.
+    keeps: Option<KeptLockView>,
     /// Who computed the money: `engine` or `provider`.
     source: String,
     /// When it was made.
@@ -130,6 +132,38 @@ impl LossView {
     }
 }
 
+/// A price that is no longer sold, and is kept.
+#[derive(Debug, Object)]
+#[oai(rename = "KeptLock")]
+pub(crate) struct KeptLockView {
+    /// The price.
+    price: String,
+    /// What one piece goes on costing.
+    unit: MoneyView,
+    /// When the promise ends: `forever` for never, `until` a day, `cycles` once
+    /// they are used up, or `until_change` of the plan.
+    lasts: String,
+    /// With `until`: cycles that start before it are covered.
+    #[oai(skip_serializing_if_is_none)]
+    until: Option<String>,
+    /// With `cycles`: how many are left.
+    #[oai(skip_serializing_if_is_none)]
+    cycles_left: Option<u32>,
+}
+
+impl KeptLockView {
+    fn of(kept: &KeptLock) -> Self {
+        let (lasts, until) = lasts(kept.lasts);
+        Self {
+            price: kept.price.to_string(),
+            unit: kept.unit.into(),
+            lasts: lasts.to_owned(),
+            until,
+            cycles_left: kept.cycles_left,
+        }
+    }
+}
+
 fn entitlement(
     feature: &FeatureKey,
     granted: &Entitlement,
@@ -165,6 +199,7 @@ impl QuoteView {
             effective_at: quote.effective_at.to_string(),
             next_charge: quote.next_charge.map(NextChargeView::from),
             loses: loses.map(|loss| LossView::of(loss, catalog)).collect(),
+            keeps: quote.keeps.as_ref().map(KeptLockView::of),
             source: source.to_owned(),
             created_at: quote.created_at.to_string(),
             expires_at: quote.expires_at.to_string(),

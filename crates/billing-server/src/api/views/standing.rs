@@ -148,14 +148,10 @@ impl PromiseView {
         let price = catalog.price(held.terms_at(now).price.as_ref()?.as_str())?;
         let retired_at = catalog.retired_at(price)?;
         let lock = price.effective_lock();
-        let (lasts, until, cycles_left) = match lock.until {
-            LockEnd::Forever => ("forever", None, None),
-            LockEnd::Until(end) => ("until", Some(end.to_string()), None),
-            LockEnd::Cycles(cycles) => {
-                let left = cycles.saturating_sub(held.promise.cycles);
-                ("cycles", None, Some(left))
-            }
-            LockEnd::UntilChange => ("until_change", None, None),
+        let (lasts, until) = lasts(lock.until);
+        let cycles_left = match lock.until {
+            LockEnd::Cycles(cycles) => Some(cycles.saturating_sub(held.promise.cycles)),
+            LockEnd::Forever | LockEnd::Until(_) | LockEnd::UntilChange => None,
         };
         Some(Self {
             retired_at: retired_at.to_string(),
@@ -173,5 +169,15 @@ impl PromiseView {
             rejoin_seconds: lock.rejoin.as_secs(),
             notice: held.promise.notice.as_ref().map(NoticeView::of),
         })
+    }
+}
+
+/// How a promise ends, in a word, and its day where it has one.
+pub(crate) fn lasts(end: LockEnd) -> (&'static str, Option<String>) {
+    match end {
+        LockEnd::Forever => ("forever", None),
+        LockEnd::Until(end) => ("until", Some(end.to_string())),
+        LockEnd::Cycles(_) => ("cycles", None),
+        LockEnd::UntilChange => ("until_change", None),
     }
 }
