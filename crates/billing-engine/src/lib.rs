@@ -24,9 +24,10 @@ pub use billing_domain::decide::{CancelWhen, ChangeAsk, Force, NewCustomer, Quot
 pub use catalog::{ApplyOutcome, CatalogError};
 pub use commands::{
     AllowedChange, Audited, CancelError, Canceled, ChangeAccepted, ChangeError, CheckoutError,
-    CheckoutOpened, CheckoutRequest, CodeError, CreateCustomerError, CustomerRef, Exchange,
-    Exchanged, GrantError, LicenseHeld, LicenseStanding, MAX_NEGOTIATED, MigrationError,
-    NegotiateError, NewCode, NewTerms, PauseError, PaymentError, QuoteError, Unpaid, What,
+    CheckoutOpened, CheckoutRequest, CodeError, CreateCustomerError, CustomerRef, Drifted,
+    Exchange, Exchanged, GrantError, LicenseHeld, LicenseStanding, MAX_NEGOTIATED, MigrationError,
+    NegotiateError, NewCode, NewTerms, PauseError, PaymentError, QuoteError, Unanswered, Unpaid,
+    What,
 };
 pub use error::EngineError;
 pub use gate::GateError;

@@ -1,9 +1,11 @@
 //! The audit: what must hold of one customer's whole history, whatever has
-//! happened, checked over the rows as they are. Repairs nothing, and knows
-//! nothing of what a provider's books say.
+//! happened, checked over the rows as they are. Repairs nothing. What a provider's
+//! books say is compared apart from that, in `drift`.
 
+mod drift;
 mod money;
 mod standing;
+mod told;
 
 use std::fmt::Display;
 
@@ -11,6 +13,8 @@ use crate::customer::Account;
 use crate::invoice::Invoice;
 use crate::journal::JournalEntry;
 use crate::time::Timestamp;
+
+pub use drift::{Drift, DriftCode, Remedy, Side, drift, open_objects};
 
 /// One customer's rows: all of them.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +64,12 @@ pub enum FindingCode {
     CreditedUnsettled,
     /// Two payments were credited for one invoice.
     CreditedTwice,
+    /// An invoice is settled, and the journal does not tell it.
+    SettledUntold,
+    /// The journal tells that an invoice was settled, and it is not.
+    ToldUnsettled,
+    /// The journal tells twice that an invoice was settled.
+    ToldTwice,
     /// A subscription waits for a change that is not scheduled.
     ScheduleWithoutChange,
     /// A change is scheduled that its subscription does not wait for.
@@ -76,7 +86,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code, in the order of the checks.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::CreditsExceedPayments,
         Self::SegmentsDisordered,
         Self::ChargedOutOfRange,
@@ -88,6 +98,9 @@ impl FindingCode {
         Self::SettledUnpaid,
         Self::CreditedUnsettled,
         Self::CreditedTwice,
+        Self::SettledUntold,
+        Self::ToldUnsettled,
+        Self::ToldTwice,
         Self::ScheduleWithoutChange,
         Self::ChangeWithoutSchedule,
         Self::TwoChangesAwaiting,
@@ -111,6 +124,9 @@ impl FindingCode {
             Self::SettledUnpaid => "settled_unpaid",
             Self::CreditedUnsettled => "credited_unsettled",
             Self::CreditedTwice => "credited_twice",
+            Self::SettledUntold => "settled_untold",
+            Self::ToldUnsettled => "told_unsettled",
+            Self::ToldTwice => "told_twice",
             Self::ScheduleWithoutChange => "schedule_without_change",
             Self::ChangeWithoutSchedule => "change_without_schedule",
             Self::TwoChangesAwaiting => "two_changes_awaiting",
@@ -133,6 +149,7 @@ pub fn audit(books: &Books<'_>, now: Timestamp) -> Vec<Finding> {
     auditor.paid_periods();
     auditor.cycles();
     auditor.invoices();
+    auditor.settlements();
     auditor.balances();
     auditor.changes();
     auditor.paid_time();

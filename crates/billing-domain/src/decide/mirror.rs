@@ -199,7 +199,7 @@ fn unknown_price(draft: &mut Draft, snapshot: &SubscriptionSnapshot) {
 
 /// The subscription as a snapshot of instant `at` tells it, heard at `now`:
 /// whatever it tells, the provider is not silent.
-fn mirrored(
+pub(crate) fn mirrored(
     mut seen: Subscription,
     at: Timestamp,
     now: Timestamp,

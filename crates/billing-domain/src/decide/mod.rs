@@ -36,6 +36,7 @@ pub use fact::{Verdict, apply_fact};
 pub use grant::{add_grant, end_grant};
 pub(crate) use imagine::{links_opened, paid_on_time, renewed_by_provider};
 pub use migrate::{MigrateError, Migrated, migrate};
+pub(crate) use mirror::mirrored;
 pub use pause::{PauseRefusal, pause, resume};
 pub(crate) use promise::{
     Promised, cycle_number, cycle_starts, is_dearer, is_given, terms_at_price,

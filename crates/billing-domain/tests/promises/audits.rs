@@ -130,7 +130,8 @@ fn a_cycle_or_a_purpose_twice() {
         again.id = world.drawn();
         world.account.invoices.push(again);
     });
-    assert_eq!(broken, [FindingCode::CycleSettledTwice]);
+    let untold = FindingCode::SettledUntold;
+    assert_eq!(broken, [FindingCode::CycleSettledTwice, untold]);
     let broken = found(|world| {
         for _ in 0..2 {
             let mut open = change_invoice(world).clone();
@@ -153,12 +154,57 @@ fn an_invoice_that_is_not_what_it_says() {
         let at = world.now;
         change_invoice(world).state = InvoiceState::Void { at };
     });
-    assert_eq!(broken, [FindingCode::CreditedUnsettled]);
+    let told = FindingCode::ToldUnsettled;
+    assert_eq!(broken, [FindingCode::CreditedUnsettled, told]);
     let broken = found(|world| {
         let again = renewal(world).payments[0].clone();
         renewal(world).payments.push(again);
     });
     assert_eq!(broken, [FindingCode::CreditedTwice]);
+}
+
+#[test]
+fn a_settlement_that_the_journal_tells_otherwise() {
+    let broken = found(|world| {
+        let id = renewal(world).id;
+        world
+            .journal
+            .retain(|entry| entry.event != Event::InvoiceSettled || entry.invoice != Some(id));
+    });
+    assert_eq!(broken, [FindingCode::SettledUntold]);
+    let settled = |world: &World| {
+        let mut entries = world.journal.iter();
+        let settled = entries.find(|entry| entry.event == Event::InvoiceSettled);
+        settled.unwrap().clone()
+    };
+    let broken = found(|world| {
+        let again = settled(world);
+        world.journal.push(again);
+    });
+    assert_eq!(broken, [FindingCode::ToldTwice]);
+    let broken = found(|world| {
+        let mut of_nothing = settled(world);
+        of_nothing.invoice = Some(world.drawn());
+        world.journal.push(of_nothing);
+    });
+    assert_eq!(broken, [FindingCode::ToldUnsettled]);
+    let mut open = healthy();
+    open.change(Some(9), "seat-old");
+    let owed = open.account.invoices.iter().find(|owed| owed.is_open());
+    let mut early = settled(&open);
+    early.invoice = Some(owed.unwrap().id);
+    open.journal.push(early);
+    assert_eq!(codes(&open), [FindingCode::ToldUnsettled]);
+    // A purchase of nothing that remembers a payment set aside was never owed.
+    let mut receipt = healthy();
+    let mut nothing = renewal(&mut receipt).clone();
+    nothing.id = receipt.drawn();
+    nothing.purpose = Purpose::Purchase;
+    nothing.amount = usd(0);
+    nothing.lines.clear();
+    nothing.payments.clear();
+    receipt.account.invoices.push(nothing);
+    assert_eq!(codes(&receipt), []);
 }
 
 #[test]

@@ -10,6 +10,8 @@ mod beside;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod drifts;
+#[cfg(test)]
 mod edits;
 #[cfg(test)]
 mod foresight;

@@ -14,6 +14,8 @@ mod codes;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod drift;
+#[cfg(test)]
 mod due;
 #[cfg(test)]
 mod gate;

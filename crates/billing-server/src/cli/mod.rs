@@ -54,11 +54,12 @@ Examples:
 
 Exit codes:
   0  done
-  1  failed; doctor: something is bad; audit: something was found
+  1  failed; doctor: something is bad; audit: something was found, or differs
   2  wrong usage, or a configuration that cannot be used
   3  refused: a plan file with mistakes, or one that breaks a promise; a migration that
      cannot be, or is not what was planned
-  4  a running server has the books, or the server that was asked said no";
+  4  a running server has the books, or the server that was asked said no
+  5  audit: a provider that was to be compared with did not answer for everything";
 
 #[derive(Debug, Subcommand)]
 enum Command {

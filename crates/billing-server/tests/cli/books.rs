@@ -21,7 +21,7 @@ pub(crate) const FROM: &str = "team-monthly";
 pub(crate) const TO: &str = "team-2027";
 
 /// Something to be done with books, to its end.
-fn done<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn done<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -103,9 +103,13 @@ async fn told(store: &SqliteStore, customer: CustomerId) -> usize {
 
 /// Edits the books in `folder`, as somebody would by hand.
 pub(crate) fn edit(folder: &Folder, statement: &str) {
+    let file = folder.path("billing.db");
+    edit_at(&format!("sqlite:{}", file.display()), statement);
+}
+
+/// Edits one row of the books at this address.
+pub(crate) fn edit_at(url: &str, statement: &str) {
     done(async {
-        let file = folder.path("billing.db");
-        let url = format!("sqlite:{}", file.display());
         let database = sea_orm::Database::connect(url).await.unwrap();
         let edited = database.execute_unprepared(statement).await.unwrap();
         assert_eq!(edited.rows_affected(), 1, "{statement}");

@@ -1,0 +1,128 @@
+//! Subscriptions that a provider runs: its newest word is right, as whole as the
+//! mirror believes it.
+
+use std::fmt::Display;
+
+use super::{Comparing, DriftCode, Remedy, Said, Side};
+use crate::decide::mirrored;
+use crate::digest::digest64;
+use crate::fact::{Observed, SubscriptionSnapshot};
+use crate::provider::RefKind;
+use crate::subscription::{Schedule, Subscription};
+use crate::terms::Terms;
+
+impl Comparing<'_> {
+    pub(super) fn subscription(&mut self, told: &Observed, snapshot: &SubscriptionSnapshot) {
+        let (account, at) = (self.account, &self.object.account);
+        let reference = snapshot.reference.as_str();
+        let known = account
+            .subscriptions
+            .iter()
+            .find(|held| held.reference() == Some(reference) && held.provider.as_ref() == Some(at));
+        let Some(held) = known else {
+            let said = Said::new("nothing", snapshot.status.as_str());
+            self.note(
+                DriftCode::Unknown,
+                (RefKind::Subscription, reference),
+                None,
+                said,
+                (Side::Provider, Remedy::TakeOver),
+            );
+            return;
+        };
+        let verdict = believed(held, told, snapshot);
+        // The next look at it is of no interest, and so is when this is.
+        let theirs = mirrored(held.clone(), told.at, told.at, snapshot);
+        let mut differ = |code: DriftCode, said: Said, verdict: (Side, Remedy)| {
+            let object = (RefKind::Subscription, reference);
+            self.note(code, object, Some(held.id.to_string()), said, verdict);
+        };
+        if held.status() != theirs.status() {
+            let said = Said::new(held.status().as_str(), theirs.status().as_str());
+            differ(DriftCode::Status, said, verdict);
+            if theirs.is_over() {
+                // Of what has ended, nothing else is to come.
+                return;
+            }
+        }
+        let paid = |held: &Subscription| or_never(held.times.paid_through);
+        if held.times.paid_through != theirs.times.paid_through {
+            differ(
+                DriftCode::PaidThrough,
+                Said::new(paid(held), paid(&theirs)),
+                verdict,
+            );
+        }
+        let ends = |held: &Subscription| held.cancellation.map(|to_come| to_come.ends_at);
+        if ends(held) != ends(&theirs) {
+            let asked = held.cancellation.map(|to_come| to_come.requested_at);
+            let verdict = if asked.is_some_and(|asked| asked > told.at) {
+                // The provider was asked for it since, or is about to be.
+                (Side::Ours, Remedy::Keep)
+            } else {
+                verdict
+            };
+            let said = Said::new(or_never(ends(held)), or_never(ends(&theirs)));
+            differ(DriftCode::Cancellation, said, verdict);
+        }
+        if held.is_over() || theirs.is_over() || is_expected(held, snapshot) {
+            return;
+        }
+        let terms = &held.terms;
+        let mut differ = |code: DriftCode, said: Said| {
+            let object = (RefKind::Subscription, reference);
+            self.note(code, object, Some(held.id.to_string()), said, verdict);
+        };
+        if terms.price_ref.as_ref() != Some(&snapshot.price_ref) {
+            let ours = terms.price_ref.as_deref().unwrap_or("no price");
+            differ(DriftCode::Price, Said::new(ours, &snapshot.price_ref));
+        }
+        if terms.quantity != snapshot.quantity {
+            let said = Said::new(terms.quantity.to_string(), snapshot.quantity.to_string());
+            differ(DriftCode::Quantity, said);
+        }
+    }
+}
+
+/// Whether the price told is the one held, one that is to come, or one whose time
+/// is just over: what is told of it makes no difference here.
+fn is_expected(held: &Subscription, snapshot: &SubscriptionSnapshot) -> bool {
+    let tells = |terms: &Terms| {
+        terms.price_ref.as_ref() == Some(&snapshot.price_ref) && terms.quantity == snapshot.quantity
+    };
+    let begins = snapshot.period.map(|period| period.start);
+    let replaced = held.replaced.as_ref().is_some_and(|replaced| {
+        replaced.price_ref == snapshot.price_ref && begins.is_none_or(|start| start < replaced.at)
+    });
+    let to_come = held.scheduled.as_ref();
+    tells(&held.terms) || replaced || to_come.is_some_and(|to_come| tells(&to_come.terms))
+}
+
+/// Who is right about a subscription, as the mirror would judge it.
+fn believed(
+    held: &Subscription,
+    told: &Observed,
+    snapshot: &SubscriptionSnapshot,
+) -> (Side, Remedy) {
+    let Schedule::Provider {
+        seen_at,
+        seen_digest,
+        ..
+    } = held.schedule
+    else {
+        return (Side::Unclear, Remedy::Look);
+    };
+    if told.at < seen_at {
+        // Something newer was told before.
+        return (Side::Ours, Remedy::Keep);
+    }
+    if told.at == seen_at && digest64(snapshot) == seen_digest {
+        // It was received already, and something else changed the row since.
+        return (Side::Provider, Remedy::Look);
+    }
+    (Side::Provider, Remedy::TakeOver)
+}
+
+fn or_never(instant: Option<impl Display>) -> String {
+    instant.map_or_else(|| "never".to_owned(), |instant| instant.to_string())
+}

@@ -1,0 +1,124 @@
+//! Comparing with the providers' books, and telling each difference.
+
+use billing_domain::audit::{Drift, Side};
+use billing_domain::ids::CustomerId;
+use billing_domain::provider::ProviderAccount;
+use billing_engine::Drifted;
+use serde_json::{Value, json};
+
+use super::FOUND;
+use crate::cli::failure::Failure;
+use crate::cli::out::Out;
+use crate::cli::progress::Progress;
+use crate::wiring::Parts;
+
+/// The exit code where nothing differs, and not everything was answered for: that
+/// nothing differs is then not known.
+const UNANSWERED: u8 = 5;
+
+/// What comparing came to.
+pub(super) struct Compared {
+    done: Drifted,
+    /// For a program: every difference.
+    found: Vec<Value>,
+}
+
+/// Compares, and tells every difference and who did not answer; a program is told
+/// them at the end.
+pub(super) async fn compare(
+    out: Out,
+    parts: &Parts,
+    only: Option<&ProviderAccount>,
+) -> Result<Compared, Failure> {
+    let mut found = Vec::new();
+    let progress = Progress::uncounted(out, "comparing");
+    let compared = parts
+        .billing
+        .drift(only, |customer, drift| {
+            if out.is_json() {
+                found.push(view(customer, drift));
+            } else {
+                progress.line(&line(customer, drift));
+            }
+        })
+        .await;
+    progress.end();
+    let done = compared.map_err(|error| Failure::new("compare with the providers", &error))?;
+    if !out.is_json() {
+        for (account, silent) in &done.unanswered {
+            let (objects, error) = (silent.objects, &silent.error);
+            out.line(&format!(
+                "unanswered  {account}  {objects} objects not compared: {error}"
+            ));
+        }
+        let (read, drifts) = (done.read, done.drifts);
+        let told = match (drifts, done.unanswered.is_empty()) {
+            (0, true) => format!("{read} objects at providers: nothing differs."),
+            (0, false) => format!("{read} objects at providers: of these, nothing differs."),
+            _ => format!("{read} objects at providers, {drifts} differences."),
+        };
+        out.line(&told);
+    }
+    Ok(Compared { done, found })
+}
+
+impl Compared {
+    pub(super) fn code(&self) -> u8 {
+        match (self.done.drifts, self.done.unanswered.is_empty()) {
+            (0, true) => 0,
+            (0, false) => UNANSWERED,
+            _ => FOUND,
+        }
+    }
+
+    pub(super) fn view(&self) -> Value {
+        let silent = self.done.unanswered.iter().map(|(account, silent)| {
+            json!({
+                "provider": account.to_string(),
+                "objects": silent.objects,
+                "error": silent.error,
+            })
+        });
+        json!({
+            "read": self.done.read,
+            "differences": self.found,
+            "unanswered": silent.collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn view(customer: CustomerId, drift: &Drift) -> Value {
+    json!({
+        "code": drift.code.as_str(),
+        "customer": customer.to_string(),
+        "row": drift.row,
+        "provider": drift.object.account.to_string(),
+        "kind": drift.object.kind.as_str(),
+        "object": drift.object.id,
+        "ours": drift.ours,
+        "theirs": drift.theirs,
+        "right": drift.right.as_str(),
+        "remedy": drift.remedy.as_str(),
+    })
+}
+
+fn line(customer: CustomerId, drift: &Drift) -> String {
+    let (code, account, kind) = (
+        drift.code.as_str(),
+        &drift.object.account,
+        drift.object.kind.as_str(),
+    );
+    let row = drift.row.as_deref().unwrap_or("-");
+    let right = match drift.right {
+        Side::Ours => "ours is right",
+        Side::Provider => "the provider is right",
+        Side::Unclear => "which is right is not clear",
+    };
+    format!(
+        "{code}  {customer}  {row}  {account} {kind} {}: ours {}, the provider's {}; {right}: {}",
+        drift.object.id,
+        drift.ours,
+        drift.theirs,
+        drift.remedy.words()
+    )
+}
