@@ -11,6 +11,8 @@ use billing_domain::provider::{ProviderAccount, ProviderRef};
 use billing_domain::subscription::Schedule;
 use billing_domain::time::{Timestamp, shifted};
 use billing_ports::store::{Also, InboxItem, InboxMark};
+use billing_ports::{Delivery, Reading};
+use bytes::Bytes;
 use jiff::SignedDuration;
 use tokio::time::{Instant, timeout_at};
 
@@ -29,8 +31,8 @@ const JUST_BEFORE: SignedDuration = SignedDuration::from_micros(-1);
 struct Readings {
     /// Which objects.
     objects: Vec<ProviderRef>,
-    /// What they said, in order.
-    facts: Vec<(ProviderAccount, Observed)>,
+    /// What each said, in order.
+    facts: Vec<(ProviderRef, Observed)>,
 }
 
 /// Why deliveries were not decided together.
@@ -122,7 +124,7 @@ impl Parts {
                 // provider gives it: so it is no older.
                 let at = fact.at.max(told_at);
                 let fact = Observed { at, ..fact };
-                read.facts.push((object.account.clone(), fact));
+                read.facts.push((object.clone(), fact));
             }
             read.objects.push(object);
         }
@@ -138,6 +140,7 @@ impl Parts {
     ) -> Result<(), DecideError<Stop>> {
         let mut deciding = Deciding::about(customer).with(also(items, read));
         deciding.inbox = items.iter().map(done).collect();
+        deciding.replies = self.replies(items, read);
         self.try_decide(&deciding, |draft, catalog| {
             apply_all(draft, catalog, items, read)
         })
@@ -145,7 +148,30 @@ impl Parts {
         .map(|_decided| ())
     }
 
-    async fn read_object(
+    /// What was read is kept beside what was told: from both, the state can be
+    /// worked out again.
+    fn replies(&self, items: &[InboxItem], read: &Readings) -> Vec<(InboxId, Delivery)> {
+        let Some(first) = items.first() else {
+            return Vec::new();
+        };
+        let mut ids = self.ids(self.now());
+        let mut replies: Vec<(InboxId, Delivery)> = Vec::with_capacity(read.objects.len());
+        for (number, object) in read.objects.iter().enumerate() {
+            let told = read.facts.iter().filter(|(from, ..)| from == object);
+            let delivery = Delivery {
+                account: object.account.clone(),
+                // One reading for each claim: after a lost commit it is read again.
+                event_id: format!("read:{}:{}:{number}", first.id, first.fence.0),
+                kind: format!("read.{}", object.kind.as_str()),
+                reading: Reading::Facts(told.map(|(_, fact)| fact.clone()).collect()),
+                body: Bytes::new(),
+            };
+            replies.push((ids.draw(), delivery));
+        }
+        replies
+    }
+
+    pub(crate) async fn read_object(
         &self,
         object: &ProviderRef,
         deadline: Option<Instant>,
@@ -175,9 +201,9 @@ fn apply_all(
     items: &[InboxItem],
     read: &Readings,
 ) -> Result<(), Stop> {
-    for (account, fact) in &read.facts {
-        outrank(draft, account, fact);
-        apply_fact(draft, account, fact, catalog);
+    for (object, fact) in &read.facts {
+        outrank(draft, &object.account, fact);
+        apply_fact(draft, &object.account, fact, catalog);
     }
     let mut first: Vec<(ProviderRef, Timestamp)> = Vec::new();
     for item in items {

@@ -15,6 +15,7 @@ use billing_ports::store::{Also, Claimed, InboxItem, Locator, Release, Resolutio
 use crate::billing::Parts;
 use crate::limits::{INBOX_RETRY, MAX_INBOX_ATTEMPTS};
 use crate::ring::group::done;
+use crate::ring::hints::{is_foreign, is_hint};
 
 /// Whose a delivery is.
 enum Whose {
@@ -31,10 +32,30 @@ impl Parts {
     /// What is nobody's is set aside.
     pub(crate) async fn group(&self, items: Vec<InboxItem>) -> Vec<(CustomerId, Vec<InboxItem>)> {
         let mut groups: BTreeMap<CustomerId, Vec<InboxItem>> = BTreeMap::new();
+        let nobodys = self.sort_out(items, &mut groups).await;
+        let (hints, nobodys): (Vec<_>, Vec<_>) = nobodys.into_iter().partition(is_hint);
+        let read = self.read_hints(hints).await;
+        for (item, failure) in &read.unread {
+            self.try_later(item, failure).await;
+        }
+        let told = self.sort_out(read.told, &mut groups).await;
+        for item in nobodys.into_iter().chain(told) {
+            self.settle_nobodys(&item).await;
+        }
+        groups.into_iter().collect()
+    }
+
+    /// Puts each delivery to its customer; gives back those of nobody.
+    async fn sort_out(
+        &self,
+        items: Vec<InboxItem>,
+        groups: &mut BTreeMap<CustomerId, Vec<InboxItem>>,
+    ) -> Vec<InboxItem> {
+        let mut nobodys = Vec::new();
         for item in items {
             match self.whose(&item).await {
                 Ok(Whose::Customer(customer)) => groups.entry(customer).or_default().push(item),
-                Ok(Whose::Nobody) => self.set_aside_unlinked(&item).await,
+                Ok(Whose::Nobody) => nobodys.push(item),
                 Ok(Whose::Disputed) => {
                     let evidence = "its correlation and its objects belong to different customers";
                     self.set_aside(&item, ParkReason::Conflict, evidence).await;
@@ -42,7 +63,26 @@ impl Parts {
                 Err(error) => self.try_later(&item, &error.to_string()).await,
             }
         }
-        groups.into_iter().collect()
+        nobodys
+    }
+
+    /// What is nobody's waits for a person, unless it is somebody else's business
+    /// in the same account, or about something that does not exist.
+    async fn settle_nobodys(&self, item: &InboxItem) {
+        let told = facts(item);
+        let catalog = match self.catalog(self.now()).await {
+            Ok(catalog) => catalog,
+            Err(error) => return self.try_later(item, &error.to_string()).await,
+        };
+        if !told.is_empty() && !is_foreign(&item.delivery.account, told, &catalog) {
+            self.set_aside_unlinked(item).await;
+            return;
+        }
+        tracing::info!(inbox = %item.id, account = %item.delivery.account,
+            kind = item.delivery.kind, "event of no business of ours");
+        if let Err(error) = self.store.settle_inbox(done(item), self.now()).await {
+            tracing::warn!(inbox = %item.id, %error, "event not settled");
+        }
     }
 
     /// Sets a delivery aside until its customer is known. A commit that made the
@@ -50,10 +90,13 @@ impl Parts {
     /// so it is looked for once more, now that it waits.
     async fn set_aside_unlinked(&self, item: &InboxItem) {
         let reason = ParkReason::Unlinked;
-        let Some(parked) = self
-            .set_aside(item, reason, "matches no known customer")
-            .await
-        else {
+        let garbled = facts(item).iter().any(|observed| observed.link.garbled);
+        let evidence = if garbled {
+            "carries a correlation that cannot be read"
+        } else {
+            "matches no known customer"
+        };
+        let Some(parked) = self.set_aside(item, reason, evidence).await else {
             return;
         };
         if let Ok(Whose::Nobody) = self.whose(item).await {

@@ -5,6 +5,7 @@
 
 mod due;
 mod group;
+mod hints;
 mod inbox;
 mod intake;
 mod perform;

@@ -20,6 +20,7 @@ mod due;
 #[cfg(test)]
 mod gate;
 #[cfg(test)]
+mod hints;
 mod intake;
 #[cfg(test)]
 mod licenses;

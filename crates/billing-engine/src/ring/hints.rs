@@ -1,0 +1,131 @@
+//! Hints: events that say only that something happened to an object.
+//!
+//! Where the customer is known, deciding reads the object. Where nobody is, the
+//! object is read before: it may say itself whose it is, and what it sells tells
+//! a sale of ours from somebody else's in the same account.
+
+use std::collections::BTreeMap;
+
+use billing_domain::catalog::CatalogRevision;
+use billing_domain::fact::{Fact, Observed};
+use billing_domain::provider::{ProviderAccount, ProviderRef};
+use billing_ports::Reading;
+use billing_ports::store::InboxItem;
+use futures_util::stream::{self, StreamExt};
+
+use crate::billing::Parts;
+use crate::ring::inbox::facts;
+
+/// What reading the objects of hints came to.
+pub(crate) struct ReadHints {
+    /// Those whose objects were read: they tell now what was read.
+    pub(crate) told: Vec<InboxItem>,
+    /// Those whose objects could not be read, and why.
+    pub(crate) unread: Vec<(InboxItem, String)>,
+}
+
+impl Parts {
+    /// Reads what these hints name, every object once, side by side.
+    pub(crate) async fn read_hints(&self, items: Vec<InboxItem>) -> ReadHints {
+        let mut objects: BTreeMap<ProviderRef, Result<Vec<Observed>, String>> = BTreeMap::new();
+        let wanted = items.iter().flat_map(facts).filter_map(hinted);
+        for object in wanted {
+            objects.insert(object.clone(), Ok(Vec::new()));
+        }
+        let deadline = tokio::time::Instant::now().checked_add(self.limits.call_timeout);
+        let read = stream::iter(objects.into_keys())
+            .map(|object| async move {
+                let answer = self.read_object(&object, deadline).await;
+                (object, answer)
+            })
+            .buffer_unordered(self.limits.in_flight.max(1));
+        let objects: BTreeMap<_, _> = read.collect().await;
+        let mut done = ReadHints {
+            told: Vec::with_capacity(items.len()),
+            unread: Vec::new(),
+        };
+        for item in items {
+            match told(&item, &objects) {
+                Ok(facts) => {
+                    let mut item = item;
+                    item.delivery.reading = Reading::Facts(facts);
+                    done.told.push(item);
+                }
+                Err(failure) => done.unread.push((item, failure)),
+            }
+        }
+        done
+    }
+}
+
+/// Whether it says only that something happened.
+pub(crate) fn is_hint(item: &InboxItem) -> bool {
+    facts(item)
+        .iter()
+        .any(|observed| hinted(observed).is_some())
+}
+
+fn hinted(observed: &Observed) -> Option<&ProviderRef> {
+    if let Fact::Hinted { object } = &observed.fact {
+        return Some(object);
+    }
+    None
+}
+
+/// The facts of `item`, each hint replaced by what was read, which is no older.
+fn told(
+    item: &InboxItem,
+    objects: &BTreeMap<ProviderRef, Result<Vec<Observed>, String>>,
+) -> Result<Vec<Observed>, String> {
+    let mut all = Vec::new();
+    for observed in facts(item) {
+        let Some(object) = hinted(observed) else {
+            all.push(observed.clone());
+            continue;
+        };
+        let read = objects
+            .get(object)
+            .cloned()
+            .unwrap_or_else(|| Ok(Vec::new()))?;
+        all.extend(read.into_iter().map(|fact| Observed {
+            at: fact.at.max(observed.at),
+            ..fact
+        }));
+    }
+    Ok(all)
+}
+
+/// Whether these facts are about somebody else's business in the same provider
+/// account: they carry no correlation of ours, and sell what the catalog does
+/// not know. What names no price may be anybody's, and is not foreign.
+pub(crate) fn is_foreign(
+    account: &ProviderAccount,
+    facts: &[Observed],
+    catalog: &CatalogRevision,
+) -> bool {
+    let correlated = facts.iter().any(|observed| {
+        let link = &observed.link;
+        link.garbled
+            || link.checkout.is_some()
+            || link.customer.is_some()
+            || observed.fact.checkout().is_some()
+            || observed.fact.invoice().is_some()
+    });
+    let mut prices = facts.iter().flat_map(prices).peekable();
+    let provider = account.provider().as_str();
+    !correlated
+        && prices.peek().is_some()
+        && prices.all(|price| {
+            let by_ref = catalog.catalog.price_by_ref(provider, price);
+            by_ref.or_else(|| catalog.catalog.price(price)).is_none()
+        })
+}
+
+fn prices(observed: &Observed) -> impl Iterator<Item = &str> {
+    let mut seen = None;
+    if let Fact::SubscriptionSeen(snapshot) = &observed.fact {
+        seen = Some(snapshot.price_ref.as_str());
+    }
+    let named = observed.link.prices.iter().map(String::as_str);
+    seen.into_iter().chain(named)
+}
