@@ -1,0 +1,88 @@
+//! Ending a subscription, pausing it, and letting it go on.
+
+use billing_domain::effect::EffectKey;
+
+use super::{Acted, alive, is_over};
+use crate::client::Reply;
+use crate::failure::Failure;
+use crate::forms::subscription as forms;
+use crate::options::PauseStyle;
+use crate::provider::Stripe;
+use crate::wire::Subscription;
+
+impl Stripe {
+    /// Ends a subscription; one that is over already is told.
+    pub(super) async fn cancel(&self, key: &EffectKey, reference: &str, at_once: bool) -> Acted {
+        let standing = self.subscription(reference).await?;
+        let subscription = &standing.body;
+        if is_over(subscription) {
+            return self.told(&standing);
+        }
+        if at_once {
+            return self.cancel_now(reference).await;
+        }
+        if subscription.cancel_at_period_end == Some(true) {
+            return self.told(&standing);
+        }
+        // While there is a schedule, it says how the subscription ends.
+        self.release_of(subscription, key).await?;
+        let call = forms::cancel_at_end(reference, key.as_str());
+        self.changed(reference, call).await
+    }
+
+    async fn cancel_now(&self, reference: &str) -> Acted {
+        let call = forms::cancel_now(reference);
+        match self.client.send::<Subscription>(call).await {
+            Ok(ended) => self.told(&ended),
+            // It has ended since, by a lost answer or by another hand.
+            Err(refused @ (Failure::Missing(_) | Failure::Refused(_))) => {
+                let standing: Reply<Subscription> = self.subscription(reference).await?;
+                if is_over(&standing.body) {
+                    return self.told(&standing);
+                }
+                Err(refused)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Pauses a subscription in the account's style.
+    pub(super) async fn pause(&self, key: &EffectKey, reference: &str) -> Acted {
+        let standing = self.subscription(reference).await?;
+        let subscription = &standing.body;
+        alive(subscription)?;
+        let paused = match self.pause {
+            PauseStyle::Collection => subscription.pause_collection.is_some(),
+            PauseStyle::Subscription => subscription.status == "paused",
+        };
+        if paused {
+            return self.told(&standing);
+        }
+        let call = match self.pause {
+            PauseStyle::Collection => forms::pause_collection(reference, key.as_str()),
+            PauseStyle::Subscription => forms::pause(reference, key.as_str()),
+        };
+        self.changed(reference, call).await
+    }
+
+    /// Lets a subscription go on, in whichever way it was stopped; the account may
+    /// have been set to another style since. One that is to end goes on as well.
+    pub(super) async fn resume(&self, key: &EffectKey, reference: &str) -> Acted {
+        let standing = self.subscription(reference).await?;
+        let subscription = &standing.body;
+        alive(subscription)?;
+        let key = key.as_str();
+        let call = if subscription.status == "paused" {
+            forms::resume(reference, key)
+        } else if subscription.pause_collection.is_some() {
+            forms::resume_collection(reference, key)
+        } else if subscription.cancel_at_period_end == Some(true) {
+            forms::keep_after_period(reference, key)
+        } else if subscription.cancel_at.is_some() {
+            forms::keep_after_instant(reference, key)
+        } else {
+            return self.told(&standing);
+        };
+        self.changed(reference, call).await
+    }
+}

@@ -1,0 +1,92 @@
+//! Lists, a page at a time.
+
+use billing_domain::fact::Observed;
+use billing_domain::time::Timestamp;
+use billing_ports::{Delivery, Listed, PerformError};
+use bytes::Bytes;
+
+use crate::client::Reply;
+use crate::decoder::{HANDLED_EVENTS, deliver};
+use crate::facts::Unreadable;
+use crate::failure::Failure;
+use crate::forms::read as reads;
+use crate::provider::Stripe;
+use crate::wire::{List, Subscription};
+
+impl Stripe {
+    /// A page of subscriptions, ended ones included.
+    pub(super) async fn subscriptions_page(
+        &self,
+        customer: Option<&str>,
+        after: Option<String>,
+    ) -> Result<Listed<Observed>, Failure> {
+        let call = reads::subscriptions(customer, after.as_deref());
+        let page: Reply<List<Subscription>> = self.client.send(call).await?;
+        let last = page.body.data.last().map(|last| last.id.clone());
+        let mut rows = Vec::new();
+        for subscription in &page.body.data {
+            match self.teller.subscription(subscription, page.at) {
+                Ok(facts) => rows.extend(facts),
+                // One that cannot be told must not hide the others.
+                Err(Unreadable(why)) => {
+                    tracing::error!(id = subscription.id, why, "listed in vain");
+                }
+            }
+        }
+        Ok(Listed {
+            rows,
+            next: last.filter(|_| page.body.has_more == Some(true)),
+        })
+    }
+
+    /// A page of the account's subscriptions.
+    pub(crate) async fn all_subscriptions(
+        &self,
+        after: Option<String>,
+    ) -> Result<Listed<Observed>, PerformError> {
+        let page = self.subscriptions_page(None, after).await;
+        page.map_err(Failure::of_reading)
+    }
+
+    /// A page of events. Stripe lists the newest first, and takes a bounded number
+    /// of types at once: the types are gone through one bundle after the other, and
+    /// the way on names the bundle.
+    pub(crate) async fn events_page(
+        &self,
+        since: Timestamp,
+        after: Option<String>,
+    ) -> Result<Listed<Delivery>, PerformError> {
+        let after = after.unwrap_or_default();
+        let (number, last) = after.split_once(':').unwrap_or(("0", ""));
+        let number: usize = number
+            .parse()
+            .map_err(|_shape| misled("a page of events that was never given"))?;
+        let mut bundles = HANDLED_EVENTS.chunks(reads::TYPES_MAX).skip(number);
+        let Some(types) = bundles.next() else {
+            return Err(misled("a page of events that was never given"));
+        };
+        let last = Some(last).filter(|last| !last.is_empty());
+        let call = reads::events(since, types, last);
+        let page: Reply<List<serde_json::Value>> =
+            self.client.send(call).await.map_err(Failure::of_reading)?;
+        let id = |event: &serde_json::Value| Some(event.get("id")?.as_str()?.to_owned());
+        let end = page.body.data.last().and_then(id);
+        let more = page.body.has_more == Some(true);
+        let mut rows = Vec::with_capacity(page.body.data.len());
+        for event in page.body.data.iter().rev() {
+            let body = serde_json::to_vec(event).map_err(|_shape| misled("an event"))?;
+            rows.push(deliver(&self.teller, Bytes::from(body)));
+        }
+        let next = match end.filter(|_| more) {
+            Some(end) => Some(format!("{number}:{end}")),
+            None => bundles
+                .next()
+                .map(|_| format!("{}:", number.saturating_add(1))),
+        };
+        Ok(Listed { rows, next })
+    }
+}
+
+fn misled(what: &str) -> PerformError {
+    PerformError::Misconfigured(format!("{what} was asked for"))
+}

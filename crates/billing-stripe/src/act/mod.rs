@@ -1,0 +1,108 @@
+//! Carrying orders out: which calls it takes, and what has to be known first. Each
+//! order is safe to carry out again under the same key.
+
+mod cancel;
+mod change;
+mod checkout;
+mod customer;
+mod list;
+mod portal;
+mod read;
+mod schedule;
+
+use billing_domain::effect::{EffectKey, Order};
+use billing_domain::fact::Observed;
+use billing_domain::provider::RefKind;
+use billing_ports::{Answer, PerformError};
+
+use crate::call::Call;
+use crate::client::Reply;
+use crate::facts::{Told, Unreadable};
+use crate::failure::Failure;
+use crate::forms::read as reads;
+use crate::provider::Stripe;
+use crate::wire::Subscription;
+
+/// What a subscription that is over is called when it is to be changed.
+const ENDED: &str = "subscription_ended";
+
+/// What carrying out an order gives: the facts that Stripe told.
+type Acted = Result<Vec<Observed>, Failure>;
+
+impl Stripe {
+    /// Carries out an order.
+    pub(crate) async fn act(&self, key: &EffectKey, order: &Order) -> Result<Answer, PerformError> {
+        let acted = match order {
+            Order::OpenCheckout(order) => self.open_checkout(key, order).await,
+            Order::ExpireCheckout { reference, .. } => self.expire_checkout(key, reference).await,
+            Order::ChangeSubscription(change) => self.change(key, change).await,
+            Order::UndoChange { reference, .. } => self.undo_change(key, reference).await,
+            Order::CancelSubscription {
+                reference, at_once, ..
+            } => self.cancel(key, reference, *at_once).await,
+            Order::PauseSubscription { reference, .. } => self.pause(key, reference).await,
+            Order::ResumeSubscription { reference, .. } => self.resume(key, reference).await,
+            Order::ReadSubscription { reference, .. } => {
+                let object = self.teller.reference(RefKind::Subscription, reference);
+                return self.read_object(&object).await.map(Answer::Done);
+            }
+            Order::CreateInvoice(_) | Order::VoidInvoice { .. } => {
+                return Err(PerformError::Unsupported(
+                    "invoices of our own; Stripe runs the schedule",
+                ));
+            }
+            Order::SettleCode { .. } | Order::Notify { .. } => {
+                return Err(PerformError::Unsupported("what no provider does"));
+            }
+        };
+        match acted {
+            Ok(facts) => Ok(Answer::Done(facts)),
+            Err(failure) => failure.answer(),
+        }
+    }
+
+    /// A subscription as it stands, with its latest invoice.
+    async fn subscription(&self, id: &str) -> Result<Reply<Subscription>, Failure> {
+        self.client.send(reads::subscription(id)).await
+    }
+
+    /// Changes a subscription, and tells how it stands then. The answer to an
+    /// earlier call, given again, is not how it stands.
+    async fn changed(&self, reference: &str, call: Call) -> Acted {
+        let changed: Reply<Subscription> = self.client.send(call).await?;
+        if changed.replayed {
+            return self.standing(reference).await;
+        }
+        self.told(&changed)
+    }
+
+    /// How a subscription stands now.
+    async fn standing(&self, reference: &str) -> Acted {
+        self.told(&self.subscription(reference).await?)
+    }
+
+    fn told(&self, reply: &Reply<Subscription>) -> Acted {
+        readable(self.teller.subscription(&reply.body, reply.at))
+    }
+}
+
+/// What was told, or that nobody knows what the answer says.
+fn readable(told: Told) -> Acted {
+    told.map_err(|Unreadable(why)| Failure::unreadable(why))
+}
+
+/// Whether a subscription is over for good.
+fn is_over(subscription: &Subscription) -> bool {
+    matches!(
+        subscription.status.as_str(),
+        "canceled" | "incomplete_expired"
+    )
+}
+
+/// Refuses what can no longer be changed.
+fn alive(subscription: &Subscription) -> Result<(), Failure> {
+    if is_over(subscription) {
+        return Err(Failure::refused(ENDED, "the subscription is over"));
+    }
+    Ok(())
+}

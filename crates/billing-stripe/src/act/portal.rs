@@ -1,0 +1,24 @@
+//! Pages of Stripe's where a customer manages what was bought.
+
+use billing_ports::{PerformError, PortalAnswer, PortalAsk};
+
+use crate::client::Reply;
+use crate::forms::customer;
+use crate::provider::Stripe;
+use crate::wire::PortalSession;
+
+impl Stripe {
+    /// Makes a page of the portal.
+    pub(crate) async fn open_portal(&self, ask: &PortalAsk) -> Result<PortalAnswer, PerformError> {
+        let call = customer::portal(ask, self.portal_configuration.as_deref());
+        match self.client.send::<PortalSession>(call).await {
+            Ok(Reply { body, .. }) if !body.url.is_empty() => {
+                Ok(PortalAnswer::Page { url: body.url })
+            }
+            Ok(_) => Err(PerformError::Unknown(
+                "a portal session without a page".to_owned(),
+            )),
+            Err(failure) => failure.refusal().map(PortalAnswer::Refused),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! An invoice of Stripe's own, as it stands; and what one would come to.
+
+use billing_domain::effect::Preview;
+use billing_domain::fact::{Fact, Observed, ProviderInvoiceState};
+use billing_domain::invoice::Purpose;
+use billing_domain::line::{Line, LineKind, sum};
+use billing_domain::money::Money;
+use billing_domain::provider::RefKind;
+use billing_domain::time::{Period, Timestamp};
+
+use super::{Teller, Told, Unreadable, period};
+use crate::amount;
+use crate::wire::{Invoice, InvoiceLine, Subscription, id_of};
+
+impl Teller {
+    /// An invoice. Nothing is told of a draft, of one that belongs to no
+    /// subscription, and of a first one that asks for nothing.
+    pub(crate) fn invoice(&self, invoice: &Invoice, at: Timestamp) -> Told {
+        self.invoice_of(invoice, None, at)
+    }
+
+    /// The same, where the subscription that it came along with is known.
+    pub(super) fn invoice_of(
+        &self,
+        invoice: &Invoice,
+        owner: Option<&Subscription>,
+        at: Timestamp,
+    ) -> Told {
+        let subscription = owner
+            .map(|owner| owner.id.as_str())
+            .or_else(|| invoice.subscription());
+        let (Some(id), Some(subscription)) = (invoice.id.as_deref(), subscription) else {
+            return Ok(Vec::new());
+        };
+        let Some(state) = state(invoice)? else {
+            return Ok(Vec::new());
+        };
+        let amount = charged(invoice)?;
+        let purpose = purpose(invoice.billing_reason.as_deref());
+        if amount.is_zero() && purpose == Some(Purpose::Purchase) {
+            return Ok(Vec::new());
+        }
+        let details = invoice.of_subscription();
+        let metadata = details
+            .and_then(|details| details.metadata.as_ref())
+            .filter(|words| !words.is_empty())
+            .or_else(|| owner.and_then(|owner| owner.metadata.as_ref()));
+        let refs = [
+            (RefKind::Subscription, Some(subscription)),
+            (RefKind::Invoice, Some(id)),
+            (RefKind::Customer, id_of(invoice.customer.as_ref())),
+        ];
+        let mut prices: Vec<String> = Vec::new();
+        for price in invoice.lines().iter().filter_map(InvoiceLine::price) {
+            if !prices.iter().any(|held| held == price) {
+                prices.push(price.to_owned());
+            }
+        }
+        let Some(link) = self.link(metadata.or(invoice.metadata.as_ref()), &refs, prices) else {
+            return Ok(Vec::new());
+        };
+        Ok(vec![Observed {
+            fact: Fact::ProviderInvoiceSeen {
+                reference: id.to_owned(),
+                subscription_ref: Some(subscription.to_owned()),
+                amount,
+                period: paid_period(invoice),
+                state,
+                purpose,
+            },
+            at,
+            link,
+        }])
+    }
+}
+
+/// How an invoice stands. `None`: it is not finished.
+fn state(invoice: &Invoice) -> Result<Option<ProviderInvoiceState>, Unreadable> {
+    Ok(Some(match invoice.status.as_deref() {
+        None | Some("draft") => return Ok(None),
+        Some("open") if invoice.attempted == Some(true) => ProviderInvoiceState::Failed,
+        Some("open") => ProviderInvoiceState::Open,
+        Some("paid") => ProviderInvoiceState::Paid,
+        Some("void" | "uncollectible") => ProviderInvoiceState::Void,
+        Some(_) => return Err(Unreadable("an invoice of an unknown status")),
+    }))
+}
+
+fn purpose(reason: Option<&str>) -> Option<Purpose> {
+    match reason {
+        Some("subscription_create") => Some(Purpose::Purchase),
+        Some("subscription_cycle") => Some(Purpose::Renewal),
+        Some("subscription_update") => Some(Purpose::Change),
+        _ => None,
+    }
+}
+
+/// What is charged, net of tax and of what the customer's balance pays; never below
+/// zero.
+fn charged(invoice: &Invoice) -> Result<Money, Unreadable> {
+    let total = invoice
+        .total
+        .ok_or(Unreadable("an invoice without a total"))?;
+    let net = invoice.total_excluding_tax.unwrap_or(total);
+    let due = invoice.amount_due.unwrap_or(total);
+    let by_balance = total.checked_sub(due).filter(|_| total > 0).unwrap_or(0);
+    let charged = net.checked_sub(by_balance).unwrap_or(net).max(0);
+    money(charged, invoice)
+}
+
+fn money(amount: i64, invoice: &Invoice) -> Result<Money, Unreadable> {
+    amount::read(amount, &invoice.currency).ok_or(Unreadable("an amount of an unknown currency"))
+}
+
+/// The time that it pays for: that of the line that reaches furthest. The
+/// invoice's own period looks back, and is not it.
+fn paid_period(invoice: &Invoice) -> Option<Period> {
+    invoice
+        .lines()
+        .iter()
+        .filter_map(|line| line.period.as_ref())
+        .filter_map(|bounds| period((bounds.start?, bounds.end?)))
+        .max_by_key(|period| (period.end, period.start))
+}
+
+/// What an invoice that was only asked for would come to.
+pub(crate) fn preview(invoice: &Invoice) -> Result<Preview, Unreadable> {
+    let owed = charged(invoice)?;
+    let mut lines = Vec::new();
+    for line in invoice.lines() {
+        lines.extend(preview_lines(line, invoice)?);
+    }
+    let told = sum(&lines, owed.currency).map_err(|_amounts| OUT_OF_RANGE)?;
+    let rest = owed.checked_sub(told).map_err(|_amounts| OUT_OF_RANGE)?;
+    // Below zero, nothing is owed and the lines say what is credited.
+    let credited = owed.is_zero() && told.amount < 0;
+    if !rest.is_zero() && !credited {
+        lines.push(Line::whole(LineKind::Balance, None, 1, rest));
+    }
+    Ok(Preview { lines, owed })
+}
+
+const OUT_OF_RANGE: Unreadable = Unreadable("an invoice whose amounts do not fit");
+
+/// A line, and what is taken off it.
+fn preview_lines(line: &InvoiceLine, invoice: &Invoice) -> Result<Vec<Line>, Unreadable> {
+    let amount = money(line.amount.unwrap_or(0), invoice)?;
+    let kind = match (line.is_proration(), amount.amount < 0) {
+        (true, true) => LineKind::Unused,
+        (true, false) => LineKind::Begins,
+        (false, _) => LineKind::Plan,
+    };
+    let quantity = u32::try_from(line.quantity.unwrap_or(1)).map_err(|_beyond| OUT_OF_RANGE)?;
+    let off = line
+        .discount_amounts
+        .iter()
+        .flatten()
+        .filter_map(|off| off.amount)
+        .try_fold(0_i64, i64::checked_add)
+        .and_then(i64::checked_neg)
+        .ok_or(OUT_OF_RANGE)?;
+    let mut lines = vec![Line::whole(kind, None, quantity, amount)];
+    if off != 0 {
+        let off = money(off, invoice)?;
+        lines.push(Line::whole(LineKind::Discount, None, quantity, off));
+    }
+    Ok(lines)
+}

@@ -1,0 +1,134 @@
+//! Changing, canceling, pausing and resuming a subscription, and asking what a
+//! change would cost.
+
+use billing_domain::effect::ChangeSubscription;
+use billing_domain::time::Timestamp;
+use stripe_billing::invoice::{
+    CreatePreviewInvoice, CreatePreviewInvoiceSubscriptionDetails,
+    CreatePreviewInvoiceSubscriptionDetailsItems,
+    CreatePreviewInvoiceSubscriptionDetailsProrationBehavior,
+};
+use stripe_billing::subscription::{
+    CancelSubscription, PauseSubscription, PauseSubscriptionInvoicingBehavior,
+    PauseSubscriptionType, ResumeSubscription, ResumeSubscriptionPaymentBehavior,
+    UpdateSubscription, UpdateSubscriptionItems, UpdateSubscriptionPauseCollection,
+    UpdateSubscriptionPauseCollectionBehavior, UpdateSubscriptionPaymentBehavior,
+    UpdateSubscriptionProrationBehavior,
+};
+
+use super::read::LATEST_INVOICE;
+use crate::call::Call;
+
+/// Changes the item at once, and charges the difference now, computed for an
+/// instant.
+///
+/// A payment that fails fails the call, and nothing is changed
+/// (`error_if_incomplete`): an answer is then either the change or a refusal. The
+/// other way (`pending_if_incomplete`) leaves a change waiting at Stripe for most
+/// of a day that our record would have to wait for as well.
+pub(crate) fn change_now(
+    change: &ChangeSubscription,
+    item: &str,
+    at: Timestamp,
+    key: &str,
+) -> Call {
+    let request = changed(change, item)
+        .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice)
+        .proration_date(at.as_second())
+        .payment_behavior(UpdateSubscriptionPaymentBehavior::ErrorIfIncomplete);
+    Call::of(&request).under(key.to_owned())
+}
+
+/// Changes the item at once, and no money moves.
+pub(crate) fn change_unbilled(change: &ChangeSubscription, item: &str, key: &str) -> Call {
+    let request =
+        changed(change, item).proration_behavior(UpdateSubscriptionProrationBehavior::None);
+    Call::of(&request).under(key.to_owned())
+}
+
+/// The item is named by its id: without, Stripe would add a second one.
+fn changed(change: &ChangeSubscription, item: &str) -> UpdateSubscription {
+    let mut changed = UpdateSubscriptionItems::new();
+    changed.id = Some(item.to_owned());
+    changed.price = Some(change.price_ref.clone());
+    changed.quantity = Some(u64::from(change.quantity));
+    updated(&change.reference).items(vec![changed])
+}
+
+fn updated(reference: &str) -> UpdateSubscription {
+    UpdateSubscription::new(reference).expand(vec![LATEST_INVOICE.to_owned()])
+}
+
+/// Asks what [`change_now`] would charge. Without a key: an answer kept from before
+/// would be none to what is asked now.
+pub(crate) fn preview(change: &ChangeSubscription, item: &str, at: Timestamp) -> Call {
+    let mut changed = CreatePreviewInvoiceSubscriptionDetailsItems::new();
+    changed.id = Some(item.to_owned());
+    changed.price = Some(change.price_ref.clone());
+    changed.quantity = Some(u64::from(change.quantity));
+    let mut details = CreatePreviewInvoiceSubscriptionDetails::new();
+    details.items = Some(vec![changed]);
+    details.proration_behavior =
+        Some(CreatePreviewInvoiceSubscriptionDetailsProrationBehavior::AlwaysInvoice);
+    details.proration_date = Some(at.as_second());
+    let request = CreatePreviewInvoice::new()
+        .subscription(change.reference.as_str())
+        .subscription_details(details);
+    Call::of(&request)
+}
+
+/// Ends it now. What is open of proration is dropped. Takes no key: it ends once.
+pub(crate) fn cancel_now(reference: &str) -> Call {
+    Call::of(&CancelSubscription::new(reference))
+}
+
+/// Ends it with its period.
+pub(crate) fn cancel_at_end(reference: &str, key: &str) -> Call {
+    let request = updated(reference).cancel_at_period_end(true);
+    Call::of(&request).under(key.to_owned())
+}
+
+/// Lets it go on that was to end with its period.
+pub(crate) fn keep_after_period(reference: &str, key: &str) -> Call {
+    let request = updated(reference).cancel_at_period_end(false);
+    Call::of(&request).under(key.to_owned())
+}
+
+/// Lets it go on that was to end at an instant, as the portal cancels.
+pub(crate) fn keep_after_instant(reference: &str, key: &str) -> Call {
+    Call::of(&updated(reference))
+        .with("cancel_at", "")
+        .under(key.to_owned())
+}
+
+/// Voids its invoices from now on.
+pub(crate) fn pause_collection(reference: &str, key: &str) -> Call {
+    let behavior = UpdateSubscriptionPauseCollectionBehavior::Void;
+    let request =
+        updated(reference).pause_collection(UpdateSubscriptionPauseCollection::new(behavior));
+    Call::of(&request).under(key.to_owned())
+}
+
+/// Collects its invoices again.
+pub(crate) fn resume_collection(reference: &str, key: &str) -> Call {
+    Call::of(&updated(reference))
+        .with("pause_collection", "")
+        .under(key.to_owned())
+}
+
+/// Pauses it as a whole; what is pending waits for the next invoice.
+pub(crate) fn pause(reference: &str, key: &str) -> Call {
+    let request = PauseSubscription::new(reference)
+        .type_(PauseSubscriptionType::Subscription)
+        .invoicing_behavior(PauseSubscriptionInvoicingBehavior::PendingInvoiceItem)
+        .expand(vec![LATEST_INVOICE.to_owned()]);
+    Call::of(&request).under(key.to_owned())
+}
+
+/// Resumes it as a whole; it is active again once it is paid for.
+pub(crate) fn resume(reference: &str, key: &str) -> Call {
+    let request = ResumeSubscription::new(reference)
+        .payment_behavior(ResumeSubscriptionPaymentBehavior::ResumeOnPaymentSuccess)
+        .expand(vec![LATEST_INVOICE.to_owned()]);
+    Call::of(&request).under(key.to_owned())
+}

@@ -1,0 +1,250 @@
+//! Subscriptions, their schedules, prices and invoices; of the pinned version and,
+//! where a field has moved, of those before it.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::{Bare, Expandable, Identified, List, Metadata};
+
+/// `subscription`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Subscription {
+    pub(crate) id: String,
+    pub(crate) status: String,
+    pub(crate) customer: Option<Expandable<Bare>>,
+    pub(crate) items: Option<List<Item>>,
+    pub(crate) cancel_at_period_end: Option<bool>,
+    pub(crate) cancel_at: Option<i64>,
+    pub(crate) ended_at: Option<i64>,
+    pub(crate) trial_end: Option<i64>,
+    pub(crate) pause_collection: Option<IgnoredAny>,
+    pub(crate) schedule: Option<Expandable<Bare>>,
+    pub(crate) latest_invoice: Option<Expandable<Invoice>>,
+    pub(crate) metadata: Option<Metadata>,
+    pub(crate) cancellation_details: Option<CancellationDetails>,
+    pub(crate) discounts: Option<Vec<Expandable<Bare>>>,
+    /// Before 2025-03-31.
+    pub(crate) current_period_start: Option<i64>,
+    /// Before 2025-03-31.
+    pub(crate) current_period_end: Option<i64>,
+}
+
+/// `subscription_item`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Item {
+    pub(crate) id: String,
+    pub(crate) price: Option<Expandable<Price>>,
+    pub(crate) quantity: Option<u64>,
+    pub(crate) current_period_start: Option<i64>,
+    pub(crate) current_period_end: Option<i64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CancellationDetails {
+    pub(crate) reason: Option<String>,
+}
+
+impl Subscription {
+    /// What it consists of.
+    pub(crate) fn items(&self) -> &[Item] {
+        self.items.as_ref().map_or(&[], |items| &items.data)
+    }
+
+    /// The bounds of the period that ends last, in seconds.
+    pub(crate) fn period(&self) -> Option<(i64, i64)> {
+        self.items()
+            .iter()
+            .filter_map(|item| Some((item.current_period_start?, item.current_period_end?)))
+            .max_by_key(|(_, end)| *end)
+            .or_else(|| self.current_period_start.zip(self.current_period_end))
+    }
+}
+
+/// `price`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Price {
+    pub(crate) id: String,
+    pub(crate) active: Option<bool>,
+    pub(crate) currency: String,
+    pub(crate) unit_amount: Option<i64>,
+    pub(crate) recurring: Option<Recurring>,
+    pub(crate) livemode: Option<bool>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Recurring {
+    pub(crate) interval: String,
+    pub(crate) interval_count: Option<u64>,
+    pub(crate) usage_type: Option<String>,
+}
+
+impl Identified for Price {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// `subscription_schedule`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Schedule {
+    pub(crate) id: String,
+    pub(crate) status: String,
+    pub(crate) current_phase: Option<PhaseBounds>,
+    pub(crate) subscription: Option<Expandable<Bare>>,
+    pub(crate) released_subscription: Option<String>,
+    pub(crate) customer: Option<Expandable<Bare>>,
+    pub(crate) metadata: Option<Metadata>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct PhaseBounds {
+    pub(crate) start_date: Option<i64>,
+    pub(crate) end_date: Option<i64>,
+}
+
+/// `invoice`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Invoice {
+    pub(crate) id: Option<String>,
+    pub(crate) status: Option<String>,
+    pub(crate) billing_reason: Option<String>,
+    pub(crate) customer: Option<Expandable<Bare>>,
+    pub(crate) currency: String,
+    pub(crate) total: Option<i64>,
+    pub(crate) total_excluding_tax: Option<i64>,
+    pub(crate) amount_due: Option<i64>,
+    pub(crate) attempted: Option<bool>,
+    pub(crate) lines: Option<List<InvoiceLine>>,
+    pub(crate) metadata: Option<Metadata>,
+    pub(crate) parent: Option<InvoiceParent>,
+    /// Before 2025-03-31.
+    pub(crate) subscription: Option<Expandable<Bare>>,
+    /// Before 2025-03-31.
+    pub(crate) subscription_details: Option<SubscriptionDetails>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct InvoiceParent {
+    pub(crate) subscription_details: Option<SubscriptionDetails>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct SubscriptionDetails {
+    pub(crate) subscription: Option<Expandable<Bare>>,
+    pub(crate) metadata: Option<Metadata>,
+}
+
+impl Identified for Invoice {
+    fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or_default()
+    }
+}
+
+impl Invoice {
+    /// What it consists of.
+    pub(crate) fn lines(&self) -> &[InvoiceLine] {
+        self.lines.as_ref().map_or(&[], |lines| &lines.data)
+    }
+
+    /// What it says of its subscription, wherever its version has it.
+    pub(crate) fn of_subscription(&self) -> Option<&SubscriptionDetails> {
+        self.parent
+            .as_ref()
+            .and_then(|parent| parent.subscription_details.as_ref())
+            .or(self.subscription_details.as_ref())
+    }
+
+    /// The id of its subscription, wherever its version has it.
+    pub(crate) fn subscription(&self) -> Option<&str> {
+        self.of_subscription()
+            .and_then(|details| super::id_of(details.subscription.as_ref()))
+            .or_else(|| super::id_of(self.subscription.as_ref()))
+    }
+}
+
+/// `line_item` of an invoice
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct InvoiceLine {
+    pub(crate) amount: Option<i64>,
+    pub(crate) quantity: Option<u64>,
+    pub(crate) period: Option<LinePeriod>,
+    pub(crate) discount_amounts: Option<Vec<Amount>>,
+    pub(crate) pricing: Option<Pricing>,
+    pub(crate) parent: Option<LineParent>,
+    /// Before 2025-03-31.
+    pub(crate) price: Option<Expandable<Price>>,
+    /// Before 2025-03-31.
+    pub(crate) proration: Option<bool>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct LinePeriod {
+    pub(crate) start: Option<i64>,
+    pub(crate) end: Option<i64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Amount {
+    pub(crate) amount: Option<i64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Pricing {
+    pub(crate) price_details: Option<PriceDetails>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct PriceDetails {
+    pub(crate) price: Option<Expandable<Price>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct LineParent {
+    pub(crate) subscription_item_details: Option<Proration>,
+    pub(crate) invoice_item_details: Option<Proration>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Proration {
+    pub(crate) proration: Option<bool>,
+}
+
+impl InvoiceLine {
+    /// The price that it is for, wherever its version has it.
+    pub(crate) fn price(&self) -> Option<&str> {
+        let details = self
+            .pricing
+            .as_ref()
+            .and_then(|it| it.price_details.as_ref());
+        let price = details.and_then(|it| it.price.as_ref());
+        super::id_of(price.or(self.price.as_ref()))
+    }
+
+    /// Whether it is a part of a period's price, wherever its version says so.
+    pub(crate) fn is_proration(&self) -> bool {
+        let parent = self.parent.as_ref();
+        let details = parent.and_then(|parent| {
+            let item = parent.subscription_item_details.as_ref();
+            item.or(parent.invoice_item_details.as_ref())
+        });
+        let told = details.and_then(|details| details.proration);
+        told.or(self.proration).unwrap_or(false)
+    }
+}

@@ -1,0 +1,40 @@
+//! Checkout sessions, customers, and portal sessions.
+
+use serde::Deserialize;
+
+use super::{Bare, Expandable, Metadata};
+
+/// `checkout.session`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Session {
+    pub(crate) id: String,
+    pub(crate) url: Option<String>,
+    pub(crate) status: Option<String>,
+    pub(crate) payment_status: String,
+    pub(crate) mode: String,
+    pub(crate) customer: Option<Expandable<Bare>>,
+    pub(crate) subscription: Option<Expandable<Bare>>,
+    pub(crate) payment_intent: Option<Expandable<Bare>>,
+    pub(crate) invoice: Option<Expandable<Bare>>,
+    pub(crate) client_reference_id: Option<String>,
+    pub(crate) metadata: Option<Metadata>,
+    pub(crate) expires_at: Option<i64>,
+    pub(crate) amount_total: Option<i64>,
+    pub(crate) currency: Option<String>,
+}
+
+/// `customer`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Customer {
+    pub(crate) id: String,
+    pub(crate) deleted: Option<bool>,
+}
+
+/// `billing_portal.session`
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct PortalSession {
+    pub(crate) url: String,
+}
