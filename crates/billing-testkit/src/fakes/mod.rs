@@ -6,4 +6,5 @@
 //! are ordered in advance. Deliberately knows nothing of the adapters and of
 //! the engine: they meet it over HTTP alone.
 
+pub mod paddle;
 pub mod rig;
