@@ -13,7 +13,7 @@ use crate::wire::{Minor, Price};
 const PRICES_MAX: usize = 150;
 
 /// The events that billing lives on.
-const EVENTS: [&str; 17] = [
+pub(crate) const EVENTS: [&str; 17] = [
     "subscription.created",
     "subscription.activated",
     "subscription.trialing",

@@ -38,3 +38,6 @@ pub use decoder::PaddleDecoder;
 pub use options::{DEFAULT_TOLERANCE, LIVE_URL, Mode, OptionsError, PaddleOptions, SANDBOX_URL};
 pub use provider::Paddle;
 pub use sign::SIGNATURE_HEADER;
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::error;
 
-use crate::api_error::{CallError, refused};
+use crate::api_error::CallError;
 use crate::deferred::{Deferred, note};
 use crate::perform::{Items, full_list, target};
 use crate::provider::Paddle;
@@ -60,18 +60,18 @@ impl Paddle {
     /// between, the note says so and the next change or look puts it right.
     pub(crate) async fn cost(&self, change: &ChangeSubscription) -> Result<Preview, CallError> {
         let currency = change.amount.currency;
+        let free = Preview {
+            lines: Vec::new(),
+            owed: Money::zero(currency),
+        };
         match change.when {
             ChangeWhen::Prorated { .. } => {}
-            ChangeWhen::Unbilled | ChangeWhen::NextPeriod => {
-                return Ok(Preview {
-                    lines: Vec::new(),
-                    owed: Money::zero(currency),
-                });
-            }
+            ChangeWhen::Unbilled | ChangeWhen::NextPeriod => return Ok(free),
         }
-        let found = self.subscription(&change.reference).await?;
-        let held = found
-            .ok_or_else(|| refused("subscription_not_found", "Paddle has no such subscription"))?;
+        let held = self.existing(&change.reference).await?;
+        if held.status == "trialing" {
+            return Ok(free);
+        }
         let Some(note) = note(&held) else {
             return self.asked(&held, change).await;
         };

@@ -108,16 +108,16 @@ impl Span {
 /// How often a price is charged, or how long a trial is.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Cycle {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(crate) interval: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(crate) frequency: u16,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Amount {
     pub(crate) amount: Minor,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(crate) currency_code: String,
 }
 
@@ -170,7 +170,7 @@ impl Item {
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct ScheduledChange {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(crate) action: String,
     #[serde(default)]
     pub(crate) effective_at: Option<Timestamp>,
@@ -180,7 +180,7 @@ pub(crate) struct ScheduledChange {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Subscription {
     pub(crate) id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(crate) status: String,
     #[serde(default)]
     pub(crate) customer_id: Option<String>,
@@ -238,7 +238,7 @@ pub(crate) struct CheckoutPage {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Transaction {
     pub(crate) id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(crate) status: String,
     #[serde(default)]
     pub(crate) customer_id: Option<String>,
@@ -283,9 +283,9 @@ pub(crate) struct AdjustedItem {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Adjustment {
     pub(crate) id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(crate) action: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(crate) status: String,
     #[serde(default)]
     pub(crate) transaction_id: Option<String>,
@@ -306,7 +306,7 @@ pub(crate) struct Adjustment {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Customer {
     pub(crate) id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(crate) status: String,
     #[serde(default)]
     pub(crate) created_at: Option<Timestamp>,

@@ -4,6 +4,7 @@
 //! money does not come. So an active subscription alone proves nothing; a completed
 //! transaction for its period does.
 
+use billing_domain::money::Money;
 use billing_domain::time::{Period, Timestamp};
 use jiff::SignedDuration;
 
@@ -60,7 +61,7 @@ pub(crate) fn prove(current: Option<Period>, transactions: &[Transaction]) -> Pr
 }
 
 fn is_trial(transaction: &Transaction) -> bool {
-    let free = charged(transaction).is_some_and(|amount| amount.is_zero());
+    let free = charged(transaction).is_some_and(Money::is_zero);
     let mut priced = transaction.items.iter().filter_map(|it| it.price.as_ref());
     free && priced.any(|price| price.trial_period.is_some())
 }

@@ -29,13 +29,14 @@ impl Paddle {
         let held = self.existing(&order.reference).await?;
         let target = target(order);
         match order.when {
-            ChangeWhen::Prorated { quoted, .. } => {
+            // A trial is changed for nothing: nothing is paid yet.
+            ChangeWhen::Prorated { quoted, .. } if held.status != "trialing" => {
                 if note(&held).is_none() && in_place(&held).as_ref() == Some(&target) {
                     return self.changed(&held, &target).await;
                 }
                 self.prorated(&held, order, quoted).await
             }
-            ChangeWhen::Unbilled => {
+            ChangeWhen::Unbilled | ChangeWhen::Prorated { .. } => {
                 if note(&held).is_none() && in_place(&held).as_ref() == Some(&target) {
                     return self.told(&held).await;
                 }

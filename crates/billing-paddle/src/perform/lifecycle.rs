@@ -11,7 +11,7 @@ use crate::wire::Subscription;
 
 impl Paddle {
     /// The subscription, or the refusal that there is none.
-    pub(super) async fn existing(&self, id: &str) -> Result<Subscription, CallError> {
+    pub(crate) async fn existing(&self, id: &str) -> Result<Subscription, CallError> {
         let found = self.subscription(id).await?;
         found.ok_or_else(|| refused("subscription_not_found", "Paddle has no such subscription"))
     }

@@ -1,0 +1,372 @@
+//! Changes: what is compared, what is sent, and that nothing is charged twice.
+
+use billing_domain::effect::{ChangeSubscription, ChangeWhen, EffectKey, Order};
+use billing_domain::fact::{Fact, Observed};
+use billing_domain::ids::EffectId;
+use billing_domain::invoice::Purpose;
+use billing_domain::subscription::Status;
+use billing_domain::time::Interval;
+use billing_ports::{Answer, PaymentProvider, PerformError, Previewed};
+use serde_json::{Value, json};
+use wiremock::MockServer;
+
+use super::{
+    BIGGER, MONTHLY, YEARLY, account, answer, at, change, february, january, paddle, price,
+    refusal, respond, sent, snapshot, subscription, transaction, usd,
+};
+use crate::Paddle;
+
+const PLACE: &str = "/subscriptions/sub_1";
+const PREVIEW: &str = "/subscriptions/sub_1/preview";
+
+fn effect() -> EffectId {
+    "eff_00000000000000000000000000000003".parse().unwrap()
+}
+
+async fn perform(paddle: &Paddle, order: &Order) -> Result<Answer, PerformError> {
+    let key = EffectKey::undo("chg_00000000000000000000000000000004".parse().unwrap());
+    paddle.perform(effect(), &key, order).await
+}
+
+async fn done(paddle: &Paddle, order: &Order) -> Vec<Observed> {
+    match perform(paddle, order).await {
+        Ok(Answer::Done(facts)) => facts,
+        other => panic!("it is done, not {other:?}"),
+    }
+}
+
+fn now(quoted: Option<i64>) -> ChangeWhen {
+    ChangeWhen::Prorated {
+        at: at("2026-01-15T00:00:00Z"),
+        quoted: quoted.map(usd),
+    }
+}
+
+fn order(change: ChangeSubscription) -> Order {
+    Order::ChangeSubscription(change)
+}
+
+fn undo() -> Order {
+    Order::UndoChange {
+        provider: account(),
+        reference: "sub_1".to_owned(),
+    }
+}
+
+/// A subscription of which MONTHLY is paid for, with BIGGER in place from February.
+fn deferred() -> Value {
+    let mut held = subscription(BIGGER, january());
+    held["custom_data"]["billing_deferred"] = json!({
+        "paid": { "price": MONTHLY, "quantity": 1 },
+        "later": { "price": BIGGER, "quantity": 1 },
+        "until": january().end,
+    });
+    held
+}
+
+fn costs(owed: &str) -> Value {
+    json!({
+        "update_summary": {
+            "result": { "action": "charge", "amount": owed, "currency_code": "USD" },
+            "charge": { "amount": owed, "currency_code": "USD" },
+        },
+    })
+}
+
+/// Paddle with this subscription, its January paid for, a change to `after`, and a
+/// price for it.
+async fn world(server: &MockServer, held: &Value, after: &Value, owed: &str) {
+    answer(server, "GET", PLACE, held).await;
+    let mut charged = transaction("completed", january());
+    charged["id"] = json!("txn_change");
+    charged["origin"] = json!("subscription_update");
+    charged["created_at"] = json!("2026-01-15T00:00:00Z");
+    charged["items"][0]["price"] = price(BIGGER);
+    let paid = json!([charged, transaction("completed", january())]);
+    answer(server, "GET", "/transactions", &paid).await;
+    answer(server, "PATCH", PLACE, after).await;
+    answer(server, "PATCH", PREVIEW, &costs(owed)).await;
+}
+
+#[tokio::test]
+async fn a_change_is_compared_with_its_quote_and_then_charged() {
+    let (server, paddle) = paddle().await;
+    let held = subscription(MONTHLY, january());
+    world(&server, &held, &subscription(BIGGER, january()), "1001").await;
+    let change = ChangeSubscription {
+        change: Some("chg_00000000000000000000000000000004".parse().unwrap()),
+        ..change(BIGGER, now(Some(1_000)))
+    };
+    // One line, so one minor unit more is still what was agreed.
+    let facts = done(&paddle, &order(change)).await;
+    assert_eq!(snapshot(&facts).price_ref, BIGGER);
+    let Fact::ProviderInvoiceSeen {
+        reference, purpose, ..
+    } = &facts[1].fact
+    else {
+        panic!("{facts:?}");
+    };
+    assert_eq!(reference, "txn_change");
+    assert_eq!(*purpose, Some(Purpose::Change));
+    let body = &sent(&server, "PATCH", PLACE).await[0];
+    assert_eq!(
+        body["items"],
+        json!([{ "price_id": BIGGER, "quantity": 1 }])
+    );
+    assert_eq!(body["proration_billing_mode"], "prorated_immediately");
+    assert_eq!(body["on_payment_failure"], "prevent_change");
+    assert_eq!(
+        body["custom_data"]["billing_change"],
+        "chg_00000000000000000000000000000004"
+    );
+    assert_eq!(body["custom_data"]["theirs"], 1, "what is not ours stays");
+}
+
+#[tokio::test]
+async fn a_stale_quote_is_refused_and_nothing_is_sent() {
+    let (server, paddle) = paddle().await;
+    let held = subscription(MONTHLY, january());
+    world(&server, &held, &held, "1002").await;
+    let answer = perform(&paddle, &order(change(BIGGER, now(Some(1_000))))).await;
+    let Ok(Answer::Refused(refusal)) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(refusal.code, "quote_stale");
+    assert!(sent(&server, "PATCH", PLACE).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_in_place_already_is_done_and_its_charge_is_told_again() {
+    let (server, paddle) = paddle().await;
+    let held = subscription(BIGGER, january());
+    world(&server, &held, &held, "1000").await;
+    let facts = done(&paddle, &order(change(BIGGER, now(Some(1_000))))).await;
+    assert_eq!(
+        facts.len(),
+        2,
+        "the subscription and what it was charged: {facts:?}"
+    );
+    assert!(sent(&server, "PATCH", PLACE).await.is_empty());
+    assert!(sent(&server, "PATCH", PREVIEW).await.is_empty());
+}
+
+#[tokio::test]
+async fn refusals_are_named_and_locks_pass() {
+    for (status, code, passing) in [
+        (400, "subscription_payment_declined", false),
+        (409, "subscription_next_billed_at_too_soon", false),
+        (409, "subscription_locked_renewal", true),
+        (400, "subscription_locked_pending_changes", true),
+        (
+            400,
+            "subscription_credit_creation_against_processing_transaction",
+            true,
+        ),
+        (429, "too_many_requests", true),
+    ] {
+        let (server, paddle) = paddle().await;
+        answer(&server, "GET", PLACE, &subscription(MONTHLY, january())).await;
+        respond(&server, "PATCH", PLACE, status, refusal(code, "no")).await;
+        match perform(&paddle, &order(change(BIGGER, now(None)))).await {
+            Ok(Answer::Refused(refusal)) => {
+                assert!(!passing && refusal.code == code, "{refusal:?}");
+                assert!(refusal.message.contains("req-1"), "{refusal:?}");
+            }
+            Err(PerformError::NotSent(_)) => assert!(passing, "{code}"),
+            other => panic!("{code}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_to_come_stands_in_place_under_a_note() {
+    let (server, paddle) = paddle().await;
+    let held = subscription(MONTHLY, january());
+    world(&server, &held, &deferred(), "0").await;
+    let facts = done(&paddle, &order(change(BIGGER, ChangeWhen::NextPeriod))).await;
+    assert_eq!(snapshot(&facts).price_ref, MONTHLY, "not before its time");
+    let body = &sent(&server, "PATCH", PLACE).await[0];
+    assert_eq!(body["proration_billing_mode"], "do_not_bill");
+    assert_eq!(
+        body["items"],
+        json!([{ "price_id": BIGGER, "quantity": 1 }])
+    );
+    let note = &body["custom_data"]["billing_deferred"];
+    assert_eq!(note["paid"], json!({ "price": MONTHLY, "quantity": 1 }));
+    assert_eq!(note["until"], json!(january().end));
+    assert!(body.get("next_billed_at").is_none(), "the dates stay");
+}
+
+#[tokio::test]
+async fn a_deferred_change_of_interval_says_when_the_period_ends() {
+    let (server, paddle) = paddle().await;
+    let held = subscription(MONTHLY, january());
+    world(&server, &held, &deferred(), "0").await;
+    let yearly = ChangeSubscription {
+        interval: Some(Interval::YEAR),
+        ..change(YEARLY, ChangeWhen::NextPeriod)
+    };
+    done(&paddle, &order(yearly)).await;
+    let body = &sent(&server, "PATCH", PLACE).await[0];
+    assert_eq!(body["next_billed_at"], json!(january().end));
+    assert_eq!(body["custom_data"]["billing_deferred"]["moves_dates"], true);
+}
+
+#[tokio::test]
+async fn the_same_deferred_change_again_sends_nothing() {
+    let (server, paddle) = paddle().await;
+    world(&server, &deferred(), &deferred(), "0").await;
+    let facts = done(&paddle, &order(change(BIGGER, ChangeWhen::NextPeriod))).await;
+    assert_eq!(snapshot(&facts).price_ref, MONTHLY);
+    assert!(sent(&server, "PATCH", PLACE).await.is_empty());
+}
+
+#[tokio::test]
+async fn with_the_next_period_the_note_is_over() {
+    let (server, paddle) = paddle().await;
+    let mut held = deferred();
+    held["current_billing_period"] = super::span(february());
+    answer(&server, "GET", PLACE, &held).await;
+    answer(
+        &server,
+        "GET",
+        "/transactions",
+        &json!([transaction("completed", february())]),
+    )
+    .await;
+    let facts = done(&paddle, &undo()).await;
+    assert_eq!(snapshot(&facts).price_ref, BIGGER);
+    assert_eq!(snapshot(&facts).status, Status::Active);
+    assert!(
+        sent(&server, "PATCH", PLACE).await.is_empty(),
+        "too late to undo"
+    );
+}
+
+#[tokio::test]
+async fn taking_it_back_puts_the_paid_items_back() {
+    let (server, paddle) = paddle().await;
+    world(&server, &deferred(), &subscription(MONTHLY, january()), "0").await;
+    let facts = done(&paddle, &undo()).await;
+    assert_eq!(snapshot(&facts).price_ref, MONTHLY);
+    let body = &sent(&server, "PATCH", PLACE).await[0];
+    assert_eq!(
+        body["items"],
+        json!([{ "price_id": MONTHLY, "quantity": 1 }])
+    );
+    assert_eq!(body["proration_billing_mode"], "do_not_bill");
+    assert!(body["custom_data"].get("billing_deferred").is_none());
+}
+
+#[tokio::test]
+async fn an_upgrade_over_a_deferred_change_computes_on_what_is_paid_for() {
+    let (server, paddle) = paddle().await;
+    world(
+        &server,
+        &deferred(),
+        &subscription("pri_top", january()),
+        "1000",
+    )
+    .await;
+    done(&paddle, &order(change("pri_top", now(Some(1_000))))).await;
+    let bodies = sent(&server, "PATCH", PLACE).await;
+    assert_eq!(bodies.len(), 2, "{bodies:?}");
+    assert_eq!(bodies[0]["items"][0]["price_id"], MONTHLY, "lifted first");
+    assert_eq!(bodies[0]["proration_billing_mode"], "do_not_bill");
+    assert_eq!(bodies[0]["custom_data"]["billing_deferred"]["lifted"], true);
+    assert_eq!(bodies[1]["items"][0]["price_id"], "pri_top");
+    assert!(bodies[1]["custom_data"].get("billing_deferred").is_none());
+}
+
+#[tokio::test]
+async fn an_upgrade_refused_leaves_what_was_to_come() {
+    let (server, paddle) = paddle().await;
+    world(
+        &server,
+        &deferred(),
+        &subscription(MONTHLY, january()),
+        "9999",
+    )
+    .await;
+    let answer = perform(&paddle, &order(change("pri_top", now(Some(1_000))))).await;
+    assert!(matches!(answer, Ok(Answer::Refused(_))), "{answer:?}");
+    let bodies = sent(&server, "PATCH", PLACE).await;
+    assert_eq!(bodies.len(), 2);
+    assert_eq!(bodies[1]["items"][0]["price_id"], BIGGER, "in place again");
+    assert_eq!(
+        bodies[1]["custom_data"]["billing_deferred"]["lifted"],
+        false
+    );
+}
+
+#[tokio::test]
+async fn a_preview_leaves_what_is_to_come_where_it_was() {
+    let (server, paddle) = paddle().await;
+    world(
+        &server,
+        &deferred(),
+        &subscription(MONTHLY, january()),
+        "1000",
+    )
+    .await;
+    let previewed = paddle.preview(&change("pri_top", now(None))).await;
+    assert!(matches!(previewed, Ok(Previewed::Costs(cost)) if cost.owed == usd(1_000)));
+    let bodies = sent(&server, "PATCH", PLACE).await;
+    let placed: Vec<&Value> = bodies
+        .iter()
+        .map(|body| &body["items"][0]["price_id"])
+        .collect();
+    assert_eq!(placed, [MONTHLY, BIGGER]);
+}
+
+#[tokio::test]
+async fn a_preview_asks_and_changes_nothing() {
+    let (server, paddle) = paddle().await;
+    let held = subscription(MONTHLY, january());
+    world(&server, &held, &held, "1000").await;
+    for (when, owed) in [
+        (now(None), 1_000),
+        (ChangeWhen::Unbilled, 0),
+        (ChangeWhen::NextPeriod, 0),
+    ] {
+        let previewed = paddle.preview(&change(BIGGER, when)).await;
+        assert!(matches!(previewed, Ok(Previewed::Costs(cost)) if cost.owed == usd(owed)));
+    }
+    assert!(sent(&server, "PATCH", PLACE).await.is_empty());
+    assert_eq!(sent(&server, "PATCH", PREVIEW).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_lost_process_left_lifted_is_put_right_when_somebody_looks() {
+    let (server, paddle) = paddle().await;
+    let mut lifted = deferred();
+    lifted["items"][0]["price"] = price(MONTHLY);
+    lifted["custom_data"]["billing_deferred"]["lifted"] = json!(true);
+    world(&server, &lifted, &deferred(), "0").await;
+    let look = Order::ReadSubscription {
+        provider: account(),
+        reference: "sub_1".to_owned(),
+    };
+    let facts = done(&paddle, &look).await;
+    assert_eq!(snapshot(&facts).price_ref, MONTHLY);
+    let bodies = sent(&server, "PATCH", PLACE).await;
+    assert_eq!(bodies[0]["items"][0]["price_id"], BIGGER);
+}
+
+#[tokio::test]
+async fn extras_stay_and_a_trial_is_changed_for_nothing() {
+    let (server, paddle) = paddle().await;
+    let mut held = subscription(MONTHLY, january());
+    held["status"] = json!("trialing");
+    let extra = json!({ "price": price("pri_extra"), "quantity": 4, "recurring": true });
+    held["items"].as_array_mut().unwrap().push(extra);
+    world(&server, &held, &held, "0").await;
+    done(&paddle, &order(change(BIGGER, now(Some(0))))).await;
+    let body = &sent(&server, "PATCH", PLACE).await[0];
+    let items = json!([
+        { "price_id": BIGGER, "quantity": 1 },
+        { "price_id": "pri_extra", "quantity": 4 },
+    ]);
+    assert_eq!(body["items"], items);
+    assert_eq!(body["proration_billing_mode"], "do_not_bill");
+}

@@ -1,0 +1,221 @@
+//! The table of statuses: what Paddle says, what its transactions prove, and what
+//! is told.
+
+use billing_domain::fact::SubscriptionSnapshot;
+use billing_domain::subscription::Status;
+use billing_domain::time::Period;
+use serde_json::{Value, json};
+
+use super::{
+    MONTHLY, account, at, february, january, snapshot, span, subscription, teller, transaction,
+};
+use crate::map::proof::{Proof, prove};
+use crate::map::subscription::Untold;
+use crate::wire::{Subscription, Transaction};
+
+fn read(subscription: &Value) -> Subscription {
+    serde_json::from_value(subscription.clone()).unwrap()
+}
+
+fn proof(current: Option<Period>, transactions: &[Value]) -> Proof {
+    let read = |txn: &Value| -> Transaction { serde_json::from_value(txn.clone()).unwrap() };
+    let read: Vec<Transaction> = transactions.iter().map(read).collect();
+    prove(current, &read)
+}
+
+fn told(subscription: &Value, transactions: &[Value]) -> SubscriptionSnapshot {
+    let subscription = read(subscription);
+    let proof = proof(subscription.period(), transactions);
+    let observed = teller().subscription(&subscription, &proof).unwrap();
+    snapshot(&[observed]).clone()
+}
+
+fn with(subscription: &Value, set: &Value) -> Value {
+    let mut changed = subscription.clone();
+    for (name, value) in set.as_object().unwrap() {
+        changed[name] = value.clone();
+    }
+    changed
+}
+
+fn trial() -> Value {
+    let mut begun = transaction("completed", january());
+    begun["details"] = json!({ "totals": { "total": "0", "grand_total": "0" } });
+    begun["items"][0]["price"]["trial_period"] = json!({ "interval": "month", "frequency": 1 });
+    begun
+}
+
+#[test]
+fn the_status_table() {
+    let paid = |period| transaction("completed", period);
+    let owed = |period| transaction("past_due", period);
+    let held = subscription(MONTHLY, february());
+    let as_is = |status: &str| with(&held, &json!({ "status": status }));
+    let without = |status: &str| {
+        with(
+            &held,
+            &json!({ "status": status, "current_billing_period": null }),
+        )
+    };
+    let imported = with(&held, &json!({ "import_meta": { "external_id": "old" } }));
+    let (jan, feb) = (Some(january()), Some(february()));
+    // What Paddle says | its transactions | what is told, and of which period.
+    let table = [
+        (as_is("trialing"), vec![], Status::Trialing, feb),
+        (
+            as_is("active"),
+            vec![paid(february()), paid(january())],
+            Status::Active,
+            feb,
+        ),
+        // Renewed, and not paid: as far as it is paid.
+        (as_is("active"), vec![paid(january())], Status::Active, jan),
+        (
+            as_is("active"),
+            vec![owed(february()), paid(january())],
+            Status::Active,
+            jan,
+        ),
+        // Never paid.
+        (as_is("active"), vec![], Status::Incomplete, feb),
+        // A trial that is over, and not paid for what follows.
+        (as_is("active"), vec![trial()], Status::Trialing, jan),
+        (
+            as_is("active"),
+            vec![trial(), paid(february())],
+            Status::Active,
+            feb,
+        ),
+        (imported, vec![], Status::Active, feb),
+        (
+            as_is("past_due"),
+            vec![owed(february()), paid(january())],
+            Status::PastDue,
+            feb,
+        ),
+        (as_is("paused"), vec![paid(february())], Status::Paused, feb),
+        (
+            without("paused"),
+            vec![paid(january())],
+            Status::Paused,
+            jan,
+        ),
+        // Paused by Paddle when nobody paid: recoverable.
+        (
+            as_is("paused"),
+            vec![owed(february()), paid(january())],
+            Status::Lapsed,
+            feb,
+        ),
+        (
+            as_is("canceled"),
+            vec![paid(february())],
+            Status::Canceled,
+            feb,
+        ),
+        (
+            without("canceled"),
+            vec![paid(january())],
+            Status::Canceled,
+            jan,
+        ),
+        // Canceled by Paddle when nobody paid.
+        (
+            as_is("canceled"),
+            vec![owed(february()), paid(january())],
+            Status::Expired,
+            jan,
+        ),
+        (
+            without("canceled"),
+            vec![owed(february()), paid(january())],
+            Status::Expired,
+            jan,
+        ),
+    ];
+    for (said, transactions, status, period) in table {
+        let seen = told(&said, &transactions);
+        let case = format!(
+            "{} with {} transactions",
+            said["status"],
+            transactions.len()
+        );
+        assert_eq!(seen.status, status, "{case}");
+        assert_eq!(seen.period, period, "{case}");
+    }
+}
+
+#[test]
+fn a_lapsed_pause_without_a_period_owes_from_the_last_paid_one_on() {
+    let held = with(
+        &subscription(MONTHLY, february()),
+        &json!({ "status": "paused", "current_billing_period": null }),
+    );
+    let transactions = [
+        transaction("past_due", february()),
+        transaction("completed", january()),
+    ];
+    let seen = told(&held, &transactions);
+    assert_eq!(seen.status, Status::Lapsed);
+    assert_eq!(seen.period.map(|it| it.start), Some(january().end));
+}
+
+#[test]
+fn an_ended_one_tells_when_and_a_scheduled_end_tells_its_instant() {
+    let held = subscription(MONTHLY, january());
+    let ended = with(
+        &held,
+        &json!({ "status": "canceled", "canceled_at": "2026-01-09T10:00:00Z" }),
+    );
+    let seen = told(&ended, &[transaction("completed", january())]);
+    assert_eq!(seen.ended_at, Some(at("2026-01-09T10:00:00Z")));
+    for (action, told_at) in [("cancel", Some(january().end)), ("pause", None)] {
+        let to_come = json!({ "action": action, "effective_at": january().end });
+        let held = with(&held, &json!({ "scheduled_change": to_come }));
+        assert_eq!(told(&held, &[]).cancel_at, told_at, "{action}");
+    }
+}
+
+#[test]
+fn what_is_unknown_or_foreign_is_not_told() {
+    let held = subscription(MONTHLY, january());
+    let untold = |changes: Value| {
+        let held = read(&with(&held, &changes));
+        teller().subscription(&held, &Proof::default()).unwrap_err()
+    };
+    assert_eq!(untold(json!({ "status": "asleep" })), Untold::UnknownStatus);
+    assert_eq!(untold(json!({ "items": [] })), Untold::Empty);
+    let theirs = json!({ "custom_data": { "billing_operator": "other" } });
+    assert_eq!(untold(theirs), Untold::Foreign);
+}
+
+#[test]
+fn a_charge_within_the_period_and_a_moved_end_prove_it_too() {
+    // An immediate change is billed from its instant to the period's end.
+    let mut changed = transaction("completed", january());
+    changed["billing_period"] = span(Period {
+        start: at("2026-01-15T12:00:00Z"),
+        end: january().end,
+    });
+    assert!(proof(Some(january()), &[changed]).current_paid);
+    // The operator moved the next bill: the period began with its payment.
+    let longer = Period {
+        end: february().end,
+        ..january()
+    };
+    assert!(proof(Some(longer), &[transaction("completed", january())]).current_paid);
+    // What paid for the period before proves nothing of this one.
+    assert!(!proof(Some(february()), &[transaction("completed", january())]).current_paid);
+    assert!(!proof(Some(february()), &[transaction("paid", february())]).current_paid);
+}
+
+#[test]
+fn a_snapshot_is_as_new_as_the_newest_that_it_is_made_of() {
+    let held = read(&subscription(MONTHLY, january()));
+    let mut paid = transaction("completed", january());
+    paid["updated_at"] = json!("2026-01-01T00:00:09Z");
+    let proof = proof(held.period(), &[paid]);
+    let observed = teller().subscription(&held, &proof).unwrap();
+    assert_eq!(observed.at, at("2026-01-01T00:00:09Z"));
+    assert_eq!(observed.link.refs[0].account, account());
+}
