@@ -131,6 +131,7 @@ async fn e_03_mounted_behind_the_host_s_login(kind: StoreKind) {
         .await;
     let journal = json_of(journal).await.to_string();
     assert!(journal.contains("\"boss\""), "who granted it: {journal}");
+    host.rig.assert_sound().await;
 }
 
 async fn e_03_who_the_host_did_not_let_in_stays_out(kind: StoreKind) {
@@ -150,4 +151,5 @@ async fn e_03_who_the_host_did_not_let_in_stays_out(kind: StoreKind) {
     host.get("ana", "/v1/me")
         .await
         .assert_status(StatusCode::NOT_FOUND);
+    host.rig.assert_sound().await;
 }

@@ -8,11 +8,17 @@ mod child;
 mod due;
 
 use std::process::{Child, Command};
+use std::sync::Arc;
 use std::time::Duration;
 
+use billing::Billing;
+use billing::system::SystemIds;
+use billing_domain::time::Timestamp;
+use billing_testkit::ManualClock;
+use jiff::SignedDuration;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 
-use crate::rig::server;
+use crate::rig::{connect_postgres, findings, server};
 
 /// Where a child finds the database; set in children alone.
 const CHILD_URL: &str = "BILLING_TEST_CHILD_URL";
@@ -48,6 +54,7 @@ async fn x_04_four_processes_make_one_invoice_each() {
         .await,
         0
     );
+    assert_sound(&url, 0).await;
 }
 
 /// killed between any two steps, nothing is lost and nothing happens
@@ -91,6 +98,7 @@ async fn x_03_killed_processes_lose_nothing() {
         .await,
         0
     );
+    assert_sound(&url, 6 * 600).await;
 }
 
 async fn prepared() -> (String, DatabaseConnection) {
@@ -102,6 +110,16 @@ async fn prepared() -> (String, DatabaseConnection) {
         .unwrap();
     due::fill(&store, DUE).await;
     (url, books)
+}
+
+/// Refuses books that an audit finds fault with, at the last child's instant.
+async fn assert_sound(url: &str, ahead: i64) {
+    let due: Timestamp = due::DUE_AT.parse().unwrap();
+    let clock = ManualClock::new(due + SignedDuration::from_secs(ahead));
+    let store = connect_postgres(url).await;
+    let billing = Billing::builder(Arc::new(store), Arc::new(clock), Arc::new(SystemIds));
+    let found = findings(&billing.build().unwrap()).await.unwrap();
+    assert!(found.is_empty(), "the audit found {found:#?}");
 }
 
 fn spawn(url: &str, ahead: i64) -> Child {

@@ -65,6 +65,7 @@ async fn s_02_one_file_gives_the_tiers(kind: StoreKind) {
         .is(StatusCode::CREATED);
     let quota = site.get_as(KEY, "/v1/customers/ana/check/storage").await;
     assert_eq!(quota.is(StatusCode::OK).json()["limit"], 5_000_000_000_i64);
+    site.rig.assert_sound().await;
 }
 
 async fn s_02_every_mistake_has_its_place(kind: StoreKind) {
@@ -88,4 +89,5 @@ async fn s_02_every_mistake_has_its_place(kind: StoreKind) {
     }
     let after = site.get("/v1/plans").await.is(StatusCode::OK).json();
     assert_eq!(after, before);
+    site.rig.assert_sound().await;
 }

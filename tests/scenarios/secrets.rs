@@ -123,6 +123,7 @@ async fn secrets_stay_where_they_belong(kind: StoreKind) {
         .await
         .unwrap();
     site.rig.settle().await;
+    site.rig.assert_sound().await;
 
     // What goes wrong must not tell either.
     let mut answers = Vec::new();
@@ -214,4 +215,6 @@ async fn x_08_two_webhook_secrets_during_rotation(kind: StoreKind) {
         let received = site.rig.billing.receive(&account(), &webhook).await;
         assert_eq!(received.is_ok(), accepted, "{secret}: {received:?}");
     }
+    site.rig.settle().await;
+    site.rig.assert_sound().await;
 }
