@@ -1038,3 +1038,33 @@ async fn changes_that_charge_are_limited_by_the_hour() {
     shop.fake.advance(SignedDuration::from_mins(61));
     shop.patch(&path, change(22)).await;
 }
+
+#[tokio::test]
+async fn a_destination_has_a_secret_of_its_own() {
+    let shop = Shop::open(options()).await;
+    let receiver = Shop::open(options()).await;
+    let url = receiver.fake.url().join("hooks").unwrap();
+    let body = json!({
+        "description": "billing", "type": "url", "destination": url.as_str(),
+        "subscribed_events": ["customer.created"],
+    });
+    let made = shop.post("notification-settings", body).await;
+    let secret = made["endpoint_secret_key"].as_str().unwrap().to_owned();
+    let all = shop.get("notification-settings").await;
+    assert_eq!(all["data"].as_array().unwrap().len(), 2);
+    assert_eq!(shop.fake.deliveries().target(), Some(url));
+    shop.fake.deliveries().set_target(None);
+    shop.post("customers", json!({"email": "sam@example.com"}))
+        .await;
+    let taken = shop.fake.deliveries().take();
+    // The same event, once for each destination.
+    assert_eq!(taken.len(), 2);
+    assert_eq!(taken[0].event.id, taken[1].event.id);
+    assert_ne!(taken[0].event.body, taken[1].event.body);
+    let now = shop.fake.clock().now();
+    let own = signature(&[secret], &taken[0].event.body, now);
+    let own = own.split_once(";h1=").unwrap().1;
+    let mut headers = taken[0].headers.iter();
+    let (_, header) = headers.find(|(name, _)| name == SIGNATURE_HEADER).unwrap();
+    assert!(header.contains(own));
+}

@@ -172,7 +172,7 @@ impl World {
             let detail = "only one-time items can be charged";
             return Err(Refusal::bad("subscription_new_items_not_valid", detail));
         }
-        let lines = self.lines(&items, None, false, None);
+        let lines = self.lines(&items, None, false, subscription.period);
         Ok(Plan {
             after: subscription,
             differs: true,

@@ -597,6 +597,9 @@ fn move_date(
             end: next,
             ..period
         });
+        if before.status == SubscriptionStatus::Trialing {
+            plan.after.trial = plan.after.period;
+        }
         plan.after.anchor = next;
         plan.after.turns = 0;
     }

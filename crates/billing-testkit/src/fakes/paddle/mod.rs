@@ -245,9 +245,13 @@ impl FakePaddle {
     }
 
     /// Changes what a subscription is paid with from its next attempt on.
-    pub fn set_card(&self, subscription_id: &str, card: Card) {
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] when there is no such subscription.
+    pub fn set_card(&self, subscription_id: &str, card: Card) -> Result<(), Refusal> {
         self.till
-            .with(|world, _now| world.set_card(subscription_id, card));
+            .with(|world, _now| world.set_card(subscription_id, card))
     }
 
     /// A customer cancels in the portal, for the end of the period.

@@ -2,6 +2,7 @@
 
 use billing_domain::time::{Period, Timestamp, shifted};
 
+use super::amount::Share;
 use super::refusal::Refusal;
 use super::things::{
     Address, Bought, Card, Customer, Origin, Payment, SubscribedItem, Subscription,
@@ -241,6 +242,9 @@ impl World {
         self.with_transaction(&transaction.id, now, |transaction| {
             transaction.subscription_id = Some(id.clone());
             transaction.period = period;
+            for line in &mut transaction.lines {
+                line.share = period.map(Share::whole);
+            }
         });
         self.tell_subscription("subscription.created", &id, now);
         let kind = if trial.is_some() {

@@ -141,7 +141,7 @@ impl World {
         let discount = subscription.discount.as_ref().map(|(one, _)| one.clone());
         let lines = self.lines(&items, discount.as_ref(), false, subscription.period);
         let sums = sums(sum(&lines), 0);
-        render::bill_details(self, &lines, sums, subscription.currency)
+        render::planned_details(self, &lines, sums, subscription.currency)
     }
 }
 

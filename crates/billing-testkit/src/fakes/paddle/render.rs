@@ -146,6 +146,12 @@ pub(super) fn discount(discount: &Discount, currency: Option<Currency>) -> Value
 /// A transaction in an answer.
 pub(super) fn transaction(world: &World, transaction: &Transaction, includes: &[&str]) -> Value {
     let mut shown = transaction_event(world, transaction);
+    // An answer names a price within the item alone, and no share of everything.
+    let items = shown["items"].as_array_mut().into_iter().flatten();
+    for item in items.filter_map(Value::as_object_mut) {
+        item.remove("price_id");
+        item.retain(|name, value| name != "proration" || !value.is_null());
+    }
     for include in includes {
         let id = |id: &Option<String>| id.clone().unwrap_or_default();
         match *include {
@@ -307,15 +313,13 @@ fn details(world: &World, transaction: &Transaction) -> Value {
 }
 
 /// The details of a transaction that need no transaction.
-pub(super) fn bill_details(world: &World, lines: &[Line], sums: Sums, currency: Currency) -> Value {
-    let mut totals = sums.json(currency);
-    totals["exchange_rate"] = Value::from("1");
+fn bill_details(world: &World, lines: &[Line], sums: Sums, currency: Currency) -> Value {
     json!({
         "tax_rates_used": [{
             "tax_rate": rate_json(world.rules.tax),
             "totals": sums.totals.json(),
         }],
-        "totals": totals,
+        "totals": sums.json(currency),
         "line_items": lines.iter().map(|one| line(world, one)).collect::<Vec<_>>(),
     })
 }
@@ -380,8 +384,9 @@ fn payment(payment: &Payment) -> Value {
     })
 }
 
-/// A subscription in an event: without links that log people in.
-pub(super) fn subscription_event(world: &World, subscription: &Subscription) -> Value {
+/// A subscription in an event: without products, and without links that log
+/// people in.
+pub(super) fn subscription_event(subscription: &Subscription) -> Value {
     let discount = subscription.discount.as_ref().map(|(discount, _)| {
         json!({
             "id": discount.id,
@@ -421,7 +426,7 @@ pub(super) fn subscription_event(world: &World, subscription: &Subscription) -> 
         "billing_cycle": interval_json(subscription.interval),
         "scheduled_change": scheduled,
         "items": subscription.items.iter()
-            .map(|item| subscribed(world, subscription, item)).collect::<Vec<_>>(),
+            .map(|item| subscribed(subscription, item)).collect::<Vec<_>>(),
         "custom_data": subscription.custom_data,
         "discount": discount,
         "import_meta": null,
@@ -430,7 +435,12 @@ pub(super) fn subscription_event(world: &World, subscription: &Subscription) -> 
 
 /// A subscription in an answer.
 pub(super) fn subscription(world: &World, subscription: &Subscription) -> Value {
-    let mut shown = subscription_event(world, subscription);
+    let mut shown = subscription_event(subscription);
+    let items = shown["items"].as_array_mut().into_iter().flatten();
+    for (item, held) in items.zip(&subscription.items) {
+        let found = world.products.get(&held.bought.price.product_id);
+        item["product"] = found.map_or(Value::Null, product);
+    }
     let link = |what: &str| {
         let id = &subscription.id;
         format!("https://buyer-portal.paddle.com/subscriptions/{id}/{what}")
@@ -442,7 +452,7 @@ pub(super) fn subscription(world: &World, subscription: &Subscription) -> Value 
     shown
 }
 
-fn subscribed(world: &World, subscription: &Subscription, item: &SubscribedItem) -> Value {
+fn subscribed(subscription: &Subscription, item: &SubscribedItem) -> Value {
     let trialing = subscription.status == SubscriptionStatus::Trialing;
     let status = match subscription.status {
         SubscriptionStatus::Trialing => "trialing",
@@ -450,7 +460,6 @@ fn subscribed(world: &World, subscription: &Subscription, item: &SubscribedItem)
         SubscriptionStatus::Paused | SubscriptionStatus::Canceled => "inactive",
     };
     let trial = subscription.trial.filter(|_| trialing);
-    let found = world.products.get(&item.bought.price.product_id);
     json!({
         "status": status,
         "quantity": item.bought.quantity,
@@ -461,7 +470,6 @@ fn subscribed(world: &World, subscription: &Subscription, item: &SubscribedItem)
         "next_billed_at": subscription.next_billed_at().map(time),
         "trial_dates": trial.map(period_json),
         "price": price(&item.bought.price),
-        "product": found.map(product),
     })
 }
 
@@ -540,6 +548,22 @@ pub(super) fn credits(credits: &[Credit], currency: Currency) -> Vec<Value> {
     shown.into_iter().map(shape).collect()
 }
 
+/// The details of a bill that was not made yet: its lines have no ids.
+pub(super) fn planned_details(
+    world: &World,
+    lines: &[Line],
+    sums: Sums,
+    currency: Currency,
+) -> Value {
+    let mut details = bill_details(world, lines, sums, currency);
+    details["totals"]["exchange_rate"] = Value::from("1");
+    let lines = details["line_items"].as_array_mut().into_iter().flatten();
+    for line in lines.filter_map(Value::as_object_mut) {
+        line.remove("id");
+    }
+    details
+}
+
 /// A bill that was not made yet.
 pub(super) fn bill(
     world: &World,
@@ -549,15 +573,9 @@ pub(super) fn bill(
     credited: &[Credit],
     currency: Currency,
 ) -> Value {
-    let mut details = bill_details(world, lines, sums, currency);
-    if let Some(lines) = details["line_items"].as_array_mut() {
-        for line in lines.iter_mut().filter_map(Value::as_object_mut) {
-            line.remove("id");
-        }
-    }
     json!({
         "billing_period": period_json(period),
-        "details": details,
+        "details": planned_details(world, lines, sums, currency),
         "adjustments": credits(credited, currency),
     })
 }

@@ -3,6 +3,7 @@
 
 use billing_domain::time::{Period, Timestamp, shifted};
 
+use super::refusal::Refusal;
 use super::sell::Draft;
 use super::things::{
     Action, AdjustmentStatus, Bought, Card, Dunning, Line, Origin, Scheduled, Subscription,
@@ -323,10 +324,14 @@ impl World {
     }
 
     /// Changes what a subscription is paid with, as its customer does.
-    pub fn set_card(&mut self, subscription_id: &str, card: Card) {
-        if let Some(subscription) = self.subscriptions.get_mut(subscription_id) {
-            subscription.card = card;
-        }
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] when there is no such subscription.
+    pub fn set_card(&mut self, id: &str, card: Card) -> Result<(), Refusal> {
+        let found = self.subscriptions.get_mut(id);
+        found.ok_or_else(|| Refusal::not_found(id))?.card = card;
+        Ok(())
     }
 }
 

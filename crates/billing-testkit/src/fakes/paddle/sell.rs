@@ -48,6 +48,11 @@ impl World {
         let custom_data = read::custom_data(body)?;
         let items = self.items(body.get("items"), now)?;
         let currency = one_currency(&items)?;
+        let asked = read::maybe(body, "currency_code")?;
+        if asked.is_some_and(|code| code != super::render::code(currency)) {
+            let message = "the fake converts no currencies";
+            return Err(Refusal::field("currency_code", message));
+        }
         one_cycle(&items)?;
         let discount = self.discount_of(body, now)?;
         let (customer_id, address_id) = self.buyer(body)?;

@@ -49,7 +49,6 @@ impl Till {
     /// it led to.
     pub(super) fn with<T>(&self, change: impl FnOnce(&mut World, Timestamp) -> T) -> T {
         let mut world = self.lock();
-        self.settle(&mut world);
         let done = change(&mut world, self.clock.now());
         self.send(&mut world);
         done
@@ -97,6 +96,18 @@ impl Till {
                 });
             }
         }
+    }
+
+    /// A destination that was made: what is sent goes there from now on, and is
+    /// signed with its secret, too.
+    fn aim(&self, destination: &Value) {
+        let url = destination["destination"].as_str();
+        let url = url.and_then(|url| Url::parse(url).ok());
+        let world = self.lock();
+        let all = world.destinations.values();
+        let secrets = all.filter(|one| one.active).map(|one| one.secret.clone());
+        self.outbox.set_secrets(secrets.collect());
+        self.outbox.set_target(url);
     }
 
     /// Learns from the outbox what became of notifications.
@@ -160,6 +171,9 @@ impl Provider for Till {
             }
         };
         let replied = self.with(|world, now| {
+            if request.path.starts_with("/notifications") {
+                self.settle(world);
+            }
             let query = url::form_urlencoded::parse(request.query.as_bytes());
             let query = query.map(|(name, value)| (name.into_owned(), value.into_owned()));
             world.call(&Call {
@@ -180,6 +194,9 @@ impl Provider for Till {
                 body: Bytes::new(),
             },
             Ok(reply) => {
+                if request.method == "POST" && request.path == "/notification-settings" {
+                    self.aim(&reply.data);
+                }
                 let mut meta = json!({"request_id": request_id(self.clock.now())});
                 if let Some(pagination) = reply.pagination {
                     meta["pagination"] = pagination;
@@ -255,7 +272,7 @@ fn act(world: &mut World, name: &str, body: &Value, now: Timestamp) -> Result<Va
         }
         "card" => {
             let card = card(read::maybe(body, "card")?)?;
-            world.set_card(read::text(body, "subscription")?, card);
+            world.set_card(read::text(body, "subscription")?, card)?;
             Ok(Value::Null)
         }
         "cancel" => {

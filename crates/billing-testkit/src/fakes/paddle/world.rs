@@ -260,7 +260,7 @@ impl World {
     /// Tells about a subscription as it stands.
     pub(super) fn tell_subscription(&mut self, kind: &str, id: &str, now: Timestamp) {
         if let Some(subscription) = self.subscriptions.get(id) {
-            let mut data = render::subscription_event(self, subscription);
+            let mut data = render::subscription_event(subscription);
             if kind == "subscription.created" {
                 data["transaction_id"] = Value::from(subscription.transaction_id.clone());
             }
