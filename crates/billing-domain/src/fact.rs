@@ -169,7 +169,8 @@ pub struct RefundSnapshot {
     /// The provider's id of the refund.
     pub refund: String,
     /// The provider's ids of what it pays back, strongest first: an invoice, a
-    /// payment, a checkout.
+    /// payment, a checkout. The link names them too, each with its kind: that is
+    /// what a customer and a closed invoice are found by.
     pub of: Vec<String>,
     /// How much goes back, in the currency that was collected.
     pub amount: Money,
@@ -195,7 +196,7 @@ pub struct DisputeSnapshot {
     /// The provider's id of the dispute.
     pub dispute: String,
     /// The provider's ids of what is contested, strongest first: an invoice, a
-    /// payment, a checkout.
+    /// payment, a checkout. The link names them too, as it does for a refund.
     pub of: Vec<String>,
     /// How much is contested, in the currency that was collected.
     pub amount: Money,

@@ -98,6 +98,7 @@ macro_rules! store_contract {
                 loading_gives_back_every_field
                 closed_things_are_loaded_only_when_asked_for
                 a_checkout_that_is_asked_for_brings_its_invoice
+                an_invoice_is_found_by_its_payment_and_its_page
                 what_is_anothers_is_not_loaded
                 every_locator_finds_its_customer
             }

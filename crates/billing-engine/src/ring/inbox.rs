@@ -7,7 +7,7 @@ use billing_domain::fact::{Fact, Observed};
 use billing_domain::ids::{CustomerId, ParkedId};
 use billing_domain::invoice::Purpose;
 use billing_domain::parked::{ParkReason, Parked};
-use billing_domain::provider::RefKind;
+use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::time::shifted;
 use billing_ports::Reading;
 use billing_ports::store::{Also, Claimed, InboxItem, Locator, Release, Resolution, StoreError};
@@ -245,6 +245,13 @@ fn of_no_interest(facts: &[Observed]) -> bool {
         .all(|observed| observed.fact == Fact::Irrelevant)
 }
 
+/// Whether an object may name an invoice in a roundabout way, as what goes back of
+/// a payment does.
+const fn is_paid_by(object: &ProviderRef, observed: &Observed) -> bool {
+    let goes_back = matches!(observed.fact, Fact::RefundSeen(_) | Fact::DisputeSeen(_));
+    goes_back && matches!(object.kind, RefKind::Payment | RefKind::Checkout)
+}
+
 /// The closed things that `observed` is about.
 pub(crate) fn also_of<'a>(observed: impl Iterator<Item = &'a Observed>) -> Also {
     let mut also = Also::default();
@@ -257,7 +264,7 @@ pub(crate) fn also_of<'a>(observed: impl Iterator<Item = &'a Observed>) -> Also 
             .link
             .refs
             .iter()
-            .filter(|object| object.kind == RefKind::Invoice);
+            .filter(|object| object.kind == RefKind::Invoice || is_paid_by(object, observed));
         also.invoice_refs.extend(invoices.cloned());
         // What a provider charged for a change says not for which: it may long be applied.
         also.last_changes |= matches!(

@@ -3,7 +3,7 @@
 use billing_domain::checkout::CheckoutState;
 use billing_domain::customer::Account;
 use billing_domain::ids::{CheckoutId, InvoiceId};
-use billing_domain::invoice::{InvoiceState, Purpose};
+use billing_domain::invoice::{InvoiceState, Payment, Purpose};
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_ports::Store;
 use billing_ports::store::{Also, Locator};
@@ -122,6 +122,60 @@ pub async fn a_checkout_that_is_asked_for_brings_its_invoice(store: &dyn Store) 
     let loaded = loaded.expect("the store answers").expect("it is known");
     assert_eq!(loaded.account.checkouts, account.checkouts[..1]);
     assert_eq!(loaded.account.invoices, account.invoices[..1]);
+}
+
+/// "Invoices by the provider's object: an invoice, a payment of one, or the checkout
+/// that one was paid through": what goes back of a payment names it as it likes.
+pub async fn an_invoice_is_found_by_its_payment_and_its_page(store: &dyn Store) {
+    let mut make = Maker::new(6);
+    let mut account = make.account();
+    for _ in 0..3 {
+        let (at, reference) = (make.now, Some(make.text("cs_100%")));
+        let checkout = make.checkout(CheckoutState::Completed { at, reference });
+        let mut invoice = make.invoice(Purpose::Purchase, None);
+        invoice.id = checkout.invoice;
+        invoice.provider.clone_from(&checkout.provider);
+        invoice.checkout = Some(checkout.id);
+        invoice.state = InvoiceState::Settled { at };
+        invoice.payments = vec![Payment {
+            reference: make.text("pay_\\\"ä"),
+            amount: invoice.amount,
+            at,
+            credited: true,
+        }];
+        account.put_checkout(checkout);
+        account.put_invoice(invoice);
+    }
+    create(store, &account, make.now).await;
+    let (bought, paid) = (&account.checkouts[0], &account.invoices[1]);
+    let named = |kind, id: &str| Also {
+        invoice_refs: vec![ProviderRef {
+            account: paid.provider.clone().expect("it has one"),
+            kind,
+            id: id.to_owned(),
+        }],
+        ..Also::default()
+    };
+    let load = async |also: Also| {
+        let loaded = store.load(account.customer.id, &also).await;
+        let loaded = loaded.expect("the store answers").expect("it is known");
+        (loaded.account.checkouts, loaded.account.invoices)
+    };
+    let payment = &paid.payments[0].reference;
+    let by_payment = load(named(RefKind::Payment, payment)).await;
+    assert_eq!(by_payment, (Vec::new(), vec![paid.clone()]));
+    let page = bought.reference().expect("it has one");
+    let by_page = load(named(RefKind::Checkout, page)).await;
+    assert_eq!(
+        by_page,
+        (vec![bought.clone()], vec![account.invoices[0].clone()])
+    );
+    for part in ["", "%", "pay__", &payment[..5]] {
+        assert_eq!(
+            load(named(RefKind::Payment, part)).await,
+            (Vec::new(), Vec::new())
+        );
+    }
 }
 
 /// "No transaction spans two customers": asking for another's things gives nothing.

@@ -13,7 +13,7 @@ use billing_domain::ids::{
 use billing_domain::invoice::{Invoice, InvoiceState, Purpose};
 use billing_domain::journal::JournalEntry;
 use billing_domain::license::License;
-use billing_domain::provider::ProviderRef;
+use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::subscription::Subscription;
 use billing_domain::time::Timestamp;
 use billing_ports::store::{Also, Changes, LAST_CHANGES, Loaded, Locator, Revision, Taken};
@@ -65,7 +65,9 @@ impl Shelf {
     pub(super) fn load(&self, also: &Also) -> Loaded {
         let asked = self.checkouts.values();
         let asked = asked.filter(|held| also.checkouts.contains(&held.id));
-        let theirs: BTreeSet<InvoiceId> = asked.map(|held| held.invoice).collect();
+        let named = self.checkouts.values();
+        let named = named.filter(|held| is_named(also, held));
+        let theirs: BTreeSet<InvoiceId> = asked.chain(named).map(|held| held.invoice).collect();
         let asked = |invoice: &Invoice| {
             theirs.contains(&invoice.id)
                 || also.invoices.contains(&invoice.id)
@@ -97,7 +99,9 @@ impl Shelf {
                 subscriptions: self.subscriptions.values().cloned().collect(),
                 grants: self.grants.values().cloned().collect(),
                 checkouts: checkouts
-                    .filter(|held| held.is_open() || also.checkouts.contains(&held.id))
+                    .filter(|held| {
+                        held.is_open() || also.checkouts.contains(&held.id) || is_named(also, held)
+                    })
                     .cloned()
                     .collect(),
                 invoices: invoices
@@ -259,9 +263,21 @@ fn doubled<N: Ord, K: Eq>(held: impl Iterator<Item = (N, K)>) -> bool {
 }
 
 fn is_invoice(reference: &ProviderRef, invoice: &Invoice) -> bool {
-    reference.kind == billing_domain::provider::RefKind::Invoice
-        && invoice.provider.as_ref() == Some(&reference.account)
-        && invoice.reference.as_ref() == Some(&reference.id)
+    let named = match reference.kind {
+        RefKind::Invoice => invoice.reference.as_ref() == Some(&reference.id),
+        RefKind::Payment => invoice.has_payment(&reference.id),
+        RefKind::Customer | RefKind::Subscription | RefKind::Checkout => false,
+    };
+    named && invoice.provider.as_ref() == Some(&reference.account)
+}
+
+/// Whether a checkout is asked for by the provider's id of it.
+fn is_named(also: &Also, checkout: &Checkout) -> bool {
+    also.invoice_refs.iter().any(|held| {
+        held.kind == RefKind::Checkout
+            && checkout.provider.as_ref() == Some(&held.account)
+            && checkout.reference() == Some(held.id.as_str())
+    })
 }
 
 /// A provider's own invoices have no cycle and name no change, and as many are
