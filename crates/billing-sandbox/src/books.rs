@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use billing_domain::fact::Observed;
 use billing_domain::ids::{CheckoutId, CustomerId, InvoiceId};
-use billing_domain::invoice::{Conversion, Purpose};
+use billing_domain::invoice::{Conversion, Purpose, ReturnKind};
 use billing_domain::money::{Currency, Money};
 use billing_domain::subscription::Status;
 use billing_domain::time::{Interval, Period, Timestamp};
@@ -73,6 +73,19 @@ pub struct PaymentEntry {
     pub at: Timestamp,
     /// The sandbox's id of the checkout or invoice that was paid.
     pub paid_for: String,
+    /// What went back of it, or is contested, in order.
+    pub back: Vec<BackEntry>,
+}
+
+/// A refund or a dispute of a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackEntry {
+    /// The sandbox's id of it.
+    pub id: String,
+    /// Which of the two, and how it stands.
+    pub kind: ReturnKind,
+    /// How much.
+    pub amount: Money,
 }
 
 /// An invoice.
@@ -230,6 +243,15 @@ impl Books {
                 amount: payment.amount,
                 at: payment.at,
                 paid_for: payment.paid_for.clone(),
+                back: payment
+                    .back
+                    .iter()
+                    .map(|back| BackEntry {
+                        id: back.id.clone(),
+                        kind: back.kind,
+                        amount: back.amount,
+                    })
+                    .collect(),
             }),
             invoices: copy(&world.invoices, |invoice| {
                 let (ours, period, purpose) = match &invoice.purpose {

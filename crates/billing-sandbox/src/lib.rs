@@ -36,8 +36,8 @@ mod world;
 mod tests;
 
 pub use books::{
-    Books, CallEntry, CheckoutEntry, CustomerEntry, EventEntry, InvoiceEntry, PaymentEntry,
-    SubscriptionEntry,
+    BackEntry, Books, CallEntry, CheckoutEntry, CustomerEntry, EventEntry, InvoiceEntry,
+    PaymentEntry, SubscriptionEntry,
 };
 pub use card::TestCard;
 pub use clock::{ClockError, SandboxClock};

@@ -8,7 +8,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use billing_domain::money::Currency;
+use billing_domain::fact::{DisputeState, RefundState};
+use billing_domain::invoice::ReturnKind;
+use billing_domain::money::{Currency, Money};
 use billing_domain::provider::ProviderAccount;
 use billing_domain::time::Timestamp;
 use billing_ports::Clock;
@@ -205,6 +207,69 @@ impl Sandbox {
     /// [`BooksError`] when the books could not be written.
     pub async fn confirm(&self, reference: &str, approve: bool) -> Result<Paying, BooksError> {
         self.change(|world, now| world.confirm(reference, approve, now))
+            .await
+    }
+
+    /// Pays money back, as somebody does at a provider's dashboard, and tells it.
+    ///
+    /// `paid` is the sandbox's id of a checkout, an invoice or a payment; `amount`
+    /// is how much (`None`: all that is left). `state` is how far it comes now.
+    /// Answers the sandbox's id of the refund; `None`: so much was not paid there.
+    ///
+    /// # Errors
+    ///
+    /// [`BooksError`] when the books could not be written.
+    pub async fn refund(
+        &self,
+        paid: &str,
+        amount: Option<Money>,
+        state: RefundState,
+    ) -> Result<Option<String>, BooksError> {
+        let kind = ReturnKind::Refund(state);
+        self.change(|world, now| world.give_back(paid, amount, kind, now))
+            .await
+    }
+
+    /// A refund goes on: it is done, or fails, even after it was done. `false`:
+    /// there is no such refund.
+    ///
+    /// # Errors
+    ///
+    /// [`BooksError`] when the books could not be written.
+    pub async fn refund_moves(&self, refund: &str, state: RefundState) -> Result<bool, BooksError> {
+        let kind = ReturnKind::Refund(state);
+        self.change(|world, now| world.move_back(refund, kind, now))
+            .await
+    }
+
+    /// A buyer's bank contests a payment; `paid` and `amount` as for
+    /// [`Sandbox::refund`]. Answers the sandbox's id of the dispute.
+    ///
+    /// # Errors
+    ///
+    /// [`BooksError`] when the books could not be written.
+    pub async fn dispute(
+        &self,
+        paid: &str,
+        amount: Option<Money>,
+    ) -> Result<Option<String>, BooksError> {
+        let kind = ReturnKind::Dispute(DisputeState::Open);
+        self.change(|world, now| world.give_back(paid, amount, kind, now))
+            .await
+    }
+
+    /// A dispute is decided. `won`: the money stays. `false`: there is no such dispute.
+    ///
+    /// # Errors
+    ///
+    /// [`BooksError`] when the books could not be written.
+    pub async fn dispute_ends(&self, dispute: &str, won: bool) -> Result<bool, BooksError> {
+        let state = if won {
+            DisputeState::Won
+        } else {
+            DisputeState::Lost
+        };
+        self.change(|world, now| world.move_back(dispute, ReturnKind::Dispute(state), now))
             .await
     }
 

@@ -5,6 +5,7 @@
     reason = "a story fails on whatever it did not expect"
 )]
 
+mod back;
 mod calendar;
 mod change;
 mod change_later;

@@ -35,8 +35,8 @@ impl World {
             RefKind::Checkout => self.read_checkout(&object.id),
             RefKind::Subscription => self.read_subscription(&object.id),
             RefKind::Invoice => self.read_invoice(&object.id),
-            // A payment is part of its invoice here.
-            RefKind::Payment => Vec::new(),
+            // A payment is part of its invoice here; what went back of it is not.
+            RefKind::Payment => self.back_facts(&object.id),
             RefKind::Customer => self
                 .find::<Subscription>(&object.id)
                 .map(|subscription| self.subscription_fact(subscription))
@@ -88,10 +88,19 @@ impl World {
             .then(|| self.invoice_opened(invoice))
             .flatten();
         let stands = self.invoice_fact(invoice);
+        let back = match &invoice.state {
+            InvoiceState::Paid {
+                payment: Some(payment),
+            } => self.back_facts(payment),
+            InvoiceState::Open | InvoiceState::Void | InvoiceState::Paid { payment: None } => {
+                Vec::new()
+            }
+        };
         opened
             .into_iter()
             .filter(|opened| *opened != stands)
             .chain(std::iter::once(stands.clone()))
+            .chain(back)
             .collect()
     }
 
@@ -261,7 +270,7 @@ impl World {
         self.observed(fact, invoice.stamp, checkout, invoice.ours, &refs)
     }
 
-    fn observed(
+    pub(super) fn observed(
         &self,
         fact: Fact,
         at: Timestamp,

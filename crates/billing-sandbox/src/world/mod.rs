@@ -3,6 +3,7 @@
 //! Every method is given `now`. It knows no clock, no lock, no file and no
 //! network; what it changed is remembered until somebody has written it down.
 
+mod back;
 mod change;
 mod credit;
 mod events;
@@ -24,6 +25,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use back::Back;
 pub use events::EventState;
 pub(crate) use events::{DeliveryTry, Event};
 pub(crate) use objects::{

@@ -10,6 +10,7 @@ use billing_domain::money::{Currency, Money};
 use billing_domain::time::{Interval, Period, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::Back;
 use crate::card::TestCard;
 
 /// The last number drawn for each kind of id.
@@ -213,6 +214,9 @@ pub(crate) struct Payment {
     pub(crate) at: Timestamp,
     /// The checkout or invoice that was paid.
     pub(crate) paid_for: String,
+    /// What went back of it, or is contested.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) back: Vec<Back>,
 }
 
 /// An order that was performed, kept so that its repetition gives the same answer.

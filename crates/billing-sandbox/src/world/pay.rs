@@ -215,6 +215,7 @@ impl World {
             amount,
             at: stamp(None, now),
             paid_for: paid_for.to_owned(),
+            back: Vec::new(),
         });
         id
     }
