@@ -8,3 +8,4 @@
 
 pub mod paddle;
 pub mod rig;
+pub mod stripe;

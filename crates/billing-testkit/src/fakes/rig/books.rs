@@ -49,6 +49,13 @@ impl Books {
         add(&mut account.refunded, currency, amount);
     }
 
+    /// Writes down that money given back came back again.
+    pub fn take_back(&mut self, customer: &str, currency: &str, amount: i64) {
+        let account = self.customers.entry(customer.to_owned()).or_default();
+        account.refunds = account.refunds.saturating_sub(1);
+        add(&mut account.refunded, currency, amount.saturating_neg());
+    }
+
     /// One customer's account; an empty one where nothing happened.
     #[must_use]
     pub fn of(&self, customer: &str) -> Account {

@@ -1,0 +1,397 @@
+//! Invoices: made, finalized, paid or not.
+//!
+//! Knows amounts and cards; what a payment means to a subscription is in
+//! `lifecycle`.
+
+use billing_domain::proration::{Ratio, Rounding};
+
+use super::lifecycle;
+use super::refusal::Refusal;
+use super::render;
+use super::thing::{
+    Card, Charge, CouponLasts, CouponOff, Discount, Intent, Invoice, InvoiceStatus, Item, Line,
+    Metadata, Reason, Session, Span, Subscription, Verdict,
+};
+use super::world::World;
+
+/// What is taken off a subscription's lines at `now`.
+pub(super) fn discount_at(world: &World, of: &Subscription, now: i64) -> Option<CouponOff> {
+    let held = of.discounts.iter().find(|one| open(world, one, now))?;
+    world.coupons.get(&held.coupon).map(|coupon| coupon.off)
+}
+
+fn open(world: &World, discount: &Discount, now: i64) -> bool {
+    let once = world
+        .coupons
+        .get(&discount.coupon)
+        .is_some_and(|coupon| coupon.lasts == CouponLasts::Once);
+    !(once && discount.used) && discount.end.is_none_or(|end| now < end)
+}
+
+/// How much `off` takes of `amount`.
+pub(super) fn taken_off(off: CouponOff, amount: i64) -> i64 {
+    match off {
+        CouponOff::BasisPoints(points) => {
+            let part = Ratio::new(i128::from(points), 10_000);
+            let part = part.and_then(|part| part.checked_mul(i128::from(amount)));
+            let part = part.and_then(|part| part.round(Rounding::HalfAwayFromZero));
+            part.and_then(|part| i64::try_from(part).ok()).unwrap_or(0)
+        }
+        CouponOff::Amount(off, _) => off.min(amount),
+    }
+}
+
+/// The lines of a whole period.
+pub(super) fn full_lines(
+    world: &mut World,
+    of: &Subscription,
+    items: &[Item],
+    period: Span,
+) -> Vec<Line> {
+    let mut off = discount_at(world, of, world.now());
+    let mut lines = Vec::new();
+    for item in items {
+        let Some(price) = world.prices.get(&item.price).cloned() else {
+            continue;
+        };
+        let amount = price.unit_amount.saturating_mul(i64::from(item.quantity));
+        let discount = off.map_or(0, |off| taken_off(off, amount));
+        if let Some(CouponOff::Amount(left, _)) = &mut off {
+            *left = left.saturating_sub(discount);
+        }
+        lines.push(Line {
+            id: world.id("il"),
+            amount,
+            discount,
+            description: format!("{} × {}", item.quantity, price.product),
+            period,
+            price: Some(price.id),
+            quantity: item.quantity,
+            item: Some(item.id.clone()),
+            proration: false,
+        });
+    }
+    lines
+}
+
+/// An invoice that was not made: what [`make`] would make.
+pub(super) fn drafted(
+    world: &World,
+    of: &Subscription,
+    lines: Vec<Line>,
+    reason: Reason,
+) -> Invoice {
+    let first = of
+        .items
+        .first()
+        .and_then(|one| world.prices.get(&one.price));
+    let balance = world
+        .customers
+        .get(&of.customer)
+        .map_or(0, |one| one.balance);
+    let mut invoice = Invoice {
+        id: String::new(),
+        customer: of.customer.clone(),
+        subscription: Some(of.id.clone()),
+        subscription_metadata: of.metadata.clone(),
+        status: InvoiceStatus::Draft,
+        reason,
+        currency: first
+            .map(|one| render::code(one.currency))
+            .unwrap_or_default(),
+        lines,
+        starting_balance: balance,
+        ending_balance: None,
+        amount_due: 0,
+        amount_paid: 0,
+        attempts: 0,
+        finalizes_at: None,
+        next_attempt: None,
+        intent: None,
+        period: of.period,
+        metadata: Metadata::new(),
+        created: world.now(),
+        paid_at: None,
+    };
+    invoice.amount_due = due(&invoice, balance).0;
+    invoice
+}
+
+/// What is to be paid, and the balance behind it.
+pub(super) fn due(invoice: &Invoice, balance: i64) -> (i64, i64) {
+    let sum = invoice.total().saturating_add(balance);
+    (sum.max(0), sum.min(0))
+}
+
+/// Makes a draft and puts it on its subscription as the latest.
+pub(super) fn make(world: &mut World, id: &str, lines: Vec<Line>, reason: Reason) -> String {
+    let Some(mut of) = world.subscriptions.get(id).cloned() else {
+        return String::new();
+    };
+    let mut invoice = drafted(world, &of, lines, reason);
+    invoice.id = world.id("in");
+    of.latest_invoice = Some(invoice.id.clone());
+    for discount in &mut of.discounts {
+        discount.used = true;
+    }
+    world.put(of);
+    keep(world, invoice, "invoice.created")
+}
+
+/// Keeps an invoice and tells of it.
+pub(super) fn keep(world: &mut World, invoice: Invoice, kind: &'static str) -> String {
+    let id = invoice.id.clone();
+    world.invoices.insert(id.clone(), invoice);
+    told(world, &id, kind);
+    id
+}
+
+/// Tells of an invoice as it is.
+pub(super) fn told(world: &mut World, id: &str, kind: &'static str) {
+    if let Some(invoice) = world.invoices.get(id) {
+        let object = render::invoice(world, invoice);
+        world.tell(kind, object);
+    }
+}
+
+/// Finalizes a draft; what owes nothing is paid at once.
+pub(super) fn finalize(world: &mut World, id: &str) {
+    let Some(mut invoice) = world.invoices.get(id).cloned() else {
+        return;
+    };
+    let balance = world
+        .customers
+        .get(&invoice.customer)
+        .map_or(0, |one| one.balance);
+    let (amount, left) = due(&invoice, balance);
+    invoice.starting_balance = balance;
+    invoice.ending_balance = Some(left);
+    invoice.amount_due = amount;
+    invoice.finalizes_at = None;
+    invoice.status = InvoiceStatus::Open;
+    if let Some(customer) = world.customers.get_mut(&invoice.customer)
+        && customer.balance != left
+    {
+        customer.balance = left;
+        let customer = customer.clone();
+        let object = render::customer(world, &customer);
+        world.tell("customer.updated", object);
+    }
+    keep(world, invoice, "invoice.finalized");
+    if amount == 0 {
+        paid(world, id);
+    }
+}
+
+/// What comes of charging the means of payment of an invoice.
+pub(super) fn verdict(world: &World, invoice: &Invoice) -> Verdict {
+    card_of(world, invoice).map_or(Verdict::NoMethod, Card::verdict)
+}
+
+fn card_of(world: &World, invoice: &Invoice) -> Option<Card> {
+    let subscription = invoice.subscription.as_ref();
+    let subscription = subscription.and_then(|id| world.subscriptions.get(id));
+    let own = subscription.and_then(|subscription| subscription.card);
+    let customer = || world.customers.get(&invoice.customer)?.card;
+    own.or_else(customer)
+}
+
+/// Tries to take the money of an open invoice. A payment takes its effects;
+/// what a failure means is the caller's to decide.
+pub(super) fn collect(world: &mut World, id: &str, verdict: Verdict) -> Verdict {
+    let Some(mut invoice) = world.invoices.get(id).cloned() else {
+        return Verdict::NoMethod;
+    };
+    invoice.attempts = invoice.attempts.saturating_add(1);
+    let intent = match invoice.intent.clone() {
+        Some(intent) => intent,
+        None => make_intent(
+            world,
+            Some(invoice.customer.clone()),
+            invoice.amount_due,
+            &invoice.currency,
+            Metadata::new(),
+        ),
+    };
+    invoice.intent = Some(intent.clone());
+    world.invoices.insert(id.to_owned(), invoice);
+    charge(world, &intent, verdict);
+    match verdict {
+        Verdict::Paid => paid(world, id),
+        Verdict::Processing => {}
+        Verdict::Action => {
+            told(world, id, "invoice.payment_action_required");
+            told(world, id, "invoice.payment_failed");
+        }
+        Verdict::Declined(_) | Verdict::NoMethod => told(world, id, "invoice.payment_failed"),
+    }
+    verdict
+}
+
+/// Makes a payment intent that nothing was done with.
+pub(super) fn make_intent(
+    world: &mut World,
+    customer: Option<String>,
+    amount: i64,
+    currency: &str,
+    metadata: Metadata,
+) -> String {
+    let id = world.id("pi");
+    let intent = Intent {
+        id: id.clone(),
+        customer,
+        amount,
+        currency: currency.to_owned(),
+        status: "requires_payment_method",
+        decline: None,
+        charge: None,
+        metadata,
+        created: world.now(),
+    };
+    let object = render::intent(world, &intent);
+    world.intents.insert(id.clone(), intent);
+    world.tell("payment_intent.created", object);
+    id
+}
+
+/// Charges an intent, with a known outcome, and tells of it.
+pub(super) fn charge(world: &mut World, id: &str, verdict: Verdict) {
+    let Some(mut intent) = world.intents.get(id).cloned() else {
+        return;
+    };
+    let customer = intent.customer.clone().unwrap_or_default();
+    let mut attempt = Charge {
+        id: world.id("ch"),
+        customer: intent.customer.clone(),
+        intent: intent.id.clone(),
+        amount: intent.amount,
+        refunded: 0,
+        currency: intent.currency.clone(),
+        paid: false,
+        decline: None,
+        disputed: false,
+        metadata: intent.metadata.clone(),
+        created: world.now(),
+    };
+    let (told, of_charge) = match verdict {
+        Verdict::Paid => {
+            attempt.paid = true;
+            intent.status = "succeeded";
+            intent.decline = None;
+            intent.charge = Some(attempt.id.clone());
+            world
+                .books
+                .charge(&customer, &intent.currency, intent.amount);
+            ("payment_intent.succeeded", Some("charge.succeeded"))
+        }
+        Verdict::Declined(why) => {
+            attempt.decline = Some(why);
+            intent.status = "requires_payment_method";
+            intent.decline = Some(why);
+            intent.charge = Some(attempt.id.clone());
+            world.books.decline(&customer);
+            ("payment_intent.payment_failed", Some("charge.failed"))
+        }
+        Verdict::Action => {
+            intent.status = "requires_action";
+            ("payment_intent.requires_action", None)
+        }
+        Verdict::Processing => {
+            intent.status = "processing";
+            ("payment_intent.processing", None)
+        }
+        Verdict::NoMethod => return,
+    };
+    if let Some(kind) = of_charge {
+        let object = render::charge(world, &attempt);
+        world.charges.insert(attempt.id.clone(), attempt);
+        world.tell(kind, object);
+    }
+    let object = render::intent(world, &intent);
+    world.intents.insert(intent.id.clone(), intent);
+    world.tell(told, object);
+}
+
+/// The invoice of a sale without a subscription, paid as it is made.
+pub(super) fn of_sale(world: &mut World, session: &Session, lines: Vec<Line>) -> String {
+    let now = world.now();
+    let id = world.id("in");
+    let invoice = Invoice {
+        id: id.clone(),
+        customer: session.customer.clone().unwrap_or_default(),
+        subscription: None,
+        subscription_metadata: Metadata::new(),
+        status: InvoiceStatus::Open,
+        reason: Reason::Manual,
+        currency: session.currency.clone(),
+        lines,
+        starting_balance: 0,
+        ending_balance: Some(0),
+        amount_due: session.amount_total,
+        amount_paid: 0,
+        attempts: 1,
+        finalizes_at: None,
+        next_attempt: None,
+        intent: session.intent.clone(),
+        period: Span {
+            start: now,
+            end: now,
+        },
+        metadata: Metadata::new(),
+        created: now,
+        paid_at: None,
+    };
+    keep(world, invoice, "invoice.finalized");
+    paid(world, &id);
+    id
+}
+
+/// An invoice is paid, or owes nothing.
+pub(super) fn paid(world: &mut World, id: &str) {
+    let now = world.now();
+    let Some(invoice) = world.invoices.get_mut(id) else {
+        return;
+    };
+    invoice.status = InvoiceStatus::Paid;
+    invoice.amount_paid = invoice.amount_due;
+    invoice.paid_at = Some(now);
+    invoice.next_attempt = None;
+    let invoice = invoice.clone();
+    told(world, id, "invoice.paid");
+    told(world, id, "invoice.payment_succeeded");
+    for payment in render::invoice_payments(world, &invoice) {
+        world.tell("invoice_payment.paid", payment);
+    }
+    lifecycle::on_paid(world, &invoice);
+}
+
+/// Voids an open invoice, or writes it off.
+pub(super) fn close(world: &mut World, id: &str, status: InvoiceStatus) -> Result<(), Refusal> {
+    let invoice = world.invoice(id)?;
+    let closes = matches!(
+        invoice.status,
+        InvoiceStatus::Open | InvoiceStatus::Uncollectible
+    );
+    if !closes || invoice.status == status {
+        let why = "This invoice cannot be closed in its current status";
+        return Err(Refusal::state(why).coded("invoice_not_editable"));
+    }
+    close_quietly(world, id, status);
+    Ok(())
+}
+
+/// The same whatever the invoice is, for what happens by itself.
+pub(super) fn close_quietly(world: &mut World, id: &str, status: InvoiceStatus) {
+    let Some(invoice) = world.invoices.get_mut(id) else {
+        return;
+    };
+    invoice.status = status;
+    invoice.next_attempt = None;
+    invoice.finalizes_at = None;
+    let kind = if status == InvoiceStatus::Void {
+        "invoice.voided"
+    } else {
+        "invoice.marked_uncollectible"
+    };
+    told(world, id, kind);
+}
