@@ -20,7 +20,9 @@
 //! Known to differ: no businesses, no country overrides, no currency
 //! conversion, fees at one rate, and a date is moved with `do_not_bill` only.
 
+mod account;
 mod act;
+mod acts;
 mod adjust;
 mod amount;
 mod change;
@@ -261,7 +263,7 @@ impl FakePaddle {
     /// [`Refusal`] when there is no such subscription, or it has ended.
     pub fn cancel_in_portal(&self, subscription_id: &str) -> Result<(), Refusal> {
         self.till
-            .with(|world, now| till::cancel_in_portal(world, subscription_id, now))
+            .with(|world, now| acts::cancel_in_portal(world, subscription_id, now))
     }
 
     /// Somebody refunds a whole transaction in the dashboard: the adjustment,

@@ -3,8 +3,9 @@
 use http::StatusCode;
 
 use super::super::rig::{Answer, Incoming};
+use super::acts::{cancel_in_portal, card};
 use super::things::SubscriptionStatus;
-use super::till::{Till, cancel_in_portal, card};
+use super::till::Till;
 
 /// A page of the fake's own. `None`: the path is the API's.
 pub(super) fn page(till: &Till, request: &Incoming) -> Option<Answer> {

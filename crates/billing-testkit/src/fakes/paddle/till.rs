@@ -2,7 +2,6 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use billing_domain::money::Currency;
 use billing_domain::time::Timestamp;
 use bytes::Bytes;
 use http::StatusCode;
@@ -10,13 +9,13 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::super::rig::{Answer, Books, FakeClock, FaultKind, Incoming, Outbox, Provider, Webhook};
+use super::account::books;
+use super::acts::act;
 use super::refusal::Refusal;
 use super::routes::{Call, Reply};
-use super::things::{
-    Action, AdjustmentAction, AdjustmentStatus, Card, NotificationStatus, Scheduled,
-};
+use super::things::NotificationStatus;
 use super::world::World;
-use super::{pages, read, render};
+use super::{pages, render};
 
 /// A fake account that is being served.
 #[derive(Debug)]
@@ -262,68 +261,6 @@ fn envelope(status: u16, body: &Value) -> Answer {
     Answer::json(status, body)
 }
 
-/// An act of a person or a bank.
-fn act(world: &mut World, name: &str, body: &Value, now: Timestamp) -> Result<Value, Refusal> {
-    match name {
-        "pay" => {
-            let card = card(read::maybe(body, "card")?)?;
-            let paid = world.pay(read::text(body, "transaction")?, card, now)?;
-            Ok(json!({"paid": paid}))
-        }
-        "card" => {
-            let card = card(read::maybe(body, "card")?)?;
-            world.set_card(read::text(body, "subscription")?, card)?;
-            Ok(Value::Null)
-        }
-        "cancel" => {
-            cancel_in_portal(world, read::text(body, "subscription")?, now)?;
-            Ok(Value::Null)
-        }
-        "approve_refund" | "reject_refund" => {
-            let approve = name == "approve_refund";
-            world.decide_refund(read::text(body, "adjustment")?, approve, now)?;
-            Ok(Value::Null)
-        }
-        "chargeback" | "chargeback_reverse" => {
-            let reverse = name == "chargeback_reverse";
-            let id = world.chargeback(read::text(body, "transaction")?, reverse, now)?;
-            Ok(json!({"adjustment": id}))
-        }
-        _ => Err(Refusal::field("act", "unknown act")),
-    }
-}
-
-/// A customer cancels for the end of the period.
-pub(super) fn cancel_in_portal(world: &mut World, id: &str, now: Timestamp) -> Result<(), Refusal> {
-    let subscription = world.living(id)?;
-    let Some(period) = subscription.period else {
-        return Err(Refusal::bad(
-            "subscription_not_active",
-            "there is no period",
-        ));
-    };
-    // The portal replaces a pause that was scheduled.
-    world.with_subscription(id, now, |subscription| {
-        subscription.scheduled = Some(Scheduled {
-            action: Action::Cancel,
-            at: period.end,
-            resume_at: None,
-            same_period: false,
-        });
-    });
-    world.tell_subscription("subscription.updated", id, now);
-    Ok(())
-}
-
-pub(super) fn card(text: Option<&str>) -> Result<Card, Refusal> {
-    match text {
-        None | Some("pays") => Ok(Card::Pays),
-        Some("declined") => Ok(Card::Declined),
-        Some("pays_once") => Ok(Card::PaysOnce),
-        Some(_) => Err(Refusal::field("card", "pays, declined or pays_once")),
-    }
-}
-
 fn mark(world: &mut World, body: &Bytes, status: NotificationStatus, now: Timestamp) {
     let same = |one: &&mut super::things::Notification| {
         one.status == NotificationStatus::NotAttempted
@@ -343,43 +280,4 @@ fn request_id(now: Timestamp) -> String {
         "00000000-0000-4000-8000-{:012x}",
         now.as_microsecond().unsigned_abs() & 0xffff_ffff_ffff
     )
-}
-
-fn books(world: &World) -> Books {
-    let mut books = Books::default();
-    let code = |currency: Currency| currency.code().to_ascii_lowercase();
-    for transaction in world.transactions.values() {
-        let customer = transaction.customer_id.as_deref().unwrap_or_default();
-        for payment in &transaction.payments {
-            if payment.captured {
-                books.charge(customer, &code(transaction.currency), payment.amount);
-            } else {
-                books.decline(customer);
-            }
-        }
-    }
-    for adjustment in world.adjustments.values() {
-        let back = matches!(
-            adjustment.action,
-            AdjustmentAction::Refund | AdjustmentAction::Chargeback
-        );
-        if back && adjustment.status == AdjustmentStatus::Approved {
-            let amount = adjustment.totals().total;
-            let currency = code(adjustment.currency);
-            books.refund(&adjustment.customer_id, &currency, amount);
-        }
-    }
-    let counts = [
-        ("customers", world.customers.len()),
-        ("transactions", world.transactions.len()),
-        ("subscriptions", world.subscriptions.len()),
-        ("adjustments", world.adjustments.len()),
-        ("events", world.events.len()),
-        ("notifications", world.notifications.len()),
-    ];
-    for (kind, count) in counts {
-        let count = u64::try_from(count).unwrap_or(u64::MAX);
-        books.objects.insert(kind.to_owned(), count);
-    }
-    books
 }

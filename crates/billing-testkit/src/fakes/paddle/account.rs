@@ -1,0 +1,47 @@
+//! The books of the fake: who was charged how often and how much.
+
+use billing_domain::money::Currency;
+
+use super::super::rig::Books;
+use super::things::{AdjustmentAction, AdjustmentStatus};
+use super::world::World;
+
+/// Everything that was taken and given back, and how much there is of everything.
+pub(super) fn books(world: &World) -> Books {
+    let mut books = Books::default();
+    let code = |currency: Currency| currency.code().to_ascii_lowercase();
+    for transaction in world.transactions.values() {
+        let customer = transaction.customer_id.as_deref().unwrap_or_default();
+        for payment in &transaction.payments {
+            if payment.captured {
+                books.charge(customer, &code(transaction.currency), payment.amount);
+            } else {
+                books.decline(customer);
+            }
+        }
+    }
+    for adjustment in world.adjustments.values() {
+        let back = matches!(
+            adjustment.action,
+            AdjustmentAction::Refund | AdjustmentAction::Chargeback
+        );
+        if back && adjustment.status == AdjustmentStatus::Approved {
+            let amount = adjustment.totals().total;
+            let currency = code(adjustment.currency);
+            books.refund(&adjustment.customer_id, &currency, amount);
+        }
+    }
+    let counts = [
+        ("customers", world.customers.len()),
+        ("transactions", world.transactions.len()),
+        ("subscriptions", world.subscriptions.len()),
+        ("adjustments", world.adjustments.len()),
+        ("events", world.events.len()),
+        ("notifications", world.notifications.len()),
+    ];
+    for (kind, count) in counts {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        books.objects.insert(kind.to_owned(), count);
+    }
+    books
+}
