@@ -4,6 +4,7 @@
 
 mod drift;
 mod money;
+mod returns;
 mod standing;
 mod told;
 
@@ -70,6 +71,14 @@ pub enum FindingCode {
     ToldUnsettled,
     /// The journal tells twice that an invoice was settled.
     ToldTwice,
+    /// More went back for an invoice than was paid for it, and nobody was told.
+    ReturnsExceedPayments,
+    /// Money went back, and the journal does not tell it.
+    ReturnUntold,
+    /// All that was paid for some time went back, and the time is given.
+    ReturnedGivesAccess,
+    /// Paid time is withheld, and its payment did not go back.
+    WithheldUnreturned,
     /// A subscription waits for a change that is not scheduled.
     ScheduleWithoutChange,
     /// A change is scheduled that its subscription does not wait for.
@@ -86,7 +95,7 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// Every code, in the order of the checks.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 24] = [
         Self::CreditsExceedPayments,
         Self::SegmentsDisordered,
         Self::ChargedOutOfRange,
@@ -101,6 +110,10 @@ impl FindingCode {
         Self::SettledUntold,
         Self::ToldUnsettled,
         Self::ToldTwice,
+        Self::ReturnsExceedPayments,
+        Self::ReturnUntold,
+        Self::ReturnedGivesAccess,
+        Self::WithheldUnreturned,
         Self::ScheduleWithoutChange,
         Self::ChangeWithoutSchedule,
         Self::TwoChangesAwaiting,
@@ -127,6 +140,10 @@ impl FindingCode {
             Self::SettledUntold => "settled_untold",
             Self::ToldUnsettled => "told_unsettled",
             Self::ToldTwice => "told_twice",
+            Self::ReturnsExceedPayments => "returns_exceed_payments",
+            Self::ReturnUntold => "return_untold",
+            Self::ReturnedGivesAccess => "returned_gives_access",
+            Self::WithheldUnreturned => "withheld_unreturned",
             Self::ScheduleWithoutChange => "schedule_without_change",
             Self::ChangeWithoutSchedule => "change_without_schedule",
             Self::TwoChangesAwaiting => "two_changes_awaiting",
@@ -150,6 +167,7 @@ pub fn audit(books: &Books<'_>, now: Timestamp) -> Vec<Finding> {
     auditor.cycles();
     auditor.invoices();
     auditor.settlements();
+    auditor.returns();
     auditor.balances();
     auditor.changes();
     auditor.paid_time();

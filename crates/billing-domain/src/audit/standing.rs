@@ -86,6 +86,8 @@ impl Auditor<'_> {
             if paid_now
                 && held.is_engine_run()
                 && !held.gives_access(self.now)
+                // Whether its payment went back is looked at with what went back.
+                && held.withheld_since(self.now).is_none()
                 && !self.tells(held.id, &ENDS_ACCESS, None)
             {
                 let words = "gives no access before what is paid has ended";

@@ -4,8 +4,9 @@
 use billing_domain::audit::{Books, FindingCode, audit};
 use billing_domain::change::ChangeState;
 use billing_domain::decide::{self, CancelWhen};
+use billing_domain::fact::{Fact, RefundSnapshot, RefundState};
 use billing_domain::invoice::{Invoice, InvoiceState, Purpose};
-use billing_domain::journal::Event;
+use billing_domain::journal::{Event, JournalEntry};
 use billing_domain::subscription::{PaidPeriod, Scheduled, Segment, State, Why};
 use billing_domain::time::{days, shifted};
 
@@ -94,6 +95,61 @@ fn more_given_back_than_was_paid() {
         change.quote.lines[0].amount = usd(-9_999_999);
     });
     assert_eq!(broken, [FindingCode::CreditsExceedPayments]);
+}
+
+/// The last renewal goes back, in part or in full.
+fn refunded(world: &mut World, amount: i64) {
+    let mut invoices = world.account.invoices.iter_mut();
+    let last = invoices.rfind(|invoice| invoice.is_renewal()).unwrap();
+    last.reference = Some("in-refunded".to_owned());
+    world.tell(Fact::RefundSeen(RefundSnapshot {
+        refund: "re-1".to_owned(),
+        of: vec!["in-refunded".to_owned()],
+        amount: usd(amount),
+        state: RefundState::Done,
+    }));
+}
+
+fn last_renewal(world: &mut World) -> &mut Invoice {
+    let mut invoices = world.account.invoices.iter_mut();
+    invoices.rfind(|invoice| invoice.is_renewal()).unwrap()
+}
+
+#[test]
+fn what_goes_back_is_no_finding() {
+    for more in [-1, 0, 1] {
+        let mut world = healthy();
+        let paid = last_renewal(&mut world).amount.amount;
+        refunded(&mut world, paid + more);
+        assert_eq!(world.sub().gives_access(world.now), more < 0);
+        assert_eq!(world.findings(), Vec::<String>::new(), "{more}");
+    }
+}
+
+#[test]
+fn what_went_back_and_is_not_what_it_says() {
+    let broken = |break_it: &dyn Fn(&mut World)| {
+        found(|world| {
+            let paid = last_renewal(world).amount.amount;
+            refunded(world, paid);
+            break_it(world);
+        })
+    };
+    let gives = broken(&|world| {
+        let mut held = world.sub().clone();
+        held.withheld.clear();
+        world.account.put_subscription(held);
+    });
+    assert_eq!(gives, [FindingCode::ReturnedGivesAccess]);
+    let untold = broken(&|world| {
+        let told = |entry: &JournalEntry| entry.event == Event::InvoiceRefunded;
+        world.journal.retain(|entry| !told(entry));
+    });
+    assert_eq!(untold, [FindingCode::ReturnUntold]);
+    let withheld = broken(&|world| last_renewal(world).returned.clear());
+    assert_eq!(withheld, [FindingCode::WithheldUnreturned]);
+    let beyond = broken(&|world| last_renewal(world).returned[0].amount.amount += 1);
+    assert_eq!(beyond, [FindingCode::ReturnsExceedPayments]);
 }
 
 #[test]
