@@ -33,4 +33,4 @@ pub use error::EngineError;
 pub use gate::GateError;
 pub use limits::Limits;
 pub use manual::{MANUAL, ManualProvider};
-pub use ring::{IntakeError, Reconciled, WorkDone};
+pub use ring::{Difference, IntakeError, Reconciled, Reread, RereadError, WorkDone};

@@ -77,6 +77,11 @@ impl Billing {
                         tracing::warn!(%error, "reconciling failed, will be tried again");
                     }
                 }
+                tokio::select! {
+                    biased;
+                    () = &mut stop => return,
+                    () = parts.reread_all() => {}
+                }
                 reconcile_at = shifted(parts.now(), RECONCILE_EVERY);
             }
             tokio::select! {

@@ -35,8 +35,8 @@ pub mod mock {
     pub use crate::notifier::MockNotifier;
     pub use crate::provider::MockPaymentProvider;
     pub use crate::store::{
-        MockCatalogs, MockCodes, MockCredentials, MockMigrations, MockQuotes, MockReadModels,
-        MockRing,
+        MockBookmarks, MockCatalogs, MockCodes, MockCredentials, MockMigrations, MockQuotes,
+        MockReadModels, MockRing,
     };
     pub use crate::webhook::MockWebhookDecoder;
 }

@@ -19,6 +19,7 @@
 //! Nothing here sleeps or reads a clock: every instant is an argument.
 
 pub mod account;
+pub mod bookmark;
 pub mod catalog;
 pub mod change;
 pub mod claim;
@@ -191,6 +192,9 @@ macro_rules! store_contract {
                 a_checkout_reserves_one_use
                 a_counted_use_stays_counted
                 codes_are_listed_page_by_page
+            }
+            bookmark {
+                a_bookmark_is_the_last_one_put_there
             }
             migration {
                 holders_of_a_price_are_walked

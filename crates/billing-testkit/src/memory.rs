@@ -4,6 +4,7 @@
 //! nothing when it is dropped, and can be told to fail, before or after having
 //! written. Decides nothing.
 
+mod bookmarks;
 mod books;
 mod catalogs;
 mod codes;
@@ -23,8 +24,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use billing_domain::ids::{MigrationId, QuoteId};
+use billing_domain::provider::ProviderAccount;
 use billing_domain::quote::Quote;
-use billing_ports::store::{MigrationRow, StoreError};
+use billing_ports::store::{Book, Bookmark, MigrationRow, StoreError};
 use tokio::sync::Notify;
 
 pub use faults::{Call, Fault, FaultPlan};
@@ -69,6 +71,7 @@ struct State {
     vault: Vault,
     catalogs: Vec<billing_domain::catalog::CatalogRevision>,
     quotes: BTreeMap<QuoteId, Quote>,
+    bookmarks: BTreeMap<(ProviderAccount, Book), Bookmark>,
     codes: Drawer,
     migrations: BTreeMap<MigrationId, MigrationRow>,
     faults: Faults,

@@ -18,7 +18,7 @@ use crate::ring::group::done;
 use crate::ring::hints::{is_foreign, is_hint};
 
 /// Whose a delivery is.
-enum Whose {
+pub(crate) enum Whose {
     /// This customer's.
     Customer(CustomerId),
     /// Nobody's that is known.
@@ -111,11 +111,15 @@ impl Parts {
     /// Ties a delivery to a customer: by hand first, then by our own ids as they
     /// came back, then by the provider's objects. Never by e-mail.
     async fn whose(&self, item: &InboxItem) -> Result<Whose, StoreError> {
-        if let Some(linked) = item.linked {
-            return Ok(Whose::Customer(linked));
+        match item.linked {
+            Some(linked) => Ok(Whose::Customer(linked)),
+            None => self.whose_are(facts(item)).await,
         }
+    }
+
+    pub(crate) async fn whose_are(&self, facts: &[Observed]) -> Result<Whose, StoreError> {
         let mut found: Option<CustomerId> = None;
-        for observed in facts(item) {
+        for observed in facts {
             let link = &observed.link;
             let own = link
                 .checkout

@@ -8,6 +8,7 @@ mod group;
 mod hints;
 mod inbox;
 mod intake;
+mod listed;
 mod perform;
 mod reconcile;
 mod wanted;
@@ -27,6 +28,7 @@ use billing_ports::store::{
 };
 
 pub use intake::IntakeError;
+pub use listed::{Difference, Reread, RereadError};
 pub(crate) use perform::Performed;
 pub use reconcile::Reconciled;
 pub use work::WorkDone;

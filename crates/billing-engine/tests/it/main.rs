@@ -24,6 +24,7 @@ mod hints;
 mod intake;
 #[cfg(test)]
 mod licenses;
+mod listed;
 #[cfg(test)]
 mod mirrored;
 #[cfg(test)]

@@ -18,7 +18,8 @@ use billing_engine::{
 };
 use billing_ports::store::{Resolution, Ring};
 use billing_ports::{
-    Answer, Clock, Delivery, Finding, IdSource, PaymentProvider, PerformError, Reading, Refusal,
+    Answer, Clock, Delivery, Finding, IdSource, Listed, PaymentProvider, PerformError, Reading,
+    Refusal,
 };
 use billing_testkit::memory::{Call, Fault, FaultPlan, HeldEffect, RowState};
 use billing_testkit::{ManualClock, MemoryStore, RecordingNotifier, SeededIds, fixtures};
@@ -66,8 +67,24 @@ pub(crate) struct Stub {
     calls: Mutex<Vec<Called>>,
     objects: Mutex<Vec<Observed>>,
     reads: Mutex<Vec<ProviderRef>>,
-    /// What it does when an object is next read.
+    /// What it does when an object is next read, or a page of its books.
     reading: Mutex<VecDeque<Act>>,
+    /// What happened there, as its books have it.
+    pub(crate) happened: Mutex<Vec<Delivery>>,
+    /// Since when it was asked what had happened.
+    pub(crate) asked_since: Mutex<Vec<Timestamp>>,
+}
+
+/// Rows on a page of its books.
+const PAGE: usize = 2;
+
+fn page<T: Clone>(rows: &[T], after: Option<String>) -> Listed<T> {
+    let begin: usize = after.map_or(0, |after| after.parse().unwrap());
+    let end = rows.len().min(begin + PAGE);
+    Listed {
+        rows: rows[begin..end].to_vec(),
+        next: (end < rows.len()).then(|| end.to_string()),
+    }
 }
 
 impl Stub {
@@ -196,6 +213,26 @@ impl PaymentProvider for Stub {
         Ok(self.objects.lock().unwrap().clone())
     }
 
+    async fn list_subscriptions(
+        &self,
+        after: Option<String>,
+    ) -> Result<Listed<Observed>, PerformError> {
+        let act = self.reading.lock().unwrap().pop_front();
+        self.act(act).await?;
+        Ok(page(&self.objects.lock().unwrap(), after))
+    }
+
+    async fn list_events(
+        &self,
+        since: Timestamp,
+        after: Option<String>,
+    ) -> Result<Listed<Delivery>, PerformError> {
+        self.asked_since.lock().unwrap().push(since);
+        let act = self.reading.lock().unwrap().pop_front();
+        self.act(act).await?;
+        Ok(page(&self.happened.lock().unwrap(), after))
+    }
+
     async fn doctor(&self, _catalog: &Catalog) -> Vec<Finding> {
         Vec::new()
     }
@@ -242,6 +279,8 @@ impl Rig {
             objects: Mutex::default(),
             reads: Mutex::default(),
             reading: Mutex::default(),
+            happened: Mutex::default(),
+            asked_since: Mutex::default(),
         });
         let builder = Billing::builder(
             Arc::new(store.clone()),

@@ -1,15 +1,16 @@
 //! The door to the database: small, and deciding nothing.
 //!
-//! Seven traits by who uses them: [`Ring`] for the engine's ring, [`ReadModels`]
+//! Eight traits by who uses them: [`Ring`] for the engine's ring, [`ReadModels`]
 //! for lists and pages, [`Catalogs`] for plan revisions, [`Quotes`] for what a
 //! change would cost, [`Codes`] for discount codes, [`Migrations`] for price
-//! migrations, [`Credentials`] for keys, sessions and idempotency. A store
-//! implements them all.
+//! migrations, [`Bookmarks`] for reading a provider's own books, [`Credentials`]
+//! for keys, sessions and idempotency. A store implements them all.
 //!
 //! Laws common to all: "not found" MUST be `Ok(None)`; a row that cannot be read
 //! MUST be [`StoreError::Corrupt`] naming table and row; every update MUST check
 //! how many rows it changed; every call MUST end within [`STORE_TIMEOUT`].
 
+mod bookmarks;
 mod catalogs;
 mod codes;
 mod commit;
@@ -23,6 +24,7 @@ mod ring;
 
 use std::time::Duration;
 
+pub use bookmarks::*;
 pub use catalogs::*;
 pub use codes::*;
 pub use commit::*;
@@ -39,6 +41,12 @@ pub use ring::*;
 pub const STORE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Everything that a database must do.
-pub trait Store: Ring + ReadModels + Catalogs + Quotes + Codes + Migrations + Credentials {}
+pub trait Store:
+    Ring + ReadModels + Catalogs + Quotes + Codes + Migrations + Bookmarks + Credentials
+{
+}
 
-impl<T: Ring + ReadModels + Catalogs + Quotes + Codes + Migrations + Credentials> Store for T {}
+impl<T> Store for T where
+    T: Ring + ReadModels + Catalogs + Quotes + Codes + Migrations + Bookmarks + Credentials
+{
+}

@@ -16,6 +16,7 @@ use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
 use billing_domain::license::License;
 use billing_domain::parked::{ParkReason, Parked};
+use billing_domain::provider::ProviderAccount;
 use billing_domain::quote::Quote;
 use billing_domain::subscription::Subscription;
 use billing_domain::time::Timestamp;
@@ -107,6 +108,11 @@ far!(Codes {
     retire_code(id: DiscountCodeId, now: Timestamp) -> bool, StoreError;
     reserve_code(id: DiscountCodeId, checkout: CheckoutId, until: Timestamp, now: Timestamp) -> bool, StoreError;
     settle_code(id: DiscountCodeId, checkout: CheckoutId, used: bool) -> (), StoreError;
+});
+
+far!(Bookmarks {
+    get_bookmark(account: &ProviderAccount, book: Book) -> Option<Bookmark>, StoreError;
+    put_bookmark(account: &ProviderAccount, book: Book, mark: &Bookmark) -> (), StoreError;
 });
 
 far!(Migrations {

@@ -5,6 +5,7 @@
 
 mod m0001_begin;
 mod m0002_change;
+mod m0003_reconcile;
 mod table;
 
 use sea_orm::sea_query::{Alias, IntoIden, Query};
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_begin::Migration),
             Box::new(m0002_change::Migration),
+            Box::new(m0003_reconcile::Migration),
         ]
     }
 

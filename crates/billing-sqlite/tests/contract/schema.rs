@@ -28,7 +28,7 @@ async fn many_may_migrate_at_once() {
     for task in tasks {
         assert_eq!(task.await.expect("no panic"), Ok(()));
     }
-    assert_eq!(empty.schema_version().await, Ok(2));
+    assert_eq!(empty.schema_version().await, Ok(3));
     assert_eq!(empty.migrate().await, Ok(()));
-    assert_eq!(empty.schema_version().await, Ok(2));
+    assert_eq!(empty.schema_version().await, Ok(3));
 }

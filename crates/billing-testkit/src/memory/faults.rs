@@ -46,6 +46,8 @@ pub enum Call {
     Code,
     /// Price migrations, and the walks over holders and customers.
     Migration,
+    /// Bookmarks.
+    Bookmark,
     /// Keys, sessions and idempotency records.
     Credential,
 }

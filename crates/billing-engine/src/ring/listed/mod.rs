@@ -1,0 +1,206 @@
+//! Reading a provider's own books: what happened there since they were last
+//! read, and how its subscriptions stand. A webhook that was lost leads to the
+//! same state as one that came.
+//!
+//! A go is bounded and goes on where the one before ended. What is read is
+//! received like a webhook, and decided by the worker.
+
+mod events;
+mod subscriptions;
+
+use std::future::Future;
+
+use billing_domain::audit::Drift;
+use billing_domain::ids::CustomerId;
+use billing_domain::provider::ProviderAccount;
+use billing_domain::time::Timestamp;
+use billing_ports::store::{Book, Bookmark};
+use billing_ports::{PaymentProvider, PerformError};
+use jiff::SignedDuration;
+
+use crate::billing::{Billing, Parts};
+use crate::error::EngineError;
+
+/// Pages of one book in one go: 10 000 rows where a page has a hundred. The rest
+/// follows with the next go, from where this one ended.
+const MAX_PAGES: usize = 100;
+
+/// How often a provider's subscriptions are read through by the worker: what its
+/// events told is looked at every hour, and what events did not tell is rare.
+const SUBSCRIPTIONS_EVERY: SignedDuration = SignedDuration::from_hours(24);
+
+/// What reading a provider's books came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reread {
+    /// Events that were read.
+    pub events: u64,
+    /// Those of them that had not come.
+    pub lost: u64,
+    /// Subscriptions that were read.
+    pub subscriptions: u64,
+    /// Differences found among them.
+    pub drifts: u64,
+    /// Subscriptions of somebody else's in the same account.
+    pub foreign: u64,
+    /// Whether both books were read to their end. `false`: the next go goes on.
+    pub finished: bool,
+}
+
+/// A difference between these books and the provider's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Whose it is. `None`: nobody's that is known.
+    pub customer: Option<CustomerId>,
+    /// The difference.
+    pub drift: Drift,
+}
+
+/// Why a provider's books were not read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RereadError {
+    /// No such provider account is configured.
+    #[error("no such provider account")]
+    NoSuchAccount,
+    /// The provider did not answer, or cannot. What was read before is kept, and
+    /// the next go goes on from there.
+    #[error(transparent)]
+    Provider(#[from] PerformError),
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl From<billing_ports::store::StoreError> for RereadError {
+    fn from(error: billing_ports::store::StoreError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl Billing {
+    /// Reads `account`'s events since they were last read, and its subscriptions;
+    /// `each` hears every difference. What is new is received, and decided by the
+    /// worker as a webhook's would be.
+    ///
+    /// # Errors
+    ///
+    /// [`RereadError`]; the next go goes on from where this one ended.
+    pub async fn reread(
+        &self,
+        account: &ProviderAccount,
+        mut each: impl FnMut(&Difference) + Send,
+    ) -> Result<Reread, RereadError> {
+        let parts = self.parts()?;
+        let mut done = Reread::default();
+        let events = parts.reread_events(account, &mut done).await?;
+        let subscriptions = parts
+            .reread_subscriptions(account, false, &mut done, &mut each)
+            .await?;
+        done.finished = events && subscriptions;
+        Ok(done)
+    }
+
+    /// Compares `account`'s subscriptions with these books; `each` hears every
+    /// difference. Writes nothing. A dry run begins at the beginning.
+    ///
+    /// # Errors
+    ///
+    /// [`RereadError`].
+    pub async fn reread_dry(
+        &self,
+        account: &ProviderAccount,
+        mut each: impl FnMut(&Difference) + Send,
+    ) -> Result<Reread, RereadError> {
+        let parts = self.parts()?;
+        let mut done = Reread::default();
+        done.finished = parts
+            .reread_subscriptions(account, true, &mut done, &mut each)
+            .await?;
+        Ok(done)
+    }
+}
+
+impl Parts {
+    /// What the worker reads every hour: what happened, and once a day how
+    /// everything stands. A provider that fails holds up no other.
+    pub(crate) async fn reread_all(&self) {
+        let accounts: Vec<ProviderAccount> = self
+            .providers
+            .iter()
+            .filter(|(_, provider)| provider.capabilities().owns_schedule)
+            .map(|(account, _)| account.clone())
+            .collect();
+        for account in accounts {
+            match self.reread_by_tick(&account).await {
+                Ok(done) => note(&account, done),
+                // A provider that keeps no such books has its open invoices read.
+                Err(RereadError::Provider(PerformError::Unsupported(_))) => {}
+                Err(error) => {
+                    tracing::warn!(%account, %error, "provider's books not read, will be tried again");
+                }
+            }
+        }
+    }
+
+    async fn reread_by_tick(&self, account: &ProviderAccount) -> Result<Reread, RereadError> {
+        let mut done = Reread::default();
+        self.reread_events(account, &mut done).await?;
+        let mark = self
+            .store
+            .get_bookmark(account, Book::Subscriptions)
+            .await?;
+        let now = self.now();
+        let due = mark.is_none_or(|mark| {
+            mark.next.is_some() || now.duration_since(mark.begun_at) >= SUBSCRIPTIONS_EVERY
+        });
+        if due {
+            self.reread_subscriptions(account, false, &mut done, &mut |_: &Difference| {})
+                .await?;
+        }
+        Ok(done)
+    }
+
+    fn provider(&self, account: &ProviderAccount) -> Result<&dyn PaymentProvider, RereadError> {
+        let found = self.providers.get(account);
+        Ok(found.ok_or(RereadError::NoSuchAccount)?.as_ref())
+    }
+
+    /// A call to a provider, bounded in time like every other.
+    async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, PerformError>> + Send,
+    ) -> Result<T, PerformError> {
+        match tokio::time::timeout(self.limits.call_timeout, call).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => Err(PerformError::Unknown(
+                "the provider did not answer in time".to_owned(),
+            )),
+        }
+    }
+
+    /// Where a go begins: at the page that the one before did not come to, or
+    /// anew, with what happened since `since` of the last finished one.
+    async fn go(
+        &self,
+        account: &ProviderAccount,
+        book: Book,
+        since: impl FnOnce(Option<&Bookmark>, Timestamp) -> Timestamp,
+    ) -> Result<Bookmark, RereadError> {
+        let last = self.store.get_bookmark(account, book).await?;
+        let now = self.now();
+        Ok(match last {
+            Some(unfinished) if unfinished.next.is_some() => unfinished,
+            finished => Bookmark {
+                next: None,
+                since: since(finished.as_ref(), now),
+                begun_at: now,
+            },
+        })
+    }
+}
+
+fn note(account: &ProviderAccount, done: Reread) {
+    if done.lost > 0 || done.drifts > 0 {
+        tracing::warn!(%account, events = done.lost, subscriptions = done.drifts,
+            "provider's books told what no webhook had");
+    }
+}

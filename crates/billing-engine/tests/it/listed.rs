@@ -1,0 +1,160 @@
+//! Reading a provider's own books.
+
+use billing_domain::audit::{DriftCode, Remedy, Side};
+use billing_domain::fact::{Fact, Link, Observed};
+use billing_domain::subscription::Status;
+use billing_domain::time::Timestamp;
+use billing_engine::{Difference, Limits, Reread, RereadError};
+use billing_ports::PerformError;
+use billing_ports::store::{Book, Bookmarks as _};
+use billing_testkit::fixtures;
+use jiff::SignedDuration;
+
+use crate::mirrored::{mirrored, snapshot, status, subscription_ref};
+use crate::rig::{Act, Rig};
+
+fn later() -> Timestamp {
+    fixtures::start() + SignedDuration::from_mins(1)
+}
+
+async fn reread(rig: &Rig) -> (Result<Reread, RereadError>, Vec<Difference>) {
+    let mut found = Vec::new();
+    let account = fixtures::provider("sandbox/main");
+    let done = rig
+        .billing
+        .reread(&account, |difference| found.push(difference.clone()))
+        .await;
+    (done, found)
+}
+
+/// A subscription of somebody else's, in the same account.
+fn foreign(name: &str, price: &str) -> Observed {
+    let (rig_checkout, at) = (fixtures::Maker::new(9).id(), later());
+    let mut seen = snapshot(rig_checkout, Status::Active, at);
+    if let Fact::SubscriptionSeen(snapshot) = &mut seen.fact {
+        snapshot.reference = name.to_owned();
+        snapshot.price_ref = price.to_owned();
+    }
+    seen.link = Link::default();
+    seen
+}
+
+#[tokio::test]
+async fn events_that_were_lost_come_once_and_those_that_came_are_known() {
+    let (rig, customer, opened) = mirrored().await;
+    let events = [Status::PastDue, Status::Active, Status::Paused];
+    for (minute, standing) in (1_i64..).zip(events) {
+        let at = fixtures::start() + SignedDuration::from_mins(minute);
+        let event = rig.event(vec![snapshot(opened.id, standing, at)]);
+        rig.provider.happened.lock().unwrap().push(event);
+    }
+    let came = rig.provider.happened.lock().unwrap()[0].clone();
+    rig.billing.receive_trusted(came).await.unwrap();
+    let (done, _) = reread(&rig).await;
+    let done = done.unwrap();
+    assert_eq!((done.events, done.lost, done.finished), (3, 2, true));
+    rig.work().await;
+    assert_eq!(status(&rig, customer), Status::Paused);
+    let (again, _) = reread(&rig).await;
+    assert_eq!(again.unwrap().lost, 0);
+}
+
+#[tokio::test]
+async fn a_go_that_was_broken_off_goes_on_where_it_ended() {
+    let (rig, _, opened) = mirrored().await;
+    for minute in 1..=5 {
+        let at = fixtures::start() + SignedDuration::from_mins(minute);
+        let event = rig.event(vec![snapshot(opened.id, Status::PastDue, at)]);
+        rig.provider.happened.lock().unwrap().push(event);
+    }
+    // The second page is not answered.
+    rig.provider
+        .next_reads([Act::Slow(std::time::Duration::ZERO), Act::NotSent]);
+    let (broken, _) = reread(&rig).await;
+    assert!(
+        matches!(broken, Err(RereadError::Provider(PerformError::NotSent(_)))),
+        "{broken:?}"
+    );
+    let account = fixtures::provider("sandbox/main");
+    let mark = rig.store.get_bookmark(&account, Book::Events).await;
+    assert_eq!(mark.unwrap().unwrap().next.as_deref(), Some("2"));
+    rig.pass(SignedDuration::from_hours(2));
+    let (done, _) = reread(&rig).await;
+    assert_eq!(done.unwrap().lost, 3, "the first page is not read again");
+    // It was begun two hours ago: what happened since is read next, with an overlap.
+    let begun = *rig.provider.asked_since.lock().unwrap().first().unwrap();
+    rig.pass(SignedDuration::from_hours(2));
+    let (next, _) = reread(&rig).await;
+    assert_eq!(next.unwrap().lost, 0);
+    let asked = *rig.provider.asked_since.lock().unwrap().last().unwrap();
+    assert_eq!(asked, begun + SignedDuration::from_hours(3 * 24 - 1));
+}
+
+#[tokio::test]
+async fn a_subscription_that_stands_otherwise_is_told_and_taken_over() {
+    let (rig, customer, opened) = mirrored().await;
+    rig.provider
+        .has(snapshot(opened.id, Status::PastDue, later()));
+    let (done, found) = reread(&rig).await;
+    let done = done.unwrap();
+    assert_eq!((done.subscriptions, done.foreign), (1, 0));
+    assert!(done.finished);
+    let standing = found
+        .iter()
+        .find(|found| found.drift.code == DriftCode::Status)
+        .expect("it is told");
+    assert_eq!(standing.customer, Some(customer));
+    assert_eq!(standing.drift.object, subscription_ref("sub_1"));
+    assert_eq!(
+        (standing.drift.right, standing.drift.remedy),
+        (Side::Provider, Remedy::TakeOver)
+    );
+    rig.work().await;
+    assert_eq!(status(&rig, customer), Status::PastDue);
+    let (again, found) = reread(&rig).await;
+    assert_eq!(again.unwrap().drifts, 0, "{found:?}");
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_the_same_and_writes_nothing() {
+    let (rig, customer, opened) = mirrored().await;
+    for _ in 0..3 {
+        rig.provider
+            .has(snapshot(opened.id, Status::PastDue, later()));
+    }
+    let before = rig.store.snapshot();
+    let account = fixtures::provider("sandbox/main");
+    let mut told = 0;
+    let done = rig.billing.reread_dry(&account, |_| told += 1).await;
+    let done = done.unwrap();
+    assert_eq!(done.subscriptions, 3);
+    assert!(done.finished && told > 0 && told == done.drifts);
+    assert_eq!(rig.store.snapshot(), before);
+    let mark = rig.store.get_bookmark(&account, Book::Subscriptions).await;
+    assert_eq!(mark, Ok(None));
+    assert_eq!(status(&rig, customer), Status::Active);
+}
+
+#[tokio::test]
+async fn what_is_ours_and_unknown_is_parked_once_and_what_is_foreign_is_counted() {
+    let (rig, ..) = mirrored().await;
+    rig.provider.has(foreign("sub_8", "price_of_theirs"));
+    rig.provider.has(foreign("sub_9", "pro-monthly"));
+    for _ in 0..2 {
+        let (done, found) = reread(&rig).await;
+        assert_eq!(done.unwrap().foreign, 1);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].customer, None);
+        assert_eq!(found[0].drift.code, DriftCode::Unknown);
+        rig.work().await;
+    }
+    assert_eq!(rig.parked(), ["unlinked"]);
+}
+
+#[tokio::test]
+async fn an_account_that_is_not_there_is_said_so() {
+    let rig = Rig::with(true, Limits::default(), |builder| builder).await;
+    let account = fixtures::provider("stripe/main");
+    let done = rig.billing.reread(&account, |_| {}).await;
+    assert_eq!(done, Err(RereadError::NoSuchAccount));
+}
