@@ -1,9 +1,15 @@
 //! Why a change is not quoted: every code, and what is no quantity at all.
 
+use billing_domain::effect::{EffectKey, Order};
+use billing_domain::ids::IdSeq;
+use billing_domain::money::{Currency, Money};
+use billing_ports::store::{Also, Ring as _};
+use billing_ports::{Answer, Clock as _, PaymentProvider as _};
 use billing_sandbox::{Fault, Mode};
+use billing_testkit::fixtures::next_commit;
 use serde_json::{Value, json};
 
-use crate::rig::WRITE;
+use crate::rig::{READ, WRITE, text};
 use crate::shop::{Holder, PAGES, PLANS, sells, shop};
 
 /// Asks for each and checks how it is refused, and that nothing was written.
@@ -172,4 +178,84 @@ async fn a_provider_that_refuses_or_is_not_reached_changes_nothing() {
     got.refused(409, "quote_stale");
     rig.deliver().await;
     assert_eq!(ana.stands().await["plan"], "basic");
+}
+
+#[tokio::test]
+async fn what_is_paid_ahead_takes_effect_before_another_change_is_to_come() {
+    let rig = shop(PAGES).await;
+    let mut plans = PLANS.to_owned();
+    for price in [
+        "basic-monthly: { amount: 10.00",
+        "pro-monthly: { amount: 30.00",
+    ] {
+        assert!(plans.contains(price));
+        plans = plans.replace(price, &format!("{price}, lead: 10d"));
+    }
+    sells(&rig.state.billing, &plans).await;
+    let ana = Holder::of(&rig, "ana", "pro-monthly").await;
+    let change = ana.changes(json!({ "plan": "basic" })).await;
+    assert_eq!(change["status"], "scheduled");
+    // Nothing is paid for it yet: another may take its place.
+    let side = || json!({ "plan": "side" });
+    assert_eq!(ana.quote(side()).await["timing"], "period_end");
+
+    rig.clock.set("2026-03-25T00:00:00Z".parse().unwrap());
+    rig.state.billing.work_until_idle().await.unwrap();
+    let open = format!("/v1/invoices?customer={}&status=open", ana.customer);
+    let open = rig.get(&open).by(READ).send().await.ok(200);
+    rig.pays(&text(&open["data"][0]["pay_url"])).await;
+    let session = rig.session(&ana.customer).await;
+    let ana = Holder { session, ..ana };
+    assert_eq!(ana.stands().await["plan"], "pro", "until its period ends");
+    refusals(&ana, &[(side(), 409, "change_paid")]).await;
+    // Once it is in effect, the next may come.
+    rig.clock.set("2026-04-02T00:00:00Z".parse().unwrap());
+    rig.state.billing.work_until_idle().await.unwrap();
+    let session = rig.session(&ana.customer).await;
+    let ana = Holder { session, ..ana };
+    assert_eq!(ana.stands().await["plan"], "basic");
+    ana.quote(json!({ "plan": "pro" })).await;
+}
+
+#[tokio::test]
+async fn an_amount_that_does_not_fit_is_refused() {
+    let rig = shop(PAGES).await;
+    let ana = Holder::of(&rig, "ana", "basic-monthly").await;
+    // A debt of all the money there is, and then more.
+    let customer = ana.customer.parse().unwrap();
+    let before = rig.store.load(customer, &Also::default()).await;
+    let before = before.unwrap().unwrap();
+    let mut after = before.account.clone();
+    after.customer.balances = vec![Money::new(i64::MIN + 1, Currency::USD)];
+    let debt = next_commit(&before, &after, rig.clock.now());
+    rig.store.commit(debt).await.unwrap();
+    let pro = json!({ "plan": "pro" });
+    refusals(&ana, &[(pro, 422, "amount_out_of_range")]).await;
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_or_would_refuse_makes_no_quote() {
+    let rig = shop(Mode::OwnSchedule).await;
+    let ana = Holder::of(&rig, "ana", "basic-monthly").await;
+    let pro = || json!({ "plan": "pro" });
+    for fault in [Fault::NotReached, Fault::TimeOutBefore, Fault::LoseAnswer] {
+        rig.sandbox.inject(fault);
+        refusals(&ana, &[(pro(), 502, "provider_error")]).await;
+    }
+    ana.quote(pro()).await;
+
+    // Paused over there by somebody, which nobody has told here.
+    let held = rig.store.snapshot().accounts[0].account.subscriptions[0].clone();
+    let order = Order::PauseSubscription {
+        provider: rig.sandbox.account().clone(),
+        reference: held.reference().unwrap().to_owned(),
+    };
+    let key = EffectKey::subscription("pause", held.id, rig.clock.now());
+    let effect = IdSeq::new(rig.clock.now(), 41).draw();
+    let paused = rig.sandbox.perform(effect, &key, &order).await.unwrap();
+    assert!(matches!(paused, Answer::Done(_)), "{paused:?}");
+    refusals(&ana, &[(pro(), 422, "provider_refused")]).await;
+    let refused = ana.asks_for(pro()).send().await;
+    let refused = refused.refused(422, "provider_refused");
+    assert_eq!(refused["provider_code"], "subscription_paused");
 }
