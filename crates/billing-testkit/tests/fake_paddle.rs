@@ -1068,3 +1068,136 @@ async fn a_destination_has_a_secret_of_its_own() {
     let (_, header) = headers.find(|(name, _)| name == SIGNATURE_HEADER).unwrap();
     assert!(header.contains(own));
 }
+
+#[tokio::test]
+async fn a_later_attempt_gets_through_and_the_subscription_goes_on() {
+    let shop = Shop::open(options()).await;
+    let items = json!([{"price_id": "pri_basic", "quantity": 1}]);
+    let (_, id) = shop.buy(items, Card::PaysOnce).await;
+    shop.fake.advance(days(32));
+    assert_eq!(shop.subscription(&id).await["status"], "past_due");
+    let change = pro("prorated_immediately");
+    let path = format!("subscriptions/{id}");
+    let code = "subscription_update_when_past_due";
+    shop.check(Method::PATCH, &path, change, 400, code).await;
+    shop.fake.set_card(&id, Card::Pays).unwrap();
+    assert!(shop.fake.set_card("sub_none", Card::Pays).is_err());
+    shop.fake.advance(days(3));
+    let shown = shop.subscription(&id).await;
+    assert_eq!(shown["status"], "active");
+    assert_eq!(
+        shown["current_billing_period"]["ends_at"],
+        "2026-03-01T00:00:00Z"
+    );
+    let customer = shown["customer_id"].as_str().unwrap();
+    let account = shop.fake.books().of(customer);
+    assert_eq!((account.charges, account.declined), (2, 1));
+}
+
+#[tokio::test]
+async fn a_paused_subscription_takes_another_cycle_and_is_billed_for_it_when_it_goes_on() {
+    let shop = Shop::open(options()).await;
+    let id = shop.subscribe("pri_basic").await;
+    let path = format!("subscriptions/{id}");
+    shop.post(
+        &format!("{path}/pause"),
+        json!({"effective_from": "immediately"}),
+    )
+    .await;
+    let year = json!({
+        "items": [{"price_id": "pri_year", "quantity": 1}],
+        "proration_billing_mode": "do_not_bill",
+    });
+    shop.patch(&path, year).await;
+    shop.fake.advance(days(2));
+    let shown = shop
+        .post(
+            &format!("{path}/resume"),
+            json!({"effective_from": "immediately"}),
+        )
+        .await;
+    assert_eq!(
+        shown["current_billing_period"]["ends_at"],
+        "2027-01-03T00:00:00Z"
+    );
+    let customer = shown["customer_id"].as_str().unwrap();
+    assert_eq!(
+        shop.fake.books().of(customer).charged.get("usd"),
+        Some(&31_000)
+    );
+}
+
+#[tokio::test]
+async fn people_can_click_through_checkout_and_portal() {
+    let shop = Shop::open(options()).await;
+    let items = json!({"items": [{"price_id": "pri_basic", "quantity": 1}]});
+    let made = shop.post("transactions", items).await;
+    let id = made["id"].as_str().unwrap();
+    let page = async |method: Method, path: String| {
+        let url = shop.fake.url().join(&path).unwrap();
+        let answer = shop
+            .client
+            .send(Request::new(method, url, RetryPolicy::Never))
+            .await;
+        String::from_utf8(answer.unwrap().body.to_vec()).unwrap()
+    };
+    let shown = page(Method::GET, format!("checkout?_ptxn={id}")).await;
+    assert!(shown.contains("draft: 1000 USD"), "{shown}");
+    let declined = page(Method::POST, format!("checkout?_ptxn={id}&card=declined")).await;
+    assert!(declined.contains("Declined."), "{declined}");
+    let paid = page(Method::POST, format!("checkout?_ptxn={id}&card=pays")).await;
+    assert!(paid.contains("Paid."), "{paid}");
+    let again = page(Method::POST, format!("checkout?_ptxn={id}&card=pays")).await;
+    assert!(again.contains("transaction_not_ready"), "{again}");
+    let bought = shop.get(&format!("transactions/{id}")).await["data"].clone();
+    let subscription = bought["subscription_id"].as_str().unwrap();
+    let path = format!("portal/cpl_1?subscription_id={subscription}");
+    let ended = page(Method::POST, path).await;
+    assert!(ended.contains("Will end"), "{ended}");
+    let shown = shop.subscription(subscription).await;
+    assert_eq!(shown["scheduled_change"]["action"], "cancel");
+}
+
+#[tokio::test]
+async fn nothing_that_is_printed_shows_a_secret() {
+    let mut options = options();
+    options.key = "pdl_live_apikey_hush".to_owned();
+    options.secrets = vec!["pdl_ntfset_hush".to_owned()];
+    assert!(!format!("{options:?}").contains("hush"));
+    let fake = FakePaddle::start(options).await.unwrap();
+    let printed = format!("{fake:?} {:?} {:?}", fake.world(), fake.deliveries());
+    assert!(printed.contains("pri_basic") && !printed.contains("hush"));
+}
+
+#[tokio::test]
+async fn a_manual_sale_is_billed_and_waits() {
+    let shop = Shop::open(options()).await;
+    let customer = shop
+        .post("customers", json!({"email": "sam@example.com"}))
+        .await;
+    let customer_id = customer["id"].as_str().unwrap();
+    let addresses = format!("customers/{customer_id}/addresses");
+    let address = shop.post(&addresses, json!({"country_code": "DE"})).await;
+    let body = json!({
+        "items": [{"price_id": "pri_once", "quantity": 2}], "collection_mode": "manual",
+        "customer_id": customer_id, "address_id": address["id"], "status": "billed",
+    });
+    let made = shop.post("transactions", body).await;
+    assert_eq!(made["status"], "billed");
+    assert_eq!(made["details"]["totals"]["balance"], "1000");
+    assert!(made["invoice_number"].is_string());
+    let path = format!("transactions/{}", made["id"].as_str().unwrap());
+    let items = json!({"items": [{"price_id": "pri_once", "quantity": 1}]});
+    shop.check(Method::PATCH, &path, items, 400, "transaction_immutable")
+        .await;
+    let credit = json!({"action": "credit", "type": "full", "reason": "goodwill",
+        "transaction_id": made["id"]});
+    assert_eq!(shop.post("adjustments", credit).await["status"], "approved");
+    let refund = json!({"action": "refund", "type": "full", "reason": "error",
+        "transaction_id": made["id"]});
+    let code = "adjustment_transaction_invalid_status_for_refund";
+    shop.check(Method::POST, "adjustments", refund, 400, code)
+        .await;
+    let shown = shop.patch(&path, json!({"status": "canceled"})).await;
+    assert_eq!(shown["status"], "canceled");
+}

@@ -1,5 +1,6 @@
 //! The world behind a lock, as the rig serves it.
 
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use billing_domain::time::Timestamp;
@@ -18,13 +19,21 @@ use super::world::World;
 use super::{pages, render};
 
 /// A fake account that is being served.
-#[derive(Debug)]
 pub(super) struct Till {
     world: Mutex<World>,
     clock: FakeClock,
     outbox: Outbox,
     key: String,
     base: Url,
+}
+
+impl fmt::Debug for Till {
+    /// Shows no key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Till")
+            .field("base", &self.base)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Till {

@@ -1,6 +1,6 @@
 //! The items that a change asks for. Knows no money.
 
-use billing_domain::time::{Interval, Period, Timestamp};
+use billing_domain::time::{Period, Timestamp};
 use serde_json::Value;
 
 use crate::fakes::paddle::read;
@@ -13,6 +13,7 @@ use super::rules::allowed;
 use super::{Mode, Plan};
 
 impl World {
+    /// Puts other items into a plan, and what they cost.
     pub(super) fn change_items(
         &mut self,
         before: &Subscription,
@@ -52,14 +53,12 @@ impl World {
         let interval = wanted.iter().find_map(|bought| bought.price.interval);
         let interval = interval.unwrap_or(before.interval);
         let resets = interval != before.interval;
-        allowed(before, mode, resets)?;
-        if resets && before.status != SubscriptionStatus::Paused {
-            plan.after.interval = interval;
-            if before.status == SubscriptionStatus::Active {
-                plan.after.period = restarted(interval, now);
-                plan.after.anchor = now;
-                plan.after.turns = 1;
-            }
+        allowed(&plan.after, mode, resets)?;
+        plan.after.interval = interval;
+        if resets && before.status == SubscriptionStatus::Active {
+            plan.after.period = Period::at(now, interval, 0).ok();
+            plan.after.anchor = now;
+            plan.after.turns = 1;
         }
         plan.after.items = wanted
             .iter()
@@ -88,7 +87,7 @@ impl World {
     }
 
     /// The items of a call; what is kept may leave its quantity out.
-    pub(super) fn wanted(
+    fn wanted(
         &mut self,
         before: &Subscription,
         items: &Value,
@@ -152,8 +151,4 @@ impl World {
         }
         Ok(wanted)
     }
-}
-
-pub(super) fn restarted(interval: Interval, now: Timestamp) -> Option<Period> {
-    Period::at(now, interval, 0).ok()
 }

@@ -31,7 +31,7 @@ pub(in crate::fakes::paddle) enum Mode {
 }
 
 impl Mode {
-    pub(super) fn read(text: &str) -> Result<Self, Refusal> {
+    fn read(text: &str) -> Result<Self, Refusal> {
         Ok(match text {
             "prorated_immediately" => Self::ProratedNow,
             "prorated_next_billing_period" => Self::ProratedNext,
@@ -169,7 +169,7 @@ impl World {
         Ok(plan)
     }
 
-    pub(super) fn other_fields(
+    fn other_fields(
         &mut self,
         after: &mut Subscription,
         body: &Value,
@@ -210,7 +210,7 @@ impl World {
 }
 
 /// Whether two states of a subscription differ in what a caller may change.
-pub(super) fn differs(before: &Subscription, after: &Subscription) -> bool {
+fn differs(before: &Subscription, after: &Subscription) -> bool {
     let items = |one: &Subscription| -> Vec<(String, u32)> {
         let items = one.items.iter();
         items

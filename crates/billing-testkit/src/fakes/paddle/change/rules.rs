@@ -81,8 +81,8 @@ pub(super) fn paused_rules(
 }
 
 /// Which ways of billing go with a scheduled change and a new billing cycle.
-pub(super) fn allowed(before: &Subscription, mode: Mode, resets: bool) -> Result<(), Refusal> {
-    if before.scheduled.is_some() && mode.is_next() {
+pub(super) fn allowed(after: &Subscription, mode: Mode, resets: bool) -> Result<(), Refusal> {
+    if after.scheduled.is_some() && mode.is_next() {
         let code = "subscription_invalid_billing_mode_for_scheduled_change";
         return Err(Refusal::bad(code, "there is no next billing period"));
     }

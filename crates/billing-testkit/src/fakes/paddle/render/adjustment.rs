@@ -45,7 +45,7 @@ pub(in crate::fakes::paddle) fn adjustment(adjustment: &Adjustment) -> Value {
     })
 }
 
-pub(super) fn short(totals: Totals) -> Value {
+fn short(totals: Totals) -> Value {
     json!({
         "subtotal": totals.subtotal.saturating_sub(totals.discount).to_string(),
         "tax": totals.tax.to_string(),

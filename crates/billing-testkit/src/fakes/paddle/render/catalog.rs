@@ -79,7 +79,7 @@ pub(in crate::fakes::paddle) fn discount(discount: &Discount, currency: Option<C
 }
 
 /// Hundredths of a percent as a percentage: `12.5`.
-pub(super) fn percent(points: u32) -> String {
+fn percent(points: u32) -> String {
     let whole = points.checked_div(100).unwrap_or(0);
     match points.checked_rem(100).unwrap_or(0) {
         0 => whole.to_string(),

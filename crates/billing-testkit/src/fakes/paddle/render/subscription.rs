@@ -77,7 +77,7 @@ pub(in crate::fakes::paddle) fn subscription(world: &World, subscription: &Subsc
     shown
 }
 
-pub(super) fn subscribed(subscription: &Subscription, item: &SubscribedItem) -> Value {
+fn subscribed(subscription: &Subscription, item: &SubscribedItem) -> Value {
     let trialing = subscription.status == SubscriptionStatus::Trialing;
     let status = match subscription.status {
         SubscriptionStatus::Trialing => "trialing",

@@ -92,7 +92,7 @@ pub(in crate::fakes::paddle) fn transaction_event(
     })
 }
 
-pub(super) fn items(transaction: &Transaction) -> Vec<Value> {
+fn items(transaction: &Transaction) -> Vec<Value> {
     let shown = transaction.items.iter().enumerate();
     shown
         .map(|(place, bought)| {
@@ -107,7 +107,7 @@ pub(super) fn items(transaction: &Transaction) -> Vec<Value> {
         .collect()
 }
 
-pub(super) fn bought(bought: &Bought) -> Value {
+fn bought(bought: &Bought) -> Value {
     json!({"price": price(&bought.price), "quantity": bought.quantity})
 }
 
@@ -175,7 +175,7 @@ pub(super) fn adjusted(world: &World, transaction: &Transaction) -> Totals {
     left
 }
 
-pub(super) fn payment(payment: &Payment) -> Value {
+fn payment(payment: &Payment) -> Value {
     json!({
         "payment_attempt_id": payment.id,
         "payment_method_id": null,

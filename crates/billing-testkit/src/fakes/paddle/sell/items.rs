@@ -184,7 +184,7 @@ pub(super) fn one_cycle(items: &[Bought]) -> Result<(), Refusal> {
 }
 
 /// A percentage with at most two decimals.
-pub(super) fn basis_points(text: &str) -> Result<u32, Refusal> {
+fn basis_points(text: &str) -> Result<u32, Refusal> {
     let wrong = || Refusal::field("amount", "must be a percentage");
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     if part.len() > 2 {

@@ -1,5 +1,7 @@
 //! Events, notifications and destinations.
 
+use std::fmt;
+
 use billing_domain::time::Timestamp;
 use serde_json::Value;
 
@@ -64,7 +66,7 @@ pub struct Notification {
 }
 
 /// A destination of notifications.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Destination {
     /// `ntfset_…`.
     pub id: String,
@@ -78,4 +80,14 @@ pub struct Destination {
     pub events: Vec<String>,
     /// What they are signed with.
     pub secret: String,
+}
+
+impl fmt::Debug for Destination {
+    /// Shows no secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Destination")
+            .field("id", &self.id)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
 }
