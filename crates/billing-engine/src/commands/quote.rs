@@ -146,7 +146,11 @@ impl Billing {
                     allowed.extend(told);
                 }
                 // As it stands, nothing of it can be changed.
-                Err(refusal @ (QuoteRefusal::NotActive(_) | QuoteRefusal::InvoiceOpen)) => {
+                Err(
+                    refusal @ (QuoteRefusal::NotActive(_)
+                    | QuoteRefusal::InvoiceOpen
+                    | QuoteRefusal::PaymentReturned),
+                ) => {
                     return Err(refusal.into());
                 }
                 Err(_not_allowed) => {}

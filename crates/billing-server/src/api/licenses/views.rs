@@ -165,7 +165,7 @@ pub(crate) struct LicenseView {
     /// The plan that it shows.
     plan: String,
     /// `good`, `suspended`, `revoked`, or why it ended: `incomplete`, `trial_over`,
-    /// `unpaid`, `canceled` or `expired`.
+    /// `unpaid`, `canceled`, `expired` or `refunded`.
     status: String,
     /// How many people or machines may use it. Absent: it does not count them, or
     /// is not good.
@@ -211,7 +211,7 @@ pub(crate) struct MineView {
     /// The plan that it shows.
     plan: String,
     /// `good`, `suspended`, `revoked`, or why it ended: `incomplete`, `trial_over`,
-    /// `unpaid`, `canceled` or `expired`.
+    /// `unpaid`, `canceled`, `expired` or `refunded`.
     status: String,
     /// From when a token signed now is no longer good. Absent: it is good for ever,
     /// or not at all.

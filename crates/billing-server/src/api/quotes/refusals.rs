@@ -14,6 +14,7 @@ impl From<QuoteRefusal> for Problem {
             QuoteRefusal::NoSubscription => return Self::not_found(),
             QuoteRefusal::NotActive(_)
             | QuoteRefusal::InvoiceOpen
+            | QuoteRefusal::PaymentReturned
             | QuoteRefusal::ChangePaid
             | QuoteRefusal::CancellationPending => StatusCode::CONFLICT,
             QuoteRefusal::Forbidden(_) => StatusCode::FORBIDDEN,

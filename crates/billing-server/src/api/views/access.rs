@@ -91,7 +91,8 @@ pub(crate) struct AccessView {
 pub(crate) struct LostView {
     /// The plan.
     plan: String,
-    /// `incomplete`, `trial_over`, `unpaid`, `paused`, `canceled` or `expired`.
+    /// `incomplete`, `trial_over`, `unpaid`, `paused`, `canceled`, `expired` or
+    /// `refunded`.
     reason: String,
 }
 
@@ -130,7 +131,7 @@ pub(crate) struct GateView {
     #[oai(skip_serializing_if_is_none)]
     until: Option<String>,
     /// Why not: `unknown_feature`, `not_in_plan`, `incomplete`, `trial_over`,
-    /// `unpaid`, `paused`, `canceled` or `expired`.
+    /// `unpaid`, `paused`, `canceled`, `expired` or `refunded`.
     #[oai(skip_serializing_if_is_none)]
     reason: Option<String>,
     /// The lowest plan on offer that would allow it. Absent: none would.

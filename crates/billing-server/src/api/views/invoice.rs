@@ -1,7 +1,7 @@
 //! Invoices, what they are made of, and what was paid for them.
 
 use billing_domain::ids::CustomerId;
-use billing_domain::invoice::{Conversion, Invoice, InvoiceState, Purpose};
+use billing_domain::invoice::{Conversion, Invoice, InvoiceState, Purpose, Returned};
 use poem_openapi::Object;
 
 use crate::api::views::{LineView, MoneyView};
@@ -42,6 +42,10 @@ pub(crate) struct InvoiceView {
     provider: Option<String>,
     /// Payments that were seen for it.
     payments: Vec<PaymentView>,
+    /// What went back of them, or is contested.
+    returned: Vec<ReturnedView>,
+    /// Whether a buyer's bank contests a payment, and nothing is decided yet.
+    disputed: bool,
     /// When it was opened.
     opened_at: String,
     /// When it was settled or voided.
@@ -90,6 +94,35 @@ pub(crate) struct PaymentView {
     credited: bool,
 }
 
+/// A refund or a dispute of an invoice's payments.
+#[derive(Debug, Object)]
+#[oai(rename = "Returned")]
+pub(crate) struct ReturnedView {
+    /// The provider's id of it.
+    id: String,
+    /// `refund` or `dispute`.
+    kind: String,
+    /// How much goes back, or is contested, in the currency that was collected.
+    amount: MoneyView,
+    /// Of a refund `pending`, `done` or `failed`; of a dispute `open`, `won`, where
+    /// the money stays, or `lost`.
+    state: String,
+    /// When it was so, by the provider's clock.
+    at: String,
+}
+
+impl From<Returned> for ReturnedView {
+    fn from(returned: Returned) -> Self {
+        Self {
+            id: returned.id,
+            kind: returned.kind.name().to_owned(),
+            amount: returned.amount.into(),
+            state: returned.kind.state().to_owned(),
+            at: returned.at.to_string(),
+        }
+    }
+}
+
 impl InvoiceView {
     pub(crate) fn of(customer: CustomerId, invoice: Invoice) -> Self {
         let (status, closed_at) = match invoice.state {
@@ -103,7 +136,7 @@ impl InvoiceView {
             Purpose::OneTime => "one_time",
             Purpose::Change => "change",
         };
-        let open = invoice.is_open();
+        let (open, disputed) = (invoice.is_open(), invoice.is_disputed());
         let payments = invoice.payments.into_iter().map(|payment| PaymentView {
             reference: payment.reference,
             amount: payment.amount.into(),
@@ -126,6 +159,12 @@ impl InvoiceView {
             pay_url: invoice.pay_url.filter(|_| open),
             provider: invoice.provider.map(|account| account.to_string()),
             payments: payments.collect(),
+            returned: invoice
+                .returned
+                .into_iter()
+                .map(ReturnedView::from)
+                .collect(),
+            disputed,
             opened_at: invoice.opened_at.to_string(),
             closed_at: closed_at.map(|at| at.to_string()),
         }

@@ -3,7 +3,7 @@
 use billing_domain::catalog::Catalog;
 use billing_domain::change::Change;
 use billing_domain::customer::Account;
-use billing_domain::subscription::{State, Subscription};
+use billing_domain::subscription::{State, Subscription, Withheld};
 use billing_domain::time::Timestamp;
 use poem_openapi::Object;
 
@@ -56,8 +56,39 @@ pub(crate) struct SubscriptionView {
     /// A change that awaits its payment. Absent: none does; lists over everybody
     /// leave it out.
     change: Option<ChangeView>,
+    /// Paid time that gives nothing, because what was paid for it went back.
+    withheld: Vec<WithheldView>,
+    /// Its invoices of which a buyer's bank contests a payment, and nothing is
+    /// decided yet.
+    disputed: Vec<String>,
     /// When it was made.
     created_at: String,
+}
+
+/// Paid time that gives nothing, because what was paid for it went back.
+#[derive(Debug, Object)]
+#[oai(rename = "Withheld")]
+pub(crate) struct WithheldView {
+    /// The invoice whose payment went back.
+    invoice: String,
+    /// The first instant of that time. Absent: all of it; the purchase was undone.
+    period_start: Option<String>,
+    /// The first instant after that time. Absent: all of it.
+    period_end: Option<String>,
+    /// Since when its payment is gone.
+    since: String,
+}
+
+impl WithheldView {
+    fn of(withheld: &Withheld) -> Self {
+        let period = withheld.period;
+        Self {
+            invoice: withheld.invoice.to_string(),
+            period_start: period.map(|period| period.start.to_string()),
+            period_end: period.map(|period| period.end.to_string()),
+            since: withheld.since.to_string(),
+        }
+    }
 }
 
 impl SubscriptionView {
@@ -122,6 +153,12 @@ impl SubscriptionView {
             discount: terms.discount.as_ref().map(DiscountView::of),
             promise: PromiseView::of(subscription, catalog, now),
             change: None,
+            withheld: subscription.withheld.iter().map(WithheldView::of).collect(),
+            disputed: subscription
+                .disputed
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             created_at: subscription.created_at.to_string(),
         }
     }
