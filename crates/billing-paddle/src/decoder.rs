@@ -81,6 +81,7 @@ impl Teller {
     pub(crate) fn delivery(&self, body: Bytes) -> Delivery {
         let event: Option<Event> = serde_json::from_slice(&body)
             .ok()
+            .and_then(|event| object(event, "no event").ok())
             .filter(|event: &Event| !event.id.is_empty())
             .filter(|event| event.id.len() <= ID_MAX_BYTES);
         let Some(event) = event else {
@@ -150,7 +151,11 @@ impl Teller {
     }
 }
 
+/// Reads an object, and nothing else: a list would be read by the places of its items.
 fn object<T: DeserializeOwned>(data: Value, why: &'static str) -> Result<T, &'static str> {
+    if !data.is_object() {
+        return Err(why);
+    }
     serde_json::from_value(data).map_err(|_shows_content| why)
 }
 

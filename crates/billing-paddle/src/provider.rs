@@ -78,7 +78,7 @@ impl Paddle {
     pub(crate) async fn money_of(&self, id: &str) -> Result<Vec<Transaction>, CallError> {
         let query = [
             ("subscription_id", id),
-            ("status", "completed,past_due"),
+            ("status", "completed,past_due,canceled"),
             ("order_by", "created_at[DESC]"),
             ("per_page", PROOF_PAGE),
         ];

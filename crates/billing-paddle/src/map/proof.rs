@@ -33,20 +33,18 @@ pub(crate) struct Proof {
 
 /// What `transactions` prove of a subscription in period `current`.
 pub(crate) fn prove(current: Option<Period>, transactions: &[Transaction]) -> Proof {
-    let with_period = |status: &'static str| {
-        transactions
-            .iter()
-            .filter(move |txn| txn.status == status)
-            .filter_map(|txn| txn.billing_period.map(Span::period))
+    let periods = |of: fn(&Transaction) -> bool| {
+        let of = transactions.iter().filter(move |txn| of(txn));
+        of.filter_map(|txn| txn.billing_period.map(Span::period))
     };
-    let completed = transactions.iter().filter(|txn| txn.status == "completed");
+    let completed = transactions.iter().filter(|txn| is_completed(txn));
     let last = completed
         .filter_map(|txn| Some((txn, txn.billing_period?.period())))
         .max_by_key(|(_, period)| period.end);
     let paid = last.map(|(_, period)| period);
     let current_paid =
-        current.is_some_and(|current| with_period("completed").any(|paid| covers(paid, current)));
-    let owed = with_period("past_due").max_by_key(|period| period.end);
+        current.is_some_and(|current| periods(is_completed).any(|paid| covers(paid, current)));
+    let owed = periods(is_owed).max_by_key(|period| period.end);
     let overdue = owed.is_some_and(|owed| match current {
         Some(current) => !current_paid && covers(owed, current),
         None => paid.is_none_or(|paid| paid.end < owed.end),
@@ -57,6 +55,22 @@ pub(crate) fn prove(current: Option<Period>, transactions: &[Transaction]) -> Pr
         current_paid,
         overdue,
         at: transactions.iter().map(Transaction::at).max(),
+    }
+}
+
+fn is_completed(transaction: &Transaction) -> bool {
+    transaction.status == "completed"
+}
+
+/// Whether it is for a period that was begun and never paid for. Paddle cancels such
+/// a renewal's transaction together with its subscription; one of a change that was
+/// refused is canceled too, and owes nothing.
+fn is_owed(transaction: &Transaction) -> bool {
+    let renews = transaction.origin.as_deref() == Some("subscription_recurring");
+    match transaction.status.as_str() {
+        "past_due" => true,
+        "canceled" => renews,
+        _ => false,
     }
 }
 

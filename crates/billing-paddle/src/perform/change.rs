@@ -18,6 +18,10 @@ use crate::map::transaction::Said;
 use crate::provider::Paddle;
 use crate::wire::{Cycle, Subscription, Transaction};
 
+/// By which part of its quote a change may have become cheaper: a hundredth. A quote
+/// lives for minutes, in which even a period of a day moves by less.
+const CHEAPER_BY: i64 = 100;
+
 /// The body of a change.
 pub(crate) type Items = Map<String, Value>;
 
@@ -264,11 +268,15 @@ fn is_for(transaction: &Transaction, target: &Held) -> bool {
     })
 }
 
-/// Whether it costs at most one minor unit a line more than was quoted: Paddle
-/// prorates to the minute it is asked in, which cannot be pinned.
+/// Whether it costs what was quoted: at most one minor unit a line more, since Paddle
+/// prorates to the minute it is asked in, which cannot be pinned. Time only makes it
+/// cheaper, and little; what is much cheaper is another price.
 fn is_within(now: &Preview, quoted: Money) -> bool {
     let lines = i64::try_from(now.lines.len()).unwrap_or(i64::MAX);
-    now.owed.currency == quoted.currency && now.owed.amount <= quoted.amount.saturating_add(lines)
+    let less = quoted.amount / CHEAPER_BY;
+    now.owed.currency == quoted.currency
+        && now.owed.amount <= quoted.amount.saturating_add(lines)
+        && now.owed.amount >= quoted.amount.saturating_sub(less).saturating_sub(lines)
 }
 
 /// Whether another interval begins: Paddle would count it from the change on.

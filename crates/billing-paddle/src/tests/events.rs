@@ -292,6 +292,13 @@ fn what_cannot_be_read_is_kept_and_says_so() {
     let mut asleep = subscription(MONTHLY, january());
     asleep["status"] = json!("asleep");
     assert!(unreadable(&deliver("subscription.updated", &asleep)));
+    assert!(unreadable(&deliver(
+        "transaction.completed",
+        &json!(["txn_1"])
+    )));
+    assert!(unreadable(
+        &teller().delivery(Bytes::from_static(b"[\"evt_1\", \"x.y\"]"))
+    ));
     let junk = teller().delivery(Bytes::from_static(b"[1, 2"));
     assert!(unreadable(&junk));
     assert_eq!(junk, teller().delivery(Bytes::from_static(b"[1, 2")));

@@ -58,6 +58,9 @@ fn the_status_table() {
         )
     };
     let imported = with(&held, &json!({ "import_meta": { "external_id": "old" } }));
+    let given_up = transaction("canceled", february());
+    let mut refused = given_up.clone();
+    refused["origin"] = json!("subscription_update");
     let (jan, feb) = (Some(january()), Some(february()));
     // What Paddle says | its transactions | what is told, and of which period.
     let table = [
@@ -116,6 +119,19 @@ fn the_status_table() {
         (
             without("canceled"),
             vec![paid(january())],
+            Status::Canceled,
+            jan,
+        ),
+        // Paddle takes back what it could not collect; a refused change owed nothing.
+        (
+            without("canceled"),
+            vec![given_up, paid(january())],
+            Status::Expired,
+            jan,
+        ),
+        (
+            without("canceled"),
+            vec![refused, paid(january())],
             Status::Canceled,
             jan,
         ),
