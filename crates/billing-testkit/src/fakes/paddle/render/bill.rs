@@ -27,7 +27,7 @@ impl Sums {
         self.totals.total.saturating_sub(self.credit).max(0)
     }
 
-    fn json(self, currency: Currency) -> Value {
+    pub(super) fn json(self, currency: Currency) -> Value {
         let Totals {
             subtotal,
             discount,
