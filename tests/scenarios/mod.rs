@@ -14,6 +14,7 @@ mod mailed;
 mod offers;
 mod plan_file;
 mod prices;
+mod refunds;
 mod refusals;
 mod repeated;
 mod secrets;
@@ -147,6 +148,10 @@ stories! {
     g_12_side_effects_wait_for_the_change: CARDS;
     /// A granted tier, sold up and fallen back to.
     s_08_plankowners: CARDS;
+    /// What goes back takes the time that it had paid for, and no other.
+    x_11_what_goes_back_ends_what_it_paid_for: CARDS;
+    /// The same where the provider runs the schedule.
+    x_11_what_goes_back_on_a_provider_s_schedule: PROVIDER;
     /// Up, down, and nothing left over.
     x_09_no_change_mints_money: CARDS;
     /// After a long outage of ours only the current cycle is invoiced.

@@ -8,7 +8,7 @@ use billing::NewCode;
 use billing::sandbox::{Fault, FaultPlan, FaultRates, Mode, Paying, TestCard};
 use billing_catalog::read_plan_file;
 use billing_domain::discount::{Gives, Reduction};
-use billing_domain::fact::{Fact, Link, Observed};
+use billing_domain::fact::{Fact, Link, Observed, RefundState};
 use billing_domain::money::{Currency, Money};
 use billing_domain::time::{Timestamp, shifted};
 use billing_ports::store::{InvoiceFilter, PageAsk};
@@ -44,6 +44,7 @@ pub(crate) async fn tell(name: &str, text: &str, mode: Mode, kind: StoreKind, th
         asleep: false,
         refused: None,
         quoted: None,
+        back: None,
         revisions: revisions.clone(),
         place: String::new(),
     };
@@ -103,6 +104,8 @@ struct Told {
     asleep: bool,
     refused: Option<String>,
     quoted: Option<QuoteSeen>,
+    /// The sandbox's id of the newest refund or dispute.
+    back: Option<String>,
     revisions: Vec<Catalog>,
     place: String,
 }
@@ -172,11 +175,53 @@ impl Told {
             ["grants", who, plan, "until", day] => {
                 self.refused = driver.grant(who, plan, Some(day)).await.err();
             }
+            [act @ ("refunds" | "disputes"), who, rest @ ..] => {
+                self.give_back(act, who, rest).await;
+            }
+            ["refund", word @ ("done" | "failed")] => {
+                let id = self.back.as_ref().expect("a refund");
+                let state = refund_state(word);
+                assert!(self.rig.sandbox.refund_moves(id, state).await.unwrap());
+            }
+            ["dispute", word @ ("won" | "lost")] => {
+                let id = self.back.as_ref().expect("a dispute");
+                let won = *word == "won";
+                assert!(self.rig.sandbox.dispute_ends(id, won).await.unwrap());
+            }
             words => self.act_on_a_change(words).await,
         }
         if !self.asleep {
             self.rig.settle().await;
         }
+    }
+
+    /// Money of a customer's newest payment goes back, or is contested: `first` is
+    /// the oldest instead, a number is how much of it, `pending` how far it comes.
+    async fn give_back(&mut self, act: &str, who: &str, rest: &[&str]) {
+        let customer = self.rig.driver.id(who).await.parse().unwrap();
+        let books = self.rig.sandbox.books();
+        let mut payments = books
+            .payments
+            .iter()
+            .filter(|(_, paid)| paid.customer == customer);
+        let paid = if rest.contains(&"first") {
+            payments.next()
+        } else {
+            payments.next_back()
+        };
+        let paid = paid.expect("a payment").0;
+        let amount = rest
+            .iter()
+            .find_map(|word| Money::parse_decimal(word, Currency::USD).ok());
+        let state = rest.iter().find(|word| **word == "pending");
+        let state = refund_state(state.unwrap_or(&"done"));
+        let sandbox = &self.rig.sandbox;
+        self.back = if act == "refunds" {
+            sandbox.refund(paid, amount, state).await.unwrap()
+        } else {
+            sandbox.dispute(paid, amount).await.unwrap()
+        };
+        assert!(self.back.is_some(), "{}: so much was not paid", self.place);
     }
 
     /// What is done about plans, codes, quotes and changes.
@@ -510,6 +555,15 @@ impl Told {
             }
             _ => panic!("{place}: nobody knows how to expect {expected:?}"),
         }
+    }
+}
+
+fn refund_state(word: &str) -> RefundState {
+    match word {
+        "pending" => RefundState::Pending,
+        "done" => RefundState::Done,
+        "failed" => RefundState::Failed,
+        other => panic!("no refund is {other}"),
     }
 }
 
