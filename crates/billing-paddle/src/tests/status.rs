@@ -45,43 +45,64 @@ fn trial() -> Value {
     begun
 }
 
+/// What Paddle says, its transactions, what is told, and of which period.
+type Row = (Value, Vec<Value>, Status, Option<Period>);
+
+fn check(table: Vec<Row>) {
+    for (said, transactions, status, period) in table {
+        let seen = told(&said, &transactions);
+        let case = format!(
+            "{} with {} transactions",
+            said["status"],
+            transactions.len()
+        );
+        assert_eq!(seen.status, status, "{case}");
+        assert_eq!(seen.period, period, "{case}");
+    }
+}
+
+fn paid(period: Period) -> Value {
+    transaction("completed", period)
+}
+
+fn owed(period: Period) -> Value {
+    transaction("past_due", period)
+}
+
+/// A subscription in February, with this status.
+fn as_is(status: &str) -> Value {
+    with(
+        &subscription(MONTHLY, february()),
+        &json!({ "status": status }),
+    )
+}
+
+/// The same, without a period, as Paddle shows what is paused or over.
+fn without(status: &str) -> Value {
+    with(&as_is(status), &json!({ "current_billing_period": null }))
+}
+
 #[test]
-fn the_status_table() {
-    let paid = |period| transaction("completed", period);
-    let owed = |period| transaction("past_due", period);
-    let held = subscription(MONTHLY, february());
-    let as_is = |status: &str| with(&held, &json!({ "status": status }));
-    let without = |status: &str| {
-        with(
-            &held,
-            &json!({ "status": status, "current_billing_period": null }),
-        )
-    };
-    let imported = with(&held, &json!({ "import_meta": { "external_id": "old" } }));
-    let given_up = transaction("canceled", february());
-    let mut refused = given_up.clone();
-    refused["origin"] = json!("subscription_update");
+fn what_lives_is_active_as_far_as_it_is_paid() {
+    let imported = with(
+        &as_is("active"),
+        &json!({ "import_meta": { "external_id": "old" } }),
+    );
     let (jan, feb) = (Some(january()), Some(february()));
-    // What Paddle says | its transactions | what is told, and of which period.
-    let table = [
+    let (both, first) = (
+        vec![paid(february()), paid(january())],
+        vec![paid(january())],
+    );
+    let unpaid = vec![owed(february()), paid(january())];
+    check(vec![
         (as_is("trialing"), vec![], Status::Trialing, feb),
-        (
-            as_is("active"),
-            vec![paid(february()), paid(january())],
-            Status::Active,
-            feb,
-        ),
-        // Renewed, and not paid: as far as it is paid.
-        (as_is("active"), vec![paid(january())], Status::Active, jan),
-        (
-            as_is("active"),
-            vec![owed(february()), paid(january())],
-            Status::Active,
-            jan,
-        ),
+        (as_is("active"), both, Status::Active, feb),
+        // Renewed, and not paid.
+        (as_is("active"), first, Status::Active, jan),
+        (as_is("active"), unpaid.clone(), Status::Active, jan),
         // Never paid.
         (as_is("active"), vec![], Status::Incomplete, feb),
-        // A trial that is over, and not paid for what follows.
+        // A trial that is over, and not paid for what follows; and one that is.
         (as_is("active"), vec![trial()], Status::Trialing, jan),
         (
             as_is("active"),
@@ -90,38 +111,28 @@ fn the_status_table() {
             feb,
         ),
         (imported, vec![], Status::Active, feb),
-        (
-            as_is("past_due"),
-            vec![owed(february()), paid(january())],
-            Status::PastDue,
-            feb,
-        ),
-        (as_is("paused"), vec![paid(february())], Status::Paused, feb),
-        (
-            without("paused"),
-            vec![paid(january())],
-            Status::Paused,
-            jan,
-        ),
+        (as_is("past_due"), unpaid, Status::PastDue, feb),
+    ]);
+}
+
+#[test]
+fn what_is_paused_or_over_says_whether_it_was_for_want_of_money() {
+    let given_up = transaction("canceled", february());
+    let mut refused = given_up.clone();
+    refused["origin"] = json!("subscription_update");
+    let (jan, feb) = (Some(january()), Some(february()));
+    let (now, first) = (vec![paid(february())], vec![paid(january())]);
+    let unpaid = vec![owed(february()), paid(january())];
+    check(vec![
+        (as_is("paused"), now.clone(), Status::Paused, feb),
+        (without("paused"), first.clone(), Status::Paused, jan),
         // Paused by Paddle when nobody paid: recoverable.
-        (
-            as_is("paused"),
-            vec![owed(february()), paid(january())],
-            Status::Lapsed,
-            feb,
-        ),
-        (
-            as_is("canceled"),
-            vec![paid(february())],
-            Status::Canceled,
-            feb,
-        ),
-        (
-            without("canceled"),
-            vec![paid(january())],
-            Status::Canceled,
-            jan,
-        ),
+        (as_is("paused"), unpaid.clone(), Status::Lapsed, feb),
+        (as_is("canceled"), now, Status::Canceled, feb),
+        (without("canceled"), first, Status::Canceled, jan),
+        // Canceled by Paddle when nobody paid.
+        (as_is("canceled"), unpaid.clone(), Status::Expired, jan),
+        (without("canceled"), unpaid, Status::Expired, jan),
         // Paddle takes back what it could not collect; a refused change owed nothing.
         (
             without("canceled"),
@@ -135,30 +146,7 @@ fn the_status_table() {
             Status::Canceled,
             jan,
         ),
-        // Canceled by Paddle when nobody paid.
-        (
-            as_is("canceled"),
-            vec![owed(february()), paid(january())],
-            Status::Expired,
-            jan,
-        ),
-        (
-            without("canceled"),
-            vec![owed(february()), paid(january())],
-            Status::Expired,
-            jan,
-        ),
-    ];
-    for (said, transactions, status, period) in table {
-        let seen = told(&said, &transactions);
-        let case = format!(
-            "{} with {} transactions",
-            said["status"],
-            transactions.len()
-        );
-        assert_eq!(seen.status, status, "{case}");
-        assert_eq!(seen.period, period, "{case}");
-    }
+    ]);
 }
 
 #[test]

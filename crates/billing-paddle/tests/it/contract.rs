@@ -43,7 +43,7 @@ impl Contracted {
         }
     }
 
-    fn signed(&self, event: &Value, at: Timestamp, secret: &str) -> WebhookRequest {
+    fn signed(event: &Value, at: Timestamp, secret: &str) -> WebhookRequest {
         let body = Bytes::from(event.to_string());
         let value = signature(&[secret.to_owned()], &body, at);
         WebhookRequest {
@@ -115,21 +115,21 @@ impl ProviderRig for Contracted {
     }
 
     fn webhook(&self, at: Timestamp) -> WebhookRequest {
-        self.signed(&self.completed(), at, DEFAULT_SECRET)
+        Self::signed(&self.completed(), at, DEFAULT_SECRET)
     }
 
     fn webhook_under_other_secret(&self, at: Timestamp) -> WebhookRequest {
-        self.signed(&self.completed(), at, OTHER_SECRET)
+        Self::signed(&self.completed(), at, OTHER_SECRET)
     }
 
     fn webhook_of_unknown_kind(&self, at: Timestamp) -> WebhookRequest {
         let event = self.event("cake.baked", &json!({ "id": "cake_1" }));
-        self.signed(&event, at, DEFAULT_SECRET)
+        Self::signed(&event, at, DEFAULT_SECRET)
     }
 
     fn unreadable_webhook(&self, at: Timestamp) -> WebhookRequest {
         let event = self.event("transaction.completed", &json!(["odd"]));
-        self.signed(&event, at, DEFAULT_SECRET)
+        Self::signed(&event, at, DEFAULT_SECRET)
     }
 
     fn signature_header(&self) -> &str {

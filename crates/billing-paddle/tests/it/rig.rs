@@ -111,9 +111,10 @@ impl Rig {
 
     /// Performs an order under a key of its own.
     pub(crate) async fn perform(&self, order: &Order) -> Result<Answer, PerformError> {
-        let key = match order {
-            Order::OpenCheckout(order) => EffectKey::checkout(order.checkout),
-            _ => EffectKey::undo(self.ids.lock().unwrap().draw()),
+        let key = if let Order::OpenCheckout(order) = order {
+            EffectKey::checkout(order.checkout)
+        } else {
+            EffectKey::undo(self.ids.lock().unwrap().draw())
         };
         self.perform_as(&key, order).await
     }
