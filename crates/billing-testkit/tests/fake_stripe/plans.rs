@@ -303,3 +303,75 @@ async fn a_released_schedule_changes_nothing() {
     let after = bench.subscription(&id).await;
     assert_eq!(after["items"]["data"][0]["price"]["id"], "price_pro");
 }
+
+#[tokio::test]
+async fn a_phase_keeps_the_discounts_that_it_names() {
+    for keeps in [true, false] {
+        let bench = Bench::new().await;
+        let coupon = [
+            ("id", "tenth"),
+            ("percent_off", "10.00"),
+            ("duration", "forever"),
+        ];
+        bench.post("v1/coupons", &coupon).await;
+        let id = bench
+            .session("price_pro", &[("discounts[0][coupon]", "tenth")])
+            .await;
+        bench.fake.pay(&id, Card::Good).unwrap();
+        let session = bench.get(&format!("v1/checkout/sessions/{id}")).await;
+        let id = text(&session["subscription"]);
+        let discount = text(&bench.subscription(&id).await["discounts"][0]);
+        let from = [("from_subscription", id.as_str())];
+        let schedule = bench.post("v1/subscription_schedules", &from).await;
+        let start = schedule["phases"][0]["start_date"].to_string();
+        let end = schedule["phases"][0]["end_date"].to_string();
+        let mut phases = vec![
+            ("phases[0][start_date]", start.as_str()),
+            ("phases[0][end_date]", end.as_str()),
+            ("phases[0][items][0][price]", "price_pro"),
+            ("phases[0][discounts][0][discount]", discount.as_str()),
+            ("phases[1][items][0][price]", "price_basic"),
+            ("phases[1][duration][interval]", "month"),
+        ];
+        if keeps {
+            phases.push(("phases[1][discounts][0][discount]", discount.as_str()));
+        }
+        let path = format!("v1/subscription_schedules/{}", text(&schedule["id"]));
+        bench.post(&path, &phases).await;
+        bench.fake.advance(days(32));
+        let account = bench.fake.books().of(&text(&session["customer"]));
+        let second = if keeps { 900 } else { 1_000 };
+        assert_eq!(account.charged["usd"], 2_250 + second);
+    }
+}
+
+#[tokio::test]
+async fn a_trial_within_a_schedule_is_sent_again() {
+    let bench = Bench::new().await;
+    let more = [("subscription_data[trial_period_days]", "14")];
+    let id = bench.session("price_pro", &more).await;
+    bench.fake.pay(&id, Card::Good).unwrap();
+    let session = bench.get(&format!("v1/checkout/sessions/{id}")).await;
+    let id = text(&session["subscription"]);
+    let from = [("from_subscription", id.as_str())];
+    let schedule = bench.post("v1/subscription_schedules", &from).await;
+    let start = schedule["phases"][0]["start_date"].to_string();
+    let end = schedule["phases"][0]["end_date"].to_string();
+    let mut phases = vec![
+        ("phases[0][start_date]", start.as_str()),
+        ("phases[0][end_date]", end.as_str()),
+        ("phases[0][items][0][price]", "price_pro"),
+        ("phases[1][items][0][price]", "price_basic"),
+        ("phases[1][duration][interval]", "month"),
+    ];
+    let path = format!("v1/subscription_schedules/{}", text(&schedule["id"]));
+    let (_, error) = bench.refused(&path, &phases).await;
+    assert_eq!(error["param"], "phases[0][trial_end]");
+    phases.push(("phases[0][trial_end]", end.as_str()));
+    bench.post(&path, &phases).await;
+    bench.fake.advance(days(15));
+    let after = bench.subscription(&id).await;
+    assert_eq!(after["status"], "active");
+    let account = bench.fake.books().of(&text(&after["customer"]));
+    assert_eq!(account.charged["usd"], 1_000);
+}

@@ -262,6 +262,11 @@ async fn a_lost_dispute_takes_the_money() {
     bench.fake.close_dispute(&dispute, false).unwrap();
     let read = bench.get(&format!("v1/disputes/{dispute}")).await;
     assert_eq!(read["status"], "lost");
+    let path = format!(
+        "v1/disputes?payment_intent={}",
+        text(&read["payment_intent"])
+    );
+    assert_eq!(bench.get(&path).await["data"][0]["id"], read["id"]);
     let account = bench.fake.books().of(&text(&subscription["customer"]));
     assert_eq!(account.refunded["usd"], 1_000);
     assert!(

@@ -16,16 +16,9 @@ use super::world::World;
 
 /// What is taken off a subscription's lines at `now`.
 pub(super) fn discount_at(world: &World, of: &Subscription, now: i64) -> Option<CouponOff> {
-    let held = of.discounts.iter().find(|one| open(world, one, now))?;
+    let open = |one: &&Discount| one.end.is_none_or(|end| now < end);
+    let held = of.discounts.iter().find(open)?;
     world.coupons.get(&held.coupon).map(|coupon| coupon.off)
-}
-
-fn open(world: &World, discount: &Discount, now: i64) -> bool {
-    let once = world
-        .coupons
-        .get(&discount.coupon)
-        .is_some_and(|coupon| coupon.lasts == CouponLasts::Once);
-    !(once && discount.used) && discount.end.is_none_or(|end| now < end)
 }
 
 /// How much `off` takes of `amount`.
@@ -131,8 +124,12 @@ pub(super) fn make(world: &mut World, id: &str, lines: Vec<Line>, reason: Reason
     let mut invoice = drafted(world, &of, lines, reason);
     invoice.id = world.id("in");
     of.latest_invoice = Some(invoice.id.clone());
-    for discount in &mut of.discounts {
-        discount.used = true;
+    // One that is taken off once is gone with the first charge that it lowers.
+    if invoice.lines.iter().any(|line| line.discount > 0) {
+        of.discounts.retain(|held| {
+            let coupon = world.coupons.get(&held.coupon);
+            coupon.is_none_or(|coupon| coupon.lasts != CouponLasts::Once)
+        });
     }
     world.put(of);
     keep(world, invoice, "invoice.created")

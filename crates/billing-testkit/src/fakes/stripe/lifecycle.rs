@@ -297,6 +297,8 @@ fn advance_schedule(world: &mut World, of: &mut Subscription) {
     };
     if phase.span.start == at {
         apply_phase(world, of, &phase.items);
+        of.discounts
+            .retain(|held| phase.discounts.contains(&held.id));
         super::params::merge(
             &mut of.metadata,
             Some(phase.metadata.clone()).filter(|new| !new.is_empty()),

@@ -254,6 +254,7 @@ pub(super) fn invoice(world: &World, of: &Invoice) -> Value {
         "starting_balance": of.starting_balance, "status": of.status.word(),
         "status_transitions": { "paid_at": of.paid_at },
         "subtotal": of.subtotal(), "total": of.total(),
+        "total_excluding_tax": of.total(),
     })
 }
 
@@ -335,10 +336,15 @@ fn phase(of: &Phase) -> Value {
     let items = of.items.iter().map(|(price, quantity)| {
         json!({ "price": price, "quantity": quantity, "discounts": [], "metadata": {} })
     });
+    let discounts = of
+        .discounts
+        .iter()
+        .map(|id| json!({ "coupon": null, "discount": id, "promotion_code": null }));
     json!({
         "start_date": of.span.start, "end_date": of.span.end,
         "items": items.collect::<Vec<Value>>(), "proration_behavior": of.proration,
-        "metadata": of.metadata, "trial_end": null,
+        "metadata": of.metadata, "trial_end": of.trial_end,
+        "discounts": discounts.collect::<Vec<Value>>(),
     })
 }
 

@@ -151,13 +151,18 @@ pub(super) fn search(world: &World, params: &mut Params) -> Done {
 
 /// Reads `metadata['key']:'value' AND email:'a@b'`; either quotes do.
 fn terms(query: &str) -> Option<Vec<Term>> {
-    let query = query.replace('"', "'");
+    let query = if query.contains('\'') {
+        query.to_owned()
+    } else {
+        query.replace('"', "'")
+    };
     query
         .split(" AND ")
         .map(|term| {
             let term = term.trim();
             let (field, value) = term.split_once(":'")?;
-            let value = value.strip_suffix('\'')?.replace("\\'", "'");
+            let value = value.strip_suffix('\'')?;
+            let value = value.replace("\\'", "'").replace("\\\\", "\\");
             if field == "email" {
                 return Some(Term::Email(value));
             }

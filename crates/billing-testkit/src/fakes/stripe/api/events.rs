@@ -11,6 +11,9 @@ use super::super::world::{self, Endpoint, Event, World, find};
 use super::list::{Bounds, Page};
 use super::{Done, deleted};
 
+/// The most types that one list may ask for, as the real one has it.
+const TYPES_MAX: usize = 20;
+
 /// How long events are kept: 30 days, as the real one does.
 const KEPT_SECONDS: i64 = 30 * 86_400;
 
@@ -22,6 +25,9 @@ pub(super) fn list(world: &World, params: &mut Params) -> Done {
     let _delivered = params.flag("delivery_success")?;
     let page = Page::take(params)?;
     params.finish()?;
+    if kinds.len() > TYPES_MAX {
+        return Err(Refusal::invalid("types", "20 types at most"));
+    }
     let fits = |event: &&Event| {
         kept(world, event)
             && created.hold(event.created)

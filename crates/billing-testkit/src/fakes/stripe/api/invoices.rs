@@ -11,8 +11,8 @@ use super::super::render;
 use super::super::thing::{Invoice, InvoiceStatus, Reason, Status, Subscription, Verdict};
 use super::super::world::World;
 use super::Done;
+use super::asked::take_anchor;
 use super::list::{Bounds, Page};
-use super::subscriptions::take_anchor;
 
 /// What an invoice would say: of a change that is billed now, or of the next renewal.
 pub(super) fn preview(world: &mut World, params: &mut Params) -> Done {

@@ -1,6 +1,8 @@
 //! The endpoints. Each reads what it knows, refuses what it does not, and only
 //! then does anything.
 
+mod asked;
+mod carry;
 mod catalog;
 mod customers;
 mod events;
@@ -84,6 +86,7 @@ fn route(world: &mut World, method: &str, path: &[&str], params: &mut Params) ->
         ("POST", ["refunds"]) => payments::refund(world, params),
         ("GET", ["refunds"]) => payments::refunds(world, params),
         ("GET", ["refunds", id]) => payments::read_refund(world, id, params),
+        ("GET", ["disputes"]) => payments::disputes(world, params),
         ("GET", ["disputes", id]) => payments::dispute(world, id, params),
         ("POST", ["billing_portal", "sessions"]) => customers::portal(world, params),
         ("GET", ["events"]) => events::list(world, params),

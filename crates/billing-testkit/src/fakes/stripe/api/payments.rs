@@ -5,10 +5,10 @@ use serde_json::Value;
 use super::super::params::Params;
 use super::super::refusal::Refusal;
 use super::super::render;
-use super::super::thing::Refund;
+use super::super::thing::{Dispute, Refund};
 use super::super::world::{World, find};
 use super::Done;
-use super::list::Page;
+use super::list::{Bounds, Page};
 
 pub(super) fn intent(world: &World, id: &str, params: &Params) -> Done {
     params.finish()?;
@@ -26,6 +26,22 @@ pub(super) fn dispute(world: &World, id: &str, params: &Params) -> Done {
     params.finish()?;
     let dispute = find(&world.disputes, "dispute", id)?;
     Ok(render::dispute(world, dispute))
+}
+
+pub(super) fn disputes(world: &World, params: &mut Params) -> Done {
+    let charge = params.text("charge");
+    let intent = params.text("payment_intent");
+    let created = Bounds::take(params)?;
+    let page = Page::take(params)?;
+    params.finish()?;
+    let fits = |one: &&Dispute| {
+        charge.as_ref().is_none_or(|charge| one.charge == *charge)
+            && intent.as_ref().is_none_or(|intent| one.intent == *intent)
+            && created.hold(one.created)
+    };
+    let found = world.disputes.values().rev().filter(fits);
+    let found: Vec<Value> = found.map(|one| render::dispute(world, one)).collect();
+    page.of(found, "/v1/disputes")
 }
 
 pub(super) fn refund(world: &mut World, params: &mut Params) -> Done {
@@ -113,6 +129,7 @@ pub(super) fn read_refund(world: &World, id: &str, params: &Params) -> Done {
 pub(super) fn refunds(world: &World, params: &mut Params) -> Done {
     let charge = params.text("charge");
     let intent = params.text("payment_intent");
+    let created = Bounds::take(params)?;
     let page = Page::take(params)?;
     params.finish()?;
     let fits = |refund: &&Refund| {
@@ -122,6 +139,7 @@ pub(super) fn refunds(world: &World, params: &mut Params) -> Done {
             && intent
                 .as_ref()
                 .is_none_or(|intent| refund.intent == *intent)
+            && created.hold(refund.created)
     };
     let found = world.refunds.values().rev().filter(fits);
     let found: Vec<Value> = found.map(render::refund).collect();

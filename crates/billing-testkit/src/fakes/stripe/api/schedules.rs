@@ -32,6 +32,7 @@ pub(super) fn create(world: &mut World, params: &mut Params) -> Done {
         let why = "You cannot migrate a subscription that is already attached to a schedule.";
         return Err(Refusal::state(why));
     }
+    let now = world.now();
     let items = of.items.iter();
     let schedule = Schedule {
         id: world.id("sub_sched"),
@@ -44,6 +45,8 @@ pub(super) fn create(world: &mut World, params: &mut Params) -> Done {
                 .map(|item| (item.price.clone(), item.quantity))
                 .collect(),
             proration: "create_prorations",
+            trial_end: of.trial.map(|trial| trial.end).filter(|end| *end > now),
+            discounts: of.discounts.iter().map(|one| one.id.clone()).collect(),
             metadata: super::super::thing::Metadata::new(),
         }],
         cancels: of.cancel_at_period_end,
@@ -90,6 +93,7 @@ pub(super) fn update(world: &mut World, id: &str, params: &mut Params) -> Done {
     active(&schedule, "update")?;
     if !phases.is_empty() {
         check(world, &schedule, &phases)?;
+        keep_discounts(world, &schedule, &phases);
         schedule.phases = phases;
     }
     if let Some(end) = end {
@@ -147,10 +151,17 @@ fn take_phase(
     let words = ["create_prorations", "always_invoice", "none"];
     let proration = params.word(&field("[proration_behavior]"), &words)?;
     let metadata = params.metadata(&field("[metadata]"))?;
+    let trial_end = params.integer(&field("[trial_end]"))?;
+    let mut discounts = Vec::new();
+    for discount in params.elements(&field("[discounts]"))? {
+        discounts.push(params.required(&format!("{discount}[discount]"))?);
+    }
     Ok(Phase {
         span: Span { start, end },
         items,
         proration: proration.unwrap_or("create_prorations"),
+        trial_end,
+        discounts,
         metadata: metadata.unwrap_or_default(),
     })
 }
@@ -186,6 +197,22 @@ fn check(world: &World, schedule: &Schedule, phases: &[Phase]) -> Result<(), Ref
         return Err(Refusal::invalid("phases[0][start_date]", why));
     }
     let of = world.subscription(&schedule.subscription)?;
+    let ends = first.map(|phase| phase.span.end);
+    if ends != Some(of.period.end) {
+        let why = "The fake changes phases at the end of the current period only.";
+        return Err(Refusal::invalid("phases[0][end_date]", why));
+    }
+    let trial_end = of.trial.map(|trial| trial.end).filter(|end| *end > now);
+    if first.and_then(|phase| phase.trial_end) != trial_end {
+        let why = "The fake does not move the trial of the current phase: send it again.";
+        return Err(Refusal::invalid("phases[0][trial_end]", why));
+    }
+    for id in phases.iter().flat_map(|phase| &phase.discounts) {
+        if !of.discounts.iter().any(|held| held.id == *id) {
+            let no = Refusal::no_such("discount", id);
+            return Err(no.of_param("phases[0][discounts][0][discount]"));
+        }
+    }
     let held: Vec<(&str, u32)> = of
         .items
         .iter()
@@ -203,6 +230,19 @@ fn check(world: &World, schedule: &Schedule, phases: &[Phase]) -> Result<(), Ref
         return Err(Refusal::invalid("phases[0][items]", why));
     }
     Ok(())
+}
+
+/// Takes away the discounts that the current phase does not name.
+fn keep_discounts(world: &mut World, schedule: &Schedule, phases: &[Phase]) {
+    let Some(first) = phases.first() else { return };
+    let of = world.subscriptions.get(&schedule.subscription).cloned();
+    let Some(mut of) = of else { return };
+    let before = of.discounts.len();
+    of.discounts
+        .retain(|held| first.discounts.contains(&held.id));
+    if of.discounts.len() != before {
+        lifecycle::updated(world, of);
+    }
 }
 
 fn active(schedule: &Schedule, act: &str) -> Result<(), Refusal> {

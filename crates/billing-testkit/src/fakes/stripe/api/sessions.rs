@@ -12,7 +12,7 @@ use super::super::thing::{
 };
 use super::super::world::{World, find};
 use super::Done;
-use super::list::Page;
+use super::list::{Bounds, Page};
 
 /// The shortest life of a session: half an hour.
 const LIFE_MIN_SECONDS: i64 = 1_800;
@@ -326,6 +326,7 @@ pub(super) fn list(world: &World, params: &mut Params) -> Done {
     let subscription = params.text("subscription");
     let intent = params.text("payment_intent");
     let status = params.word("status", &["open", "complete", "expired"])?;
+    let created = Bounds::take(params)?;
     let page = Page::take(params)?;
     params.finish()?;
     let is = |wanted: &Option<String>, held: &Option<String>| wanted.is_none() || wanted == held;
@@ -334,6 +335,7 @@ pub(super) fn list(world: &World, params: &mut Params) -> Done {
             && is(&subscription, &session.subscription)
             && is(&intent, &session.intent)
             && status.is_none_or(|status| session.status.word() == status)
+            && created.hold(session.created)
     };
     let found = world.sessions.values().rev().filter(fits);
     let found: Vec<Value> = found.map(|one| render::session(world, one)).collect();

@@ -10,7 +10,7 @@ use super::super::render;
 use super::super::thing::{Reason, Status, Verdict};
 use super::super::world::World;
 use super::Done;
-use super::subscriptions::take_anchor;
+use super::asked::take_anchor;
 
 pub(super) fn cancel(world: &mut World, id: &str, params: &mut Params) -> Done {
     let invoice_now = params.flag("invoice_now")?.unwrap_or(false);

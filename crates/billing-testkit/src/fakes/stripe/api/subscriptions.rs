@@ -3,31 +3,17 @@
 use serde_json::Value;
 
 use super::super::bill;
-use super::super::change::{self, Plan, Prorate};
-use super::super::lifecycle::{self, INCOMPLETE_SECONDS};
+use super::super::change;
+use super::super::lifecycle;
 use super::super::params::{Params, Set, merge};
 use super::super::refusal::Refusal;
 use super::super::render;
-use super::super::thing::{
-    Discount, Metadata, PauseCollection, PendingUpdate, Reason, Span, Status, Subscription, Verdict,
-};
-use super::super::world::{World, find};
+use super::super::thing::{CouponLasts, Discount, Reason, Span, Status, Subscription};
+use super::super::world::World;
 use super::Done;
+use super::asked::{Asked, TrialEnd};
+use super::carry::{carry_out, refuse_unpaid};
 use super::list::{Bounds, Page};
-
-/// What may stand beside `payment_behavior=pending_if_incomplete`.
-const PENDING_ALLOWS: [&str; 10] = [
-    "payment_behavior",
-    "proration_behavior",
-    "proration_date",
-    "billing_cycle_anchor",
-    "items",
-    "price",
-    "quantity",
-    "trial_end",
-    "trial_from_plan",
-    "add_invoice_items",
-];
 
 pub(super) fn read(world: &World, id: &str, params: &Params) -> Done {
     params.finish()?;
@@ -62,124 +48,6 @@ pub(super) fn list(world: &World, params: &mut Params) -> Done {
     let found = world.subscriptions.values().rev().filter(fits);
     let found: Vec<Value> = found.map(|of| render::subscription(world, of)).collect();
     page.of(found, "/v1/subscriptions")
-}
-
-/// What an update asks for.
-struct Asked {
-    prorate: Prorate,
-    at: Option<i64>,
-    behavior: &'static str,
-    anchor_now: bool,
-    at_period_end: Option<bool>,
-    cancel_at: Set<i64>,
-    pause: Set<PauseCollection>,
-    metadata: Option<Metadata>,
-    description: Option<String>,
-    trial_end: Option<TrialEnd>,
-    coupon: Set<String>,
-}
-
-#[derive(Clone, Copy)]
-enum TrialEnd {
-    Now,
-    At(i64),
-}
-
-impl Asked {
-    fn take(world: &World, params: &mut Params) -> Result<Self, Refusal> {
-        let words = [
-            "allow_incomplete",
-            "default_incomplete",
-            "error_if_incomplete",
-            "pending_if_incomplete",
-        ];
-        let behavior = params.word("payment_behavior", &words)?;
-        let behavior = behavior.unwrap_or("allow_incomplete");
-        if behavior == "pending_if_incomplete" {
-            let foreign = params.names().find(|name| {
-                let top = name.split('[').next().unwrap_or(name);
-                !PENDING_ALLOWS.contains(&top)
-            });
-            if let Some(foreign) = foreign {
-                let why = format!(
-                    "When `payment_behavior` is set to `pending_if_incomplete`, you cannot pass \
-                     `{foreign}`."
-                );
-                return Err(Refusal::invalid(foreign, why));
-            }
-        }
-        let prorate = Prorate::take(params, "proration_behavior")?;
-        let anchor_now = take_anchor(params, "billing_cycle_anchor")?;
-        let cancel_at = match params.take("cancel_at") {
-            None => Set::Keep,
-            Some(text) if text.is_empty() => Set::Unset,
-            Some(text) => {
-                let at = text.parse();
-                let wrong = |_none| Refusal::invalid("cancel_at", "Invalid timestamp");
-                Set::To(at.map_err(wrong)?)
-            }
-        };
-        let trial_end = match params.text("trial_end").as_deref() {
-            None => None,
-            Some("now") => Some(TrialEnd::Now),
-            Some(text) => {
-                let wrong = |_none| Refusal::invalid("trial_end", "Invalid timestamp");
-                Some(TrialEnd::At(text.parse().map_err(wrong)?))
-            }
-        };
-        let discounts = params.elements("discounts")?;
-        let coupon = match (params.take("discounts"), discounts.first()) {
-            (Some(unset), None) if unset.is_empty() => Set::Unset,
-            (None, Some(element)) => {
-                let name = format!("{element}[coupon]");
-                let coupon = params.required(&name)?;
-                find(&world.coupons, "coupon", &coupon).map_err(|no| no.of_param(&name))?;
-                Set::To(coupon)
-            }
-            _ => Set::Keep,
-        };
-        Ok(Self {
-            prorate,
-            at: params.integer("proration_date")?,
-            behavior,
-            anchor_now,
-            at_period_end: params.flag("cancel_at_period_end")?,
-            cancel_at,
-            pause: take_pause(params)?,
-            metadata: params.metadata("metadata")?,
-            description: params.text("description"),
-            trial_end,
-            coupon,
-        })
-    }
-}
-
-/// `now` or `unchanged`, whether it stands plainly or as a type.
-pub(super) fn take_anchor(params: &mut Params, name: &str) -> Result<bool, Refusal> {
-    let words = ["now", "unchanged"];
-    let plain = params.word(name, &words)?;
-    let typed = params.word(&format!("{name}[type]"), &words)?;
-    Ok(plain.or(typed) == Some("now"))
-}
-
-fn take_pause(params: &mut Params) -> Result<Set<PauseCollection>, Refusal> {
-    if params
-        .take("pause_collection")
-        .is_some_and(|unset| unset.is_empty())
-    {
-        return Ok(Set::Unset);
-    }
-    let words = ["void", "keep_as_draft", "mark_uncollectible"];
-    let behavior = params.word("pause_collection[behavior]", &words)?;
-    let resumes_at = params.integer("pause_collection[resumes_at]")?;
-    match behavior {
-        None if resumes_at.is_some() => Err(Refusal::missing("pause_collection[behavior]")),
-        None => Ok(Set::Keep),
-        Some(behavior) => Ok(Set::To(PauseCollection {
-            behavior,
-            resumes_at,
-        })),
-    }
 }
 
 pub(super) fn update(world: &mut World, id: &str, params: &mut Params) -> Done {
@@ -313,7 +181,6 @@ fn with_fields(
 
 /// A coupon put on a subscription now.
 pub(in super::super) fn discount(world: &mut World, coupon: &str) -> Discount {
-    use super::super::thing::CouponLasts;
     let now = world.now();
     let lasts = world.coupons.get(coupon).map(|coupon| coupon.lasts);
     let end = match lasts {
@@ -333,7 +200,6 @@ pub(in super::super) fn discount(world: &mut World, coupon: &str) -> Discount {
         coupon: coupon.to_owned(),
         start: now,
         end,
-        used: false,
     }
 }
 
@@ -377,78 +243,4 @@ fn leave_trial(world: &mut World, id: &str) {
     bill::finalize(world, &invoice);
     lifecycle::retry(world, &invoice);
     lifecycle::told(world, id, "customer.subscription.updated");
-}
-
-/// 402 when what is due now would not be paid.
-fn refuse_unpaid(world: &World, of: &Subscription, plan: &Plan) -> Result<(), Refusal> {
-    match unpaid(world, of, plan) {
-        None | Some(Verdict::Paid) => Ok(()),
-        Some(Verdict::Action) => Err(Refusal::card(
-            "subscription_payment_intent_requires_action",
-            None,
-        )),
-        Some(Verdict::Declined(why)) => Err(Refusal::card("card_declined", Some(why))),
-        Some(Verdict::Processing | Verdict::NoMethod) => {
-            let why = "This customer has no attached payment source or default payment method.";
-            Err(Refusal::state(why).coded("resource_missing"))
-        }
-    }
-}
-
-/// What would come of charging a plan. `None`: nothing is to be charged.
-fn unpaid(world: &World, of: &Subscription, plan: &Plan) -> Option<Verdict> {
-    if !plan.immediate {
-        return None;
-    }
-    let invoice = bill::drafted(world, of, plan.billed(of), Reason::Update);
-    (invoice.amount_due > 0).then(|| bill::verdict(world, &invoice))
-}
-
-fn carry_out(world: &mut World, mut of: Subscription, plan: Plan, behavior: &str) {
-    let id = of.id.clone();
-    if !plan.immediate {
-        of.items = plan.items;
-        of.pending_lines.extend(plan.lines);
-        return lifecycle::updated(world, of);
-    }
-    let verdict = unpaid(world, &of, &plan);
-    let lines = plan.billed(&of);
-    let waits = behavior == "pending_if_incomplete"
-        && !matches!(verdict, None | Some(Verdict::Paid | Verdict::Processing));
-    if !waits {
-        of.items.clone_from(&plan.items);
-        of.pending_lines.clear();
-        if let Some((anchor, period)) = plan.restart {
-            lifecycle::restart(&mut of, anchor, period);
-        }
-    }
-    world.put(of);
-    let invoice = bill::make(world, &id, lines, Reason::Update);
-    if waits && let Some(of) = world.subscriptions.get_mut(&id) {
-        of.pending_update = Some(PendingUpdate {
-            invoice: invoice.clone(),
-            items: plan.items,
-            restart: plan.restart,
-            expires_at: world
-                .clock
-                .now()
-                .as_second()
-                .saturating_add(INCOMPLETE_SECONDS),
-        });
-    }
-    bill::finalize(world, &invoice);
-    let Some(verdict) = verdict else {
-        return lifecycle::told(world, &id, "customer.subscription.updated");
-    };
-    if behavior == "default_incomplete" {
-        if let Some(of) = world.subscriptions.get_mut(&id) {
-            of.status = Status::PastDue;
-        }
-    } else {
-        let verdict = bill::collect(world, &invoice, verdict);
-        if !waits {
-            lifecycle::on_failed(world, &invoice, verdict);
-        }
-    }
-    lifecycle::told(world, &id, "customer.subscription.updated");
 }

@@ -76,6 +76,4 @@ pub(crate) struct Discount {
     pub(crate) start: i64,
     /// `None`: for ever, or once.
     pub(crate) end: Option<i64>,
-    /// Whether it was taken off an invoice.
-    pub(crate) used: bool,
 }

@@ -147,6 +147,10 @@ pub(crate) struct Phase {
     /// Prices with their quantities.
     pub(crate) items: Vec<(String, u32)>,
     pub(crate) proration: &'static str,
+    /// The end of the trial within it. `None`: it has none.
+    pub(crate) trial_end: Option<i64>,
+    /// The discounts that stay: those that are not named are taken away.
+    pub(crate) discounts: Vec<String>,
     pub(crate) metadata: Metadata,
 }
 
