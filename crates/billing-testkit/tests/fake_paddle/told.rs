@@ -240,3 +240,25 @@ async fn nothing_that_is_printed_shows_a_secret() {
     let printed = format!("{fake:?} {:?} {:?}", fake.world(), fake.deliveries());
     assert!(printed.contains("pri_basic") && !printed.contains("hush"));
 }
+
+#[tokio::test]
+async fn a_chargeback_takes_what_no_refund_has_taken() {
+    let shop = Shop::open(options()).await;
+    let items = json!([{"price_id": "pri_once", "quantity": 4}]);
+    let (id, _) = shop.buy(items, Card::Pays).await;
+    let world = shop.fake.world();
+    let refund = json!({
+        "action": "refund", "transaction_id": id, "reason": "error",
+        "items": [{"item_id": world.transactions[&id].lines[0].id, "type": "partial",
+            "amount": "500"}],
+    });
+    let pending = shop.post("adjustments", refund).await;
+    assert_eq!(pending["status"], "pending_approval");
+    assert!(shop.fake.win_dispute(&id).is_err());
+    let taken = shop.fake.dispute(&id).unwrap();
+    let won = shop.fake.win_dispute(&id).unwrap();
+    let world = shop.fake.world();
+    for adjustment in [taken, won] {
+        assert_eq!(world.adjustments[&adjustment].totals().total, 1500);
+    }
+}

@@ -4,7 +4,6 @@
 use billing_domain::time::Timestamp;
 use serde_json::Value;
 
-use super::amount::Totals;
 use super::read;
 use super::refusal::Refusal;
 use super::render;
@@ -84,7 +83,8 @@ impl World {
     ///
     /// # Errors
     ///
-    /// [`Refusal`] when there is no such transaction, or it was never paid.
+    /// [`Refusal`] when there is no such transaction, it was never paid, or there
+    /// is no chargeback to reverse.
     pub fn chargeback(
         &mut self,
         transaction_id: &str,
@@ -96,18 +96,14 @@ impl World {
             return Err(wrong_status("refund"));
         }
         let (action, lines) = if reverse {
-            let lines = transaction.lines.iter();
-            let lines: Vec<(String, Totals)> =
-                lines.map(|line| (line.id.clone(), line.totals)).collect();
-            let lines = lines.into_iter();
-            let lines = lines.map(|(line_id, totals)| AdjustedLine {
-                id: self.id("adjitm"),
-                line_id,
-                kind: "full",
-                totals,
-                share: None,
-            });
-            (AdjustmentAction::ChargebackReverse, lines.collect())
+            let taken = self.adjustments.values().rev();
+            let mut taken = taken.filter(|one| one.transaction_id == transaction_id);
+            let taken = taken.find(|one| one.action == AdjustmentAction::Chargeback);
+            let Some(taken) = taken else {
+                let detail = "there was no chargeback";
+                return Err(Refusal::conflict("conflict", detail));
+            };
+            (AdjustmentAction::ChargebackReverse, taken.lines.clone())
         } else {
             (AdjustmentAction::Chargeback, self.whole_of(&transaction))
         };

@@ -305,7 +305,7 @@ impl FakePaddle {
     ///
     /// # Errors
     ///
-    /// [`Refusal`] when there is no such transaction, or it was never paid.
+    /// [`Refusal`] when there is no such transaction, or it was not taken back.
     pub fn win_dispute(&self, transaction_id: &str) -> Result<String, Refusal> {
         self.till
             .with(|world, now| world.chargeback(transaction_id, true, now))
