@@ -2,6 +2,7 @@
 
 use billing_domain::effect::{ChangeWhen, OpenCheckout, Order};
 use billing_domain::fact::{CheckoutPayment, DisputeState, Fact, Observed, RefundState};
+use billing_domain::proration::TaxRate;
 use billing_domain::provider::RefKind;
 use billing_domain::subscription::Status;
 use billing_domain::time::{Period, Timestamp, days};
@@ -267,6 +268,27 @@ async fn an_upgrade_over_a_downgrade_to_come_costs_what_its_preview_said() {
     // The domain takes the superseded change back afterwards.
     rig.done(&rig.undo(&held)).await;
     assert_eq!(rig.told(&held).await.quantity, 2);
+}
+
+#[tokio::test]
+async fn with_tax_a_quote_is_what_the_card_is_charged() {
+    let rig = Rig::start().await;
+    rig.fake
+        .rules(|rules| rules.tax = TaxRate { millionths: 88_750 });
+    let held = rig.buys(SMALL, Card::Pays).await;
+    assert_eq!(rig.paid(), [usd(1_089)]);
+    rig.fake.advance(days(10));
+    let asked = rig.change(&held, LARGE, rig.prorated(None));
+    let Ok(Previewed::Costs(cost)) = rig.paddle.preview(&asked).await else {
+        panic!("it can be priced");
+    };
+    let change = rig.change(&held, LARGE, rig.prorated(Some(cost.owed)));
+    let facts = rig.done(&Order::ChangeSubscription(change)).await;
+    assert_eq!(rig.paid(), [usd(1_089), cost.owed]);
+    let told = facts.iter().any(
+        |it| matches!(&it.fact, Fact::ProviderInvoiceSeen { amount, .. } if *amount == cost.owed),
+    );
+    assert!(told, "{facts:?}");
 }
 
 #[tokio::test]
