@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 use tokio::time::Instant;
 use tracing::debug;
 
+use crate::circuit::Circuits;
 use crate::error::{Cause, HttpError, UnknownReason};
 use crate::options::{HttpOptions, OptionsError};
 use crate::pacing::{Pacing, TokioPacing};
@@ -40,6 +41,7 @@ struct Inner {
     transport: reqwest::Client,
     options: HttpOptions,
     pacing: Arc<dyn Pacing>,
+    circuits: Circuits,
 }
 
 impl HttpClient {
@@ -80,11 +82,13 @@ impl HttpClient {
             .build()
             .map_err(|error| OptionsError::Pool(Cause::new(error)))?;
         measure::describe();
+        let circuits = Circuits::new(options.circuit_failures, options.circuit_pause);
         Ok(Self {
             inner: Arc::new(Inner {
                 transport,
                 options,
                 pacing,
+                circuits,
             }),
         })
     }
@@ -112,6 +116,25 @@ impl HttpClient {
     ///   byte limit is among these.
     pub async fn send(&self, request: Request) -> Result<Response, HttpError> {
         check(&request)?;
+        let host = place(&request.url);
+        let host = host.split('/').next().unwrap_or_default();
+        let permit = match self.inner.circuits.enter(host, Instant::now()) {
+            Ok(permit) => permit,
+            Err(left) => {
+                return Err(HttpError::NotSent {
+                    target: target(&request.method, &request.url),
+                    attempts: 0,
+                    source: Cause::left_alone(left),
+                });
+            }
+        };
+        let result = self.attempts(&request).await;
+        permit.settle(&result, Instant::now());
+        result
+    }
+
+    /// The attempts of one call.
+    async fn attempts(&self, request: &Request) -> Result<Response, HttpError> {
         let start = Instant::now();
         let options = &self.inner.options;
         let most = match request.retry {
@@ -120,20 +143,20 @@ impl HttpClient {
         };
         let left = || options.total_timeout.saturating_sub(start.elapsed());
         let mut attempt: u32 = 1;
-        let mut earlier_unknown = false;
+        let mut earlier = Earlier::default();
         loop {
             let time = options.request_timeout.min(left());
-            let result = self.measured(&request, attempt, time).await;
+            let result = self.measured(request, attempt, time).await;
             let pause = retry::pause(&result, attempt, self.inner.pacing.chance())
                 .filter(|pause| attempt < most && *pause < left());
             let Some(pause) = pause else {
-                return conclude(result, earlier_unknown);
+                return conclude(result, earlier);
             };
             self.inner.pacing.pause(pause).await;
             if left().is_zero() {
-                return conclude(result, earlier_unknown);
+                return conclude(result, earlier);
             }
-            earlier_unknown |= retry::may_have_acted(&result);
+            earlier.add(result);
             attempt = attempt.saturating_add(1);
         }
     }
@@ -148,7 +171,14 @@ impl HttpClient {
         let start = Instant::now();
         let result = tokio::time::timeout(time, self.attempt(request, attempt))
             .await
-            .unwrap_or_else(|_| Err(unknown(request, attempt, UnknownReason::TimedOut, None)));
+            .unwrap_or_else(|_| {
+                Err(unknown(
+                    request,
+                    attempt,
+                    UnknownReason::TimedOut,
+                    Known::default(),
+                ))
+            });
         let took = start.elapsed();
         let host = request.url.host_str().unwrap_or_default();
         measure::attempt(host, &result, took);
@@ -182,10 +212,16 @@ impl HttpClient {
             .map_err(|error| failure(request, attempt, error))?;
         let status = answer.status();
         let headers = answer.headers().clone();
-        let body = self.read(request, attempt, answer).await?;
+        let known = Known {
+            status: Some(status),
+            request_id: request_id(&headers),
+            source: None,
+        };
+        let request_id = known.request_id.clone();
+        let body = self.read(request, attempt, answer, known).await?;
         Ok(Response {
             status,
-            request_id: request_id(&headers),
+            request_id,
             headers,
             body,
             attempts: attempt,
@@ -199,28 +235,33 @@ impl HttpClient {
         request: &Request,
         attempt: u32,
         mut answer: reqwest::Response,
+        known: Known,
     ) -> Result<Bytes, HttpError> {
         let limit = self.inner.options.max_response_bytes;
-        let too_large = || {
-            let reason = UnknownReason::AnswerTooLarge { limit };
-            unknown(request, attempt, reason, None)
-        };
+        let too_large = UnknownReason::AnswerTooLarge { limit };
         let announced = answer.content_length().unwrap_or(0);
         if usize::try_from(announced).map_or(true, |bytes| bytes > limit) {
-            return Err(too_large());
+            return Err(unknown(request, attempt, too_large, known));
         }
         let mut body = BytesMut::new();
-        while let Some(chunk) = answer
-            .chunk()
-            .await
-            .map_err(|error| failure(request, attempt, error))?
-        {
+        loop {
+            let chunk = match answer.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => return Ok(body.freeze()),
+                Err(error) => {
+                    let known = Known {
+                        source: Some(Cause::new(error)),
+                        ..known
+                    };
+                    let reason = UnknownReason::ConnectionLost;
+                    return Err(unknown(request, attempt, reason, known));
+                }
+            };
             if chunk.len() > limit.saturating_sub(body.len()) {
-                return Err(too_large());
+                return Err(unknown(request, attempt, too_large, known));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body.freeze())
     }
 }
 
@@ -247,7 +288,7 @@ fn failure(request: &Request, attempts: u32, error: reqwest::Error) -> HttpError
         let problem = Cause::new(error).to_string();
         return HttpError::Invalid { target, problem };
     }
-    if error.is_connect() {
+    if error.is_connect() || never_written(&error) {
         let source = Cause::new(error);
         return HttpError::NotSent {
             target,
@@ -255,44 +296,99 @@ fn failure(request: &Request, attempts: u32, error: reqwest::Error) -> HttpError
             source,
         };
     }
-    let source = Some(Cause::new(error));
-    unknown(request, attempts, UnknownReason::ConnectionLost, source)
+    let known = Known {
+        source: Some(Cause::new(error)),
+        ..Known::default()
+    };
+    unknown(request, attempts, UnknownReason::ConnectionLost, known)
 }
 
-fn unknown(
-    request: &Request,
-    attempts: u32,
-    reason: UnknownReason,
+/// Whether a connection, one from the pool as a rule, ended before a byte of the
+/// request was written to it. The transport tries such a request on another
+/// connection by itself; this is what is left where it cannot.
+fn never_written(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .filter_map(|error| error.downcast_ref::<hyper::Error>())
+        .any(hyper::Error::is_canceled)
+}
+
+/// As much of an answer as came, and what ended it.
+#[derive(Debug, Default)]
+struct Known {
+    status: Option<StatusCode>,
+    request_id: Option<String>,
     source: Option<Cause>,
-) -> HttpError {
+}
+
+/// What is to be remembered of attempts whose results are thrown away.
+#[derive(Debug, Default)]
+struct Earlier {
+    unknown: bool,
+    request_id: Option<String>,
+}
+
+impl Earlier {
+    fn add(&mut self, result: Result<Response, HttpError>) {
+        self.unknown |= retry::may_have_acted(&result);
+        let named = match result {
+            Ok(Response { request_id, .. }) | Err(HttpError::Unknown { request_id, .. }) => {
+                request_id
+            }
+            Err(HttpError::NotSent { .. } | HttpError::Invalid { .. }) => None,
+        };
+        self.request_id = named.or(self.request_id.take());
+    }
+}
+
+fn unknown(request: &Request, attempts: u32, reason: UnknownReason, known: Known) -> HttpError {
     HttpError::Unknown {
         target: target(&request.method, &request.url),
         attempts,
         reason,
-        source,
+        status: known.status,
+        request_id: known.request_id,
+        source: known.source,
     }
 }
 
 /// The end of the last attempt, in the light of those before it.
-fn conclude(
-    result: Result<Response, HttpError>,
-    earlier_unknown: bool,
-) -> Result<Response, HttpError> {
+fn conclude(result: Result<Response, HttpError>, earlier: Earlier) -> Result<Response, HttpError> {
     match result {
         Ok(response) => Ok(Response {
-            earlier_unknown,
+            earlier_unknown: earlier.unknown,
             ..response
         }),
         Err(HttpError::NotSent {
             target,
             attempts,
             source,
-        }) if earlier_unknown => Err(HttpError::Unknown {
+        }) if earlier.unknown => Err(HttpError::Unknown {
             target,
             attempts,
             reason: UnknownReason::EarlierAttempt,
+            status: None,
+            request_id: earlier.request_id,
             source: Some(source),
+        }),
+        Err(HttpError::Unknown {
+            target,
+            attempts,
+            reason,
+            status,
+            request_id,
+            source,
+        }) => Err(HttpError::Unknown {
+            target,
+            attempts,
+            reason,
+            status,
+            request_id: request_id.or(earlier.request_id),
+            source,
         }),
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -17,13 +17,16 @@
 //! 4. A [`RetryPolicy::Safe`] request whose attempt failed in a passing way is
 //!    sent again after a pause, a bounded number of times and within the total
 //!    time-out.
-//! 5. Each attempt is counted and timed, by host and outcome.
+//! 5. A host whose calls got no answer several times in a row is left alone for a
+//!    while: calls end at once as not sent, until one of them finds it back.
+//! 6. Each attempt is counted and timed, by host and outcome.
 //!
 //! It deliberately knows no provider, no idempotency header, no JSON and
 //! nothing of billing: the caller says whether a request is safe to repeat.
 //! It does not restrict which hosts may be reached; addresses that strangers
 //! chose need a check of their own.
 
+mod circuit;
 mod client;
 mod error;
 mod measure;
@@ -35,6 +38,7 @@ mod response;
 mod retry;
 mod tls;
 
+pub use circuit::{DEFAULT_CIRCUIT_FAILURES, DEFAULT_CIRCUIT_PAUSE};
 pub use client::HttpClient;
 pub use error::{Cause, HttpError, UnknownReason};
 pub use measure::{REQUEST_SECONDS, REQUESTS_TOTAL};

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::circuit::{DEFAULT_CIRCUIT_FAILURES, DEFAULT_CIRCUIT_PAUSE};
 use crate::error::Cause;
 
 /// How long to wait for DNS, TCP and TLS together.
@@ -92,6 +93,11 @@ pub struct HttpOptions {
     pub pool_idle_timeout: Duration,
     /// Unused connections kept for each host; 0 turns the pool off.
     pub pool_max_idle_per_host: usize,
+    /// How many calls in a row have to get no answer, or a 502, 503 or 504, before
+    /// a host is left alone for a while; 0 means never.
+    pub circuit_failures: u32,
+    /// How long it is left alone, before one call sees whether it is back.
+    pub circuit_pause: Duration,
 }
 
 impl Default for HttpOptions {
@@ -105,6 +111,8 @@ impl Default for HttpOptions {
             user_agent: DEFAULT_USER_AGENT.to_owned(),
             pool_idle_timeout: DEFAULT_POOL_IDLE_TIMEOUT,
             pool_max_idle_per_host: DEFAULT_POOL_MAX_IDLE_PER_HOST,
+            circuit_failures: DEFAULT_CIRCUIT_FAILURES,
+            circuit_pause: DEFAULT_CIRCUIT_PAUSE,
         }
     }
 }

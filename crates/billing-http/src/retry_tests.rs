@@ -28,6 +28,8 @@ fn unknown(reason: UnknownReason) -> HttpError {
         target: String::new(),
         attempts: 1,
         reason,
+        status: None,
+        request_id: None,
         source: None,
     }
 }

@@ -5,6 +5,8 @@
 mod support;
 
 #[cfg(test)]
+mod circuit;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod measure;
