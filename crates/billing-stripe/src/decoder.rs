@@ -7,7 +7,7 @@ use billing_domain::time::Timestamp;
 use billing_ports::{DecodeError, Delivery, Reading, WebhookDecoder, WebhookRequest};
 use bytes::Bytes;
 
-use crate::facts::{Teller, Unreadable, instant};
+use crate::facts::{Teller, Unreadable};
 use crate::options::{Mode, StripeOptions, StripeOptionsError};
 use crate::sign::{Keys, SIGNATURE_HEADER, hex};
 
@@ -71,7 +71,7 @@ fn delivery(teller: &Teller, event: Option<Event>, body: Bytes) -> Delivery {
     let named = |event: &Event| !event.id.is_empty() && event.id.len() <= ID_MAX_BYTES;
     let (event_id, kind, reading) = if let Some(event) = event.filter(named) {
         let reading = event.facts(teller).map_or_else(
-            |Unreadable(why)| unreadable(why, event.created.and_then(instant)),
+            |Unreadable(why)| unreadable(why, event.created()),
             Reading::Facts,
         );
         (event.id, event.kind, reading)

@@ -56,7 +56,8 @@ pub(crate) struct Event {
     object: Option<String>,
     #[serde(rename = "type")]
     pub(crate) kind: String,
-    pub(crate) created: Option<i64>,
+    /// Seconds; a text in the events of the second interface.
+    created: Value,
     pub(crate) livemode: Option<bool>,
     api_version: Option<String>,
     data: Option<Data>,
@@ -69,6 +70,11 @@ struct Data {
 }
 
 impl Event {
+    /// When it happened, if it says so in a way that we know.
+    pub(crate) fn created(&self) -> Option<Timestamp> {
+        self.created.as_i64().and_then(instant)
+    }
+
     /// The facts. Empty: it means nothing to us, or is another deployment's.
     pub(crate) fn facts(&self, teller: &Teller) -> Told {
         // The thin events of the second interface have a body of another shape.
@@ -77,8 +83,7 @@ impl Event {
             return Ok(Vec::new());
         }
         let at = self
-            .created
-            .and_then(instant)
+            .created()
             .ok_or(Unreadable("an event without an instant"))?;
         let group = self.kind.rsplit_once('.').map_or("", |(group, _)| group);
         match group {

@@ -1,0 +1,15 @@
+//! The adapter from outside: webhooks as they arrive, and calls as Stripe sees them.
+
+#[cfg(test)]
+mod support;
+
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod orders;
+#[cfg(test)]
+mod reads;
+#[cfg(test)]
+mod vectors;
