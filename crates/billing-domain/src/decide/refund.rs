@@ -217,7 +217,7 @@ fn follow(draft: &mut Draft, invoice: &Invoice, mut held: Subscription, was_full
             period.map(|period| of(invoice, Some(period), since, now))
         }
     };
-    let is_withheld = withheld.is_some();
+    let (is_withheld, ours) = (withheld.is_some(), held.is_engine_run());
     held.withheld.extend(withheld);
     held.withheld.sort_by_key(|of| of.invoice);
     let gives_access = held.gives_access(now);
@@ -229,10 +229,12 @@ fn follow(draft: &mut Draft, invoice: &Invoice, mut held: Subscription, was_full
     }
     match (was_full, since.is_some()) {
         (false, true) if bought => undo(draft, id),
-        // Its price had been worked from what was paid.
-        (false, true) if is_withheld => {
+        (false, true) if is_withheld && ours => {
+            // Its price had been worked from what was paid.
             end_awaiting(draft, id, |at| ChangeState::Canceled { at });
         }
+        // What a provider was asked to change, it changes.
+        (false, true) if is_withheld => {}
         (false, true) => park(draft, invoice, "what it paid for stays as it is"),
         (true, false) if undone => park(
             draft,
