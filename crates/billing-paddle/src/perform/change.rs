@@ -112,8 +112,9 @@ impl Paddle {
         let charged = self.charge(&lifted, order, quoted).await;
         match (charged, note) {
             (Ok(now), _) => self.changed(&now, &target(order)).await,
-            // What was to come still is.
-            (Err(error @ CallError::Refused(_)), Some(note)) => {
+            // Nothing happened: what was to come still is. After a lost answer it stays
+            // lifted, and the next try begins there.
+            (Err(error @ (CallError::Refused(_) | CallError::NotSent(_))), Some(note)) => {
                 self.lower(&lifted, &note).await?;
                 Err(error)
             }

@@ -5,6 +5,9 @@
 //! customer's own where Paddle knows the customer, else among those made since the
 //! order can have been given. The search is bounded; should it miss, a second page
 //! is open for the same checkout, and a second payment is recognized by that.
+//!
+//! A trial is the price's at Paddle, and no order's: one that was promised and that
+//! the price does not give is refused, and one that the price gives besides is given.
 
 use billing_domain::decide::CHECKOUT_LIFETIME;
 use billing_domain::discount::{Reduction, WHOLE};

@@ -300,6 +300,24 @@ async fn an_upgrade_refused_leaves_what_was_to_come() {
 }
 
 #[tokio::test]
+async fn an_upgrade_that_has_to_wait_leaves_what_was_to_come() {
+    let (server, paddle) = paddle().await;
+    answer(&server, "GET", PLACE, &deferred()).await;
+    let lifted = subscription(MONTHLY, january());
+    answer(&server, "PATCH", PLACE, &lifted).await;
+    let busy = refusal(
+        "subscription_credit_creation_against_processing_transaction",
+        "wait",
+    );
+    respond(&server, "PATCH", PREVIEW, 400, busy).await;
+    let waits = perform(&paddle, &order(change("pri_top", now(Some(1_000))))).await;
+    assert!(matches!(waits, Err(PerformError::NotSent(_))), "{waits:?}");
+    let bodies = sent(&server, "PATCH", PLACE).await;
+    assert_eq!(bodies.len(), 2, "lifted, and put in place again");
+    assert_eq!(bodies[1]["items"][0]["price_id"], BIGGER);
+}
+
+#[tokio::test]
 async fn a_preview_leaves_what_is_to_come_where_it_was() {
     let (server, paddle) = paddle().await;
     world(

@@ -1,0 +1,129 @@
+//! A transaction, its sums, and what was given back of it.
+
+use billing_domain::time::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{Item, Minor, Row, Span, instant, lenient};
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Totals {
+    #[serde(default)]
+    pub(crate) total: Option<Minor>,
+    #[serde(default)]
+    pub(crate) grand_total: Option<Minor>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct LineItem {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) totals: Totals,
+    #[serde(default)]
+    pub(crate) quantity: Option<u32>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Details {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) totals: Totals,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) line_items: Vec<LineItem>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct CheckoutPage {
+    #[serde(default)]
+    pub(crate) url: Option<String>,
+}
+
+/// A transaction: checkout, invoice and payment in one.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Transaction {
+    pub(crate) id: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) customer_id: Option<String>,
+    #[serde(default)]
+    pub(crate) subscription_id: Option<String>,
+    #[serde(default)]
+    pub(crate) custom_data: Option<Map<String, Value>>,
+    #[serde(default)]
+    pub(crate) origin: Option<String>,
+    #[serde(default)]
+    pub(crate) billing_period: Option<Span>,
+    #[serde(default)]
+    pub(crate) currency_code: Option<String>,
+    #[serde(default)]
+    pub(crate) created_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) updated_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) items: Vec<Item>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) details: Details,
+    #[serde(default)]
+    pub(crate) checkout: Option<CheckoutPage>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) adjustments: Vec<Adjustment>,
+}
+
+/// What a preview would credit of an earlier transaction.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Adjusted {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) items: Vec<AdjustedItem>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct AdjustedItem {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) totals: Totals,
+}
+
+/// A refund, a credit or a chargeback.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Adjustment {
+    pub(crate) id: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) action: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) transaction_id: Option<String>,
+    #[serde(default)]
+    pub(crate) subscription_id: Option<String>,
+    #[serde(default)]
+    pub(crate) customer_id: Option<String>,
+    #[serde(default)]
+    pub(crate) currency_code: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) totals: Totals,
+    #[serde(default)]
+    pub(crate) created_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) updated_at: Option<Timestamp>,
+}
+
+impl Transaction {
+    pub(crate) fn at(&self) -> Timestamp {
+        instant(self.created_at, self.updated_at)
+    }
+
+    /// Whether a buyer pays it at a checkout: made by us, or by Paddle's own
+    /// script. What a subscription is charged later inherits its custom data, and
+    /// is none.
+    pub(crate) fn is_checkout(&self) -> bool {
+        matches!(self.origin.as_deref(), Some("api" | "web") | None)
+    }
+
+    pub(crate) fn recurs(&self) -> bool {
+        self.subscription_id.is_some() || self.items.iter().any(Item::recurs)
+    }
+}
+
+impl Row for Transaction {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
