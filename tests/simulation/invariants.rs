@@ -155,7 +155,8 @@ fn paid_time_gives_access(account: &Account, now: Timestamp) -> Result<(), Strin
         let paid = held.times.paid_through.is_none_or(|end| now < end)
             || matches!(held.schedule, Schedule::Perpetual);
         let alive = matches!(held.state, State::Active | State::Trialing { .. });
-        if paid && alive && !held.gives_access(now) {
+        let withheld = held.withheld_since(now).is_some();
+        if paid && alive && !withheld && !held.gives_access(now) {
             return Err(format!("paid, and without access: {held:?}"));
         }
     }

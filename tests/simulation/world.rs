@@ -10,8 +10,10 @@ use billing::{
     Billing, CancelWhen, CheckoutError, CheckoutRequest, CustomerRef, Limits, NewCustomer, What,
 };
 use billing_domain::catalog::PriceKey;
+use billing_domain::fact::RefundState;
 use billing_domain::grant::GrantReason;
 use billing_domain::ids::SubscriptionId;
+use billing_domain::money::Money;
 use billing_ports::{Clock, IdSource};
 use billing_testkit::memory;
 use billing_testkit::{ManualClock, MemoryStore, RecordingNotifier, SeededIds};
@@ -128,6 +130,7 @@ impl World {
             19 => self.hang().await,
             20 => self.zombie_wakes().await,
             21 => self.die(),
+            23 => self.give_back().await,
             25 | 26 => self.accept_any().await,
             27 => self.take_back(who).await,
             28 => self.force(who).await,
@@ -357,6 +360,41 @@ impl World {
             CancelWhen::PeriodEnd
         };
         let _refused_or_done = self.billing.cancel(&who, id, when, Some("run")).await;
+    }
+
+    /// Any payment goes back, in part or in full, or is contested; or one that did
+    /// goes on. Whoever asks for more than is left is refused.
+    async fn give_back(&self) {
+        let payments = self.sandbox.books().payments;
+        let count = u64::try_from(payments.len()).unwrap();
+        let choice = usize::try_from(self.chance.below(count.max(1))).unwrap();
+        let Some((id, payment)) = payments.iter().nth(choice) else {
+            return;
+        };
+        let back = payment.back.last();
+        let half = Money::new(payment.amount.amount / 2, payment.amount.currency);
+        let (sandbox, way) = (&self.sandbox, self.chance.below(6));
+        let _refused_or_done = match (way, back) {
+            (0, _) => sandbox.refund(id, None, RefundState::Done).await.map(drop),
+            (1, _) => {
+                let part = sandbox.refund(id, Some(half), RefundState::Done);
+                part.await.map(drop)
+            }
+            (2, _) => {
+                let all = sandbox.refund(id, None, RefundState::Pending);
+                all.await.map(drop)
+            }
+            (3, _) => sandbox.dispute(id, None).await.map(drop),
+            (4, Some(back)) => {
+                let done = sandbox.refund_moves(&back.id, RefundState::Done).await;
+                done.map(drop)
+            }
+            (_, Some(back)) => {
+                let lost = sandbox.dispute_ends(&back.id, way == 5).await;
+                lost.map(drop)
+            }
+            (_, None) => Ok(()),
+        };
     }
 
     async fn pause_or_resume(&self, who: &str) {

@@ -157,8 +157,9 @@ fn was_told(held: &Snapshot, id: SubscriptionId, start: Timestamp) -> bool {
 /// Whether somebody asked for other terms that came into effect in that time.
 fn was_asked_for(account: &Account, id: SubscriptionId, from: Timestamp, to: Timestamp) -> bool {
     account.changes.iter().any(|change| {
-        let at = change.applied_at();
-        change.quote.subscription == id && at.is_some_and(|at| at >= from && at <= to)
+        // A provider may apply it long before we hear of it.
+        let held = change.applied_at().is_some_and(|at| at >= from);
+        change.quote.subscription == id && change.accepted_at <= to && held
     })
 }
 
