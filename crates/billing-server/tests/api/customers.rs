@@ -253,6 +253,7 @@ async fn invoices_are_listed_with_their_payments() {
           "conversion": null,
           "customer": "[id]",
           "cycle": null,
+          "disputed": false,
           "id": "[id]",
           "lines": [],
           "opened_at": "2026-03-01T12:00:00Z",
@@ -272,6 +273,7 @@ async fn invoices_are_listed_with_their_payments() {
           "period_start": "2026-03-01T12:00:00Z",
           "provider": "sandbox/main",
           "purpose": "purchase",
+          "returned": [],
           "status": "settled",
           "subscription": "[id]"
         }

@@ -44,6 +44,7 @@ async fn a_customer_sees_its_own() {
           "created_at": "2026-03-01T12:00:00Z",
           "customer": "[id]",
           "discount": null,
+          "disputed": [],
           "due_at": null,
           "ends_at": null,
           "gives_access": true,
@@ -63,7 +64,8 @@ async fn a_customer_sees_its_own() {
           "unit": {
             "amount": 500,
             "currency": "usd"
-          }
+          },
+          "withheld": []
         }
       ]
     }
