@@ -52,7 +52,7 @@ impl WebhookDecoder for StripeDecoder {
         }
         // One endpoint may get both modes of a Connect platform: the other's money is
         // none of ours.
-        let event: Option<Event> = serde_json::from_slice(&request.body).ok();
+        let event = Event::read(&request.body);
         let live = event.as_ref().and_then(|event| event.livemode);
         if live.is_some_and(|live| live != self.mode.is_live()) {
             return Err(DecodeError);
@@ -63,7 +63,7 @@ impl WebhookDecoder for StripeDecoder {
 
 /// An event that is known to be genuine, as it would have been delivered.
 pub(crate) fn deliver(teller: &Teller, body: Bytes) -> Delivery {
-    let event = serde_json::from_slice(&body).ok();
+    let event = Event::read(&body);
     delivery(teller, event, body)
 }
 

@@ -70,6 +70,14 @@ struct Data {
 }
 
 impl Event {
+    /// The event that a body is. `None`: it is none. A list is none either, though it
+    /// could be taken for an event's fields in their order.
+    pub(crate) fn read(body: &[u8]) -> Option<Self> {
+        let value: Value = serde_json::from_slice(body).ok()?;
+        let object = Some(value).filter(Value::is_object)?;
+        serde_json::from_value(object).ok()
+    }
+
     /// When it happened, if it says so in a way that we know.
     pub(crate) fn created(&self) -> Option<Timestamp> {
         self.created.as_i64().and_then(instant)
@@ -79,6 +87,9 @@ impl Event {
     pub(crate) fn facts(&self, teller: &Teller) -> Told {
         // The thin events of the second interface have a body of another shape.
         let thin = self.object.as_deref().is_some_and(|it| it != "event");
+        if self.kind.is_empty() {
+            return Err(Unreadable("an event without a kind"));
+        }
         if thin || !HANDLED_EVENTS.contains(&self.kind.as_str()) {
             return Ok(Vec::new());
         }

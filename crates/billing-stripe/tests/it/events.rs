@@ -328,9 +328,18 @@ fn what_cannot_be_read_is_kept_as_unreadable() {
     shapeless["data"]["object"]["lines"] = json!("many");
     let mut undated = event("invoice.paid", API_VERSION, &invoice());
     undated["created"] = Value::Null;
+    let kindless = json!({ "id": "evt_1", "object": "event", "livemode": false });
     let mut empty = event("invoice.paid", API_VERSION, &invoice());
     empty["data"] = Value::Null;
-    for event in [status("hibernating"), shapeless, undated, empty, json!([1])] {
+    for event in [
+        status("hibernating"),
+        shapeless,
+        undated,
+        empty,
+        kindless,
+        json!([1]),
+        json!(["evt_1"]),
+    ] {
         let reading = decode(&event).unwrap().reading;
         assert!(matches!(reading, Reading::Unreadable { .. }), "{event}");
     }

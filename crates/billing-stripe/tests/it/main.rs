@@ -6,7 +6,11 @@ mod support;
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod events;
+#[cfg(test)]
+mod flows;
 #[cfg(test)]
 mod orders;
 #[cfg(test)]
