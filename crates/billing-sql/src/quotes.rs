@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use billing_domain::ids::QuoteId;
 use billing_domain::quote::Quote;
 use billing_ports::store::{Quotes, Revision, StoreError};
+use sea_orm::prelude::{DateTimeUtc, Uuid};
 use sea_orm::sea_query::{Expr, OnConflict, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait};
 
 use crate::database::{Database, Operation, Shape};
 use crate::entity::{customer, quote};
@@ -17,13 +18,14 @@ use crate::time::column;
 #[async_trait]
 impl<D: Database> Quotes for SqlStore<D> {
     async fn put_quote(&self, quote: &Quote, at: Revision) -> Result<bool, StoreError> {
-        let row = quote::Model {
+        let put = Put {
             id: quote.id.uuid(),
-            customer_id: quote.customer.uuid(),
+            customer: quote.customer.uuid(),
             expires_at: column(quote.expires_at),
-            body: rows::stored(quote)?,
+            body: rows::stored_text(quote)?,
+            at,
         };
-        Ok(self.write(Put { row, at }).await?)
+        Ok(self.write(put).await?)
     }
 
     async fn get_quote(&self, id: QuoteId) -> Result<Option<Quote>, StoreError> {
@@ -40,7 +42,11 @@ impl<D: Database> Quotes for SqlStore<D> {
 /// Stores a quote where its customer stands at this revision.
 #[derive(Debug, Clone)]
 struct Put {
-    row: quote::Model,
+    id: Uuid,
+    customer: Uuid,
+    expires_at: DateTimeUtc,
+    /// As text: a value would be taken apart and written again.
+    body: String,
     at: Revision,
 }
 
@@ -53,14 +59,20 @@ impl Operation for Put {
     }
 
     async fn run<C: ConnectionTrait>(&self, on: &C) -> Result<bool, Fault> {
-        let row = &self.row;
+        let text = Expr::val(self.body.as_str());
+        let postgres = on.get_database_backend() == DbBackend::Postgres;
+        let body = if postgres {
+            text.cast_as("jsonb")
+        } else {
+            text
+        };
         let stands = Query::select()
-            .expr(Expr::val(row.id))
-            .expr(Expr::val(row.customer_id))
-            .expr(Expr::val(row.expires_at))
-            .expr(Expr::val(row.body.clone()))
+            .expr(Expr::val(self.id))
+            .expr(Expr::val(self.customer))
+            .expr(Expr::val(self.expires_at))
+            .expr(body)
             .from(customer::Entity)
-            .and_where(customer::Column::Id.eq(row.customer_id))
+            .and_where(customer::Column::Id.eq(self.customer))
             .and_where(customer::Column::Revision.eq(self.at.0))
             .to_owned();
         let known = OnConflict::column(quote::Column::Id)
@@ -82,7 +94,7 @@ impl Operation for Put {
             return Ok(true);
         }
         // Either it does not stand there, or the quote was stored before.
-        let stored = quote::Entity::find_by_id(row.id).one(on).await?;
+        let stored = quote::Entity::find_by_id(self.id).one(on).await?;
         Ok(stored.is_some())
     }
 }

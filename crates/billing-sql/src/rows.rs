@@ -22,6 +22,20 @@ pub(crate) fn stored<T: Serialize>(value: &T) -> Result<Json, Fault> {
     Ok(json)
 }
 
+/// How JSON writes that character.
+const NUL_ESCAPED: &str = "\\u0000";
+
+/// The stored form of a value, as text: as [`stored`], and several times faster.
+pub(crate) fn stored_text<T: Serialize>(value: &T) -> Result<String, Fault> {
+    let unwritable = |error| Fault::Store(StoreError::Failed(format!("unwritable value: {error}")));
+    let text = serde_json::to_string(value).map_err(unwritable)?;
+    if text.contains(NUL_ESCAPED) {
+        // Or a backslash and what only looks like it: told apart in the value.
+        return Ok(stored(value)?.to_string());
+    }
+    Ok(text)
+}
+
 /// The stored form of somebody else's words.
 pub(crate) fn text(words: &str) -> String {
     words.replace(NUL, REPLACED)
@@ -74,4 +88,20 @@ pub(crate) fn corrupt(
 /// A count in a column, as far as it fits.
 pub(crate) fn count(number: i32) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_text_or_as_a_value_the_stored_form_is_the_same() {
+        for words in ["plain", "nul \0 here", r"\u0000", "\\\0", "é \" \n"] {
+            let value = serde_json::json!({ "words": [words], "more": { "number": 1 } });
+            let text = stored_text(&value).unwrap();
+            let back: Json = serde_json::from_str(&text).unwrap();
+            assert_eq!(back, stored(&value).unwrap(), "{words:?}");
+            assert!(!back["words"][0].as_str().unwrap().contains(NUL));
+        }
+    }
 }
