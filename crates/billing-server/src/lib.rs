@@ -19,6 +19,7 @@ mod migrations;
 mod notify;
 mod pages;
 mod problem;
+mod providers;
 mod quote_token;
 mod sandbox;
 mod sessions;

@@ -17,6 +17,7 @@ use crate::database;
 use crate::lock::{DataLock, LockError, create_private};
 use crate::mail::FileOutbox;
 use crate::notify::LogNotifier;
+use crate::providers;
 use crate::sandbox::{Sandbox, SandboxError};
 
 /// The parts of a running server.
@@ -52,6 +53,11 @@ pub(crate) enum WiringError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    #[error("use what is configured of {provider}: {problem}")]
+    Provider {
+        provider: &'static str,
+        problem: String,
+    },
     #[error("put the engine together")]
     Engine(#[from] billing_engine::BuildError),
 }
@@ -94,8 +100,10 @@ impl Parts {
             Some(sandbox) => sandbox.clock(),
             None => Arc::new(SystemClock),
         };
-        // A provider that moves money is one line here: `attached.extend(…)`.
+        // A provider that moves money is one line here.
         let mut attached: Vec<Attached> = Vec::new();
+        attached.extend(providers::stripe(config, public_url, &clock)?);
+        attached.extend(providers::paddle(config, public_url)?);
         if let (Some(sandbox), Some(told)) = (&sandbox, &config.sandbox) {
             let mut live: Vec<ProviderAccount> = attached.iter().map(Attached::account).collect();
             live.sort();
@@ -151,7 +159,7 @@ pub(crate) struct Attached {
 }
 
 impl Attached {
-    fn account(&self) -> ProviderAccount {
+    pub(crate) fn account(&self) -> ProviderAccount {
         self.provider.account().clone()
     }
 }

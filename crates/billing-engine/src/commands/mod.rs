@@ -17,6 +17,7 @@ mod offer;
 mod parked;
 mod pause;
 mod payment;
+mod portal;
 mod quote;
 
 pub use audit::Audited;
@@ -33,4 +34,5 @@ pub use migration::MigrationError;
 pub use negotiated::{MAX_NEGOTIATED, NegotiateError, NewTerms};
 pub use pause::PauseError;
 pub use payment::PaymentError;
+pub use portal::PortalError;
 pub use quote::{AllowedChange, QuoteError};

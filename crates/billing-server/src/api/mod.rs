@@ -22,6 +22,7 @@ mod page;
 mod parked;
 mod payments;
 mod plans;
+mod portals;
 mod quotes;
 mod sessions;
 mod subscriptions;
@@ -115,6 +116,7 @@ type Changing = (
     terms::TermsApi,
     payments::PaymentsApi,
     forecasts::ForecastsApi,
+    portals::PortalsApi,
     migrations::MigrationsApi,
     licenses::LicensesApi,
     licenses::UpgradesApi,
@@ -142,6 +144,7 @@ fn service() -> OpenApiService<Apis, ()> {
             terms::TermsApi,
             payments::PaymentsApi,
             forecasts::ForecastsApi,
+            portals::PortalsApi,
             migrations::MigrationsApi,
             licenses::LicensesApi,
             licenses::UpgradesApi,

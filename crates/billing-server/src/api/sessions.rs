@@ -222,7 +222,7 @@ async fn made(
 }
 
 /// `return_url`, if the catalog allows its origin.
-async fn allowed(state: &AppState, url: &str) -> Result<Url, Problem> {
+pub(crate) async fn allowed(state: &AppState, url: &str) -> Result<Url, Problem> {
     let revision = state.billing.catalog().await?;
     let rules = revision.catalog.checkout();
     Addresses::new(&state.options.public_url, rules, None).checked("return_url", url)

@@ -131,6 +131,7 @@ impl From<WiringError> for Failure {
             | WiringError::Mail { .. }
             | WiringError::Store(_)
             | WiringError::Sandbox(_)
+            | WiringError::Provider { .. }
             | WiringError::Engine(_)) => Self::failed(format!("failed to {}", chain(&error))),
         }
     }

@@ -4,12 +4,16 @@
 /// Providers by their cargo features, a field each.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Built {
+    pub(super) paddle: bool,
     pub(super) sandbox: bool,
+    pub(super) stripe: bool,
 }
 
 impl Built {
     /// This program.
     pub(super) const THIS: Self = Self {
+        paddle: cfg!(feature = "paddle"),
         sandbox: cfg!(feature = "sandbox"),
+        stripe: cfg!(feature = "stripe"),
     };
 }

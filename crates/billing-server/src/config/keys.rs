@@ -2,7 +2,7 @@
 
 /// Every key of the configuration, as in the file; its variable is
 /// `BILLING_…` in upper case, with `_` for the dot.
-pub const KEYS: [&str; 27] = [
+pub const KEYS: [&str; 39] = [
     "enabled",
     "database_url",
     "listen",
@@ -11,6 +11,18 @@ pub const KEYS: [&str; 27] = [
     "trust_forwarded_for",
     "log",
     "log_format",
+    "operator",
+    "stripe.secret_key",
+    "stripe.webhook_secrets",
+    "stripe.base_url",
+    "stripe.portal_configuration",
+    "stripe.pause",
+    "stripe.trial",
+    "paddle.api_key",
+    "paddle.webhook_secrets",
+    "paddle.base_url",
+    "paddle.checkout_url",
+    "paddle.client_token",
     "sandbox.enabled",
     "sandbox.mode",
     "sandbox.webhook_secret",

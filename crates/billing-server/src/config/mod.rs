@@ -9,6 +9,7 @@ mod built;
 mod environment;
 mod keys;
 mod problem;
+mod providers;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use self::built::Built;
 pub use self::environment::Environment;
 pub use self::keys::KEYS;
 pub use self::problem::{ConfigError, Problem};
+pub use self::providers::{MissingMethod, PaddleConfig, StripeConfig, StripePause, StripeTrial};
 use self::reader::Reader;
 use crate::http::ConnectionLimits;
 use crate::state::{DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, RateOptions};
@@ -55,6 +57,13 @@ pub struct Config {
     pub log: String,
     /// How to log.
     pub log_format: LogFormat,
+    /// This deployment's name: what its objects at a provider are marked with, so
+    /// that several may share an account.
+    pub operator: String,
+    /// The Stripe account. `None`: there is none.
+    pub stripe: Option<StripeConfig>,
+    /// The Paddle account. `None`: there is none.
+    pub paddle: Option<PaddleConfig>,
     /// The built-in provider. `None`: it is off.
     pub sandbox: Option<SandboxConfig>,
     /// The folder that mail is written to. `None`: no mail is sent.

@@ -176,19 +176,23 @@ impl<'a> Reader<'a> {
         value
     }
 
+    /// Notes that `key` must be said, unless it is.
+    pub(super) fn require(&mut self, key: &str, expected: &str) {
+        if !self.says(key) {
+            self.problems.push(Problem {
+                place: variable_of(key),
+                found: "nothing".to_owned(),
+                expected: expected.to_owned(),
+            });
+        }
+    }
+
     /// A secret that must be there.
     pub(super) fn required_secret(&mut self, key: &str, min_chars: usize) -> Option<SecretString> {
         let expected = format!(
             "at least {min_chars} characters that nobody guesses, as `openssl rand -hex 32` prints"
         );
-        if !self.says(key) {
-            self.problems.push(Problem {
-                place: variable_of(key),
-                found: "nothing".to_owned(),
-                expected,
-            });
-            return None;
-        }
+        self.require(key, &expected);
         let long_enough = |text: &str| text.chars().count() >= min_chars;
         self.hidden_value(key, &expected, |text| {
             long_enough(text).then(|| SecretString::from(text.to_owned()))

@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::built::Built;
+use super::providers;
 use super::reader::Reader;
 use super::{
     Config, Database, LicenseConfig, LimitsConfig, LogFormat, SandboxConfig, SandboxMode,
@@ -81,6 +82,9 @@ pub(super) fn config(reader: &mut Reader<'_>, built: Built, file: Option<&Path>)
     });
     let bare = bare(reader, listen);
     let sandbox = sandbox(reader, built, bare);
+    let operator = providers::operator(reader);
+    let stripe = providers::stripe(reader, built);
+    let paddle = providers::paddle(reader, built);
     let mail = reader.value("mail.folder", "the path of a folder", path);
     Config {
         file: file.map(Path::to_path_buf),
@@ -92,6 +96,9 @@ pub(super) fn config(reader: &mut Reader<'_>, built: Built, file: Option<&Path>)
         trust_forwarded_for: flag(reader, "trust_forwarded_for").unwrap_or(false),
         log: log.unwrap_or_else(|| "info".to_owned()),
         log_format: log_format.unwrap_or(LogFormat::Text),
+        operator,
+        stripe,
+        paddle,
         sandbox,
         mail: mail.or_else(|| bare.then(|| PathBuf::from("mail"))),
         license: license(reader),
@@ -269,7 +276,7 @@ fn database(text: &str) -> Option<Database> {
     usable.then(|| path(file)).flatten().map(Database::Sqlite)
 }
 
-fn public_url(text: &str) -> Option<Url> {
+pub(super) fn public_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let plain = url.query().is_none()
         && url.fragment().is_none()

@@ -140,6 +140,8 @@ pub(crate) const ROUTES: &[Route] = &[
     route("get_my_entitlements", Method::GET, "/v1/me/entitlements", Who::Customer, None, 200),
     route("check_my_feature", Method::GET, "/v1/me/entitlements/projects", Who::Customer, None, 200),
     route("cancel_my_subscription", Method::POST, "/v1/me/subscriptions/sub_{0}/cancel", Who::Customer, None, 404),
+    route("create_portal", Method::POST, "/v1/me/portal", Who::Customer, None, 404),
+    route("change_payment_method", Method::POST, "/v1/me/subscriptions/sub_{0}/payment-method", Who::Customer, None, 404),
     route("list_allowed_changes", Method::GET, "/v1/me/subscriptions/sub_{0}/changes", Who::Customer, None, 404),
     route("forecast_my_subscription", Method::GET, "/v1/me/subscriptions/sub_{0}/forecast", Who::Customer, None, 404),
     route("create_quote", Method::POST, "/v1/me/subscriptions/sub_{0}/quotes", Who::Customer, Some((JSON, r#"{"plan":"team"}"#)), 404),

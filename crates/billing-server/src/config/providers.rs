@@ -1,0 +1,230 @@
+//! The accounts at providers that move money: how they are told of.
+//!
+//! A provider is on where anything of it is said; then what it cannot do without
+//! must be said as well. A program built without it cannot be asked for it.
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::built::Built;
+use super::reader::Reader;
+use super::values::public_url;
+
+/// The name of a deployment that has not been given one.
+const DEFAULT_OPERATOR: &str = "billing";
+
+/// Longest `operator`, in characters: the name is in every object of ours.
+const MAX_OPERATOR: usize = 100;
+
+/// Most webhook secrets: two while one is rotated, and one more that was forgotten.
+const MAX_SECRETS: usize = 3;
+
+/// A Stripe account.
+#[derive(Debug, Clone)]
+pub struct StripeConfig {
+    /// The secret or restricted key.
+    pub secret_key: SecretString,
+    /// The signing secrets of the webhook endpoint.
+    pub webhook_secrets: Vec<SecretString>,
+    /// Where Stripe is reached. `None`: where it is.
+    pub base_url: Option<Url>,
+    /// The portal configuration. `None`: the account's default.
+    pub portal_configuration: Option<String>,
+    /// How subscriptions are paused.
+    pub pause: StripePause,
+    /// What a trial asks of the buyer.
+    pub trial: StripeTrial,
+}
+
+/// How subscriptions at Stripe are paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StripePause {
+    /// Their collection is paused.
+    #[default]
+    Collection,
+    /// They are paused themselves.
+    Subscription,
+}
+
+/// What a trial at Stripe asks of the buyer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StripeTrial {
+    /// A payment method, before it begins.
+    MethodFirst,
+    /// Nothing; this happens at its end where there is none by then.
+    MethodLater(MissingMethod),
+}
+
+/// What becomes of a trial that ends without a payment method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingMethod {
+    /// It is canceled.
+    Cancel,
+    /// It is invoiced, and past due.
+    Invoice,
+    /// It is paused.
+    Pause,
+}
+
+/// A Paddle account.
+#[derive(Debug, Clone)]
+pub struct PaddleConfig {
+    /// The API key.
+    pub api_key: SecretString,
+    /// The secrets of the notification destinations.
+    pub webhook_secrets: Vec<SecretString>,
+    /// Where Paddle is reached. `None`: where the key says.
+    pub base_url: Option<Url>,
+    /// The page that opens Paddle's checkout. `None`: this server's, where there is
+    /// a client token, else the account's default payment link.
+    pub checkout_url: Option<Url>,
+    /// What this server's page names the account with to Paddle's script. Public.
+    /// `None`: there is no such page.
+    pub client_token: Option<String>,
+}
+
+pub(super) fn operator(reader: &mut Reader<'_>) -> String {
+    let expected = "a name of 1 to 100 letters, digits, '-', '_' and '.'";
+    let named = reader.value("operator", expected, |text| {
+        let fits = (1..=MAX_OPERATOR).contains(&text.len());
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        (fits && text.bytes().all(plain)).then(|| text.to_owned())
+    });
+    named.unwrap_or_else(|| DEFAULT_OPERATOR.to_owned())
+}
+
+/// What `key` must be, unless the program was built with `feature`.
+fn built_without(reader: &mut Reader<'_>, keys: &[&str], feature: &str) {
+    let expected =
+        format!("nothing, since this program was built without it (cargo feature `{feature}`)");
+    for key in keys {
+        let _noted = reader.hidden_value(key, &expected, |_| None::<()>);
+    }
+}
+
+const STRIPE: [&str; 6] = [
+    "stripe.secret_key",
+    "stripe.webhook_secrets",
+    "stripe.base_url",
+    "stripe.portal_configuration",
+    "stripe.pause",
+    "stripe.trial",
+];
+
+pub(super) fn stripe(reader: &mut Reader<'_>, built: Built) -> Option<StripeConfig> {
+    if !built.stripe {
+        built_without(reader, &STRIPE, "stripe");
+        return None;
+    }
+    if !STRIPE.iter().any(|key| reader.says(key)) {
+        return None;
+    }
+    let key = "a secret or restricted key: sk_live_…, sk_test_…, rk_live_… or rk_test_…";
+    let secret_key = secret(reader, "stripe.secret_key", key);
+    let webhook_secrets = secrets(
+        reader,
+        "stripe.webhook_secrets",
+        "the signing secret of the webhook endpoint, whsec_…; several apart by commas",
+    );
+    let base_url = reader.value("stripe.base_url", "an http or https address", public_url);
+    let portal_configuration = reader.value(
+        "stripe.portal_configuration",
+        "the id of a portal configuration, bpc_…",
+        |text| text.starts_with("bpc_").then(|| text.to_owned()),
+    );
+    let pause = reader.value(
+        "stripe.pause",
+        "collection or subscription",
+        |text| match text {
+            "collection" => Some(StripePause::Collection),
+            "subscription" => Some(StripePause::Subscription),
+            _ => None,
+        },
+    );
+    let trial = reader.value(
+        "stripe.trial",
+        "method-first, or what becomes of a trial without a payment method: cancel, invoice or pause",
+        |text| match text {
+            "method-first" => Some(StripeTrial::MethodFirst),
+            "cancel" => Some(StripeTrial::MethodLater(MissingMethod::Cancel)),
+            "invoice" => Some(StripeTrial::MethodLater(MissingMethod::Invoice)),
+            "pause" => Some(StripeTrial::MethodLater(MissingMethod::Pause)),
+            _ => None,
+        },
+    );
+    Some(StripeConfig {
+        secret_key: secret_key?,
+        webhook_secrets: webhook_secrets?,
+        base_url,
+        portal_configuration,
+        pause: pause.unwrap_or_default(),
+        trial: trial.unwrap_or(StripeTrial::MethodLater(MissingMethod::Cancel)),
+    })
+}
+
+const PADDLE: [&str; 5] = [
+    "paddle.api_key",
+    "paddle.webhook_secrets",
+    "paddle.base_url",
+    "paddle.checkout_url",
+    "paddle.client_token",
+];
+
+pub(super) fn paddle(reader: &mut Reader<'_>, built: Built) -> Option<PaddleConfig> {
+    if !built.paddle {
+        built_without(reader, &PADDLE, "paddle");
+        return None;
+    }
+    if !PADDLE.iter().any(|key| reader.says(key)) {
+        return None;
+    }
+    let api_key = secret(
+        reader,
+        "paddle.api_key",
+        "an API key: pdl_live_apikey_… or pdl_sdbx_apikey_…",
+    );
+    let webhook_secrets = secrets(
+        reader,
+        "paddle.webhook_secrets",
+        "the secret of the notification destination, pdl_ntfset_…; several apart by commas",
+    );
+    let address = "an http or https address";
+    let base_url = reader.value("paddle.base_url", address, public_url);
+    let checkout_url = reader.value("paddle.checkout_url", address, public_url);
+    let client_token = reader.value(
+        "paddle.client_token",
+        "a client-side token: live_… or test_…",
+        |text| {
+            let kind = text.starts_with("live_") || text.starts_with("test_");
+            let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            (kind && plain).then(|| text.to_owned())
+        },
+    );
+    Some(PaddleConfig {
+        api_key: api_key?,
+        webhook_secrets: webhook_secrets?,
+        base_url,
+        checkout_url,
+        client_token,
+    })
+}
+
+fn secret(reader: &mut Reader<'_>, key: &str, expected: &str) -> Option<SecretString> {
+    reader.require(key, expected);
+    reader.hidden_value(key, expected, |text| {
+        let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+        plain.then(|| SecretString::from(text.to_owned()))
+    })
+}
+
+/// One secret, or several while one is rotated.
+fn secrets(reader: &mut Reader<'_>, key: &str, expected: &str) -> Option<Vec<SecretString>> {
+    reader.require(key, expected);
+    reader.hidden_value(key, expected, |text| {
+        let each: Vec<&str> = text.split(',').map(str::trim).collect();
+        let plain = |one: &&str| !one.is_empty() && one.bytes().all(|b| b.is_ascii_graphic());
+        let fit = each.len() <= MAX_SECRETS && each.iter().all(plain);
+        let owned = |one: &str| SecretString::from(one.to_owned());
+        fit.then(|| each.into_iter().map(owned).collect())
+    })
+}
