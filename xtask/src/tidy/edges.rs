@@ -89,6 +89,14 @@ const RULES: &[Rule] = &[
         &["billing-domain", "billing-ports", "billing-http"],
     ),
     only(
+        "billing-stripe",
+        &["billing-domain", "billing-ports", "billing-http"],
+    ),
+    only(
+        "billing-paddle",
+        &["billing-domain", "billing-ports", "billing-http"],
+    ),
+    only(
         TESTKIT,
         // The fakes of providers deliver their webhooks with it.
         &["billing-domain", "billing-ports", "billing-http"],

@@ -10,6 +10,8 @@ mod environment;
 mod keys;
 mod problem;
 mod providers;
+#[cfg(test)]
+mod providers_tests;
 mod reader;
 #[cfg(test)]
 mod tests;

@@ -209,6 +209,12 @@ pub(super) fn paddle(reader: &mut Reader<'_>, built: Built) -> Option<PaddleConf
     })
 }
 
+/// Whether anything is said of a provider that moves money.
+pub(super) fn any_is_said(reader: &Reader<'_>) -> bool {
+    let mut keys = STRIPE.iter().chain(&PADDLE);
+    keys.any(|key| reader.says(key))
+}
+
 fn secret(reader: &mut Reader<'_>, key: &str, expected: &str) -> Option<SecretString> {
     reader.require(key, expected);
     reader.hidden_value(key, expected, |text| {

@@ -15,11 +15,18 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
     )
 }
 
-fn read(file: Option<&str>, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-    read_for(Built { sandbox: true }, file, variables)
+/// A program that was built with every provider.
+pub(super) const EVERYTHING: Built = Built {
+    paddle: true,
+    sandbox: true,
+    stripe: true,
+};
+
+pub(super) fn read(file: Option<&str>, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    read_for(EVERYTHING, file, variables)
 }
 
-fn read_for(
+pub(super) fn read_for(
     built: Built,
     file: Option<&str>,
     variables: &[(&str, &str)],
@@ -28,7 +35,7 @@ fn read_for(
     Config::read_for(built, file, &environment(variables))
 }
 
-fn problems(file: Option<&str>, variables: &[(&str, &str)]) -> Vec<String> {
+pub(super) fn problems(file: Option<&str>, variables: &[(&str, &str)]) -> Vec<String> {
     read(file, variables)
         .unwrap_err()
         .problems
@@ -85,7 +92,11 @@ fn the_sandbox_is_never_on_silently_where_something_real_is_configured() {
 
 #[test]
 fn a_program_without_the_sandbox_refuses_to_be_asked_for_it() {
-    let without = |file, variables: &[_]| read_for(Built { sandbox: false }, file, variables);
+    let built = Built {
+        sandbox: false,
+        ..EVERYTHING
+    };
+    let without = |file, variables: &[_]| read_for(built, file, variables);
     let secret = ("BILLING_SANDBOX_WEBHOOK_SECRET", "0123456789abcdef");
     let asked = [("BILLING_SANDBOX_ENABLED", "true")];
     let in_file = "[sandbox]\nenabled = true\n";
@@ -155,6 +166,18 @@ fn every_wrong_value_is_named_with_its_place() {
         ("trust_forwarded_for", "2", "true or false"),
         ("log", "info,=", "a level"),
         ("log_format", "xml", "text or json"),
+        ("operator", "two words", "a name of"),
+        ("stripe.secret_key", "a b", "sk_live_"),
+        ("stripe.webhook_secrets", "a b", "whsec_"),
+        ("stripe.base_url", "ftp://example.com", "http or https"),
+        ("stripe.portal_configuration", "portal", "bpc_"),
+        ("stripe.pause", "sometimes", "collection or subscription"),
+        ("stripe.trial", "maybe", "method-first"),
+        ("paddle.api_key", "a b", "pdl_live_"),
+        ("paddle.webhook_secrets", "a b", "pdl_ntfset_"),
+        ("paddle.base_url", "api.paddle.com", "http or https"),
+        ("paddle.checkout_url", "/pay", "http or https"),
+        ("paddle.client_token", "secret", "client-side token"),
         ("sandbox.enabled", "on?", "true or false"),
         ("sandbox.mode", "fast", "engine-schedule"),
         ("sandbox.webhook_secret", "short", "at least 16"),

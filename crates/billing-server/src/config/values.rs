@@ -114,6 +114,7 @@ fn bare(reader: &Reader<'_>, listen: SocketAddr) -> bool {
     !reader.has_file()
         && !reader.says("database_url")
         && !reader.says("public_url")
+        && !providers::any_is_said(reader)
         && listen.ip().is_loopback()
 }
 

@@ -1,0 +1,103 @@
+//! Providers that move money, as they are configured.
+
+use secrecy::ExposeSecret;
+
+use super::tests::{EVERYTHING, problems, read, read_for};
+use super::*;
+
+const STRIPE_KEY: (&str, &str) = ("BILLING_STRIPE_SECRET_KEY", "sk_test_0123456789");
+const STRIPE_HOOK: (&str, &str) = ("BILLING_STRIPE_WEBHOOK_SECRETS", "whsec_one");
+const PADDLE_KEY: (&str, &str) = ("BILLING_PADDLE_API_KEY", "pdl_sdbx_apikey_0123456789");
+const PADDLE_HOOK: (&str, &str) = ("BILLING_PADDLE_WEBHOOK_SECRETS", "pdl_ntfset_one");
+
+fn shown(secrets: &[SecretString]) -> Vec<&str> {
+    secrets.iter().map(ExposeSecret::expose_secret).collect()
+}
+
+#[test]
+fn an_account_is_two_secrets_and_everything_else_has_a_default() {
+    let config = read(None, &[STRIPE_KEY, STRIPE_HOOK, PADDLE_KEY, PADDLE_HOOK]).unwrap();
+    let stripe = config.stripe.unwrap();
+    assert_eq!(stripe.secret_key.expose_secret(), STRIPE_KEY.1);
+    assert_eq!(shown(&stripe.webhook_secrets), ["whsec_one"]);
+    assert_eq!(stripe.pause, StripePause::Collection);
+    assert_eq!(
+        stripe.trial,
+        StripeTrial::MethodLater(MissingMethod::Cancel)
+    );
+    assert!(stripe.base_url.is_none() && stripe.portal_configuration.is_none());
+    let paddle = config.paddle.unwrap();
+    assert_eq!(paddle.api_key.expose_secret(), PADDLE_KEY.1);
+    assert_eq!(shown(&paddle.webhook_secrets), ["pdl_ntfset_one"]);
+    assert!(paddle.base_url.is_none() && paddle.checkout_url.is_none());
+    assert_eq!(config.operator, "billing");
+    assert!(config.sandbox.is_none(), "not beside what moves money");
+}
+
+#[test]
+fn whoever_says_nothing_of_them_has_neither() {
+    let config = read(None, &[]).unwrap();
+    assert!(config.stripe.is_none() && config.paddle.is_none());
+}
+
+#[test]
+fn several_secrets_are_apart_by_commas_while_one_is_rotated() {
+    let both = ("BILLING_STRIPE_WEBHOOK_SECRETS", "whsec_new, whsec_old");
+    let config = read(None, &[STRIPE_KEY, both]).unwrap();
+    let stripe = config.stripe.unwrap();
+    assert_eq!(shown(&stripe.webhook_secrets), ["whsec_new", "whsec_old"]);
+    for wrong in ["", "whsec_new,", "a b", "1,2,3,4"] {
+        let said = ("BILLING_STRIPE_WEBHOOK_SECRETS", wrong);
+        let problems = problems(None, &[STRIPE_KEY, said]);
+        let [problem] = problems.as_slice() else {
+            panic!("{problems:?}");
+        };
+        assert!(problem.starts_with("BILLING_STRIPE_WEBHOOK_SECRETS: "));
+        assert!(wrong.is_empty() || !problem.contains(wrong), "{problem}");
+    }
+}
+
+#[test]
+fn a_missing_secret_names_its_variable() {
+    for (said, missing) in [
+        (STRIPE_KEY, "BILLING_STRIPE_WEBHOOK_SECRETS"),
+        (STRIPE_HOOK, "BILLING_STRIPE_SECRET_KEY"),
+        (PADDLE_KEY, "BILLING_PADDLE_WEBHOOK_SECRETS"),
+        (PADDLE_HOOK, "BILLING_PADDLE_API_KEY"),
+        (
+            (
+                "BILLING_PADDLE_CHECKOUT_URL",
+                "https://shop.example.com/pay",
+            ),
+            "BILLING_PADDLE_API_KEY",
+        ),
+    ] {
+        let problems = problems(None, &[said]);
+        let expected = format!("{missing}: found nothing, expected ");
+        assert!(
+            problems.iter().any(|told| told.starts_with(&expected)),
+            "{problems:?}"
+        );
+    }
+}
+
+#[test]
+fn a_program_without_them_refuses_to_be_asked_for_them() {
+    let without = Built {
+        paddle: false,
+        stripe: false,
+        ..EVERYTHING
+    };
+    for (said, feature) in [(STRIPE_KEY, "stripe"), (PADDLE_KEY, "paddle")] {
+        let refused = read_for(without, None, &[said]).unwrap_err();
+        let [problem] = refused.problems.as_slice() else {
+            panic!("{refused:?}");
+        };
+        let told = problem.to_string();
+        assert!(
+            told.contains(&format!("(cargo feature `{feature}`)")),
+            "{told}"
+        );
+        assert!(!told.contains(said.1), "{told}");
+    }
+}
