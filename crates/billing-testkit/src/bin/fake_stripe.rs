@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use billing_testkit::fakes::rig::StartError;
-use billing_testkit::fakes::stripe::{ActError, FakeOptions, FakeStripe, OLD_VERSION, Version};
+use billing_testkit::fakes::stripe::{ActError, FakeOptions, FakeStripe, Version};
 use clap::Parser;
 use jiff::Timestamp;
 use url::Url;
@@ -87,17 +87,18 @@ enum Failure {
 async fn main() -> Result<(), Failure> {
     let arguments = Arguments::parse();
     let running = arguments.start.is_none();
+    let version = if arguments.old_webhooks {
+        Version::Old
+    } else {
+        Version::Pinned
+    };
     let fake = FakeStripe::start(FakeOptions {
         port: arguments.port,
         key: arguments.key,
         webhook_secrets: arguments.secret,
         start: arguments.start.unwrap_or_else(now),
         running,
-        webhook_version: if arguments.old_webhooks {
-            Version::Old
-        } else {
-            Version::Pinned
-        },
+        webhook_version: version,
         ..FakeOptions::default()
     })
     .await?;
@@ -107,7 +108,7 @@ async fn main() -> Result<(), Failure> {
     fake.deliveries().set_target(arguments.webhook);
     let mut out = std::io::stdout().lock();
     writeln!(out, "fake Stripe at {}", fake.url())?;
-    writeln!(out, "webhooks in {OLD_VERSION}: {}", arguments.old_webhooks)?;
+    writeln!(out, "webhooks in {}", version.name())?;
     drop(out);
     tokio::select! {
         () = fake.keep_up() => {}

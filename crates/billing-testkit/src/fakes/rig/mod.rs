@@ -22,6 +22,7 @@ mod log;
 mod outbox;
 mod serve;
 mod sign;
+mod strike;
 mod wire;
 
 use std::fmt;

@@ -2,7 +2,7 @@
 //! on an invoice's page.
 
 use super::api;
-use super::bill;
+use super::collect;
 use super::lifecycle;
 use super::params::Params;
 use super::render;
@@ -100,7 +100,7 @@ pub(super) fn pay_invoice(world: &mut World, id: &str, card: Card) -> Result<Pay
             of.card = Some(card);
         }
     }
-    Ok(match bill::collect(world, id, verdict) {
+    Ok(match collect::collect(world, id, verdict) {
         Verdict::Paid | Verdict::Action => Payment::Complete,
         Verdict::Processing => Payment::Processing,
         Verdict::Declined(_) | Verdict::NoMethod => Payment::Declined,

@@ -4,6 +4,7 @@
 
 use super::bill;
 use super::change;
+use super::collect;
 use super::options::AfterRetries;
 use super::render;
 use super::thing::{
@@ -244,8 +245,8 @@ pub(super) fn retry(world: &mut World, id: &str) {
     if invoice.status != InvoiceStatus::Open {
         return;
     }
-    let verdict = bill::verdict(world, &invoice);
-    let verdict = bill::collect(world, id, verdict);
+    let verdict = collect::verdict(world, &invoice);
+    let verdict = collect::collect(world, id, verdict);
     on_failed(world, id, verdict);
 }
 

@@ -10,7 +10,9 @@
 mod acts;
 mod api;
 mod bill;
+mod by_name;
 mod change;
+mod collect;
 mod due;
 mod expand;
 mod idempotency;

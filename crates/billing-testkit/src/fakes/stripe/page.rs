@@ -69,7 +69,7 @@ fn pay(world: &mut World, id: &str, body: &[u8]) -> Answer {
         Ok(Payment::Complete | Payment::Processing) => arrived(world, id),
         Ok(Payment::Declined) => page(StatusCode::OK, "Declined. Go back and try another card."),
         Ok(Payment::ActionRequired) => offer(world, id),
-        Err(error) => page(StatusCode::CONFLICT, &error.to_string()),
+        Err(_error) => page(StatusCode::CONFLICT, "Nothing is to be paid here now."),
     }
 }
 

@@ -4,6 +4,7 @@
 use super::api::{customer, discount, session_items, worth};
 use super::bill;
 use super::change;
+use super::collect;
 use super::lifecycle;
 use super::render;
 use super::thing::{
@@ -106,7 +107,7 @@ fn wait_for_action(world: &mut World, mut session: Session) -> Payment {
 /// A charge that does not complete the session.
 fn attempt(world: &mut World, mut session: Session, verdict: Verdict) -> Session {
     let intent = session_intent(world, &session);
-    bill::charge(world, &intent, verdict);
+    collect::charge(world, &intent, verdict);
     if session.mode == Mode::Payment {
         session.intent = Some(intent);
     }
@@ -123,7 +124,7 @@ fn session_intent(world: &mut World, session: &Session) -> String {
         Mode::Subscription => super::thing::Metadata::new(),
     };
     let (customer, amount) = (session.customer.clone(), session.amount_total);
-    bill::make_intent(world, customer, amount, &session.currency, metadata)
+    collect::make_intent(world, customer, amount, &session.currency, metadata)
 }
 
 /// The customer authenticates, or fails to.
@@ -172,7 +173,7 @@ fn complete(world: &mut World, mut session: Session, card: Option<Card>, verdict
                 held.customer.clone_from(&session.customer);
             }
             session.intent = Some(intent.clone());
-            bill::charge(world, &intent, verdict);
+            collect::charge(world, &intent, verdict);
             if session.invoice_creation && verdict == Verdict::Paid {
                 let sold: Vec<_> = session.lines.iter().collect();
                 let mut lines = once_lines(world, &sold);
@@ -258,7 +259,7 @@ fn subscribe(world: &mut World, session: &mut Session, card: Option<Card>, verdi
         .get(&invoice)
         .is_some_and(|invoice| invoice.status == InvoiceStatus::Open);
     if owes {
-        bill::collect(world, &invoice, verdict);
+        collect::collect(world, &invoice, verdict);
     }
 }
 
@@ -313,7 +314,7 @@ pub(super) fn settle(world: &mut World, id: &str, succeeds: bool) -> Result<(), 
     }
     match (&session.invoice, &session.intent) {
         (Some(invoice), _) => first_settled(world, &invoice.clone(), verdict),
-        (None, Some(intent)) => bill::charge(world, &intent.clone(), verdict),
+        (None, Some(intent)) => collect::charge(world, &intent.clone(), verdict),
         (None, None) => {}
     }
     let mut session = session;
@@ -334,7 +335,7 @@ fn first_settled(world: &mut World, invoice: &str, verdict: Verdict) {
     let Some(intent) = intent.and_then(|one| one.intent.clone()) else {
         return;
     };
-    bill::charge(world, &intent, verdict);
+    collect::charge(world, &intent, verdict);
     if verdict == Verdict::Paid {
         bill::paid(world, invoice);
     } else {

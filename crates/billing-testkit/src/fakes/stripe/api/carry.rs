@@ -2,6 +2,7 @@
 
 use super::super::bill;
 use super::super::change::Plan;
+use super::super::collect;
 use super::super::lifecycle::{self, INCOMPLETE_SECONDS};
 use super::super::refusal::Refusal;
 use super::super::thing::{PendingUpdate, Reason, Status, Subscription, Verdict};
@@ -30,7 +31,7 @@ pub(super) fn unpaid(world: &World, of: &Subscription, plan: &Plan) -> Option<Ve
         return None;
     }
     let invoice = bill::drafted(world, of, plan.billed(of), Reason::Update);
-    (invoice.amount_due > 0).then(|| bill::verdict(world, &invoice))
+    (invoice.amount_due > 0).then(|| collect::verdict(world, &invoice))
 }
 
 pub(super) fn carry_out(world: &mut World, mut of: Subscription, plan: Plan, behavior: &str) {
@@ -74,7 +75,7 @@ pub(super) fn carry_out(world: &mut World, mut of: Subscription, plan: Plan, beh
             of.status = Status::PastDue;
         }
     } else {
-        let verdict = bill::collect(world, &invoice, verdict);
+        let verdict = collect::collect(world, &invoice, verdict);
         if !waits {
             lifecycle::on_failed(world, &invoice, verdict);
         }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::super::bill;
 use super::super::change::{self, Prorate};
+use super::super::collect;
 use super::super::lifecycle;
 use super::super::params::Params;
 use super::super::refusal::Refusal;
@@ -166,12 +167,12 @@ fn pay(world: &mut World, id: &str) -> Result<(), Refusal> {
         }
         InvoiceStatus::Draft | InvoiceStatus::Open | InvoiceStatus::Uncollectible => {}
     }
-    let verdict = bill::verdict(world, &invoice);
+    let verdict = collect::verdict(world, &invoice);
     if verdict == Verdict::NoMethod {
         let why = "There is no `default_payment_method` set on this Customer or Invoice.";
         return Err(Refusal::state(why));
     }
-    match bill::collect(world, id, verdict) {
+    match collect::collect(world, id, verdict) {
         Verdict::Declined(why) => Err(Refusal::card("card_declined", Some(why))),
         Verdict::Action => Err(Refusal::card(
             "invoice_payment_intent_requires_action",

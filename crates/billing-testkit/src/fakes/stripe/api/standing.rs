@@ -2,6 +2,7 @@
 
 use super::super::bill;
 use super::super::change;
+use super::super::collect;
 use super::super::lifecycle;
 use super::super::options::BillingMode;
 use super::super::params::Params;
@@ -138,8 +139,8 @@ pub(super) fn resume(world: &mut World, id: &str, params: &mut Params) -> Done {
     bill::finalize(world, &invoice);
     let held = world.invoice(&invoice)?.clone();
     if held.amount_due > 0 {
-        let verdict = bill::verdict(world, &held);
-        let verdict = bill::collect(world, &invoice, verdict);
+        let verdict = collect::verdict(world, &held);
+        let verdict = collect::collect(world, &invoice, verdict);
         if !waits && verdict != Verdict::Paid {
             lifecycle::on_failed(world, &invoice, verdict);
         }
