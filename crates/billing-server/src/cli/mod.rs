@@ -3,9 +3,11 @@
 //! Commands act on the books directly, or ask the running server that has them.
 
 mod audit;
+mod books;
 mod catalog;
 mod clock;
 mod confirm;
+mod difference;
 mod doctor;
 mod failure;
 mod forecast;
@@ -16,6 +18,7 @@ mod openapi;
 mod out;
 mod progress;
 mod prorate;
+mod reconcile;
 mod remote;
 mod serve;
 mod target;
@@ -54,12 +57,13 @@ Examples:
 
 Exit codes:
   0  done
-  1  failed; doctor: something is bad; audit: something was found, or differs
+  1  failed; doctor: something is bad; audit: something was found, or differs; reconcile:
+     something differs
   2  wrong usage, or a configuration that cannot be used
   3  refused: a plan file with mistakes, or one that breaks a promise; a migration that
      cannot be, or is not what was planned
   4  a running server has the books, or the server that was asked said no
-  5  audit: a provider that was to be compared with did not answer for everything";
+  5  audit, reconcile: a provider did not answer for everything";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -89,6 +93,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Check every invariant over everybody's whole history
     Audit(audit::Audit),
+    /// Read a provider's own books, and receive what no webhook told
+    Reconcile(reconcile::Reconcile),
     /// Tell the next invoices of a subscription
     Forecast(forecast::Forecast),
     /// Move holders from one price to another, planned before it is done
@@ -160,6 +166,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failu
         Command::Clock(command) => Box::pin(command.run(context)).await,
         Command::Doctor(command) => Box::pin(command.run(context)).await,
         Command::Audit(command) => Box::pin(command.run(context)).await,
+        Command::Reconcile(command) => Box::pin(command.run(context)).await,
         Command::Forecast(command) => Box::pin(command.run(context)).await,
         Command::MigratePrices(command) => Box::pin(command.run(context)).await,
         Command::Prorate(command) => command.run(context),

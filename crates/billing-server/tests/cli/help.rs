@@ -3,7 +3,7 @@
 use crate::rig::Folder;
 
 /// Every command there is, as it is typed.
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "",
     "serve",
     "migrate",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 23] = [
     "clock set",
     "doctor",
     "audit",
+    "reconcile",
     "forecast",
     "migrate-prices",
     "migrate-prices plan",

@@ -8,6 +8,7 @@ mod books;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod reconcile;
 mod rig;
 #[cfg(test)]
 mod serve;

@@ -1,12 +1,11 @@
 //! Comparing with the providers' books, and telling each difference.
 
-use billing_domain::audit::{Drift, Side};
-use billing_domain::ids::CustomerId;
 use billing_domain::provider::ProviderAccount;
 use billing_engine::Drifted;
 use serde_json::{Value, json};
 
 use super::FOUND;
+use crate::cli::difference::{line, view};
 use crate::cli::failure::Failure;
 use crate::cli::out::Out;
 use crate::cli::progress::Progress;
@@ -36,9 +35,9 @@ pub(super) async fn compare(
         .billing
         .drift(only, |customer, drift| {
             if out.is_json() {
-                found.push(view(customer, drift));
+                found.push(view(Some(customer), drift));
             } else {
-                progress.line(&line(customer, drift));
+                progress.line(&line(Some(customer), drift));
             }
         })
         .await;
@@ -85,40 +84,4 @@ impl Compared {
             "unanswered": silent.collect::<Vec<_>>(),
         })
     }
-}
-
-fn view(customer: CustomerId, drift: &Drift) -> Value {
-    json!({
-        "code": drift.code.as_str(),
-        "customer": customer.to_string(),
-        "row": drift.row,
-        "provider": drift.object.account.to_string(),
-        "kind": drift.object.kind.as_str(),
-        "object": drift.object.id,
-        "ours": drift.ours,
-        "theirs": drift.theirs,
-        "right": drift.right.as_str(),
-        "remedy": drift.remedy.as_str(),
-    })
-}
-
-fn line(customer: CustomerId, drift: &Drift) -> String {
-    let (code, account, kind) = (
-        drift.code.as_str(),
-        &drift.object.account,
-        drift.object.kind.as_str(),
-    );
-    let row = drift.row.as_deref().unwrap_or("-");
-    let right = match drift.right {
-        Side::Ours => "ours is right",
-        Side::Provider => "the provider is right",
-        Side::Unclear => "which is right is not clear",
-    };
-    format!(
-        "{code}  {customer}  {row}  {account} {kind} {}: ours {}, the provider's {}; {right}: {}",
-        drift.object.id,
-        drift.ours,
-        drift.theirs,
-        drift.remedy.words()
-    )
 }

@@ -1,0 +1,121 @@
+//! `billing reconcile`: what a provider's own books say that no webhook told.
+
+use std::process::ExitCode;
+
+use billing_domain::provider::ProviderAccount;
+use billing_engine::{Difference, Reread, RereadError};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::Context;
+use super::books::{configured, open};
+use super::difference::{line, view};
+use super::failure::Failure;
+use super::out::Out;
+use super::progress::Progress;
+use crate::wiring::Parts;
+
+/// Read a provider's events since they were last read, and all its subscriptions.
+/// What is new is received as if its webhook had come, and decided by the server's
+/// worker.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The worker does the same by itself, events every hour and subscriptions every day. A go is
+bounded and goes on where the one before ended. A difference is told with the side that is right
+and with what is done about it.
+
+An SQLite file that a server has open is read after the server was stopped; PostgreSQL may be in
+use. Exit code 1: something differs; 5: the provider did not answer for everything.
+
+Examples:
+  billing reconcile --provider stripe/main --dry-run
+  billing reconcile --provider paddle/main --json")]
+pub(crate) struct Reconcile {
+    /// Whose books to read
+    #[arg(long, value_name = "ACCOUNT")]
+    provider: ProviderAccount,
+    /// Compare the subscriptions, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Something differs.
+const DIFFERS: u8 = 1;
+
+/// The provider did not answer for everything.
+const UNANSWERED: u8 = 5;
+
+impl Reconcile {
+    pub(crate) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        let config = context.config()?;
+        let parts = open(&config).await?;
+        configured(&parts, &self.provider)?;
+        let out = context.out;
+        let (done, found) = self.read(out, &parts).await;
+        let done = match done {
+            Ok(done) => done,
+            Err(RereadError::Provider(error)) => {
+                out.failure(&Failure::new("read the provider's books", &error));
+                return Ok(ExitCode::from(UNANSWERED));
+            }
+            Err(error) => return Err(Failure::new("reconcile", &error)),
+        };
+        if out.is_json() {
+            out.value(&json!({
+                "provider": self.provider.to_string(),
+                "dry_run": self.dry_run,
+                "events": done.events,
+                "lost": done.lost,
+                "subscriptions": done.subscriptions,
+                "differences": found,
+                "foreign": done.foreign,
+                "finished": done.finished,
+            }));
+        } else {
+            out.line(&self.told(&done));
+        }
+        let differs = done.drifts > 0 || done.lost > 0;
+        Ok(ExitCode::from(if differs { DIFFERS } else { 0 }))
+    }
+
+    async fn read(&self, out: Out, parts: &Parts) -> (Result<Reread, RereadError>, Vec<Value>) {
+        let mut found = Vec::new();
+        let progress = Progress::uncounted(out, "reading");
+        let each = |difference: &Difference| {
+            let Difference { customer, drift } = difference;
+            if out.is_json() {
+                found.push(view(*customer, drift));
+            } else {
+                progress.line(&line(*customer, drift));
+            }
+        };
+        let done = if self.dry_run {
+            parts.billing.reread_dry(&self.provider, each).await
+        } else {
+            parts.billing.reread(&self.provider, each).await
+        };
+        progress.end();
+        (done, found)
+    }
+
+    fn told(&self, done: &Reread) -> String {
+        let read = done.subscriptions;
+        let mut told = vec![match done.drifts {
+            0 => format!("{read} subscriptions read: nothing differs"),
+            drifts => format!("{read} subscriptions read: {drifts} differences"),
+        }];
+        if done.foreign > 0 {
+            told.push(format!("{} are somebody else's", done.foreign));
+        }
+        if !self.dry_run {
+            let (events, lost) = (done.events, done.lost);
+            told.push(format!(
+                "{events} events read, of which {lost} had not come"
+            ));
+        }
+        if !done.finished {
+            told.push("more is left, and the next go goes on from here".to_owned());
+        }
+        format!("{}.", told.join("; "))
+    }
+}
