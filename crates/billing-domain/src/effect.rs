@@ -156,6 +156,11 @@ pub enum Order {
         provider: ProviderAccount,
         /// The provider's id of the subscription.
         reference: String,
+        /// The change that is taken back, so that an undo which comes late leaves a
+        /// newer one alone. `None`: whatever is to come; terms that were to change
+        /// by themselves.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        change: Option<ChangeId>,
     },
     /// Count the reserved use of a discount code, or give it back.
     SettleCode {
@@ -325,6 +330,16 @@ pub struct Preview {
     pub lines: Vec<Line>,
     /// What would be charged now; never below zero.
     pub owed: Money,
+    /// Whether the change, made later, is charged as computed for the instant of
+    /// this preview. `false`: as computed when it is made, so that it comes to a
+    /// little less, or a rounding more.
+    #[serde(default = "pinned")]
+    pub pinned: bool,
+}
+
+/// What was stored before a preview said it came of providers that pin.
+pub(crate) const fn pinned() -> bool {
+    true
 }
 
 impl Order {

@@ -50,6 +50,11 @@ pub struct Quote {
     pub keeps: Option<KeptLock>,
     /// Who computed the money.
     pub source: Source,
+    /// Whether what is charged is computed for this quote's instant. `false`: the
+    /// provider computes it when the change is made, and [`charged_as_quoted`] says
+    /// by how much that may differ.
+    #[serde(default = "crate::effect::pinned")]
+    pub pinned: bool,
     /// What priced it: another digest, and the quote is stale.
     pub digest: String,
     /// The catalog it was priced from.
@@ -132,7 +137,34 @@ pub enum Source {
     Provider,
 }
 
+/// By which part of its quote a change that is not pinned may have become cheaper: a
+/// hundredth. A quote lives for minutes, in which even a period of a day moves by less.
+const CHEAPER_BY: i64 = 100;
+
+/// Whether a provider that computes a change when it makes it charges what was quoted:
+/// at most one minor unit a line more, since it rounds again. Time only makes it
+/// cheaper, and little; what is more than a hundredth and those units cheaper is
+/// another price.
+#[must_use]
+pub fn charged_as_quoted(quoted: Money, lines: usize, charged: Money) -> bool {
+    let lines = i64::try_from(lines).unwrap_or(i64::MAX);
+    let less = quoted.amount.checked_div(CHEAPER_BY).unwrap_or_default();
+    let least = quoted.amount.saturating_sub(less).saturating_sub(lines);
+    charged.currency == quoted.currency
+        && charged.amount <= quoted.amount.saturating_add(lines)
+        && charged.amount >= least
+}
+
 impl Quote {
+    /// Whether this is what was quoted: exactly, or nearly where it is not pinned.
+    #[must_use]
+    pub fn admits(&self, charged: Money) -> bool {
+        if self.pinned {
+            return charged == self.owed_now;
+        }
+        charged_as_quoted(self.owed_now, self.lines.len(), charged)
+    }
+
     /// The price it leads to. `None`: to negotiated terms.
     #[must_use]
     pub const fn price(&self) -> Option<&PriceKey> {

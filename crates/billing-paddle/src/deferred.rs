@@ -2,6 +2,7 @@
 //! to come with the next period stands there already, unbilled, and a note in
 //! `custom_data` says what is paid for until when.
 
+use billing_domain::ids::ChangeId;
 use billing_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,6 +29,9 @@ pub(crate) struct Deferred {
     pub(crate) later: Held,
     /// When that begins.
     pub(crate) until: Timestamp,
+    /// The change of ours that it is. `None`: terms that change by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) change: Option<ChangeId>,
     /// Whether another interval comes, which Paddle would count from the change on:
     /// it is told each time when the present period ends.
     #[serde(default)]
@@ -36,6 +40,14 @@ pub(crate) struct Deferred {
     /// computes on them.
     #[serde(default)]
     pub(crate) lifted: bool,
+}
+
+impl Deferred {
+    /// Whether this is what taking `change` back is about: not where something else
+    /// stands here by now. `None`: whatever is to come.
+    pub(crate) fn is_of(&self, change: Option<ChangeId>) -> bool {
+        change.is_none_or(|undone| self.change == Some(undone))
+    }
 }
 
 /// What Paddle's items say.

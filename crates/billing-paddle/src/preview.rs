@@ -63,6 +63,7 @@ impl Paddle {
         let free = Preview {
             lines: Vec::new(),
             owed: Money::zero(currency),
+            pinned: true,
         };
         match change.when {
             ChangeWhen::Prorated { .. } => {}
@@ -134,6 +135,7 @@ pub(crate) fn read(previewed: &Previewed, currency: Currency) -> Option<Preview>
         return previewed.immediate_transaction.is_none().then(|| Preview {
             lines: Vec::new(),
             owed: Money::zero(currency),
+            pinned: false,
         });
     };
     let result = summary.result.as_ref()?;
@@ -153,7 +155,12 @@ pub(crate) fn read(previewed: &Previewed, currency: Currency) -> Option<Preview>
     let lines = detailed
         .filter(fits)
         .map_or_else(|| summed(summary), Some)?;
-    Some(Preview { lines, owed })
+    // Paddle computes for the minute in which it is asked.
+    Some(Preview {
+        lines,
+        owed,
+        pinned: false,
+    })
 }
 
 /// A line for each item, and one for each item whose unused time is given back.

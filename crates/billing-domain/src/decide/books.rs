@@ -95,7 +95,7 @@ pub(super) fn mirror_invoice(
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a provider charged for a change is compared with what was quoted: a
-/// difference is for a person. Nothing is undone, since the money was taken.
+/// difference beyond what the quote admits is for a person. Nothing is undone, since the money was taken.
 fn compare_with_quote(draft: &mut Draft, id: InvoiceId, charged: Money, at: Timestamp) {
     let Some(invoice) = draft
         .account
@@ -105,7 +105,7 @@ fn compare_with_quote(draft: &mut Draft, id: InvoiceId, charged: Money, at: Time
         return;
     };
     let change = charged_for(&draft.account, invoice, at);
-    let Some(change) = change.filter(|change| change.quote.owed_now != charged) else {
+    let Some(change) = change.filter(|change| !change.quote.admits(charged)) else {
         return;
     };
     let (subscription, change_id) = (invoice.subscription, change.id);

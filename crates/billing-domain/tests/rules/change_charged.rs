@@ -8,10 +8,11 @@ use billing_domain::invoice::{InvoiceState, Purpose};
 use billing_domain::journal::Event;
 use billing_domain::money::{Currency, Money};
 use billing_domain::parked::ParkReason;
+use billing_domain::quote::{Quote, charged_as_quoted};
 use billing_domain::time::{Timestamp, shifted};
 use jiff::SignedDuration;
 
-use crate::change_provider::{APRIL, accept, previewed, run, see};
+use crate::change_provider::{APRIL, accept, previewed, previewed_as, run, see};
 use crate::common::{World, at, usd};
 
 /// The provider's invoice `name`, paid at `paid_at`, told now.
@@ -94,6 +95,45 @@ fn another_amount_than_was_quoted_is_for_a_person() {
             assert_eq!(world.evidence, [told]);
         }
     }
+}
+
+#[test]
+fn what_is_not_pinned_may_differ_by_a_rounding_or_by_little_time() {
+    // Quoted at 10.01, in one line: at most 10.02, at least 9.90.
+    for (amount, pinned, parked) in [
+        (1_001, true, false),
+        (1_002, true, true),
+        (1_000, true, true),
+        (1_001, false, false),
+        (1_002, false, false),
+        (1_003, false, true),
+        (1_000, false, false),
+        (990, false, false),
+        (989, false, true),
+        (0, false, true),
+    ] {
+        let (mut world, begun) = run("basic-monthly");
+        let quote = previewed_as(&mut world, "plus-monthly", pinned);
+        assert_eq!(quote.pinned, pinned);
+        let stored = serde_json::to_string(&quote).unwrap();
+        assert_eq!(serde_json::from_str::<Quote>(&stored).unwrap(), quote);
+        accept(&mut world, &quote);
+        see(&mut world, &begun, "plus-monthly", 1, APRIL);
+        let now = world.now;
+        charged(&mut world, "i-1", usd(amount), now);
+        assert_eq!(world.parked.len(), usize::from(parked), "{amount} {pinned}");
+    }
+    let euro = Money::new(1_001, Currency::EUR);
+    assert!(!charged_as_quoted(usd(1_001), 1, euro));
+}
+
+#[test]
+fn quotes_and_undos_that_were_stored_before_still_read() {
+    let (mut world, _) = run("basic-monthly");
+    let quote = previewed_as(&mut world, "plus-monthly", false);
+    let mut stored = serde_json::to_value(&quote).unwrap();
+    stored.as_object_mut().unwrap().remove("pinned").unwrap();
+    assert!(serde_json::from_value::<Quote>(stored).unwrap().pinned);
 }
 
 #[test]

@@ -75,6 +75,11 @@ fn planned(world: &World, price: &str) -> Result<decide::Planned, QuoteRefusal> 
 
 /// The quote that carries the provider's preview of 10.01.
 pub(crate) fn previewed(world: &mut World, price: &str) -> Quote {
+    previewed_as(world, price, true)
+}
+
+/// The same, `pinned` to its instant or not.
+pub(crate) fn previewed_as(world: &mut World, price: &str, pinned: bool) -> Quote {
     let planned = planned(world, price).unwrap();
     let asked = planned.preview(world.now).unwrap();
     let at_instant = ChangeWhen::Prorated {
@@ -85,6 +90,7 @@ pub(crate) fn previewed(world: &mut World, price: &str) -> Quote {
     let preview = Preview {
         lines: vec![Line::whole(LineKind::Begins, None, 1, usd(1_001))],
         owed: usd(1_001),
+        pinned,
     };
     let id = world.drawn();
     planned
@@ -176,8 +182,8 @@ fn a_scheduled_change_leaves_the_providers_invoices_alone() {
     assert!(world.open_invoice().is_some());
     world.take_back(change).unwrap();
     assert!(!world.orders.iter().any(voided));
-    let undone = |order: &Order| matches!(order, Order::UndoChange { .. });
-    assert!(world.orders.iter().any(undone));
+    let of_it = |order: &Order| matches!(order, Order::UndoChange { change: Some(undone), .. } if *undone == change);
+    assert!(world.orders.iter().any(of_it));
 }
 
 #[test]

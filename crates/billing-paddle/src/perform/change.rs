@@ -4,9 +4,11 @@
 //! Nothing tells Paddle a repetition, so what is in place is compared first: a
 //! change that is there already is done, and its lost answer never charges twice.
 
-use billing_domain::effect::{ChangeSubscription, ChangeWhen, Preview};
+use billing_domain::effect::{ChangeSubscription, ChangeWhen};
 use billing_domain::fact::Observed;
+use billing_domain::ids::ChangeId;
 use billing_domain::money::Money;
+use billing_domain::quote::charged_as_quoted;
 use billing_domain::time::{Interval, Timestamp, Unit};
 use serde_json::{Map, Value, json};
 
@@ -17,10 +19,6 @@ use crate::map::proof::prove;
 use crate::map::transaction::Said;
 use crate::provider::Paddle;
 use crate::wire::{Cycle, Subscription, Transaction};
-
-/// By which part of its quote a change may have become cheaper: a hundredth. A quote
-/// lives for minutes, in which even a period of a day moves by less.
-const CHEAPER_BY: i64 = 100;
 
 /// The body of a change.
 pub(crate) type Items = Map<String, Value>;
@@ -52,10 +50,16 @@ impl Paddle {
         }
     }
 
-    pub(super) async fn undo_change(&self, id: &str) -> Result<Vec<Observed>, CallError> {
+    /// Takes back what is to come. `change`: if it is what is to come.
+    pub(super) async fn undo_change(
+        &self,
+        id: &str,
+        change: Option<ChangeId>,
+    ) -> Result<Vec<Observed>, CallError> {
         let held = self.existing(id).await?;
-        let Some(note) = note(&held) else {
-            // It is in effect, or was never put in place: what stands is the answer.
+        let Some(note) = note(&held).filter(|note| note.is_of(change)) else {
+            // It is in effect, was never put in place, or a newer one is: what stands
+            // is the answer.
             return self.told(&held).await;
         };
         let custom = noted(&held, None);
@@ -84,6 +88,7 @@ impl Paddle {
             paid,
             later: later.clone(),
             until,
+            change: order.change,
             moves_dates,
             lifted: false,
         });
@@ -137,7 +142,8 @@ impl Paddle {
         let path = ["subscriptions", held.id.as_str()];
         if let Some(quoted) = quoted {
             let now = self.priced(held, &body, quoted.currency).await?;
-            if !is_within(&now, quoted) {
+            // It prorates to the minute it is asked in, which cannot be pinned.
+            if !charged_as_quoted(quoted, now.lines.len(), now.owed) {
                 return Err(refused(
                     "quote_stale",
                     format!("quoted at {quoted}, it costs {} now", now.owed),
@@ -267,17 +273,6 @@ fn is_for(transaction: &Transaction, target: &Held) -> bool {
     transaction.items.iter().any(|item| {
         item.price_ref() == Some(target.price.as_str()) && item.pieces() == target.quantity
     })
-}
-
-/// Whether it costs what was quoted: at most one minor unit a line more, since Paddle
-/// prorates to the minute it is asked in, which cannot be pinned. Time only makes it
-/// cheaper, and little; what is much cheaper is another price.
-fn is_within(now: &Preview, quoted: Money) -> bool {
-    let lines = i64::try_from(now.lines.len()).unwrap_or(i64::MAX);
-    let less = quoted.amount / CHEAPER_BY;
-    now.owed.currency == quoted.currency
-        && now.owed.amount <= quoted.amount.saturating_add(lines)
-        && now.owed.amount >= quoted.amount.saturating_sub(less).saturating_sub(lines)
 }
 
 /// Whether another interval begins: Paddle would count it from the change on.

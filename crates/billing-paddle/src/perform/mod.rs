@@ -29,7 +29,9 @@ impl Paddle {
             Order::OpenCheckout(order) => self.open_checkout(key, order).await,
             Order::ExpireCheckout { reference, .. } => self.expire_checkout(reference).await,
             Order::ChangeSubscription(order) => self.change(order).await,
-            Order::UndoChange { reference, .. } => self.undo_change(reference).await,
+            Order::UndoChange {
+                reference, change, ..
+            } => self.undo_change(reference, *change).await,
             Order::CancelSubscription {
                 reference, at_once, ..
             } => self.cancel(reference, *at_once).await,

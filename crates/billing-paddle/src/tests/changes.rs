@@ -2,6 +2,7 @@
 
 use billing_domain::effect::{ChangeSubscription, ChangeWhen, EffectKey, Order};
 use billing_domain::fact::{Fact, Observed};
+use billing_domain::ids::ChangeId;
 use billing_domain::ids::EffectId;
 use billing_domain::invoice::Purpose;
 use billing_domain::subscription::Status;
@@ -46,10 +47,11 @@ fn order(change: ChangeSubscription) -> Order {
     Order::ChangeSubscription(change)
 }
 
-fn undo() -> Order {
+fn undo(change: Option<ChangeId>) -> Order {
     Order::UndoChange {
         provider: account(),
         reference: "sub_1".to_owned(),
+        change,
     }
 }
 
@@ -234,7 +236,7 @@ async fn with_the_next_period_the_note_is_over() {
         &json!([transaction("completed", february())]),
     )
     .await;
-    let facts = done(&paddle, &undo()).await;
+    let facts = done(&paddle, &undo(None)).await;
     assert_eq!(snapshot(&facts).price_ref, BIGGER);
     assert_eq!(snapshot(&facts).status, Status::Active);
     assert!(
@@ -244,10 +246,30 @@ async fn with_the_next_period_the_note_is_over() {
 }
 
 #[tokio::test]
+async fn a_late_undo_leaves_a_newer_change_alone() {
+    let newer: ChangeId = "chg_00000000000000000000000000000005".parse().unwrap();
+    let older: ChangeId = "chg_00000000000000000000000000000004".parse().unwrap();
+    for (undone, noted, lifted) in [
+        (Some(older), Some(newer), false),
+        (Some(newer), Some(newer), true),
+        (Some(older), None, false),
+        (None, Some(newer), true),
+    ] {
+        let (server, paddle) = paddle().await;
+        let mut held = deferred();
+        held["custom_data"]["billing_deferred"]["change"] = json!(noted);
+        world(&server, &held, &subscription(MONTHLY, january()), "0").await;
+        done(&paddle, &undo(undone)).await;
+        let patched = !sent(&server, "PATCH", PLACE).await.is_empty();
+        assert_eq!(patched, lifted, "{undone:?} of {noted:?}");
+    }
+}
+
+#[tokio::test]
 async fn taking_it_back_puts_the_paid_items_back() {
     let (server, paddle) = paddle().await;
     world(&server, &deferred(), &subscription(MONTHLY, january()), "0").await;
-    let facts = done(&paddle, &undo()).await;
+    let facts = done(&paddle, &undo(None)).await;
     assert_eq!(snapshot(&facts).price_ref, MONTHLY);
     let body = &sent(&server, "PATCH", PLACE).await[0];
     assert_eq!(

@@ -220,6 +220,7 @@ impl Rig {
         Order::UndoChange {
             provider: self.account(),
             reference: subscription.to_owned(),
+            change: None,
         }
     }
 

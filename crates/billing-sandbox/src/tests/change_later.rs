@@ -26,6 +26,7 @@ fn undo(reference: &str) -> Order {
     Order::UndoChange {
         provider: account(),
         reference: reference.to_owned(),
+        change: None,
     }
 }
 

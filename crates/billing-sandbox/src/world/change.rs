@@ -22,6 +22,7 @@ impl World {
         Ok(self.work_out(order).map(|worked| Preview {
             lines: worked.lines,
             owed: worked.owed,
+            pinned: true,
         }))
     }
 

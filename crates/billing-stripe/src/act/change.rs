@@ -67,6 +67,7 @@ impl Stripe {
             ChangeWhen::Unbilled | ChangeWhen::NextPeriod => Ok(Preview {
                 lines: Vec::new(),
                 owed: Money::zero(change.amount.currency),
+                pinned: true,
             }),
         }
     }

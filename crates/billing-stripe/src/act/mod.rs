@@ -36,7 +36,9 @@ impl Stripe {
             Order::OpenCheckout(order) => self.open_checkout(key, order).await,
             Order::ExpireCheckout { reference, .. } => self.expire_checkout(key, reference).await,
             Order::ChangeSubscription(change) => self.change(key, change).await,
-            Order::UndoChange { reference, .. } => self.undo_change(key, reference).await,
+            Order::UndoChange {
+                reference, change, ..
+            } => self.undo_change(key, reference, *change).await,
             Order::CancelSubscription {
                 reference, at_once, ..
             } => self.cancel(key, reference, *at_once).await,

@@ -1,6 +1,7 @@
 //! What is to come with the next period, and taking it back.
 
 use billing_domain::effect::{ChangeSubscription, EffectKey};
+use billing_domain::ids::ChangeId;
 
 use super::Acted;
 use crate::call::Call;
@@ -35,9 +36,20 @@ impl Stripe {
     }
 
     /// Takes back what was to come: there is nothing to come without a schedule.
-    pub(super) async fn undo_change(&self, key: &EffectKey, reference: &str) -> Acted {
+    /// `change`: if that is what is to come.
+    pub(super) async fn undo_change(
+        &self,
+        key: &EffectKey,
+        reference: &str,
+        change: Option<ChangeId>,
+    ) -> Acted {
         let standing = self.subscription(reference).await?;
-        if standing.body.schedule.is_none() {
+        let Some(held) = id_of(standing.body.schedule.as_ref()) else {
+            return self.told(&standing);
+        };
+        if let Some(undone) = change
+            && !self.schedule(held).await?.is_of(undone)
+        {
             return self.told(&standing);
         }
         self.release_of(&standing.body, key).await?;

@@ -137,7 +137,11 @@ pub(crate) fn preview(invoice: &Invoice) -> Result<Preview, Unreadable> {
     if !rest.is_zero() && !credited {
         lines.push(Line::whole(LineKind::Balance, None, 1, rest));
     }
-    Ok(Preview { lines, owed })
+    Ok(Preview {
+        lines,
+        owed,
+        pinned: true,
+    })
 }
 
 const OUT_OF_RANGE: Unreadable = Unreadable("an invoice whose amounts do not fit");

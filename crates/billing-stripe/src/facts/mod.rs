@@ -16,7 +16,9 @@ use crate::options::{PauseStyle, StripeOptions};
 use crate::wire::Metadata;
 
 pub(crate) use invoice::preview;
-pub(crate) use link::{CHECKOUT_KEY, CUSTOMER_KEY, OPERATOR_KEY, REFERENCE_KEY, VALUE_MAX_CHARS};
+pub(crate) use link::{
+    CHANGE_KEY, CHECKOUT_KEY, CUSTOMER_KEY, OPERATOR_KEY, REFERENCE_KEY, VALUE_MAX_CHARS,
+};
 pub(crate) use payment::Paid;
 
 /// Why an object could not be told, without any of its content.

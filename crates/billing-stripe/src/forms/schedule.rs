@@ -1,7 +1,10 @@
 //! Changing a subscription with its next period, by a schedule of two phases: as it
 //! is until then, and as it will be.
 
+use std::collections::HashMap;
+
 use billing_domain::effect::ChangeSubscription;
+use billing_domain::ids::ChangeId;
 use billing_domain::time::Interval;
 use stripe_billing::subscription_schedule::{
     CreateSubscriptionSchedule, ReleaseSubscriptionSchedule, UpdateSubscriptionSchedule,
@@ -15,6 +18,7 @@ use stripe_shared::SubscriptionScheduleEndBehavior;
 
 use super::unit;
 use crate::call::Call;
+use crate::facts::CHANGE_KEY;
 
 /// What the subscription is until its period ends.
 #[derive(Debug, Clone)]
@@ -77,6 +81,7 @@ pub(crate) fn two_phases(
     let request = UpdateSubscriptionSchedule::new(schedule)
         .end_behavior(SubscriptionScheduleEndBehavior::Release)
         .proration_behavior(UpdateSubscriptionScheduleProrationBehavior::None)
+        .metadata(noted(change.change))
         .phases(vec![now, then]);
     // The period is part of the key: in the next one, other phases are right.
     Call::of(&request).under(format!("{key}:phases:{}", present.end))
@@ -86,6 +91,13 @@ pub(crate) fn two_phases(
 pub(crate) fn release(schedule: &str, key: &str) -> Call {
     let request = ReleaseSubscriptionSchedule::new(schedule);
     Call::of(&request).under(format!("{key}:release:{schedule}"))
+}
+
+/// What tells this change from another that is to come later. Without one, what an
+/// earlier one has noted is taken off.
+fn noted(change: Option<ChangeId>) -> HashMap<String, String> {
+    let noted = change.map(|change| change.to_string()).unwrap_or_default();
+    HashMap::from([(CHANGE_KEY.to_owned(), noted)])
 }
 
 fn discounts(present: &Present) -> Option<Vec<UpdateSubscriptionSchedulePhasesDiscounts>> {

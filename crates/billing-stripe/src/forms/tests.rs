@@ -354,6 +354,7 @@ fn what_comes_with_the_next_period() {
         "POST /subscription_schedules/sub_sched_1
         key change:chg_1:phases:1702592000
         end_behavior=release
+        metadata[billing_change]=chg_00000000000000000000000000000003
         phases[0][discounts][0][discount]=di_1
         phases[0][end_date]=1702592000
         phases[0][items][0][price]=price_team

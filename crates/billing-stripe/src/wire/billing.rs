@@ -1,10 +1,12 @@
 //! Subscriptions, their schedules, prices and invoices; of the pinned version and,
 //! where a field has moved, of those before it.
 
+use billing_domain::ids::ChangeId;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{Bare, Expandable, Identified, List, Metadata};
+use crate::facts::CHANGE_KEY;
 
 /// `subscription`
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -100,6 +102,15 @@ pub(crate) struct Schedule {
     pub(crate) released_subscription: Option<String>,
     pub(crate) customer: Option<Expandable<Bare>>,
     pub(crate) metadata: Option<Metadata>,
+}
+
+impl Schedule {
+    /// Whether it was made for this change of ours.
+    pub(crate) fn is_of(&self, change: ChangeId) -> bool {
+        let metadata = self.metadata.as_ref();
+        let noted = metadata.and_then(|metadata| metadata.get(CHANGE_KEY));
+        noted.and_then(|noted| noted.parse().ok()) == Some(change)
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

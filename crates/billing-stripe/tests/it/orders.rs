@@ -2,6 +2,7 @@
 
 use billing_domain::effect::{ChangeSubscription, ChangeWhen, OpenCheckout, Order};
 use billing_domain::fact::Fact;
+use billing_domain::ids::ChangeId;
 use billing_domain::money::{Currency, Money};
 use billing_domain::time::Interval;
 use billing_ports::{PaymentProvider, PerformError, Previewed};
@@ -320,10 +321,7 @@ async fn a_schedule_that_a_lost_answer_made_is_taken_over() {
 
 #[tokio::test]
 async fn what_was_to_come_is_taken_back_once() {
-    let order = Order::UndoChange {
-        provider: account(),
-        reference: "sub_1".to_owned(),
-    };
+    let order = undo(None);
     let far = Far::start().await;
     far.answers(
         "GET",
@@ -333,6 +331,43 @@ async fn what_was_to_come_is_taken_back_once() {
     .await;
     assert_eq!(brief(&far.done(&order).await), ["sub_1 active"]);
     assert_eq!(far.calls().await.len(), 1, "there is nothing to take back");
+}
+
+fn undo(change: Option<ChangeId>) -> Order {
+    Order::UndoChange {
+        provider: account(),
+        reference: "sub_1".to_owned(),
+        change,
+    }
+}
+
+#[tokio::test]
+async fn a_late_undo_leaves_a_newer_change_alone() {
+    let path = "/v1/subscription_schedules/sub_sched_1";
+    let newer: ChangeId = "chg_00000000000000000000000000000002".parse().unwrap();
+    let older: ChangeId = "chg_00000000000000000000000000000001".parse().unwrap();
+    for (undone, noted, released) in [
+        (Some(older), Some(newer), false),
+        (Some(newer), Some(newer), true),
+        (Some(older), None, false),
+        (None, Some(newer), true),
+    ] {
+        let far = Far::start().await;
+        let held = json!({ "schedule": "sub_sched_1" });
+        far.answers("GET", SUBSCRIPTION, ok(&subscription("price_team", &held)))
+            .await;
+        let metadata = match noted {
+            Some(noted) => json!({ "billing_change": noted.to_string() }),
+            None => json!({}),
+        };
+        let schedule = json!({ "id": "sub_sched_1", "status": "active", "metadata": metadata });
+        far.answers("GET", path, ok(&schedule)).await;
+        let release = format!("{path}/release");
+        far.answers("POST", &release, ok(&schedule)).await;
+        assert_eq!(brief(&far.done(&undo(undone)).await), ["sub_1 active"]);
+        let called = far.calls().await.contains(&format!("POST {release}"));
+        assert_eq!(called, released, "{undone:?} of {noted:?}");
+    }
 }
 
 #[tokio::test]

@@ -125,6 +125,7 @@ pub async fn what_was_to_come_can_be_taken_back(rig: &impl ProviderRig) {
     let undo = Maker::new(2).ordered(Order::UndoChange {
         provider: change.provider.clone(),
         reference: change.reference.clone(),
+        change: change.change,
     });
     done(perform(rig, &undo).await);
     done(perform(rig, &undo).await);

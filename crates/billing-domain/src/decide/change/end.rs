@@ -130,6 +130,7 @@ fn unschedule(draft: &mut Draft, held: &mut Subscription, change: &Change) {
         let order = Order::UndoChange {
             provider,
             reference: reference.to_owned(),
+            change: Some(change.id),
         };
         draft.order(EffectKey::undo(change.id), order);
     }

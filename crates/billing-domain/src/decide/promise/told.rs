@@ -40,6 +40,7 @@ pub(in crate::decide) fn tell_provider(
             let order = Order::UndoChange {
                 provider,
                 reference,
+                change: None,
             };
             let key = EffectKey::subscription("unprice", after.id, draft.now());
             draft.order(key, order);

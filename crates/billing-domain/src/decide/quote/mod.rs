@@ -238,6 +238,7 @@ impl Planned {
         if self.force == Some(Force::Collected) && owed_now.is_zero() {
             return Err(QuoteRefusal::NothingToCollect);
         }
+        let pinned = preview.is_none_or(|preview| preview.pinned);
         // It sums to what is owed less what goes to the balance, whoever computed it.
         sum(&lines, currency)?;
         let effective_at = match self.timing {
@@ -267,6 +268,7 @@ impl Planned {
             ),
             keeps: losses::kept(held, &self.terms, catalog, now),
             source,
+            pinned,
             digest: self.digest(account, catalog)?,
             catalog_revision: catalog.number,
             created_at: now,
