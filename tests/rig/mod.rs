@@ -2,7 +2,9 @@
 //! the test moves. Knows no story.
 
 mod audit;
+mod door;
 mod driver;
+mod hosted;
 mod http;
 mod library;
 mod site;
@@ -21,9 +23,11 @@ use billing_testkit::{ManualClock, RecordingNotifier, SeededIds};
 use secrecy::SecretString;
 
 pub(crate) use audit::findings;
+pub(crate) use door::Seen;
 pub(crate) use driver::{Buying, Driver, InvoiceSeen, QuoteSeen, SubscriptionSeen, Target};
+pub(crate) use hosted::{Adapter, Fake, Hosted, client, permutations};
 pub(crate) use http::{KEY, PUBLIC, options};
-pub(crate) use site::{Seen, Site};
+pub(crate) use site::Site;
 pub(crate) use stores::{StoreKind, connect_postgres, fresh_postgres, server};
 
 /// Goes of work until everything is settled; more means that something turns in place.

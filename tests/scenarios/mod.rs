@@ -20,6 +20,7 @@ mod repeated;
 mod secrets;
 mod shop;
 mod story;
+mod stripe;
 mod switched_off;
 mod terms;
 mod tokens;

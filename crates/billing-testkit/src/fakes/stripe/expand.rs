@@ -110,6 +110,19 @@ pub(super) fn object(world: &World, id: &str) -> Option<Value> {
     };
     let intent = || world.intents.get(id).map(|one| render::intent(world, one));
     let charge = || world.charges.get(id).map(|one| render::charge(world, one));
+    let session = || {
+        world
+            .sessions
+            .get(id)
+            .map(|one| render::session(world, one))
+    };
+    let refund = || world.refunds.get(id).map(render::refund);
+    let dispute = || {
+        world
+            .disputes
+            .get(id)
+            .map(|one| render::dispute(world, one))
+    };
     customer()
         .or_else(product)
         .or_else(price)
@@ -118,4 +131,7 @@ pub(super) fn object(world: &World, id: &str) -> Option<Value> {
         .or_else(invoice)
         .or_else(intent)
         .or_else(charge)
+        .or_else(session)
+        .or_else(refund)
+        .or_else(dispute)
 }

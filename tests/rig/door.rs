@@ -1,0 +1,162 @@
+//! A server's routes, and somebody who asks them. Knows neither engine nor provider.
+
+use billing_ports::WebhookRequest;
+use poem::http::{HeaderMap, Method, StatusCode};
+use poem::{Endpoint, Request, Response};
+use serde_json::{Value, json};
+
+use super::KEY;
+
+/// The routes of a server in the test's own process.
+pub(crate) struct Door {
+    routes: poem::endpoint::BoxEndpoint<'static, Response>,
+}
+
+/// What somebody got to see.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Seen {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value.map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The value of the form's field `name`.
+    pub(crate) fn field(&self, name: &str) -> String {
+        let (_, rest) = self
+            .text
+            .split_once(&format!("name=\"{name}\" value=\""))
+            .unwrap_or_else(|| panic!("no field {name} in {}", self.text));
+        rest.split('"').next().unwrap().to_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn is(self, status: StatusCode) -> Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+
+    /// Checks that it is a refusal of this status and code.
+    #[track_caller]
+    pub(crate) fn refused(&self, status: StatusCode, code: &str) {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.json()["code"], code, "{}", self.text);
+    }
+}
+
+impl Door {
+    pub(crate) fn new(routes: poem::endpoint::BoxEndpoint<'static, Response>) -> Self {
+        Self { routes }
+    }
+
+    async fn send(&self, request: Request) -> Seen {
+        let response = self.routes.get_response(request).await;
+        let (parts, body) = response.into_parts();
+        Seen {
+            status: parts.status,
+            headers: parts.headers,
+            text: body.into_string().await.unwrap(),
+        }
+    }
+
+    /// A request as `who`: a credential, or nobody's with an empty one.
+    async fn ask(&self, method: Method, url: &str, who: &str, kind: &str, body: String) -> Seen {
+        let mut request = Request::builder().method(method).uri_str(path(url));
+        if !who.is_empty() {
+            request = request.header("authorization", format!("Bearer {who}"));
+        }
+        if !kind.is_empty() {
+            request = request.content_type(kind);
+        }
+        self.send(request.body(body)).await
+    }
+
+    /// Looks at a page or a public route.
+    pub(crate) async fn get(&self, url: &str) -> Seen {
+        self.get_as("", url).await
+    }
+
+    /// Reads as `who`.
+    pub(crate) async fn get_as(&self, who: &str, url: &str) -> Seen {
+        self.ask(Method::GET, url, who, "", String::new()).await
+    }
+
+    /// Reads what has not changed since `tag`.
+    pub(crate) async fn get_unless(&self, url: &str, tag: &str) -> Seen {
+        let request = Request::builder()
+            .uri_str(path(url))
+            .header("if-none-match", tag);
+        self.send(request.finish()).await
+    }
+
+    /// Posts JSON as `who`.
+    pub(crate) async fn post_as(&self, who: &str, url: &str, body: &Value) -> Seen {
+        self.ask(Method::POST, url, who, "application/json", body.to_string())
+            .await
+    }
+
+    /// Posts JSON as the operator.
+    pub(crate) async fn operate(&self, url: &str, body: &Value) -> Seen {
+        self.post_as(KEY, url, body).await
+    }
+
+    /// A billing session of this customer; gives its token.
+    pub(crate) async fn session(&self, customer: &str) -> String {
+        let asked = json!({ "customer": customer });
+        let opened = self.operate("/v1/billing-sessions", &asked).await;
+        let opened = opened.is(StatusCode::CREATED).json();
+        opened["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Applies a plan file as the operator.
+    pub(crate) async fn apply(&self, file: &str) -> Seen {
+        let (url, kind) = ("/v1/catalog/apply", "application/yaml");
+        self.ask(Method::POST, url, KEY, kind, file.to_owned())
+            .await
+    }
+
+    /// Compares a plan file with what is in force, as the operator.
+    pub(crate) async fn compare(&self, file: &str) -> Seen {
+        let (url, kind) = ("/v1/catalog/diff", "application/yaml");
+        self.ask(Method::POST, url, KEY, kind, file.to_owned())
+            .await
+    }
+
+    /// Posts a provider's webhook as it was signed.
+    pub(crate) async fn deliver(&self, provider: &str, webhook: &WebhookRequest) -> Seen {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri_str(format!("/v1/webhooks/{provider}"));
+        for (name, value) in &webhook.headers {
+            request = request.header(name, value);
+        }
+        self.send(request.body(webhook.body.clone())).await
+    }
+
+    /// Submits a form.
+    pub(crate) async fn submit(&self, url: &str, fields: &[(&str, &str)]) -> Seen {
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let kind = "application/x-www-form-urlencoded";
+        self.ask(Method::POST, url, "", kind, form).await
+    }
+}
+
+/// The path of an address, whichever host it names.
+fn path(url: &str) -> &str {
+    if url.starts_with('/') {
+        return url;
+    }
+    let (_, rest) = url.split_once("://").expect("an address or a path");
+    rest.find('/').map_or("/", |at| &rest[at..])
+}

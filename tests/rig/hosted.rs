@@ -1,0 +1,269 @@
+//! A whole server in front of a fake provider: the adapter calls the fake over
+//! HTTP on loopback, the fake's webhooks come to the server's own route, and both
+//! live by the fake's clock.
+//!
+//! Knows no provider: a fake that keeps to [`Fake`] and the parts of its adapter
+//! are given.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use billing::Billing;
+use billing_domain::catalog::Catalog;
+use billing_domain::parked::Parked;
+use billing_domain::time::Timestamp;
+use billing_http::{HttpClient, HttpOptions};
+use billing_ports::store::{PageAsk, Store};
+use billing_ports::{Clock, IdSource, PaymentProvider, WebhookDecoder};
+use billing_server::{TokenSigner, api_routes, page_routes};
+use billing_testkit::fakes::rig::{FakeClock, Outbox, SignedWebhook};
+use billing_testkit::{RecordingNotifier, SeededIds};
+use jiff::SignedDuration;
+use poem::http::StatusCode;
+use poem::{EndpointExt, Route};
+use serde_json::{Value, json};
+
+use super::audit::findings;
+use super::door::Door;
+use super::{KEY, MAX_ROUNDS, PUBLIC, http};
+
+/// What licenses and their keys are signed with.
+const SEED: [u8; 32] = [3; 32];
+const KEYED_WITH: [u8; 32] = [4; 32];
+
+/// The longest step in which the clock is moved, so that what the provider does
+/// on the way is heard of not long after. A month is some sixty of them.
+const MAX_STEP: SignedDuration = SignedDuration::from_hours(12);
+
+/// What the rig asks of a fake provider.
+pub(crate) trait Fake: Send + Sync {
+    /// The provider's key, as in its webhooks' route.
+    const NAME: &'static str;
+
+    fn clock(&self) -> &FakeClock;
+    /// Moves the clock; what comes due on the way happens.
+    fn advance(&self, by: SignedDuration);
+    /// The webhooks that wait.
+    fn deliveries(&self) -> &Outbox;
+}
+
+/// An adapter, as a server is made of.
+pub(crate) struct Adapter {
+    pub(crate) provider: Arc<dyn PaymentProvider>,
+    pub(crate) decoder: Arc<dyn WebhookDecoder>,
+}
+
+/// A client that asks once: what fails is then tried again by the engine alone,
+/// whose time the test moves.
+pub(crate) fn client() -> HttpClient {
+    let once = HttpOptions {
+        max_attempts: 1,
+        ..HttpOptions::default()
+    };
+    HttpClient::new(once).unwrap()
+}
+
+/// A server, its engine, and the fake that they work with.
+pub(crate) struct Hosted<F> {
+    pub(crate) fake: Arc<F>,
+    pub(crate) billing: Billing,
+    pub(crate) notifier: RecordingNotifier,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) provider: Arc<dyn PaymentProvider>,
+    door: Door,
+}
+
+impl<F> Deref for Hosted<F> {
+    type Target = Door;
+
+    fn deref(&self) -> &Door {
+        &self.door
+    }
+}
+
+impl<F: Fake> Hosted<F> {
+    /// A server on `store` with `catalog` in force.
+    pub(crate) async fn over(
+        store: Arc<dyn Store>,
+        fake: Arc<F>,
+        adapter: Adapter,
+        catalog: &Catalog,
+    ) -> Self {
+        let notifier = RecordingNotifier::new();
+        let clock: Arc<dyn Clock> = Arc::new(fake.clock().clone());
+        let ids = Arc::new(SeededIds::new(1)) as Arc<dyn IdSource>;
+        let provider = adapter.provider;
+        let billing = Billing::builder(Arc::clone(&store), clock, ids)
+            .provider(Arc::clone(&provider))
+            .webhooks(adapter.decoder)
+            .notifier(Arc::new(notifier.clone()))
+            .build()
+            .unwrap();
+        billing.apply_catalog(catalog).await.unwrap();
+        let signer = TokenSigner::new(&SEED, &KEYED_WITH, PUBLIC, PUBLIC);
+        let state = http::state(&billing, Arc::new(SeededIds::new(2)))
+            .await
+            .with_license_signer(Arc::new(signer));
+        let routes = Route::new()
+            .nest_no_strip("/v1", api_routes(state.clone()))
+            .nest_no_strip("/.well-known", api_routes(state.clone()))
+            .nest_no_strip("/", page_routes(&state))
+            .map_to_response()
+            .boxed();
+        Self {
+            fake,
+            billing,
+            notifier,
+            store,
+            provider,
+            door: Door::new(routes),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.fake.clock().now()
+    }
+
+    /// Delivers these webhooks in this order; every one is accepted.
+    pub(crate) async fn deliver_each(&self, webhooks: &[SignedWebhook]) {
+        for webhook in webhooks {
+            let answer = self.deliver(F::NAME, &webhook.request()).await;
+            assert_eq!(
+                answer.status,
+                StatusCode::OK,
+                "{webhook:?}: {}",
+                answer.text
+            );
+        }
+    }
+
+    /// Delivers what waits, in the order in which it happened; how many there were.
+    pub(crate) async fn deliver_all(&self) -> usize {
+        let waiting = self.fake.deliveries().take();
+        self.deliver_each(&waiting).await;
+        waiting.len()
+    }
+
+    /// Works until nothing is left to do at this instant, without a webhook.
+    pub(crate) async fn work(&self) {
+        for _ in 0..MAX_ROUNDS {
+            if self.billing.work_until_idle().await.unwrap().is_empty() {
+                return;
+            }
+        }
+        panic!("still busy after {MAX_ROUNDS} rounds");
+    }
+
+    /// Delivers and works until nothing is left to do at this instant.
+    pub(crate) async fn settle(&self) {
+        for _ in 0..MAX_ROUNDS {
+            let delivered = self.deliver_all().await;
+            let worked = self.billing.work_until_idle().await.unwrap();
+            if delivered == 0 && worked.is_empty() {
+                return;
+            }
+        }
+        panic!("still busy after {MAX_ROUNDS} rounds");
+    }
+
+    /// Lets time pass, delivering and working on the way, as a server that runs would.
+    pub(crate) async fn pass(&self, by: SignedDuration) {
+        let end = billing_domain::time::shifted(self.now(), by);
+        self.settle().await;
+        while self.now() < end {
+            let next = self.store.next_work().await.unwrap();
+            let now = self.now();
+            let wakes = [next.due, next.inbox, next.outbox];
+            let wake = wakes.into_iter().flatten().filter(|at| *at > now).min();
+            let step = billing_domain::time::shifted(now, MAX_STEP);
+            let to = wake.unwrap_or(step).min(step).min(end);
+            self.fake.advance(to.duration_since(now));
+            self.settle().await;
+        }
+    }
+
+    /// What an operator reads.
+    pub(crate) async fn read(&self, url: &str) -> Value {
+        self.get_as(KEY, url).await.is(StatusCode::OK).json()
+    }
+
+    /// The rows of a list that an operator reads, newest first.
+    pub(crate) async fn rows(&self, url: &str) -> Vec<Value> {
+        let mut list = self.read(url).await;
+        list["data"].as_array_mut().unwrap().drain(..).collect()
+    }
+
+    /// A new customer; gives its id.
+    pub(crate) async fn customer(&self, who: &str) -> String {
+        let asked = json!({ "external_ref": who });
+        let made = self.operate("/v1/customers", &asked).await;
+        let made = made.is(StatusCode::CREATED).json();
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// What a customer sees of itself.
+    pub(crate) async fn me(&self, customer: &str) -> Value {
+        let session = self.session(customer).await;
+        let seen = self.get_as(&session, "/v1/me").await;
+        seen.is(StatusCode::OK).json()
+    }
+
+    /// What happened to a customer under the name `event`.
+    pub(crate) async fn happened(&self, customer: &str, event: &str) -> Vec<Value> {
+        let url = format!("/v1/customers/{customer}/journal?limit=100");
+        let mut rows = self.rows(&url).await;
+        rows.retain(|row| row["event"] == event);
+        rows
+    }
+
+    /// How often `event` was told to the host.
+    pub(crate) fn told(&self, event: &str) -> usize {
+        let events = self.notifier.events();
+        events.iter().filter(|told| told.as_str() == event).count()
+    }
+
+    /// Everything that waits for a person.
+    pub(crate) async fn parked(&self) -> Vec<Parked> {
+        let page = PageAsk {
+            after: None,
+            limit: 100,
+        };
+        self.store.list_parked(None, page).await.unwrap().rows
+    }
+
+    /// Nothing waits, nothing was set aside for a person, and the books are sound.
+    pub(crate) async fn ends_well(&self) {
+        self.settle().await;
+        assert_eq!(self.parked().await, []);
+        self.is_sound().await;
+    }
+
+    /// Nothing waits, and the books are sound.
+    pub(crate) async fn is_sound(&self) {
+        let next = self.store.next_work().await.unwrap();
+        assert_eq!(
+            (next.inbox, next.outbox),
+            (None, None),
+            "left in the queues"
+        );
+        let found = findings(&self.billing).await.unwrap();
+        assert!(found.is_empty(), "the audit found {found:#?}");
+    }
+}
+
+/// Every order of `rows`.
+pub(crate) fn permutations<T: Clone>(rows: &[T]) -> Vec<Vec<T>> {
+    if rows.is_empty() {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for first in 0..rows.len() {
+        let mut rest = rows.to_vec();
+        let row = rest.remove(first);
+        for mut order in permutations(&rest) {
+            order.insert(0, row.clone());
+            all.push(order);
+        }
+    }
+    all
+}
