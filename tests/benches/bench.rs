@@ -26,6 +26,7 @@ mod quotes;
 mod renewals;
 mod serve;
 mod stores;
+mod stripe;
 mod table;
 mod tick;
 
@@ -51,9 +52,10 @@ impl Size {
 }
 
 /// Rows of the table, by the names that a filter is compared with.
-const ROWS: [&str; 15] = [
+const ROWS: [&str; 16] = [
     "intake-postgres",
     "intake-sqlite",
+    "stripe-postgres",
     "gate-library",
     "gate-http",
     "pure",
@@ -116,6 +118,7 @@ fn load_average() -> String {
 async fn measure(name: &str, size: Size) -> Vec<Row> {
     match name {
         "intake-postgres" => intake::on_postgres(size).await,
+        "stripe-postgres" => stripe::on_postgres(size).await,
         "intake-sqlite" => intake::on_sqlite(size).await,
         "gate-library" => gate::in_process(size).await,
         "gate-http" => gate::over_http(size).await,

@@ -27,6 +27,7 @@ const SUBSCRIPTIONS: usize = 10_000;
 /// three statements.
 pub(crate) struct Hook {
     key: hmac::Key,
+    header: &'static str,
     database: DatabaseConnection,
 }
 
@@ -35,12 +36,38 @@ struct Event {
     id: String,
     #[serde(rename = "type")]
     kind: String,
-    created: String,
+    created: Created,
+}
+
+/// When it happened: one provider says it in words, another in seconds.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Created {
+    Words(String),
+    Seconds(i64),
+}
+
+impl Created {
+    fn text(&self) -> String {
+        match self {
+            Self::Words(words) => words.clone(),
+            Self::Seconds(seconds) => seconds.to_string(),
+        }
+    }
 }
 
 impl Hook {
-    /// One with its tables made.
+    /// One for the sandbox's webhooks, with its tables made.
     pub(crate) async fn new(secret: &str, database: DatabaseConnection) -> Self {
+        Self::signed(secret, "sandbox-signature", database).await
+    }
+
+    /// One for webhooks whose signature is in `header`, with its tables made.
+    pub(crate) async fn signed(
+        secret: &str,
+        header: &'static str,
+        database: DatabaseConnection,
+    ) -> Self {
         let series = if database.get_database_backend() == DbBackend::Postgres {
             format!("select generate_series(0, {SUBSCRIPTIONS} - 1) as n")
         } else {
@@ -60,7 +87,11 @@ impl Hook {
             database.execute_unprepared(statement).await.unwrap();
         }
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-        Self { key, database }
+        Self {
+            key,
+            header,
+            database,
+        }
     }
 
     async fn take(&self, event: &Event, body: &str) -> std::result::Result<(), sea_orm::DbErr> {
@@ -99,7 +130,7 @@ impl Hook {
             let status: String = held.unwrap().try_get("", "status")?;
             let update = statement(
                 "update subs set status = $2, paid = $3 where id = $1",
-                vec![about.into(), status.into(), event.created.as_str().into()],
+                vec![about.into(), status.into(), event.created.text().into()],
             );
             transaction.execute_raw(update).await?;
         }
@@ -126,7 +157,7 @@ impl Endpoint for Hook {
 
     async fn call(&self, mut request: Request) -> Result<Response> {
         let body = request.take_body().into_bytes().await?;
-        if !self.is_genuine(request.header("sandbox-signature"), &body) {
+        if !self.is_genuine(request.header(self.header), &body) {
             return Ok(StatusCode::UNAUTHORIZED.into());
         }
         let text = std::str::from_utf8(&body).unwrap_or_default();

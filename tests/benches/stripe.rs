@@ -1,0 +1,278 @@
+//! Stripe's events: how many are taken a second, and how many decided, told
+//! whole or only hinted at.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use billing::system::{SystemClock, SystemIds};
+use billing::{Billing, NewCustomer};
+use billing_domain::catalog::{Catalog, ProviderKey};
+use billing_domain::effect::{EffectKey, Order};
+use billing_domain::fact::{Fact, Link, Observed, SubscriptionSnapshot};
+use billing_domain::ids::{CustomerId, EffectId};
+use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
+use billing_domain::subscription::Status;
+use billing_domain::time::{Period, Timestamp};
+use billing_ports::{Answer, Clock, Finding, IdSource, PaymentProvider, PerformError, Store};
+use billing_server::{ApiOptions, AppState, api_routes};
+use billing_stripe::{API_VERSION, StripeDecoder, StripeOptions};
+use bytes::Bytes;
+use jiff::SignedDuration;
+use poem::{Route, post};
+use ring::hmac;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::Size;
+use crate::fill::catalog;
+use crate::floor::Hook;
+use crate::intake::FLOOR_CONNECTIONS;
+use crate::load::{CONNECTIONS, request, side_by_side};
+use crate::serve::Server;
+use crate::stores::{NO_SERVER, connect, postgres, server};
+use crate::table::{Pair, Row, Verdict, hundredths, in_hundredths, median, now, per_second};
+
+const SECRET: &str = "whsec_of_the_benchmarks";
+const HEADER: &str = "stripe-signature";
+const PATH: &str = "/v1/webhooks/stripe";
+
+/// Before the release that is pinned: told whole it would be read wrong, so it hints.
+const OLD_VERSION: &str = "2024-06-20";
+
+/// What everybody holds; the catalog's own name stands for Stripe's.
+const PRICE: &str = "personal-monthly";
+
+/// Customers whose subscriptions the events are about, in turn.
+const CUSTOMERS: usize = 500;
+
+/// Hundredths of the floor's rate, and of the intake's.
+const WANTED_INTAKE: u64 = 70;
+const WANTED_DRAIN: u64 = 50;
+
+/// On PostgreSQL.
+pub(crate) async fn on_postgres(size: Size) -> Vec<Row> {
+    let what = format!("Stripe events taken, PostgreSQL, {CONNECTIONS} connections");
+    let Some(server) = server() else {
+        return Row::skipped(&what, NO_SERVER);
+    };
+    let mut rows = Vec::new();
+    for version in [API_VERSION, OLD_VERSION] {
+        let (_, store) = postgres(&server).await;
+        let (url, _other) = postgres(&server).await;
+        let floor = Hook::signed(SECRET, HEADER, connect(&url, FLOOR_CONNECTIONS).await).await;
+        let world = World::new(Arc::new(store)).await;
+        let told = if version == API_VERSION {
+            "whole"
+        } else {
+            "as hints"
+        };
+        let rounds = world.taken(version, floor, size).await;
+        let taken = median(rounds.iter().map(|round| round.ours));
+        rows.push(Row::rates(
+            format!("{what}, told {told}"),
+            &rounds,
+            WANTED_INTAKE,
+        ));
+        rows.push(world.drained(told, taken).await);
+    }
+    rows
+}
+
+/// An engine with customers, and what reads their subscriptions for it.
+struct World {
+    billing: Billing,
+    provider: Arc<Reader>,
+    customers: Vec<CustomerId>,
+    ids: Arc<dyn IdSource>,
+}
+
+impl World {
+    async fn new(store: Arc<dyn Store>) -> Self {
+        let account = ProviderAccount::main("stripe".parse::<ProviderKey>().unwrap());
+        let key = SecretString::from("sk_test_bench");
+        let secrets = vec![SecretString::from(SECRET)];
+        let options = StripeOptions::new(account.clone(), key, secrets, "bench".to_owned());
+        let decoder = StripeDecoder::new(&options.unwrap()).unwrap();
+        let provider = Arc::new(Reader {
+            account,
+            reads: AtomicU64::new(0),
+        });
+        let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
+        let billing = Billing::builder(store, Arc::new(SystemClock), Arc::clone(&ids))
+            .provider(Arc::clone(&provider) as Arc<dyn PaymentProvider>)
+            .webhooks(Arc::new(decoder))
+            .build()
+            .unwrap();
+        billing.apply_catalog(&catalog()).await.unwrap();
+        let mut customers = Vec::with_capacity(CUSTOMERS);
+        for number in 0..CUSTOMERS {
+            let new = NewCustomer {
+                external_ref: Some(format!("bench-{number}")),
+                ..NewCustomer::default()
+            };
+            let made = billing.create_customer(new, None).await.unwrap();
+            customers.push(made.customer.id);
+        }
+        Self {
+            billing,
+            provider,
+            customers,
+            ids,
+        }
+    }
+
+    /// Takes events over HTTP, beside the floor.
+    async fn taken(&self, version: &str, floor: Hook, size: Size) -> Vec<Pair> {
+        let options = ApiOptions::default();
+        let state = AppState::new(self.billing.clone(), Arc::clone(&self.ids), options);
+        let ours = Server::start(api_routes(state)).await;
+        let floor = Server::start(Route::new().at(PATH, post(floor))).await;
+        side_by_side(
+            [ours.address, floor.address],
+            size,
+            size.pick(4_000, 500),
+            |count| self.events(version, count),
+            |count| self.events(version, count),
+        )
+        .await
+    }
+
+    fn events(&self, version: &str, count: usize) -> Vec<Bytes> {
+        let (at, batch) = (SystemClock.now().as_second(), SystemIds.seed());
+        let mut customers = self.customers.iter().enumerate().cycle();
+        let events = std::iter::from_fn(|| customers.next())
+            .take(count)
+            .enumerate();
+        events
+            .map(|(number, (about, customer))| {
+                let id = format!("evt_{batch:x}_{number}");
+                let body = event(&id, version, at, about, *customer).to_string();
+                signed(&body, at)
+            })
+            .collect()
+    }
+
+    /// Decides everything that was taken.
+    async fn drained(&self, told: &str, taken: u64) -> Row {
+        let began = now();
+        let done = self.billing.work_until_idle().await.unwrap();
+        let rate = per_second(done.inbox, began.elapsed());
+        let what = format!("Stripe events decided, PostgreSQL, told {told}");
+        let reads = self.provider.reads.load(Ordering::Relaxed);
+        if reads > 0 {
+            let each = in_hundredths(u64::try_from(done.inbox).unwrap(), reads);
+            let measured = format!("{rate} /s, {} events a read", hundredths(each));
+            return Row::figure(what, measured);
+        }
+        let ratio = in_hundredths(rate, taken);
+        Row {
+            what,
+            measured: format!("{rate} /s"),
+            floor: format!("{taken} /s taken"),
+            ratio: format!("{} ×", hundredths(ratio)),
+            wanted: format!("≥ {} ×", hundredths(WANTED_DRAIN)),
+            verdict: Verdict::of(ratio >= WANTED_DRAIN),
+        }
+    }
+}
+
+/// A change of a subscription, as large as Stripe's are.
+fn event(id: &str, version: &str, at: i64, about: usize, customer: CustomerId) -> Value {
+    let padding = "x".repeat(120);
+    let more: Value = (0..12)
+        .map(|field| (format!("field_{field}"), json!(padding)))
+        .collect();
+    json!({
+        "id": id, "object": "event", "api_version": version, "created": at,
+        "type": "customer.subscription.updated", "livemode": false, "pending_webhooks": 1,
+        "request": { "id": null, "idempotency_key": null },
+        "data": { "object": {
+            "id": format!("sub_{about}"), "object": "subscription", "status": "active",
+            "customer": format!("cus_{about}"), "livemode": false, "created": at,
+            "cancel_at_period_end": false, "cancel_at": null, "canceled_at": null,
+            "items": { "object": "list", "data": [{
+                "id": format!("si_{about}"), "quantity": 1,
+                "price": { "id": PRICE, "object": "price", "currency": "usd" },
+                "current_period_start": at - 86_400, "current_period_end": at + 29 * 86_400,
+            }] },
+            "metadata": { "billing_customer": customer.to_string(), "billing_operator": "bench" },
+            "more": more,
+        } },
+    })
+}
+
+fn signed(body: &str, at: i64) -> Bytes {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+    let tag = hmac::sign(&key, format!("{at}.{body}").as_bytes());
+    let hex = |hex: String, byte: &u8| format!("{hex}{byte:02x}");
+    let tag = tag.as_ref().iter().fold(String::new(), hex);
+    let signature = format!("t={at},v1={tag}");
+    let headers = [
+        ("content-type", "application/json"),
+        (HEADER, signature.as_str()),
+    ];
+    request(&format!("POST {PATH}"), &headers, body.as_bytes())
+}
+
+/// Reads every subscription as it stands, at once, and counts.
+struct Reader {
+    account: ProviderAccount,
+    reads: AtomicU64,
+}
+
+#[async_trait]
+impl PaymentProvider for Reader {
+    fn account(&self) -> &ProviderAccount {
+        &self.account
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            owns_schedule: true,
+            prorates: true,
+            hosted_checkout: true,
+            portal: true,
+            pause: true,
+            saved_method: true,
+        }
+    }
+
+    async fn perform(
+        &self,
+        _effect: EffectId,
+        _key: &EffectKey,
+        _order: &Order,
+    ) -> Result<Answer, PerformError> {
+        Ok(Answer::Done(Vec::new()))
+    }
+
+    async fn read(&self, object: &ProviderRef) -> Result<Vec<Observed>, PerformError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let at: Timestamp = SystemClock.now();
+        let day = SignedDuration::from_hours(24);
+        let fact = Fact::SubscriptionSeen(SubscriptionSnapshot {
+            reference: object.id.clone(),
+            customer_ref: None,
+            status: Status::Active,
+            price_ref: PRICE.to_owned(),
+            quantity: 1,
+            period: Some(Period {
+                start: at - day,
+                end: at + 29 * day,
+            }),
+            trial_end: None,
+            cancel_at: None,
+            ended_at: None,
+        });
+        let link = Link {
+            refs: vec![object.clone()],
+            ..Link::default()
+        };
+        Ok(vec![Observed { fact, at, link }])
+    }
+
+    async fn doctor(&self, _catalog: &Catalog) -> Vec<Finding> {
+        Vec::new()
+    }
+}
