@@ -4,4 +4,5 @@
 mod buying;
 mod doctor;
 mod order;
+mod promises;
 mod shop;
