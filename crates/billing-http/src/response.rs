@@ -19,6 +19,9 @@ const REQUEST_ID_NAMES: [&str; 2] = ["request-id", "x-request-id"];
 /// this goes into logs and must not be a way to fill them.
 const REQUEST_ID_MAX_BYTES: usize = 128;
 
+/// What stands in the place of a secret.
+const HIDDEN: &str = "[hidden]";
+
 /// An answer with its whole body, whatever its status.
 ///
 /// `Debug` shows the status, header names and the size of the body; never the
@@ -50,6 +53,17 @@ impl Response {
     pub fn retry_after(&self) -> Option<Duration> {
         retry::retry_after(&self.headers)
     }
+
+    /// The same answer, where its body does not show `secret`: a refusal may quote
+    /// what it was asked with, and its words go into errors that people read.
+    #[must_use]
+    pub fn hiding(mut self, secret: &str) -> Self {
+        let text = String::from_utf8_lossy(&self.body);
+        if !secret.is_empty() && text.contains(secret) {
+            self.body = text.replace(secret, HIDDEN).into();
+        }
+        self
+    }
 }
 
 impl fmt::Debug for Response {
@@ -79,6 +93,24 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+
+    #[test]
+    fn a_secret_in_the_body_is_hidden() {
+        let of = |body: &'static [u8], secret: &str| {
+            let response = Response {
+                status: StatusCode::BAD_REQUEST,
+                headers: HeaderMap::new(),
+                body: Bytes::from_static(body),
+                attempts: 1,
+                earlier_unknown: false,
+                request_id: None,
+            };
+            response.hiding(secret).body
+        };
+        assert_eq!(of(b"no sk_1 or sk_1", "sk_1"), "no [hidden] or [hidden]");
+        assert_eq!(of(b"nothing \xe9", "sk_1"), &b"nothing \xe9"[..]);
+        assert_eq!(of(b"all", ""), "all");
+    }
 
     #[test]
     fn a_request_id_is_bounded_and_printable() {

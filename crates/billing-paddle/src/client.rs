@@ -145,6 +145,8 @@ impl Client {
         // A write is attempted once, so nothing is left open by attempts before.
         let response = self.http.send(request).await.map_err(failed)?;
         if !response.status.is_success() {
+            // An answer may quote what it was asked with.
+            let response = response.hiding(self.key.expose_secret());
             return Err(ApiError::read(response.status, &response.body).judged());
         }
         serde_json::from_slice(&response.body).map_err(|error| {

@@ -5,6 +5,7 @@ use billing_ports::{Finding, FindingLevel};
 use serde::Deserialize;
 
 use crate::api_error::CallError;
+use crate::options::Mode;
 use crate::perform::cycle_of;
 use crate::provider::Paddle;
 use crate::wire::{Minor, Price};
@@ -12,8 +13,8 @@ use crate::wire::{Minor, Price};
 /// How many prices are looked at; each is a call, and Paddle allows 240 a minute.
 const PRICES_MAX: usize = 150;
 
-/// The events that billing lives on.
-pub(crate) const EVENTS: [&str; 17] = [
+/// The events that billing lives on: what the notification destination has to be sent.
+pub const HANDLED_EVENTS: [&str; 17] = [
     "subscription.created",
     "subscription.activated",
     "subscription.trialing",
@@ -54,7 +55,7 @@ struct Subscribed {
 impl Paddle {
     /// Everything that can be looked at from here.
     pub(crate) async fn examine(&self, catalog: &Catalog) -> Vec<Finding> {
-        let mode = self.mode.map_or("a mode unknown", |mode| mode.as_str());
+        let mode = self.mode.map_or("a mode unknown", Mode::as_str);
         let account = &self.teller.account;
         let listed: Result<Vec<Destination>, CallError> =
             self.client.get(&["notification-settings"], &[]).await;
@@ -65,9 +66,14 @@ impl Paddle {
                 findings.extend(self.destinations(&destinations));
             }
             Err(error) => {
-                findings.push(bad(format!(
-                    "{account}: the key was tried in {mode}: {error}"
-                )));
+                findings.push(bad(match error {
+                    CallError::Misconfigured(why) => format!(
+                        "{account}: the key is not accepted in {mode}, or may not read notification \
+                         settings ({why}). Copy it once more from Developer tools > Authentication, \
+                         and look at its permissions"
+                    ),
+                    error @ (CallError::NotSent(_) | CallError::Unknown(_) | CallError::Refused(_)) => format!("{account}: Paddle did not answer in {mode}: {error}"),
+                }));
                 return findings;
             }
         }
@@ -94,12 +100,16 @@ impl Paddle {
                 && held.url.trim_end_matches('/') == ours.as_str().trim_end_matches('/')
         };
         let Some(held) = destinations.iter().find(same) else {
-            return vec![bad(format!("no notification destination sends to {ours}"))];
+            return vec![bad(format!(
+                "no notification destination sends to {ours}; nothing is heard of payments. Add \
+                 one under Developer tools > Notifications"
+            ))];
         };
         let mut findings = Vec::new();
         if !held.active {
             findings.push(bad(format!(
-                "the notification destination {ours} is not active"
+                "the notification destination {ours} is not active; nothing is heard of payments. \
+                 Activate it under Developer tools > Notifications"
             )));
         }
         let subscribed = |name: &&&str| {
@@ -108,7 +118,7 @@ impl Paddle {
                 .map(|event| event.name.as_str())
                 .any(|held| held == **name)
         };
-        let missing: Vec<&str> = EVENTS
+        let missing: Vec<&str> = HANDLED_EVENTS
             .iter()
             .filter(|name| !subscribed(name))
             .copied()
@@ -116,13 +126,17 @@ impl Paddle {
         findings.push(if missing.is_empty() {
             good(format!("{ours} is sent every event that is needed"))
         } else {
-            bad(format!("{ours} is not sent {}", missing.join(", ")))
+            bad(format!(
+                "{ours} is not sent {}; add these to its events",
+                missing.join(", ")
+            ))
         });
         findings
     }
 
     async fn prices(&self, catalog: &Catalog) -> Vec<Finding> {
         let provider = self.teller.account.provider().as_str();
+        let mode = self.mode.map_or("a mode unknown", Mode::as_str);
         let named: Vec<(&CatalogPrice, &str)> = catalog
             .prices()
             .filter_map(|price| Some((price, price.provider_ref(provider)?)))
@@ -133,7 +147,11 @@ impl Paddle {
                 self.client.find(&["prices", reference], &[]).await;
             findings.push(match found {
                 Ok(Some(found)) => compared(price, &found),
-                Ok(None) => bad(format!("price {}: Paddle has no {reference}", price.key)),
+                Ok(None) => bad(format!(
+                    "price {}: Paddle has no {reference} in {mode}; it may be of the other \
+                     environment, or of another account",
+                    price.key
+                )),
                 Err(error) => warning(format!("price {}: not read: {error}", price.key)),
             });
         }
@@ -179,7 +197,10 @@ fn compared(ours: &CatalogPrice, theirs: &Price) -> Finding {
     if differences.is_empty() {
         good(format!("{named} is the same at Paddle"))
     } else {
-        bad(format!("{named} {}", differences.join(", ")))
+        let differences = differences.join(", ");
+        bad(format!(
+            "{named} {differences}. Correct the plan file, or the price at Paddle"
+        ))
     }
 }
 

@@ -35,6 +35,7 @@ mod sign;
 mod wire;
 
 pub use decoder::PaddleDecoder;
+pub use doctor::HANDLED_EVENTS;
 pub use options::{DEFAULT_TOLERANCE, LIVE_URL, Mode, OptionsError, PaddleOptions, SANDBOX_URL};
 pub use provider::Paddle;
 pub use sign::SIGNATURE_HEADER;

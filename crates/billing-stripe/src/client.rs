@@ -83,7 +83,8 @@ impl Client {
         }
         let response = self.http.send(self.request(&call)?).await?;
         if !response.status.is_success() {
-            return Err(classify(&response));
+            // An answer may quote what it was asked with.
+            return Err(classify(&response.hiding(self.key.expose_secret())));
         }
         let body = serde_json::from_slice(&response.body).map_err(|_shape| {
             let id = response.request_id.as_deref().unwrap_or("unnamed");

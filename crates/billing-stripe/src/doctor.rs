@@ -13,6 +13,13 @@ use crate::options::{API_RELEASE, API_VERSION, Mode};
 use crate::provider::Stripe;
 use crate::wire::{List, Price, WebhookEndpoint};
 
+/// How a refusal begins of a key that is good, and may not do this one thing.
+const DENIED: &str = "status 403";
+
+/// Most addresses of others that are shown where ours is missing: enough to see a
+/// misspelled one.
+const OTHERS_SHOWN: usize = 3;
+
 impl Stripe {
     /// Everything that was looked at, in the order in which it is to be put right.
     pub(crate) async fn examine(&self, catalog: &Catalog) -> Vec<Finding> {
@@ -26,11 +33,16 @@ impl Stripe {
                 findings.push(self.key());
                 findings.extend(self.endpoints(&body.data));
             }
-            Err(Failure::Failed(error @ PerformError::Misconfigured(_))) => {
+            Err(Failure::Failed(PerformError::Misconfigured(why))) => {
                 findings.push(bad(format!(
-                    "{}: the key is not accepted, or may not list webhook endpoints: {error}",
+                    "{}: the key is not accepted, or may not list webhook endpoints ({why}). \
+                     Copy it once more from Developers > API keys; a restricted one needs read \
+                     access to Webhook Endpoints",
                     self.teller.account
                 )));
+                if !why.contains(DENIED) {
+                    return findings;
+                }
             }
             Err(failure) => {
                 let error = failure.of_reading();
@@ -50,10 +62,14 @@ impl Stripe {
 
     fn key(&self) -> Finding {
         let mode = match self.mode {
-            Mode::Live => "live mode: real money moves",
-            Mode::Test => "test mode: no real money moves",
+            Mode::Live => "real money moves",
+            Mode::Test => "no real money moves",
         };
-        let text = format!("{}: the key is accepted, {mode}", self.teller.account);
+        let word = self.mode.word();
+        let text = format!(
+            "{}: the key is accepted, {word}: {mode}",
+            self.teller.account
+        );
         finding(FindingLevel::Good, text)
     }
 
@@ -65,8 +81,18 @@ impl Stripe {
             .collect();
         if ours.is_empty() {
             let wanted = self.webhook_url.as_deref().unwrap_or("any address");
+            let others: Vec<&str> = endpoints
+                .iter()
+                .take(OTHERS_SHOWN)
+                .map(|it| it.url.as_str())
+                .collect();
+            let others = match others.as_slice() {
+                [] => String::new(),
+                others => format!(" (there is {})", others.join(", ")),
+            };
             return vec![bad(format!(
-                "{}: no webhook endpoint at {wanted}; nothing is heard of payments",
+                "{}: no webhook endpoint at {wanted}{others}; nothing is heard of payments. Add \
+                 one under Developers > Webhooks, with version {API_VERSION}",
                 self.teller.account
             ))];
         }
@@ -79,12 +105,16 @@ impl Stripe {
         let named = format!("price {} ({reference})", price.key);
         if reference.starts_with("prod_") {
             return bad(format!(
-                "{named}: this is a product; a price's id begins with price_"
+                "{named}: this is a product; name its price, whose id begins with price_"
             ));
         }
         match self.client.send::<Price>(reads::price(reference)).await {
             Ok(Reply { body, .. }) => price_finding(&named, price, &body, self.mode),
-            Err(Failure::Missing(_)) => bad(format!("{named}: Stripe has no such price")),
+            Err(Failure::Missing(_)) => bad(format!(
+                "{named}: Stripe has no such price in {}; it may be of the other mode, or of \
+                 another account",
+                self.mode.word()
+            )),
             Err(failure) => bad(format!("{named}: not read: {}", failure.of_reading())),
         }
     }
@@ -94,10 +124,17 @@ impl Stripe {
 fn endpoint_finding(endpoint: &WebhookEndpoint, mode: Mode) -> Finding {
     let named = format!("webhook endpoint {} ({})", endpoint.id, endpoint.url);
     if endpoint.status != "enabled" {
-        return bad(format!("{named}: it is {}, not enabled", endpoint.status));
+        let status = &endpoint.status;
+        return bad(format!(
+            "{named}: it is {status}, not enabled; nothing is heard of payments. Enable it under \
+             Developers > Webhooks"
+        ));
     }
     if endpoint.livemode.is_some_and(|live| live != mode.is_live()) {
-        return bad(format!("{named}: it is of the other mode"));
+        return bad(format!(
+            "{named}: it is of the other mode; the key is of {}",
+            mode.word()
+        ));
     }
     let sent = |kind: &str| {
         endpoint
@@ -110,7 +147,10 @@ fn endpoint_finding(endpoint: &WebhookEndpoint, mode: Mode) -> Finding {
         .filter(|kind| !sent(kind))
         .collect();
     if !missing.is_empty() {
-        return bad(format!("{named}: not sent are {}", missing.join(", ")));
+        let missing = missing.join(", ");
+        return bad(format!(
+            "{named}: not sent are {missing}; add these to its events"
+        ));
     }
     let version = endpoint.api_version.as_deref().unwrap_or("the account's");
     let pinned = version
@@ -118,7 +158,8 @@ fn endpoint_finding(endpoint: &WebhookEndpoint, mode: Mode) -> Finding {
         .is_some_and(|(_, release)| release == API_RELEASE);
     if !pinned {
         let text = format!(
-            "{named}: its version is {version}, not {API_VERSION}; every event costs a read"
+            "{named}: its version is {version}, not {API_VERSION}; every event costs a read. Make \
+             another endpoint with that version in its place"
         );
         return finding(FindingLevel::Warning, text);
     }
@@ -157,13 +198,19 @@ fn price_finding(named: &str, listed: &Listed, price: &Price, mode: Mode) -> Fin
         }
     }
     if price.livemode.is_some_and(|live| live != mode.is_live()) {
-        wrong.push("it is of the other mode".to_owned());
+        let word = mode.word();
+        wrong.push(format!("it is of the other mode; the key is of {word}"));
     }
     if !wrong.is_empty() {
-        return bad(format!("{named}: {}", wrong.join("; ")));
+        let wrong = wrong.join("; ");
+        return bad(format!(
+            "{named}: {wrong}. Correct the plan file, or make another price at Stripe and name it"
+        ));
     }
     if price.active == Some(false) && listed.retired.is_none() {
-        return bad(format!("{named}: it is archived, and cannot be sold"));
+        return bad(format!(
+            "{named}: it is archived, and cannot be sold; unarchive it, or retire it in the plan file"
+        ));
     }
     finding(FindingLevel::Good, format!("{named}: as the catalog says"))
 }

@@ -37,6 +37,14 @@ impl Mode {
         }
     }
 
+    /// The words for it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Live => "live mode",
+            Self::Test => "test mode",
+        }
+    }
+
     /// What Stripe's objects say in `livemode`.
     #[must_use]
     pub const fn is_live(self) -> bool {

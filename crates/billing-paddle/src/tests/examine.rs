@@ -65,7 +65,7 @@ async fn all_is_well() {
         &server,
         "GET",
         "/notification-settings",
-        &destination(true, &crate::doctor::EVENTS),
+        &destination(true, &crate::HANDLED_EVENTS),
     )
     .await;
     prices(&server, &yearly()).await;
@@ -98,7 +98,7 @@ async fn a_bad_key_is_the_end_of_it() {
 async fn destinations_that_miss_something_are_found() {
     for (listed, words) in [
         (json!([]), "no notification destination"),
-        (destination(false, &crate::doctor::EVENTS), "not active"),
+        (destination(false, &crate::HANDLED_EVENTS), "not active"),
         (
             destination(true, &["transaction.completed"]),
             "subscription.updated",
