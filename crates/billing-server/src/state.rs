@@ -14,6 +14,7 @@ use crate::auth::KeyCache;
 use crate::http::RateLimiters;
 use crate::mail::Post;
 use crate::migrations::Migrations;
+use crate::pages::PaddlePage;
 use crate::quote_token::QuoteKeys;
 use crate::sessions::SessionCache;
 
@@ -36,6 +37,8 @@ pub struct AppState {
     pub(crate) quote_keys: Arc<QuoteKeys>,
     /// `None`: no license is signed here.
     pub(crate) signer: Option<Arc<dyn LicenseSigner>>,
+    /// `None`: there is no page that opens Paddle's checkout.
+    pub(crate) paddle: Option<PaddlePage>,
 }
 
 impl std::fmt::Debug for AppState {
@@ -64,6 +67,7 @@ impl AppState {
             migrations: Migrations::default(),
             quote_keys: Arc::default(),
             signer: None,
+            paddle: None,
         }
     }
 
@@ -71,6 +75,14 @@ impl AppState {
     #[must_use]
     pub fn with_license_signer(mut self, signer: Arc<dyn LicenseSigner>) -> Self {
         self.signer = Some(signer);
+        self
+    }
+
+    /// Opens Paddle's checkout at `/checkout/pay`, under the client-side token of
+    /// the account: `live_…`, or `test_…` of the sandbox.
+    #[must_use]
+    pub fn with_paddle_page(mut self, client_token: String) -> Self {
+        self.paddle = Some(PaddlePage { client_token });
         self
     }
 

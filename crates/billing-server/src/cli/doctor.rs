@@ -96,6 +96,7 @@ async fn examine(config: &Config, seen: &mut Vec<Seen>) -> bool {
         }
     };
     database(config, &parts, seen).await;
+    seen.extend(address(config));
     if config.sandbox.is_none() && parts.providers.is_empty() {
         let text = "no provider is configured: only free plans can be had".to_owned();
         seen.push(warning("providers", text));
@@ -138,7 +139,11 @@ async fn open(config: &Config, seen: &mut Vec<Seen>) -> Result<Option<Parts>, Wi
             return Ok(None);
         }
     }
-    let parts = Parts::around(config, "http://127.0.0.1", store, locks).await?;
+    let public_url = match &config.public_url {
+        Some(url) => url.to_string(),
+        None => format!("http://{}", config.listen),
+    };
+    let parts = Parts::around(config, &public_url, store, locks).await?;
     Ok(Some(parts))
 }
 
@@ -158,6 +163,20 @@ fn has_folder(path: &Path) -> bool {
     // The folder of a bare name is the working directory, which is there.
     path.parent()
         .is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir())
+}
+
+/// Whether providers that are somewhere else can reach this server. `None`: there are
+/// none, or they can be told where.
+fn address(config: &Config) -> Option<Seen> {
+    let called = config.stripe.is_some() || config.paddle.is_some();
+    (called && config.public_url.is_none()).then(|| {
+        let text = format!(
+            "not set: webhooks and returning buyers are expected at http://{}, which is \
+             reached from this machine alone; set BILLING_PUBLIC_URL to what others see",
+            config.listen
+        );
+        warning("public address", text)
+    })
 }
 
 fn kind(config: &Config) -> String {

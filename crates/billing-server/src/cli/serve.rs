@@ -82,6 +82,10 @@ impl Serve {
         if let Some(signer) = signer(&config, &parts, &public_url).await? {
             state = state.with_license_signer(signer);
         }
+        let told = config.paddle.as_ref();
+        if let Some(token) = told.and_then(|told| told.client_token.clone()) {
+            state = state.with_paddle_page(token);
+        }
         let site = Site::new(&state, parts.sandbox.as_ref());
         welcome(context, &config, &parts, &public_url).await?;
 

@@ -1,15 +1,16 @@
 //! The pages that people see: prices, what became of a checkout, and where a
 //! mailed link leads.
 //!
-//! Rendered here, working without a script, with one stylesheet. Deliberately
-//! decides nothing: a visit changes nothing, and a purchase is a checkout of
-//! the engine like any other.
+//! Rendered here, working without a script, with one stylesheet; only where
+//! Paddle's checkout opens is there a script. Deliberately decides nothing: a visit
+//! changes nothing, and a purchase is a checkout of the engine like any other.
 
 mod assets;
 mod checkout;
 mod describe;
 mod layout;
 mod origin;
+mod pay;
 mod policy;
 mod pricing;
 mod session;
@@ -20,6 +21,7 @@ use poem::http::StatusCode;
 use poem::{Endpoint, EndpointExt, Response, Route, get, post};
 
 use crate::AppState;
+pub(crate) use pay::PaddlePage;
 
 /// What the pages need.
 #[derive(Clone)]
@@ -43,8 +45,10 @@ pub fn page_routes(state: &AppState) -> impl Endpoint<Output = Response> + use<>
         .at("/pricing/checkout", post(pricing::checkout))
         .at("/checkout/success", get(checkout::success))
         .at("/checkout/cancel", get(checkout::canceled))
+        .at("/checkout/pay", get(pay::pay))
         .at("/session", get(session::ask).post(session::open))
         .at("/assets/billing.css", get(assets::stylesheet))
+        .at("/assets/paddle.js", get(assets::paddle_script))
         .data(pages)
         .catch_error(|error: poem::error::NotFoundError| async move {
             tracing::debug!(%error, "no such page");

@@ -14,7 +14,7 @@ pub(super) fn content_policy(public_url: &str) -> String {
     )
 }
 
-/// Puts the headers on every page.
+/// Puts the headers on every page; those that a page has put on itself stand.
 pub(super) struct PageHeaders {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -71,7 +71,10 @@ impl<E: Endpoint> Endpoint for WithHeaders<E> {
     async fn call(&self, request: Request) -> Result<Response> {
         let mut response = self.inner.call(request).await?.into_response();
         for (name, value) in &self.headers {
-            response.headers_mut().insert(name, value.clone());
+            response
+                .headers_mut()
+                .entry(name)
+                .or_insert_with(|| value.clone());
         }
         Ok(response)
     }
