@@ -6,9 +6,12 @@
 #[cfg(test)]
 mod books;
 #[cfg(test)]
+mod far;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod reconcile;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod serve;
@@ -28,6 +31,8 @@ mod deploy;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod doctor_providers;
+#[cfg(test)]
 mod forecast;
 #[cfg(test)]
 mod help;
@@ -45,9 +50,15 @@ mod migrate;
 #[cfg(test)]
 mod migrate_prices;
 #[cfg(test)]
+mod paddle_page;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod prorate;
+#[cfg(test)]
+mod provider_docs;
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod terminal;
 #[cfg(test)]
