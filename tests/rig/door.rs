@@ -104,6 +104,11 @@ impl Door {
             .await
     }
 
+    /// Deletes as `who`.
+    pub(crate) async fn delete_as(&self, who: &str, url: &str) -> Seen {
+        self.ask(Method::DELETE, url, who, "", String::new()).await
+    }
+
     /// Posts JSON as the operator.
     pub(crate) async fn operate(&self, url: &str, body: &Value) -> Seen {
         self.post_as(KEY, url, body).await

@@ -12,6 +12,7 @@ mod harbor;
 mod licenses;
 mod mailed;
 mod offers;
+mod paddle;
 mod plan_file;
 mod prices;
 mod refunds;

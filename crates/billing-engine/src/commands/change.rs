@@ -181,11 +181,14 @@ impl Parts {
         accepted: Accepted,
         effects: Vec<Effect>,
     ) -> Result<ChangeAccepted, ChangeError> {
-        let effect = effects
+        // Where nothing waits for the provider's answer, it is told all the same: what
+        // is leased to this call nobody else does before its lease has run out.
+        let asked = effects
             .into_iter()
-            .find(|made| Some(made.id) == accepted.effect);
+            .filter(|made| accepted.effect.is_none_or(|effect| made.id == effect))
+            .filter(|made| made.order.provider().is_some());
         let mut unanswered = false;
-        if let Some(effect) = effect {
+        for effect in asked {
             let item = OutboxItem {
                 customer,
                 effect,
@@ -193,6 +196,9 @@ impl Parts {
                 fence: Fence(1),
             };
             unanswered = self.perform_one(&item).await? != Performed::Decided;
+            if unanswered {
+                break;
+            }
         }
         let stands = self.change_as_it_stands(customer, accepted.change).await?;
         let failed = matches!(stands.change.state, ChangeState::Failed { .. });

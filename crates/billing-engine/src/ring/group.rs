@@ -218,6 +218,7 @@ fn apply_all(
                         None => first.push((object, fact.at)),
                     }
                 }
+                Verdict::Unlinked if is_told_besides(item, fact) => {}
                 Verdict::Unlinked => return Err(Stop::Unlinked(item.id)),
             }
         }
@@ -227,6 +228,14 @@ fn apply_all(
     } else {
         Err(Stop::ReadFirst(first))
     }
+}
+
+/// Whether `fact` is only that a page was paid that nobody here has made: its
+/// invoice or its subscription is told beside it, and is this customer's, by its
+/// objects or because a person has said so.
+fn is_told_besides(item: &InboxItem, fact: &Observed) -> bool {
+    let besides = |told: &Observed| told.fact.checkout().is_none();
+    fact.fact.checkout().is_some() && facts(item).iter().any(besides)
 }
 
 /// A snapshot that was read is believed over one that was told at the same

@@ -1,0 +1,142 @@
+//! Buying through Paddle: what a checkout says, and what comes back with it.
+
+use billing_testkit::fakes::paddle::Card;
+use poem::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::shop::{
+    OPERATOR, Shop, at_paddle, bought, days, held, id, invoices, only, only_at_paddle, opened,
+    pays, plan_of, shop, transaction_of,
+};
+use crate::rig::StoreKind;
+use crate::scenarios::on_both_stores;
+
+on_both_stores! {
+    /// H-02: plan, interval and pieces are asked for; amount and product are the catalog's.
+    h_02_a_pay_link_is_made_of_the_catalog;
+    /// H-03: one correlation id goes all the way round, renewals included.
+    h_03_one_correlation_goes_all_the_way_round;
+    /// H-14: another payment method, for exactly one's own subscription.
+    h_14_a_payment_method_for_one_s_own_subscription;
+}
+
+async fn h_02_a_pay_link_is_made_of_the_catalog(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = shop.customer("ana").await;
+    let session = shop.session(&ana).await;
+    for (own, field) in [
+        (
+            json!({ "price": "crew-monthly", "quantity": 3, "amount": 1 }),
+            "amount",
+        ),
+        (
+            json!({ "price": "crew-monthly", "quantity": 3, "product": "Gift" }),
+            "product",
+        ),
+        (json!({ "price": "pri_crew", "quantity": 3 }), "price"),
+        (
+            json!({ "price": "crew-monthly", "quantity": 1 }),
+            "quantity",
+        ),
+    ] {
+        let refused = shop.post_as(&session, "/v1/checkouts", &own).await;
+        refused.refused(StatusCode::BAD_REQUEST, "invalid_request");
+        assert!(refused.text.contains(field), "{}", refused.text);
+    }
+    assert!(shop.fake.world().transactions.is_empty(), "nothing is made");
+
+    let asked = json!({ "plan": "crew", "interval": "month", "quantity": 3 });
+    let checkout = opened(&shop, &ana, &asked).await;
+    let world = shop.fake.world();
+    let made = &world.transactions[&transaction_of(&checkout)];
+    let [line] = made.lines.as_slice() else {
+        panic!("one line: {:?}", made.lines);
+    };
+    assert_eq!((line.totals.total, line.bought.quantity), (2_100, 3));
+    assert_eq!(line.bought.price.id, "pri_crew");
+    pays(&shop, &checkout, Card::Pays);
+    shop.settle().await;
+    assert_eq!(plan_of(&shop, &ana).await, "crew");
+    assert_eq!(
+        invoices(&shop, &ana).await,
+        [("purchase".into(), "settled".into(), 2_100)]
+    );
+    shop.ends_well().await;
+}
+
+async fn h_03_one_correlation_goes_all_the_way_round(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = shop.customer("ana").await;
+    let checkout = opened(&shop, &ana, &json!({ "price": "solo-monthly" })).await;
+    let carried = |custom: &Value| {
+        assert_eq!(custom["billing_checkout"], checkout["id"]);
+        assert_eq!(custom["billing_customer"], ana);
+        assert_eq!(custom["billing_ref"], "ana");
+        assert_eq!(custom["billing_operator"], OPERATOR);
+    };
+    let reference = transaction_of(&checkout);
+    carried(&shop.fake.world().transactions[&reference].custom_data);
+    pays(&shop, &checkout, Card::Pays);
+    // It is bought with somebody's else mailbox, and is ana's all the same.
+    shop.settle().await;
+    carried(&only_at_paddle(&shop).custom_data);
+    let bought = only(&shop, &ana).await;
+    assert_eq!(bought["status"], "active");
+    assert_eq!(bought["provider"], "paddle/main");
+    let of = format!("/v1/checkouts/{}", checkout["id"].as_str().unwrap());
+    assert_eq!(shop.read(&of).await["status"], "completed");
+
+    shop.pass(days(32)).await;
+    let world = shop.fake.world();
+    assert_eq!(world.transactions.len(), 2);
+    for transaction in world.transactions.values() {
+        carried(&transaction.custom_data);
+    }
+    let paid = invoices(&shop, &ana).await;
+    assert_eq!(paid[0], ("renewal".into(), "settled".into(), 1_000));
+    assert_eq!(paid.len(), 2);
+    shop.ends_well().await;
+}
+
+async fn method_page(shop: &Shop, customer: &str, subscription: &str) -> crate::rig::Seen {
+    let session = shop.session(customer).await;
+    let url = format!("/v1/me/subscriptions/{subscription}/payment-method");
+    shop.post_as(&session, &url, &json!({})).await
+}
+
+async fn h_14_a_payment_method_for_one_s_own_subscription(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "solo-monthly").await;
+    let bob = bought(&shop, "bob", "team-monthly").await;
+    let (of_ana, of_bob) = (only(&shop, &ana).await, only(&shop, &bob).await);
+    let mut pages = Vec::new();
+    for (customer, subscription, price) in
+        [(&ana, &of_ana, "pri_solo"), (&bob, &of_bob, "pri_team")]
+    {
+        let page = method_page(&shop, customer, id(subscription)).await;
+        assert_eq!(page.header("cache-control"), "no-store");
+        let page = page.is(StatusCode::CREATED).json();
+        let url = page["url"].as_str().unwrap().to_owned();
+        let there = at_paddle(&shop);
+        let own = there
+            .iter()
+            .find(|it| it.items[0].bought.price.id == price)
+            .unwrap();
+        assert!(url.contains(&own.id), "{url}");
+        pages.push(url);
+    }
+    assert_ne!(pages[0], pages[1]);
+    // Somebody else's is not there, as what never was is not.
+    shop.fake.requests().clear();
+    let others = method_page(&shop, &ana, id(&of_bob)).await;
+    let nobodys = method_page(&shop, &ana, "sub_00000000000000000000000000000001").await;
+    others.refused(StatusCode::NOT_FOUND, "not_found");
+    nobodys.refused(StatusCode::NOT_FOUND, "not_found");
+    assert!(shop.fake.requests().all().is_empty(), "Paddle is not asked");
+    let url = format!("/v1/me/subscriptions/{}/payment-method", id(&of_ana));
+    shop.post_as("", &url, &json!({}))
+        .await
+        .refused(StatusCode::UNAUTHORIZED, "unauthorized");
+    assert_eq!(held(&shop, &ana).await.len(), 1);
+    shop.ends_well().await;
+}

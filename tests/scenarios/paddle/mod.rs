@@ -1,0 +1,12 @@
+//! The promises kept with Paddle: a server with its adapter, over HTTP against a
+//! fake of Paddle's side, on both stores.
+
+mod buying;
+mod changes;
+mod linked;
+mod order;
+mod outage;
+mod renewals;
+mod returned;
+mod shop;
+mod signed;
