@@ -132,6 +132,8 @@ impl Rig {
             success_url: "https://shop.example/done?x=1".to_owned(),
             cancel_url: "https://shop.example/pricing".to_owned(),
             expires_at: self.sandbox.clock().now() + jiff::SignedDuration::from_hours(24),
+            discount: None,
+            external_ref: None,
         }
     }
 
