@@ -1,6 +1,6 @@
 //! A payment that an operator records, for an invoice that nobody collects.
 
-use billing_domain::decide::apply_fact;
+use billing_domain::decide::{Verdict, apply_fact};
 use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed};
 use billing_domain::ids::InvoiceId;
 use billing_domain::invoice::{Invoice, InvoiceState};
@@ -98,7 +98,9 @@ impl Billing {
                     return Err(PaymentError::BeforeOpened);
                 }
                 let observed = told(&held, reference, amount.unwrap_or(held.amount), paid_at);
-                apply_fact(draft, &account, &observed, catalog);
+                if apply_fact(draft, &account, &observed, catalog) == Verdict::Unlinked {
+                    return Err(PaymentError::NotFound);
+                }
                 Ok(draft.account.invoice(invoice).cloned().unwrap_or(held))
             })
             .await?;

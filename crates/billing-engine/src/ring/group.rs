@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::billing::Parts;
 use crate::error::EngineError;
 use crate::limits::MAX_READS;
+use crate::ring::hints::hints_at;
 use crate::ring::inbox::{also_of, facts};
 use crate::ring::{DecideError, Deciding};
 
@@ -50,6 +51,8 @@ enum Stop {
     ReadFirst(Vec<(ProviderRef, Timestamp)>),
     /// This delivery is about nothing that the customer has.
     Unlinked(InboxId),
+    /// What was read for this delivery is about nothing that the customer has yet.
+    TooEarly(InboxId),
 }
 
 impl Parts {
@@ -94,6 +97,12 @@ impl Parts {
                     for item in items.extract_if(.., |item| item.id == unlinked) {
                         let evidence = "is about nothing that its customer has";
                         self.set_aside(&item, ParkReason::Unlinked, evidence).await;
+                    }
+                }
+                Err(DecideError::Refused(Stop::TooEarly(early))) => {
+                    for item in items.extract_if(.., |item| item.id == early) {
+                        let failure = "what was read is about nothing known yet";
+                        self.try_later(&item, failure).await;
                     }
                 }
                 Err(DecideError::NoCustomer) => {
@@ -201,9 +210,13 @@ fn apply_all(
     items: &[InboxItem],
     read: &Readings,
 ) -> Result<(), Stop> {
+    let mut early: Vec<(&ProviderRef, &Observed)> = Vec::new();
     for (object, fact) in &read.facts {
         outrank(draft, &object.account, fact);
-        apply_fact(draft, &object.account, fact, catalog);
+        // What is contradicted by what was read is read already.
+        if apply_fact(draft, &object.account, fact, catalog) == Verdict::Unlinked {
+            early.push((object, fact));
+        }
     }
     let mut first: Vec<(ProviderRef, Timestamp)> = Vec::new();
     for item in items {
@@ -223,11 +236,18 @@ fn apply_all(
             }
         }
     }
-    if first.is_empty() {
-        Ok(())
-    } else {
-        Err(Stop::ReadFirst(first))
+    if !first.is_empty() {
+        return Err(Stop::ReadFirst(first));
     }
+    // What was told may have made known what was read: a purchase and its refund.
+    for (object, fact) in early {
+        if apply_fact(draft, &object.account, fact, catalog) == Verdict::Unlinked
+            && let Some(item) = items.iter().find(|item| hints_at(item, object))
+        {
+            return Err(Stop::TooEarly(item.id));
+        }
+    }
+    Ok(())
 }
 
 /// Whether `fact` is only that a page was paid that nobody here has made: its

@@ -32,7 +32,10 @@ impl Parts {
         for object in wanted {
             objects.insert(object.clone(), Ok(Vec::new()));
         }
-        let deadline = tokio::time::Instant::now().checked_add(self.limits.call_timeout);
+        // Half of what a call may take: deciding may have to read too, and both
+        // together have to end before the claim does.
+        let half = self.limits.call_timeout.checked_div(2).unwrap_or_default();
+        let deadline = tokio::time::Instant::now().checked_add(half);
         let read = stream::iter(objects.into_keys())
             .map(|object| async move {
                 let answer = self.read_object(&object, deadline).await;
@@ -65,7 +68,19 @@ pub(crate) fn is_hint(item: &InboxItem) -> bool {
         .any(|observed| hinted(observed).is_some())
 }
 
-fn hinted(observed: &Observed) -> Option<&ProviderRef> {
+/// Whether it hints at this object.
+pub(crate) fn hints_at(item: &InboxItem, object: &ProviderRef) -> bool {
+    facts(item).iter().filter_map(hinted).any(|it| it == object)
+}
+
+/// Whether it tells of money that goes back, which its payment may come after.
+pub(crate) fn tells_a_return(facts: &[Observed]) -> bool {
+    let is_return =
+        |observed: &Observed| matches!(observed.fact, Fact::RefundSeen(_) | Fact::DisputeSeen(_));
+    facts.iter().any(is_return)
+}
+
+pub(crate) fn hinted(observed: &Observed) -> Option<&ProviderRef> {
     if let Fact::Hinted { object } = &observed.fact {
         return Some(object);
     }

@@ -15,7 +15,7 @@ use billing_ports::store::{Also, Claimed, InboxItem, Locator, Release, Resolutio
 use crate::billing::Parts;
 use crate::limits::{INBOX_RETRY, MAX_INBOX_ATTEMPTS};
 use crate::ring::group::done;
-use crate::ring::hints::{is_foreign, is_hint};
+use crate::ring::hints::{is_foreign, is_hint, tells_a_return};
 
 /// Whose a delivery is.
 pub(crate) enum Whose {
@@ -39,7 +39,16 @@ impl Parts {
             self.try_later(item, failure).await;
         }
         let told = self.sort_out(read.told, &mut groups).await;
-        for item in nobodys.into_iter().chain(told) {
+        for item in told {
+            if tells_a_return(facts(&item)) {
+                // Its hint names too little to wait for: it is read again.
+                self.try_later(&item, "money went back of nothing known yet")
+                    .await;
+            } else {
+                self.settle_nobodys(&item).await;
+            }
+        }
+        for item in nobodys {
             self.settle_nobodys(&item).await;
         }
         groups.into_iter().collect()
@@ -216,7 +225,7 @@ impl Parts {
         }
     }
 
-    async fn try_later(&self, item: &InboxItem, failure: &str) {
+    pub(crate) async fn try_later(&self, item: &InboxItem, failure: &str) {
         // This attempt is one more than those that were released.
         if item.attempts.saturating_add(1) >= MAX_INBOX_ATTEMPTS {
             self.set_aside(item, ParkReason::AttemptsExhausted, failure)

@@ -72,9 +72,10 @@ fn wants(account: &Account, order: &Order) -> bool {
 
 fn wants_change(account: &Account, order: &ChangeSubscription) -> bool {
     if let Some(change) = order.change {
-        return account
-            .change(change)
-            .is_none_or(|change| change.state.is_open() || change.applied_at().is_some());
+        return account.change(change).is_none_or(|change| {
+            // Once applied it is told only while nothing newer holds.
+            change.state.is_open() || (change.applied_at().is_some() && is_held(account, order))
+        });
     }
     if order.when != ChangeWhen::NextPeriod {
         return true;
@@ -83,6 +84,14 @@ fn wants_change(account: &Account, order: &ChangeSubscription) -> bool {
         held.scheduled
             .as_ref()
             .is_some_and(|to_come| to_come.terms.price_ref.as_ref() == Some(&order.price_ref))
+    })
+}
+
+/// Whether the subscription is held at what the order asks for.
+fn is_held(account: &Account, order: &ChangeSubscription) -> bool {
+    held(account, &order.reference).is_none_or(|held| {
+        held.terms.price_ref.as_ref() == Some(&order.price_ref)
+            && held.terms.quantity == order.quantity
     })
 }
 

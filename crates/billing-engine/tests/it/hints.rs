@@ -1,6 +1,7 @@
 //! Hints: events that say only that something happened to an object.
 
-use billing_domain::fact::{Fact, Link, Observed};
+use billing_domain::fact::{Fact, Link, Observed, RefundSnapshot, RefundState};
+use billing_domain::money::{Currency, Money};
 use billing_domain::provider::RefKind;
 use billing_domain::subscription::Status;
 use billing_domain::time::Timestamp;
@@ -142,4 +143,61 @@ async fn somebody_elses_business_is_ignored_and_ours_is_not() {
         }
     };
     assert_eq!(of_nobody(unsaid).await, [""; 0], "it does not exist");
+}
+
+/// A refund of something that nobody knows yet.
+fn refund() -> Observed {
+    Observed {
+        fact: Fact::RefundSeen(RefundSnapshot {
+            refund: "re_1".to_owned(),
+            of: vec!["in_1".to_owned()],
+            amount: Money::new(900, Currency::EUR),
+            state: RefundState::Done,
+        }),
+        at: later(),
+        link: Link {
+            refs: vec![reference(RefKind::Invoice, "in_1")],
+            ..Link::default()
+        },
+    }
+}
+
+#[tokio::test]
+async fn a_refund_that_is_read_before_its_payment_is_known_is_read_again() {
+    for of_somebody in [true, false] {
+        let (rig, ..) = mirrored().await;
+        rig.provider.has(refund());
+        let object = reference(RefKind::Payment, "pi_1");
+        let mut told = hint(later());
+        told.link.refs.clear();
+        if of_somebody {
+            told.link.refs.push(subscription_ref("sub_1"));
+        }
+        told.fact = Fact::Hinted {
+            object: object.clone(),
+        };
+        rig.tell(vec![told]).await;
+        rig.work().await;
+        let reads = |rig: &Rig| {
+            rig.provider
+                .reads()
+                .iter()
+                .filter(|it| **it == object)
+                .count()
+        };
+        assert_eq!(reads(&rig), 1);
+        assert_eq!(rig.parked(), [""; 0], "it waits");
+        rig.pass(SignedDuration::from_mins(5));
+        rig.work().await;
+        assert_eq!(reads(&rig), 2, "and is read again");
+        for _ in 0..12 {
+            rig.pass(SignedDuration::from_mins(5));
+            rig.work().await;
+        }
+        assert_eq!(
+            rig.parked(),
+            ["attempts_exhausted"],
+            "in the end a person looks"
+        );
+    }
 }

@@ -32,8 +32,8 @@ fn foreign(name: &str, price: &str) -> Observed {
     let (rig_checkout, at) = (fixtures::Maker::new(9).id(), later());
     let mut seen = snapshot(rig_checkout, Status::Active, at);
     if let Fact::SubscriptionSeen(snapshot) = &mut seen.fact {
-        snapshot.reference = name.to_owned();
-        snapshot.price_ref = price.to_owned();
+        name.clone_into(&mut snapshot.reference);
+        price.clone_into(&mut snapshot.price_ref);
     }
     seen.link = Link::default();
     seen
@@ -157,4 +157,50 @@ async fn an_account_that_is_not_there_is_said_so() {
     let account = fixtures::provider("stripe/main");
     let done = rig.billing.reread(&account, |_| {}).await;
     assert_eq!(done, Err(RereadError::NoSuchAccount));
+}
+
+#[tokio::test]
+async fn a_row_that_only_hints_is_read_and_compared() {
+    let (rig, customer, opened) = mirrored().await;
+    // The book's rows are the stub's objects: the first is a hint at the second.
+    rig.provider.has(Observed {
+        fact: Fact::Hinted {
+            object: subscription_ref("sub_1"),
+        },
+        at: later(),
+        link: Link::default(),
+    });
+    rig.provider
+        .has(snapshot(opened.id, Status::PastDue, later()));
+    let (done, found) = reread(&rig).await;
+    assert_eq!(done.unwrap().subscriptions, 2);
+    assert!(rig.provider.reads().contains(&subscription_ref("sub_1")));
+    let told = found
+        .iter()
+        .filter(|found| found.drift.code == DriftCode::Status);
+    assert!(told.count() >= 1, "{found:?}");
+    rig.work().await;
+    assert_eq!(status(&rig, customer), Status::PastDue);
+}
+
+#[tokio::test]
+async fn a_place_that_is_too_old_is_begun_anew() {
+    let (rig, _, opened) = mirrored().await;
+    for minute in 1..=3 {
+        let at = fixtures::start() + SignedDuration::from_mins(minute);
+        let event = rig.event(vec![snapshot(opened.id, Status::PastDue, at)]);
+        rig.provider.happened.lock().unwrap().push(event);
+    }
+    rig.provider
+        .next_reads([Act::Slow(std::time::Duration::ZERO), Act::NotSent]);
+    assert!(reread(&rig).await.0.is_err());
+    let begun = *rig.provider.asked_since.lock().unwrap().first().unwrap();
+    rig.pass(SignedDuration::from_hours(49));
+    let (done, _) = reread(&rig).await;
+    assert_eq!(done.unwrap().events, 3, "from the first page again");
+    let asked = *rig.provider.asked_since.lock().unwrap().last().unwrap();
+    assert_eq!(
+        asked, begun,
+        "and nothing of what happened since is left out"
+    );
 }

@@ -55,6 +55,9 @@ impl Reconcile {
         let done = match done {
             Ok(done) => done,
             Err(RereadError::Provider(error)) => {
+                if out.is_json() {
+                    out.value(&json!({ "differences": found, "finished": false }));
+                }
                 out.failure(&Failure::new("read the provider's books", &error));
                 return Ok(ExitCode::from(UNANSWERED));
             }
@@ -74,8 +77,15 @@ impl Reconcile {
         } else {
             out.line(&self.told(&done));
         }
-        let differs = done.drifts > 0 || done.lost > 0;
-        Ok(ExitCode::from(if differs { DIFFERS } else { 0 }))
+        let code = if done.drifts > 0 || done.lost > 0 {
+            DIFFERS
+        } else if done.finished {
+            0
+        } else {
+            // That nothing differs is not known of what was not read.
+            UNANSWERED
+        };
+        Ok(ExitCode::from(code))
     }
 
     async fn read(&self, out: Out, parts: &Parts) -> (Result<Reread, RereadError>, Vec<Value>) {
@@ -113,8 +123,12 @@ impl Reconcile {
                 "{events} events read, of which {lost} had not come"
             ));
         }
-        if !done.finished {
-            told.push("more is left, and the next go goes on from here".to_owned());
+        match (done.finished, self.dry_run) {
+            (true, _) => {}
+            (false, true) => told.push("more was left than a dry run reads".to_owned()),
+            (false, false) => {
+                told.push("more is left, and the next go goes on from here".to_owned());
+            }
         }
         format!("{}.", told.join("; "))
     }

@@ -191,7 +191,8 @@ pub(super) fn paddle(reader: &mut Reader<'_>, built: Built) -> Option<PaddleConf
     let address = "an http or https address";
     let base_url = reader.value("paddle.base_url", address, public_url);
     let checkout_url = reader.value("paddle.checkout_url", address, public_url);
-    let client_token = reader.value(
+    // Public, and shown all the same as little as the key that may be pasted here.
+    let client_token = reader.hidden_value(
         "paddle.client_token",
         "a client-side token: live_… or test_…",
         |text| {

@@ -101,3 +101,22 @@ fn a_program_without_them_refuses_to_be_asked_for_them() {
         assert!(!told.contains(said.1), "{told}");
     }
 }
+
+#[test]
+fn a_mistake_in_the_file_does_not_show_the_line_that_it_is_in() {
+    for text in [
+        "[stripe]\nsecret_key = sk_live_0123456789\n",
+        "[stripe]\nsecret_key = \"sk_live_0123456789\n",
+        "[paddle]\napi_key \"pdl_live_apikey_0123456789\"\n",
+    ] {
+        let problems = problems(Some(text), &[]);
+        let [problem] = problems.as_slice() else {
+            panic!("{problems:?}");
+        };
+        assert!(problem.contains("line "), "{problem}");
+        assert!(!problem.contains("0123456789"), "{problem}");
+    }
+    let pasted = ("BILLING_PADDLE_CLIENT_TOKEN", "pdl_live_apikey_0123456789");
+    let problems = problems(None, &[PADDLE_KEY, PADDLE_HOOK, pasted]);
+    assert!(!problems.concat().contains("0123456789"), "{problems:?}");
+}

@@ -58,7 +58,7 @@ impl<'a> Reader<'a> {
             Ok(value) => self.flatten("", &value),
             Err(error) => self.problems.push(Problem {
                 place: self.file_name.clone(),
-                found: error.to_string().trim_end().to_owned(),
+                found: without_content(&error.to_string()),
                 expected: "TOML".to_owned(),
             }),
         }
@@ -213,6 +213,16 @@ impl<'a> Reader<'a> {
             problems: self.problems,
         })
     }
+}
+
+/// What a parser says, without the lines that it quotes: a secret may stand there.
+fn without_content(said: &str) -> String {
+    let quotes = |line: &&str| {
+        let bare = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+        !bare.starts_with('|')
+    };
+    let kept: Vec<&str> = said.lines().filter(quotes).map(str::trim).collect();
+    kept.join(" ").trim().to_owned()
 }
 
 /// `near`: what was probably meant.

@@ -6,7 +6,7 @@ use billing_domain::time::{Timestamp, shifted};
 use billing_ports::store::{Book, Bookmark};
 use jiff::SignedDuration;
 
-use super::{MAX_PAGES, Reread, RereadError};
+use super::{Pace, Reread, RereadError};
 use crate::billing::Parts;
 
 /// How far back the first go looks: as long as providers try to deliver a webhook.
@@ -21,11 +21,12 @@ impl Parts {
     pub(super) async fn reread_events(
         &self,
         account: &ProviderAccount,
+        how: &Pace,
         done: &mut Reread,
     ) -> Result<bool, RereadError> {
         let provider = self.provider(account)?;
         let mut mark = self.go(account, Book::Events, since).await?;
-        for _ in 0..MAX_PAGES {
+        for _ in 0..how.pages {
             let listing = provider.list_events(mark.since, mark.next.clone());
             let page = self.in_time(listing).await?;
             for delivery in page.rows {
@@ -40,6 +41,9 @@ impl Parts {
                 .await?;
             if mark.next.is_none() {
                 return Ok(true);
+            }
+            if how.is_over() {
+                break;
             }
         }
         Ok(false)

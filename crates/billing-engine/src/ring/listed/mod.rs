@@ -9,6 +9,7 @@ mod events;
 mod subscriptions;
 
 use std::future::Future;
+use std::time::Duration;
 
 use billing_domain::audit::Drift;
 use billing_domain::ids::CustomerId;
@@ -17,6 +18,7 @@ use billing_domain::time::Timestamp;
 use billing_ports::store::{Book, Bookmark};
 use billing_ports::{PaymentProvider, PerformError};
 use jiff::SignedDuration;
+use tokio::time::Instant;
 
 use crate::billing::{Billing, Parts};
 use crate::error::EngineError;
@@ -24,6 +26,21 @@ use crate::error::EngineError;
 /// Pages of one book in one go: 10 000 rows where a page has a hundred. The rest
 /// follows with the next go, from where this one ended.
 const MAX_PAGES: usize = 100;
+
+/// Pages of a dry run, which keeps no place to go on from: a million rows.
+const MAX_DRY_PAGES: usize = 10_000;
+
+/// Subscriptions of one go that are only hinted at and have to be read, a call or
+/// two each: a provider's limits are counted by the minute.
+const MAX_READS: u64 = 1_000;
+
+/// How long the worker reads one book before it goes on with its work; the next go
+/// goes on where this one ended.
+const TICK_TIME: Duration = Duration::from_mins(1);
+
+/// How long a place in a book is believed in: what it names may be gone after days,
+/// and then the book is begun anew.
+const PLACE_LIVES: SignedDuration = SignedDuration::from_hours(48);
 
 /// How often a provider's subscriptions are read through by the worker: what its
 /// events told is looked at every hour, and what events did not tell is rare.
@@ -91,9 +108,10 @@ impl Billing {
     ) -> Result<Reread, RereadError> {
         let parts = self.parts()?;
         let mut done = Reread::default();
-        let events = parts.reread_events(account, &mut done).await?;
+        let pace = Pace::of_command();
+        let events = parts.reread_events(account, &pace, &mut done).await?;
         let subscriptions = parts
-            .reread_subscriptions(account, false, &mut done, &mut each)
+            .reread_subscriptions(account, &pace, &mut done, &mut each)
             .await?;
         done.finished = events && subscriptions;
         Ok(done)
@@ -113,7 +131,7 @@ impl Billing {
         let parts = self.parts()?;
         let mut done = Reread::default();
         done.finished = parts
-            .reread_subscriptions(account, true, &mut done, &mut each)
+            .reread_subscriptions(account, &Pace::dry(), &mut done, &mut each)
             .await?;
         Ok(done)
     }
@@ -143,7 +161,10 @@ impl Parts {
 
     async fn reread_by_tick(&self, account: &ProviderAccount) -> Result<Reread, RereadError> {
         let mut done = Reread::default();
-        self.reread_events(account, &mut done).await?;
+        // A book that cannot be read keeps nobody from the other one.
+        let events = self
+            .reread_events(account, &Pace::of_tick(), &mut done)
+            .await;
         let mark = self
             .store
             .get_bookmark(account, Book::Subscriptions)
@@ -153,9 +174,10 @@ impl Parts {
             mark.next.is_some() || now.duration_since(mark.begun_at) >= SUBSCRIPTIONS_EVERY
         });
         if due {
-            self.reread_subscriptions(account, false, &mut done, &mut |_: &Difference| {})
+            self.reread_subscriptions(account, &Pace::of_tick(), &mut done, &mut |_| {})
                 .await?;
         }
+        events?;
         Ok(done)
     }
 
@@ -188,13 +210,62 @@ impl Parts {
         let last = self.store.get_bookmark(account, book).await?;
         let now = self.now();
         Ok(match last {
-            Some(unfinished) if unfinished.next.is_some() => unfinished,
+            Some(unfinished)
+                if unfinished.next.is_some()
+                    && now.duration_since(unfinished.begun_at) < PLACE_LIVES =>
+            {
+                unfinished
+            }
+            // It has stood too long where it is: what happened since is read anew.
+            Some(stale) if stale.next.is_some() => Bookmark {
+                next: None,
+                begun_at: now,
+                ..stale
+            },
             finished => Bookmark {
                 next: None,
                 since: since(finished.as_ref(), now),
                 begun_at: now,
             },
         })
+    }
+}
+
+/// How much of a book one go reads.
+struct Pace {
+    /// Nothing is written, and the book is read from its beginning.
+    dry: bool,
+    pages: usize,
+    /// `None`: however long it takes.
+    until: Option<Instant>,
+}
+
+impl Pace {
+    const fn of_command() -> Self {
+        Self {
+            dry: false,
+            pages: MAX_PAGES,
+            until: None,
+        }
+    }
+
+    const fn dry() -> Self {
+        Self {
+            dry: true,
+            pages: MAX_DRY_PAGES,
+            until: None,
+        }
+    }
+
+    fn of_tick() -> Self {
+        Self {
+            until: Instant::now().checked_add(TICK_TIME),
+            ..Self::of_command()
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
     }
 }
 

@@ -8,9 +8,9 @@ use billing_ports::store::{Also, Book};
 use billing_ports::{Delivery, Reading};
 use bytes::Bytes;
 
-use super::{Difference, MAX_PAGES, Reread, RereadError};
+use super::{Difference, MAX_READS, Pace, Reread, RereadError};
 use crate::billing::Parts;
-use crate::ring::hints::is_foreign;
+use crate::ring::hints::{hinted, is_foreign};
 use crate::ring::inbox::Whose;
 
 impl Parts {
@@ -19,24 +19,27 @@ impl Parts {
     pub(super) async fn reread_subscriptions(
         &self,
         account: &ProviderAccount,
-        dry: bool,
+        how: &Pace,
         done: &mut Reread,
         each: &mut (impl FnMut(&Difference) + Send),
     ) -> Result<bool, RereadError> {
         let provider = self.provider(account)?;
         let mut mark = self.go(account, Book::Subscriptions, |_, now| now).await?;
-        if dry {
+        if how.dry {
             mark.next = None;
         }
-        for _ in 0..MAX_PAGES {
+        let mut reads = 0;
+        for _ in 0..how.pages {
             let listing = provider.list_subscriptions(mark.next.clone());
             let page = self.in_time(listing).await?;
             for seen in page.rows {
                 done.subscriptions = done.subscriptions.saturating_add(1);
-                self.compare(account, seen, dry, done, each).await?;
+                for seen in self.as_it_stands(seen, &mut reads).await? {
+                    self.compare(account, seen, how.dry, done, each).await?;
+                }
             }
             mark.next = page.next;
-            if !dry {
+            if !how.dry {
                 self.store
                     .put_bookmark(account, Book::Subscriptions, &mark)
                     .await?;
@@ -44,8 +47,26 @@ impl Parts {
             if mark.next.is_none() {
                 return Ok(true);
             }
+            if how.is_over() || (reads >= MAX_READS && !how.dry) {
+                break;
+            }
         }
         Ok(false)
+    }
+
+    /// What a row of the book says, read where the row only hints at it.
+    async fn as_it_stands(
+        &self,
+        row: Observed,
+        reads: &mut u64,
+    ) -> Result<Vec<Observed>, RereadError> {
+        let Some(object) = hinted(&row) else {
+            return Ok(vec![row]);
+        };
+        *reads = reads.saturating_add(1);
+        let provider = self.provider(&object.account)?;
+        let facts = self.in_time(provider.read(object)).await?;
+        Ok(facts)
     }
 
     async fn compare(
