@@ -7,6 +7,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use billing::Billing;
 use billing_domain::catalog::Catalog;
@@ -63,6 +64,13 @@ pub(crate) fn client() -> HttpClient {
     HttpClient::new(once).unwrap()
 }
 
+/// A seed that no other server of this process has: two that share a provider's
+/// account must not give the same names.
+fn seed() -> u64 {
+    static SEEDS: AtomicU64 = AtomicU64::new(1);
+    SEEDS.fetch_add(1, Ordering::Relaxed)
+}
+
 /// A server, its engine, and the fake that they work with.
 pub(crate) struct Hosted<F> {
     pub(crate) fake: Arc<F>,
@@ -91,7 +99,7 @@ impl<F: Fake> Hosted<F> {
     ) -> Self {
         let notifier = RecordingNotifier::new();
         let clock: Arc<dyn Clock> = Arc::new(fake.clock().clone());
-        let ids = Arc::new(SeededIds::new(1)) as Arc<dyn IdSource>;
+        let ids = Arc::new(SeededIds::new(seed())) as Arc<dyn IdSource>;
         let provider = adapter.provider;
         let billing = Billing::builder(Arc::clone(&store), clock, ids)
             .provider(Arc::clone(&provider))
@@ -101,7 +109,7 @@ impl<F: Fake> Hosted<F> {
             .unwrap();
         billing.apply_catalog(catalog).await.unwrap();
         let signer = TokenSigner::new(&SEED, &KEYED_WITH, PUBLIC, PUBLIC);
-        let state = http::state(&billing, Arc::new(SeededIds::new(2)))
+        let state = http::state(&billing, Arc::new(SeededIds::new(seed())))
             .await
             .with_license_signer(Arc::new(signer));
         let routes = Route::new()

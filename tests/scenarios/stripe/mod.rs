@@ -3,6 +3,11 @@
 
 mod buying;
 mod doctor;
+mod lifecycle;
+mod links;
+mod money;
 mod order;
 mod promises;
+mod secrets;
+mod sharing;
 mod shop;

@@ -9,8 +9,8 @@ use billing_domain::time::Interval;
 use billing_http::{Request, RetryPolicy};
 use billing_ports::store::Store;
 use billing_stripe::{Stripe, StripeDecoder, StripeOptions};
-use billing_testkit::fakes::rig::{FakeClock, Outbox};
-use billing_testkit::fakes::stripe::{Card, FakeOptions, FakeStripe, Payment};
+use billing_testkit::fakes::rig::{FakeClock, Outbox, SignedWebhook, Webhook};
+use billing_testkit::fakes::stripe::{Card, FakeOptions, FakeStripe, PINNED_VERSION, Payment};
 use jiff::SignedDuration;
 use poem::http::header::{AUTHORIZATION, HeaderValue};
 use poem::http::{Method, StatusCode};
@@ -211,4 +211,92 @@ pub(super) async fn dashboard(
     let told: Value = serde_json::from_slice(&answer.body).unwrap();
     assert!(answer.status.is_success(), "{path}: {told}");
     told
+}
+
+/// What somebody has bought, by our ids and by Stripe's.
+pub(super) struct Sold {
+    /// Our customer and our subscription.
+    pub(super) customer: String,
+    pub(super) id: String,
+    /// Stripe's customer, subscription, and first invoice.
+    pub(super) payer: String,
+    pub(super) subscription: String,
+    pub(super) invoice: String,
+}
+
+/// Somebody new, who has bought `price` and has heard of it.
+pub(super) async fn sold(shop: &Shop, who: &str, price: &str) -> Sold {
+    let customer = shop.customer(who).await;
+    let checkout = opened(shop, &customer, price).await;
+    pays(shop, &checkout);
+    shop.settle().await;
+    let session = shop.fake.object(&session_of(&checkout)).unwrap();
+    let text = |field: &str| session[field].as_str().unwrap().to_owned();
+    let me = shop.me(&customer).await;
+    Sold {
+        id: me["subscriptions"][0]["id"].as_str().unwrap().to_owned(),
+        customer,
+        payer: text("customer"),
+        subscription: text("subscription"),
+        invoice: text("invoice"),
+    }
+}
+
+impl Sold {
+    /// The subscription, as an operator sees it.
+    pub(super) async fn stands(&self, shop: &Shop) -> Value {
+        shop.read(&format!("/v1/subscriptions/{}", self.id)).await
+    }
+
+    pub(super) async fn status(&self, shop: &Shop) -> String {
+        let stands = self.stands(shop).await;
+        stands["status"].as_str().unwrap().to_owned()
+    }
+
+    pub(super) async fn plan(&self, shop: &Shop) -> String {
+        plan_of(shop, &self.customer).await
+    }
+
+    /// Its invoices, oldest first.
+    pub(super) async fn invoices(&self, shop: &Shop) -> Vec<Value> {
+        let url = format!("/v1/invoices?customer={}&limit=100", self.customer);
+        let mut rows = shop.rows(&url).await;
+        rows.reverse();
+        rows
+    }
+
+    /// How it stands at Stripe.
+    pub(super) fn there(&self, shop: &Shop) -> Value {
+        shop.fake.object(&self.subscription).unwrap()
+    }
+}
+
+/// So many days.
+pub(super) fn days(days: i64) -> SignedDuration {
+    SignedDuration::from_hours(24 * days)
+}
+
+/// What waits for a person, as an operator sees it, by reason.
+pub(super) async fn reasons(shop: &Shop) -> Vec<String> {
+    let parked = shop.rows("/v1/parked?limit=100").await;
+    let reasons = parked
+        .iter()
+        .map(|row| row["reason"].as_str().unwrap().to_owned());
+    reasons.collect()
+}
+
+/// An event that the account sends of its own, in the words of `object`.
+pub(super) fn event(shop: &Shop, id: &str, kind: &str, object: &Value) -> SignedWebhook {
+    let at = shop.now();
+    let body = json!({
+        "id": id, "object": "event", "api_version": PINNED_VERSION, "created": at.as_second(),
+        "type": kind, "livemode": false, "pending_webhooks": 1, "data": { "object": object },
+        "request": { "id": null, "idempotency_key": null },
+    });
+    shop.fake.deliveries().sign(Webhook {
+        id: id.to_owned(),
+        kind: kind.to_owned(),
+        at,
+        body: body.to_string().into(),
+    })
 }

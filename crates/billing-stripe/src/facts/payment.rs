@@ -72,7 +72,12 @@ impl Teller {
             (RefKind::Payment, Some(paid.intent.id.as_str())),
             (RefKind::Customer, id_of(paid.intent.customer.as_ref())),
         ];
-        self.link(paid.intent.metadata.as_ref(), &refs, Vec::new())
+        let link = self.link(paid.intent.metadata.as_ref(), &refs, Vec::new())?;
+        // What we sell once has our words on its payment, and what we sell again and
+        // again has an invoice that is told: anything else is somebody else's business,
+        // even where the payer is a customer of ours.
+        let ours = link.checkout.is_some() || link.customer.is_some() || link.garbled;
+        ours.then_some(link)
     }
 }
 
