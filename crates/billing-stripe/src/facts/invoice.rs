@@ -8,13 +8,14 @@ use billing_domain::money::Money;
 use billing_domain::provider::RefKind;
 use billing_domain::time::{Period, Timestamp};
 
-use super::{Teller, Told, Unreadable, period};
+use super::{Teller, Told, Unreadable, instant, period};
 use crate::amount;
 use crate::wire::{Invoice, InvoiceLine, Subscription, id_of};
 
 impl Teller {
-    /// An invoice. Nothing is told of a draft, of one that belongs to no
-    /// subscription, and of a first one that asks for nothing.
+    /// An invoice, at the instant since which it stands so, or at `at` where it does
+    /// not say. Nothing is told of a draft, of one that belongs to no subscription,
+    /// and of a first one that asks for nothing.
     pub(crate) fn invoice(&self, invoice: &Invoice, at: Timestamp) -> Told {
         self.invoice_of(invoice, None, at)
     }
@@ -68,10 +69,21 @@ impl Teller {
                 state,
                 purpose,
             },
-            at,
+            at: since(invoice, state).unwrap_or(at),
             link,
         }])
     }
+}
+
+/// Since when it stands so: the same whether an event told it or it was read later.
+fn since(invoice: &Invoice, state: ProviderInvoiceState) -> Option<Timestamp> {
+    let moved = invoice.status_transitions.as_ref()?;
+    let seconds = match state {
+        ProviderInvoiceState::Open | ProviderInvoiceState::Failed => None,
+        ProviderInvoiceState::Paid => moved.paid,
+        ProviderInvoiceState::Void => moved.voided.or(moved.written_off),
+    };
+    seconds.and_then(instant)
 }
 
 /// How an invoice stands. `None`: it is not finished.

@@ -133,6 +133,7 @@ pub(crate) struct Invoice {
     pub(crate) total_excluding_tax: Option<i64>,
     pub(crate) amount_due: Option<i64>,
     pub(crate) attempted: Option<bool>,
+    pub(crate) status_transitions: Option<InvoiceTransitions>,
     pub(crate) lines: Option<List<InvoiceLine>>,
     pub(crate) metadata: Option<Metadata>,
     pub(crate) parent: Option<InvoiceParent>,
@@ -140,6 +141,18 @@ pub(crate) struct Invoice {
     pub(crate) subscription: Option<Expandable<Bare>>,
     /// Before 2025-03-31.
     pub(crate) subscription_details: Option<SubscriptionDetails>,
+}
+
+/// When an invoice came to stand as it does.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct InvoiceTransitions {
+    #[serde(rename = "paid_at")]
+    pub(crate) paid: Option<i64>,
+    #[serde(rename = "voided_at")]
+    pub(crate) voided: Option<i64>,
+    #[serde(rename = "marked_uncollectible_at")]
+    pub(crate) written_off: Option<i64>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -200,6 +200,28 @@ fn an_invoice_stands_as_its_status_says() {
 }
 
 #[test]
+fn an_invoice_stands_since_its_own_instant_however_late_it_is_told() {
+    let told_at = |status: &str, moved: Value| {
+        let mut object = invoice();
+        object["status"] = json!(status);
+        object["status_transitions"] = moved;
+        told(&event("invoice.paid", API_VERSION, &object))[0]
+            .at
+            .as_second()
+    };
+    let event_at = at("2026-11-21T09:59:00Z").as_second();
+    assert_eq!(
+        told_at("paid", json!({ "paid_at": 1_000, "voided_at": null })),
+        1_000
+    );
+    assert_eq!(told_at("void", json!({ "voided_at": 2_000 })), 2_000);
+    let written_off = json!({ "marked_uncollectible_at": 3_000 });
+    assert_eq!(told_at("uncollectible", written_off), 3_000);
+    assert_eq!(told_at("open", json!({ "finalized_at": 4_000 })), event_at);
+    assert_eq!(told_at("paid", json!({ "paid_at": null })), event_at);
+}
+
+#[test]
 fn the_end_of_a_subscription_has_several_shapes() {
     let end = |change: &dyn Fn(&mut Value)| {
         let mut object = subscription();

@@ -1,0 +1,199 @@
+//! The fakes behind one handle: what happens at a provider, and what it tells of it.
+
+use std::sync::Arc;
+
+use billing_domain::money::Currency;
+use billing_domain::provider::ProviderAccount;
+use billing_domain::time::{Interval, Timestamp};
+use billing_http::{HttpClient, HttpOptions};
+use billing_paddle::{Paddle, PaddleDecoder, PaddleOptions};
+use billing_ports::{PaymentProvider, WebhookDecoder};
+use billing_stripe::{Stripe, StripeDecoder, StripeOptions};
+use billing_testkit::fakes::paddle::{
+    self, DEFAULT_KEY, DEFAULT_SECRET, FakePaddle, FakePaddleOptions, PriceSeed,
+};
+use billing_testkit::fakes::rig::{Outbox, SignedWebhook};
+use billing_testkit::fakes::stripe::{self, FakeOptions, FakeStripe, Version};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+/// The operator's name, as both carry it through.
+const OPERATOR: &str = "acme";
+
+/// The prices, as both call them, with what they cost.
+pub(crate) const PRICES: [(&str, i64); 2] = [("pri_small", 1_000), ("pri_large", 3_000)];
+
+/// Which provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Stripe,
+    Paddle,
+}
+
+/// How it tells of what happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// Every event at an instant of its own.
+    Plain,
+    /// What happens at once is told of one instant.
+    Colliding,
+    /// In an old version of its interface.
+    Old,
+}
+
+/// A fake, whichever.
+pub(crate) enum Fake {
+    Stripe(FakeStripe),
+    Paddle(FakePaddle),
+}
+
+impl Fake {
+    pub(crate) async fn start(kind: Kind, telling: Telling, at: Timestamp) -> Self {
+        match kind {
+            Kind::Stripe => {
+                let version = if telling == Telling::Old {
+                    Version::Old
+                } else {
+                    Version::Pinned
+                };
+                let options = FakeOptions {
+                    start: at,
+                    webhook_version: version,
+                    ..FakeOptions::default()
+                };
+                let fake = FakeStripe::start(options).await.unwrap();
+                for (price, amount) in PRICES {
+                    let month = Some(Interval::MONTH);
+                    fake.price(
+                        price,
+                        &format!("prod_{price}"),
+                        amount,
+                        Currency::USD,
+                        month,
+                    );
+                }
+                Self::Stripe(fake)
+            }
+            Kind::Paddle => {
+                let prices = PRICES.map(|(price, amount)| {
+                    PriceSeed::new(price, amount, Currency::USD, Some(Interval::MONTH))
+                });
+                let options = FakePaddleOptions::new(at, prices.to_vec());
+                let fake = FakePaddle::start(options).await.unwrap();
+                fake.rules(|rules| rules.collide = telling == Telling::Colliding);
+                Self::Paddle(fake)
+            }
+        }
+    }
+
+    /// The real adapter, which talks to it.
+    pub(crate) fn adapter(&self) -> (Arc<dyn PaymentProvider>, Arc<dyn WebhookDecoder>) {
+        let http = HttpClient::new(HttpOptions::default()).unwrap();
+        match self {
+            Self::Stripe(fake) => {
+                let told = FakeOptions::default();
+                let secrets = told.webhook_secrets.iter().map(|one| one.as_str().into());
+                let account: ProviderAccount = "stripe/main".parse().unwrap();
+                let operator = OPERATOR.to_owned();
+                let key = told.key.as_str().into();
+                let options =
+                    StripeOptions::new(account, key, secrets.collect(), operator).unwrap();
+                let options = StripeOptions {
+                    base_url: fake.url().clone(),
+                    ..options
+                };
+                let decoder = StripeDecoder::new(&options).unwrap();
+                let clock = Arc::new(fake.clock().clone());
+                let adapter = Stripe::new(options, http, clock).unwrap();
+                (Arc::new(adapter), Arc::new(decoder))
+            }
+            Self::Paddle(fake) => {
+                let account = "paddle/main".parse().unwrap();
+                let options = PaddleOptions {
+                    webhook_secrets: vec![DEFAULT_SECRET.into()],
+                    base_url: Some(fake.url().clone()),
+                    ..PaddleOptions::new(account, DEFAULT_KEY.into(), OPERATOR.to_owned())
+                };
+                let adapter = Paddle::new(&options, http).unwrap();
+                (Arc::new(adapter), Arc::new(PaddleDecoder::new(&options)))
+            }
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        match self {
+            Self::Stripe(fake) => fake.now(),
+            Self::Paddle(fake) => fake.clock().now(),
+        }
+    }
+
+    pub(crate) fn advance(&self, by: SignedDuration) {
+        match self {
+            Self::Stripe(fake) => fake.advance(by),
+            Self::Paddle(fake) => fake.advance(by),
+        }
+    }
+
+    fn outbox(&self) -> &Outbox {
+        match self {
+            Self::Stripe(fake) => fake.deliveries(),
+            Self::Paddle(fake) => fake.deliveries(),
+        }
+    }
+
+    /// What it tells, oldest first, signed now.
+    pub(crate) fn take(&self, telling: Telling) -> Vec<SignedWebhook> {
+        if let (Self::Stripe(_), Telling::Plain) = (self, telling) {
+            self.outbox().rearrange(|events| {
+                for (later, event) in (0_i64..).zip(events.iter_mut()) {
+                    let mut body: Value = serde_json::from_slice(&event.body).unwrap();
+                    let created = body["created"].as_i64().unwrap();
+                    body["created"] = json!(created + later);
+                    event.body = body.to_string().into();
+                }
+            });
+        }
+        self.outbox().take()
+    }
+
+    /// The buyer pays on a checkout's page.
+    pub(crate) fn pay(&self, page: &str) {
+        match self {
+            Self::Stripe(fake) => {
+                let paid = fake.pay(page, stripe::Card::Good).unwrap();
+                assert_eq!(paid, stripe::Payment::Complete);
+            }
+            Self::Paddle(fake) => assert!(fake.pay(page, paddle::Card::Pays).unwrap()),
+        }
+    }
+
+    /// From now on the card on file pays, or is declined.
+    pub(crate) fn set_card(&self, customer: &str, subscription: &str, pays: bool) {
+        match self {
+            Self::Stripe(fake) => {
+                let card = if pays {
+                    stripe::Card::Good
+                } else {
+                    stripe::Card::FailsLater
+                };
+                fake.set_card(customer, Some(card)).unwrap();
+            }
+            Self::Paddle(fake) => {
+                let card = if pays {
+                    paddle::Card::Pays
+                } else {
+                    paddle::Card::Declined
+                };
+                fake.set_card(subscription, card).unwrap();
+            }
+        }
+    }
+
+    /// The customer cancels in the portal, for the period's end.
+    pub(crate) fn cancel(&self, subscription: &str) {
+        match self {
+            Self::Stripe(fake) => fake.cancel_in_portal(subscription).unwrap(),
+            Self::Paddle(fake) => fake.cancel_in_portal(subscription).unwrap(),
+        }
+    }
+}

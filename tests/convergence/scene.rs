@@ -1,0 +1,351 @@
+//! One set of events as it happened at a fake, and what engines make of it.
+
+use std::sync::Arc;
+
+use billing::{Billing, Catalog, ChangeAsk, CheckoutRequest, CustomerRef, NewCustomer, What};
+use billing_domain::customer::Account;
+use billing_domain::money::{Currency, Money};
+use billing_domain::subscription::{State as Stands, Status};
+use billing_domain::time::Timestamp;
+use billing_ports::store::{Book, Bookmark, Store};
+use billing_ports::{Delivery, IdSource, PaymentProvider, WebhookDecoder};
+use billing_testkit::{ManualClock, SeededIds};
+use jiff::SignedDuration;
+
+use super::canned::{Answers, Canned, Stage};
+use super::fake::{Fake, Kind, PRICES, Telling};
+use super::orders::{Next, Order};
+use super::state::{State, state};
+use crate::rig::StoreKind;
+
+/// How long after the last event the engines hear of them: all that is dated apart
+/// has happened by then.
+const LATER: SignedDuration = SignedDuration::from_secs(60);
+
+const WHO: &str = "ana";
+
+/// What happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Set {
+    /// A checkout is paid.
+    Purchase,
+    /// A quote for a dearer plan was accepted, and the provider charges for it.
+    Upgrade,
+    /// A renewal's card is declined, then another one pays.
+    Recovery,
+    /// The customer cancels in the provider's portal, and the period ends.
+    Cancellation,
+}
+
+impl Set {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Purchase,
+        Self::Upgrade,
+        Self::Recovery,
+        Self::Cancellation,
+    ];
+
+    /// What must have come of it: a set that does nothing would converge as well.
+    pub(crate) fn expect(self, end: &State) {
+        let held = &end.account.subscriptions[0];
+        let paid = end.account.invoices.iter().filter(|one| !one.is_open());
+        let paid: Vec<i64> = paid.map(|one| one.amount.amount).collect();
+        assert_eq!(end.parked, [], "{end:#?}");
+        assert_eq!(end.account.subscriptions.len(), 1);
+        match self {
+            Self::Purchase => assert_eq!((held.status(), paid), (Status::Active, vec![1_000])),
+            Self::Upgrade => {
+                assert_eq!(held.terms.plan.as_str(), "large");
+                assert_eq!(held.status(), Status::Active);
+                assert_eq!(paid.len(), 2, "{end:#?}");
+                assert!(end.account.changes[0].applied_at().is_some(), "{end:#?}");
+            }
+            Self::Recovery => {
+                assert_eq!((held.status(), paid), (Status::Active, vec![1_000, 1_000]));
+            }
+            Self::Cancellation => {
+                assert!(matches!(held.state, Stands::Canceled { .. }), "{end:#?}");
+                assert_eq!(paid, [1_000]);
+            }
+        }
+    }
+}
+
+/// A set as it happened.
+pub(crate) struct Scene {
+    set: Set,
+    provider: Arc<dyn PaymentProvider>,
+    decoder: Arc<dyn WebhookDecoder>,
+    answers: Arc<Answers>,
+    /// The clock at the purchase, before the events, and after them.
+    at: [Timestamp; 3],
+    /// What was told before the set.
+    before: Vec<Delivery>,
+    /// The set itself, without what means nothing to billing.
+    events: Vec<Delivery>,
+    fake: Fake,
+}
+
+impl Scene {
+    /// Lets it happen once.
+    pub(crate) async fn record(kind: Kind, set: Set, telling: Telling) -> Self {
+        let start: Timestamp = "2026-01-15T12:00:00Z".parse().unwrap();
+        let fake = Fake::start(kind, telling, start).await;
+        let (provider, decoder) = fake.adapter();
+        let mut scene = Self {
+            set,
+            provider,
+            decoder,
+            answers: Arc::default(),
+            at: [start; 3],
+            before: Vec::new(),
+            events: Vec::new(),
+            fake,
+        };
+        let one = scene.engine(StoreKind::Memory).await;
+        let page = one.buys().await;
+        scene.fake.pay(&page);
+        if set != Set::Purchase {
+            scene.before = scene.take(telling);
+        }
+        if set != Set::Purchase {
+            scene.fake.advance(SignedDuration::from_hours(10 * 24));
+        }
+        scene.at[1] = scene.fake.now();
+        one.clock.set(scene.at[1]);
+        one.hears(&scene.before).await;
+        one.asks(set).await;
+        scene.happen(&one.account().await);
+        scene.fake.advance(LATER);
+        scene.events = scene.take(telling);
+        scene.at[2] = scene.fake.now();
+        assert!(!scene.events.is_empty());
+        scene
+    }
+
+    fn happen(&self, account: &Account) {
+        let (Some(held), Some(customer)) = (
+            account
+                .subscriptions
+                .first()
+                .and_then(|held| held.reference()),
+            account.reference_at(self.provider.account()),
+        ) else {
+            return assert_eq!(self.set, Set::Purchase);
+        };
+        let days = |days: i64| SignedDuration::from_hours(days * 24);
+        match self.set {
+            Set::Purchase | Set::Upgrade => {}
+            Set::Recovery => {
+                self.fake.set_card(customer, held, false);
+                self.fake.advance(days(22));
+                self.fake.set_card(customer, held, true);
+                self.fake.advance(days(5));
+            }
+            Set::Cancellation => {
+                self.fake.cancel(held);
+                self.fake.advance(days(22));
+            }
+        }
+    }
+
+    /// What it tells that means something.
+    fn take(&self, telling: Telling) -> Vec<Delivery> {
+        let now = self.fake.now();
+        let taken = self.fake.take(telling);
+        let heard = taken.iter().map(|webhook| {
+            let heard = self.decoder.decode(&webhook.request(), now);
+            heard.unwrap()
+        });
+        let empty = billing_ports::Reading::Facts(Vec::new());
+        heard.filter(|heard| heard.reading != empty).collect()
+    }
+
+    /// How many events the set has.
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// An order in words.
+    pub(crate) fn named(&self, order: &Order) -> Vec<String> {
+        let words = order.steps.iter().map(|step| match step {
+            Next::Event(event) => self.events[*event].kind.clone(),
+            Next::Again(event) => format!("{} again", self.events[*event].kind),
+            Next::Work => "work".to_owned(),
+        });
+        words.collect()
+    }
+
+    async fn engine(&self, kind: StoreKind) -> Engine {
+        let store = kind.fresh().await;
+        let clock = ManualClock::new(self.at[0]);
+        let provider = Arc::new(Canned::new(
+            Arc::clone(&self.provider),
+            Arc::clone(&self.answers),
+        ));
+        let ids: Arc<dyn IdSource> = Arc::new(SeededIds::new(1));
+        let billing = Billing::builder(Arc::clone(&store), Arc::new(clock.clone()), ids)
+            .provider(Arc::<Canned>::clone(&provider))
+            .webhooks(Arc::clone(&self.decoder))
+            .build()
+            .unwrap();
+        let key = provider.account().provider().to_string();
+        billing.apply_catalog(&catalog(&key)).await.unwrap();
+        Engine {
+            billing,
+            store,
+            clock,
+            provider,
+        }
+    }
+
+    /// An engine that stands where the events begin.
+    async fn begun(&self, kind: StoreKind) -> Engine {
+        let engine = self.engine(kind).await;
+        engine.buys().await;
+        engine.clock.set(self.at[1]);
+        engine.hears(&self.before).await;
+        engine.asks(self.set).await;
+        engine
+    }
+
+    /// Where a fresh engine ends that is told the events in this order.
+    pub(crate) async fn told(&self, kind: StoreKind, order: &Order) -> State {
+        let engine = self.begun(kind).await;
+        engine.provider.set(Stage::End);
+        engine.clock.set(self.at[2]);
+        for (number, step) in order.steps.iter().enumerate() {
+            match *step {
+                Next::Event(event) => engine.hear(self.events[event].clone()).await,
+                Next::Again(event) => {
+                    let mut again = self.events[event].clone();
+                    again.event_id = format!("{}:again:{number}", again.event_id);
+                    engine.hear(again).await;
+                }
+                Next::Work => engine.work().await,
+            }
+        }
+        engine.work().await;
+        engine.state().await
+    }
+
+    /// Where a fresh engine ends that is told nothing, and reads the provider's books.
+    pub(crate) async fn lost(&self, kind: StoreKind) -> State {
+        let engine = self.begun(kind).await;
+        engine.has_read(self.at[1]).await;
+        engine.provider.set(Stage::End);
+        engine.clock.set(self.at[2]);
+        engine.reread().await;
+        engine.state().await
+    }
+}
+
+/// An engine with what it stands on.
+struct Engine {
+    billing: Billing,
+    store: Arc<dyn Store>,
+    clock: ManualClock,
+    provider: Arc<Canned>,
+}
+
+impl Engine {
+    /// Begins a purchase; the provider's page.
+    async fn buys(&self) -> String {
+        let new = NewCustomer {
+            external_ref: Some(WHO.to_owned()),
+            email: Some("ana@example.com".to_owned()),
+            ..NewCustomer::default()
+        };
+        self.billing.create_customer(new, None).await.unwrap();
+        let what = What::Price("small-monthly".parse().unwrap());
+        let asked = CheckoutRequest::of(WHO, what, "https://app.example.com/back");
+        self.billing.checkout(asked).await.unwrap();
+        let account = self.account().await;
+        account.checkouts[0].reference().unwrap().to_owned()
+    }
+
+    /// What the customer asks of the engine.
+    async fn asks(&self, set: Set) {
+        if set != Set::Upgrade {
+            return;
+        }
+        let who = CustomerRef::from(WHO);
+        let ask = ChangeAsk {
+            subscription: self.account().await.subscriptions[0].id,
+            plan: Some("large".parse().unwrap()),
+            price: None,
+            quantity: None,
+        };
+        let quote = self.billing.quote(&who, &ask).await.unwrap();
+        self.billing
+            .accept_quote(&who, quote.id, None)
+            .await
+            .unwrap();
+    }
+
+    async fn account(&self) -> Account {
+        self.billing.account(&WHO.into()).await.unwrap().unwrap()
+    }
+
+    async fn hear(&self, delivery: Delivery) {
+        self.billing.receive_trusted(delivery).await.unwrap();
+    }
+
+    async fn hears(&self, deliveries: &[Delivery]) {
+        for delivery in deliveries {
+            self.hear(delivery.clone()).await;
+            self.work().await;
+        }
+    }
+
+    async fn work(&self) {
+        self.billing.work_until_idle().await.unwrap();
+    }
+
+    /// The provider's events were read to their end at this instant.
+    async fn has_read(&self, at: Timestamp) {
+        let mark = Bookmark {
+            next: None,
+            since: at,
+            begun_at: at,
+        };
+        let account = self.provider.account();
+        let put = self.store.put_bookmark(account, Book::Events, &mark);
+        put.await.unwrap();
+    }
+
+    async fn reread(&self) {
+        let account = self.provider.account();
+        let done = self.billing.reread(account, |_| {}).await.unwrap();
+        assert!(done.finished);
+        self.work().await;
+    }
+
+    async fn state(&self) -> State {
+        let next = self.store.next_work().await.unwrap();
+        assert_eq!(
+            (next.inbox, next.outbox),
+            (None, None),
+            "left in the queues"
+        );
+        state(self.store.as_ref(), self.account().await).await
+    }
+}
+
+fn catalog(provider: &str) -> Catalog {
+    let [small, large] = PRICES;
+    let usd = |amount| Money::new(amount, Currency::USD);
+    Catalog::builder("Acme", Currency::USD)
+        .plan("small", "Small", |plan| {
+            plan.rank(10)
+                .monthly("small-monthly", usd(small.1))
+                .provider_ref(provider, small.0)
+        })
+        .plan("large", "Large", |plan| {
+            plan.rank(20)
+                .monthly("large-monthly", usd(large.1))
+                .provider_ref(provider, large.0)
+        })
+        .build()
+        .unwrap()
+}
