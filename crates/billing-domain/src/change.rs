@@ -20,6 +20,10 @@ pub struct Change {
     pub state: ChangeState,
     /// What has to be paid first. `None`: nothing, or the provider collects it.
     pub invoice: Option<InvoiceId>,
+    /// The invoice by which a provider that runs the schedule charged it.
+    /// `None`: it was not seen, or our own is paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged: Option<InvoiceId>,
     /// Who wanted it.
     pub by: ChangedBy,
     /// When it was accepted.

@@ -159,6 +159,14 @@ pub struct Payment {
     pub at: Timestamp,
     /// Whether it settled the invoice. A payment that did not is parked.
     pub credited: bool,
+    /// What of it went to the customer's balance, in the currency of the price.
+    /// `None`: nothing did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_balance: Option<Money>,
+    /// What of that was taken off the balance again, because it went back.
+    /// `None`: nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub off_balance: Option<Money>,
 }
 
 impl Invoice {

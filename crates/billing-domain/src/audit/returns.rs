@@ -46,9 +46,9 @@ impl Auditor<'_> {
         };
         let withheld = held.withheld.iter().find(|of| of.invoice == invoice.id);
         let sound = match invoice.purpose {
-            Purpose::Purchase | Purpose::OneTime => {
-                withheld.is_some_and(|withheld| withheld.period.is_none())
-            }
+            Purpose::OneTime => withheld.is_some_and(|withheld| withheld.period.is_none()),
+            // Undone, or a period like any other once it is over.
+            Purpose::Purchase => withheld.is_some(),
             Purpose::Renewal => withheld.is_some() || invoice.period.is_none(),
             // What a change became stays, until a person decides.
             Purpose::Change => true,

@@ -104,12 +104,27 @@ fn compare_with_quote(draft: &mut Draft, id: InvoiceId, charged: Money, at: Time
     else {
         return;
     };
-    let change = charged_for(&draft.account, invoice, at);
-    let Some(change) = change.filter(|change| !change.quote.admits(charged)) else {
+    let Some(change) = charged_for(&draft.account, invoice, at) else {
         return;
     };
+    // They know each other from now on: neither is matched again.
+    let (invoice, change) = (
+        Invoice {
+            change: Some(change.id),
+            ..invoice.clone()
+        },
+        Change {
+            charged: Some(id),
+            ..change.clone()
+        },
+    );
+    draft.account.put_invoice(invoice.clone());
+    draft.account.put_change(change.clone());
+    if change.quote.admits(charged) {
+        return;
+    }
     let (subscription, change_id) = (invoice.subscription, change.id);
-    let (reason, evidence) = difference(change, invoice, charged);
+    let (reason, evidence) = difference(&change, &invoice, charged);
     draft.note(Event::InvoiceAmountMismatch, |entry| {
         entry.invoice = Some(id);
         entry.subscription = subscription;
@@ -119,8 +134,13 @@ fn compare_with_quote(draft: &mut Draft, id: InvoiceId, charged: Money, at: Time
     draft.park(reason, evidence);
 }
 
+/// How long after a change is in effect its charge may still be dated: a provider
+/// makes the two within minutes, and what it charges later is for something else.
+const CHARGED_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+
 /// The change that a provider's invoice of instant `at` is for: the newest of
-/// those that were accepted by then.
+/// those that were accepted by then, were not in effect for long, and have no
+/// invoice yet.
 fn charged_for<'a>(account: &'a Account, invoice: &Invoice, at: Timestamp) -> Option<&'a Change> {
     let by = shifted(at, CLOCKS_DIFFER);
     account
@@ -130,7 +150,11 @@ fn charged_for<'a>(account: &'a Account, invoice: &Invoice, at: Timestamp) -> Op
         .filter(|change| change.state.is_open() || change.applied_at().is_some())
         // What costs nothing now is no part of it.
         .filter(|change| change.quote.source == Source::Provider)
-        .filter(|change| change.accepted_at <= by)
+        .filter(|change| change.charged.is_none() && change.accepted_at <= by)
+        .filter(|change| {
+            let applied = change.applied_at();
+            applied.is_none_or(|applied| at <= shifted(applied, CHARGED_WITHIN))
+        })
         .max_by_key(|change| change.id)
 }
 
@@ -184,6 +208,8 @@ fn settle_mirrored(
                 amount,
                 at,
                 credited: true,
+                to_balance: None,
+                off_balance: None,
             }];
             Some(Event::InvoiceSettled)
         }

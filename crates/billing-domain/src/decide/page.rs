@@ -115,6 +115,8 @@ pub(super) fn completed(
             amount: *amount,
             at,
             credited: true,
+            to_balance: None,
+            off_balance: None,
         }),
     };
     let conversion = match payment {

@@ -1,12 +1,13 @@
 //! Refunds and disputes: kept on the invoice whose payment they are about, and
 //! what they do to access. A full return of a renewal takes its time, one of a
-//! purchase undoes it, and a partial one takes nothing.
+//! purchase undoes it while its first period runs, and a partial one takes nothing.
 //!
 //! What follows is worked out from all that is kept, whenever something changes,
 //! so that facts may come late, twice and in any order.
 
 use crate::change::ChangeState;
 use crate::customer::Account;
+use crate::decide::balance::add_to_balance;
 use crate::decide::cancel::{CancelWhen, cancel};
 use crate::decide::change::end_awaiting;
 use crate::decide::fact::Verdict;
@@ -16,9 +17,10 @@ use crate::fact::{DisputeSnapshot, DisputeState, Observed, RefundSnapshot, Refun
 use crate::ids::{InvoiceId, SubscriptionId};
 use crate::invoice::{Invoice, Purpose, ReturnKind, Returned};
 use crate::journal::Event;
+use crate::money::Money;
 use crate::parked::ParkReason;
 use crate::provider::ProviderAccount;
-use crate::subscription::{Schedule, Subscription, Withheld};
+use crate::subscription::{Schedule, State, Subscription, Withheld};
 use crate::time::{Period, Timestamp};
 
 /// Keeps a refund as it stands.
@@ -33,8 +35,9 @@ pub(super) fn refund_seen(
         kind: ReturnKind::Refund(seen.state),
         amount: seen.amount,
         at: observed.at,
+        of: seen.of.clone(),
     };
-    keep(draft, account, &seen.of, told)
+    keep(draft, account, told)
 }
 
 /// Keeps a dispute as it stands.
@@ -49,12 +52,13 @@ pub(super) fn dispute_seen(
         kind: ReturnKind::Dispute(seen.state),
         amount: seen.amount,
         at: observed.at,
+        of: seen.of.clone(),
     };
-    keep(draft, account, &seen.of, told)
+    keep(draft, account, told)
 }
 
-fn keep(draft: &mut Draft, account: &ProviderAccount, of: &[String], told: Returned) -> Verdict {
-    let Some(mut invoice) = invoice_of(&draft.account, account, of).cloned() else {
+fn keep(draft: &mut Draft, account: &ProviderAccount, told: Returned) -> Verdict {
+    let Some(mut invoice) = invoice_of(&draft.account, account, &told.of).cloned() else {
         return Verdict::Unlinked;
     };
     // What it pays for is not known yet: so it waits to be.
@@ -170,6 +174,7 @@ pub(super) fn follow_returns(draft: &mut Draft, before: &Before) {
         if invoice.is_returned_beyond() && !before.beyond.contains(&invoice.id) {
             park_beyond(draft, &invoice);
         }
+        follow_in_balance(draft, &invoice);
         let held = invoice
             .subscription
             .and_then(|held| draft.account.subscription(held).cloned());
@@ -177,6 +182,32 @@ pub(super) fn follow_returns(draft: &mut Draft, before: &Before) {
             follow(draft, &invoice, held, before.full.contains(&invoice.id));
         }
     }
+}
+
+/// Takes off the balance what went there and has gone back since; what was spent
+/// meanwhile becomes a debt. Back it comes where a return fails.
+fn follow_in_balance(draft: &mut Draft, invoice: &Invoice) {
+    let mut kept = invoice.clone();
+    for payment in &mut kept.payments {
+        let Some(worth) = payment.to_balance else {
+            continue;
+        };
+        let off = payment.off_balance.unwrap_or(Money::zero(worth.currency));
+        let gone = invoice.gone_of(payment);
+        let part = match i64::try_from(gone) {
+            Ok(gone) if gone < payment.amount.amount => {
+                worth.share_half_away_from_zero(gone, payment.amount.amount)
+            }
+            Ok(_) | Err(_) => Ok(worth),
+        };
+        let moved = part.and_then(|part| off.checked_sub(part).map(|moved| (part, moved)));
+        let Ok((part, moved)) = moved else { continue };
+        let why = "late payment went back";
+        if !moved.is_zero() && add_to_balance(draft, moved, Some(invoice.id), why) {
+            payment.off_balance = Some(part).filter(|part| !part.is_zero());
+        }
+    }
+    draft.account.put_invoice(kept);
 }
 
 fn park_beyond(draft: &mut Draft, invoice: &Invoice) {
@@ -204,15 +235,31 @@ fn follow(draft: &mut Draft, invoice: &Invoice, mut held: Subscription, was_full
     let known = held.withheld.iter().position(|of| of.invoice == invoice.id);
     let known = known.map(|place| held.withheld.remove(place));
     let undone = known.as_ref().is_some_and(|known| known.period.is_none());
-    let bought = matches!(invoice.purpose, Purpose::Purchase | Purpose::OneTime);
-    let withheld = match (since, invoice.purpose) {
+    let next = draft.account.open_invoice(id).map(|next| next.id);
+    let is_short = invoice.is_short();
+    let mut newly_short = false;
+    for paid in &mut held.paid {
+        newly_short |= paid.mark_returned(invoice.id, is_short);
+    }
+    // What it was taken for once, it stays.
+    let over = match (since, &known) {
+        (Some(_), Some(known)) => known.period.is_some(),
+        (Some(since), None) => is_past(invoice, &held, next.is_some(), since.min(now)),
+        (None, _) => false,
+    };
+    let purpose = if over && invoice.purpose == Purpose::Purchase {
+        Purpose::Renewal
+    } else {
+        invoice.purpose
+    };
+    let bought = matches!(purpose, Purpose::Purchase | Purpose::OneTime);
+    let withheld = match (since, purpose) {
         // An undone purchase stays so, whatever becomes of the money.
         (None, _) => known.filter(|_| undone),
         (Some(_), Purpose::Change) => None,
         (Some(since), Purpose::Purchase | Purpose::OneTime) => Some(of(invoice, None, since, now)),
         (Some(since), Purpose::Renewal) => {
             let known = known.and_then(|known| known.period);
-            let next = draft.account.open_invoice(id).map(|next| next.id);
             let period = known.or_else(|| time_of(invoice, &held, next.is_some()));
             period.map(|period| of(invoice, Some(period), since, now))
         }
@@ -227,14 +274,18 @@ fn follow(draft: &mut Draft, invoice: &Invoice, mut held: Subscription, was_full
             entry.subscription = Some(id);
         });
     }
+    if newly_short && ours {
+        // Its price had been worked from what was paid.
+        end_awaiting(draft, id, |at| ChangeState::Canceled { at });
+    }
     match (was_full, since.is_some()) {
         (false, true) if bought => undo(draft, id),
-        (false, true) if is_withheld && ours => {
+        // What a provider was asked to change, it changes.
+        (false, true) if is_withheld && !ours => {}
+        (false, true) if is_withheld => {
             // Its price had been worked from what was paid.
             end_awaiting(draft, id, |at| ChangeState::Canceled { at });
         }
-        // What a provider was asked to change, it changes.
-        (false, true) if is_withheld => {}
         (false, true) => park(draft, invoice, "what it paid for stays as it is"),
         (true, false) if undone => park(
             draft,
@@ -260,7 +311,28 @@ fn undo(draft: &mut Draft, id: SubscriptionId) {
     revoke(draft, id);
 }
 
-/// The time that a renewal paid for, where a pause has moved it to.
+/// Whether the time that a purchase paid for is over at `at`, or what follows it
+/// is paid: then there is more to the subscription than its purchase.
+fn is_past(invoice: &Invoice, held: &Subscription, next_is_open: bool, at: Timestamp) -> bool {
+    let Some(period) = time_of(invoice, held, next_is_open) else {
+        return false;
+    };
+    // Time stands still in a pause.
+    let at = match held.state {
+        State::Paused { since, .. } => at.min(since),
+        State::Incomplete
+        | State::Trialing { .. }
+        | State::Active
+        | State::PastDue { .. }
+        | State::Lapsed { .. }
+        | State::Canceled { .. }
+        | State::Expired { .. } => at,
+    };
+    let mut paid = held.paid.iter();
+    period.end <= at || paid.any(|paid| period.end <= paid.period.start)
+}
+
+/// The time that an invoice paid for, where a pause has moved it to.
 fn time_of(invoice: &Invoice, held: &Subscription, next_is_open: bool) -> Option<Period> {
     let period = invoice.period?;
     let Schedule::Engine { cycle, .. } = held.schedule else {

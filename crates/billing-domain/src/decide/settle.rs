@@ -56,6 +56,8 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
         amount,
         at,
         credited: false,
+        to_balance: None,
+        off_balance: None,
     };
     if let Err((reason, evidence)) = creditable(draft, &invoice, amount) {
         let worth = listed(&invoice, amount);
@@ -153,12 +155,15 @@ fn set_aside(
 ) {
     let (id, amount) = (invoice.id, paid.amount);
     let ours = invoice.issuer == Issuer::Engine;
-    invoice.payments.push(paid);
-    draft.account.put_invoice(invoice);
     // What settles nothing any more is the customer's, until a person decides.
     let to_balance = reason == ParkReason::LatePayment
         && ours
         && add_to_balance(draft, listed, Some(id), "late payment");
+    invoice.payments.push(Payment {
+        to_balance: to_balance.then_some(listed),
+        ..paid
+    });
+    draft.account.put_invoice(invoice);
     let evidence = if to_balance {
         format!("{evidence}; {listed} went to the balance")
     } else {
@@ -331,7 +336,7 @@ fn renewed(
     *taken_back = 0;
     subscription.paid.retain(|paid| paid.period.end > at);
     let rate = rate_of(invoice);
-    let paid = PaidPeriod::new(period, rate);
+    let paid = PaidPeriod::new(period, rate).paid_by([invoice.id]);
     subscription
         .paid
         .push(if as_agreed { paid.of(interval) } else { paid });

@@ -90,7 +90,10 @@ fn started(
         }
     };
     let paid = match period {
-        Some(period) => vec![PaidPeriod::new(period, terms.priced(0).ok()?.rate)],
+        Some(period) => {
+            let rate = terms.priced(0).ok()?.rate;
+            vec![PaidPeriod::new(period, rate).paid_by([checkout.invoice])]
+        }
         None => Vec::new(),
     };
     let subscription = Subscription {

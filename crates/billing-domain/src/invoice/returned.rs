@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fact::{DisputeState, RefundState};
-use crate::invoice::{Invoice, InvoiceState};
+use crate::invoice::{Invoice, InvoiceState, Payment};
+use crate::line::LineKind;
 use crate::money::{Currency, Money};
 use crate::time::Timestamp;
 
@@ -20,6 +21,9 @@ pub struct Returned {
     pub amount: Money,
     /// The provider's instant of what was told.
     pub at: Timestamp,
+    /// The provider's names of what it goes back of. Empty: they were not kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub of: Vec<String>,
 }
 
 /// A refund or a dispute, and how it stands.
@@ -88,6 +92,11 @@ impl Returned {
         rank(self) > rank(known)
     }
 
+    /// Whether it is about a payment that settled nothing, by that one's name.
+    fn is_of(&self, payment: &Payment) -> bool {
+        !payment.credited && self.of.contains(&payment.reference)
+    }
+
     fn is_same(&self, other: &Self) -> bool {
         self.id == other.id && self.kind.name() == other.kind.name()
     }
@@ -132,25 +141,60 @@ impl Invoice {
         sum(gone.map(|held| held.amount), currency)
     }
 
+    /// What of one payment that settled nothing is gone again, in its currency.
+    pub(crate) fn gone_of(&self, payment: &Payment) -> i128 {
+        let gone = self.returned.iter().filter(|held| held.kind.is_gone());
+        let of_it = gone.filter(|held| held.is_of(payment));
+        sum(of_it.map(|held| held.amount), payment.amount.currency)
+    }
+
+    /// Whether any of what was charged for it is gone again. What was paid above
+    /// that may go back.
+    pub(crate) fn is_short(&self) -> bool {
+        let gone: i128 = self.gone_of_settling().map(|(_, amount)| amount).sum();
+        let above = self
+            .settling()
+            .saturating_sub(i128::from(self.collected().amount));
+        matches!(self.state, InvoiceState::Settled { .. }) && gone > above.max(0)
+    }
+
+    /// The money that settled it, in the currency that was collected.
+    fn settling(&self) -> i128 {
+        let credited = self.payments.iter().filter(|payment| payment.credited);
+        sum(credited.map(|payment| payment.amount), self.paid_in())
+    }
+
+    /// What of the money that settled it is gone again, and when.
+    fn gone_of_settling(&self) -> impl Iterator<Item = (Timestamp, i128)> {
+        let currency = self.paid_in();
+        self.returned
+            .iter()
+            .filter(move |held| held.kind.is_gone() && held.amount.currency == currency)
+            .filter(|held| !self.payments.iter().any(|payment| held.is_of(payment)))
+            .map(|held| (held.at, i128::from(held.amount.amount)))
+    }
+
+    /// Whether the balance paid a part of it: that part does not go back.
+    fn has_drawn(&self) -> bool {
+        let mut lines = self.lines.iter();
+        lines.any(|line| line.kind == LineKind::Balance && line.amount.amount < 0)
+    }
+
     /// Since when all that was paid for it is gone again. `None`: it is not, or
-    /// nothing was paid, or it is not settled.
+    /// nothing was paid, or a part from the balance, or it is not settled. What was
+    /// paid beside and settled nothing is no part of it.
     #[must_use]
     pub fn returned_since(&self) -> Option<Timestamp> {
-        let paid = self.paid();
-        if paid <= 0 || !matches!(self.state, InvoiceState::Settled { .. }) {
+        let paid = self.settling();
+        let is_settled = matches!(self.state, InvoiceState::Settled { .. });
+        if paid <= 0 || self.has_drawn() || !is_settled {
             return None;
         }
-        let currency = self.paid_in();
-        let mut gone: Vec<_> = self
-            .returned
-            .iter()
-            .filter(|held| held.kind.is_gone() && held.amount.currency == currency)
-            .map(|held| (held.at, held.amount.amount))
-            .collect();
+        let mut gone: Vec<_> = self.gone_of_settling().collect();
         gone.sort_unstable();
         let mut left = paid;
         for (at, amount) in gone {
-            left = left.saturating_sub(i128::from(amount));
+            left = left.saturating_sub(amount);
             if left <= 0 {
                 return Some(at);
             }

@@ -5,6 +5,7 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use crate::ids::InvoiceId;
 use crate::money::Money;
 use crate::time::{Interval, Period, Timestamp, shifted};
 
@@ -22,6 +23,12 @@ pub struct PaidPeriod {
     /// subscription's terms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
+    /// The invoices whose money is in what was charged; ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invoices: Vec<InvoiceId>,
+    /// Those of them of which money went back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returned: Vec<InvoiceId>,
 }
 
 /// A rate that holds from an instant on, until the next one or the period's end.
@@ -46,6 +53,8 @@ impl PaidPeriod {
             }],
             charged: rate,
             interval: None,
+            invoices: Vec::new(),
+            returned: Vec::new(),
         }
     }
 
@@ -55,6 +64,34 @@ impl PaidPeriod {
     pub const fn of(mut self, interval: Interval) -> Self {
         self.interval = Some(interval);
         self
+    }
+
+    /// The same, with the money of these invoices in what was charged.
+    #[must_use]
+    pub fn paid_by(mut self, invoices: impl IntoIterator<Item = InvoiceId>) -> Self {
+        self.invoices.extend(invoices);
+        self.invoices.sort_unstable();
+        self.invoices.dedup();
+        self
+    }
+
+    /// Whether money of what was charged went back: there is no telling what of
+    /// its time is still paid.
+    #[must_use]
+    pub const fn is_returned(&self) -> bool {
+        !self.returned.is_empty()
+    }
+
+    /// Keeps whether money of `invoice` went back. `true`: it did, and was not known.
+    pub(crate) fn mark_returned(&mut self, invoice: InvoiceId, is_short: bool) -> bool {
+        let known = self.returned.contains(&invoice);
+        self.returned.retain(|held| *held != invoice);
+        if is_short && self.invoices.contains(&invoice) {
+            self.returned.push(invoice);
+            self.returned.sort_unstable();
+            return !known;
+        }
+        false
     }
 
     /// The segments, each with the time it covers.

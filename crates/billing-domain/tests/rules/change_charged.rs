@@ -152,11 +152,36 @@ fn an_invoice_that_comes_late_is_held_against_the_change_of_its_time() {
     see(&mut world, &begun, "max-monthly", 1, APRIL);
     let now = world.now;
     charged(&mut world, "i-2", usd(2_000), now);
-    charged(&mut world, "i-3", usd(1_000), charged_at);
-    let parked = [ParkReason::AmountMismatch, ParkReason::AmountMismatch];
-    assert_eq!(world.parked, parked);
+    assert_eq!(world.parked, [ParkReason::AmountMismatch]);
     assert!(world.evidence[0].contains(&second.to_string()));
-    assert!(world.evidence[1].contains(&first.to_string()));
+    // They know each other from now on, and neither has another.
+    charged(&mut world, "i-3", usd(1_000), charged_at);
+    charged(&mut world, "i-1", usd(1_001), charged_at);
+    assert_eq!(world.parked.len(), 1);
+    let held = world.account.invoices.iter();
+    let of: Vec<_> = held.map(|held| held.change).collect();
+    assert_eq!(of, [Some(first), Some(second), None]);
+    for (change, place) in [(first, 0), (second, 1)] {
+        let charged = world.account.change(change).unwrap().charged;
+        assert_eq!(charged, Some(world.account.invoices[place].id));
+    }
+}
+
+#[test]
+fn what_is_charged_long_after_a_change_is_for_something_else() {
+    for (after, parked) in [(0, 1), (3_600, 1), (3_601, 0), (150 * 86_400, 0)] {
+        let (mut world, ..) = changed(true);
+        let paid_at = shifted(world.now, SignedDuration::from_secs(after));
+        charged(&mut world, "i-1", usd(1_200), paid_at);
+        assert_eq!(world.parked.len(), parked, "{after} s");
+        let invoice = world.account.invoices.last().unwrap();
+        assert_eq!(invoice.change.is_some(), parked == 1, "{after} s");
+    }
+    // One that is on its way waits as long as it takes.
+    let (mut world, ..) = changed(false);
+    let paid_at = shifted(world.now, SignedDuration::from_hours(20));
+    charged(&mut world, "i-1", usd(1_200), paid_at);
+    assert_eq!(world.parked.len(), 1);
 }
 
 #[test]

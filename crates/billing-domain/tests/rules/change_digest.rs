@@ -216,7 +216,11 @@ fn applying_reads_the_quote_and_not_the_catalog() {
     world.go("2026-04-16T20:00:00Z");
     world.pay_change(change);
     assert_eq!(world.sub().terms, quote.terms);
-    assert_eq!(world.sub().paid, quote.paid);
+    // And by the change's invoice, from now on.
+    let invoice = world.last_change().invoice;
+    let paid = quote.paid.iter().cloned();
+    let paid: Vec<_> = paid.map(|paid| paid.paid_by(invoice)).collect();
+    assert_eq!(world.sub().paid, paid);
     assert_eq!(
         world.state_of(change),
         ChangeState::Applied { at: world.now }

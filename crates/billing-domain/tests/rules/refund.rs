@@ -1,6 +1,7 @@
 //! Refunds and disputes: what goes back of a payment, and what that ends.
 
-use billing_domain::catalog::LicenseRule;
+use billing_domain::catalog::{ChangeKind, ChangeMoney, ChangeRule, LicenseRule};
+use billing_domain::change::ChangeState;
 use billing_domain::decide::{ChangeAsk, QuoteRefusal, Verdict, plan_change};
 use billing_domain::effect::Order;
 use billing_domain::fact::{
@@ -15,6 +16,7 @@ use billing_domain::subscription::{Access, NoAccess, Status};
 use billing_domain::time::{Period, days};
 
 use crate::common::{World, at, sold, terms, usd};
+use crate::shop::{half_way, ruled};
 
 fn refund(of: &str, amount: Money, state: RefundState) -> Fact {
     Fact::RefundSeen(RefundSnapshot {
@@ -253,11 +255,117 @@ fn a_second_payment_that_goes_back_takes_nothing() {
     let (mut world, invoice) = renewed();
     let id = newest(&world).id;
     world.pay_as(id, "pay-twice", usd(1_000), at("2026-02-09"));
+    assert_eq!(world.balance(), usd(1_000));
     world.forget();
     world.tell(refund("pay-twice", usd(1_000), RefundState::Done));
     assert!(world.gives_access("2026-02-10"));
     assert!(world.parked.is_empty());
-    drop(invoice);
+    assert_eq!(world.balance(), usd(0), "nor does it stay to one's credit");
+    let told = [Event::InvoiceRefunded, Event::BalanceChanged];
+    assert_eq!(world.events, told);
+    // The refund fails after all, and is told twice.
+    world.go("2026-02-11");
+    for _ in 0..2 {
+        world.tell(refund("pay-twice", usd(1_000), RefundState::Failed));
+    }
+    assert_eq!(world.balance(), usd(1_000));
+    // What settled the invoice goes back: that takes its time.
+    world.tell(Fact::RefundSeen(RefundSnapshot {
+        refund: "re-2".to_owned(),
+        of: vec![invoice],
+        amount: usd(1_000),
+        state: RefundState::Done,
+    }));
+    assert!(refunded(&world));
+    assert_eq!(world.balance(), usd(1_000));
+}
+
+#[test]
+fn what_came_late_and_was_spent_becomes_a_debt_when_it_goes_back() {
+    let (mut world, _) = renewed();
+    let id = newest(&world).id;
+    world.pay_as(id, "pay-twice", usd(1_000), at("2026-02-09"));
+    // It pays for March.
+    world.tick("2026-03-01");
+    assert_eq!(world.balance(), usd(0));
+    assert_eq!(world.paid_through(), at("2026-04-01"));
+    for (name, amount) in [("re-1", 400), ("re-2", 600), ("re-2", 600)] {
+        world.tell(Fact::RefundSeen(RefundSnapshot {
+            refund: name.to_owned(),
+            of: vec!["pay-twice".to_owned()],
+            amount: usd(amount),
+            state: RefundState::Done,
+        }));
+    }
+    assert_eq!(world.balance(), usd(-1_000));
+    assert!(world.gives_access("2026-03-02"));
+}
+
+#[test]
+fn what_the_balance_paid_stays_paid() {
+    let mut world = World::bought(terms("pro-monthly"));
+    world.account.customer.balances = vec![usd(900)];
+    world.tick("2026-02-01");
+    world.link();
+    let invoice = world.pay();
+    assert_eq!(newest(&world).amount, usd(100));
+    world.go("2026-02-10");
+    let name = format!("at-provider-{invoice}");
+    world.tell(refund(&name, usd(100), RefundState::Done));
+    assert!(world.gives_access("2026-02-10"));
+    assert!(newest(&world).returned_since().is_none());
+    assert!(world.sub().withheld.is_empty());
+}
+
+#[test]
+fn a_purchase_that_is_over_is_a_period_like_any_other() {
+    let mut agreed = terms("pro-monthly");
+    agreed.license = Some(LicenseRule { max_machines: 1 });
+    let mut world = World::bought(agreed);
+    renew_on(&mut world, "2026-02-01");
+    renew_on(&mut world, "2026-03-01");
+    world.go("2026-03-10");
+    world.forget();
+    world.tell(refund("pay-0", usd(1_000), RefundState::Done));
+    assert_eq!(world.status(), Status::Active);
+    assert!(world.gives_access("2026-03-10"));
+    assert!(world.account.licenses[0].revoked_at.is_none());
+    assert_eq!(world.events, [Event::InvoiceRefunded]);
+    assert!(world.parked.is_empty());
+    // And stays so once the money came back to us.
+    world.go("2026-03-11");
+    world.tell(refund("pay-0", usd(1_000), RefundState::Failed));
+    assert!(world.sub().withheld.is_empty());
+    assert!(world.parked.is_empty());
+    renew_on(&mut world, "2026-04-01");
+    assert!(world.gives_access("2026-04-02"));
+}
+
+#[test]
+fn a_purchase_whose_next_period_is_paid_already_takes_only_its_own() {
+    let mut lead = terms("pro-monthly");
+    lead.lead = days(7);
+    let mut world = World::bought(lead);
+    renew_on(&mut world, "2026-01-25");
+    world.tell(refund("pay-0", usd(1_000), RefundState::Done));
+    assert_eq!(world.status(), Status::Active);
+    assert!(refunded(&world));
+    assert!(world.gives_access("2026-02-01"));
+}
+
+#[test]
+fn a_pause_does_not_end_the_period_of_a_purchase() {
+    for resumed in [false, true] {
+        let mut world = World::bought(terms("pro-monthly"));
+        world.go("2026-01-15");
+        world.pause().unwrap();
+        world.go("2026-02-20");
+        if resumed {
+            world.resume().unwrap();
+        }
+        world.tell(refund("pay-0", usd(1_000), RefundState::Done));
+        assert_eq!(world.status(), Status::Canceled, "resumed: {resumed}");
+    }
 }
 
 #[test]
@@ -297,6 +405,98 @@ fn time_that_nobody_paid_for_is_no_credit_for_another_plan() {
     assert_eq!(plan(&world), Ok(()));
     world.tell(refund(&invoice, usd(1_000), RefundState::Done));
     assert_eq!(plan(&world), Err(QuoteRefusal::PaymentReturned));
+}
+
+/// Half of April is left, of a plan of 30.00; then so much of it went back.
+fn part_back(name: &str, amount: i64) -> World {
+    let mut world = half_way("plus-monthly");
+    world.tell(refund(name, usd(amount), RefundState::Done));
+    world
+}
+
+#[test]
+fn what_went_back_in_part_is_no_credit_for_another_plan() {
+    let full = ruled(&[(ChangeKind::Downgrade, ChangeRule::Now(ChangeMoney::Credit))]);
+    for price in ["max-monthly", "max-yearly", "basic-monthly"] {
+        let mut world = part_back("pay-0", 1_500);
+        world.catalog = full.clone();
+        assert!(world.gives_access("2026-04-16"));
+        assert_eq!(world.refused(price), "payment_returned", "{price}");
+        // The refund fails after all.
+        world.go("2026-04-17");
+        world.tell(refund("pay-0", usd(1_500), RefundState::Failed));
+        world.quote(price);
+        // And what was paid for the next period is all there.
+        world.tell_of(at("2026-04-18"), refund("pay-0", usd(1), RefundState::Done));
+        assert_eq!(world.refused(price), "payment_returned", "{price}");
+        world.renew("2026-05-01");
+        world.go("2026-05-10");
+        world.quote(price);
+    }
+}
+
+#[test]
+fn what_was_quoted_before_a_part_went_back_is_not_applied() {
+    let mut world = half_way("plus-monthly");
+    let quote = world.quote("max-monthly");
+    let mut accepted = world.clone();
+    world.tell(refund("pay-0", usd(1), RefundState::Done));
+    assert!(world.try_accept(&quote).is_err());
+    let change = accepted.accept(&quote);
+    accepted.tell(refund("pay-0", usd(1), RefundState::Done));
+    let ChangeState::Canceled { .. } = accepted.state_of(change) else {
+        panic!("it was priced from what was paid");
+    };
+}
+
+#[test]
+fn what_a_change_charged_and_gave_back_is_no_credit() {
+    for to in ["max-monthly", "max-yearly"] {
+        let mut world = half_way("plus-monthly");
+        let quote = world.change_paid(to);
+        let change = world.last_change().id;
+        let invoice = world.invoice_of(change).id;
+        world.go("2026-04-20");
+        assert!(world.resize(1).is_err());
+        let back = usd(quote.owed_now.amount / 2);
+        world.tell(refund(&format!("pay-{invoice}"), back, RefundState::Done));
+        let next = if to == "max-monthly" {
+            "max-yearly"
+        } else {
+            "max-monthly"
+        };
+        let charges = ruled(&[(ChangeKind::Shorter, ChangeRule::Now(ChangeMoney::Charge))]);
+        world.catalog = charges;
+        assert_eq!(world.refused(next), "payment_returned");
+    }
+}
+
+#[test]
+fn what_was_paid_before_a_restart_is_in_what_follows_it() {
+    let mut world = half_way("plus-monthly");
+    world.change_paid("max-yearly");
+    // Its own month is over, and its rest is in the year.
+    world.go("2026-05-10");
+    world.tell(refund("pay-0", usd(1_000), RefundState::Done));
+    assert!(world.sub().paid[0].is_returned());
+    assert!(world.sub().withheld.is_empty());
+}
+
+#[test]
+fn an_excess_that_goes_back_leaves_what_was_charged() {
+    let mut world = half_way("basic-monthly");
+    let change = world.change("plus-monthly");
+    let invoice = world.invoice_of(change).id;
+    world.pay_as(invoice, "over", usd(1_100), world.now);
+    world.tell(refund("over", usd(100), RefundState::Done));
+    world.quote("max-monthly");
+    world.tell(Fact::RefundSeen(RefundSnapshot {
+        refund: "re-2".to_owned(),
+        of: vec!["over".to_owned()],
+        amount: usd(1),
+        state: RefundState::Done,
+    }));
+    assert_eq!(world.refused("max-monthly"), "payment_returned");
 }
 
 fn seen(status: Status, start: &str, end: &str) -> Fact {

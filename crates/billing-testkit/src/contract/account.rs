@@ -142,6 +142,8 @@ pub async fn an_invoice_is_found_by_its_payment_and_its_page(store: &dyn Store) 
             amount: invoice.amount,
             at,
             credited: true,
+            to_balance: None,
+            off_balance: None,
         }];
         account.put_checkout(checkout);
         account.put_invoice(invoice);

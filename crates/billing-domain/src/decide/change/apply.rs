@@ -103,7 +103,12 @@ pub(in crate::decide) fn apply_change(
         // periods hang by its interval.
         supersede_scheduled(draft, &mut held.clone());
     }
+    // What was credited of the one is in what was charged for the other.
+    let paid_by = held.paid.iter().flat_map(|paid| paid.invoices.clone());
+    let paid_by: Vec<_> = paid_by.chain(change.invoice).collect();
     let mut changed = after(held, &quote, Some(id));
+    let paid = changed.paid.into_iter();
+    changed.paid = paid.map(|paid| paid.paid_by(paid_by.clone())).collect();
     remake_cycle(draft, &mut changed);
     draft.account.put_subscription(changed);
     draft.account.put_change(Change {

@@ -103,6 +103,7 @@ pub fn accept(
         quote: quote.clone(),
         state: ChangeState::AwaitingPayment,
         invoice: None,
+        charged: None,
         by,
         accepted_at: now,
         pay_by: None,

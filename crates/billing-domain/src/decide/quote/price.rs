@@ -46,13 +46,17 @@ pub(super) fn work(
         return Ok(unmoved);
     }
     let paid = paid_periods(held, account, now)?;
-    if planned.restarts(now) {
-        let cycle = present_cycle(held, account);
-        return restarted(planned, &paid, cycle, now);
-    }
-    if planned.turns(now) {
+    let restarts = planned.restarts(now);
+    if !restarts && planned.turns(now) {
         // Only in the customer's favor, and rates of other lengths do not compare.
         return Ok(unmoved);
+    }
+    if paid.iter().any(PaidPeriod::is_returned) {
+        return Err(QuoteRefusal::PaymentReturned);
+    }
+    if restarts {
+        let cycle = present_cycle(held, account);
+        return restarted(planned, &paid, cycle, now);
     }
     let worked = repriced(planned, account, paid, now)?;
     let charged: i128 = worked

@@ -17,8 +17,8 @@ pub enum QuoteRefusal {
     /// A period is due and not paid.
     #[error("an invoice is open, and has to be paid first")]
     InvoiceOpen,
-    /// What was paid for its time went back: there is nothing to change until a
-    /// further period is paid.
+    /// What was paid for its time went back, all of it or, where the change moves
+    /// money, a part: there is nothing to change until a further period is paid.
     #[error("what was paid for this period went back")]
     PaymentReturned,
     /// The catalog has no such plan or price.
