@@ -65,8 +65,9 @@ impl Stripe {
         self.changed(reference, call).await
     }
 
-    /// Lets a subscription go on, in whichever way it was stopped; the account may
-    /// have been set to another style since. One that is to end goes on as well.
+    /// Lets a subscription go on, in whichever way it was paused; the account may
+    /// have been set to another style since. One that is to end is left to end:
+    /// nobody asked to take that back.
     pub(super) async fn resume(&self, key: &EffectKey, reference: &str) -> Acted {
         let standing = self.subscription(reference).await?;
         let subscription = &standing.body;
@@ -76,10 +77,6 @@ impl Stripe {
             forms::resume(reference, key)
         } else if subscription.pause_collection.is_some() {
             forms::resume_collection(reference, key)
-        } else if subscription.cancel_at_period_end == Some(true) {
-            forms::keep_after_period(reference, key)
-        } else if subscription.cancel_at.is_some() {
-            forms::keep_after_instant(reference, key)
         } else {
             return self.told(&standing);
         };

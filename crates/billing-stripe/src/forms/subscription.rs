@@ -88,19 +88,6 @@ pub(crate) fn cancel_at_end(reference: &str, key: &str) -> Call {
     Call::of(&request).under(key.to_owned())
 }
 
-/// Lets it go on that was to end with its period.
-pub(crate) fn keep_after_period(reference: &str, key: &str) -> Call {
-    let request = updated(reference).cancel_at_period_end(false);
-    Call::of(&request).under(key.to_owned())
-}
-
-/// Lets it go on that was to end at an instant, as the portal cancels.
-pub(crate) fn keep_after_instant(reference: &str, key: &str) -> Call {
-    Call::of(&updated(reference))
-        .with("cancel_at", "")
-        .under(key.to_owned())
-}
-
 /// Voids its invoices from now on.
 pub(crate) fn pause_collection(reference: &str, key: &str) -> Call {
     let behavior = UpdateSubscriptionPauseCollectionBehavior::Void;

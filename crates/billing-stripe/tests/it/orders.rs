@@ -407,16 +407,6 @@ async fn every_way_of_being_stopped_is_lifted() {
             SUBSCRIPTION,
             "pause_collection=&",
         ),
-        (
-            json!({ "cancel_at_period_end": true, "cancel_at": 1_797_792_000 }),
-            SUBSCRIPTION,
-            "cancel_at_period_end=false",
-        ),
-        (
-            json!({ "cancel_at": 1_796_000_000 }),
-            SUBSCRIPTION,
-            "cancel_at=&",
-        ),
     ] {
         let far = Far::start().await;
         far.answers(
@@ -431,6 +421,24 @@ async fn every_way_of_being_stopped_is_lifted() {
         let asked = far.asked().await;
         let sent = format!("{}&", String::from_utf8_lossy(&asked[1].body));
         assert!(sent.contains(body), "{stopped}: {sent}");
+    }
+}
+
+#[tokio::test]
+async fn resuming_takes_no_cancellation_back() {
+    let order = Order::ResumeSubscription {
+        provider: account(),
+        reference: "sub_1".to_owned(),
+    };
+    for ending in [
+        json!({ "cancel_at_period_end": true, "cancel_at": 1_797_792_000 }),
+        json!({ "cancel_at": 1_796_000_000 }),
+    ] {
+        let far = Far::start().await;
+        let standing = ok(&subscription("price_team", &ending));
+        far.answers("GET", SUBSCRIPTION, standing).await;
+        assert_eq!(brief(&far.done(&order).await), ["sub_1 active"]);
+        assert_eq!(far.calls().await, [format!("GET {SUBSCRIPTION}")]);
     }
 }
 
