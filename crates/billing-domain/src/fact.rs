@@ -128,6 +128,10 @@ pub enum Fact {
         /// What it is for, where the provider says so. `None`: a further cycle.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         purpose: Option<Purpose>,
+        /// What was taken from the payer, with tax: what a refund or a dispute of it
+        /// is a part of. `None`: as much as `amount`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        collected: Option<Money>,
     },
     /// Something happened to an object, and it has to be read to know what.
     Hinted {

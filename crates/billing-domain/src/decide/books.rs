@@ -31,6 +31,7 @@ pub(super) fn mirror_invoice(
         period,
         state,
         purpose,
+        collected,
     } = &observed.fact
     else {
         return Verdict::Decided;
@@ -73,7 +74,13 @@ pub(super) fn mirror_invoice(
     };
     invoice.subscription = invoice.subscription.or(subscription);
     invoice.opened_at = invoice.opened_at.min(observed.at);
-    let event = settle_mirrored(&mut invoice, *state, *amount, *period, observed.at);
+    let event = settle_mirrored(
+        &mut invoice,
+        *state,
+        (*amount, *collected),
+        *period,
+        observed.at,
+    );
     invoice.period = invoice.period.or(*period);
     let (id, subscription) = (invoice.id, invoice.subscription);
     draft.account.put_invoice(invoice);
@@ -185,7 +192,7 @@ fn difference(change: &Change, invoice: &Invoice, charged: Money) -> (ParkReason
 fn settle_mirrored(
     invoice: &mut Invoice,
     state: ProviderInvoiceState,
-    amount: Money,
+    (amount, collected): (Money, Option<Money>),
     period: Option<Period>,
     at: Timestamp,
 ) -> Option<Event> {
@@ -205,7 +212,8 @@ fn settle_mirrored(
             let reference = invoice.reference.clone().unwrap_or_default();
             invoice.payments = vec![Payment {
                 reference,
-                amount,
+                // What goes back is told of what was taken, not of what is ours.
+                amount: collected.unwrap_or(amount),
                 at,
                 credited: true,
                 to_balance: None,

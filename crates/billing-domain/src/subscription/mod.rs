@@ -117,6 +117,10 @@ pub enum Why {
 pub struct Promise {
     /// Settled cycles that started after the price was retired.
     pub cycles: u32,
+    /// The start of the last cycle that was counted: none is counted twice. `None`:
+    /// none was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Timestamp>,
     /// The notice of a dearer price that was given. `None`: none was.
     pub notice: Option<Notice>,
     /// When the promise needs a look again. `None`: never by itself.

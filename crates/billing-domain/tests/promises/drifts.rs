@@ -328,6 +328,7 @@ fn invoices_of_the_provider_go_forward_only() {
         period: Some(month(0)),
         state,
         purpose: None,
+        collected: None,
     };
     let take_over = Some((Side::Provider, Remedy::TakeOver));
     let keep = Some((Side::Ours, Remedy::Keep));

@@ -104,6 +104,25 @@ fn settled_periods_count_where_a_provider_settles_them() {
 }
 
 #[test]
+fn a_period_counts_once_however_often_it_is_told() {
+    let lock = lock(LockEnd::Cycles(3), Some("low"));
+    let mut world = mirrored(&retired(&catalog(), "old", "2026-01-15", Some(lock)));
+    world.now = month(1).start;
+    for (status, hour) in [
+        (Status::Active, "2026-02-01T00:00:00Z"),
+        (Status::PastDue, "2026-02-01T01:00:00Z"),
+        (Status::Active, "2026-02-02T01:00:00Z"),
+    ] {
+        world.now = at(hour);
+        world.seen("old", month(1), status);
+        assert_eq!(world.sub().promise.cycles, 1, "{hour}");
+    }
+    world.now = month(2).start;
+    world.seen("old", month(2), Status::Active);
+    assert_eq!(world.sub().promise.cycles, 2);
+}
+
+#[test]
 fn its_periods_are_foretold() {
     let mut world = mirrored(&until("2026-03-01"));
     let id = world.sub().id;

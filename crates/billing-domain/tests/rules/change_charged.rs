@@ -24,6 +24,7 @@ fn charged(world: &mut World, name: &str, amount: Money, paid_at: Timestamp) {
         period: None,
         state: ProviderInvoiceState::Paid,
         purpose: Some(Purpose::Change),
+        collected: None,
     };
     world.observe(&Observed {
         fact,

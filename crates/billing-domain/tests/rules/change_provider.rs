@@ -120,6 +120,7 @@ fn invoiced(world: &mut World, amount: i64, period: Option<Period>) {
         period,
         state: ProviderInvoiceState::Open,
         purpose: None,
+        collected: None,
     });
 }
 

@@ -174,6 +174,7 @@ fn invoice(state: ProviderInvoiceState, period: Option<Period>) -> Fact {
         period,
         state,
         purpose: None,
+        collected: None,
     }
 }
 

@@ -527,6 +527,7 @@ fn charged(reference: &str, purpose: Purpose, start: &str, end: &str) -> Fact {
         }),
         state: ProviderInvoiceState::Paid,
         purpose: Some(purpose),
+        collected: None,
     }
 }
 
@@ -570,6 +571,32 @@ fn a_purchase_that_a_provider_runs_is_ended_there() {
     world.tell(seen(Status::Canceled, "2026-01-01", "2026-02-01"));
     assert_eq!(world.status(), Status::Canceled);
     assert_eq!(world.orders.len(), 1);
+}
+
+#[test]
+fn what_goes_back_is_told_of_what_was_taken_with_tax() {
+    let mut world = World::new();
+    let begun = world.begin(sold("pro-monthly", 1, true), true);
+    let mut invoice = charged("i-1", Purpose::Purchase, "2026-01-01", "2026-02-01");
+    if let Fact::ProviderInvoiceSeen { collected, .. } = &mut invoice {
+        *collected = Some(usd(1_200));
+    }
+    for fact in [seen(Status::Active, "2026-01-01", "2026-02-01"), invoice] {
+        let link = Link {
+            checkout: Some(begun.checkout),
+            ..Link::default()
+        };
+        world.observe(&Observed {
+            fact,
+            at: at("2026-01-01T00:01:00Z"),
+            link,
+        });
+    }
+    world.go("2026-01-10");
+    world.tell(refund("i-1", usd(1_000), RefundState::Done));
+    assert!(!refunded(&world), "a part of it went back");
+    world.tell(refund("i-1", usd(1_200), RefundState::Done));
+    assert!(refunded(&world), "all of it went back");
 }
 
 #[test]

@@ -338,6 +338,7 @@ async fn what_is_closed_is_decided_on_as_well() {
         period: None,
         state: ProviderInvoiceState::Paid,
         purpose: None,
+        collected: None,
     };
     for _ in 0..2 {
         let mut told = seen(seen_paid.clone(), at);

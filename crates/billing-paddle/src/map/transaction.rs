@@ -115,6 +115,7 @@ fn invoice_seen(transaction: &Transaction, said: Said) -> Option<Fact> {
         period: transaction.billing_period.map(Span::period),
         state,
         purpose: Some(purpose(transaction)),
+        collected: None,
     })
 }
 

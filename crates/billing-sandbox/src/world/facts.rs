@@ -215,6 +215,7 @@ impl World {
                     InvoiceState::Void => ProviderInvoiceState::Void,
                 },
                 purpose: *purpose,
+                collected: None,
             },
             (InvoiceFor::Engine { invoice: ours }, InvoiceState::Open) if invoice.failures > 0 => {
                 Fact::PaymentFailed {

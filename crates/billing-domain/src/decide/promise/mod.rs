@@ -192,8 +192,12 @@ pub(crate) fn give(
     kept.promise.notice = Some(notice);
 }
 
-/// A settled cycle that started after its price was retired counts.
+/// A settled cycle that started after its price was retired counts, once: what was
+/// told too early and taken back comes again.
 pub(super) fn count_cycle(held: &mut Subscription, start: Timestamp, catalog: &CatalogRevision) {
+    if held.promise.counted.is_some_and(|counted| start <= counted) {
+        return;
+    }
     let price = price_of(held, &catalog.catalog);
     if price.is_some_and(|price| {
         catalog
@@ -202,6 +206,7 @@ pub(super) fn count_cycle(held: &mut Subscription, start: Timestamp, catalog: &C
             .is_some_and(|at| at <= start)
     }) {
         held.promise.cycles = held.promise.cycles.saturating_add(1);
+        held.promise.counted = Some(start);
     }
 }
 
