@@ -25,7 +25,7 @@ impl Stripe {
         let last = page.body.data.last().map(|last| last.id.clone());
         let mut rows = Vec::new();
         for subscription in &page.body.data {
-            match self.teller.subscription(subscription, page.at) {
+            match self.teller.subscription_alone(subscription, page.at) {
                 Ok(facts) => rows.extend(facts),
                 // One that cannot be told must not hide the others.
                 Err(Unreadable(why)) => {

@@ -101,6 +101,11 @@ impl Stripe {
             None => (Vec::new(), self.session_of(&intent).await?),
         };
         let invoice_link: Option<Link> = facts.first().map(|fact| fact.link.clone());
+        if invoice.is_some() && invoice_link.is_none() {
+            // Nothing is told of what it paid: it is another deployment's, and so is
+            // what goes back of it.
+            return Ok(Vec::new());
+        }
         let paid = Paid {
             intent: &reply.body,
             invoice,

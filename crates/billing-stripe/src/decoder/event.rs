@@ -133,7 +133,8 @@ impl Event {
     fn subscription(&self, teller: &Teller, at: Timestamp) -> Told {
         let subscription: Subscription = self.object()?;
         let id = named(&subscription.id)?;
-        if !self.is_pinned() {
+        // It comes without its invoice.
+        if !self.is_pinned() || !subscription.says_what_is_paid() {
             let others = [(RefKind::Customer, id_of(subscription.customer.as_ref()))];
             let words = subscription.metadata.as_ref();
             return Ok(teller.hint(RefKind::Subscription, id, &others, words, at));
@@ -160,11 +161,18 @@ impl Event {
             return Ok(teller.hint(RefKind::Subscription, subscription, &others, words, at));
         }
         let id = named(invoice.id.as_deref().unwrap_or_default())?;
-        if !self.is_pinned() {
+        let mut told = if self.is_pinned() {
+            teller.invoice(&invoice, at)?
+        } else {
             let others = [(RefKind::Subscription, Some(subscription)), customer];
-            return Ok(teller.hint(RefKind::Invoice, id, &others, words, at));
+            teller.hint(RefKind::Invoice, id, &others, words, at)
+        };
+        if self.kind == "invoice.paid" {
+            // A renewed one has been active before: no event of its own tells that its
+            // period is paid now.
+            told.extend(teller.hint(RefKind::Subscription, subscription, &[customer], words, at));
         }
-        teller.invoice(&invoice, at)
+        Ok(told)
     }
 
     /// A schedule changes what is to come of its subscription.

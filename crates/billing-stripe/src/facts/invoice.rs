@@ -12,6 +12,9 @@ use super::{Teller, Told, Unreadable, instant, period};
 use crate::amount;
 use crate::wire::{Invoice, InvoiceLine, Subscription, id_of};
 
+/// Why there is an invoice: a period has begun that is not the first.
+pub(super) const CYCLE: &str = "subscription_cycle";
+
 impl Teller {
     /// An invoice, at the instant since which it stands so, or at `at` where it does
     /// not say. Nothing is told of a draft, of one that belongs to no subscription,
@@ -68,6 +71,7 @@ impl Teller {
                 period: paid_period(invoice),
                 state,
                 purpose,
+                collected: collected(invoice)?,
             },
             at: since(invoice, state).unwrap_or(at),
             link,
@@ -101,7 +105,7 @@ fn state(invoice: &Invoice) -> Result<Option<ProviderInvoiceState>, Unreadable> 
 fn purpose(reason: Option<&str>) -> Option<Purpose> {
     match reason {
         Some("subscription_create") => Some(Purpose::Purchase),
-        Some("subscription_cycle") => Some(Purpose::Renewal),
+        Some(CYCLE) => Some(Purpose::Renewal),
         Some("subscription_update") => Some(Purpose::Change),
         _ => None,
     }
@@ -120,13 +124,19 @@ fn charged(invoice: &Invoice) -> Result<Money, Unreadable> {
     money(charged, invoice)
 }
 
+/// What was taken for it, with tax. `None`: nothing yet, or it does not say.
+fn collected(invoice: &Invoice) -> Result<Option<Money>, Unreadable> {
+    let paid = invoice.amount_paid.filter(|paid| *paid > 0);
+    paid.map(|paid| money(paid, invoice)).transpose()
+}
+
 fn money(amount: i64, invoice: &Invoice) -> Result<Money, Unreadable> {
     amount::read(amount, &invoice.currency).ok_or(Unreadable("an amount of an unknown currency"))
 }
 
 /// The time that it pays for: that of the line that reaches furthest. The
 /// invoice's own period looks back, and is not it.
-fn paid_period(invoice: &Invoice) -> Option<Period> {
+pub(super) fn paid_period(invoice: &Invoice) -> Option<Period> {
     invoice
         .lines()
         .iter()

@@ -2,8 +2,10 @@
 
 use billing_domain::fact::{Fact, Observed, SubscriptionSnapshot};
 use billing_domain::provider::RefKind;
-use billing_domain::time::Timestamp;
+use billing_domain::subscription::Status;
+use billing_domain::time::{Period, Timestamp};
 
+use super::invoice::{CYCLE, paid_period};
 use super::{Teller, Told, Unreadable, instant, period, status};
 use crate::wire::{Subscription, id_of};
 
@@ -21,7 +23,8 @@ impl Teller {
         Ok(told)
     }
 
-    fn subscription_alone(&self, subscription: &Subscription, at: Timestamp) -> Told {
+    /// A subscription, without the invoice that came along.
+    pub(crate) fn subscription_alone(&self, subscription: &Subscription, at: Timestamp) -> Told {
         if subscription.id.is_empty() {
             return Err(Unreadable("a subscription without an id"));
         }
@@ -61,6 +64,7 @@ impl Teller {
         let period = subscription.period().and_then(period);
         let at_end = subscription.cancel_at_period_end == Some(true);
         let end = period.filter(|_| at_end).map(|period| period.end);
+        let paid = period.map(|period| paid_of(period, status, subscription));
         Ok(SubscriptionSnapshot {
             reference: subscription.id.clone(),
             customer_ref: id_of(subscription.customer.as_ref()).map(str::to_owned),
@@ -70,10 +74,34 @@ impl Teller {
                 .to_owned(),
             quantity: u32::try_from(quantity)
                 .map_err(|_beyond| Unreadable("a subscription of too many pieces"))?,
-            period,
+            period: paid,
             trial_end: subscription.trial_end.and_then(instant),
             cancel_at: subscription.cancel_at.and_then(instant).or(end),
             ended_at: subscription.ended_at.and_then(instant),
         })
     }
+}
+
+/// What of the current period is told: up to its start, and so nothing of it, as
+/// long as its money has not come. Its payment is told of by an event of its own.
+fn paid_of(period: Period, status: Option<Status>, subscription: &Subscription) -> Period {
+    // As its events tell it, which come without the invoice.
+    if subscription.says_what_is_paid() {
+        return period;
+    }
+    let latest = subscription.latest_invoice.as_ref();
+    let renewal = latest
+        .and_then(|invoice| invoice.object())
+        .filter(|invoice| invoice.billing_reason.as_deref() == Some(CYCLE))
+        .filter(|invoice| invoice.total.is_some_and(|total| total > 0))
+        .filter(|invoice| paid_period(invoice).is_none_or(|paid| paid.start >= period.start));
+    let invoiced = renewal.and_then(|invoice| invoice.status.as_deref());
+    let unpaid = match status {
+        // It ended because this period was not paid.
+        Some(Status::Expired) => invoiced != Some("paid"),
+        Some(Status::Canceled) => invoiced.is_some_and(|word| word != "paid"),
+        _ => matches!(invoiced, Some("draft" | "open")),
+    };
+    let end = if unpaid { period.start } else { period.end };
+    Period { end, ..period }
 }

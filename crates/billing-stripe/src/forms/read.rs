@@ -22,6 +22,9 @@ pub(crate) const TYPES_MAX: usize = 20;
 /// What comes along with a subscription wherever one is read.
 pub(crate) const LATEST_INVOICE: &str = "latest_invoice";
 
+/// The same, in a list: without it, nobody knows whether a period is paid.
+const LATEST_INVOICES: &str = "data.latest_invoice";
+
 pub(crate) fn subscription(id: &str) -> Call {
     Call::of(&RetrieveSubscription::new(id).expand(vec![LATEST_INVOICE.to_owned()]))
 }
@@ -67,6 +70,7 @@ pub(crate) fn session_of_payment(intent: &str) -> Call {
 pub(crate) fn subscriptions(customer: Option<&str>, after: Option<&str>) -> Call {
     let mut request = ListSubscription::new()
         .status(ListSubscriptionStatus::All)
+        .expand(vec![LATEST_INVOICES.to_owned()])
         .limit(PAGE_ROWS);
     if let Some(customer) = customer {
         request = request.customer(customer);

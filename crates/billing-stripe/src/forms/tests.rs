@@ -395,11 +395,6 @@ fn ending_pausing_and_going_on() {
         "cancel_at_period_end=true",
     );
     update(
-        subscription::keep_after_period("sub_1", "k"),
-        "cancel_at_period_end=false",
-    );
-    update(subscription::keep_after_instant("sub_1", "k"), "cancel_at=");
-    update(
         subscription::pause_collection("sub_1", "k"),
         "pause_collection[behavior]=void",
     );
@@ -436,7 +431,12 @@ fn reads_and_lists() {
     );
     check(
         &read::subscriptions(Some("cus_9"), Some("sub_1")),
-        "GET /subscriptions\ncustomer=cus_9\nlimit=100\nstarting_after=sub_1\nstatus=all",
+        "GET /subscriptions
+        customer=cus_9
+        expand[0]=data.latest_invoice
+        limit=100
+        starting_after=sub_1
+        status=all",
     );
     check(
         &read::events(at(NOW), &["invoice.paid", "refund.failed"], Some("evt_1")),

@@ -19,6 +19,7 @@ pub(crate) struct Subscription {
     pub(crate) cancel_at_period_end: Option<bool>,
     pub(crate) cancel_at: Option<i64>,
     pub(crate) ended_at: Option<i64>,
+    pub(crate) start_date: Option<i64>,
     pub(crate) trial_end: Option<i64>,
     pub(crate) pause_collection: Option<IgnoredAny>,
     pub(crate) schedule: Option<Expandable<Bare>>,
@@ -62,6 +63,19 @@ impl Subscription {
             .filter_map(|item| Some((item.current_period_start?, item.current_period_end?)))
             .max_by_key(|(_, end)| *end)
             .or_else(|| self.current_period_start.zip(self.current_period_end))
+    }
+
+    /// Whether it says by itself how far it is paid. A renewed one is `active` from
+    /// the start of its period, while its invoice is still a draft: only the invoice
+    /// says whether that period is paid.
+    pub(crate) fn says_what_is_paid(&self) -> bool {
+        let first =
+            self.start_date.is_some() && self.period().map(|(start, _)| start) == self.start_date;
+        let counts_to_the_start = matches!(
+            self.status.as_str(),
+            "trialing" | "past_due" | "unpaid" | "incomplete" | "incomplete_expired"
+        );
+        first || counts_to_the_start
     }
 }
 
@@ -132,6 +146,7 @@ pub(crate) struct Invoice {
     pub(crate) total: Option<i64>,
     pub(crate) total_excluding_tax: Option<i64>,
     pub(crate) amount_due: Option<i64>,
+    pub(crate) amount_paid: Option<i64>,
     pub(crate) attempted: Option<bool>,
     pub(crate) status_transitions: Option<InvoiceTransitions>,
     pub(crate) lines: Option<List<InvoiceLine>>,

@@ -94,6 +94,11 @@ impl Contracted {
         &self.pays
     }
 
+    /// The subscription of somebody whose card pays no more.
+    pub(crate) fn declined(&self) -> &str {
+        &self.declined
+    }
+
     /// Somebody new buys; the subscription and the customer.
     async fn buys(&self, ids: &mut IdSeq) -> (String, String) {
         let opened = self.open(order(ids, self.fake.now())).await;

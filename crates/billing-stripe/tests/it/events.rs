@@ -54,6 +54,7 @@ fn subscription() -> Value {
         }]},
         "cancel_at_period_end": false, "cancel_at": null, "metadata": words(),
         "latest_invoice": "in_1", "pause_collection": null, "schedule": null,
+        "start_date": 1_795_200_000,
     })
 }
 
@@ -61,7 +62,8 @@ fn invoice() -> Value {
     json!({
         "id": "in_1", "object": "invoice", "status": "paid", "customer": "cus_9",
         "billing_reason": "subscription_cycle", "currency": "usd", "total": 2400,
-        "total_excluding_tax": 2000, "amount_due": 2400, "attempted": true,
+        "total_excluding_tax": 2000, "amount_due": 2400, "amount_paid": 2400,
+        "attempted": true,
         "period_start": 1, "period_end": 2, "metadata": {},
         "parent": { "subscription_details": { "subscription": "sub_1", "metadata": words() } },
         "lines": { "data": [{
@@ -94,6 +96,9 @@ fn object_of(kind: &str) -> Value {
 #[test]
 fn every_handled_event_in_the_pinned_version() {
     for kind in HANDLED_EVENTS {
+        if kind == "invoice.paid" {
+            continue;
+        }
         let expected = match kind {
             "invoice.upcoming" | "invoice.finalization_failed" => "read subscription sub_1",
             "customer.deleted" => "read customer cus_9",
@@ -110,6 +115,46 @@ fn every_handled_event_in_the_pinned_version() {
         assert_eq!(brief(&facts), [expected], "{kind}");
         assert_eq!(facts[0].at, at("2026-11-21T09:59:00Z"), "{kind}");
         assert!(!facts[0].link.refs.is_empty(), "{kind}");
+    }
+}
+
+#[test]
+fn what_is_paid_says_so_of_the_subscription_as_well() {
+    for (version, expected) in [
+        (API_VERSION, ["in_1 Paid", "read subscription sub_1"]),
+        (
+            "2024-06-20",
+            ["read invoice in_1", "read subscription sub_1"],
+        ),
+    ] {
+        let facts = told(&event("invoice.paid", version, &invoice()));
+        assert_eq!(brief(&facts), expected, "{version}");
+    }
+}
+
+#[test]
+fn a_renewed_subscription_is_read_before_it_counts_as_paid() {
+    let of = |status: &str, start_date: i64| {
+        let mut object = subscription();
+        object["status"] = json!(status);
+        object["start_date"] = json!(start_date);
+        brief(&told(&event(
+            "customer.subscription.updated",
+            API_VERSION,
+            &object,
+        )))
+    };
+    let (first, earlier) = (1_795_200_000, 1_792_500_000);
+    for (status, start_date, expected) in [
+        ("active", first, "sub_1 active"),
+        ("active", earlier, "read subscription sub_1"),
+        ("canceled", earlier, "read subscription sub_1"),
+        ("paused", earlier, "read subscription sub_1"),
+        ("past_due", earlier, "sub_1 past_due"),
+        ("unpaid", earlier, "sub_1 lapsed"),
+        ("trialing", earlier, "sub_1 trialing"),
+    ] {
+        assert_eq!(of(status, start_date), [expected], "{status} {start_date}");
     }
 }
 
@@ -131,7 +176,7 @@ fn an_older_version_is_a_hint_and_no_more() {
             "2026-10-28.endive",
             "sub_1 active",
         ),
-        ("invoice.paid", "2024-06-20", "read invoice in_1"),
+        ("invoice.voided", "2024-06-20", "read invoice in_1"),
         (
             "checkout.session.completed",
             "2024-06-20",
@@ -154,7 +199,10 @@ fn an_invoice_from_before_2025_names_its_subscription_elsewhere() {
         "subscription_details": { "metadata": words() }, "currency": "usd", "total": 2000,
     });
     let facts = told(&event("invoice.paid", "2024-06-20", &old));
-    assert_eq!(brief(&facts), ["read invoice in_1"]);
+    assert_eq!(
+        brief(&facts),
+        ["read invoice in_1", "read subscription sub_1"]
+    );
     assert_eq!(facts[0].link.refs[0].id, "sub_1");
     assert!(facts[0].link.customer.is_some());
 }
@@ -168,6 +216,7 @@ fn an_invoice_is_told_net_with_its_period_and_purpose() {
         period,
         state,
         purpose,
+        collected,
         ..
     } = &facts[0].fact
     else {
@@ -175,6 +224,8 @@ fn an_invoice_is_told_net_with_its_period_and_purpose() {
     };
     assert_eq!(subscription_ref.as_deref(), Some("sub_1"));
     assert_eq!(amount.to_string(), "USD 20.00");
+    let with_tax = collected.map(|collected| collected.to_string());
+    assert_eq!(with_tax.as_deref(), Some("USD 24.00"));
     assert_eq!(period.unwrap().end.as_second(), 1_797_792_000);
     assert_eq!(*state, ProviderInvoiceState::Paid);
     assert_eq!(*purpose, Some(Purpose::Renewal));
@@ -194,7 +245,7 @@ fn an_invoice_stands_as_its_status_says() {
         let mut object = invoice();
         object["status"] = json!(status);
         object["attempted"] = json!(attempted);
-        let facts = told(&event("invoice.paid", API_VERSION, &object));
+        let facts = told(&event("invoice.payment_failed", API_VERSION, &object));
         assert_eq!(brief(&facts), expected, "{status}");
     }
 }
@@ -245,6 +296,7 @@ fn the_end_of_a_subscription_has_several_shapes() {
 fn the_period_ends_with_the_last_item_or_as_of_old() {
     let period = |items: Value| {
         let mut object = subscription();
+        object["status"] = json!("past_due");
         object["items"]["data"] = items;
         object["current_period_start"] = json!(10);
         object["current_period_end"] = json!(20);

@@ -5,6 +5,7 @@ use billing_domain::effect::{EffectKey, Order};
 use billing_domain::fact::{Fact, Observed};
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::subscription::Status;
+use billing_domain::time::Period;
 use billing_ports::delivery::Reading;
 use billing_ports::{Answer, PaymentProvider, WebhookDecoder};
 use billing_stripe::StripeDecoder;
@@ -94,6 +95,58 @@ async fn a_renewal_that_fails_is_past_due() {
 }
 
 #[tokio::test]
+async fn a_renewal_extends_once_it_is_paid_and_never_before() {
+    let bench = Contracted::start().await;
+    let first = period(&bench, bench.held()).await;
+    let owing = period(&bench, bench.declined()).await;
+    assert_eq!(first.end, owing.end);
+    drop(told(&bench));
+    // Half an hour after the renewal: the invoice is a draft.
+    let into = SignedDuration::from_mins(30);
+    bench
+        .fake
+        .advance(first.end.duration_since(bench.fake.now()) + into);
+    let facts = told(&bench);
+    let snapshots = facts
+        .iter()
+        .filter(|it| matches!(it.fact, Fact::SubscriptionSeen(_)));
+    assert_eq!(snapshots.count(), 0, "{:?}", brief(&facts));
+    for reference in [bench.held(), bench.declined()] {
+        let hinted = format!("read subscription {reference}");
+        assert!(brief(&facts).contains(&hinted), "{:?}", brief(&facts));
+        let seen = period(&bench, reference).await;
+        assert_eq!((seen.start, seen.end), (first.end, first.end));
+    }
+    let listed = bench.stripe.list_subscriptions(None).await.unwrap();
+    for row in &listed.rows {
+        let Fact::SubscriptionSeen(seen) = &row.fact else {
+            panic!("a subscription: {row:?}");
+        };
+        assert_eq!(seen.period.unwrap().end, first.end);
+    }
+    bench.fake.advance(SignedDuration::from_hours(1));
+    let facts = brief(&told(&bench));
+    let hinted = format!("read subscription {}", bench.held());
+    assert!(facts.contains(&hinted), "{facts:?}");
+    let paid = period(&bench, bench.held()).await;
+    assert!(paid.start == first.end && paid.end > first.end);
+    // The other one fails, again and again, until it ends.
+    let facts = read(&bench, RefKind::Subscription, bench.declined()).await;
+    assert!(brief(&facts)[0].ends_with(" past_due"), "{facts:?}");
+    bench.fake.advance(SignedDuration::from_hours(25 * 24));
+    let ended = period(&bench, bench.declined()).await;
+    assert_eq!(ended.end, first.end);
+}
+
+async fn period(bench: &Contracted, reference: &str) -> Period {
+    let facts = read(bench, RefKind::Subscription, reference).await;
+    match facts.first().map(|first| &first.fact) {
+        Some(Fact::SubscriptionSeen(seen)) => seen.period.unwrap(),
+        _ => panic!("a subscription: {facts:?}"),
+    }
+}
+
+#[tokio::test]
 async fn it_is_paused_resumed_and_ended() {
     let bench = Contracted::start().await;
     let (provider, reference) = (account(), bench.held().to_owned());
@@ -128,7 +181,7 @@ async fn it_is_paused_resumed_and_ended() {
 }
 
 #[tokio::test]
-async fn the_portal_ends_it_in_another_shape_and_resuming_takes_that_back() {
+async fn the_portal_ends_it_in_another_shape_and_resuming_leaves_that() {
     let bench = Contracted::start().await;
     bench.fake.cancel_in_portal(bench.held()).unwrap();
     let seen = |facts: &[Observed]| match facts.first().map(|first| &first.fact) {
@@ -142,7 +195,7 @@ async fn the_portal_ends_it_in_another_shape_and_resuming_takes_that_back() {
         reference: bench.held().to_owned(),
     };
     let facts = perform(&bench, "resume:1", &resume).await;
-    assert_eq!(seen(&facts), None);
+    assert!(seen(&facts).is_some());
 }
 
 #[tokio::test]

@@ -73,6 +73,26 @@ async fn a_refund_says_which_invoice_it_pays_back() {
 }
 
 #[tokio::test]
+async fn what_goes_back_of_another_deployments_invoice_is_not_told() {
+    let far = Far::start().await;
+    let intent = json!({ "id": "pi_1", "customer": "cus_9" });
+    far.answers("GET", "/v1/payment_intents/pi_1", ok(&intent))
+        .await;
+    let payments = json!({ "data": [{ "invoice": "in_1" }] });
+    far.answers("GET", "/v1/invoice_payments", ok(&payments))
+        .await;
+    let invoice = json!({ "id": "in_1", "status": "paid", "currency": "usd", "total": 2000,
+        "customer": "cus_9", "parent": { "subscription_details": { "subscription": "sub_1",
+            "metadata": { "billing_operator": "somebody" } } } });
+    far.answers("GET", "/v1/invoices/in_1", ok(&invoice)).await;
+    let refunds = json!({ "data": [{ "id": "re_1", "amount": 500, "currency": "usd" }] });
+    far.answers("GET", "/v1/refunds", ok(&refunds)).await;
+    far.answers("GET", "/v1/disputes", ok(&json!({ "data": [] })))
+        .await;
+    assert_eq!(far.read(RefKind::Payment, "pi_1").await, []);
+}
+
+#[tokio::test]
 async fn a_refund_of_something_paid_once_says_which_checkout() {
     let far = Far::start().await;
     let intent = json!({ "id": "pi_1", "customer": "cus_9", "metadata": {
