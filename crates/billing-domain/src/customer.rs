@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, ChangeState};
 use crate::checkout::Checkout;
+use crate::claim::{Claim, ClaimState, mailbox_of, plausible, unconfirmed_at};
 use crate::grant::Grant;
 use crate::ids::{ChangeId, CheckoutId, CustomerId, InvoiceId, NegotiatedId, SubscriptionId};
 use crate::invoice::Invoice;
@@ -26,7 +27,8 @@ pub struct Customer {
     /// The host application's name for this customer (user id, DID, hub id).
     /// `None` for a guest. Unique.
     pub external_ref: Option<String>,
-    /// Where mail goes. Never identifies a customer.
+    /// Where mail goes. Never identifies a customer. Of a guest it is what was
+    /// typed, until the mailbox's owner confirms it.
     pub email: Option<String>,
     /// The customer under whose plan this one acts. `None` acts for itself.
     pub member_of: Option<CustomerId>,
@@ -42,6 +44,17 @@ pub struct Customer {
     /// Terms negotiated with this customer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub negotiated: Vec<Negotiated>,
+    /// Whether a checkout made it that named nobody: who is behind it, nobody knows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guest: bool,
+    /// What a guest's checkout holds for the owner of a mailbox. `None`: nothing
+    /// was bought, no address was collected, or it is no guest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+    /// Guests whose mailbox turned out to be this customer's: what they hold, it
+    /// holds too. Nothing moves between them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<CustomerId>,
 }
 
 impl Customer {
@@ -53,6 +66,30 @@ impl Customer {
             .find(|held| held.currency == currency)
             .copied()
             .unwrap_or(Money::zero(currency))
+    }
+
+    /// The name by which a mailbox leads to it: [`mailbox_of`] the address on
+    /// file, or [`unconfirmed_at`] the one that a guest's claim names. `None`:
+    /// none does; what a guest has typed is nobody's, and what is attached is its
+    /// account's.
+    #[must_use]
+    pub fn mailbox(&self) -> Option<String> {
+        if self.is_of_mailbox() {
+            return self.email.as_deref().map(mailbox_of);
+        }
+        let claim = self.claim.as_ref()?;
+        (claim.state == ClaimState::Open).then(|| unconfirmed_at(&claim.email))
+    }
+
+    /// Whether it is the account of whoever owns the mailbox on file: named by
+    /// the host, which vouches for the address, or confirmed by its owner.
+    #[must_use]
+    pub fn is_of_mailbox(&self) -> bool {
+        if let Some(claim) = &self.claim {
+            return matches!(claim.state, ClaimState::Confirmed { .. });
+        }
+        let email = self.email.as_deref().and_then(plausible);
+        !self.guest && self.external_ref.is_some() && email.is_some()
     }
 
     /// The negotiated terms with this id.

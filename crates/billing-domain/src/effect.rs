@@ -96,6 +96,18 @@ impl EffectKey {
         ))
     }
 
+    /// Mailing a guest's claim to its mailbox.
+    #[must_use]
+    pub fn claim_mail(guest: CustomerId) -> Self {
+        Self(format!("claim-mail:{guest}"))
+    }
+
+    /// Telling an account that it holds what a guest holds.
+    #[must_use]
+    pub fn claim(guest: CustomerId, to: CustomerId) -> Self {
+        Self(format!("claim:{guest}:{to}"))
+    }
+
     /// Telling the notifier.
     #[must_use]
     pub fn notify(effect: EffectId) -> Self {
@@ -200,6 +212,15 @@ pub enum Order {
         provider: ProviderAccount,
         /// The provider's id.
         reference: String,
+    },
+    /// Mail the customer's claim to its mailbox.
+    MailClaim,
+    /// Let an account hold what a guest holds.
+    AttachClaim {
+        /// The guest.
+        guest: CustomerId,
+        /// The account.
+        to: CustomerId,
     },
     /// Tell whoever listens.
     Notify {
@@ -344,7 +365,7 @@ pub(crate) const fn pinned() -> bool {
 
 impl Order {
     /// The provider account that performs it. `None`: no provider does, but the
-    /// notifier, or the store.
+    /// notifier, the store, or the engine itself.
     #[must_use]
     pub const fn provider(&self) -> Option<&ProviderAccount> {
         match self {
@@ -358,7 +379,10 @@ impl Order {
             | Self::PauseSubscription { provider, .. }
             | Self::ResumeSubscription { provider, .. }
             | Self::ReadSubscription { provider, .. } => Some(provider),
-            Self::SettleCode { .. } | Self::Notify { .. } => None,
+            Self::SettleCode { .. }
+            | Self::MailClaim
+            | Self::AttachClaim { .. }
+            | Self::Notify { .. } => None,
         }
     }
 
@@ -380,6 +404,8 @@ impl Order {
             | Self::PauseSubscription { .. }
             | Self::ResumeSubscription { .. }
             | Self::ReadSubscription { .. }
+            | Self::MailClaim
+            | Self::AttachClaim { .. }
             | Self::Notify { .. } => About::Other,
         }
     }
@@ -399,6 +425,8 @@ impl Order {
             Self::PauseSubscription { .. } => "pause_subscription",
             Self::ResumeSubscription { .. } => "resume_subscription",
             Self::ReadSubscription { .. } => "read_subscription",
+            Self::MailClaim => "mail_claim",
+            Self::AttachClaim { .. } => "attach_claim",
             Self::Notify { .. } => "notify",
         }
     }

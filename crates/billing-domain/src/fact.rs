@@ -70,6 +70,10 @@ pub enum Fact {
         payment: CheckoutPayment,
         /// The provider's id of the customer, if it made or knew one.
         customer_ref: Option<String>,
+        /// The address that the provider collected. Nobody is found by it: a mail
+        /// goes there, and whoever reads it claims what a guest bought.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        email: Option<String>,
     },
     /// A checkout ended without being paid.
     CheckoutEnded {

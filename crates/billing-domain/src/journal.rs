@@ -68,6 +68,14 @@ macro_rules! events {
 events! {
     /// A customer was made.
     CustomerCreated = "customer.created";
+    /// What a guest bought is held for the owner of a mailbox.
+    ClaimMade = "claim.made";
+    /// The mailbox's owner confirmed, and the guest is an account.
+    ClaimConfirmed = "claim.confirmed";
+    /// The mailbox's owner confirmed, and has an account, which the note names.
+    ClaimAttached = "claim.attached";
+    /// An account holds what a guest holds, whom the note names.
+    ClaimTaken = "claim.taken";
     /// A checkout was begun.
     CheckoutCreated = "checkout.created";
     /// A checkout was paid, or owed nothing.

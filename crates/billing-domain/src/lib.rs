@@ -23,6 +23,7 @@ pub mod audit;
 pub mod catalog;
 pub mod change;
 pub mod checkout;
+pub mod claim;
 pub mod customer;
 pub mod decide;
 pub mod decision;

@@ -1,13 +1,13 @@
 //! The one object that applications hold.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use billing_domain::catalog::ProviderKey;
 use billing_domain::ids::IdSeq;
 use billing_domain::provider::ProviderAccount;
 use billing_domain::time::{Timestamp, to_micros};
-use billing_ports::{Clock, IdSource, Notifier, PaymentProvider, Store, WebhookDecoder};
+use billing_ports::{ClaimPost, Clock, IdSource, Notifier, PaymentProvider, Store, WebhookDecoder};
 use tokio::sync::Notify;
 
 use crate::catalog::CatalogSlot;
@@ -36,6 +36,8 @@ pub(crate) struct Parts {
     pub(crate) catalog: CatalogSlot,
     pub(crate) gates: GateCache,
     pub(crate) recent: Recent,
+    /// What claims are mailed with, once there is something.
+    pub(crate) claim_post: OnceLock<Arc<dyn ClaimPost>>,
     /// Wakes the worker of this process.
     pub(crate) wake: Notify,
 }
@@ -222,6 +224,7 @@ impl BillingBuilder {
             catalog: CatalogSlot::default(),
             gates,
             recent: Recent::default(),
+            claim_post: OnceLock::new(),
             wake: Notify::new(),
         };
         Ok(Billing {

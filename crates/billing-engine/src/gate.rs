@@ -4,6 +4,7 @@
 //! instant at which it may change, five seconds at most, and dies at once on a
 //! commit in this process. Writes nothing and calls nobody.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
@@ -120,13 +121,9 @@ impl Parts {
             .await
             .map_err(EngineError::from)?;
         let account = loaded.ok_or(GateError::NoSuchCustomer)?.account;
-        marks.extend(
-            account
-                .customer
-                .member_of
-                .map(|owner| self.gates.mark(owner)),
-        );
-        let effective = self.effective(&account, &catalog.catalog, now).await?;
+        let (joined, beside) = self.joined(&account).await?;
+        marks.extend(beside);
+        let effective = Effective::of(&joined, &catalog.catalog, now);
         let held = Arc::new(Held {
             effective,
             catalog,
@@ -136,26 +133,60 @@ impl Parts {
         Ok(held)
     }
 
-    /// What an account holds; a member holds what its owner does, besides.
+    /// What an account holds; a member holds what its owner does, besides, and
+    /// either what the guests do that are attached to it.
     pub(crate) async fn effective(
         &self,
         account: &Account,
         catalog: &Catalog,
         now: Timestamp,
     ) -> Result<Effective, EngineError> {
-        let Some(owner) = account.customer.member_of else {
-            return Ok(Effective::of(account, catalog, now));
-        };
-        let Some(id) = self.store.find(&Locator::Customer(owner)).await? else {
-            return Ok(Effective::of(account, catalog, now));
-        };
-        let Some(owner) = self.store.load(id, &Also::default()).await? else {
-            return Ok(Effective::of(account, catalog, now));
-        };
-        let mut joined = account.clone();
-        joined.subscriptions.extend(owner.account.subscriptions);
-        joined.grants.extend(owner.account.grants);
+        let (joined, _) = self.joined(account).await?;
         Ok(Effective::of(&joined, catalog, now))
+    }
+
+    /// An account with what it holds by others; and who they are, noted before
+    /// they were read.
+    async fn joined<'a>(
+        &self,
+        account: &'a Account,
+    ) -> Result<(Cow<'a, Account>, Vec<Mark>), EngineError> {
+        let mut beside = Vec::new();
+        let Customer {
+            member_of, claims, ..
+        } = &account.customer;
+        if member_of.is_none() && claims.is_empty() {
+            return Ok((Cow::Borrowed(account), beside));
+        }
+        let mut joined = account.clone();
+        let mut guests = claims.clone();
+        if let Some(owner) = member_of {
+            let owner = self.join(&mut joined, *owner, &mut beside).await?;
+            guests.extend(owner.map(|owner| owner.claims).unwrap_or_default());
+        }
+        for guest in guests {
+            self.join(&mut joined, guest, &mut beside).await?;
+        }
+        Ok((Cow::Owned(joined), beside))
+    }
+
+    async fn join(
+        &self,
+        joined: &mut Account,
+        other: CustomerId,
+        beside: &mut Vec<Mark>,
+    ) -> Result<Option<Customer>, EngineError> {
+        if other == joined.customer.id || beside.iter().any(|mark| mark.of == other) {
+            return Ok(None);
+        }
+        beside.push(self.gates.mark(other));
+        let Some(loaded) = self.store.load(other, &Also::default()).await? else {
+            return Ok(None);
+        };
+        let held = loaded.account;
+        joined.subscriptions.extend(held.subscriptions);
+        joined.grants.extend(held.grants);
+        Ok(Some(held.customer))
     }
 }
 
@@ -188,6 +219,7 @@ const STRIPES: usize = 256;
 /// How many answers a customer's commits had made wrong when it was about to be read.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
+    of: CustomerId,
     stripe: usize,
     epoch: u64,
 }
@@ -208,7 +240,8 @@ fn stripe_of(id: CustomerId) -> usize {
 struct Generation {
     held: HashMap<CustomerId, Arc<Held>>,
     by_name: HashMap<Box<str>, CustomerId>,
-    /// Members whose answers depend on this owner too.
+    /// Those whose answers depend on this customer too: members, and the accounts
+    /// that a guest is attached to.
     members: HashMap<CustomerId, Vec<CustomerId>>,
     /// Answers put here, ever: what bounds all three maps.
     puts: usize,
@@ -222,15 +255,15 @@ impl Generation {
         }
     }
 
-    fn put(&mut self, customer: &Customer, held: Arc<Held>) {
+    fn put(&mut self, customer: &Customer, held: Arc<Held>, marks: &[Mark]) {
         let id = customer.id;
         self.puts = self.puts.saturating_add(1);
         self.held.insert(id, held);
         if let Some(name) = &customer.external_ref {
             self.by_name.insert(name.as_str().into(), id);
         }
-        if let Some(owner) = customer.member_of {
-            self.members.entry(owner).or_default().push(id);
+        for beside in marks.iter().filter(|mark| mark.of != id) {
+            self.members.entry(beside.of).or_default().push(id);
         }
     }
 
@@ -278,7 +311,11 @@ impl GateCache {
             .unwrap_or_else(PoisonError::into_inner);
         let stripe = stripe_of(id);
         let epoch = generations.epoch(stripe);
-        Mark { stripe, epoch }
+        Mark {
+            of: id,
+            stripe,
+            epoch,
+        }
     }
 
     /// Keeps an answer, unless it was made wrong since its marks were noted.
@@ -291,7 +328,7 @@ impl GateCache {
         if generations.young.puts >= self.generation_size {
             generations.old = std::mem::take(&mut generations.young);
         }
-        generations.young.put(customer, held);
+        generations.young.put(customer, held, marks);
     }
 
     pub(crate) fn forget(&self, id: CustomerId) {
@@ -373,8 +410,7 @@ mod tests {
     #[test]
     fn a_member_is_forgotten_with_its_owner() {
         let now = fixtures::start();
-        let (owner, mut member) = two();
-        member.member_of = Some(owner.id);
+        let (owner, member) = two();
         let cache = GateCache::new(10, KEEP);
         let marks = [cache.mark(member.id), cache.mark(owner.id)];
         cache.put(&member, held(now), &marks);

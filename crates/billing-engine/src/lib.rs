@@ -26,8 +26,8 @@ pub use commands::{
     AllowedChange, Audited, CancelError, Canceled, ChangeAccepted, ChangeError, CheckoutError,
     CheckoutOpened, CheckoutRequest, CodeError, CreateCustomerError, CustomerRef, Drifted,
     Exchange, Exchanged, GrantError, LicenseHeld, LicenseStanding, MAX_NEGOTIATED, MigrationError,
-    NegotiateError, NewCode, NewTerms, PauseError, PaymentError, PortalError, QuoteError,
-    Unanswered, Unpaid, What,
+    NegotiateError, NewCode, NewTerms, OfMailbox, PauseError, PaymentError, PortalError,
+    QuoteError, Unanswered, Unpaid, What,
 };
 pub use error::EngineError;
 pub use gate::GateError;

@@ -83,6 +83,7 @@ impl PaymentProvider for ManualProvider {
                 reference: open.checkout.to_string(),
                 payment: CheckoutPayment::Unpaid,
                 customer_ref: None,
+                email: None,
             }],
             Order::CreateInvoice(create) => vec![Fact::InvoiceOpened {
                 invoice: create.invoice,
@@ -101,7 +102,10 @@ impl PaymentProvider for ManualProvider {
             | Order::ReadSubscription { .. } => {
                 return Err(PerformError::Unsupported("running a schedule"));
             }
-            Order::SettleCode { .. } | Order::Notify { .. } => {
+            Order::SettleCode { .. }
+            | Order::MailClaim
+            | Order::AttachClaim { .. }
+            | Order::Notify { .. } => {
                 return Err(PerformError::Unsupported("what no provider does"));
             }
         };

@@ -130,7 +130,7 @@ impl Paddle {
                 Ok(told.collect())
             }
             RefKind::Invoice | RefKind::Checkout | RefKind::Payment => {
-                let query = [("include", "adjustments")];
+                let query = [("include", "adjustments,customer")];
                 let path = ["transactions", id];
                 let found: Option<Transaction> = self.client.find(&path, &query).await?;
                 Ok(found.map_or_else(Vec::new, |found| self.of_transaction(&found)))

@@ -4,6 +4,7 @@
 //! hold every implementation to the same words. Nothing is implemented here,
 //! and no web, SQL or HTTP-client type appears.
 
+pub mod claims;
 pub mod clock;
 pub mod delivery;
 pub mod license;
@@ -13,6 +14,7 @@ pub mod provider;
 pub mod store;
 pub mod webhook;
 
+pub use claims::ClaimPost;
 pub use clock::{Clock, IdSource};
 pub use delivery::{Delivery, Reading};
 pub use license::{LicenseClaims, LicenseSigner, SignError};
@@ -29,6 +31,7 @@ pub use webhook::{DecodeError, WebhookDecoder, WebhookRequest};
 /// stateful fakes of `billing-testkit`.
 #[cfg(feature = "mock")]
 pub mod mock {
+    pub use crate::claims::MockClaimPost;
     pub use crate::clock::{MockClock, MockIdSource};
     pub use crate::license::MockLicenseSigner;
     pub use crate::mailer::MockMailer;

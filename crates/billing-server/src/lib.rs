@@ -6,6 +6,7 @@
 
 mod api;
 mod auth;
+mod claims;
 pub mod cli;
 pub mod config;
 mod database;

@@ -1,7 +1,8 @@
 //! Links that open a billing session once: what they are made of, and opening
 //! one. Knows neither how a link is handed over nor who may ask for one.
 //!
-//! A link for somebody who is no customer yet carries who it is to be. Only
+//! A link for somebody who is no customer yet carries who it is to be; one for
+//! the owner of a mailbox confirms what a guest bought. Only
 //! the hash of the whole link is kept, so that a word changed in it is another
 //! link, which opens nothing.
 
@@ -12,17 +13,26 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use billing_domain::ids::{CustomerId, IdSeq, SessionId};
 use billing_domain::time::{Timestamp, shifted};
 use billing_engine::{CreateCustomerError, NewCustomer};
-use billing_ports::Store;
-use billing_ports::store::Session;
+use billing_ports::store::{Session, StoreError};
+use billing_ports::{IdSource, Store};
+use jiff::SignedDuration;
 use url::Url;
 
 use crate::auth::{LINK_PREFIX, SESSION_PREFIX, fresh, hash};
 use crate::problem::Problem;
-use crate::state::AppState;
+use crate::state::{ApiOptions, AppState};
 
 /// Longest link in bytes: 67 without a claim; the longest reference and
 /// address are 680 more.
 pub(crate) const MAX_LINK: usize = 748;
+
+/// What a link ends with by which the owner of a mailbox confirms a claim. It is
+/// none of those that carry somebody, being no base64.
+const GUEST: &str = "guest";
+
+/// How long a link that confirms a claim can be opened: a week. Its mail comes
+/// unasked, when the money does, and whoever is later asks for another one.
+pub(crate) const CLAIM_LINK_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Who made a customer, for the journal.
 const BY_LINK: &str = "billing link";
@@ -67,33 +77,65 @@ pub(crate) struct Opened {
 
 /// Makes a link for a customer.
 pub(crate) async fn make(state: &AppState, customer: CustomerId) -> Result<Link, Problem> {
-    let secret = fresh(state.ids.as_ref(), LINK_PREFIX);
-    keep(state, Some(customer), secret).await
+    let keep = keeping(state)?;
+    let secret = fresh(keep.ids, LINK_PREFIX);
+    let lasts = state.options.link_lifetime;
+    Ok(keep.kept(Some(customer), secret, lasts).await?)
+}
+
+/// Makes a link by which the owner of a mailbox confirms the claim of `guest`.
+pub(crate) async fn make_for_claim(keep: &Keep<'_>, guest: CustomerId) -> Result<Link, StoreError> {
+    let secret = format!("{}.{GUEST}", fresh(keep.ids, LINK_PREFIX));
+    keep.kept(Some(guest), secret, CLAIM_LINK_LIFETIME).await
 }
 
 /// Makes a link that makes a customer when it is opened.
 pub(crate) async fn make_for_new(state: &AppState, claim: &Claim) -> Result<Link, Problem> {
-    let secret = fresh(state.ids.as_ref(), LINK_PREFIX);
-    keep(state, None, format!("{secret}.{}", claim.written())).await
+    let keep = keeping(state)?;
+    let secret = fresh(keep.ids, LINK_PREFIX);
+    let secret = format!("{secret}.{}", claim.written());
+    Ok(keep.kept(None, secret, state.options.link_lifetime).await?)
 }
 
-async fn keep(
-    state: &AppState,
-    customer: Option<CustomerId>,
-    secret: String,
-) -> Result<Link, Problem> {
+/// What it takes to keep a link.
+pub(crate) struct Keep<'a> {
+    pub(crate) store: &'a dyn Store,
+    pub(crate) ids: &'a dyn IdSource,
+    pub(crate) options: &'a ApiOptions,
+    pub(crate) now: Timestamp,
+}
+
+impl Keep<'_> {
+    async fn kept(
+        &self,
+        customer: Option<CustomerId>,
+        secret: String,
+        lasts: SignedDuration,
+    ) -> Result<Link, StoreError> {
+        let mut ids = IdSeq::new(self.now, self.ids.seed());
+        let until = shifted(self.now, lasts);
+        let lived = shifted(self.now, self.options.session_lifetime);
+        let session = Session {
+            id: ids.draw::<SessionId>(),
+            // Who is no customer yet has an id that is nobody's.
+            customer: customer.unwrap_or_else(|| ids.draw::<CustomerId>()),
+            // Kept for as long as the link can be opened, at least.
+            expires_at: lived.max(until),
+        };
+        let id = session.id;
+        self.store.add_link(session, hash(&secret), until).await?;
+        Ok(Link { id, secret })
+    }
+}
+
+fn keeping(state: &AppState) -> Result<Keep<'_>, Problem> {
     let (store, now) = parts(state)?;
-    let mut ids = IdSeq::new(now, state.ids.seed());
-    let session = Session {
-        id: ids.draw::<SessionId>(),
-        // Who is no customer yet has an id that is nobody's.
-        customer: customer.unwrap_or_else(|| ids.draw::<CustomerId>()),
-        expires_at: shifted(now, state.options.session_lifetime),
-    };
-    let id = session.id;
-    let until = shifted(now, state.options.link_lifetime);
-    store.add_link(session, hash(&secret), until).await?;
-    Ok(Link { id, secret })
+    Ok(Keep {
+        store: store.as_ref(),
+        ids: state.ids.as_ref(),
+        options: &state.options,
+        now,
+    })
 }
 
 /// Opens a link, once. `None`: there is no such link, it was opened before, it
@@ -111,16 +153,22 @@ pub(crate) async fn open(state: &AppState, secret: &str) -> Result<Option<Opened
     let Some(session) = store.open_link(hash(secret), spent, now).await? else {
         return Ok(None);
     };
-    let Some(claim) = Claim::read(claim) else {
-        return Ok(None);
+    let found = if claim == GUEST {
+        let guest = session.customer;
+        state.billing.confirm_claim(guest, Some(BY_LINK)).await?
+    } else {
+        match Claim::read(claim) {
+            Some(claim) => claimed(state, claim).await?,
+            None => None,
+        }
     };
-    let Some(customer) = claimed(state, claim).await? else {
+    let Some(customer) = found else {
         return Ok(None);
     };
     let session = Session {
         id: IdSeq::new(now, state.ids.seed()).draw::<SessionId>(),
         customer,
-        ..session
+        expires_at: shifted(now, state.options.session_lifetime),
     };
     store.add_session(session.clone(), hash(&token)).await?;
     Ok(Some(Opened { session, token }))

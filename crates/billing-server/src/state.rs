@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::auth::KeyCache;
+use crate::claims::ClaimLetters;
 use crate::http::RateLimiters;
 use crate::mail::Post;
 use crate::migrations::Migrations;
@@ -93,11 +94,18 @@ impl AppState {
         self
     }
 
-    /// Sends mail with `mailer`. Without one, links that are asked for are not
+    /// Sends mail with `mailer`, the engine's claims included, as long as nobody
+    /// else mails them. Without one, links that are asked for are not
     /// sent, and whoever asks is told nothing else.
     #[must_use]
     pub fn with_mailer(mut self, mailer: Arc<dyn Mailer>) -> Self {
         self.post = Post::new(Some(mailer));
+        if let Some(letters) = ClaimLetters::of(&self) {
+            let is_first = self.billing.mail_claims_with(Arc::new(letters));
+            if !is_first {
+                tracing::warn!("claims are mailed with what was given first");
+            }
+        }
         self
     }
 

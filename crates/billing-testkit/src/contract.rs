@@ -102,6 +102,7 @@ macro_rules! store_contract {
                 an_invoice_is_found_by_its_payment_and_its_page
                 what_is_anothers_is_not_loaded
                 every_locator_finds_its_customer
+                a_mailbox_leads_to_whoever_it_is_of
             }
             inbox {
                 an_event_is_received_once_however_many_bring_it

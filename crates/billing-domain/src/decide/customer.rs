@@ -20,6 +20,8 @@ pub struct NewCustomer {
     pub member_of: Option<CustomerId>,
     /// When it joined the host. `None`: now.
     pub joined_at: Option<Timestamp>,
+    /// Whether a checkout makes it that names nobody.
+    pub guest: bool,
 }
 
 /// Decides who a new customer is. A plankowner, by the day of joining or by
@@ -42,6 +44,9 @@ pub fn create_customer(
         at_providers: Vec::new(),
         balances: Vec::new(),
         negotiated: Vec::new(),
+        guest: new.guest,
+        claim: None,
+        claims: Vec::new(),
     };
     let owns_a_plank = is_plankowner(&customer, catalog);
     let mut draft = Draft::new(Account::new(customer), ids, now, actor);

@@ -7,6 +7,7 @@ use crate::catalog::CatalogRevision;
 use crate::customer::AtProvider;
 use crate::decide::books::mirror_invoice;
 use crate::decide::change::fail_change;
+use crate::decide::claim::make_claim;
 use crate::decide::mirror::mirror_subscription;
 use crate::decide::page::{completed, ended, give_up_checkout, opened};
 use crate::decide::refund::{dispute_seen, follow_returns, refund_seen, returns_before};
@@ -72,9 +73,12 @@ fn apply(
             reference,
             payment,
             customer_ref,
+            email,
         } => {
             know_customer(draft, account, customer_ref.as_deref());
-            completed(draft, *checkout, reference, payment, at, catalog)
+            let verdict = completed(draft, *checkout, reference, payment, at, catalog);
+            make_claim(draft, *checkout, email.as_deref());
+            verdict
         }
         Fact::CheckoutEnded {
             checkout,

@@ -8,6 +8,7 @@ mod books;
 mod cancel;
 mod change;
 mod checkout;
+mod claim;
 mod customer;
 mod due;
 mod fact;
@@ -30,6 +31,7 @@ pub use change::{
     AcceptRefusal, Accepted, ForceRefusal, TakeBackRefusal, accept, after, force_change, take_back,
 };
 pub use checkout::{Begun, CHECKOUT_LIFETIME, CheckoutAsk, CheckoutRefusal, begin_checkout};
+pub use claim::{Reserved, attach_claim, confirm_claim, take_claim};
 pub use customer::{NewCustomer, create_customer};
 pub use due::fall_due;
 pub use fact::{Verdict, apply_fact};

@@ -185,6 +185,9 @@ fn imagined(account: &Account, held: &Subscription, alone: bool) -> Account {
         at_providers: Vec::new(),
         balances: account.customer.balances.clone(),
         negotiated: Vec::new(),
+        guest: false,
+        claim: None,
+        claims: Vec::new(),
     };
     let mut imagined = Account::new(customer);
     // All that a customer holds draws on one balance.

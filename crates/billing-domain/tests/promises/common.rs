@@ -207,6 +207,7 @@ impl World {
             reference: format!("page-{}", begun.checkout),
             payment,
             customer_ref: None,
+            email: None,
         });
     }
 

@@ -213,6 +213,7 @@ impl World {
             reference: "page-1".to_owned(),
             payment,
             customer_ref: Some("c-1".to_owned()),
+            email: None,
         })
     }
 

@@ -91,6 +91,7 @@ fn facts_about_strangers_are_unlinked_and_change_nothing() {
             reference: "page-2".to_owned(),
             payment: CheckoutPayment::NotRequired,
             customer_ref: None,
+            email: None,
         },
         Fact::InvoiceOpened {
             invoice,

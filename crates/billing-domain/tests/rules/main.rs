@@ -32,6 +32,8 @@ mod change_table;
 #[cfg(test)]
 mod changes_walk;
 #[cfg(test)]
+mod claims;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod decision;

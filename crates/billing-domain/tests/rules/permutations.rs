@@ -91,6 +91,7 @@ fn completed(begun: &Begun, at: Timestamp, payment: CheckoutPayment) -> Observed
         reference: "page-1".to_owned(),
         payment,
         customer_ref: Some("c-1".to_owned()),
+        email: None,
     };
     observed(begun, at, fact)
 }

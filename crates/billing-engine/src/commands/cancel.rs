@@ -4,6 +4,7 @@ use billing_domain::decide::{CancelOutcome, CancelWhen, cancel};
 use billing_domain::ids::SubscriptionId;
 use billing_domain::subscription::{State, Subscription};
 use billing_domain::time::Timestamp;
+use billing_ports::store::Locator;
 
 use crate::billing::Billing;
 use crate::commands::CustomerRef;
@@ -31,7 +32,8 @@ pub struct Canceled {
 }
 
 impl Billing {
-    /// Cancels a subscription of this customer's. May be repeated.
+    /// Cancels a subscription of this customer's, or of a guest's that is attached
+    /// to it. May be repeated.
     ///
     /// # Errors
     ///
@@ -45,10 +47,8 @@ impl Billing {
     ) -> Result<Canceled, CancelError> {
         let parts = self.parts()?;
         let found = parts
-            .store
-            .find(&of.locator())
-            .await
-            .map_err(EngineError::from)?;
+            .acting(of, &Locator::Subscription(subscription))
+            .await?;
         let customer = found.ok_or(CancelError::NotFound)?;
         let deciding = Deciding::about(customer).by(actor);
         let decided = parts

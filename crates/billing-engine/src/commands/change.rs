@@ -60,7 +60,7 @@ pub struct ChangeAccepted {
 }
 
 impl Billing {
-    /// Accepts a quote of this customer's: applies it, schedules it, or gives the
+    /// Accepts a quote of this customer's, or of a guest's that is attached to it: applies it, schedules it, or gives the
     /// page where it is paid. May be repeated; one quote becomes one change.
     ///
     /// # Errors
@@ -73,12 +73,9 @@ impl Billing {
         actor: Option<&str>,
     ) -> Result<ChangeAccepted, ChangeError> {
         let parts = self.parts()?;
-        let customer = parts.customer(of).await?;
-        let stored = parts.store.get_quote(quote).await;
-        let quote = stored
-            .map_err(EngineError::from)?
-            .filter(|quote| quote.customer == customer)
-            .ok_or(ChangeError::NotFound)?;
+        let quote = self.get_quote(of, quote).await?;
+        let quote = quote.ok_or(ChangeError::NotFound)?;
+        let customer = quote.customer;
         let also = Also {
             quotes: vec![quote.id],
             ..Also::default()
@@ -148,7 +145,8 @@ impl Billing {
         actor: Option<&str>,
     ) -> Result<(), ChangeError> {
         let parts = self.parts()?;
-        let customer = parts.customer(of).await?;
+        let found = parts.acting(of, &Locator::Change(change)).await?;
+        let customer = found.ok_or(ChangeError::NotFound)?;
         let also = Also {
             changes: vec![change],
             ..Also::default()
@@ -167,13 +165,6 @@ impl Billing {
 }
 
 impl Parts {
-    async fn customer(&self, of: &CustomerRef) -> Result<CustomerId, ChangeError> {
-        let found = self.store.find(&of.locator()).await;
-        found
-            .map_err(EngineError::from)?
-            .ok_or(ChangeError::NotFound)
-    }
-
     /// Asks the provider, where it is to be asked, and tells how the change stands.
     async fn carried_out(
         &self,

@@ -262,6 +262,7 @@ impl Parts {
         }
         let guest = NewCustomer {
             email: ask.email.clone(),
+            guest: true,
             ..NewCustomer::default()
         };
         let made = self.commit_new(guest, &catalog.catalog, now, None).await;

@@ -101,18 +101,32 @@ impl Billing {
             Exchange::Customer {
                 customer,
                 checkout: Some(id),
-            } => {
-                let loaded = parts.with_checkout(*id).await?;
-                loaded
-                    .filter(|(account, _)| account.customer.id == *customer)
-                    .map(bought)
-            }
+            } => match parts.with_checkout(*id).await? {
+                Some(found) if found.0.customer.id == *customer => Some(bought(found)),
+                Some(found) => {
+                    let (of, what) = ((*customer).into(), Locator::Checkout(*id));
+                    let guest = parts.guest_of(&of, &what).await?;
+                    guest.map(|_attached| bought(found))
+                }
+                None => None,
+            },
             Exchange::Customer {
                 customer,
                 checkout: None,
             } => {
-                let loaded = parts.load(&(*customer).into()).await?;
-                loaded.map(|account| best(&account, &catalog, now))
+                match parts.load(&(*customer).into()).await? {
+                    Some(mut account) => {
+                        for guest in parts.guests_of(&account).await? {
+                            account.subscriptions.extend(guest.subscriptions);
+                            account.checkouts.extend(guest.checkouts);
+                            account.licenses.extend(guest.licenses);
+                        }
+                        // Oldest first, whoever bought it: ids ascend with time.
+                        account.licenses.sort_by_key(|license| license.id);
+                        Some(best(&account, &catalog, now))
+                    }
+                    None => None,
+                }
             }
         };
         Ok(exchanged.unwrap_or(Exchanged::Unknown))

@@ -9,7 +9,8 @@ use crate::commands::CustomerRef;
 use crate::error::EngineError;
 
 impl Billing {
-    /// What is to come of this customer's subscription if every invoice is paid
+    /// What is to come of this customer's subscription, or of one of a guest's
+    /// that is attached to it, if every invoice is paid
     /// on time and nobody changes anything. `None`: the customer has no such
     /// subscription.
     ///
@@ -25,7 +26,7 @@ impl Billing {
         let parts = self.parts()?;
         let now = parts.now();
         let catalog = parts.catalog(now).await?;
-        let account = parts.load(of).await?;
+        let account = parts.with_subscription(of, subscription).await?;
         Ok(account.and_then(|account| forecast(&account, &catalog, subscription, horizon, now)))
     }
 }

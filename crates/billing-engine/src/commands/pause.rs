@@ -2,6 +2,7 @@
 
 use billing_domain::decide::{PauseRefusal, pause, resume};
 use billing_domain::ids::SubscriptionId;
+use billing_ports::store::Locator;
 
 use crate::billing::Billing;
 use crate::commands::CustomerRef;
@@ -20,7 +21,8 @@ pub enum PauseError {
 }
 
 impl Billing {
-    /// Pauses a subscription of this customer's.
+    /// Pauses a subscription of this customer's, or of a guest's that is attached
+    /// to it.
     ///
     /// # Errors
     ///
@@ -31,7 +33,7 @@ impl Billing {
         subscription: SubscriptionId,
         actor: Option<&str>,
     ) -> Result<(), PauseError> {
-        let deciding = self.deciding_for(of, actor).await?;
+        let deciding = self.deciding_for(of, subscription, actor).await?;
         let parts = self.parts()?;
         parts
             .decide(&deciding, |draft, _| {
@@ -41,7 +43,8 @@ impl Billing {
         Ok(())
     }
 
-    /// Resumes a paused subscription of this customer's.
+    /// Resumes a paused subscription of this customer's, or of a guest's that is
+    /// attached to it.
     ///
     /// # Errors
     ///
@@ -52,7 +55,7 @@ impl Billing {
         subscription: SubscriptionId,
         actor: Option<&str>,
     ) -> Result<(), PauseError> {
-        let deciding = self.deciding_for(of, actor).await?;
+        let deciding = self.deciding_for(of, subscription, actor).await?;
         let parts = self.parts()?;
         parts
             .decide(&deciding, |draft, _| {
@@ -65,14 +68,11 @@ impl Billing {
     async fn deciding_for(
         &self,
         of: &CustomerRef,
+        subscription: SubscriptionId,
         actor: Option<&str>,
     ) -> Result<Deciding, PauseError> {
-        let found = self
-            .parts()?
-            .store
-            .find(&of.locator())
-            .await
-            .map_err(EngineError::from)?;
+        let what = Locator::Subscription(subscription);
+        let found = self.parts()?.acting(of, &what).await?;
         let customer = found.ok_or(PauseRefusal::NotFound)?;
         Ok(Deciding::about(customer).by(actor))
     }

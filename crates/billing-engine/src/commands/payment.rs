@@ -121,6 +121,7 @@ fn told(invoice: &Invoice, reference: &str, amount: Money, paid_at: Timestamp) -
                 conversion: None,
             },
             customer_ref: None,
+            email: None,
         },
         None => Fact::InvoicePaid {
             invoice: invoice.id,

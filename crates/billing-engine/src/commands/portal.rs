@@ -40,13 +40,25 @@ impl Billing {
     pub async fn portal(&self, of: &CustomerRef, return_url: &str) -> Result<String, PortalError> {
         let parts = self.parts()?;
         let account = parts.load(of).await?.ok_or(PortalError::NoCustomer)?;
-        let known = parts.preference.iter().find_map(|at| {
-            let reference = account.reference_at(at)?;
-            parts.has_portal(at).then_some((at, reference))
-        });
+        let known = |account: &Account| {
+            parts.preference.iter().find_map(|at| {
+                let reference = account.reference_at(at)?.to_owned();
+                parts.has_portal(at).then_some((at, reference))
+            })
+        };
+        let known = match known(&account) {
+            Some(own) => Some(own),
+            // Who bought as a guest alone is known there as a guest.
+            None => parts
+                .guests_of(&account)
+                .await?
+                .iter()
+                .rev()
+                .find_map(known),
+        };
         let (at, customer_ref) = known.ok_or(PortalError::NoCustomer)?;
         let ask = PortalAsk {
-            customer_ref: customer_ref.to_owned(),
+            customer_ref,
             subscription_ref: None,
             purpose: PortalPurpose::Overview,
             return_url: return_url.to_owned(),
@@ -67,7 +79,8 @@ impl Billing {
         return_url: &str,
     ) -> Result<String, PortalError> {
         let parts = self.parts()?;
-        let account = parts.load(of).await?.ok_or(PortalError::NoSubscription)?;
+        let account = parts.with_subscription(of, subscription).await?;
+        let account = account.ok_or(PortalError::NoSubscription)?;
         let (at, ask) = method_of(&account, subscription, return_url)
             .filter(|(at, _)| parts.has_portal(at))
             .ok_or(PortalError::NoSubscription)?;

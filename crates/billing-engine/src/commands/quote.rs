@@ -11,7 +11,7 @@ use billing_domain::ids::{QuoteId, SubscriptionId};
 use billing_domain::money::Money;
 use billing_domain::quote::{Quote, Timing};
 use billing_domain::time::Timestamp;
-use billing_ports::store::{Also, Loaded, StoreError};
+use billing_ports::store::{Also, Loaded, Locator, StoreError};
 use billing_ports::{PerformError, Previewed};
 
 use crate::billing::{Billing, Parts};
@@ -62,14 +62,28 @@ pub struct AllowedChange {
 }
 
 impl Billing {
-    /// Says what a change of this customer's subscription costs, when it takes
-    /// effect, what comes next and what is lost; stores that answer, and nothing
+    /// Says what a change of this customer's subscription, or of one of a guest's
+    /// that is attached to it, costs, when it takes effect, what comes next and
+    /// what is lost; stores that answer, and nothing
     /// else.
     ///
     /// # Errors
     ///
     /// [`QuoteError`], and nothing is written.
     pub async fn quote(&self, of: &CustomerRef, ask: &ChangeAsk) -> Result<Quote, QuoteError> {
+        match self.quote_own(of, ask).await {
+            Err(QuoteError::Refused(QuoteRefusal::NoSubscription)) => {
+                let what = Locator::Subscription(ask.subscription);
+                match self.parts()?.guest_of(of, &what).await? {
+                    Some(guest) => self.quote_own(&guest.into(), ask).await,
+                    None => Err(QuoteRefusal::NoSubscription.into()),
+                }
+            }
+            quoted => quoted,
+        }
+    }
+
+    async fn quote_own(&self, of: &CustomerRef, ask: &ChangeAsk) -> Result<Quote, QuoteError> {
         let parts = self.parts()?;
         let now = parts.now();
         let catalog = parts.catalog(now).await?;
@@ -105,9 +119,15 @@ impl Billing {
         id: QuoteId,
     ) -> Result<Option<Quote>, EngineError> {
         let parts = self.parts()?;
-        let customer = parts.store.find(&of.locator()).await?;
-        let quote = parts.store.get_quote(id).await?;
-        Ok(quote.filter(|quote| Some(quote.customer) == customer))
+        let own = parts.store.find(&of.locator()).await?;
+        let Some(quote) = parts.store.get_quote(id).await? else {
+            return Ok(None);
+        };
+        let is_theirs = Some(quote.customer) == own || {
+            let what = Locator::Customer(quote.customer);
+            parts.guest_of(of, &what).await?.is_some()
+        };
+        Ok(is_theirs.then_some(quote))
     }
 
     /// Every change of a subscription that could be made now: to the prices on
@@ -125,7 +145,8 @@ impl Billing {
         let parts = self.parts()?;
         let now = parts.now();
         let catalog = parts.catalog(now).await?;
-        let account = parts.held(of).await?;
+        let account = parts.with_subscription(of, subscription).await?;
+        let account = account.ok_or(QuoteRefusal::NoSubscription)?;
         let held = account
             .subscription(subscription)
             .ok_or(QuoteRefusal::NoSubscription)?;

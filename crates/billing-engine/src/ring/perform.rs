@@ -73,6 +73,13 @@ impl Parts {
             self.store.settle_code(code, checkout, used).await?;
             return self.settle_untold(item).await;
         }
+        if let Order::MailClaim = item.effect.order {
+            return self.mail(item).await;
+        }
+        if let Order::AttachClaim { guest, to } = item.effect.order {
+            self.take(to, guest, None).await?;
+            return self.settle_untold(item).await;
+        }
         let Some(account) = item.effect.order.provider().cloned() else {
             return Ok(Performed::Overtaken);
         };
@@ -210,7 +217,25 @@ impl Parts {
         tracing::warn!(effect = %item.effect.id, failure, "notification failed");
         match next_try(item) {
             Some(wait) => self.later(item, wait).await,
-            None => self.park_untold(item).await,
+            None => {
+                self.park_untold(item, "every attempt to tell listeners failed")
+                    .await
+            }
+        }
+    }
+
+    /// Has a claim mailed; sets it aside when nobody takes the mail.
+    async fn mail(&self, item: &OutboxItem) -> Result<Performed, EngineError> {
+        let Some(failure) = self.mail_claim(item.customer).await? else {
+            return self.settle_untold(item).await;
+        };
+        tracing::warn!(effect = %item.effect.id, failure, "claim not mailed");
+        match next_try(item) {
+            Some(wait) => self.later(item, wait).await,
+            None => {
+                self.park_untold(item, "every attempt to mail a claim failed")
+                    .await
+            }
         }
     }
 
@@ -224,16 +249,20 @@ impl Parts {
         })
     }
 
-    /// Sets a notification aside that nobody took. Listeners are not told of
-    /// that: it would go round for ever.
-    async fn park_untold(&self, item: &OutboxItem) -> Result<Performed, EngineError> {
+    /// Sets aside what nobody took. Listeners are not told of that: a notification
+    /// would go round for ever.
+    async fn park_untold(
+        &self,
+        item: &OutboxItem,
+        evidence: &str,
+    ) -> Result<Performed, EngineError> {
         let effect = item.effect.id;
         let mut deciding = Deciding::about(item.customer);
         deciding.outbox = vec![mark_of(item)];
         deciding.untold = true;
         let decided = self
             .try_decide(&deciding, |draft, _| {
-                let evidence = "every attempt to tell listeners failed".to_owned();
+                let evidence = evidence.to_owned();
                 draft.park_effect(ParkReason::AttemptsExhausted, effect, evidence);
                 Ok::<_, Infallible>(())
             })
@@ -332,6 +361,8 @@ fn taken_back(order: &Order) -> Option<ProviderRef> {
         | Order::PauseSubscription { .. }
         | Order::ResumeSubscription { .. }
         | Order::ReadSubscription { .. }
+        | Order::MailClaim
+        | Order::AttachClaim { .. }
         | Order::Notify { .. } => return None,
     };
     Some(ProviderRef {

@@ -41,6 +41,8 @@ impl Parts {
             | Order::PauseSubscription { .. }
             | Order::ResumeSubscription { .. }
             | Order::ReadSubscription { .. }
+            | Order::MailClaim
+            | Order::AttachClaim { .. }
             | Order::Notify { .. } => return Ok(true),
         };
         let loaded = self.store.load(item.customer, &also).await?;
@@ -66,6 +68,8 @@ fn wants(account: &Account, order: &Order) -> bool {
         | Order::PauseSubscription { .. }
         | Order::ResumeSubscription { .. }
         | Order::ReadSubscription { .. }
+        | Order::MailClaim
+        | Order::AttachClaim { .. }
         | Order::Notify { .. } => true,
     }
 }

@@ -10,6 +10,8 @@ mod changes;
 #[cfg(test)]
 mod checkout;
 #[cfg(test)]
+mod claims;
+#[cfg(test)]
 mod codes;
 #[cfg(test)]
 mod commands;

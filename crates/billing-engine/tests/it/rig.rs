@@ -161,6 +161,8 @@ impl Stub {
             | Order::CancelSubscription { .. }
             | Order::PauseSubscription { .. }
             | Order::ResumeSubscription { .. }
+            | Order::MailClaim
+            | Order::AttachClaim { .. }
             | Order::Notify { .. } => Fact::Done { effect },
         };
         vec![seen(fact, now)]
@@ -527,6 +529,7 @@ pub(crate) fn paid(opened: &CheckoutOpened, cents: i64, at: Timestamp) -> Observ
             conversion: None,
         },
         customer_ref: None,
+        email: None,
     };
     seen(fact, at)
 }

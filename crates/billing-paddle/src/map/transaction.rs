@@ -149,6 +149,7 @@ fn checkout_seen(transaction: &Transaction, link: &Link) -> Option<Fact> {
                 reference,
                 payment,
                 customer_ref: transaction.customer_id.clone(),
+                email: transaction.customer.as_ref().and_then(|buyer| buyer.email.clone()),
             })
         }
         "canceled" => Some(Fact::CheckoutEnded {

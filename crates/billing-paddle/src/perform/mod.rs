@@ -43,7 +43,10 @@ impl Paddle {
                     "an invoice of ours: Paddle makes its own",
                 ));
             }
-            Order::SettleCode { .. } | Order::Notify { .. } => {
+            Order::SettleCode { .. }
+            | Order::MailClaim
+            | Order::AttachClaim { .. }
+            | Order::Notify { .. } => {
                 return Err(PerformError::Unsupported("an order for no provider"));
             }
         })

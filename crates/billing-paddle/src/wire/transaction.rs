@@ -66,6 +66,23 @@ pub(crate) struct Transaction {
     pub(crate) checkout: Option<CheckoutPage>,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) adjustments: Vec<Adjustment>,
+    /// Told only where it is asked for.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) customer: Option<Buyer>,
+}
+
+/// Who pays.
+#[derive(Clone, Deserialize)]
+pub(crate) struct Buyer {
+    #[serde(default)]
+    pub(crate) email: Option<String>,
+}
+
+impl std::fmt::Debug for Buyer {
+    /// Shows nothing about people.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Buyer").finish_non_exhaustive()
+    }
 }
 
 /// What a preview would credit of an earlier transaction.

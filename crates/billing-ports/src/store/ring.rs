@@ -1,6 +1,7 @@
 //! The store as the engine's ring uses it: load, receive, claim, release, commit.
 
 use async_trait::async_trait;
+use billing_domain::customer::Customer;
 use billing_domain::ids::{
     ChangeId, CheckoutId, CustomerId, InboxId, InvoiceId, LicenseId, ParkedId, SubscriptionId,
 };
@@ -35,6 +36,10 @@ pub enum Locator {
     /// A provider's object of its.
     Provider(ProviderRef),
 }
+
+/// Customers of one mailbox that are told: a family or a small office. Those
+/// beyond are the youngest, who are found once the older ones are claimed.
+pub const MAX_OF_MAILBOX: u64 = 32;
 
 /// What a person decided about something parked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +85,8 @@ pub struct Sweep {
 /// - `receive` MUST store a delivery once per (provider account, event id), for ever.
 /// - `claim_*` MUST give a row to one worker at a time, oldest first, skip
 ///   nothing, and give it again when its lease has run out.
+/// - `of_mailbox` MUST find by what a customer's last commit says, and by no
+///   other likeness than that of equal names.
 /// - A parked `unlinked` inbox row MUST go back to its queue when a commit makes
 ///   one of its provider references, checkout or customer known.
 #[cfg_attr(feature = "mock", mockall::automock)]
@@ -87,6 +94,11 @@ pub struct Sweep {
 pub trait Ring: Send + Sync {
     /// Whose it is. `None`: nobody's that is known.
     async fn find(&self, by: &Locator) -> Result<Option<CustomerId>, StoreError>;
+
+    /// The customers found by this mailbox, as
+    /// [`Customer::mailbox`](billing_domain::customer::Customer::mailbox) names
+    /// it, oldest first, [`MAX_OF_MAILBOX`] at most.
+    async fn of_mailbox(&self, mailbox: &str) -> Result<Vec<Customer>, StoreError>;
 
     /// A customer with everything open, and with what is asked for besides.
     async fn load(&self, id: CustomerId, also: &Also) -> Result<Option<Loaded>, StoreError>;

@@ -9,7 +9,8 @@ use billing_domain::subscription::Status;
 use billing_domain::time::Timestamp;
 
 use super::{
-    Checkout, CheckoutState, Invoice, InvoiceFor, InvoiceState, Phase, Subscription, World,
+    Checkout, CheckoutState, Customer, Invoice, InvoiceFor, InvoiceState, Phase, Subscription,
+    World,
 };
 
 /// What a subscription's price is called when the order named none.
@@ -132,11 +133,13 @@ impl World {
                     },
                     None => CheckoutPayment::NotRequired,
                 };
+                let known = self.get::<Customer>(customer);
                 let fact = Fact::CheckoutCompleted {
                     checkout: ours,
                     reference,
                     payment,
                     customer_ref: Some(customer.clone()),
+                    email: known.and_then(|known| known.email),
                 };
                 (fact, subscription.as_deref(), Some(customer.as_str()))
             }

@@ -98,6 +98,8 @@ impl World {
             | Order::ExpireCheckout { .. }
             | Order::VoidInvoice { .. }
             | Order::SettleCode { .. }
+            | Order::MailClaim
+            | Order::AttachClaim { .. }
             | Order::Notify { .. } => true,
         };
         match (ours, own) {
@@ -127,7 +129,10 @@ impl World {
             Order::ReadSubscription { reference, .. } => self.read_one(reference),
             Order::ChangeSubscription(order) => self.change_subscription(order, now),
             Order::UndoChange { reference, .. } => self.undo_change(reference),
-            Order::SettleCode { .. } | Order::Notify { .. } => {
+            Order::SettleCode { .. }
+            | Order::MailClaim
+            | Order::AttachClaim { .. }
+            | Order::Notify { .. } => {
                 Outcome::refused("unsupported", "this is no provider's to do")
             }
         }

@@ -1,8 +1,10 @@
 //! Changes: accepted quotes on their way, and an operator's own.
 
+use std::cmp::Reverse;
+
 use billing_domain::ids::{ChangeId, SubscriptionId};
 use billing_engine::Force;
-use billing_ports::store::ChangeFilter;
+use billing_ports::store::{ChangeFilter, Page};
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
@@ -94,16 +96,37 @@ impl ChangesApi {
         let ask = page::ask(limit.as_deref(), cursor.as_deref(), ChangeId::uuid)?;
         let account = state.billing.account(&by.customer()).await?;
         let account = account.ok_or_else(Problem::not_found)?;
-        let filter = ChangeFilter {
-            customer: Some(by.id()),
-            ..ChangeFilter::default()
-        };
+        let mut accounts = state.billing.attached_to(&by.customer()).await?;
+        accounts.push(account);
         let store = state
             .billing
             .store()
             .ok_or_else(Problem::billing_disabled)?;
-        let found = store.list_changes(filter, ask).await?;
-        let (data, next_cursor) = page::views(found, |row| row.id, |row| change_of(&account, &row));
+        let mut found = Page {
+            rows: Vec::new(),
+            more: false,
+        };
+        for account in &accounts {
+            let filter = ChangeFilter {
+                customer: Some(account.customer.id),
+                ..ChangeFilter::default()
+            };
+            let theirs = store.list_changes(filter, ask).await?;
+            found.more |= theirs.more;
+            found
+                .rows
+                .extend(theirs.rows.into_iter().map(|row| (account, row)));
+        }
+        // Newest first, whoever made them: ids ascend with time.
+        found.rows.sort_by_key(|(_, row)| Reverse(row.id));
+        let limit = usize::from(ask.limit);
+        found.more |= found.rows.len() > limit;
+        found.rows.truncate(limit);
+        let (data, next_cursor) = page::views(
+            found,
+            |(_, row)| row.id,
+            |(account, row)| change_of(account, &row),
+        );
         Ok(Json(ChangesView { data, next_cursor }))
     }
 

@@ -99,6 +99,7 @@ impl CustomersApi {
             email: body.email,
             member_of: body.owner,
             joined_at: body.joined,
+            guest: false,
         };
         match state.billing.create_customer(new, Some(&by.actor())).await {
             Ok(account) => Ok(Created::new(account.customer.into())),

@@ -1,8 +1,10 @@
 //! What a customer with a session sees and does of its own.
 
+use billing_domain::catalog::CatalogRevision;
 use billing_domain::customer::Account;
 use billing_domain::ids::SubscriptionId;
 use billing_domain::invoice::Invoice;
+use billing_domain::time::Timestamp;
 use billing_engine::{CancelWhen, LicenseHeld};
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
@@ -30,7 +32,8 @@ pub(crate) struct MeView {
     customer: CustomerView,
     /// What the customer may do now.
     access: AccessView,
-    /// All subscriptions, oldest first.
+    /// All subscriptions, oldest first; those of attached guests after its own, as
+    /// in all that follows.
     subscriptions: Vec<SubscriptionView>,
     /// All grants, oldest first.
     grants: Vec<GrantView>,
@@ -40,6 +43,29 @@ pub(crate) struct MeView {
     open_invoices: Vec<InvoiceView>,
     /// Changes of plan that are to come, or await their payment.
     open_changes: Vec<ChangeView>,
+}
+
+impl MeView {
+    /// Shows what `account` holds, too.
+    fn add(&mut self, account: Account, revision: &CatalogRevision, now: Timestamp) {
+        let held = account.subscriptions.iter();
+        self.subscriptions.extend(
+            held.map(|held| SubscriptionView::within(&account, held, &revision.catalog, now)),
+        );
+        let licenses = LicenseHeld::of(&account, revision, now);
+        self.licenses.extend(licenses.iter().map(MineView::from));
+        let changes = account.changes.iter();
+        let open = changes.filter(|change| change.state.is_open());
+        self.open_changes
+            .extend(open.map(|change| change_of(&account, change)));
+        let grants = account.grants.iter();
+        self.grants
+            .extend(grants.map(|held| GrantView::of(held, now)));
+        let id = account.customer.id;
+        let open = account.invoices.into_iter().filter(Invoice::is_open);
+        self.open_invoices
+            .extend(open.map(|owed| InvoiceView::of(id, owed)));
+    }
 }
 
 /// No field, for now.
@@ -59,7 +85,8 @@ pub(crate) struct MeApi;
 
 #[OpenApi(tag = "Group::Account")]
 impl MeApi {
-    /// Plan, access, subscriptions, grants, licenses and open invoices.
+    /// Plan, access, subscriptions, grants, licenses and open invoices, those of
+    /// guests that are attached included.
     #[oai(path = "/v1/me", method = "get", operation_id = "get_me")]
     async fn me(&self, state: Data<&AppState>, by: BillingSession) -> Answer<MeView> {
         let of = by.customer();
@@ -72,33 +99,21 @@ impl MeApi {
             .ok_or_else(Problem::billing_disabled)?;
         let now = clock.now();
         let revision = state.billing.catalog().await?;
-        let held = account.subscriptions.iter();
-        let subscriptions = held
-            .map(|held| SubscriptionView::within(&account, held, &revision.catalog, now))
-            .collect();
-        let licenses = LicenseHeld::of(&account, &revision, now);
-        let changes = account.changes.iter();
-        let open_changes = changes
-            .filter(|change| change.state.is_open())
-            .map(|change| change_of(&account, change))
-            .collect();
-        let Account {
-            customer,
-            grants,
-            invoices,
-            ..
-        } = account;
-        let id = customer.id;
-        let open = invoices.into_iter().filter(Invoice::is_open);
-        Ok(Json(MeView {
+        let customer = account.customer.clone();
+        let mut me = MeView {
             customer: customer.into(),
             access,
-            subscriptions,
-            grants: grants.iter().map(|held| GrantView::of(held, now)).collect(),
-            licenses: licenses.iter().map(MineView::from).collect(),
-            open_invoices: open.map(|owed| InvoiceView::of(id, owed)).collect(),
-            open_changes,
-        }))
+            subscriptions: Vec::new(),
+            grants: Vec::new(),
+            licenses: Vec::new(),
+            open_invoices: Vec::new(),
+            open_changes: Vec::new(),
+        };
+        let guests = state.billing.attached_to(&of).await?;
+        for account in std::iter::once(account).chain(guests) {
+            me.add(account, &revision, now);
+        }
+        Ok(Json(me))
     }
 
     /// What the customer may do now.

@@ -26,10 +26,12 @@ use crate::state::AppState;
 #[derive(Debug, Object)]
 #[oai(rename = "NewBillingSession")]
 pub(crate) struct SessionBody {
-    /// The customer, by the host's reference; with a key, by its id too.
-    customer: String,
+    /// The customer, by the host's reference; with a key, by its id too. Without
+    /// a key it may be left out where `email` is given.
+    customer: Option<String>,
     /// Without a key: where mail goes to somebody who is no customer yet. For a
-    /// customer it goes to the address on file, whatever this says.
+    /// customer it goes to the address on file, whatever this says. Alone, it goes
+    /// to whoever has it on file, or has bought with it as a guest.
     email: Option<String>,
     /// Where the link leads, with `link=bl_…` added. Its origin must be allowed
     /// by the catalog. Absent: with a key, no link is made; without one, it
@@ -39,9 +41,14 @@ pub(crate) struct SessionBody {
 
 impl ReadBody for SessionBody {
     fn read(fields: &mut Fields) -> Self {
+        let email = fields.email("email");
+        let customer = match email {
+            Some(_) => fields.text("customer", MAX_TEXT),
+            None => Some(fields.required_text("customer", MAX_TEXT)),
+        };
         Self {
-            customer: fields.required_text("customer", MAX_TEXT),
-            email: fields.email("email"),
+            customer,
+            email,
             return_url: fields.text("return_url", MAX_URL),
         }
     }
@@ -130,7 +137,8 @@ impl SessionsApi {
     /// Makes a billing session for a customer, with a token that works at once.
     ///
     /// Without a key: mails a link that opens one, to the address on file, and
-    /// answers 204 whether or not there is such a customer.
+    /// answers 204 whether or not there is such a customer. With an address alone,
+    /// mails what a guest has bought with it, too.
     #[oai(
         path = "/v1/billing-sessions",
         method = "post",
@@ -198,7 +206,9 @@ async fn made(
         None => None,
         Some(url) => Some(allowed(state, &url).await?),
     };
-    let customer = named(state, &body.customer).await?;
+    // A body without it has an address, which was refused.
+    let named_by = body.customer.unwrap_or_default();
+    let customer = named(state, &named_by).await?;
     let now = clock.now();
     let session = Session {
         id: IdSeq::new(now, state.ids.seed()).draw::<SessionId>(),

@@ -101,6 +101,11 @@ async fn show(pages: &Pages, account: &Account) -> Response {
     else {
         return unavailable();
     };
+    let Ok(guests) = billing.attached_to(&customer).await else {
+        return unavailable();
+    };
+    let held_all = std::iter::once(account).chain(&guests);
+    let held_all = held_all.flat_map(|account| &account.subscriptions);
     let catalog = &revision.catalog;
     let plan = access.plan.as_ref().map(|key| name(catalog, key.as_str()));
     let body = html! {
@@ -110,7 +115,7 @@ async fn show(pages: &Pages, account: &Account) -> Response {
                 Some(plan) => { p { "You have " strong { (plan) } "." } }
                 None => { p { "You have no plan." } }
             }
-            @for subscription in &account.subscriptions {
+            @for subscription in held_all {
                 (held(catalog, subscription))
             }
             p { a href="/pricing" { "Plans and prices" } }

@@ -13,6 +13,8 @@ pub struct Model {
     pub external_ref: Option<String>,
     /// Where mail goes.
     pub email: Option<String>,
+    /// The name of the mailbox by which it is found.
+    pub mailbox: Option<String>,
     /// When it joined the host.
     pub joined_at: DateTimeUtc,
     /// The customer.

@@ -1,10 +1,11 @@
-//! Version 3: how far reading providers' own books has come.
+//! Version 3: how far reading providers' own books has come, and the name of a
+//! customer's mailbox, by which a guest's purchase finds its account.
 
-use sea_orm::DbErr;
+use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
 use super::table::Kind::{Instant, Text};
-use super::table::table;
+use super::table::{column, index, table};
 
 pub(super) struct Migration;
 
@@ -32,6 +33,33 @@ impl MigrationTrait for Migration {
             ],
             &[("next", Text)],
         );
-        schema.create_table(bookmarks).await
+        schema.create_table(bookmarks).await?;
+        schema
+            .alter_table(column("customers", "mailbox", Text))
+            .await?;
+        let on = schema.get_connection();
+        on.execute_unprepared(&known_mailboxes(schema)).await?;
+        let mailboxes = index(
+            "customers",
+            "customers_mailbox",
+            &["mailbox", "id"],
+            "mailbox is not null",
+        );
+        schema.create_index(mailboxes).await
     }
+}
+
+/// Names the mailboxes on file, of those whom a host has named: what a guest of
+/// an earlier version has typed is nobody's. Only ASCII letters lose their case,
+/// which is all that SQLite knows of, and what the collation says to PostgreSQL.
+fn known_mailboxes(schema: &SchemaManager<'_>) -> String {
+    let email = if schema.get_database_backend() == DatabaseBackend::Postgres {
+        "email collate \"C\""
+    } else {
+        "email"
+    };
+    format!(
+        "update customers set mailbox = lower({email}) \
+         where email is not null and external_ref is not null"
+    )
 }

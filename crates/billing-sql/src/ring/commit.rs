@@ -84,6 +84,7 @@ fn head(parts: &mut Parts, commit: &Commit) -> Result<(), Fault> {
             id: commit.customer.uuid(),
             external_ref: customer.external_ref.clone(),
             email: customer.email.clone(),
+            mailbox: customer.mailbox(),
             joined_at: column(customer.joined_at),
             body: crate::rows::stored(customer)?,
             revision: revision(commit).0,
@@ -123,6 +124,7 @@ fn head(parts: &mut Parts, commit: &Commit) -> Result<(), Fault> {
                 customer.external_ref.clone().into(),
             )
             .col_expr(customer::Column::Email, customer.email.clone().into())
+            .col_expr(customer::Column::Mailbox, customer.mailbox().into())
             .col_expr(
                 customer::Column::JoinedAt,
                 column(customer.joined_at).into(),

@@ -1,12 +1,16 @@
 //! Whose something is: one look into one index.
 
+use billing_domain::customer::Customer;
 use billing_domain::ids::CustomerId;
-use billing_ports::store::Locator;
+use billing_ports::store::{Locator, MAX_OF_MAILBOX};
 use sea_orm::prelude::Uuid;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+};
 
 use crate::entity::{change, checkout, customer, invoice, license, provider_ref, subscription};
 use crate::fault::Fault;
+use crate::rows;
 
 pub(super) async fn find<C: ConnectionTrait>(
     on: &C,
@@ -52,6 +56,19 @@ pub(super) async fn find<C: ConnectionTrait>(
         }
     };
     Ok(found?.map(CustomerId::from))
+}
+
+pub(super) async fn of_mailbox<C: ConnectionTrait>(
+    on: &C,
+    mailbox: &str,
+) -> Result<Vec<Customer>, Fault> {
+    let rows = customer::Entity::find()
+        .filter(customer::Column::Mailbox.eq(mailbox))
+        .order_by_asc(customer::Column::Id)
+        .limit(MAX_OF_MAILBOX);
+    let found = rows.all(on).await?.into_iter();
+    let read = found.map(|row| rows::read(row.body, "customers", row.id));
+    Ok(read.collect::<Result<_, _>>()?)
 }
 
 async fn owner<C: ConnectionTrait, E: EntityTrait, Col: ColumnTrait>(

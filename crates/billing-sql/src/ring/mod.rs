@@ -17,6 +17,7 @@ mod write;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use billing_domain::customer::Customer;
 use billing_domain::ids::{CustomerId, InboxId, ParkedId};
 use billing_domain::parked::Parked;
 use billing_domain::time::Timestamp;
@@ -39,6 +40,11 @@ impl<D: Database> Ring for SqlStore<D> {
     async fn find(&self, by: &Locator) -> Result<Option<CustomerId>, StoreError> {
         let on = self.database().reader();
         Ok(self.read(|| find::find(on, by)).await?)
+    }
+
+    async fn of_mailbox(&self, mailbox: &str) -> Result<Vec<Customer>, StoreError> {
+        let on = self.database().reader();
+        Ok(self.read(|| find::of_mailbox(on, mailbox)).await?)
     }
 
     async fn load(&self, id: CustomerId, also: &Also) -> Result<Option<Loaded>, StoreError> {

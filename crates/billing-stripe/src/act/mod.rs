@@ -53,7 +53,10 @@ impl Stripe {
                     "invoices of our own; Stripe runs the schedule",
                 ));
             }
-            Order::SettleCode { .. } | Order::Notify { .. } => {
+            Order::SettleCode { .. }
+            | Order::MailClaim
+            | Order::AttachClaim { .. }
+            | Order::Notify { .. } => {
                 return Err(PerformError::Unsupported("what no provider does"));
             }
         };

@@ -91,6 +91,10 @@ fn stands(session: &Session, checkout: CheckoutId) -> Result<Fact, Unreadable> {
             reference,
             payment: payment(session)?,
             customer_ref,
+            email: session
+                .customer_details
+                .as_ref()
+                .and_then(|told| told.email.clone()),
         },
         Some("expired") => Fact::CheckoutEnded {
             checkout,

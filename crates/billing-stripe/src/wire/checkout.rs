@@ -22,6 +22,21 @@ pub(crate) struct Session {
     pub(crate) expires_at: Option<i64>,
     pub(crate) amount_total: Option<i64>,
     pub(crate) currency: Option<String>,
+    pub(crate) customer_details: Option<Details>,
+}
+
+/// What a buyer has told of itself.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Details {
+    pub(crate) email: Option<String>,
+}
+
+impl std::fmt::Debug for Details {
+    /// Shows nothing about people.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Details").finish_non_exhaustive()
+    }
 }
 
 /// `customer`

@@ -1,15 +1,16 @@
 //! `load` and `find`: a customer comes back as it was stored.
 
 use billing_domain::checkout::CheckoutState;
+use billing_domain::claim::{Claim, ClaimState};
 use billing_domain::customer::Account;
 use billing_domain::ids::{CheckoutId, InvoiceId};
 use billing_domain::invoice::{InvoiceState, Payment, Purpose};
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_ports::Store;
-use billing_ports::store::{Also, Locator};
+use billing_ports::store::{Also, Locator, MAX_OF_MAILBOX};
 
 use super::support::{create, newcomer, reload};
-use crate::fixtures::Maker;
+use crate::fixtures::{self, Maker};
 
 /// "A customer with everything open, and with what is asked for besides":
 /// every field of every kind of thing comes back as it was stored, in the
@@ -246,6 +247,69 @@ pub async fn every_locator_finds_its_customer(store: &dyn Store) {
         reload(store, &account).await.account.customer,
         account.customer
     );
+}
+
+/// "`of_mailbox` MUST find by what a customer's last commit says, and by no other
+/// likeness than that of equal names": oldest first, and so many at most.
+pub async fn a_mailbox_leads_to_whoever_it_is_of(store: &dyn Store) {
+    let mut make = Maker::new(11);
+    let found = async |mailbox: &str| {
+        let found = store.of_mailbox(mailbox).await.expect("the store answers");
+        found.into_iter().map(|held| held.id).collect::<Vec<_>>()
+    };
+    let mut of = |email: Option<&str>| {
+        let mut account = make.account();
+        account.customer.email = email.map(str::to_owned);
+        account
+    };
+    let named = of(Some("Ben@x.test"));
+    let waiting = "claim ben@x.test";
+    // The sign for kelvin is no k, wherever it is compared.
+    let others = [
+        of(None),
+        of(Some("\u{212a}en@x.test")),
+        of(Some("b%n@x.test")),
+    ];
+    let mut guest = of(Some("ben@x.test"));
+    guest.customer.guest = true;
+    for account in [&named, &guest].into_iter().chain(&others) {
+        create(store, account, fixtures::start()).await;
+    }
+    let (named, guest_id) = (named.customer.id, guest.customer.id);
+    // What a guest has typed is nobody's.
+    assert_eq!(found("ben@x.test").await, [named]);
+    assert_eq!(found("Ben@x.test").await, []);
+    assert_eq!(found("ken@x.test").await, []);
+    assert_eq!(found(waiting).await, []);
+
+    let at = fixtures::start();
+    for (state, wanted, waits) in [
+        (ClaimState::Open, vec![named], vec![guest_id]),
+        (ClaimState::Confirmed { at }, vec![named, guest_id], vec![]),
+        (ClaimState::Attached { to: named, at }, vec![named], vec![]),
+    ] {
+        let held = reload(store, &guest).await;
+        let mut after = held.account.clone();
+        let email = "BEN@x.test".to_owned();
+        let made_at = at;
+        after.customer.claim = Some(Claim {
+            email,
+            made_at,
+            state,
+        });
+        let commit = fixtures::next_commit(&held, &after, at);
+        store.commit(commit).await.expect("it is committed");
+        assert_eq!(found("ben@x.test").await, wanted, "{state:?}");
+        assert_eq!(found(waiting).await, waits, "{state:?}");
+    }
+    for _ in 0..=MAX_OF_MAILBOX {
+        let mut account = make.account();
+        account.customer.email = Some("many@x.test".to_owned());
+        create(store, &account, at).await;
+    }
+    let many = found("many@x.test").await;
+    assert_eq!(u64::try_from(many.len()), Ok(MAX_OF_MAILBOX));
+    assert!(many.is_sorted());
 }
 
 fn ordered(mut account: Account) -> Account {

@@ -1,14 +1,15 @@
 //! The ring's door: load, receive, claim, release, commit.
 
 use async_trait::async_trait;
+use billing_domain::customer::Customer;
 use billing_domain::ids::{CustomerId, InboxId, ParkedId};
 use billing_domain::parked::Parked;
 use billing_domain::time::Timestamp;
 use billing_ports::delivery::Delivery;
 use billing_ports::store::{
     Also, Claimed, Claiming, Commit, CommitError, DueCustomer, Fence, InboxItem, InboxMark, Loaded,
-    Locator, NextWork, OutboxItem, OutboxMark, Received, Release, Resolution, Revision, Ring,
-    StoreError, Sweep,
+    Locator, MAX_OF_MAILBOX, NextWork, OutboxItem, OutboxMark, Received, Release, Resolution,
+    Revision, Ring, StoreError, Sweep,
 };
 
 use super::snapshot::RowState;
@@ -18,6 +19,16 @@ use super::{Call, MemoryStore, State};
 impl Ring for MemoryStore {
     async fn find(&self, by: &Locator) -> Result<Option<CustomerId>, StoreError> {
         self.call(Call::Load, |state| Ok(state.books.find(by)))
+    }
+
+    async fn of_mailbox(&self, mailbox: &str) -> Result<Vec<Customer>, StoreError> {
+        let limit = usize::try_from(MAX_OF_MAILBOX).unwrap_or(usize::MAX);
+        self.call(Call::Load, |state| {
+            let shelves = state.books.shelves.values();
+            let found = shelves.filter(|held| held.customer.mailbox().as_deref() == Some(mailbox));
+            let found = found.map(|held| held.customer.clone());
+            Ok(found.take(limit).collect())
+        })
     }
 
     async fn load(&self, id: CustomerId, also: &Also) -> Result<Option<Loaded>, StoreError> {

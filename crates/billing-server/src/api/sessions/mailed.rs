@@ -13,6 +13,7 @@ use url::Url;
 
 use super::{SessionBody, allowed};
 use crate::api::Done;
+use crate::claims::{self, ClaimLetters};
 use crate::http::client_address;
 use crate::links::{self, Claim, MAX_LINK, with_link};
 use crate::mail::{MAX_LINE, deliver};
@@ -24,14 +25,22 @@ use crate::state::AppState;
 const MAX_RETURN: usize = 240;
 const _: () = assert!(MAX_RETURN + "?link=".len() + MAX_LINK <= MAX_LINE);
 
-/// Where a link leads when nobody says.
-const OUR_PAGE: &str = "/session";
+/// Claims of one mailbox that are mailed at once: whoever has bought oftener than
+/// that without an account confirms the rest afterward.
+const MAX_CLAIMS: usize = 3;
 
 /// Who asks for what.
 struct Wish {
-    customer: String,
-    email: Option<String>,
+    of: Of,
     leads_to: Url,
+}
+
+/// Whose billing is asked for.
+enum Of {
+    /// That of the customer with this name, mailed here if there is none.
+    Named(String, Option<String>),
+    /// That of whoever owns this mailbox.
+    Mailbox(String),
 }
 
 /// Takes a wish for a link, whoever it is from.
@@ -49,18 +58,22 @@ pub(super) async fn ask(
         let message = format!("must have at most {MAX_RETURN} bytes");
         return Err(Problem::field("return_url", message));
     }
-    state.limiters.asked_for(&body.customer)?;
+    let of = match (body.customer, body.email) {
+        (Some(customer), email) => Of::Named(customer, email),
+        (None, Some(email)) => Of::Mailbox(email),
+        (None, None) => return Err(Problem::field("customer", "is required")),
+    };
+    state.limiters.asked_for(match &of {
+        Of::Named(customer, _) => customer,
+        Of::Mailbox(email) => email,
+    })?;
     let store = state
         .billing
         .store()
         .ok_or_else(Problem::billing_disabled)?;
     // What cannot be looked up now is not promised.
     store.ping().await?;
-    let wish = Wish {
-        customer: body.customer,
-        email: body.email,
-        leads_to,
-    };
+    let wish = Wish { of, leads_to };
     let own = state.clone();
     if !state.post.later(async move { fulfill(&own, wish).await }) {
         tracing::error!("link not sent: too much mail is at hand");
@@ -69,8 +82,7 @@ pub(super) async fn ask(
 }
 
 fn our_page(state: &AppState) -> Result<Url, Problem> {
-    let page = format!("{}{OUR_PAGE}", state.options.public_url);
-    Url::parse(&page).map_err(|error| {
+    claims::our_page(&state.options).map_err(|error| {
         tracing::error!(%error, "the public address is none");
         Problem::internal()
     })
@@ -81,12 +93,50 @@ async fn fulfill(state: &AppState, wish: Wish) {
     let Some(mailer) = state.post.mailer() else {
         return tracing::warn!("link not sent: no mail is sent; see BILLING_MAIL_FOLDER");
     };
-    match letter(state, wish).await {
-        Ok(Some(mail)) => deliver(mailer.as_ref(), &mail).await,
-        Ok(None) => {}
+    let leads_to = wish.leads_to;
+    let letters = match wish.of {
+        Of::Named(customer, email) => match reader(state, customer, email).await {
+            Ok(Some((reader, to))) => letter(state, reader, to, leads_to).await,
+            Ok(None) => Ok(None),
+            Err(problem) => Err(problem),
+        }
+        .map(Vec::from_iter),
+        Of::Mailbox(email) => letters(state, &email, leads_to).await,
+    };
+    match letters {
+        Ok(letters) if letters.is_empty() => {
+            tracing::info!("link not sent: there is nobody to send it to");
+        }
+        Ok(letters) => {
+            for mail in letters {
+                deliver(mailer.as_ref(), &mail).await;
+            }
+        }
         // Why was logged where it failed.
         Err(_problem) => tracing::error!("link not sent: it could not be made"),
     }
+}
+
+/// The mails to the owner of a mailbox: one to the account, and one for each
+/// claim that waits.
+async fn letters(state: &AppState, email: &str, leads_to: Url) -> Result<Vec<Mail>, Problem> {
+    let found = state.billing.of_mailbox(email).await?;
+    let mut letters = Vec::new();
+    if let Some(account) = found.account {
+        let to = account.email.unwrap_or_else(|| email.to_owned());
+        let reader = Reader::Customer(account.id);
+        letters.extend(letter(state, reader, to, leads_to.clone()).await?);
+    }
+    let claims = ClaimLetters::of(state).ok_or_else(Problem::billing_disabled)?;
+    for guest in found.waiting.iter().take(MAX_CLAIMS) {
+        let Some(claim) = &guest.claim else { continue };
+        let mail = claims.letter(guest.id, claim, Some(leads_to.clone())).await;
+        letters.extend(mail.map_err(|failure| {
+            tracing::error!(failure, "claim not mailed");
+            Problem::internal()
+        })?);
+    }
+    Ok(letters)
 }
 
 /// Whom a link is for.
@@ -95,13 +145,13 @@ enum Reader {
     New(Claim),
 }
 
-/// The mail that a wish comes to. `None`: nobody gets one, which is logged.
-async fn letter(state: &AppState, wish: Wish) -> Result<Option<Mail>, Problem> {
-    let leads_to = wish.leads_to.clone();
-    let Some((reader, to)) = reader(state, wish).await? else {
-        tracing::info!("link not sent: there is nobody to send it to");
-        return Ok(None);
-    };
+/// The mail with a link for `reader`. `None`: the mailbox has had enough.
+async fn letter(
+    state: &AppState,
+    reader: Reader,
+    to: String,
+    leads_to: Url,
+) -> Result<Option<Mail>, Problem> {
     if !state.limiters.mailbox(&to) {
         tracing::warn!("link not sent: its mailbox has had enough of them for now");
         return Ok(None);
@@ -132,20 +182,24 @@ async fn letter(state: &AppState, wish: Wish) -> Result<Option<Mail>, Problem> {
 
 /// Whom a wish is about, and where mail goes: for a customer always to the
 /// address on file. `None`: there is nobody, or nowhere.
-async fn reader(state: &AppState, wish: Wish) -> Result<Option<(Reader, String)>, Problem> {
+async fn reader(
+    state: &AppState,
+    customer: String,
+    email: Option<String>,
+) -> Result<Option<(Reader, String)>, Problem> {
     // An id is for operators; nobody's reference looks like one.
-    if wish.customer.parse::<CustomerId>().is_ok() {
+    if customer.parse::<CustomerId>().is_ok() {
         return Ok(None);
     }
-    let named = CustomerRef::External(wish.customer.clone());
+    let named = CustomerRef::External(customer.clone());
     Ok(match state.billing.account(&named).await? {
         Some(account) => account
             .customer
             .email
             .map(|on_file| (Reader::Customer(account.customer.id), on_file)),
-        None => wish.email.map(|email| {
+        None => email.map(|email| {
             let claim = Claim {
-                external_ref: wish.customer,
+                external_ref: customer,
                 email: email.clone(),
             };
             (Reader::New(claim), email)

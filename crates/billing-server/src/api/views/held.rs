@@ -1,6 +1,7 @@
 //! Customers and what they have.
 
 use billing_domain::catalog::QuantityRule;
+use billing_domain::claim::{Claim, ClaimState};
 use billing_domain::customer::Customer;
 use billing_domain::grant::{Grant, GrantReason};
 use billing_domain::journal::JournalEntry;
@@ -30,6 +31,41 @@ pub(crate) struct CustomerView {
     balances: Vec<MoneyView>,
     /// Terms negotiated with it, oldest first.
     negotiated_terms: Vec<NegotiatedView>,
+    /// What a guest bought, held for the owner of a mailbox. Absent: nothing is.
+    claim: Option<ClaimView>,
+    /// The guests attached to it, whose holdings are its own too.
+    attached: Vec<String>,
+}
+
+/// A guest's purchase, held for the owner of a mailbox.
+#[derive(Debug, Object)]
+#[oai(rename = "Claim")]
+pub(crate) struct ClaimView {
+    /// The address that the provider collected.
+    email: String,
+    /// `open` until the mailed link is opened; then `confirmed`, or `attached` to
+    /// the account that the mailbox's owner has.
+    state: String,
+    /// That account.
+    attached_to: Option<String>,
+    /// When it was made.
+    made_at: String,
+}
+
+impl From<Claim> for ClaimView {
+    fn from(claim: Claim) -> Self {
+        let state = match claim.state {
+            ClaimState::Open => "open",
+            ClaimState::Confirmed { .. } => "confirmed",
+            ClaimState::Attached { .. } => "attached",
+        };
+        Self {
+            state: state.to_owned(),
+            attached_to: claim.attached_to().map(|to| to.to_string()),
+            email: claim.email,
+            made_at: claim.made_at.to_string(),
+        }
+    }
 }
 
 impl From<Customer> for CustomerView {
@@ -46,6 +82,8 @@ impl From<Customer> for CustomerView {
                 .into_iter()
                 .map(NegotiatedView::from)
                 .collect(),
+            claim: customer.claim.map(ClaimView::from),
+            attached: customer.claims.iter().map(ToString::to_string).collect(),
         }
     }
 }
