@@ -8,6 +8,7 @@ mod bitcoin;
 mod books;
 mod charged;
 mod codes;
+mod guests;
 mod harbor;
 mod licenses;
 mod mailed;

@@ -18,33 +18,33 @@ use crate::gone::Far;
 use crate::rig::{Got, Making, ORIGIN, READ, Rig, WRITE, text};
 
 /// A rig whose mail is remembered.
-async fn mailing() -> (Rig, RecordingMailer) {
+pub(crate) async fn mailing() -> (Rig, RecordingMailer) {
     let mailer = RecordingMailer::new();
     let rig = Rig::new().await.with_mailer(mailer.clone());
     (rig, mailer)
 }
 
 impl Rig {
-    fn with_mailer(mut self, mailer: impl Mailer + 'static) -> Self {
+    pub(crate) fn with_mailer(mut self, mailer: impl Mailer + 'static) -> Self {
         self.state = self.state.with_mailer(Arc::new(mailer));
         self.app = Arc::new(api_routes(self.state.clone()));
         self
     }
 
     /// Asks without a key, and waits for the mail that comes of it.
-    async fn asks(&self, body: Value) -> Got {
+    pub(crate) async fn asks(&self, body: Value) -> Got {
         let got = self.post("/v1/billing-sessions").json(body).send().await;
         self.state.mail_settled().await;
         got
     }
 
-    async fn opens(&self, link: &str) -> Got {
+    pub(crate) async fn opens(&self, link: &str) -> Got {
         let open = self.post("/v1/billing-sessions/open");
         open.json(json!({ "link": link })).send().await
     }
 
     /// Who is at the other end of a session.
-    async fn whoami(&self, opened: &Value) -> Value {
+    pub(crate) async fn whoami(&self, opened: &Value) -> Value {
         let me = self.get("/v1/me").by(&text(&opened["token"]));
         me.send().await.ok(200)["customer"].take()
     }
@@ -61,7 +61,7 @@ fn address(mail: &str) -> url::Url {
 
 /// The link in a text, and the address that it leads to without it.
 #[track_caller]
-fn link(mail: &str) -> (String, String) {
+pub(crate) fn link(mail: &str) -> (String, String) {
     let address = address(mail);
     let shown = address.to_string();
     let (leads_to, _) = shown.split_once("link=").unwrap();
@@ -320,7 +320,7 @@ async fn nothing_that_is_asked_becomes_a_header_or_a_second_recipient() {
 }
 
 /// A rig that limits links as it does by default, and believes its proxy.
-async fn limiting() -> (Rig, RecordingMailer) {
+pub(crate) async fn limiting() -> (Rig, RecordingMailer) {
     let mailer = RecordingMailer::new();
     let rates = RateOptions {
         public_posts_per_minute: 0,

@@ -12,6 +12,8 @@ mod changes;
 #[cfg(test)]
 mod checkouts;
 #[cfg(test)]
+mod claims;
+#[cfg(test)]
 mod codes;
 #[cfg(test)]
 mod customers;

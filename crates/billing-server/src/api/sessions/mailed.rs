@@ -5,6 +5,7 @@
 //! so that neither the answer nor its time tells whether there is one. What
 //! comes after that is told to the log alone, without names.
 
+use billing_domain::claim::mailbox_of;
 use billing_domain::ids::CustomerId;
 use billing_engine::CustomerRef;
 use billing_ports::Mail;
@@ -63,10 +64,10 @@ pub(super) async fn ask(
         (None, Some(email)) => Of::Mailbox(email),
         (None, None) => return Err(Problem::field("customer", "is required")),
     };
-    state.limiters.asked_for(match &of {
-        Of::Named(customer, _) => customer,
-        Of::Mailbox(email) => email,
-    })?;
+    match &of {
+        Of::Named(customer, _) => state.limiters.asked_for(customer)?,
+        Of::Mailbox(email) => state.limiters.asked_for(&mailbox_of(email))?,
+    }
     let store = state
         .billing
         .store()
