@@ -6,7 +6,7 @@ use billing_domain::invoice::Purpose;
 use billing_domain::provider::RefKind;
 
 use super::Teller;
-use crate::correlation::{is_foreign, link};
+use crate::correlation::{HOST_REF, is_foreign, link};
 use crate::money::charged;
 use crate::wire::{Span, Transaction};
 
@@ -44,6 +44,28 @@ impl Teller {
         Some(Observed {
             fact: Fact::Hinted {
                 object: self.object(RefKind::Subscription, id),
+            },
+            at: transaction.at(),
+            link: self.transaction_link(transaction),
+        })
+    }
+
+    /// That it is to be read who has bought: an event does not tell the address that
+    /// was given, which a guest's purchase is claimed by. `None`: nothing was bought,
+    /// or by somebody whom the host knows.
+    pub(crate) fn buyer_of(
+        &self,
+        transaction: &Transaction,
+        told: &[Observed],
+    ) -> Option<Observed> {
+        let is_bought = told
+            .iter()
+            .any(|seen| matches!(seen.fact, Fact::CheckoutCompleted { email: None, .. }));
+        let custom = transaction.custom_data.as_ref();
+        let is_named = custom.is_some_and(|custom| custom.contains_key(HOST_REF));
+        (is_bought && !is_named).then(|| Observed {
+            fact: Fact::Hinted {
+                object: self.object(RefKind::Checkout, &transaction.id),
             },
             at: transaction.at(),
             link: self.transaction_link(transaction),
@@ -149,7 +171,10 @@ fn checkout_seen(transaction: &Transaction, link: &Link) -> Option<Fact> {
                 reference,
                 payment,
                 customer_ref: transaction.customer_id.clone(),
-                email: transaction.customer.as_ref().and_then(|buyer| buyer.email.clone()),
+                email: transaction
+                    .customer
+                    .as_ref()
+                    .and_then(|buyer| buyer.email.clone()),
             })
         }
         "canceled" => Some(Fact::CheckoutEnded {

@@ -138,7 +138,15 @@ fn completed_is_money_and_paid_is_not() {
             ..
         }
     ));
-    assert_eq!(hinted(&told), [(RefKind::Subscription, "sub_1".to_owned())]);
+    let read = |kind, id: &str| (kind, id.to_owned());
+    let subscription = read(RefKind::Subscription, "sub_1");
+    // A guest's address is read; who has a name of the host's is no guest.
+    let page = read(RefKind::Checkout, "txn_completed");
+    assert_eq!(hinted(&told), [page, subscription.clone()]);
+    let mut named = bought("completed", true);
+    named["custom_data"]["billing_ref"] = json!("ana");
+    let of_named = facts("transaction.completed", &named);
+    assert_eq!(hinted(&of_named), [subscription]);
     assert_eq!(told[0].link.checkout, Some(checkout().checkout));
     assert_eq!(told[0].link.customer, Some(checkout().customer));
     for status in ["paid", "draft", "ready"] {
@@ -153,10 +161,11 @@ fn completed_is_money_and_paid_is_not() {
 #[test]
 fn what_is_bought_once_carries_its_money() {
     let told = facts("transaction.completed", &bought("completed", false));
-    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((told.len(), hinted(&told).len()), (2, 1), "{told:?}");
     let Fact::CheckoutCompleted {
         payment,
         customer_ref,
+        email: None,
         ..
     } = &told[0].fact
     else {
