@@ -15,10 +15,10 @@ use billing_domain::parked::Parked;
 use billing_domain::time::Timestamp;
 use billing_http::{HttpClient, HttpOptions};
 use billing_ports::store::{PageAsk, Store};
-use billing_ports::{Clock, IdSource, PaymentProvider, WebhookDecoder};
-use billing_server::{TokenSigner, api_routes, page_routes};
+use billing_ports::{Clock, IdSource, Mail, PaymentProvider, WebhookDecoder};
+use billing_server::{AppState, TokenSigner, api_routes, page_routes};
 use billing_testkit::fakes::rig::{FakeClock, Outbox, SignedWebhook};
-use billing_testkit::{RecordingNotifier, SeededIds};
+use billing_testkit::{RecordingMailer, RecordingNotifier, SeededIds};
 use jiff::SignedDuration;
 use poem::http::StatusCode;
 use poem::{EndpointExt, Route};
@@ -78,6 +78,8 @@ pub(crate) struct Hosted<F> {
     pub(crate) notifier: RecordingNotifier,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) provider: Arc<dyn PaymentProvider>,
+    state: AppState,
+    mailer: RecordingMailer,
     door: Door,
 }
 
@@ -109,8 +111,10 @@ impl<F: Fake> Hosted<F> {
             .unwrap();
         billing.apply_catalog(catalog).await.unwrap();
         let signer = TokenSigner::new(&SEED, &KEYED_WITH, PUBLIC, PUBLIC);
+        let mailer = RecordingMailer::new();
         let state = http::state(&billing, Arc::new(SeededIds::new(seed())))
             .await
+            .with_mailer(Arc::new(mailer.clone()))
             .with_license_signer(Arc::new(signer));
         let routes = Route::new()
             .nest_no_strip("/v1", api_routes(state.clone()))
@@ -124,12 +128,20 @@ impl<F: Fake> Hosted<F> {
             notifier,
             store,
             provider,
+            state,
+            mailer,
             door: Door::new(routes),
         }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         self.fake.clock().now()
+    }
+
+    /// Every mail that was sent, with those at hand.
+    pub(crate) async fn mail(&self) -> Vec<Mail> {
+        self.state.mail_settled().await;
+        self.mailer.sent()
     }
 
     /// Delivers these webhooks in this order; every one is accepted.

@@ -3,6 +3,7 @@
 
 mod buying;
 mod doctor;
+mod guests;
 mod lifecycle;
 mod links;
 mod money;

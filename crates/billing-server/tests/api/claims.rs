@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::mailed::{limiting, link, mailing};
-use crate::rig::{READ, Rig, WRITE, text};
+use crate::rig::{ADMIN, READ, Rig, WRITE, text};
 
 /// A guest buys, types this address at the opening, and gives this one at the page.
 async fn guest(rig: &Rig, typed: Option<&str>, told: Option<&str>) -> Value {
@@ -157,7 +157,7 @@ async fn an_operator_sees_the_claim_and_whose_it_became() {
 async fn without_a_mailer_a_claim_waits_and_nothing_is_parked() {
     let rig = Rig::new().await;
     guest(&rig, None, Some("bob@x.test")).await;
-    let parked = rig.get("/v1/parked").by(READ).send().await.ok(200);
+    let parked = rig.get("/v1/parked").by(ADMIN).send().await.ok(200);
     assert_eq!(parked["data"], json!([]));
     let rig = {
         let mailer = RecordingMailer::new();

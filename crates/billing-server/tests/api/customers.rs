@@ -17,7 +17,9 @@ async fn a_customer_is_made_once_and_found_both_ways() {
         .ok(201);
     insta::assert_json_snapshot!(made, { ".id" => "[id]" }, @r#"
     {
+      "attached": [],
       "balances": [],
+      "claim": null,
       "email": "ana@example.com",
       "external_ref": "did:plc:ana",
       "id": "[id]",

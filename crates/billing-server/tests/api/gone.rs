@@ -58,6 +58,7 @@ macro_rules! far {
 
 far!(Ring {
     find(by: &Locator) -> Option<CustomerId>, StoreError;
+    of_mailbox(mailbox: &str) -> Vec<Customer>, StoreError;
     load(id: CustomerId, also: &Also) -> Option<Loaded>, StoreError;
     commit(commit: Commit) -> Revision, CommitError;
     receive(id: InboxId, delivery: Delivery, now: Timestamp) -> Received, StoreError;

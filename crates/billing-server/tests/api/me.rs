@@ -26,7 +26,9 @@ async fn a_customer_sees_its_own() {
         "until": null
       },
       "customer": {
+        "attached": [],
         "balances": [],
+        "claim": null,
         "email": "ana@example.com",
         "external_ref": "ana",
         "id": "[id]",

@@ -199,6 +199,16 @@ impl FakeStripe {
         sale::pay(&mut self.state().world, session, Some(card))
     }
 
+    /// The buyer gives this address at the page of an open session, which asks for
+    /// one where none is filled in.
+    ///
+    /// # Errors
+    ///
+    /// [`ActError`] when there is no such session, or it is not open.
+    pub fn give_email(&self, session: &str, email: &str) -> Result<(), ActError> {
+        sale::give_email(&mut self.state().world, session, email)
+    }
+
     /// Completes an open session without a card, where none is asked for.
     ///
     /// # Errors

@@ -102,6 +102,7 @@ pub(super) fn session(world: &World, session: &Session) -> Value {
         "amount_total": session.amount_total, "cancel_url": session.cancel_url,
         "client_reference_id": session.client_reference_id, "created": session.created,
         "currency": session.currency, "customer": session.customer,
+        "customer_details": details(world, session),
         "customer_email": session.customer_email, "discounts": discounts,
         "expires_at": session.expires_at, "invoice": session.invoice,
         "livemode": world.rules.livemode, "metadata": session.metadata,
@@ -111,6 +112,23 @@ pub(super) fn session(world: &World, session: &Session) -> Value {
         "url": open.then_some(url),
         "payment_method_collection": if session.terms.method_if_required { "if_required" } else { "always" },
     })
+}
+
+/// What the buyer has told of itself, once there is one.
+fn details(world: &World, session: &Session) -> Option<Value> {
+    if session.status != super::thing::SessionStatus::Complete {
+        return None;
+    }
+    let customer = session
+        .customer
+        .as_ref()
+        .and_then(|id| world.customers.get(id));
+    let known = customer.and_then(|customer| customer.email.clone());
+    let filled_in = session.customer_email.clone();
+    let email = filled_in.or(known).or_else(|| session.given_email.clone());
+    Some(
+        json!({ "address": null, "email": email, "name": null, "phone": null, "tax_exempt": "none", "tax_ids": [] }),
+    )
 }
 
 /// What a session sells.

@@ -144,6 +144,15 @@ pub(super) fn authenticate(world: &mut World, id: &str, passes: bool) -> Result<
     Ok(Payment::Complete)
 }
 
+/// The buyer gives an address at the page, where it asks for one.
+pub(super) fn give_email(world: &mut World, id: &str, email: &str) -> Result<(), ActError> {
+    let session = world.sessions.get_mut(id);
+    let open = session.filter(|held| held.status == SessionStatus::Open);
+    let session = open.ok_or_else(|| ActError::Unknown(id.to_owned()))?;
+    session.given_email = Some(email.to_owned());
+    Ok(())
+}
+
 fn complete(world: &mut World, mut session: Session, card: Option<Card>, verdict: Verdict) {
     session.status = SessionStatus::Complete;
     session.authenticating = false;
@@ -156,7 +165,8 @@ fn complete(world: &mut World, mut session: Session, card: Option<Card>, verdict
     };
     let wants = session.mode == Mode::Subscription || session.always_customer;
     if session.customer.is_none() && wants {
-        let email = session.customer_email.clone();
+        let filled_in = session.customer_email.clone();
+        let email = filled_in.or_else(|| session.given_email.clone());
         let made = customer(world, email, None, super::thing::Metadata::new());
         session.customer = Some(made);
     }

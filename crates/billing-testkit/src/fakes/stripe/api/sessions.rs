@@ -50,6 +50,7 @@ pub(super) fn create(world: &mut World, params: &mut Params) -> Done {
         lines,
         customer,
         customer_email,
+        given_email: None,
         client_reference_id: params.text("client_reference_id"),
         metadata: params.metadata("metadata")?.unwrap_or_default(),
         success_url: params.required("success_url")?,

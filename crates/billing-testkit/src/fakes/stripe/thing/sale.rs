@@ -15,6 +15,8 @@ pub(crate) struct Session {
     pub(crate) amount_total: i64,
     pub(crate) customer: Option<String>,
     pub(crate) customer_email: Option<String>,
+    /// What the buyer typed at the page, where nothing was filled in.
+    pub(crate) given_email: Option<String>,
     pub(crate) client_reference_id: Option<String>,
     pub(crate) metadata: Metadata,
     pub(crate) success_url: String,
