@@ -215,6 +215,13 @@ pub(crate) fn mirrored(
             snapshot.period.map(|period| period.end)
         }
     };
+    // Some providers count periods on through a pause, and nobody pays for them.
+    let still_paused = snapshot.status == Status::Paused && seen.status() == Status::Paused;
+    let paid_before = seen.times.paid_through.filter(|_| still_paused);
+    let paid_through = match (paid_through, paid_before) {
+        (Some(told), Some(before)) => Some(told.min(before)),
+        _ => paid_through,
+    };
     seen.state = match snapshot.status {
         Status::Incomplete => State::Incomplete,
         Status::Trialing => State::Trialing {

@@ -327,6 +327,26 @@ fn canceling_while_the_renewal_is_on_its_way_takes_nothing_away() {
 }
 
 #[test]
+fn a_pause_pays_for_no_period_that_begins_in_it() {
+    let (mut world, begun) = bought();
+    for (day, seen, paid_through) in [
+        ("2026-01-10", january(Status::Paused), "2026-02-01"),
+        ("2026-02-01", february(Status::Paused), "2026-02-01"),
+        ("2026-02-10", february(Status::Paused), "2026-02-01"),
+        ("2026-02-20", february(Status::Active), "2026-03-01"),
+        ("2026-02-21", february(Status::Paused), "2026-03-01"),
+    ] {
+        world.go(day);
+        assert_eq!(
+            see(&mut world, &begun, at(day), &seen),
+            Verdict::Decided,
+            "{day}"
+        );
+        assert_eq!(world.paid_through(), at(paid_through), "{day}");
+    }
+}
+
+#[test]
 fn pausing_and_resuming_are_asked_of_the_provider() {
     let (mut world, begun) = bought();
     world.go("2026-01-10");
