@@ -106,6 +106,10 @@ pub struct AtProvider {
     pub account: ProviderAccount,
     /// The provider's id for the customer.
     pub reference: String,
+    /// When a checkout last told it; one that tells another, later, replaces it.
+    /// `None`: no checkout has told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<Timestamp>,
 }
 
 /// The aggregate: one customer and all that is decided with it.

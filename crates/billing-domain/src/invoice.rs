@@ -56,6 +56,10 @@ pub struct Invoice {
     /// What went back of them, or is contested, by the provider's ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub returned: Vec<Returned>,
+    /// Whether it was told that a provider failed to collect it, and nothing has come
+    /// of it since. Always `false` for one that is not open.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
     /// When it was opened.
     pub opened_at: Timestamp,
 }

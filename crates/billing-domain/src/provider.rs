@@ -143,6 +143,14 @@ impl RefKind {
             Self::Payment => "payment",
         }
     }
+
+    /// Whether such an object belongs to one customer of ours alone. A customer
+    /// over there does not: some providers have one per e-mail address, and
+    /// several of ours may give the same one.
+    #[must_use]
+    pub const fn is_exclusive(self) -> bool {
+        !matches!(self, Self::Customer)
+    }
 }
 
 /// A provider's object: which account, which kind, its id over there.

@@ -6,12 +6,12 @@ use http::StatusCode;
 use serde::Deserialize;
 
 /// Locks that pass by themselves: within 30 minutes of a renewal, while another
-/// change is at work, or while the transaction to be credited is still processed.
-/// Nothing happened, and asking later succeeds.
-const PASSING: [&str; 4] = [
+/// call is at work, or while the transaction to be credited is still processed.
+/// Nothing happened, and asking later succeeds. A change that is scheduled is none
+/// of them: it stands until somebody takes it back.
+const PASSING: [&str; 3] = [
     "subscription_locked_renewal",
     "subscription_locked_processing",
-    "subscription_locked_pending_changes",
     "subscription_credit_creation_against_processing_transaction",
 ];
 

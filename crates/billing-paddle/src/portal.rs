@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::api_error::{CallError, refused};
+use crate::correlation::{self, CUSTOMER};
 use crate::provider::Paddle;
-use crate::wire::Transaction;
+use crate::wire::{Customer, Transaction};
 
 #[derive(Deserialize)]
 struct Session {
@@ -46,6 +47,9 @@ impl fmt::Debug for Session {
 impl Paddle {
     /// The address of the page that is asked for.
     pub(crate) async fn portal_page(&self, ask: &PortalAsk) -> Result<String, CallError> {
+        if !(ask.purpose == PortalPurpose::PaymentMethod && ask.subscription_ref.is_some()) {
+            self.own(ask).await?;
+        }
         let subscriptions: Vec<&str> = ask.subscription_ref.iter().map(String::as_str).collect();
         let body = json!({ "subscription_ids": subscriptions });
         let path = ["customers", ask.customer_ref.as_str(), "portal-sessions"];
@@ -58,6 +62,24 @@ impl Paddle {
                 Ok(session.urls.general.overview)
             }
         }
+    }
+
+    /// Refused unless Paddle's customer is this one's alone. One that was found by
+    /// its e-mail address, which nobody has proved to be theirs, may be somebody
+    /// else, and the overview would show what that one bought.
+    async fn own(&self, ask: &PortalAsk) -> Result<(), CallError> {
+        let path = ["customers", ask.customer_ref.as_str()];
+        let held: Customer = self.client.get(&path, &[]).await?;
+        let custom = held.custom_data.as_ref();
+        let named = correlation::text(custom, CUSTOMER);
+        let ours = named == Some(ask.customer.to_string().as_str());
+        if ours && !correlation::is_foreign(custom, &self.teller.operator) {
+            return Ok(());
+        }
+        Err(refused(
+            "customer_shared",
+            "the customer at Paddle was not made for this one, and may be another's",
+        ))
     }
 
     async fn method_page(&self, session: &Session, id: &str) -> Result<String, CallError> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use billing_domain::catalog::Catalog;
 use billing_domain::effect::{ChangeSubscription, EffectKey, Order, Preview};
 use billing_domain::fact::Observed;
-use billing_domain::ids::EffectId;
+use billing_domain::ids::{CustomerId, EffectId};
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
 use billing_domain::time::Timestamp;
 
@@ -40,6 +40,8 @@ pub struct Refusal {
 /// What a customer wants of the provider's pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortalAsk {
+    /// Our customer. What the provider shows must be this one's alone.
+    pub customer: CustomerId,
     /// The provider's id of the customer.
     pub customer_ref: String,
     /// The provider's id of the subscription it is about. `None`: everything.

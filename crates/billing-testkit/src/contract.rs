@@ -83,6 +83,7 @@ macro_rules! store_contract {
                 a_customer_is_made_once
                 an_external_reference_is_taken_once
                 a_provider_object_belongs_to_one_customer
+                a_providers_customer_may_stand_for_several
                 an_effect_key_is_unique
                 one_invoice_is_open_per_subscription_and_purpose
                 a_providers_own_invoices_are_open_side_by_side

@@ -70,6 +70,7 @@ pub(super) fn mirror_invoice(
             payments: Vec::new(),
             opened_at: observed.at,
             returned: Vec::new(),
+            failed: false,
         },
     };
     invoice.subscription = invoice.subscription.or(subscription);
@@ -81,6 +82,7 @@ pub(super) fn mirror_invoice(
         *period,
         observed.at,
     );
+    invoice.failed &= invoice.is_open();
     invoice.period = invoice.period.or(*period);
     let (id, subscription) = (invoice.id, invoice.subscription);
     draft.account.put_invoice(invoice);
@@ -229,8 +231,15 @@ fn settle_mirrored(
             invoice.state = InvoiceState::Void { at };
             Some(Event::InvoiceVoided)
         }
-        (ProviderInvoiceState::Failed, InvoiceState::Open) => {
-            Some(Event::SubscriptionRenewalFailed)
+        // Once for each: its provider tries again, and may tell of every try.
+        (ProviderInvoiceState::Failed, InvoiceState::Open) if !invoice.failed => {
+            invoice.failed = true;
+            let renews = invoice.is_renewal();
+            Some(if renews {
+                Event::SubscriptionRenewalFailed
+            } else {
+                Event::InvoicePaymentFailed
+            })
         }
         _ => None,
     }

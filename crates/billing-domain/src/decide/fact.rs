@@ -65,7 +65,7 @@ fn apply(
             expires_at,
             customer_ref,
         } => {
-            know_customer(draft, account, customer_ref.as_deref());
+            know_customer(draft, account, customer_ref.as_deref(), Some(at));
             opened(draft, *checkout, reference, url, *expires_at)
         }
         Fact::CheckoutCompleted {
@@ -75,7 +75,7 @@ fn apply(
             customer_ref,
             email,
         } => {
-            know_customer(draft, account, customer_ref.as_deref());
+            know_customer(draft, account, customer_ref.as_deref(), Some(at));
             let verdict = completed(draft, *checkout, reference, payment, at, catalog);
             make_claim(draft, *checkout, email.as_deref());
             verdict
@@ -86,7 +86,7 @@ fn apply(
             canceled,
         } => ended(draft, *checkout, reference, *canceled, at),
         Fact::SubscriptionSeen(snapshot) => {
-            know_customer(draft, account, snapshot.customer_ref.as_deref());
+            know_customer(draft, account, snapshot.customer_ref.as_deref(), None);
             mirror_subscription(draft, account, observed, snapshot, catalog)
         }
         Fact::ProviderInvoiceSeen { .. } => mirror_invoice(draft, account, observed),
@@ -135,14 +135,26 @@ fn apply(
     }
 }
 
-/// The provider's name for this customer is remembered the first time it is told.
-fn know_customer(draft: &mut Draft, account: &ProviderAccount, reference: Option<&str>) {
+/// The provider's name for this customer is remembered. One who was deleted over
+/// there buys again as another: what the newest checkout told, at `told_at`, counts.
+/// `None`: something else than a checkout told it.
+fn know_customer(
+    draft: &mut Draft,
+    account: &ProviderAccount,
+    reference: Option<&str>,
+    told_at: Option<Timestamp>,
+) {
     let Some(reference) = reference else { return };
-    if draft.account.reference_at(account).is_none() {
-        draft.account.customer.at_providers.push(AtProvider {
-            account: account.clone(),
-            reference: reference.to_owned(),
-        });
+    let told = AtProvider {
+        account: account.clone(),
+        reference: reference.to_owned(),
+        told_at,
+    };
+    let known = &mut draft.account.customer.at_providers;
+    match known.iter_mut().find(|held| held.account == *account) {
+        None => known.push(told),
+        Some(held) if told_at > held.told_at => *held = told,
+        Some(_) => {}
     }
 }
 

@@ -94,6 +94,7 @@ pub(super) fn open_cycle(
         payments: Vec::new(),
         opened_at: now,
         returned: Vec::new(),
+        failed: false,
     };
     draft.note(Event::InvoiceOpened, |entry| {
         entry.invoice = Some(id);

@@ -289,3 +289,39 @@ fn a_page_made_after_its_checkout_ended_is_closed() {
         assert_eq!(checkout.reference(), Some("page-1"));
     }
 }
+
+#[test]
+fn the_customer_that_the_newest_checkout_tells_counts() {
+    let told = |world: &mut World, begun: &Begun, when: &str, reference: &str, opened: bool| {
+        let customer_ref = Some(reference.to_owned());
+        let fact = if opened {
+            Fact::CheckoutOpened {
+                checkout: begun.checkout,
+                reference: "page-1".to_owned(),
+                url: "https://pay.example.com/page-1".to_owned(),
+                expires_at: at("2026-01-01T12:00:00Z"),
+                customer_ref,
+            }
+        } else {
+            Fact::CheckoutCompleted {
+                checkout: begun.checkout,
+                reference: "page-1".to_owned(),
+                payment: CheckoutPayment::Unpaid,
+                customer_ref,
+                email: None,
+            }
+        };
+        world.tell_of(at(when), fact);
+    };
+    let (early, late) = ("2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z");
+    for opened in [true, false] {
+        for (first, second, known) in [(early, late, "c-2"), (late, early, "c-1")] {
+            let (mut world, begun) = begun();
+            told(&mut world, &begun, first, "c-1", opened);
+            told(&mut world, &begun, second, "c-2", opened);
+            let held = &world.account.customer.at_providers;
+            let held: Vec<&str> = held.iter().map(|held| held.reference.as_str()).collect();
+            assert_eq!(held, [known], "{opened} {first} {second}");
+        }
+    }
+}

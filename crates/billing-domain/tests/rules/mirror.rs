@@ -3,7 +3,8 @@
 use billing_domain::catalog::{CatchUp, OnPastDue, OnPause};
 use billing_domain::decide::{Begun, CancelOutcome, CancelWhen, Verdict};
 use billing_domain::effect::Order;
-use billing_domain::fact::{Fact, Link, Observed, SubscriptionSnapshot};
+use billing_domain::fact::{Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot};
+use billing_domain::invoice::Purpose;
 use billing_domain::journal::Event;
 use billing_domain::parked::ParkReason;
 use billing_domain::provider::RefKind;
@@ -11,7 +12,7 @@ use billing_domain::subscription::{ALARM_AFTER, Access, Status};
 use billing_domain::terms::Terms;
 use billing_domain::time::{Period, Timestamp, days, shifted};
 
-use crate::common::{World, at, sold};
+use crate::common::{World, at, sold, usd};
 
 fn snapshot(status: Status, start: &str, end: &str) -> SubscriptionSnapshot {
     SubscriptionSnapshot {
@@ -512,4 +513,41 @@ fn a_purchase_whose_payment_was_never_told_is_asked_about() {
     let expired = january(Status::Expired);
     see(&mut world, &begun, at("2026-01-04T00:02:00Z"), &expired);
     assert_eq!(world.account.wake_at(), None);
+}
+
+#[test]
+fn a_providers_invoice_fails_once_until_it_is_paid() {
+    for (purpose, event) in [
+        (Purpose::Renewal, Event::SubscriptionRenewalFailed),
+        (Purpose::Purchase, Event::InvoicePaymentFailed),
+        (Purpose::OneTime, Event::InvoicePaymentFailed),
+    ] {
+        let (mut world, _begun) = bought();
+        let told = |world: &mut World, when: &str, state| {
+            let fact = Fact::ProviderInvoiceSeen {
+                reference: "i-2".to_owned(),
+                subscription_ref: Some("s-1".to_owned()),
+                amount: usd(1_000),
+                collected: None,
+                period: None,
+                state,
+                purpose: Some(purpose),
+            };
+            world.tell_of(at(when), fact);
+        };
+        for when in ["2026-02-01", "2026-02-02", "2026-02-03"] {
+            told(&mut world, when, ProviderInvoiceState::Failed);
+        }
+        assert_eq!(world.count(event), 1, "{purpose:?}");
+        assert!(world.account.invoices.iter().any(|held| held.failed));
+        told(&mut world, "2026-02-04", ProviderInvoiceState::Paid);
+        told(&mut world, "2026-02-03", ProviderInvoiceState::Failed);
+        assert!(!world.account.invoices.iter().any(|held| held.failed));
+        let of_failure = [
+            Event::SubscriptionRenewalFailed,
+            Event::InvoicePaymentFailed,
+        ];
+        let told: usize = of_failure.map(|event| world.count(event)).iter().sum();
+        assert_eq!(told, 1, "{purpose:?}");
+    }
 }

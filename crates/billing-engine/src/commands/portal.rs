@@ -43,7 +43,9 @@ impl Billing {
         let known = |account: &Account| {
             parts.preference.iter().find_map(|at| {
                 let reference = account.reference_at(at)?.to_owned();
-                parts.has_portal(at).then_some((at, reference))
+                parts
+                    .has_portal(at)
+                    .then_some((at, account.customer.id, reference))
             })
         };
         let known = match known(&account) {
@@ -56,8 +58,9 @@ impl Billing {
                 .rev()
                 .find_map(known),
         };
-        let (at, customer_ref) = known.ok_or(PortalError::NoCustomer)?;
+        let (at, customer, customer_ref) = known.ok_or(PortalError::NoCustomer)?;
         let ask = PortalAsk {
+            customer,
             customer_ref,
             subscription_ref: None,
             purpose: PortalPurpose::Overview,
@@ -97,6 +100,7 @@ fn method_of(
     let held = account.subscription(subscription)?;
     let at = held.provider.clone()?;
     let ask = PortalAsk {
+        customer: account.customer.id,
         customer_ref: account.reference_at(&at)?.to_owned(),
         subscription_ref: Some(held.reference()?.to_owned()),
         purpose: PortalPurpose::PaymentMethod,

@@ -1,6 +1,6 @@
 //! Calls without an answer: asked again under the same key, then a person.
 
-use billing_domain::fact::Fact;
+use billing_domain::fact::{CheckoutPayment, Fact};
 use billing_domain::invoice::InvoiceState;
 use billing_domain::time::{Timestamp, days};
 use billing_engine::Limits;
@@ -8,7 +8,7 @@ use billing_testkit::fixtures;
 use billing_testkit::memory::{Fault, RowState};
 use jiff::SignedDuration;
 
-use crate::rig::{Act, Rig, paid};
+use crate::rig::{Act, Rig, eur, paid};
 
 const WAITS: [SignedDuration; 5] = [
     SignedDuration::from_mins(5),
@@ -157,19 +157,23 @@ async fn an_answer_that_no_commit_takes_ends_with_a_person() {
     let ana = rig.customer("ana").await;
     let subscription = rig.subscribe("ana").await;
     rig.customer("ben").await;
-    let known_as = |opened: &billing_engine::CheckoutOpened| {
+    let paid_as = |opened: &billing_engine::CheckoutOpened| {
         let mut completed = paid(opened, 900, fixtures::start());
-        if let Fact::CheckoutCompleted { customer_ref, .. } = &mut completed.fact {
-            *customer_ref = Some("cus_of_ben".to_owned());
+        if let Fact::CheckoutCompleted { payment, .. } = &mut completed.fact {
+            *payment = CheckoutPayment::Paid {
+                payment: "pay_of_ben".to_owned(),
+                amount: eur(900),
+                conversion: None,
+            };
         }
         completed
     };
     let bens = rig.open("ben", "pro-monthly").await;
-    rig.tell(vec![known_as(&bens)]).await;
+    rig.tell(vec![paid_as(&bens)]).await;
     rig.work().await;
     let anas = rig.open("ana", "team-monthly").await;
-    // To every attempt it says that ana is whom it knows as ben.
-    rig.provider.has(known_as(&anas));
+    // To every attempt it says that ana paid what ben has paid.
+    rig.provider.has(paid_as(&anas));
     rig.provider.next([Act::Snapshots; 50]);
     let due = rig.account(ana).subscriptions[0].times.next_attempt_at;
     rig.clock.set(due.unwrap());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use billing_domain::customer::{Account, AtProvider};
-use billing_domain::fact::{Fact, Link, ProviderInvoiceState};
+use billing_domain::fact::{CheckoutPayment, Fact, Link, ProviderInvoiceState};
 
 use billing_domain::provider::RefKind;
 use billing_domain::subscription::Status;
@@ -226,17 +226,21 @@ async fn a_row_that_keeps_failing_ends_with_a_person_and_alone() {
     rig.customer("ben").await;
     let bens = rig.open("ben", "pro-monthly").await;
     let at = fixtures::start() + SignedDuration::from_mins(1);
-    let known_as = |opened: &CheckoutOpened| {
+    let paid_as = |opened: &CheckoutOpened| {
         let mut completed = paid(opened, 900, at);
-        if let Fact::CheckoutCompleted { customer_ref, .. } = &mut completed.fact {
-            *customer_ref = Some("cus_of_ben".to_owned());
+        if let Fact::CheckoutCompleted { payment, .. } = &mut completed.fact {
+            *payment = CheckoutPayment::Paid {
+                payment: "pay_of_ben".to_owned(),
+                amount: eur(900),
+                conversion: None,
+            };
         }
         completed
     };
-    rig.tell(vec![known_as(&bens)]).await;
+    rig.tell(vec![paid_as(&bens)]).await;
     rig.work().await;
-    // No commit takes this: the provider's customer is another's.
-    rig.tell(vec![known_as(&opened)]).await;
+    // No commit takes this: the provider's payment is another's.
+    rig.tell(vec![paid_as(&opened)]).await;
     rig.tell(vec![snapshot(opened.id, Status::PastDue, at)])
         .await;
     for attempt in 1..ATTEMPTS {
@@ -276,6 +280,7 @@ async fn what_becomes_known_while_it_is_set_aside_is_decided() {
     ben.customer.at_providers = vec![AtProvider {
         account: fixtures::provider("sandbox/main"),
         reference: "cus_1".to_owned(),
+        told_at: None,
     }];
     let mut early = snapshot(make.id(), Status::Active, fixtures::start());
     early.link = Link {

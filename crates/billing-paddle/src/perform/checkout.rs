@@ -41,36 +41,32 @@ impl Paddle {
         key: &EffectKey,
         order: &OpenCheckout,
     ) -> Result<Vec<Observed>, CallError> {
-        let Some(price_ref) = &order.price_ref else {
+        if order.price_ref.is_none() {
             return Err(refused(
                 "price_ref_missing",
                 "the price has no reference at Paddle",
             ));
-        };
+        }
         let customer = self.customer_for(order).await?;
         if let Some(made) = self.made_before(key, order, customer.as_deref()).await? {
             return self.opened(order, &made);
         }
-        let mut body = Map::new();
-        let mut set = |name: &str, value: Value| body.insert(name.to_owned(), value);
-        set(
-            "items",
-            json!([{ "price_id": price_ref, "quantity": order.quantity }]),
-        );
-        set("collection_mode", json!("automatic"));
-        set("currency_code", json!(money::code(order.amount.currency)));
-        let custom = of_checkout(order, key, &self.teller.operator);
-        set("custom_data", Value::Object(custom));
-        if let Some(customer) = &customer {
-            set("customer_id", json!(customer));
-        }
-        if let Some(discount) = &order.discount {
-            set("discount", inline(discount, order));
-        }
-        if let Some(url) = &self.checkout_url {
-            set("checkout", json!({ "url": url.as_str() }));
-        }
-        let made: Transaction = self.client.post(&["transactions"], &body).await?;
+        let made = match self.make(key, order, customer.as_deref()).await {
+            Err(CallError::Refused(refusal)) => {
+                let other = match &order.customer_ref {
+                    Some(known) => self.customer_instead(order, known).await?,
+                    None => None,
+                };
+                let Some(other) = other else {
+                    return Err(CallError::Refused(refusal));
+                };
+                if let Some(made) = self.made_before(key, order, other.as_deref()).await? {
+                    return self.opened(order, &made);
+                }
+                self.make(key, order, other.as_deref()).await?
+            }
+            made => made?,
+        };
         if order.trial_end.is_some() && !promises_trial(&made) {
             // It would be charged at once, and a trial was promised.
             self.close(&made.id).await?;
@@ -80,6 +76,35 @@ impl Paddle {
             ));
         }
         self.opened(order, &made)
+    }
+
+    /// Makes the transaction.
+    async fn make(
+        &self,
+        key: &EffectKey,
+        order: &OpenCheckout,
+        customer: Option<&str>,
+    ) -> Result<Transaction, CallError> {
+        let mut body = Map::new();
+        let mut set = |name: &str, value: Value| body.insert(name.to_owned(), value);
+        set(
+            "items",
+            json!([{ "price_id": order.price_ref, "quantity": order.quantity }]),
+        );
+        set("collection_mode", json!("automatic"));
+        set("currency_code", json!(money::code(order.amount.currency)));
+        let custom = of_checkout(order, key, &self.teller.operator);
+        set("custom_data", Value::Object(custom));
+        if let Some(customer) = customer {
+            set("customer_id", json!(customer));
+        }
+        if let Some(discount) = &order.discount {
+            set("discount", inline(discount, order));
+        }
+        if let Some(url) = &self.checkout_url {
+            set("checkout", json!({ "url": url.as_str() }));
+        }
+        self.client.post(&["transactions"], &body).await
     }
 
     pub(super) async fn expire_checkout(

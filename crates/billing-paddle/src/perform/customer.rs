@@ -12,6 +12,9 @@ use crate::wire::Customer;
 /// How Paddle's ids of customers begin.
 const CUSTOMER_PREFIX: &str = "ctm_";
 
+/// The state of a customer who can buy nothing.
+const ARCHIVED: &str = "archived";
+
 impl Paddle {
     /// The customer of a checkout. `None`: a guest, whom Paddle asks.
     pub(super) async fn customer_for(
@@ -21,6 +24,28 @@ impl Paddle {
         if let Some(known) = &order.customer_ref {
             return Ok(Some(known.clone()));
         }
+        self.customer_anew(order).await
+    }
+
+    /// Who buys in place of a known customer who can buy nothing: the same, taken
+    /// back out of the archive, or another where that one is gone (`Some(None)`: a
+    /// guest). `None`: nothing is wrong with the known one.
+    pub(super) async fn customer_instead(
+        &self,
+        order: &OpenCheckout,
+        known: &str,
+    ) -> Result<Option<Option<String>>, CallError> {
+        let held: Option<Customer> = self.client.find(&["customers", known], &[]).await?;
+        match held {
+            None => self.customer_anew(order).await.map(Some),
+            Some(held) if held.status == ARCHIVED => {
+                self.revive(&held.id).await.map(Some).map(Some)
+            }
+            Some(_) => Ok(None),
+        }
+    }
+
+    async fn customer_anew(&self, order: &OpenCheckout) -> Result<Option<String>, CallError> {
         let Some(email) = &order.email else {
             return Ok(None);
         };
@@ -51,14 +76,16 @@ impl Paddle {
         let Some(found): Option<Customer> = found else {
             return Err(CallError::Refused(conflict.clone()));
         };
-        if found.status == "archived" {
-            // An archived customer can buy nothing.
-            let body = json!({ "status": "active" });
-            let path = ["customers", found.id.as_str()];
-            let revived: Customer = self.client.patch(&path, &body).await?;
-            return Ok(revived.id);
+        if found.status == ARCHIVED {
+            return self.revive(&found.id).await;
         }
         Ok(found.id)
+    }
+
+    async fn revive(&self, id: &str) -> Result<String, CallError> {
+        let body = json!({ "status": "active" });
+        let revived: Customer = self.client.patch(&["customers", id], &body).await?;
+        Ok(revived.id)
     }
 
     async fn by_email(&self, email: &str) -> Result<Option<Customer>, CallError> {

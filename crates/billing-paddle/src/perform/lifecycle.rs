@@ -9,6 +9,9 @@ use crate::deferred;
 use crate::provider::Paddle;
 use crate::wire::Subscription;
 
+/// Refused because something else is scheduled.
+const STANDS: &str = "subscription_locked_pending_changes";
+
 impl Paddle {
     /// The subscription, or the refusal that there is none.
     pub(crate) async fn existing(&self, id: &str) -> Result<Subscription, CallError> {
@@ -28,8 +31,8 @@ impl Paddle {
         } else {
             "next_billing_period"
         };
-        self.act(id, "cancel", json!({ "effective_from": from }))
-            .await
+        let body = json!({ "effective_from": from });
+        self.act_instead(&held, "cancel", body).await
     }
 
     pub(super) async fn pause(&self, id: &str) -> Result<Vec<Observed>, CallError> {
@@ -38,7 +41,7 @@ impl Paddle {
             return self.told(&held).await;
         }
         let body = json!({ "effective_from": "immediately" });
-        self.act(id, "pause", body).await
+        self.act_instead(&held, "pause", body).await
     }
 
     pub(super) async fn resume(&self, id: &str) -> Result<Vec<Observed>, CallError> {
@@ -52,8 +55,7 @@ impl Paddle {
                 self.act(id, "resume", body).await
             }
             _ if scheduled(&held) == Some("pause") => {
-                let body = json!({ "scheduled_change": null });
-                let kept: Subscription = self.client.patch(&["subscriptions", id], &body).await?;
+                let kept = self.keep(id).await?;
                 self.told(&kept).await
             }
             "canceled" => Err(refused(
@@ -77,6 +79,33 @@ impl Paddle {
             }
             _ => self.told(&held).await,
         }
+    }
+
+    /// Acts in place of what is scheduled: while that stands, Paddle accepts nothing
+    /// else. What leads to the same is taken back only where it is in the way, so
+    /// that a lost call leaves it standing.
+    async fn act_instead(
+        &self,
+        held: &Subscription,
+        what: &str,
+        body: Value,
+    ) -> Result<Vec<Observed>, CallError> {
+        let stands = scheduled(held);
+        if stands.is_some_and(|stands| stands != what) {
+            self.keep(&held.id).await?;
+        }
+        match self.act(&held.id, what, body.clone()).await {
+            Err(CallError::Refused(error)) if stands == Some(what) && error.code == STANDS => {
+                self.keep(&held.id).await?;
+                self.act(&held.id, what, body).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn keep(&self, id: &str) -> Result<Subscription, CallError> {
+        let body = json!({ "scheduled_change": null });
+        self.client.patch(&["subscriptions", id], &body).await
     }
 
     async fn act(&self, id: &str, what: &str, body: Value) -> Result<Vec<Observed>, CallError> {

@@ -10,8 +10,8 @@ use billing_ports::{Answer, PaymentProvider, PerformError, Reading};
 use serde_json::{Value, json};
 
 use super::{
-    MONTHLY, account, answer, at, january, paddle, refusal, respond, sent, snapshot, subscription,
-    transaction,
+    MONTHLY, account, answer, at, checkout, january, paddle, refusal, respond, sent, snapshot,
+    subscription, transaction,
 };
 use crate::{Mode, OptionsError, Paddle, PaddleOptions};
 
@@ -169,6 +169,53 @@ async fn canceling_says_from_when_and_not_twice() {
 }
 
 #[tokio::test]
+async fn what_is_scheduled_otherwise_is_taken_back_first() {
+    let pause = Order::PauseSubscription {
+        provider: account(),
+        reference: "sub_1".to_owned(),
+    };
+    for (order, what, scheduled) in [
+        (cancel(false), "cancel", "pause"),
+        (cancel(true), "cancel", "resume"),
+        (pause, "pause", "cancel"),
+    ] {
+        let (server, paddle) = paddle().await;
+        let active = subscription(MONTHLY, january());
+        let mut held = active.clone();
+        held["scheduled_change"] = json!({ "action": scheduled, "effective_at": january().end });
+        answer(&server, "GET", PLACE, &held).await;
+        answer(&server, "GET", "/transactions", &json!([])).await;
+        answer(&server, "PATCH", PLACE, &active).await;
+        let place = format!("{PLACE}/{what}");
+        answer(&server, "POST", &place, &active).await;
+        assert!(perform(&paddle, &order).await.is_ok(), "{what}");
+        let kept = json!({ "scheduled_change": null });
+        assert_eq!(sent(&server, "PATCH", PLACE).await, [kept], "{what}");
+        let requests = server.received_requests().await.unwrap();
+        let acts = requests.iter().map(|request| request.method.as_str());
+        let acts: Vec<&str> = acts.filter(|verb| *verb != "GET").collect();
+        assert_eq!(acts, ["PATCH", "POST"], "{what}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_scheduled_alike_is_taken_back_where_it_is_in_the_way() {
+    let (server, paddle) = paddle().await;
+    let active = subscription(MONTHLY, january());
+    let mut held = active.clone();
+    held["scheduled_change"] = json!({ "action": "cancel", "effective_at": january().end });
+    answer(&server, "GET", PLACE, &held).await;
+    answer(&server, "PATCH", PLACE, &active).await;
+    let locked = refusal("subscription_locked_pending_changes", "no");
+    let place = "/subscriptions/sub_1/cancel";
+    respond(&server, "POST", place, 400, locked).await;
+    let answer = perform(&paddle, &cancel(true)).await;
+    assert!(matches!(answer, Ok(Answer::Refused(_))), "{answer:?}");
+    assert_eq!(sent(&server, "PATCH", PLACE).await.len(), 1);
+    assert_eq!(sent(&server, "POST", place).await.len(), 2, "once more");
+}
+
+#[tokio::test]
 async fn pausing_and_resuming_do_what_is_not_done_yet() {
     let (server, paddle) = paddle().await;
     let active = subscription(MONTHLY, january());
@@ -231,6 +278,10 @@ async fn the_portal_opens_where_it_was_asked_to() {
         body,
     )
     .await;
+    let customer = json!({ "id": "ctm_1", "custom_data": {
+        "billing_customer": checkout().customer, "billing_operator": "acme",
+    }});
+    answer(&server, "GET", "/customers/ctm_1", &customer).await;
     let method = json!({ "id": "txn_1", "checkout": { "url": "https://pay.example.com/m" } });
     let place = "/subscriptions/sub_9/update-payment-method-transaction";
     answer(&server, "GET", place, &method).await;
@@ -250,6 +301,7 @@ async fn the_portal_opens_where_it_was_asked_to() {
         ),
     ] {
         let ask = PortalAsk {
+            customer: checkout().customer,
             customer_ref: "ctm_1".to_owned(),
             subscription_ref: subscription.map(str::to_owned),
             purpose,
@@ -259,6 +311,34 @@ async fn the_portal_opens_where_it_was_asked_to() {
             Ok(PortalAnswer::Page { url }) => assert!(url.contains(part), "{part}"),
             other => panic!("{other:?}"),
         }
+    }
+}
+
+#[tokio::test]
+async fn a_customer_who_may_be_anothers_is_not_shown() {
+    for custom in [
+        json!(null),
+        json!({ "billing_customer": "cus_00000000000000000000000000000009" }),
+        json!({ "billing_customer": checkout().customer, "billing_operator": "other" }),
+    ] {
+        let (server, paddle) = paddle().await;
+        let customer = json!({ "id": "ctm_1", "custom_data": custom });
+        answer(&server, "GET", "/customers/ctm_1", &customer).await;
+        for purpose in [PortalPurpose::Overview, PortalPurpose::PaymentMethod] {
+            let ask = PortalAsk {
+                customer: checkout().customer,
+                customer_ref: "ctm_1".to_owned(),
+                subscription_ref: None,
+                purpose,
+                return_url: "https://app.example.com".to_owned(),
+            };
+            match paddle.portal(&ask).await {
+                Ok(PortalAnswer::Refused(refusal)) => assert_eq!(refusal.code, "customer_shared"),
+                other => panic!("{custom}: {other:?}"),
+            }
+        }
+        let made = sent(&server, "POST", "/customers/ctm_1/portal-sessions").await;
+        assert!(made.is_empty());
     }
 }
 

@@ -158,7 +158,7 @@ async fn refusals_are_named_and_locks_pass() {
         (400, "subscription_payment_declined", false),
         (409, "subscription_next_billed_at_too_soon", false),
         (409, "subscription_locked_renewal", true),
-        (400, "subscription_locked_pending_changes", true),
+        (400, "subscription_locked_pending_changes", false),
         (
             400,
             "subscription_credit_creation_against_processing_transaction",

@@ -6,6 +6,8 @@ use billing_domain::fact::{Fact, Observed};
 use billing_domain::ids::EffectId;
 use billing_ports::{Answer, PaymentProvider, PerformError};
 use serde_json::{Value, json};
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, ResponseTemplate};
 
 use super::{
     MONTHLY, account, answer, at, checkout, key, paddle, price, refusal, respond, sent, usd,
@@ -328,4 +330,53 @@ async fn an_open_checkout_is_closed_and_a_paid_one_is_told() {
             .await
             .is_empty()
     );
+}
+
+#[tokio::test]
+async fn a_known_customer_who_can_buy_nothing_is_replaced() {
+    let known = || OpenCheckout {
+        customer_ref: Some("ctm_1".to_owned()),
+        ..with_email("ana@example.com")
+    };
+    for (status, customer, other) in [
+        (
+            200,
+            json!({ "data": { "id": "ctm_1", "status": "archived" } }),
+            "ctm_1",
+        ),
+        (404, refusal("entity_not_found", "no"), "ctm_2"),
+    ] {
+        let (server, paddle) = paddle().await;
+        answer(&server, "GET", "/transactions", &json!([])).await;
+        Mock::given(method("POST"))
+            .and(path("/transactions"))
+            .respond_with(
+                ResponseTemplate::new(400)
+                    .set_body_json(refusal("transaction_customer_is_not_suitable", "no")),
+            )
+            .up_to_n_times(1)
+            .mount(&server)
+            .await;
+        let new = made("txn_new", "x", "api");
+        answer(&server, "POST", "/transactions", &new).await;
+        respond(&server, "GET", "/customers/ctm_1", status, customer).await;
+        let revived = json!({ "id": "ctm_1", "status": "active" });
+        answer(&server, "PATCH", "/customers/ctm_1", &revived).await;
+        let anew = json!({ "id": "ctm_2", "status": "active" });
+        answer(&server, "POST", "/customers", &anew).await;
+        done(&paddle, Order::OpenCheckout(known())).await;
+        let bodies = sent(&server, "POST", "/transactions").await;
+        assert_eq!(bodies.len(), 2);
+        assert_eq!(bodies[1]["customer_id"], other);
+    }
+    // Where nothing is wrong with the customer, the refusal stands.
+    let (server, paddle) = paddle().await;
+    answer(&server, "GET", "/transactions", &json!([])).await;
+    let no = refusal("transaction_price_not_found", "no");
+    respond(&server, "POST", "/transactions", 400, no).await;
+    let fine = json!({ "id": "ctm_1", "status": "active" });
+    answer(&server, "GET", "/customers/ctm_1", &fine).await;
+    let code = code(&paddle, Order::OpenCheckout(known())).await;
+    assert_eq!(code, "transaction_price_not_found");
+    assert_eq!(sent(&server, "POST", "/transactions").await.len(), 1);
 }

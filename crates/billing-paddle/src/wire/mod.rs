@@ -6,7 +6,7 @@ mod transaction;
 
 use billing_domain::time::{Period, Timestamp, to_micros};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub(crate) use subscription::Subscription;
 pub(crate) use transaction::{Adjusted, Adjustment, Details, Transaction};
@@ -167,6 +167,8 @@ pub(crate) struct Customer {
     pub(crate) id: String,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) custom_data: Option<Map<String, Value>>,
     #[serde(default)]
     pub(crate) created_at: Option<Timestamp>,
     #[serde(default)]

@@ -102,7 +102,8 @@ pub struct Changes {
     pub changes: Vec<Change>,
     /// New and changed licenses.
     pub licenses: Vec<License>,
-    /// Provider objects that are this customer's from now on.
+    /// Provider objects that are this customer's from now on. Those of a kind that
+    /// is not exclusive may be another's already, and then stay that one's.
     pub refs: Vec<ProviderRef>,
 }
 

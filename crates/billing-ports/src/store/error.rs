@@ -46,7 +46,7 @@ pub enum CommitError {
 pub enum Taken {
     /// The customer's external reference.
     ExternalRef,
-    /// A provider's object belongs to another customer.
+    /// A provider's object, of an exclusive kind, belongs to another customer.
     ProviderRef,
     /// An effect's key.
     EffectKey,

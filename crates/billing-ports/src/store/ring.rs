@@ -82,6 +82,8 @@ pub struct Sweep {
 /// - `commit` MUST write everything in one transaction, or nothing.
 /// - `commit` MUST refuse a revision that is not the present one, and a claim
 ///   whose fence is not the present one.
+/// - `commit` MUST refuse a provider's object of an exclusive kind that is
+///   another's, and MUST leave one of the other kinds with whoever named it first.
 /// - `receive` MUST store a delivery once per (provider account, event id), for ever.
 /// - `claim_*` MUST give a row to one worker at a time, oldest first, skip
 ///   nothing, and give it again when its lease has run out.

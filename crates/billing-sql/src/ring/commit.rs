@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use billing_domain::parked::ParkReason;
+use billing_domain::provider::ProviderRef;
 use billing_ports::store::{Commit, Revision};
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::sea_query::{CaseStatement, Expr, OnConflict, SimpleExpr, UpdateStatement};
@@ -156,22 +157,33 @@ fn refs(parts: &mut Parts, commit: &Commit) {
     let mut held = commit.changes.refs.clone();
     held.sort();
     held.dedup();
-    if held.is_empty() {
-        return;
-    }
-    let count = held.len();
-    let rows = held.into_iter().map(|held| provider_ref::ActiveModel {
+    let (exclusive, shared): (Vec<_>, Vec<_>) =
+        held.into_iter().partition(|held| held.kind.is_exclusive());
+    let row = |held: ProviderRef| provider_ref::ActiveModel {
         account: sea_orm::Set(held.account.to_string()),
         kind: sea_orm::Set(held.kind.as_str().to_owned()),
         reference: sea_orm::Set(held.id),
         customer_id: sea_orm::Set(commit.customer.uuid()),
-    });
+    };
+    let known = || {
+        OnConflict::columns([
+            provider_ref::Column::Account,
+            provider_ref::Column::Kind,
+            provider_ref::Column::Reference,
+        ])
+    };
+    if !shared.is_empty() {
+        // It stays with whoever named it first.
+        let insert = provider_ref::Entity::insert_many(shared.into_iter().map(row));
+        let insert = insert.on_conflict(known().do_nothing().to_owned());
+        parts.any(insert.into_query());
+    }
+    if exclusive.is_empty() {
+        return;
+    }
+    let count = exclusive.len();
     // Writing one's own again changes a row; another's is left alone and missed in the count.
-    let mut conflict = OnConflict::columns([
-        provider_ref::Column::Account,
-        provider_ref::Column::Kind,
-        provider_ref::Column::Reference,
-    ]);
+    let mut conflict = known();
     conflict
         .update_column(provider_ref::Column::CustomerId)
         .action_and_where(
@@ -180,7 +192,7 @@ fn refs(parts: &mut Parts, commit: &Commit) {
         );
     parts.exactly(
         count,
-        provider_ref::Entity::insert_many(rows)
+        provider_ref::Entity::insert_many(exclusive.into_iter().map(row))
             .on_conflict(conflict)
             .into_query(),
     );

@@ -65,7 +65,8 @@ async fn another_holds_ref<C: ConnectionTrait>(
     owner: CustomerId,
     commit: &Commit,
 ) -> Result<bool, Fault> {
-    for held in &commit.changes.refs {
+    let refs = commit.changes.refs.iter();
+    for held in refs.filter(|held| held.kind.is_exclusive()) {
         let key = (
             held.account.to_string(),
             held.kind.as_str().to_owned(),

@@ -3,6 +3,7 @@
 use billing_domain::effect::{EffectKey, OpenCheckout};
 use billing_domain::time::shifted_back;
 
+use super::customer::is_gone;
 use super::{Acted, readable};
 use crate::client::Reply;
 use crate::failure::Failure;
@@ -44,21 +45,43 @@ impl Stripe {
                 Some(coupon.id)
             }
         };
-        let made = made(customer.as_deref(), coupon.as_deref());
-        let call = checkout::open(order, made, key.as_str())?;
-        let session: Reply<Session> = match self.client.send::<Session>(call).await {
+        let page = made(customer.as_deref(), coupon.as_deref());
+        let session = match (
+            self.page(order, page, key.as_str()).await,
+            &order.customer_ref,
+        ) {
+            (Err(failure), Some(gone)) if is_gone(&failure) => {
+                let other = self.customer_instead(order, gone).await?;
+                let page = made(other.as_deref(), coupon.as_deref());
+                // What the first key answers, it answers again.
+                self.page(order, page, &format!("{key}:instead")).await?
+            }
+            (session, _) => session?,
+        };
+        readable(self.teller.session(&session.body, session.at))
+    }
+
+    /// The page, made now or by an earlier try.
+    async fn page(
+        &self,
+        order: &OpenCheckout,
+        made: Made<'_>,
+        key: &str,
+    ) -> Result<Reply<Session>, Failure> {
+        let customer = made.customer;
+        let call = checkout::open(order, made, key)?;
+        Ok(match self.client.send::<Session>(call).await {
             Ok(session) if session.replayed => {
                 self.client.send(reads::session(&session.body.id)).await?
             }
             Ok(session) => session,
             // It was made by an earlier try, at another minute of its time.
             Err(Failure::KeyTaken(why)) => self
-                .find_session(order, customer.as_deref())
+                .find_session(order, customer)
                 .await?
                 .ok_or(Failure::KeyTaken(why))?,
             Err(failure) => return Err(failure),
-        };
-        readable(self.teller.session(&session.body, session.at))
+        })
     }
 
     /// The session of a checkout that was made without our hearing of it.

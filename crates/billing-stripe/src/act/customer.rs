@@ -2,11 +2,18 @@
 
 use billing_domain::effect::OpenCheckout;
 
+use crate::call::Call;
 use crate::client::Reply;
 use crate::failure::Failure;
 use crate::forms::customer;
 use crate::provider::Stripe;
 use crate::wire::{Customer, List};
+
+/// Refused because an object is not there.
+const MISSING: &str = "resource_missing";
+
+/// How words about the field that names the customer are marked.
+const ABOUT_CUSTOMER: &str = " [customer]";
 
 impl Stripe {
     /// Stripe's id of the customer: the one that we know, or one made for ours.
@@ -22,6 +29,29 @@ impl Stripe {
             return Ok(None);
         }
         let call = customer::create(order, &self.operator);
+        self.make_customer(order, call, None).await
+    }
+
+    /// Another customer, in place of `gone`, who was deleted at Stripe. `None`: a
+    /// guest, of whom nothing is known to make one of.
+    pub(super) async fn customer_instead(
+        &self,
+        order: &OpenCheckout,
+        gone: &str,
+    ) -> Result<Option<String>, Failure> {
+        if order.external_ref.is_none() && order.email.is_none() {
+            return Ok(None);
+        }
+        let call = customer::create_instead(order, &self.operator, gone);
+        self.make_customer(order, call, Some(gone)).await
+    }
+
+    async fn make_customer(
+        &self,
+        order: &OpenCheckout,
+        call: Call,
+        gone: Option<&str>,
+    ) -> Result<Option<String>, Failure> {
         let failure = match self.client.send::<Customer>(call).await {
             Ok(made) if !made.body.id.is_empty() => return Ok(Some(made.body.id)),
             Ok(_) => Failure::unreadable("a customer without an id"),
@@ -34,16 +64,28 @@ impl Stripe {
         // of it. What is not found yet is asked for again later, under the same key.
         let call = customer::search(order.customer, &self.operator);
         match self.client.send(call).await {
-            Ok(Reply { body, .. }) => first(body).map(Some).ok_or(failure),
+            Ok(Reply { body, .. }) => first(body, gone).map(Some).ok_or(failure),
             Err(_) => Err(failure),
         }
     }
 }
 
-fn first(found: List<Customer>) -> Option<String> {
+/// Whether a call was refused since its customer is not there any more.
+pub(super) fn is_gone(failure: &Failure) -> bool {
+    match failure {
+        // The name of the field that is at fault ends their words.
+        Failure::Refused(refusal) | Failure::Missing(refusal) => {
+            refusal.code == MISSING && refusal.message.contains(ABOUT_CUSTOMER)
+        }
+        Failure::KeyTaken(_) | Failure::Failed(_) => false,
+    }
+}
+
+fn first(found: List<Customer>, gone: Option<&str>) -> Option<String> {
     found
         .data
         .into_iter()
+        .filter(|customer| Some(customer.id.as_str()) != gone)
         .find(|customer| customer.deleted != Some(true) && !customer.id.is_empty())
         .map(|customer| customer.id)
 }
@@ -64,8 +106,9 @@ mod tests {
             data: vec![of(deleted)],
             has_more: None,
         };
-        assert_eq!(first(list(None)).as_deref(), Some("cus_1"));
-        assert_eq!(first(list(Some(true))), None);
+        assert_eq!(first(list(None), None).as_deref(), Some("cus_1"));
+        assert_eq!(first(list(None), Some("cus_1")), None);
+        assert_eq!(first(list(Some(true)), None), None);
         let failure = Failure::Failed(PerformError::NotSent(String::new()));
         assert!(!failure.is_unknown(), "nothing was made");
     }

@@ -26,6 +26,12 @@ pub(crate) fn create(order: &OpenCheckout, operator: &str) -> Call {
     Call::of(&request).under(format!("customer:{}", order.customer))
 }
 
+/// Makes another one in place of `gone`: the first key would give that one again.
+pub(crate) fn create_instead(order: &OpenCheckout, operator: &str, gone: &str) -> Call {
+    let call = create(order, operator);
+    call.under(format!("customer:{}:instead:{gone}", order.customer))
+}
+
 /// Looks for the customer that a lost answer may have made. What was made within
 /// the last minute may not be found yet.
 pub(crate) fn search(customer: CustomerId, operator: &str) -> Call {

@@ -271,6 +271,7 @@ fn customers_and_their_pages() {
         query=metadata['billing_customer']:'cus_00000000000000000000000000000002' AND metadata['billing_operator']:'o\\'hara'",
     );
     let ask = |purpose| PortalAsk {
+        customer: "cus_00000000000000000000000000000002".parse().unwrap(),
         customer_ref: "cus_9".to_owned(),
         subscription_ref: None,
         purpose,

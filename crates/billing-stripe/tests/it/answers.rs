@@ -18,6 +18,7 @@ async fn asked(answer: ResponseTemplate) -> Result<PortalAnswer, PerformError> {
 
 async fn ask(far: &Far) -> Result<PortalAnswer, PerformError> {
     let ask = PortalAsk {
+        customer: "cus_00000000000000000000000000000002".parse().unwrap(),
         customer_ref: "cus_9".to_owned(),
         subscription_ref: None,
         purpose: PortalPurpose::Overview,

@@ -123,6 +123,34 @@ async fn a_page_that_an_earlier_try_made_is_found() {
 }
 
 #[tokio::test]
+async fn a_customer_who_was_deleted_is_made_anew() {
+    let far = Far::start().await;
+    let order = OpenCheckout {
+        customer_ref: Some("cus_gone".to_owned()),
+        ..checkout()
+    };
+    let gone = json!({ "error": {
+        "type": "invalid_request_error", "code": "resource_missing", "param": "customer",
+        "message": "No such customer: 'cus_gone'",
+    }});
+    let place = "/v1/checkout/sessions";
+    far.answers_once("POST", place, no(400, &gone)).await;
+    far.answers("POST", place, ok(&session("open"))).await;
+    far.answers("POST", "/v1/customers", ok(&json!({ "id": "cus_9" })))
+        .await;
+    let facts = far.done(&Order::OpenCheckout(order)).await;
+    assert_eq!(brief(&facts), ["opened cs_1"]);
+    let asked = far.asked().await;
+    let keys: Vec<_> = asked
+        .iter()
+        .map(|it| header(it, "idempotency-key"))
+        .collect();
+    let customer = "customer:cus_00000000000000000000000000000002:instead:cus_gone";
+    assert_eq!(keys, [Some("key:1"), Some(customer), Some("key:1:instead")]);
+    assert!(String::from_utf8_lossy(&asked[2].body).contains("customer=cus_9"));
+}
+
+#[tokio::test]
 async fn an_answer_given_again_is_not_how_things_stand() {
     let far = Far::start().await;
     let order = OpenCheckout {

@@ -1,5 +1,6 @@
 //! `commit`: everything in one transaction, or nothing.
 
+use billing_domain::customer::AtProvider;
 use billing_domain::grant::GrantReason;
 use billing_domain::invoice::{InvoiceState, Issuer, Purpose};
 use billing_domain::journal::Event;
@@ -147,7 +148,7 @@ pub async fn a_provider_object_belongs_to_one_customer(store: &dyn Store) {
     let mut make = Maker::new(5);
     let one = newcomer(store, &mut make).await;
     let other = newcomer(store, &mut make).await;
-    let reference = make.reference(RefKind::Customer);
+    let reference = make.reference(RefKind::Subscription);
     let mut claiming = next_commit(&one, &one.account, second(1));
     claiming.changes.refs.push(reference.clone());
     let revision = store.commit(claiming).await.expect("a free reference");
@@ -175,6 +176,48 @@ pub async fn a_provider_object_belongs_to_one_customer(store: &dyn Store) {
             ..reference
         });
     assert!(store.commit(kin).await.is_ok());
+}
+
+/// "Some providers have one per e-mail address": whoever is the second to name
+/// a customer over there knows it too, and it leads to the first.
+pub async fn a_providers_customer_may_stand_for_several(store: &dyn Store) {
+    let mut make = Maker::new(5);
+    let one = newcomer(store, &mut make).await;
+    let other = newcomer(store, &mut make).await;
+    let reference = make.reference(RefKind::Customer);
+    let known = AtProvider {
+        account: reference.account.clone(),
+        reference: reference.id.clone(),
+        told_at: None,
+    };
+    for (held, at) in [(&one, 1), (&other, 2)] {
+        let mut after = held.account.clone();
+        after.customer.at_providers = vec![known.clone()];
+        let mut naming = next_commit(held, &after, second(at));
+        // What is exclusive is counted beside what is not.
+        let own = make.reference(RefKind::Subscription);
+        naming.changes.refs.push(own.clone());
+        assert!(naming.changes.refs.contains(&reference));
+        let named = store.commit(naming).await;
+        assert!(named.is_ok(), "{named:?}");
+        assert_eq!(reload(store, &held.account).await.account, after);
+        let found = store.find(&Locator::Provider(own)).await;
+        assert_eq!(found, Ok(Some(after.customer.id)));
+        let found = store.find(&Locator::Provider(reference.clone())).await;
+        assert_eq!(found, Ok(Some(one.account.customer.id)), "the first's");
+    }
+    // Naming it at the same instant is no conflict either.
+    let reference = make.reference(RefKind::Customer);
+    let accounts: Vec<_> = (0..CALLERS).map(|_| make.account()).collect();
+    let named = together(CALLERS, |caller| {
+        let mut commit = creation(&accounts[caller], second(3));
+        commit.changes.refs.push(reference.clone());
+        async move { store.commit(commit).await }
+    });
+    assert!(named.iter().all(Result::is_ok), "{named:?}");
+    let found = store.find(&Locator::Provider(reference)).await;
+    let found = found.expect("the store answers");
+    assert!(accounts.iter().any(|held| Some(held.customer.id) == found));
 }
 
 /// "What makes a repetition of a call the same call … Unique": the second

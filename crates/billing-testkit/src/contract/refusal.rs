@@ -177,7 +177,7 @@ impl Names {
         account.put_invoice(invoice.clone());
         let names = Self {
             external_ref: account.customer.external_ref.clone(),
-            reference: make.reference(RefKind::Customer),
+            reference: make.reference(RefKind::Checkout),
             effect: make.effect(),
             invoice,
             reply: make.delivery(),

@@ -138,7 +138,8 @@ impl Books {
         if name.is_some_and(|name| another(self.external_refs.get(name))) {
             return Err(Taken::ExternalRef);
         }
-        if changes.refs.iter().any(|held| another(self.refs.get(held))) {
+        let mut exclusive = changes.refs.iter().filter(|held| held.kind.is_exclusive());
+        if exclusive.any(|held| another(self.refs.get(held))) {
             return Err(Taken::ProviderRef);
         }
         self.check_places(&changes.invoices)
@@ -220,8 +221,10 @@ impl Books {
             .extend(changes.changes.iter().map(|held| (held.id, owner)));
         self.licenses
             .extend(changes.licenses.iter().map(|held| (held.id, owner)));
-        self.refs
-            .extend(changes.refs.iter().map(|held| (held.clone(), owner)));
+        for held in &changes.refs {
+            // What may be shared stays with whoever named it first.
+            self.refs.entry(held.clone()).or_insert(owner);
+        }
     }
 
     fn write_customer(&mut self, owner: CustomerId, customer: Customer) {
