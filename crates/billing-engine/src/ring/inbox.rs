@@ -40,7 +40,7 @@ impl Parts {
         }
         let told = self.sort_out(read.told, &mut groups).await;
         for item in told {
-            if tells_a_return(facts(&item)) {
+            if tells_a_return(facts(&item)) && !self.is_elsewhere(&item).await {
                 // Its hint names too little to wait for: it is read again.
                 self.try_later(&item, "money went back of nothing known yet")
                     .await;
@@ -52,6 +52,12 @@ impl Parts {
             self.settle_nobodys(&item).await;
         }
         groups.into_iter().collect()
+    }
+
+    /// Whether it is known to be somebody else's business in the same account.
+    async fn is_elsewhere(&self, item: &InboxItem) -> bool {
+        let catalog = self.catalog(self.now()).await;
+        catalog.is_ok_and(|catalog| is_foreign(&item.delivery.account, facts(item), &catalog))
     }
 
     /// Puts each delivery to its customer; gives back those of nobody.
