@@ -69,6 +69,10 @@ pub(crate) async fn state(store: &dyn Store, mut account: Account) -> State {
             *at = change.accepted_at;
         }
     }
+    for known in &mut account.customer.at_providers {
+        // When it was told is no part of what is held.
+        known.told_at = None;
+    }
     for held in &mut account.subscriptions {
         if let Schedule::Provider {
             seen_at,

@@ -223,7 +223,11 @@ async fn w_06_failing_payments_as_stripe_tells_them(kind: StoreKind) {
     shop.pass(days(10)).await;
     assert_eq!(held.there(&shop)["status"], "canceled");
     assert_eq!(held.plan(&shop).await, "free");
-    assert_eq!(held.status(&shop).await, "expired", "over for want of money");
+    assert_eq!(
+        held.status(&shop).await,
+        "expired",
+        "over for want of money"
+    );
     assert_eq!(shop.told("subscription.past_due"), 2);
     shop.is_sound().await;
     assert_eq!(shop.parked().await, []);

@@ -18,7 +18,7 @@ pub(super) fn check(world: &World, account: &Account) -> Result<(), String> {
 }
 
 /// Every minor unit that was charged is what something cost, or in the balance,
-/// or has been drawn from it by an invoice that is open. Exactly: what was
+/// or has been drawn from it by an invoice that is open, or went back. Exactly: what was
 /// rounded is in the lines.
 fn money_is_conserved(world: &World, account: &Account) -> Result<(), String> {
     let customer = account.customer.id;
@@ -27,6 +27,7 @@ fn money_is_conserved(world: &World, account: &Account) -> Result<(), String> {
     let mut cost = 0;
     let mut drawn = 0;
     let mut waits = 0;
+    let mut gone = 0;
     for invoice in &account.invoices {
         let of_balance = of_balance(&invoice.lines);
         match invoice.state {
@@ -40,6 +41,9 @@ fn money_is_conserved(world: &World, account: &Account) -> Result<(), String> {
         let void = matches!(invoice.state, InvoiceState::Void { .. });
         let credited = |paid: &&billing_domain::invoice::Payment| paid.credited && void;
         waits += invoice.payments.iter().filter(credited).count();
+        // What went back of a payment that was put on the balance left it again.
+        let off = invoice.payments.iter().filter_map(|paid| paid.off_balance);
+        gone += off.map(|money| money.amount).sum::<i64>();
     }
     for change in &account.changes {
         if let ChangeState::Applied { .. } = change.state {
@@ -49,11 +53,11 @@ fn money_is_conserved(world: &World, account: &Account) -> Result<(), String> {
         }
     }
     let balance = account.customer.balance(Currency::USD).amount;
-    if waits == 0 && charged == cost + balance + drawn && cost >= 0 {
+    if waits == 0 && charged == cost + balance + drawn + gone && cost >= 0 {
         return Ok(());
     }
     Err(format!(
-        "charged {charged}, worth {cost}, balance {balance}, drawn {drawn}: {account:#?}"
+        "charged {charged}, worth {cost}, balance {balance}, drawn {drawn}, gone {gone}: {account:#?}"
     ))
 }
 

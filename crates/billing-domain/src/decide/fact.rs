@@ -24,7 +24,6 @@ use crate::subscription::Schedule;
 use crate::time::{Timestamp, shifted};
 
 /// What became of a fact.
-#[must_use]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It is decided; it may have changed something.

@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::billing::Parts;
 use crate::error::EngineError;
 use crate::limits::MAX_READS;
-use crate::ring::hints::hints_at;
+use crate::ring::hints::{hints_at, tells_a_return};
 use crate::ring::inbox::{also_of, facts};
 use crate::ring::{DecideError, Deciding};
 
@@ -214,7 +214,8 @@ fn apply_all(
     for (object, fact) in &read.facts {
         outrank(draft, &object.account, fact);
         // What is contradicted by what was read is read already.
-        if apply_fact(draft, &object.account, fact, catalog) == Verdict::Unlinked {
+        let verdict = apply_fact(draft, &object.account, fact, catalog);
+        if verdict == Verdict::Unlinked && tells_a_return(std::slice::from_ref(fact)) {
             early.push((object, fact));
         }
     }

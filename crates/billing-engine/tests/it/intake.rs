@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use billing_domain::customer::{Account, AtProvider};
-use billing_domain::fact::{CheckoutPayment, Fact, Link, ProviderInvoiceState};
+use billing_domain::fact::{Fact, Link, ProviderInvoiceState};
 
 use billing_domain::provider::RefKind;
 use billing_domain::subscription::Status;
@@ -226,21 +226,18 @@ async fn a_row_that_keeps_failing_ends_with_a_person_and_alone() {
     rig.customer("ben").await;
     let bens = rig.open("ben", "pro-monthly").await;
     let at = fixtures::start() + SignedDuration::from_mins(1);
-    let paid_as = |opened: &CheckoutOpened| {
-        let mut completed = paid(opened, 900, at);
-        if let Fact::CheckoutCompleted { payment, .. } = &mut completed.fact {
-            *payment = CheckoutPayment::Paid {
-                payment: "pay_of_ben".to_owned(),
-                amount: eur(900),
-                conversion: None,
-            };
+    let of_ben = |checkout| {
+        let mut seen = snapshot(checkout, Status::Active, at);
+        if let Fact::SubscriptionSeen(snapshot) = &mut seen.fact {
+            "sub_of_ben".clone_into(&mut snapshot.reference);
         }
-        completed
+        seen.link.refs.clear();
+        seen
     };
-    rig.tell(vec![paid_as(&bens)]).await;
+    rig.tell(vec![of_ben(bens.id)]).await;
     rig.work().await;
-    // No commit takes this: the provider's payment is another's.
-    rig.tell(vec![paid_as(&opened)]).await;
+    // No commit takes this: the provider's subscription is another's.
+    rig.tell(vec![of_ben(opened.id)]).await;
     rig.tell(vec![snapshot(opened.id, Status::PastDue, at)])
         .await;
     for attempt in 1..ATTEMPTS {

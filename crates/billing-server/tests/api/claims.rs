@@ -36,7 +36,7 @@ async fn one_mail_goes_to_the_collected_address_and_to_nobody_who_is_named() {
     assert_eq!(to, ["bob@x.test"]);
     let (link, leads_to) = link(&sent[0].text);
     assert_eq!(leads_to, "https://billing.example.com/session");
-    assert!(link.ends_with(".guest"), "{link}");
+    assert!(link.contains(".guest"), "{link}");
     // Delivered again, it is not mailed again.
     rig.state.billing.work_until_idle().await.unwrap();
     rig.state.mail_settled().await;

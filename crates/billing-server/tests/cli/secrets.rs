@@ -79,8 +79,8 @@ impl Stage {
         self.answers.push(taken.body);
     }
 
-    /// Asks for a customer's portal.
-    fn visits(&mut self, customer: &str) {
+    /// Asks for a customer's pages at the provider: `whole`, or for one subscription.
+    fn visits(&mut self, customer: &str, whole: bool) {
         let key = self.server.key.clone();
         let session = self.post(
             &key,
@@ -89,7 +89,19 @@ impl Stage {
         );
         session.ok(201);
         let token = session.json()["token"].as_str().unwrap().to_owned();
-        let portal = self.post(&token, "/v1/me/portal", &json!({}));
+        let me = format!("{}/v1/me", self.server.url);
+        let me = ask(
+            "GET",
+            &me,
+            &format!("authorization: Bearer {token}\r\n"),
+            "",
+        );
+        let held = me.json()["subscriptions"][0]["id"].clone();
+        let page = match (whole, held.as_str()) {
+            (false, Some(held)) => format!("/v1/me/subscriptions/{held}/payment-method"),
+            _ => "/v1/me/portal".to_owned(),
+        };
+        let portal = self.post(&token, &page, &json!({}));
         portal.ok(201);
         self.pages
             .push(portal.json()["url"].as_str().unwrap().to_owned());
@@ -168,8 +180,8 @@ fn keys_secrets_and_pages_of_providers_are_in_no_log_and_no_answer() {
         let held = held["data"].as_array().unwrap().clone();
         (held.len() == 2 && held.iter().all(|it| it["status"] == "active")).then_some(())
     });
-    stage.visits("ana");
-    stage.visits("bob");
+    stage.visits("ana", true);
+    stage.visits("bob", false);
 
     // What goes wrong quotes what it was asked with.
     for status in [400, 401, 403] {
