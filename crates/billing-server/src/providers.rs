@@ -29,6 +29,10 @@ pub(crate) fn stripe(
 
 /// There is none: it was refused where it was configured.
 #[cfg(not(feature = "stripe"))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the same door as where it is built in"
+)]
 pub(crate) fn stripe(
     _config: &Config,
     _public_url: &str,
@@ -47,6 +51,10 @@ pub(crate) fn paddle(config: &Config, public_url: &str) -> Result<Option<Attache
 
 /// There is none: it was refused where it was configured.
 #[cfg(not(feature = "paddle"))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the same door as where it is built in"
+)]
 pub(crate) fn paddle(_config: &Config, _public_url: &str) -> Result<Option<Attached>, WiringError> {
     Ok(None)
 }

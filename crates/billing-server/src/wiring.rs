@@ -54,6 +54,10 @@ pub(crate) enum WiringError {
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
     #[error("use what is configured of {provider}: {problem}")]
+    #[cfg_attr(
+        not(any(feature = "paddle", feature = "stripe")),
+        expect(dead_code, reason = "only a provider that is built in fails so")
+    )]
     Provider {
         provider: &'static str,
         problem: String,
