@@ -1,4 +1,5 @@
-//! The one outbound HTTP client: pool, time-outs, safe retries, redaction.
+//! The one outbound HTTP client: pool, time-outs, safe retries, redaction; and how
+//! what comes back by webhook is known to be genuine ([`SignatureScheme`]).
 //!
 //! Every call to a payment provider goes through [`HttpClient::send`]. It
 //! answers one of three things, and never blurs them:
@@ -36,6 +37,7 @@ mod redact;
 mod request;
 mod response;
 mod retry;
+mod signature;
 mod tls;
 
 pub use circuit::{DEFAULT_CIRCUIT_FAILURES, DEFAULT_CIRCUIT_PAUSE};
@@ -52,3 +54,4 @@ pub use redact::RedactedHeaders;
 pub use request::{Request, RetryPolicy};
 pub use response::Response;
 pub use retry::{BACKOFF_BASE, BACKOFF_CAP, RETRY_AFTER_CAP};
+pub use signature::{SIGNATURE_HEADER_MAX_BYTES, SIGNATURES_MAX, SignatureScheme, SigningKeys};

@@ -6,9 +6,9 @@
 use billing_domain::fact::Observed;
 use billing_domain::provider::ProviderAccount;
 use billing_domain::time::Timestamp;
+use billing_http::{SignatureScheme, SigningKeys};
 use billing_ports::{DecodeError, Delivery, Reading, WebhookDecoder, WebhookRequest};
 use bytes::Bytes;
-use jiff::SignedDuration;
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ use crate::map::proof::Proof;
 use crate::map::subscription::Untold;
 use crate::map::transaction::Said;
 use crate::options::PaddleOptions;
-use crate::sign::{Keys, SIGNATURE_HEADER};
+use crate::sign::{SIGNATURE_HEADER, scheme};
 use crate::wire::{Adjustment, Subscription, Transaction};
 
 /// Longest event id that is believed; Paddle's have 30 bytes.
@@ -42,8 +42,9 @@ struct Event {
 #[derive(Debug, Clone)]
 pub struct PaddleDecoder {
     teller: Teller,
-    keys: Keys,
-    tolerance: SignedDuration,
+    /// `None`: no secret, or an empty one, was given, and nothing is believed.
+    keys: Option<SigningKeys>,
+    scheme: SignatureScheme,
 }
 
 impl PaddleDecoder {
@@ -55,8 +56,8 @@ impl PaddleDecoder {
                 account: options.account.clone(),
                 operator: options.operator.clone(),
             },
-            keys: Keys::new(&options.webhook_secrets),
-            tolerance: options.tolerance,
+            keys: SigningKeys::new(&options.webhook_secrets),
+            scheme: scheme(options.tolerance),
         }
     }
 }
@@ -69,7 +70,8 @@ impl WebhookDecoder for PaddleDecoder {
     fn decode(&self, request: &WebhookRequest, now: Timestamp) -> Result<Delivery, DecodeError> {
         let header = request.header(SIGNATURE_HEADER).ok_or(DecodeError)?;
         let body = &request.body;
-        if !self.keys.verify(header, body, now, self.tolerance) {
+        let genuine = |keys| self.scheme.verify(keys, header, body, now);
+        if !self.keys.as_ref().is_some_and(genuine) {
             return Err(DecodeError);
         }
         Ok(self.teller.delivery(body.clone()))
@@ -86,7 +88,7 @@ impl Teller {
             .filter(|event| event.id.len() <= ID_MAX_BYTES);
         let Some(event) = event else {
             // Named by its content, so that its repetition is recognized.
-            let named = hex(digest(&SHA256, &body).as_ref());
+            let named = hex::encode(digest(&SHA256, &body));
             return Delivery {
                 account: self.account.clone(),
                 event_id: format!("unreadable:{named}"),
@@ -165,12 +167,4 @@ fn unreadable(why: &str, at: Option<Timestamp>) -> Reading {
         why: why.to_owned(),
         at,
     }
-}
-
-/// Lower-case hexadecimal.
-fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-    digits
-        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
-        .collect()
 }

@@ -8,7 +8,7 @@ use billing_ports::{DecodeError, Delivery, Reading, WebhookDecoder, WebhookReque
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::sign::{Keys, SIGNATURE_HEADER, hex};
+use crate::sign::{Keys, SIGNATURE_HEADER};
 
 /// Longest event id that is believed; ours have 14 bytes.
 const ID_MAX_BYTES: usize = 128;
@@ -85,7 +85,7 @@ fn read(body: &[u8]) -> (String, String, Reading) {
     let Some(cover) = cover else {
         // Named by its content, so that its repetition is recognized.
         let digest = ring::digest::digest(&ring::digest::SHA256, body);
-        let id = format!("unreadable:{}", hex(digest.as_ref()));
+        let id = format!("unreadable:{}", hex::encode(digest));
         return (id, "unreadable".to_owned(), unreadable("no event", None));
     };
     let reading = match cover.facts {

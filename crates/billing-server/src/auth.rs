@@ -141,17 +141,7 @@ pub(crate) fn hash(secret: &str) -> SecretHash {
 
 /// A fresh secret.
 pub(crate) fn fresh(ids: &dyn IdSource, prefix: &str) -> String {
-    hex(prefix, &ids.secret())
-}
-
-/// `bytes` in hexadecimal after `prefix`.
-pub(crate) fn hex(prefix: &str, bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(prefix.to_owned(), |mut text, byte| {
-        // Writing to a `String` cannot fail.
-        let _written = write!(text, "{byte:02x}");
-        text
-    })
+    format!("{prefix}{}", hex::encode(ids.secret()))
 }
 
 /// Keys that were looked up a moment ago, so that a gate over HTTP costs no read.

@@ -22,7 +22,6 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use ring::hmac;
 
-use crate::auth::hex;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -68,8 +67,8 @@ pub(crate) async fn sign(state: &AppState, quote: &Quote) -> Result<String, Prob
     let key = key(state, &day(quote), IfNone::Draw).await?;
     let key = key.ok_or_else(Problem::unavailable)?;
     let signature = hmac::sign(&key, signed(quote).as_bytes());
-    let named = format!("{PREFIX}{}", quote.id.uuid().simple());
-    Ok(hex(&named, signature.as_ref()))
+    let id = quote.id.uuid().simple();
+    Ok(format!("{PREFIX}{id}{}", hex::encode(signature)))
 }
 
 /// The quote that `token` was made for.
@@ -101,11 +100,7 @@ fn parts(token: &str) -> Option<(QuoteId, Vec<u8>)> {
     }
     let (id, signature) = digits.split_at_checked(ID_DIGITS)?;
     let id = uuid::Uuid::try_parse(id).ok()?;
-    let bytes = signature.as_bytes().chunks(2).map(|pair| {
-        let pair = std::str::from_utf8(pair).ok()?;
-        u8::from_str_radix(pair, 16).ok()
-    });
-    Some((id.into(), bytes.collect::<Option<Vec<u8>>>()?))
+    Some((id.into(), hex::decode(signature).ok()?))
 }
 
 /// What is signed of a quote.

@@ -4,12 +4,13 @@ mod event;
 
 use billing_domain::provider::ProviderAccount;
 use billing_domain::time::Timestamp;
+use billing_http::SigningKeys;
 use billing_ports::{DecodeError, Delivery, Reading, WebhookDecoder, WebhookRequest};
 use bytes::Bytes;
 
 use crate::facts::{Teller, Unreadable};
 use crate::options::{Mode, StripeOptions, StripeOptionsError};
-use crate::sign::{Keys, SIGNATURE_HEADER, hex};
+use crate::sign::{SCHEME, SIGNATURE_HEADER};
 
 pub(crate) use event::Event;
 pub use event::HANDLED_EVENTS;
@@ -21,7 +22,7 @@ const ID_MAX_BYTES: usize = 255;
 #[derive(Debug, Clone)]
 pub struct StripeDecoder {
     teller: Teller,
-    keys: Keys,
+    keys: SigningKeys,
     mode: Mode,
 }
 
@@ -34,7 +35,8 @@ impl StripeDecoder {
     pub fn new(options: &StripeOptions) -> Result<Self, StripeOptionsError> {
         Ok(Self {
             teller: Teller::new(options),
-            keys: Keys::new(&options.webhook_secrets).ok_or(StripeOptionsError::WebhookSecrets)?,
+            keys: SigningKeys::new(&options.webhook_secrets)
+                .ok_or(StripeOptionsError::WebhookSecrets)?,
             mode: options.mode()?,
         })
     }
@@ -47,7 +49,7 @@ impl WebhookDecoder for StripeDecoder {
 
     fn decode(&self, request: &WebhookRequest, now: Timestamp) -> Result<Delivery, DecodeError> {
         let header = request.header(SIGNATURE_HEADER).ok_or(DecodeError)?;
-        if !self.keys.verify(header, &request.body, now) {
+        if !SCHEME.verify(&self.keys, header, &request.body, now) {
             return Err(DecodeError);
         }
         // One endpoint may get both modes of a Connect platform: the other's money is
@@ -78,7 +80,7 @@ fn delivery(teller: &Teller, event: Option<Event>, body: Bytes) -> Delivery {
     } else {
         // Named by its content, so that its repetition is recognized.
         let digest = ring::digest::digest(&ring::digest::SHA256, &body);
-        let id = format!("unreadable:{}", hex(digest.as_ref()));
+        let id = format!("unreadable:{}", hex::encode(digest));
         (id, "unreadable".to_owned(), unreadable("no event", None))
     };
     Delivery {

@@ -287,7 +287,11 @@ const ID_DIGITS: usize = 32;
 
 /// The secret as its holder sees it: it names its checkout, which is no secret.
 fn secret_text(id: CheckoutId, secret: [u8; 32]) -> String {
-    hex(&hex(SECRET_PREFIX, id.uuid().as_bytes()), &secret)
+    format!(
+        "{SECRET_PREFIX}{}{}",
+        id.uuid().simple(),
+        hex::encode(secret)
+    )
 }
 
 /// The checkout that a secret names. `None`: it is no secret of a checkout.
@@ -298,14 +302,5 @@ pub(crate) fn checkout_of(secret: &str) -> Option<CheckoutId> {
 
 /// What of a checkout secret is kept: its SHA-256, in hexadecimal.
 pub(crate) fn secret_hash(secret: &str) -> String {
-    hex("", digest(&SHA256, secret.as_bytes()).as_ref())
-}
-
-fn hex(prefix: &str, bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(prefix.to_owned(), |mut text, byte| {
-        // Writing to a `String` cannot fail.
-        let _written = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(digest(&SHA256, secret.as_bytes()))
 }

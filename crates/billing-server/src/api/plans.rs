@@ -12,7 +12,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use crate::api::Group;
 use crate::api::views::{PlanView, plan};
-use crate::auth::{hash, hex};
+use crate::auth::hash;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -74,7 +74,7 @@ impl Tagged {
         let digest = hash(&body);
         let tag = format!(
             "\"{}\"",
-            hex("", digest.get(..TAG_BYTES).unwrap_or(&digest))
+            hex::encode(digest.get(..TAG_BYTES).unwrap_or(&digest))
         );
         let is_known = known
             .flat_map(|list| list.split(','))

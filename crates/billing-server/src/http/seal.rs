@@ -8,7 +8,7 @@ use ring::hmac;
 
 /// What an idempotency key is stored under.
 pub(crate) fn stored_name(key: &str) -> String {
-    crate::auth::hex("", &crate::auth::hash(key))
+    hex::encode(crate::auth::hash(key))
 }
 
 /// `answer`, readable only with `key` and the same request.

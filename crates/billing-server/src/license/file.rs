@@ -11,8 +11,6 @@ use std::path::{Path, PathBuf};
 use billing_ports::IdSource;
 use secrecy::zeroize::Zeroizing;
 
-use crate::auth::hex;
-
 /// Longest file, in bytes. Ours has 400; more is something else.
 const MAX_BYTES: u64 = 4096;
 
@@ -144,8 +142,8 @@ pub(crate) fn make(path: &Path, ids: &dyn IdSource) -> Result<LicenseKeys, KeyFi
 }
 
 fn write(path: &Path, keys: &LicenseKeys) -> io::Result<()> {
-    let seed = Zeroizing::new(hex("", keys.seed.as_ref()));
-    let secret = Zeroizing::new(hex("", keys.secret.as_ref()));
+    let seed = Zeroizing::new(hex::encode(keys.seed.as_ref()));
+    let secret = Zeroizing::new(hex::encode(keys.secret.as_ref()));
     let mut options = OpenOptions::new();
     // Never over keys: what is there is empty.
     options.create(true).append(true);
@@ -193,19 +191,8 @@ fn read(text: &str) -> Option<LicenseKeys> {
 /// 64 hexadecimal digits.
 fn bytes(digits: &str) -> Option<Zeroizing<[u8; 32]>> {
     let mut bytes = Zeroizing::new([0; 32]);
-    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
-    if pairs.len() != bytes.len() || !rest.is_empty() {
-        return None;
-    }
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
+    hex::decode_to_slice(digits, bytes.as_mut()).ok()?;
     Some(bytes)
-}
-
-fn digit(symbol: u8) -> Option<u8> {
-    let digit = char::from(symbol).to_digit(16)?;
-    u8::try_from(digit).ok()
 }
 
 /// The permissions, where they let others than the owner in.

@@ -1,6 +1,5 @@
 //! The stylesheet and the one script, under addresses that change with their content.
 
-use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use poem::http::StatusCode;
@@ -80,10 +79,6 @@ pub(super) fn paddle_script(request: &Request) -> Response {
 
 fn hash(content: &str) -> String {
     let hash = digest(&SHA256, content.as_bytes());
-    let mut hex = String::new();
-    for byte in hash.as_ref().iter().take(HASH_BYTES) {
-        // Writing to a string does not fail.
-        let _written = write!(hex, "{byte:02x}");
-    }
-    hex
+    let hash = hash.as_ref();
+    hex::encode(hash.get(..HASH_BYTES).unwrap_or(hash))
 }

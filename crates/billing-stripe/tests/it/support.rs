@@ -1,6 +1,5 @@
 //! A Stripe that answers what it is told to, and keeps what it was asked.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use billing_domain::effect::{EffectKey, Order};
@@ -162,10 +161,7 @@ pub(crate) fn signed(body: &str, at: Timestamp, secret: &str) -> WebhookRequest 
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let time = at.as_second();
     let tag = hmac::sign(&key, format!("{time}.{body}").as_bytes());
-    let hex = tag.as_ref().iter().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").unwrap();
-        hex
-    });
+    let hex = hex::encode(tag);
     WebhookRequest {
         headers: vec![("stripe-signature".to_owned(), format!("t={time},v1={hex}"))],
         body: Bytes::from(body.to_owned()),
