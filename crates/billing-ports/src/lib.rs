@@ -11,6 +11,7 @@ pub mod license;
 pub mod mailer;
 pub mod notifier;
 pub mod provider;
+pub mod rate;
 pub mod store;
 pub mod webhook;
 
@@ -24,6 +25,7 @@ pub use provider::{
     Answer, Finding, FindingLevel, Listed, PaymentProvider, PerformError, PortalAnswer, PortalAsk,
     PortalPurpose, Previewed, Refusal,
 };
+pub use rate::{Rate, RateError, RateSource};
 pub use store::Store;
 pub use webhook::{DecodeError, WebhookDecoder, WebhookRequest};
 
@@ -37,6 +39,7 @@ pub mod mock {
     pub use crate::mailer::MockMailer;
     pub use crate::notifier::MockNotifier;
     pub use crate::provider::MockPaymentProvider;
+    pub use crate::rate::MockRateSource;
     pub use crate::store::{
         MockBookmarks, MockCatalogs, MockCodes, MockCredentials, MockMigrations, MockQuotes,
         MockReadModels, MockRing,

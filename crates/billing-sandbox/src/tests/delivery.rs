@@ -269,7 +269,10 @@ async fn only_exact_and_timely_bytes_are_believed() {
         format!("{time},v1={}", &tag[2..]),
         format!("{time},v1=é{tag}"),
         format!("{time},{}v1={tag}", "v1=00,".repeat(8)),
-        format!("{signature},{}", "x".repeat(billing_http::SIGNATURE_HEADER_MAX_BYTES)),
+        format!(
+            "{signature},{}",
+            "x".repeat(billing_http::SIGNATURE_HEADER_MAX_BYTES)
+        ),
     ] {
         assert!(decoder.decode(&signed(bad.clone()), sent).is_err(), "{bad}");
     }
