@@ -7,6 +7,7 @@ mod driver;
 mod hosted;
 mod http;
 mod library;
+mod log;
 mod site;
 mod stores;
 
@@ -27,6 +28,7 @@ pub(crate) use door::Seen;
 pub(crate) use driver::{Buying, Driver, InvoiceSeen, QuoteSeen, SubscriptionSeen, Target};
 pub(crate) use hosted::{Adapter, Fake, Hosted, client, permutations};
 pub(crate) use http::{KEY, PUBLIC, options};
+pub(crate) use log::{alone, listen, logged};
 pub(crate) use site::Site;
 pub(crate) use stores::{StoreKind, connect_postgres, fresh_postgres, server};
 

@@ -1,8 +1,6 @@
 //! Secrets go where they are needed and nowhere else.
 
-use std::io::Write;
-use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use billing::sandbox::{FnSink, Sandbox, SandboxOptions, TestCard};
 use billing_catalog::{SAMPLE, read_plan_file};
@@ -12,44 +10,13 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::{CARDS, on_both_stores};
-use crate::rig::{KEY, SECRET, Site, StoreKind, account};
+use crate::rig::{KEY, SECRET, Site, StoreKind, account, alone, listen, logged};
 
 on_both_stores! {
     /// whatever happens, no secret is in a log, an error or an answer that did not make it.
     x_08_secrets_stay_where_they_belong;
     /// two webhook secrets are valid while one replaces the other; a third is not.
     x_08_two_webhook_secrets_during_rotation;
-}
-
-/// Everything that this process has logged, on every thread, at every level.
-static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-
-struct Pen;
-
-impl Write for Pen {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let mut log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
-        log.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-fn listen() {
-    let all = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(|| Pen)
-        .finish();
-    tracing::subscriber::set_global_default(all).expect("a process of its own");
-}
-
-fn logged() -> String {
-    let log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
-    String::from_utf8_lossy(&log).into_owned()
 }
 
 async fn site(kind: StoreKind) -> Site {
@@ -59,19 +26,11 @@ async fn site(kind: StoreKind) -> Site {
 }
 
 async fn x_08_secrets_stay_where_they_belong(kind: StoreKind) {
-    let alone = match kind {
+    alone(match kind {
         StoreKind::Memory => unreachable!("on both stores that keep their rows"),
         StoreKind::Sqlite => "scenarios::secrets::alone_on_sqlite",
         StoreKind::Postgres => "scenarios::secrets::alone_on_postgres",
-    };
-    let ran = Command::new(std::env::current_exe().unwrap())
-        .args([alone, "--exact", "--ignored", "--nocapture"])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&ran.stdout);
-    let wrong = String::from_utf8_lossy(&ran.stderr);
-    assert!(ran.status.success(), "{said}{wrong}");
-    assert!(said.contains("1 passed"), "{said}");
+    });
 }
 
 #[tokio::test]

@@ -1,9 +1,5 @@
 //! Stripe's secrets: two while one replaces the other, and none of them told.
 
-use std::io::Write;
-use std::process::Command;
-use std::sync::{Mutex, PoisonError};
-
 use billing_stripe::StripeOptions;
 use billing_testkit::fakes::rig::{Fault, FaultKind};
 use billing_testkit::fakes::stripe::FakeOptions;
@@ -14,7 +10,7 @@ use serde_json::json;
 use super::shop::{
     API_KEY, PLANS, SECRET, account, bought, days, opened, options, pays, plan_of, shop, with,
 };
-use crate::rig::{KEY, StoreKind};
+use crate::rig::{KEY, StoreKind, alone, listen, logged};
 use crate::scenarios::on_both_stores;
 
 on_both_stores! {
@@ -58,37 +54,12 @@ async fn x_08_stripe_s_secret_is_rotated(kind: StoreKind) {
     shop.is_sound().await;
 }
 
-/// Everything that this process has logged, on every thread, at every level.
-static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-
-struct Pen;
-
-impl Write for Pen {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let mut log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
-        log.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 async fn x_08_stripe_s_secrets_are_told_nowhere(kind: StoreKind) {
-    let alone = match kind {
+    alone(match kind {
         StoreKind::Memory => unreachable!("on both stores that keep their rows"),
         StoreKind::Sqlite => "scenarios::stripe::secrets::alone_on_sqlite",
         StoreKind::Postgres => "scenarios::stripe::secrets::alone_on_postgres",
-    };
-    let ran = Command::new(std::env::current_exe().unwrap())
-        .args([alone, "--exact", "--ignored", "--nocapture"])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&ran.stdout);
-    let wrong = String::from_utf8_lossy(&ran.stderr);
-    assert!(ran.status.success(), "{said}{wrong}");
-    assert!(said.contains("1 passed"), "{said}");
+    });
 }
 
 #[tokio::test]
@@ -104,12 +75,7 @@ async fn alone_on_postgres() {
 }
 
 async fn told_nowhere(kind: StoreKind) {
-    let all = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(|| Pen)
-        .finish();
-    tracing::subscriber::set_global_default(all).expect("a process of its own");
+    listen();
     let shop = shop(kind).await;
     let ana = bought(&shop, "ana", "bosun-monthly").await;
     let session = shop.session(&ana).await;
@@ -161,8 +127,7 @@ async fn told_nowhere(kind: StoreKind) {
     ] {
         answers.push(shop.get_as(KEY, path).await.text);
     }
-    let log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
-    let log = String::from_utf8_lossy(&log);
+    let log = logged();
     assert!(log.contains("/v1/me/portal"), "the log listens");
     for (name, secret) in [("key", API_KEY), ("webhook secret", SECRET)] {
         assert!(!log.contains(secret), "the log tells the {name}");

@@ -2,7 +2,6 @@
 //! answer is named.
 
 use billing_domain::audit::{Drift, DriftCode, Remedy, Side};
-use billing_domain::fact::Fact;
 use billing_domain::provider::ProviderAccount;
 use billing_domain::subscription::Status;
 use billing_engine::Drifted;
@@ -10,7 +9,7 @@ use billing_testkit::fixtures;
 use jiff::SignedDuration;
 
 use crate::mirrored::{mirrored, snapshot};
-use crate::rig::{Act, Rig, seen};
+use crate::rig::{Act, Rig};
 
 async fn compared(rig: &Rig) -> (Drifted, Vec<Drift>) {
     let mut found = Vec::new();
@@ -57,21 +56,11 @@ async fn what_a_provider_says_of_what_it_runs_is_compared_and_not_received() {
 #[tokio::test]
 async fn an_invoice_that_was_paid_and_never_told_is_found() {
     let rig = Rig::new().await;
-    let held = rig.subscribe("ana").await;
-    let customer = rig.customer("ana").await;
-    rig.pass(SignedDuration::from_hours(24 * 32));
-    rig.work().await;
-    let open = rig.account(customer).open_invoice(held).unwrap().clone();
+    let (_, _, open) = rig.owes("ana").await;
     let (_, found) = compared(&rig).await;
     assert_eq!(found.len(), 1, "nothing is known of it over there");
     assert_eq!(found[0].code, DriftCode::Missing);
-    let paid = Fact::InvoicePaid {
-        invoice: open.id,
-        payment: "pay_2".to_owned(),
-        amount: open.amount,
-        conversion: None,
-    };
-    rig.provider.has(seen(paid, rig.clock_now()));
+    rig.pays_untold(&open);
     let before = rig.store.snapshot();
     let (_, found) = compared(&rig).await;
     assert_eq!(found.len(), 1);

@@ -1,21 +1,15 @@
 //! Reconciling: a lost webhook leads to the same state as one that came.
 
-use billing_domain::fact::Fact;
 use billing_domain::subscription::Status;
 use billing_engine::{CancelWhen, Reconciled};
 use jiff::SignedDuration;
 
-use crate::rig::{Act, Rig, eur, seen};
+use crate::rig::{Act, Rig, eur};
 
 #[tokio::test]
 async fn what_was_paid_and_never_told_is_found_once() {
     let rig = Rig::new().await;
-    let held = rig.subscribe("ana").await;
-    let customer = rig.customer("ana").await;
-    rig.pass(SignedDuration::from_hours(24 * 32));
-    rig.work().await;
-    let account = rig.account(customer);
-    let open = account.open_invoice(held).unwrap().clone();
+    let (customer, held, open) = rig.owes("ana").await;
     let asked = |asked, unanswered, news| Reconciled {
         asked,
         unanswered,
@@ -23,13 +17,7 @@ async fn what_was_paid_and_never_told_is_found_once() {
     };
     // Nothing is known of it over there.
     assert_eq!(rig.billing.reconcile().await, Ok(asked(1, 0, 0)));
-    let paid = Fact::InvoicePaid {
-        invoice: open.id,
-        payment: "pay_2".to_owned(),
-        amount: open.amount,
-        conversion: None,
-    };
-    rig.provider.has(seen(paid, rig.clock_now()));
+    rig.pays_untold(&open);
     rig.provider.next_reads([Act::NotSent]);
     assert_eq!(rig.billing.reconcile().await, Ok(asked(1, 1, 0)));
     assert_eq!(rig.billing.reconcile().await, Ok(asked(1, 0, 1)));
@@ -44,18 +32,8 @@ async fn what_was_paid_and_never_told_is_found_once() {
 #[tokio::test]
 async fn what_was_paid_untold_and_taken_back_is_the_customers() {
     let rig = Rig::new().await;
-    let held = rig.subscribe("ana").await;
-    let customer = rig.customer("ana").await;
-    rig.pass(SignedDuration::from_hours(24 * 32));
-    rig.work().await;
-    let open = rig.account(customer).open_invoice(held).unwrap().clone();
-    let paid = Fact::InvoicePaid {
-        invoice: open.id,
-        payment: "pay_2".to_owned(),
-        amount: open.amount,
-        conversion: None,
-    };
-    rig.provider.has(seen(paid, rig.clock_now()));
+    let (customer, held, open) = rig.owes("ana").await;
+    rig.pays_untold(&open);
 
     let when = CancelWhen::AtOnce;
     let canceled = rig.billing.cancel(&customer.into(), held, when, None).await;
@@ -74,10 +52,7 @@ async fn what_was_paid_untold_and_taken_back_is_the_customers() {
 #[tokio::test]
 async fn what_cannot_be_taken_back_and_was_not_paid_is_for_a_person() {
     let rig = Rig::new().await;
-    let held = rig.subscribe("ana").await;
-    let customer = rig.customer("ana").await;
-    rig.pass(SignedDuration::from_hours(24 * 32));
-    rig.work().await;
+    let (customer, held, _) = rig.owes("ana").await;
     let when = CancelWhen::AtOnce;
     let canceled = rig.billing.cancel(&customer.into(), held, when, None).await;
     canceled.unwrap();

@@ -10,6 +10,7 @@ use billing_domain::customer::Account;
 use billing_domain::effect::{EffectKey, Order};
 use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed};
 use billing_domain::ids::{CustomerId, EffectId, SubscriptionId};
+use billing_domain::invoice::Invoice;
 use billing_domain::money::{Currency, Money};
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
 use billing_domain::time::{Interval, Timestamp};
@@ -348,6 +349,27 @@ impl Rig {
         self.work().await;
         let held = self.account(customer).subscriptions;
         held.first().unwrap().id
+    }
+
+    /// Subscribes `who`, a month and a day ago; the renewal is not paid.
+    pub(crate) async fn owes(&self, who: &str) -> (CustomerId, SubscriptionId, Invoice) {
+        let held = self.subscribe(who).await;
+        let customer = self.customer(who).await;
+        self.pass(SignedDuration::from_hours(24 * 32));
+        self.work().await;
+        let open = self.account(customer).open_invoice(held).unwrap().clone();
+        (customer, held, open)
+    }
+
+    /// `invoice` is paid at the provider, which tells nobody.
+    pub(crate) fn pays_untold(&self, invoice: &Invoice) {
+        let paid = Fact::InvoicePaid {
+            invoice: invoice.id,
+            payment: "pay_2".to_owned(),
+            amount: invoice.amount,
+            conversion: None,
+        };
+        self.provider.has(seen(paid, self.clock_now()));
     }
 
     /// The provider sends an event.

@@ -1,34 +1,21 @@
 //! `billing reconcile`: a purchase of which no webhook told is found in the
 //! provider's own books.
 
-use billing::system::SystemClock;
-use billing_domain::money::Currency;
-use billing_domain::time::Interval;
-use billing_ports::Clock as _;
-use billing_testkit::fakes::stripe::{Card, FakeOptions, FakeStripe};
+use billing_testkit::fakes::stripe::{Card, FakeStripe};
 use serde_json::{Value, json};
 
+use crate::far::{self, PLANS};
 use crate::rig::Folder;
 use crate::server::Server;
 
-const PLANS: &str = r"
-product: Acme
-currency: usd
-plans:
-  pro:
-    name: Pro
-    prices:
-      pro-monthly:
-        amount: 10.00
-        interval: month
-        stripe: price_pro
-";
+const STRIPE_KEY: &str = "sk_test_fake";
+const STRIPE_SECRET: &str = "whsec_fake";
 
 /// A server that sells through the fake, whose webhooks lead nowhere.
 fn variables(fake: &FakeStripe) -> Vec<(&'static str, String)> {
     vec![
-        ("BILLING_STRIPE_SECRET_KEY", "sk_test_fake".to_owned()),
-        ("BILLING_STRIPE_WEBHOOK_SECRETS", "whsec_fake".to_owned()),
+        ("BILLING_STRIPE_SECRET_KEY", STRIPE_KEY.to_owned()),
+        ("BILLING_STRIPE_WEBHOOK_SECRETS", STRIPE_SECRET.to_owned()),
         ("BILLING_STRIPE_BASE_URL", fake.url().to_string()),
         ("BILLING_PLANS", "plans.yaml".to_owned()),
     ]
@@ -36,25 +23,9 @@ fn variables(fake: &FakeStripe) -> Vec<(&'static str, String)> {
 
 #[test]
 fn a_purchase_that_no_webhook_told_of_is_found_and_received() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
     let folder = Folder::new("reconcile");
     folder.write("plans.yaml", PLANS);
-    let options = FakeOptions {
-        start: SystemClock.now(),
-        running: true,
-        ..FakeOptions::default()
-    };
-    let fake = runtime.block_on(FakeStripe::start(options)).unwrap();
-    fake.price(
-        "price_pro",
-        "prod_pro",
-        1000,
-        Currency::USD,
-        Some(Interval::MONTH),
-    );
+    let fake = far::stripe(STRIPE_KEY, STRIPE_SECRET);
     let told = variables(&fake);
     let told: Vec<(&str, &str)> = told.iter().map(|(name, is)| (*name, is.as_str())).collect();
     let made = folder.billing_with(
