@@ -6,6 +6,7 @@
 //! are ordered in advance. Deliberately knows nothing of the adapters and of
 //! the engine: they meet it over HTTP alone.
 
+pub mod btcpay;
 pub mod paddle;
 pub mod rig;
 pub mod stripe;

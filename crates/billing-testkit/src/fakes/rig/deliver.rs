@@ -34,7 +34,7 @@ pub enum DeliverError {
 /// # Errors
 ///
 /// [`DeliverError`] when no answer came.
-pub(super) async fn send(
+pub(in crate::fakes) async fn send(
     client: &HttpClient,
     url: &Url,
     webhook: &SignedWebhook,

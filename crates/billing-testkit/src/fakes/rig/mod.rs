@@ -35,6 +35,7 @@ use serde_json::Value;
 
 pub use books::{Account, Books};
 pub use clock::FakeClock;
+pub(in crate::fakes) use deliver::send;
 pub use deliver::{DELIVERY_ATTEMPTS, DeliverError};
 pub use fault::{Fault, FaultKind, FaultPlan, SLOW_MAX_MILLIS, Stage};
 pub use log::{Recorded, RequestLog};

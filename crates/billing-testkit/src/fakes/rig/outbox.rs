@@ -17,7 +17,7 @@ use super::lock;
 
 /// Makes the headers of one sending: the secrets (all of them sign during a
 /// rotation), the body, and the instant.
-pub type Signer = fn(&[String], &[u8], Timestamp) -> Vec<(String, String)>;
+pub type Signer = Arc<dyn Fn(&[String], &[u8], Timestamp) -> Vec<(String, String)> + Send + Sync>;
 
 /// An event that is to be told, not signed yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +98,11 @@ impl fmt::Debug for Outbox {
 impl Outbox {
     /// An empty outbox whose events are held.
     #[must_use]
-    pub fn new(signer: Signer, clock: FakeClock, secrets: Vec<String>) -> Self {
+    pub fn new(
+        signer: impl Fn(&[String], &[u8], Timestamp) -> Vec<(String, String)> + Send + Sync + 'static,
+        clock: FakeClock,
+        secrets: Vec<String>,
+    ) -> Self {
         let state = State {
             secrets,
             ..State::default()
@@ -108,7 +112,7 @@ impl Outbox {
                 state: Mutex::new(state),
                 changed: Notify::new(),
             }),
-            signer,
+            signer: Arc::new(signer),
             clock,
         }
     }
@@ -229,6 +233,29 @@ impl Outbox {
 
     pub(super) fn give_up(&self, event: Webhook) {
         lock(&self.shared.state).failed.push(event);
+    }
+
+    /// The ids of the events that wait, oldest first. Wakes nobody.
+    pub(in crate::fakes) fn ids(&self) -> Vec<String> {
+        let state = lock(&self.shared.state);
+        state.events.iter().map(|one| one.id.clone()).collect()
+    }
+
+    /// Takes the ids of all that waits, oldest first, and the events with them.
+    /// Wakes nobody: whoever delivers is awake.
+    pub(in crate::fakes) fn drain(&self) -> Vec<String> {
+        let events = std::mem::take(&mut lock(&self.shared.state).events);
+        events.into_iter().map(|one| one.id).collect()
+    }
+
+    /// Wakes whoever delivers: something may have come due.
+    pub(in crate::fakes) fn wake(&self) {
+        self.shared.changed.notify_one();
+    }
+
+    /// Waits until something has changed since the last time.
+    pub(in crate::fakes) async fn changed(&self) {
+        self.shared.changed.notified().await;
     }
 
     /// The oldest event and where it goes. Waits until there are both.

@@ -104,17 +104,39 @@ impl Rig {
         clock: FakeClock,
         outbox: Outbox,
     ) -> Result<Self, StartError> {
-        let client = HttpClient::new(HttpOptions::default())?;
+        let held = outbox.clone();
+        Self::serve_with(bound, provider, clock, outbox, |client| {
+            deliver::run(held, client)
+        })
+    }
+
+    /// The same, where `courier` delivers the webhooks in the provider's own way.
+    pub(in crate::fakes) fn serve_with<F>(
+        bound: Bound,
+        provider: Arc<dyn Provider>,
+        clock: FakeClock,
+        outbox: Outbox,
+        courier: impl FnOnce(HttpClient) -> F,
+    ) -> Result<Self, StartError>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        // The fake's receiver may fail as often as it likes: a pause of the
+        // client's own would look like a provider that gave up.
+        let client = HttpClient::new(HttpOptions {
+            circuit_failures: 0,
+            ..HttpOptions::default()
+        })?;
         let parts = Arc::new(Parts {
             provider,
             clock,
-            outbox: outbox.clone(),
+            outbox,
             faults: FaultPlan::default(),
             log: RequestLog::default(),
         });
         let Bound { listener, url } = bound;
         let server = tokio::spawn(accept(listener, Arc::clone(&parts)));
-        let courier = tokio::spawn(deliver::run(outbox, client.clone()));
+        let courier = tokio::spawn(courier(client.clone()));
         let tasks = vec![server.abort_handle(), courier.abort_handle()];
         Ok(Self {
             parts,
@@ -166,6 +188,11 @@ impl Rig {
             tokio::time::sleep(TICK).await;
             catch_up(self.parts.provider.as_ref(), &self.parts.clock);
         }
+    }
+
+    /// What webhooks are sent with.
+    pub(in crate::fakes) fn client(&self) -> &HttpClient {
+        &self.client
     }
 
     /// Sends one webhook once; the status that came back.
