@@ -264,6 +264,7 @@ impl PaymentProvider for Reader {
             trial_end: None,
             cancel_at: None,
             ended_at: None,
+            paid_through: None,
         });
         let link = Link {
             refs: vec![object.clone()],

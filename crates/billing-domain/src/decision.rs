@@ -3,9 +3,11 @@
 
 use crate::customer::Account;
 use crate::effect::{Effect, EffectKey, Order};
+use crate::fact::{Fact, Link, Observed};
 use crate::ids::{EffectId, IdSeq, JournalId, ParkedId};
 use crate::journal::{Event, JournalEntry};
 use crate::parked::{ParkReason, Parked};
+use crate::provider::ProviderRef;
 use crate::time::Timestamp;
 
 /// Everything that a decision says.
@@ -19,6 +21,17 @@ pub struct Decision {
     pub journal: Vec<JournalEntry>,
     /// What was set aside.
     pub parked: Vec<Parked>,
+    /// What is to be read when a person has something of that looked at again.
+    pub unread: Vec<Unread>,
+}
+
+/// Something set aside that reading an object anew may settle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// What was set aside.
+    pub parked: ParkedId,
+    /// The hint to read the object, as old as what was told of it.
+    pub hint: Observed,
 }
 
 /// A decision in the making: the account, what came of it so far, and `now`.
@@ -35,6 +48,7 @@ pub struct Draft {
     effects: Vec<Effect>,
     journal: Vec<JournalEntry>,
     parked: Vec<Parked>,
+    unread: Vec<Unread>,
     /// Whether it is only imagined: nothing is ordered, noted or set aside.
     imagined: bool,
 }
@@ -52,6 +66,7 @@ impl Draft {
             effects: Vec::new(),
             journal: Vec::new(),
             parked: Vec::new(),
+            unread: Vec::new(),
             imagined: false,
         }
     }
@@ -147,6 +162,35 @@ impl Draft {
         }
     }
 
+    /// Sets aside what was told of an object at `told_at`, so that the object can be
+    /// read anew: by then what was not known may be.
+    pub fn park_unread(
+        &mut self,
+        reason: ParkReason,
+        object: ProviderRef,
+        told_at: Timestamp,
+        evidence: String,
+    ) {
+        self.park(reason, evidence);
+        let Some(parked) = self.parked.last().filter(|_| !self.imagined) else {
+            return;
+        };
+        let link = Link {
+            customer: Some(self.account.customer.id),
+            refs: vec![object.clone()],
+            ..Link::default()
+        };
+        let hint = Observed {
+            fact: Fact::Hinted { object },
+            at: told_at,
+            link,
+        };
+        self.unread.push(Unread {
+            parked: parked.id,
+            hint,
+        });
+    }
+
     /// Ends the draft. With `listeners`, what happened is ordered to be told.
     #[must_use]
     pub fn finish(mut self, listeners: bool) -> Decision {
@@ -167,6 +211,7 @@ impl Draft {
             effects: self.effects,
             journal: self.journal,
             parked: self.parked,
+            unread: self.unread,
         }
     }
 }

@@ -293,6 +293,10 @@ pub struct SubscriptionSnapshot {
     pub cancel_at: Option<Timestamp>,
     /// When it ended, if it has.
     pub ended_at: Option<Timestamp>,
+    /// Until when it is paid, where status and period do not say so: past due over
+    /// something else than its period. `None`: as they say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid_through: Option<Timestamp>,
 }
 
 impl Fact {

@@ -50,4 +50,4 @@ pub mod subscription;
 pub mod terms;
 pub mod time;
 
-pub use decision::{Decision, Draft};
+pub use decision::{Decision, Draft, Unread};

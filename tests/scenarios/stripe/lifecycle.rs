@@ -29,6 +29,8 @@ on_both_stores! {
     w_06_failing_payments_as_stripe_tells_them;
     /// S-07: a price that the file does not know keeps the tier and is told.
     s_07_an_unknown_price_keeps_the_tier;
+    /// S-07: what waits is read anew when a person has it tried again.
+    s_07_a_price_made_known_moves_the_tier_when_it_is_replayed;
     /// W-12: completed but unpaid gives nothing until the bank has said yes.
     w_12_a_delayed_payment_gives_nothing_until_paid;
     /// W-12: and nothing at all if it says no.
@@ -274,6 +276,42 @@ async fn s_07_an_unknown_price_keeps_the_tier(kind: StoreKind) {
     assert_eq!(held.stands(&shop).await["price"], "bosun-new");
     assert_eq!(reasons(&shop).await, Vec::<String>::new());
     shop.is_sound().await;
+}
+
+async fn s_07_a_price_made_known_moves_the_tier_when_it_is_replayed(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let held = sold(&shop, "ana", "bosun-monthly").await;
+    let month = Some(Interval::MONTH);
+    shop.fake
+        .price("price_new", "prod_new", 100, Currency::USD, month);
+    shop.fake
+        .switch_in_portal(&held.subscription, "price_new")
+        .unwrap();
+    shop.settle().await;
+    let replay = async |shop: &Shop| {
+        for row in shop.rows("/v1/parked?limit=100").await {
+            assert_eq!(row["reason"], "unknown_price");
+            let url = format!("/v1/parked/{}/replay", row["id"].as_str().unwrap());
+            let replayed = shop.operate(&url, &json!({})).await;
+            assert!(replayed.status.is_success(), "{}", replayed.text);
+        }
+        shop.work().await;
+    };
+    // Too early: it waits again, and nothing is guessed.
+    replay(&shop).await;
+    assert_eq!(held.stands(&shop).await["price"], "bosun-monthly");
+    assert_eq!(reasons(&shop).await, ["unknown_price"]);
+
+    let plans = PLANS.replace(
+        "      bosun-yearly:",
+        "      bosun-new: { amount: 1.00, interval: month, stripe: price_new }\n      bosun-yearly:",
+    );
+    shop.apply(&plans).await.is(StatusCode::OK);
+    shop.work().await;
+    assert_eq!(held.stands(&shop).await["price"], "bosun-monthly");
+    replay(&shop).await;
+    assert_eq!(held.stands(&shop).await["price"], "bosun-new");
+    shop.ends_well().await;
 }
 
 /// Somebody before a page, whose bank takes days.

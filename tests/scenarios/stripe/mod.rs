@@ -2,12 +2,14 @@
 //! fake of Stripe's side, on both stores.
 
 mod buying;
+mod deferred;
 mod doctor;
 mod guests;
 mod lifecycle;
 mod links;
 mod money;
 mod order;
+mod paid;
 mod promises;
 mod secrets;
 mod sharing;

@@ -4,6 +4,7 @@
 mod price;
 
 use crate::catalog::{CatalogRevision, OnPause};
+use crate::decide::change::order_again;
 use crate::decide::fact::Verdict;
 use crate::decide::license::{extend, follow_terms, issue};
 use crate::decide::promise::{count_cycle, keep_promise, take_up_promise};
@@ -70,6 +71,11 @@ pub(super) fn mirror_subscription(
         seen_digest: digest,
     };
     follow_price(draft, account, &mut seen, snapshot, catalog, observed.at);
+    let canceling = before.and_then(|(.., cancellation)| cancellation);
+    if canceling.is_some() && seen.cancellation.is_none() {
+        // While it was to end, its provider had nothing that was to come.
+        order_again(draft, &mut seen);
+    }
     if let Some(start) = paid_before.filter(|before| Some(*before) < seen.times.paid_through) {
         count_cycle(&mut seen, start, catalog);
     }
@@ -133,7 +139,7 @@ fn introduced(
         None => (
             draft.id::<SubscriptionId>(),
             terms_of(account, snapshot, catalog).or_else(|| {
-                unknown_price(draft, snapshot);
+                unknown_price(draft, account, snapshot, observed.at);
                 None
             })?,
         ),
@@ -189,12 +195,23 @@ fn terms_of(
     ))
 }
 
-fn unknown_price(draft: &mut Draft, snapshot: &SubscriptionSnapshot) {
+/// For a person, who adds the price to the catalog and has the object read anew.
+fn unknown_price(
+    draft: &mut Draft,
+    account: &ProviderAccount,
+    snapshot: &SubscriptionSnapshot,
+    at: Timestamp,
+) {
     let evidence = format!(
         "subscription {} at the provider has price {}, which the catalog does not know",
         snapshot.reference, snapshot.price_ref
     );
-    draft.park(ParkReason::UnknownPrice, evidence);
+    let object = ProviderRef {
+        account: account.clone(),
+        kind: RefKind::Subscription,
+        id: snapshot.reference.clone(),
+    };
+    draft.park_unread(ParkReason::UnknownPrice, object, at, evidence);
 }
 
 /// The subscription as a snapshot of instant `at` tells it, heard at `now`:
@@ -208,13 +225,16 @@ pub(crate) fn mirrored(
     let ended = snapshot.ended_at.unwrap_or(at);
     // A provider counts the new period as current before it is paid.
     let unpaid_since = snapshot.period.map(|period| period.start);
-    let paid_through = match snapshot.status {
+    let by_status = match snapshot.status {
         Status::Trialing => snapshot.trial_end,
         Status::PastDue | Status::Lapsed | Status::Incomplete => unpaid_since,
         Status::Active | Status::Paused | Status::Canceled | Status::Expired => {
             snapshot.period.map(|period| period.end)
         }
     };
+    let paid_through = snapshot.paid_through.or(by_status);
+    // Where its period is paid, something else is owed, since nobody says when.
+    let owed_since = unpaid_since.filter(|_| snapshot.paid_through.is_none());
     // Some providers count periods on through a pause, and nobody pays for them.
     let still_paused = snapshot.status == Status::Paused && seen.status() == Status::Paused;
     let paid_before = seen.times.paid_through.filter(|_| still_paused);
@@ -230,7 +250,7 @@ pub(crate) fn mirrored(
         },
         Status::Active => State::Active,
         Status::PastDue => State::PastDue {
-            since: unpaid_since.unwrap_or(at),
+            since: owed_since.unwrap_or(at),
             no_grace: false,
         },
         Status::Paused => State::Paused {

@@ -2,7 +2,8 @@
 //! a change that is taken back, and what is paid ahead is worked at its own price.
 
 use billing_domain::catalog::{CatalogRevision, LockEnd};
-use billing_domain::effect::Order;
+use billing_domain::decide::CancelWhen;
+use billing_domain::effect::{ChangeWhen, Order};
 use billing_domain::fact::{About, Fact};
 use billing_domain::ids::{IdSeq, MigrationId};
 use billing_domain::journal::Event;
@@ -235,6 +236,42 @@ fn another_price_at_the_provider_is_rid_of_what_was_to_come_of_the_first() {
     world.change(Some(1), "seat-new");
     world.seen("seat-new", month(1), Status::Active);
     stays(&mut world, "seat-new");
+}
+
+/// The provider is told once more which price comes with its next period.
+fn is_told_again(world: &World, key: &str) {
+    let [Order::ChangeSubscription(again)] = &world.orders[..] else {
+        panic!("once: {:?}", world.orders);
+    };
+    assert_eq!(again.when, ChangeWhen::NextPeriod);
+    assert_eq!(again.price_ref, key);
+    assert_eq!(world.sub().promise.told, Some(at("2026-03-01")));
+}
+
+#[test]
+fn what_was_to_come_is_told_again_when_a_cancellation_is_taken_back() {
+    let mut world = told();
+    world.cancel(CancelWhen::PeriodEnd);
+    world.orders.clear();
+    world.now = at("2026-02-12");
+    world.seen("old", month(1), Status::Active);
+    assert_eq!(world.sub().cancellation, None);
+    is_told_again(&world, "new");
+}
+
+#[test]
+fn what_was_to_come_is_told_again_when_a_change_at_once_is_refused() {
+    let mut world = told();
+    let change = world.change(Some(1), "seat-new");
+    world.orders.clear();
+    world.now = at("2026-02-12");
+    world.tell(Fact::Refused {
+        effect: IdSeq::new(world.now, 9).draw(),
+        about: About::Change(change),
+        code: "card_declined".to_owned(),
+    });
+    world.keep_promises();
+    is_told_again(&world, "new");
 }
 
 #[test]

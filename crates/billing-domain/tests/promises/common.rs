@@ -353,6 +353,7 @@ impl World {
             trial_end: None,
             cancel_at: None,
             ended_at: None,
+            paid_through: None,
         }));
     }
 

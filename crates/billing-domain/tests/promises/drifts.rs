@@ -49,6 +49,7 @@ fn snapshot() -> SubscriptionSnapshot {
         trial_end: None,
         cancel_at: None,
         ended_at: None,
+        paid_through: None,
     }
 }
 

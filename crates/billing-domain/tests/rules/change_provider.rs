@@ -30,6 +30,7 @@ pub(crate) fn see(world: &mut World, begun: &Begun, price: &str, quantity: u32, 
         trial_end: None,
         cancel_at: None,
         ended_at: None,
+        paid_through: None,
     };
     let link = Link {
         checkout: Some(begun.checkout),

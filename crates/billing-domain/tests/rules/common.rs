@@ -234,6 +234,7 @@ impl World {
             effects,
             journal,
             parked,
+            unread: _,
         } = draft.finish(false);
         self.account = account;
         self.events.extend(journal.iter().map(|entry| entry.event));

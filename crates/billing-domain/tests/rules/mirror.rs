@@ -28,6 +28,7 @@ fn snapshot(status: Status, start: &str, end: &str) -> SubscriptionSnapshot {
         trial_end: None,
         cancel_at: None,
         ended_at: None,
+        paid_through: None,
     }
 }
 
@@ -116,6 +117,22 @@ fn another_word_of_the_same_instant_is_read_at_the_provider() {
         (RefKind::Subscription, "s-1")
     );
     assert_eq!(world.account, before);
+}
+
+#[test]
+fn past_due_over_a_change_takes_no_paid_time() {
+    let mut terms = sold("pro-monthly", 1, true);
+    terms.on_past_due = OnPastDue::Cut;
+    let (mut world, begun) = bought_on(terms);
+    let owing = SubscriptionSnapshot {
+        paid_through: Some(at("2026-02-01")),
+        ..january(Status::PastDue)
+    };
+    see(&mut world, &begun, at("2026-01-10"), &owing);
+    assert_eq!(world.status(), Status::PastDue);
+    assert_eq!(world.paid_through(), at("2026-02-01"));
+    assert!(world.gives_access("2026-01-31"));
+    assert!(!world.gives_access("2026-02-01"));
 }
 
 #[test]

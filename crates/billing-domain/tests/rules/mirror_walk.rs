@@ -80,6 +80,7 @@ fn observed(begun: &Begun, now: Timestamp, told: Told) -> Observed {
         trial_end: Some(period.end).filter(|_| told.status == Status::Trialing),
         cancel_at: Some(period.end).filter(|_| told.canceling),
         ended_at: None,
+        paid_through: None,
     };
     Observed {
         fact: Fact::SubscriptionSeen(snapshot),

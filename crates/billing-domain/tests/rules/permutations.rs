@@ -157,6 +157,7 @@ fn seen(status: Status, cancel_at: Option<Timestamp>) -> Fact {
         trial_end: None,
         cancel_at,
         ended_at: None,
+        paid_through: None,
     })
 }
 

@@ -513,6 +513,7 @@ fn seen(status: Status, start: &str, end: &str) -> Fact {
         trial_end: None,
         cancel_at: None,
         ended_at: None,
+        paid_through: None,
     })
 }
 

@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::billing::Parts;
 use crate::error::EngineError;
 use crate::limits::MAX_READS;
-use crate::ring::hints::{hints_at, tells_a_return};
+use crate::ring::hints::{hints_at, no_older, tells_a_return};
 use crate::ring::inbox::{also_of, facts};
 use crate::ring::{DecideError, Deciding};
 
@@ -129,11 +129,7 @@ impl Parts {
         for (object, told_at) in wanted {
             let facts = self.read_object(&object, deadline).await;
             for fact in facts.map_err(Stuck::One)? {
-                // It was read after all of that was told, whatever instant the
-                // provider gives it: so it is no older.
-                let at = fact.at.max(told_at);
-                let fact = Observed { at, ..fact };
-                read.facts.push((object.clone(), fact));
+                read.facts.push((object.clone(), no_older(fact, told_at)));
             }
             read.objects.push(object);
         }

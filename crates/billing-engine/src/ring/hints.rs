@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use billing_domain::catalog::CatalogRevision;
 use billing_domain::fact::{Fact, Observed};
 use billing_domain::provider::{ProviderAccount, ProviderRef};
+use billing_domain::time::Timestamp;
 use billing_ports::Reading;
 use billing_ports::store::InboxItem;
 use futures_util::stream::{self, StreamExt};
@@ -87,7 +88,23 @@ pub(crate) fn hinted(observed: &Observed) -> Option<&ProviderRef> {
     None
 }
 
-/// The facts of `item`, each hint replaced by what was read, which is no older.
+/// What was read after something was told of it at `told_at` is no older, whatever
+/// instant the provider gives it: of a snapshot, the newest counts. What has happened
+/// once, as a payment has, happened when the provider says.
+pub(crate) fn no_older(read: Observed, told_at: Timestamp) -> Observed {
+    let is_snapshot = matches!(
+        read.fact,
+        Fact::SubscriptionSeen(_) | Fact::RefundSeen(_) | Fact::DisputeSeen(_)
+    );
+    let at = if is_snapshot {
+        read.at.max(told_at)
+    } else {
+        read.at
+    };
+    Observed { at, ..read }
+}
+
+/// The facts of `item`, each hint replaced by what was read.
 fn told(
     item: &InboxItem,
     objects: &BTreeMap<ProviderRef, Result<Vec<Observed>, String>>,
@@ -102,10 +119,8 @@ fn told(
             .get(object)
             .cloned()
             .unwrap_or_else(|| Ok(Vec::new()))?;
-        all.extend(read.into_iter().map(|fact| Observed {
-            at: fact.at.max(observed.at),
-            ..fact
-        }));
+        let read = read.into_iter();
+        all.extend(read.map(|fact| no_older(fact, observed.at)));
     }
     Ok(all)
 }
@@ -143,4 +158,41 @@ fn prices(observed: &Observed) -> impl Iterator<Item = &str> {
     }
     let named = observed.link.prices.iter().map(String::as_str);
     seen.into_iter().chain(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use billing_domain::fact::{Link, ProviderInvoiceState, RefundSnapshot, RefundState};
+    use billing_domain::money::{Currency, Money};
+
+    use super::*;
+
+    #[test]
+    fn what_has_happened_once_keeps_its_instant() {
+        let second = |second| Timestamp::from_second(second).unwrap();
+        let amount = Money::new(100, Currency::USD);
+        let read = |fact| Observed {
+            fact,
+            at: second(10),
+            link: Link::default(),
+        };
+        let invoice = read(Fact::ProviderInvoiceSeen {
+            reference: "in_1".to_owned(),
+            subscription_ref: None,
+            amount,
+            period: None,
+            state: ProviderInvoiceState::Paid,
+            purpose: None,
+            collected: None,
+        });
+        let refund = read(Fact::RefundSeen(RefundSnapshot {
+            refund: "re_1".to_owned(),
+            of: Vec::new(),
+            amount,
+            state: RefundState::Done,
+        }));
+        assert_eq!(no_older(invoice, second(20)).at, second(10));
+        assert_eq!(no_older(refund.clone(), second(20)).at, second(20));
+        assert_eq!(no_older(refund, second(5)).at, second(10));
+    }
 }

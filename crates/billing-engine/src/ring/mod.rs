@@ -18,14 +18,16 @@ use billing_domain::catalog::CatalogRevision;
 use billing_domain::customer::Account;
 use billing_domain::decide::keep_promises;
 use billing_domain::effect::Effect;
+use billing_domain::fact::Fact;
 use billing_domain::ids::{CustomerId, InboxId};
 use billing_domain::time::{Timestamp, shifted};
-use billing_domain::{Decision, Draft};
-use billing_ports::Delivery;
+use billing_domain::{Decision, Draft, Unread};
 use billing_ports::store::{
     Also, Changes, Commit, CommitError, Fence, InboxMark, NewEffect, NewReply, OutboxMark,
     StoreError,
 };
+use billing_ports::{Delivery, Reading};
+use bytes::Bytes;
 
 pub use intake::IntakeError;
 pub use listed::{Difference, Reread, RereadError};
@@ -163,7 +165,9 @@ impl Parts {
             if decision_is_empty(&before, &decision) && !deciding.settles_anything() {
                 return Ok(Decided { said, effects });
             }
+            let unread = decision.unread.clone();
             let mut commit = commit_of(deciding, &before, decision, now);
+            self.keep_hints(&mut commit, unread);
             commit.expected = Some(loaded.revision);
             match self.store.commit(commit).await {
                 Ok(_) => {
@@ -185,6 +189,31 @@ impl Parts {
 }
 
 impl Parts {
+    /// Keeps the hints of what was set aside as received and settled, so that
+    /// replaying one reads its object.
+    fn keep_hints(&self, commit: &mut Commit, unread: Vec<Unread>) {
+        if unread.is_empty() {
+            return;
+        }
+        let mut ids = self.ids(commit.at);
+        for Unread { parked, hint } in unread {
+            let row = commit.parked.iter_mut().find(|held| held.id == parked);
+            let (Some(row), Fact::Hinted { object }) = (row, &hint.fact) else {
+                continue;
+            };
+            let id: InboxId = ids.draw();
+            row.inbox = Some(id);
+            let delivery = Delivery {
+                account: object.account.clone(),
+                event_id: format!("parked:{parked}"),
+                kind: format!("parked.{}", object.kind.as_str()),
+                reading: Reading::Facts(vec![hint]),
+                body: Bytes::new(),
+            };
+            commit.replies.push(NewReply { id, delivery });
+        }
+    }
+
     /// Whatever was held of a customer is wrong from now on.
     fn forget(&self, customer: CustomerId) {
         self.gates.forget(customer);

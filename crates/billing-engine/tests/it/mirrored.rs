@@ -38,6 +38,7 @@ pub(crate) fn snapshot(checkout: CheckoutId, status: Status, at: Timestamp) -> O
         trial_end: None,
         cancel_at: None,
         ended_at: None,
+        paid_through: None,
     });
     let link = Link {
         checkout: Some(checkout),

@@ -85,6 +85,7 @@ impl Teller {
                 trial_end,
                 cancel_at: cancel_at.map(to_micros),
                 ended_at: standing.ended_at,
+                paid_through: None,
             }),
             at,
             link: self.subscription_link(subscription),

@@ -186,6 +186,7 @@ impl World {
             trial_end: subscription.trial_end,
             cancel_at: subscription.cancel_at,
             ended_at,
+            paid_through: None,
         });
         let refs = [
             (RefKind::Subscription, Some(subscription.id.as_str())),

@@ -2,7 +2,7 @@
 
 use billing_domain::effect::EffectKey;
 
-use super::{Acted, alive, is_over};
+use super::{Acted, alive, is_over, is_to_end};
 use crate::client::Reply;
 use crate::failure::Failure;
 use crate::forms::subscription as forms;
@@ -33,7 +33,10 @@ impl Stripe {
     async fn cancel_now(&self, reference: &str) -> Acted {
         let call = forms::cancel_now(reference);
         match self.client.send::<Subscription>(call).await {
-            Ok(ended) => self.told(&ended),
+            Ok(mut ended) => {
+                self.look_for_invoice(&mut ended.body).await?;
+                self.told(&ended)
+            }
             // It has ended since, by a lost answer or by another hand.
             Err(refused @ (Failure::Missing(_) | Failure::Refused(_))) => {
                 let standing: Reply<Subscription> = self.subscription(reference).await?;
@@ -66,15 +69,22 @@ impl Stripe {
     }
 
     /// Lets a subscription go on, in whichever way it was paused; the account may
-    /// have been set to another style since. One that is to end is left to end:
+    /// have been set to another style since. Where its current period was left out,
+    /// one begins that is paid at once. One that is to end is left to end:
     /// nobody asked to take that back.
     pub(super) async fn resume(&self, key: &EffectKey, reference: &str) -> Acted {
         let standing = self.subscription(reference).await?;
         let subscription = &standing.body;
         alive(subscription)?;
         let key = key.as_str();
+        // Whoever owns the items has to be asked, and what is to end is left to.
+        let begins_anew = subscription.was_left_out()
+            && !is_to_end(subscription)
+            && subscription.schedule.is_none();
         let call = if subscription.status == "paused" {
             forms::resume(reference, key)
+        } else if begins_anew {
+            forms::resume_anew(reference, key)
         } else if subscription.pause_collection.is_some() {
             forms::resume_collection(reference, key)
         } else {

@@ -21,10 +21,11 @@ impl Stripe {
         after: Option<String>,
     ) -> Result<Listed<Observed>, Failure> {
         let call = reads::subscriptions(customer, after.as_deref());
-        let page: Reply<List<Subscription>> = self.client.send(call).await?;
+        let mut page: Reply<List<Subscription>> = self.client.send(call).await?;
         let last = page.body.data.last().map(|last| last.id.clone());
         let mut rows = Vec::new();
-        for subscription in &page.body.data {
+        for subscription in &mut page.body.data {
+            self.look_for_invoice(subscription).await?;
             match self.teller.subscription_alone(subscription, page.at) {
                 Ok(facts) => rows.extend(facts),
                 // One that cannot be told must not hide the others.

@@ -21,7 +21,7 @@ use crate::facts::{Told, Unreadable};
 use crate::failure::Failure;
 use crate::forms::read as reads;
 use crate::provider::Stripe;
-use crate::wire::Subscription;
+use crate::wire::{Invoice, List, Subscription};
 
 /// What a subscription that is over is called when it is to be changed.
 const ENDED: &str = "subscription_ended";
@@ -66,18 +66,43 @@ impl Stripe {
         }
     }
 
-    /// A subscription as it stands, with its latest invoice.
+    /// A subscription as it stands, with the invoices that say what of it is paid.
     async fn subscription(&self, id: &str) -> Result<Reply<Subscription>, Failure> {
-        self.client.send(reads::subscription(id)).await
+        let mut reply: Reply<Subscription> = self.client.send(reads::subscription(id)).await?;
+        self.look_for_invoice(&mut reply.body).await?;
+        Ok(reply)
+    }
+
+    /// Looks for the invoice of the current period, where another is the latest: that
+    /// of an upgrade within the hour in which the renewal's is a draft, say. One page
+    /// holds all of a period: Stripe makes no more than 20 a day for a subscription.
+    async fn look_for_invoice(&self, subscription: &mut Subscription) -> Result<(), Failure> {
+        let Some((start, _)) = subscription.period() else {
+            return Ok(());
+        };
+        if !subscription.lacks_its_invoice() {
+            return Ok(());
+        }
+        let call = reads::invoices_of(&subscription.id);
+        let found: Reply<List<Invoice>> = self.client.send(call).await?;
+        let mut found = found.body.data;
+        found.retain(|invoice| invoice.is_for(start));
+        // Of several, since one was voided and made anew, what is paid counts.
+        let paid = found
+            .iter()
+            .position(|invoice| invoice.status.as_deref() == Some("paid"));
+        subscription.billed = found.into_iter().nth(paid.unwrap_or(0));
+        Ok(())
     }
 
     /// Changes a subscription, and tells how it stands then. The answer to an
     /// earlier call, given again, is not how it stands.
     async fn changed(&self, reference: &str, call: Call) -> Acted {
-        let changed: Reply<Subscription> = self.client.send(call).await?;
+        let mut changed: Reply<Subscription> = self.client.send(call).await?;
         if changed.replayed {
             return self.standing(reference).await;
         }
+        self.look_for_invoice(&mut changed.body).await?;
         self.told(&changed)
     }
 
@@ -102,6 +127,11 @@ fn is_over(subscription: &Subscription) -> bool {
         subscription.status.as_str(),
         "canceled" | "incomplete_expired"
     )
+}
+
+/// Whether a subscription ends with its period, or at an instant.
+fn is_to_end(subscription: &Subscription) -> bool {
+    subscription.cancel_at_period_end == Some(true) || subscription.cancel_at.is_some()
 }
 
 /// Refuses what can no longer be changed.

@@ -3,7 +3,7 @@
 use billing_domain::effect::{ChangeSubscription, EffectKey};
 use billing_domain::ids::ChangeId;
 
-use super::Acted;
+use super::{Acted, is_to_end};
 use crate::call::Call;
 use crate::client::Reply;
 use crate::failure::Failure;
@@ -21,6 +21,10 @@ impl Stripe {
         change: &ChangeSubscription,
         standing: &Subscription,
     ) -> Acted {
+        if is_to_end(standing) {
+            // A schedule would have it go on: nobody asked to take its end back.
+            return self.standing(&standing.id).await;
+        }
         let interval = change.interval.ok_or_else(|| {
             let why = "a price paid once has no next period";
             Failure::refused("price_not_recurring", why)

@@ -167,9 +167,13 @@ impl Event {
             let others = [(RefKind::Subscription, Some(subscription)), customer];
             teller.hint(RefKind::Invoice, id, &others, words, at)
         };
-        if self.kind == "invoice.paid" {
+        let settled = matches!(
+            self.kind.as_str(),
+            "invoice.paid" | "invoice.voided" | "invoice.marked_uncollectible"
+        );
+        if settled {
             // A renewed one has been active before: no event of its own tells that its
-            // period is paid now.
+            // period is paid now, or never will be.
             told.extend(teller.hint(RefKind::Subscription, subscription, &[customer], words, at));
         }
         Ok(told)

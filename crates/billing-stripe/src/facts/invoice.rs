@@ -13,7 +13,7 @@ use crate::amount;
 use crate::wire::{Invoice, InvoiceLine, Subscription, id_of};
 
 /// Why there is an invoice: a period has begun that is not the first.
-pub(super) const CYCLE: &str = "subscription_cycle";
+pub(crate) const CYCLE: &str = "subscription_cycle";
 
 impl Teller {
     /// An invoice, at the instant since which it stands so, or at `at` where it does
@@ -136,7 +136,7 @@ fn money(amount: i64, invoice: &Invoice) -> Result<Money, Unreadable> {
 
 /// The time that it pays for: that of the line that reaches furthest. The
 /// invoice's own period looks back, and is not it.
-pub(super) fn paid_period(invoice: &Invoice) -> Option<Period> {
+fn paid_period(invoice: &Invoice) -> Option<Period> {
     invoice
         .lines()
         .iter()

@@ -15,7 +15,7 @@ use billing_domain::time::{Period, Timestamp};
 use crate::options::{PauseStyle, StripeOptions};
 use crate::wire::Metadata;
 
-pub(crate) use invoice::preview;
+pub(crate) use invoice::{CYCLE, preview};
 pub(crate) use link::{
     CHANGE_KEY, CHECKOUT_KEY, CUSTOMER_KEY, OPERATOR_KEY, REFERENCE_KEY, VALUE_MAX_CHARS,
 };

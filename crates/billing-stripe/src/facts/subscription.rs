@@ -5,9 +5,8 @@ use billing_domain::provider::RefKind;
 use billing_domain::subscription::Status;
 use billing_domain::time::{Period, Timestamp};
 
-use super::invoice::{CYCLE, paid_period};
 use super::{Teller, Told, Unreadable, instant, period, status};
-use crate::wire::{Subscription, id_of};
+use crate::wire::{Invoice, Subscription, id_of};
 
 impl Teller {
     /// A subscription, and its latest invoice where that came along.
@@ -56,8 +55,9 @@ impl Teller {
             .cancellation_details
             .as_ref()
             .and_then(|details| details.reason.as_deref());
-        let paused = subscription.pause_collection.is_some();
+        let paused = subscription.pause_collection.is_some() || subscription.was_left_out();
         let status = status::subscription(&subscription.status, reason, paused, self.pause);
+        let status = status.ok_or(Unreadable("a subscription of an unknown status"))?;
         let item = subscription.items().first();
         let price = item.and_then(|item| id_of(item.price.as_ref()));
         let quantity = item.and_then(|item| item.quantity).unwrap_or(1);
@@ -68,7 +68,7 @@ impl Teller {
         Ok(SubscriptionSnapshot {
             reference: subscription.id.clone(),
             customer_ref: id_of(subscription.customer.as_ref()).map(str::to_owned),
-            status: status.ok_or(Unreadable("a subscription of an unknown status"))?,
+            status,
             price_ref: price
                 .ok_or(Unreadable("a subscription without a price"))?
                 .to_owned(),
@@ -78,30 +78,47 @@ impl Teller {
             trial_end: subscription.trial_end.and_then(instant),
             cancel_at: subscription.cancel_at.and_then(instant).or(end),
             ended_at: subscription.ended_at.and_then(instant),
+            paid_through: paid_though_owing(period, status, subscription),
         })
     }
 }
 
 /// What of the current period is told: up to its start, and so nothing of it, as
 /// long as its money has not come. Its payment is told of by an event of its own.
-fn paid_of(period: Period, status: Option<Status>, subscription: &Subscription) -> Period {
+fn paid_of(period: Period, status: Status, subscription: &Subscription) -> Period {
     // As its events tell it, which come without the invoice.
-    if subscription.says_what_is_paid() {
+    if subscription.says_what_is_paid() || status == Status::PastDue {
         return period;
     }
-    let latest = subscription.latest_invoice.as_ref();
-    let renewal = latest
-        .and_then(|invoice| invoice.object())
-        .filter(|invoice| invoice.billing_reason.as_deref() == Some(CYCLE))
-        .filter(|invoice| invoice.total.is_some_and(|total| total > 0))
-        .filter(|invoice| paid_period(invoice).is_none_or(|paid| paid.start >= period.start));
-    let invoiced = renewal.and_then(|invoice| invoice.status.as_deref());
-    let unpaid = match status {
+    let word = charges(subscription).and_then(|invoice| invoice.status.as_deref());
+    let unpaid = if status == Status::Expired {
         // It ended because this period was not paid.
-        Some(Status::Expired) => invoiced != Some("paid"),
-        Some(Status::Canceled) => invoiced.is_some_and(|word| word != "paid"),
-        _ => matches!(invoiced, Some("draft" | "open")),
+        word != Some(PAID)
+    } else {
+        // Nobody pays what is void either: it is left out, not given.
+        word.is_some_and(|word| word != PAID)
     };
     let end = if unpaid { period.start } else { period.end };
     Period { end, ..period }
+}
+
+const PAID: &str = "paid";
+
+/// The invoice of the current period, if it asks for anything.
+fn charges(subscription: &Subscription) -> Option<&Invoice> {
+    let invoice = subscription.invoice_of_period()?;
+    Some(invoice).filter(|invoice| invoice.total.is_some_and(|total| total > 0))
+}
+
+/// Until when it is paid though it is past due: a change in the middle of a paid
+/// period may be owed alone.
+fn paid_though_owing(
+    period: Option<Period>,
+    status: Status,
+    subscription: &Subscription,
+) -> Option<Timestamp> {
+    let invoice = subscription.invoice_of_period();
+    let paid = invoice.is_some_and(|invoice| invoice.status.as_deref() == Some(PAID));
+    let end = period.map(|period| period.end);
+    end.filter(|_| status == Status::PastDue && paid)
 }

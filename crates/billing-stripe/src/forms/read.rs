@@ -1,7 +1,7 @@
 //! Reads: one object, or a page of them.
 
 use billing_domain::time::Timestamp;
-use stripe_billing::invoice::RetrieveInvoice;
+use stripe_billing::invoice::{ListInvoice, RetrieveInvoice};
 use stripe_billing::subscription::{
     ListSubscription, ListSubscriptionStatus, RetrieveSubscription,
 };
@@ -35,6 +35,15 @@ pub(crate) fn schedule(id: &str) -> Call {
 
 pub(crate) fn invoice(id: &str) -> Call {
     Call::of(&RetrieveInvoice::new(id))
+}
+
+/// The newest invoices of a subscription.
+pub(crate) fn invoices_of(subscription: &str) -> Call {
+    Call::of(
+        &ListInvoice::new()
+            .subscription(subscription)
+            .limit(PAGE_ROWS),
+    )
 }
 
 pub(crate) fn session(id: &str) -> Call {

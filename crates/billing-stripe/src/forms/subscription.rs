@@ -11,9 +11,10 @@ use stripe_billing::invoice::{
 use stripe_billing::subscription::{
     CancelSubscription, PauseSubscription, PauseSubscriptionInvoicingBehavior,
     PauseSubscriptionType, ResumeSubscription, ResumeSubscriptionPaymentBehavior,
-    UpdateSubscription, UpdateSubscriptionItems, UpdateSubscriptionPauseCollection,
-    UpdateSubscriptionPauseCollectionBehavior, UpdateSubscriptionPaymentBehavior,
-    UpdateSubscriptionProrationBehavior,
+    UpdateSubscription, UpdateSubscriptionBillingCycleAnchor,
+    UpdateSubscriptionBillingCycleAnchorType, UpdateSubscriptionItems,
+    UpdateSubscriptionPauseCollection, UpdateSubscriptionPauseCollectionBehavior,
+    UpdateSubscriptionPaymentBehavior, UpdateSubscriptionProrationBehavior,
 };
 
 use super::read::LATEST_INVOICE;
@@ -99,6 +100,20 @@ pub(crate) fn pause_collection(reference: &str, key: &str) -> Call {
 /// Collects its invoices again.
 pub(crate) fn resume_collection(reference: &str, key: &str) -> Call {
     Call::of(&updated(reference))
+        .with("pause_collection", "")
+        .under(key.to_owned())
+}
+
+/// Collects its invoices again, and begins a period now, which is paid before
+/// anything is changed.
+pub(crate) fn resume_anew(reference: &str, key: &str) -> Call {
+    let request = updated(reference)
+        .billing_cycle_anchor(UpdateSubscriptionBillingCycleAnchor::new(
+            UpdateSubscriptionBillingCycleAnchorType::Now,
+        ))
+        .proration_behavior(UpdateSubscriptionProrationBehavior::None)
+        .payment_behavior(UpdateSubscriptionPaymentBehavior::ErrorIfIncomplete);
+    Call::of(&request)
         .with("pause_collection", "")
         .under(key.to_owned())
 }

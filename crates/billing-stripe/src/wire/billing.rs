@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{Bare, Expandable, Identified, List, Metadata};
-use crate::facts::CHANGE_KEY;
+use crate::facts::{CHANGE_KEY, CYCLE};
 
 /// `subscription`
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -31,6 +31,9 @@ pub(crate) struct Subscription {
     pub(crate) current_period_start: Option<i64>,
     /// Before 2025-03-31.
     pub(crate) current_period_end: Option<i64>,
+    /// The invoice of its current period, looked for because another is the latest.
+    #[serde(skip)]
+    pub(crate) billed: Option<Invoice>,
 }
 
 /// `subscription_item`
@@ -66,16 +69,43 @@ impl Subscription {
     }
 
     /// Whether it says by itself how far it is paid. A renewed one is `active` from
-    /// the start of its period, while its invoice is still a draft: only the invoice
-    /// says whether that period is paid.
+    /// the start of its period, while its invoice is still a draft, and `past_due`
+    /// over any invoice: only that of the period says whether the period is paid.
     pub(crate) fn says_what_is_paid(&self) -> bool {
         let first =
             self.start_date.is_some() && self.period().map(|(start, _)| start) == self.start_date;
-        let counts_to_the_start = matches!(
-            self.status.as_str(),
-            "trialing" | "past_due" | "unpaid" | "incomplete" | "incomplete_expired"
-        );
-        first || counts_to_the_start
+        match self.status.as_str() {
+            "trialing" | "unpaid" | "incomplete" | "incomplete_expired" => true,
+            "past_due" => false,
+            _ => first,
+        }
+    }
+
+    /// The invoice of its current period: the latest one, or what was looked for.
+    pub(crate) fn invoice_of_period(&self) -> Option<&Invoice> {
+        let (start, _) = self.period()?;
+        let latest = self.latest_invoice.as_ref();
+        let latest = latest.and_then(|invoice| invoice.object());
+        let known = latest.into_iter().chain(&self.billed);
+        known.into_iter().find(|invoice| invoice.is_for(start))
+    }
+
+    /// Whether its current period was left out: its invoice was voided before anybody
+    /// was asked to pay it, as the invoices of a paused collection are.
+    pub(crate) fn was_left_out(&self) -> bool {
+        let invoice = self.invoice_of_period();
+        !self.says_what_is_paid()
+            && invoice.is_some_and(|invoice| {
+                invoice.status.as_deref() == Some("void") && invoice.attempt_count == Some(0)
+            })
+    }
+
+    /// Whether the invoice of its current period has to be looked for to say how far
+    /// it is paid.
+    pub(crate) fn lacks_its_invoice(&self) -> bool {
+        !self.says_what_is_paid()
+            && self.latest_invoice.is_some()
+            && self.invoice_of_period().is_none()
     }
 }
 
@@ -148,6 +178,7 @@ pub(crate) struct Invoice {
     pub(crate) amount_due: Option<i64>,
     pub(crate) amount_paid: Option<i64>,
     pub(crate) attempted: Option<bool>,
+    pub(crate) attempt_count: Option<u64>,
     pub(crate) status_transitions: Option<InvoiceTransitions>,
     pub(crate) lines: Option<List<InvoiceLine>>,
     pub(crate) metadata: Option<Metadata>,
@@ -201,6 +232,29 @@ impl Invoice {
             .as_ref()
             .and_then(|parent| parent.subscription_details.as_ref())
             .or(self.subscription_details.as_ref())
+    }
+
+    /// Whether it charges for the period that begins at `start`, in seconds, as a
+    /// whole: what is charged for a part of one, or beside it, says nothing of it.
+    pub(crate) fn is_for(&self, start: i64) -> bool {
+        let renews = self.billing_reason.as_deref() == Some(CYCLE);
+        let lines = self.lines();
+        let bounds = |line: &InvoiceLine| {
+            let period = line.period.as_ref()?;
+            Some((period.start?, period.end?))
+        };
+        // Of a renewal of many lines, those that come along may be none of the plan's.
+        let reaches = || {
+            let known = lines.iter().filter_map(bounds);
+            known
+                .max_by_key(|(start, end)| (*end, *start))
+                .is_none_or(|(from, _)| from >= start)
+        };
+        let whole = |line: &InvoiceLine| {
+            let of_period = |(from, to)| from == start && to > from;
+            !line.is_proration() && bounds(line).is_some_and(of_period)
+        };
+        lines.iter().any(whole) || (renews && reaches())
     }
 
     /// The id of its subscription, wherever its version has it.

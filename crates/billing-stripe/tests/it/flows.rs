@@ -86,10 +86,10 @@ async fn a_renewal_that_fails_is_past_due() {
     drop(told(&bench));
     bench.fake.advance(SignedDuration::from_hours(25 * 24));
     let facts = brief(&told(&bench));
-    assert!(
-        facts.iter().any(|it| it.ends_with(" past_due")),
-        "{facts:?}"
-    );
+    let hinted = format!("read subscription {}", bench.declined());
+    assert!(facts.contains(&hinted), "{facts:?}");
+    let seen = brief(&read(&bench, RefKind::Subscription, bench.declined()).await);
+    assert!(seen[0].ends_with(" past_due"), "{seen:?}");
     assert!(facts.iter().any(|it| it.ends_with(" Failed")), "{facts:?}");
     assert_eq!(status(&bench).await, Status::Active);
 }

@@ -299,8 +299,22 @@ async fn a_change_lets_the_schedule_go_and_tells_the_invoice() {
     }});
     far.answers("POST", SUBSCRIPTION, ok(&subscription("price_pro", &paid)))
         .await;
+    // Which of them pays for the period is looked for: this one does not.
+    let renewal = json!({ "data": [
+        { "id": "in_2", "status": "paid", "billing_reason": "subscription_update" },
+        { "id": "in_1", "status": "draft", "billing_reason": "subscription_cycle",
+          "currency": "usd", "total": 2_000, "lines": { "data": [
+            { "amount": 2_000, "period": { "start": 1_795_200_000, "end": 1_797_792_000 } },
+        ]}},
+    ]});
+    far.answers("GET", "/v1/invoices", ok(&renewal)).await;
     let facts = far.done(&Order::ChangeSubscription(prorated(1_600))).await;
     assert_eq!(brief(&facts), ["sub_1 active", "in_2 Paid"]);
+    let Fact::SubscriptionSeen(seen) = &facts[0].fact else {
+        panic!("a subscription: {facts:?}");
+    };
+    let period = seen.period.unwrap();
+    assert_eq!(period.end, period.start, "the renewal is a draft");
     let Fact::ProviderInvoiceSeen { amount, .. } = &facts[1].fact else {
         panic!("an invoice: {facts:?}");
     };

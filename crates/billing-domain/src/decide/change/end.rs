@@ -4,9 +4,10 @@ use crate::catalog::CatalogRevision;
 use crate::change::{Change, ChangeState};
 use crate::decide::checkout::CHECKOUT_LIFETIME;
 use crate::decide::promise::{give_back_displaced, keep_promise, realign};
+use crate::decide::quote::at_provider;
 use crate::decide::settle::void_invoice;
 use crate::decision::Draft;
-use crate::effect::{EffectKey, Order};
+use crate::effect::{ChangeWhen, EffectKey, Order};
 use crate::ids::{ChangeId, SubscriptionId};
 use crate::journal::Event;
 use crate::provider::ProviderAccount;
@@ -186,6 +187,7 @@ pub(in crate::decide) fn change_expires(draft: &mut Draft, id: ChangeId) {
         return;
     }
     end_awaiting(draft, subscription, |at| ChangeState::Canceled { at });
+    stands_after_all(draft, subscription);
 }
 
 /// What is to be looked at before a change is given up. `None`: we collect it, or
@@ -242,7 +244,40 @@ pub(in crate::decide) fn fail_change(draft: &mut Draft, id: ChangeId, code: Opti
         | ChangeState::Canceled { .. }
         | ChangeState::Failed { .. } => {
             end_awaiting(draft, subscription, |at| ChangeState::Failed { at });
+            stands_after_all(draft, subscription);
         }
+    }
+}
+
+/// A change at once came to nothing: what is to come still is.
+fn stands_after_all(draft: &mut Draft, subscription: SubscriptionId) {
+    if let Some(mut held) = draft.account.subscription(subscription).cloned() {
+        order_again(draft, &mut held);
+        draft.account.put_subscription(held);
+    }
+}
+
+/// Orders once more what is to come of `held` where its provider runs the schedule:
+/// asked for a change at once, or to end it, it may have let that go, and neither has
+/// come to be. The caller puts `held` back.
+pub(in crate::decide) fn order_again(draft: &mut Draft, held: &mut Subscription) {
+    let runs = matches!(held.schedule, Schedule::Provider { .. });
+    if !runs || held.is_over() || held.cancellation.is_some() {
+        return;
+    }
+    let now = draft.now();
+    let Some(to_come) = held.scheduled.as_ref().filter(|to_come| to_come.at > now) else {
+        return;
+    };
+    let Why::Change { change } = to_come.why else {
+        // What comes by itself is told by whoever looks at the promise next.
+        held.promise.told = None;
+        return;
+    };
+    if let Some(mut order) = at_provider(held, &to_come.terms, ChangeWhen::NextPeriod) {
+        order.change = Some(change);
+        let key = EffectKey::subscription("again", held.id, now);
+        draft.order(key, Order::ChangeSubscription(order));
     }
 }
 

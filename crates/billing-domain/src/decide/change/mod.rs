@@ -26,7 +26,7 @@ use crate::time::shifted;
 pub use apply::after;
 pub(super) use apply::{apply_change, in_effect, take_effect};
 pub use end::{TakeBackRefusal, take_back};
-pub(super) use end::{change_expires, end_awaiting, fail_change, supersede_scheduled};
+pub(super) use end::{change_expires, end_awaiting, fail_change, order_again, supersede_scheduled};
 pub use force::{ForceRefusal, force_change};
 
 /// A change that was accepted.

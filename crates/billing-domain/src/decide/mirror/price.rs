@@ -78,7 +78,7 @@ pub(super) fn follow_price(
         return;
     }
     let Some(terms) = terms_of(account, snapshot, catalog) else {
-        unknown_price(draft, snapshot);
+        unknown_price(draft, account, snapshot, at);
         return;
     };
     let (id, plan) = (seen.id, terms.plan.to_string());
