@@ -45,9 +45,10 @@ impl Shop {
             request = request.with_body(json, body.to_string());
         }
         let response = self.client.send(request).await.unwrap();
-        let body = match response.body.is_empty() {
-            true => Value::Null,
-            false => serde_json::from_slice(&response.body).unwrap(),
+        let body = if response.body.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&response.body).unwrap()
         };
         (response.status.as_u16(), body)
     }

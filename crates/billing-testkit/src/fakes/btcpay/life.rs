@@ -266,10 +266,8 @@ fn step(invoice: &Invoice, now: Timestamp) -> Option<Step> {
         },
         InvoiceStatus::New => quiet(InvoiceStatus::New, partly),
         InvoiceStatus::Expired if is_paid && paid > 0 => Step {
-            tells: match invoice.additional {
-                AdditionalStatus::PaidLate => Vec::new(),
-                _first => vec![("InvoicePaidAfterExpiration", json!({}))],
-            },
+            // Told once: late already, nothing changes here.
+            tells: vec![("InvoicePaidAfterExpiration", json!({}))],
             ..quiet(InvoiceStatus::Expired, AdditionalStatus::PaidLate)
         },
         InvoiceStatus::Expired => quiet(InvoiceStatus::Expired, partly),

@@ -100,9 +100,10 @@ impl World {
         for one in &mut self.deliveries {
             one.lost = one.lost || queued.contains(&one.id);
         }
-        let queues = std::mem::take(&mut self.queues);
-        let heads = queues.values().filter(|queue| queue.head.is_some());
-        queued.len().saturating_add(heads.count())
+        let heads = self.queues.values().filter(|queue| queue.head.is_some());
+        let forgotten = queued.len().saturating_add(heads.count());
+        self.queues.clear();
+        forgotten
     }
 
     /// The next thing to send, and everything about it. `None`: nothing can be sent now.

@@ -190,16 +190,12 @@ impl Invoice {
     /// Whether so many satoshi pay for it.
     #[must_use]
     pub fn is_paid_by(&self, sats: i128) -> bool {
-        match self.amount {
-            None => sats > 0,
-            Some(_) => {
-                // In hundredths of a percent, so that no share is rounded.
-                let least = self
-                    .due()
-                    .saturating_mul(10_000_i128.saturating_sub(self.tolerance));
-                sats.saturating_mul(10_000) >= least
-            }
+        if self.amount.is_none() {
+            return sats > 0;
         }
+        // In hundredths of a percent, so that no share is rounded.
+        let share = 10_000_i128.saturating_sub(self.tolerance);
+        sats.saturating_mul(10_000) >= self.due().saturating_mul(share)
     }
 
     /// What it is searched by. `None`: the caller gave it no number.

@@ -199,14 +199,14 @@ impl Provider for Till {
                 if request.method == "POST" && matches!(segments, ["stores", _, "webhooks"]) {
                     self.aim(&reply);
                 }
-                match reply {
-                    Value::Null => Answer {
+                if reply.is_null() {
+                    return Answer {
                         status: StatusCode::OK,
                         headers: Vec::new(),
                         body: Bytes::new(),
-                    },
-                    reply => Answer::json(StatusCode::OK, &reply),
+                    };
                 }
+                Answer::json(StatusCode::OK, &reply)
             }
         }
     }
