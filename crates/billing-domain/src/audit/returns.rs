@@ -2,6 +2,7 @@
 //! for the time that it had paid for.
 
 use super::{Auditor, FindingCode};
+use crate::catalog::Billing;
 use crate::invoice::{Invoice, Purpose, ReturnKind, Returned};
 use crate::journal::{Event, JournalEntry};
 
@@ -46,12 +47,15 @@ impl Auditor<'_> {
         };
         let withheld = held.withheld.iter().find(|of| of.invoice == invoice.id);
         let sound = match invoice.purpose {
-            Purpose::OneTime => withheld.is_some_and(|withheld| withheld.period.is_none()),
+            Purpose::OneTime if held.terms.billing == Billing::Once => {
+                withheld.is_some_and(|withheld| withheld.period.is_none())
+            }
             // Undone, or a period like any other once it is over.
             Purpose::Purchase => withheld.is_some(),
             Purpose::Renewal => withheld.is_some() || invoice.period.is_none(),
-            // What a change became stays, until a person decides.
-            Purpose::Change => true,
+            // What a change became stays, until a person decides. And what is charged
+            // beside a subscription gives none of its time.
+            Purpose::Change | Purpose::OneTime => true,
         };
         if !sound {
             let words = format!("its payment went back, and {} gives its time", held.id);

@@ -10,7 +10,7 @@ use crate::decide::change::fail_change;
 use crate::decide::claim::make_claim;
 use crate::decide::mirror::mirror_subscription;
 use crate::decide::page::{completed, ended, give_up_checkout, opened};
-use crate::decide::refund::{dispute_seen, follow_returns, refund_seen, returns_before};
+use crate::decide::refund::{follow_returns, return_seen, returns_before};
 use crate::decide::settle::{Received, pay};
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
@@ -128,8 +128,7 @@ fn apply(
         } => refused(draft, *effect, *about, code, at),
         Fact::GivenUp { effect, about } => given_up(draft, *effect, *about, at),
         Fact::Hinted { object } => Verdict::Read(object.clone()),
-        Fact::RefundSeen(seen) => refund_seen(draft, account, observed, seen),
-        Fact::DisputeSeen(seen) => dispute_seen(draft, account, observed, seen),
+        Fact::RefundSeen(_) | Fact::DisputeSeen(_) => return_seen(draft, account, observed),
         Fact::Done { .. } | Fact::Irrelevant => Verdict::Decided,
     }
 }

@@ -168,6 +168,7 @@ fn introduced(
         created_at,
         disputed: Vec::new(),
         withheld: Vec::new(),
+        short: None,
     })
 }
 

@@ -5,6 +5,7 @@
 //! What follows is worked out from all that is kept, whenever something changes,
 //! so that facts may come late, twice and in any order.
 
+use crate::catalog::Billing;
 use crate::change::ChangeState;
 use crate::customer::Account;
 use crate::decide::balance::add_to_balance;
@@ -13,7 +14,7 @@ use crate::decide::change::end_awaiting;
 use crate::decide::fact::Verdict;
 use crate::decide::license::revoke;
 use crate::decision::Draft;
-use crate::fact::{DisputeSnapshot, DisputeState, Observed, RefundSnapshot, RefundState};
+use crate::fact::{DisputeState, Fact, Observed, RefundState};
 use crate::ids::{InvoiceId, SubscriptionId};
 use crate::invoice::{Invoice, Purpose, ReturnKind, Returned};
 use crate::journal::Event;
@@ -23,36 +24,29 @@ use crate::provider::ProviderAccount;
 use crate::subscription::{Schedule, State, Subscription, Withheld};
 use crate::time::{Period, Timestamp};
 
-/// Keeps a refund as it stands.
-pub(super) fn refund_seen(
+/// Keeps a refund or a dispute as it stands.
+pub(super) fn return_seen(
     draft: &mut Draft,
     account: &ProviderAccount,
     observed: &Observed,
-    seen: &RefundSnapshot,
 ) -> Verdict {
-    let told = Returned {
-        id: seen.refund.clone(),
-        kind: ReturnKind::Refund(seen.state),
-        amount: seen.amount,
-        at: observed.at,
-        of: seen.of.clone(),
+    let (id, kind, amount, of) = match &observed.fact {
+        Fact::RefundSeen(seen) => {
+            let kind = ReturnKind::Refund(seen.state);
+            (&seen.refund, kind, seen.amount, &seen.of)
+        }
+        Fact::DisputeSeen(seen) => {
+            let kind = ReturnKind::Dispute(seen.state);
+            (&seen.dispute, kind, seen.amount, &seen.of)
+        }
+        _ => return Verdict::Decided,
     };
-    keep(draft, account, told)
-}
-
-/// Keeps a dispute as it stands.
-pub(super) fn dispute_seen(
-    draft: &mut Draft,
-    account: &ProviderAccount,
-    observed: &Observed,
-    seen: &DisputeSnapshot,
-) -> Verdict {
     let told = Returned {
-        id: seen.dispute.clone(),
-        kind: ReturnKind::Dispute(seen.state),
-        amount: seen.amount,
+        id: id.clone(),
+        kind,
+        amount,
         at: observed.at,
-        of: seen.of.clone(),
+        of: of.clone(),
     };
     keep(draft, account, told)
 }
@@ -241,6 +235,12 @@ fn follow(draft: &mut Draft, invoice: &Invoice, mut held: Subscription, was_full
     for paid in &mut held.paid {
         newly_short |= paid.mark_returned(invoice.id, is_short);
     }
+    let for_good = held.terms.billing == Billing::Once;
+    if for_good {
+        let more = held.follow_gone(invoice.id, invoice.gone_of_amount());
+        // What does not fit is another currency's: such a change is refused.
+        newly_short |= more.unwrap_or(true);
+    }
     // What it was taken for once, it stays.
     let over = match (since, &known) {
         (Some(_), Some(known)) => known.period.is_some(),
@@ -252,12 +252,17 @@ fn follow(draft: &mut Draft, invoice: &Invoice, mut held: Subscription, was_full
     } else {
         invoice.purpose
     };
-    let bought = matches!(purpose, Purpose::Purchase | Purpose::OneTime);
+    // What is charged beside a subscription is none of what it is held for.
+    let bought = match purpose {
+        Purpose::Purchase => true,
+        Purpose::OneTime => for_good,
+        Purpose::Renewal | Purpose::Change => false,
+    };
     let withheld = match (since, purpose) {
         // An undone purchase stays so, whatever becomes of the money.
         (None, _) => known.filter(|_| undone),
-        (Some(_), Purpose::Change) => None,
-        (Some(since), Purpose::Purchase | Purpose::OneTime) => Some(of(invoice, None, since, now)),
+        (Some(since), _) if bought => Some(of(invoice, None, since, now)),
+        (Some(_), Purpose::Purchase | Purpose::OneTime | Purpose::Change) => None,
         (Some(since), Purpose::Renewal) => {
             let known = known.and_then(|known| known.period);
             let period = known.or_else(|| time_of(invoice, &held, next.is_some()));
@@ -274,7 +279,7 @@ fn follow(draft: &mut Draft, invoice: &Invoice, mut held: Subscription, was_full
             entry.subscription = Some(id);
         });
     }
-    if newly_short && ours {
+    if newly_short && (ours || for_good) {
         // Its price had been worked from what was paid.
         end_awaiting(draft, id, |at| ChangeState::Canceled { at });
     }

@@ -113,6 +113,7 @@ fn started(
         created_at: at,
         disputed: Vec::new(),
         withheld: Vec::new(),
+        short: None,
     };
     Some((subscription, period))
 }

@@ -158,6 +158,23 @@ impl Invoice {
         matches!(self.state, InvoiceState::Settled { .. }) && gone > above.max(0)
     }
 
+    /// What of its amount is gone again, in the currency of the price. What was paid
+    /// above it may go back, and is no part of it.
+    pub(crate) fn gone_of_amount(&self) -> Money {
+        let none = Money::zero(self.amount.currency);
+        let gone: i128 = self.gone_of_settling().map(|(_, amount)| amount).sum();
+        let collected = self.collected().amount;
+        let above = self.settling().saturating_sub(i128::from(collected));
+        let gone = gone.saturating_sub(above.max(0));
+        if gone <= 0 || !matches!(self.state, InvoiceState::Settled { .. }) {
+            return none;
+        }
+        let part = i64::try_from(gone).map_or(collected, |gone| gone.min(collected));
+        let share = self.amount.share_half_away_from_zero(part, collected);
+        // Of nothing, nothing is gone.
+        share.unwrap_or(none)
+    }
+
     /// The money that settled it, in the currency that was collected.
     fn settling(&self) -> i128 {
         let credited = self.payments.iter().filter(|payment| payment.credited);

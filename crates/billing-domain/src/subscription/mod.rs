@@ -7,6 +7,7 @@
 mod access;
 mod hang;
 mod paid;
+mod short;
 mod transition;
 mod wake;
 mod withheld;
@@ -25,6 +26,7 @@ pub use access::{Access, NoAccess};
 pub(crate) use hang::Hang;
 pub use hang::NextCycle;
 pub use paid::{PaidPeriod, Segment};
+pub use short::{Gone, Shortfall};
 pub use transition::{IllegalTransition, Pausing};
 pub use wake::{ALARM_AFTER, TRIAL_NOTICE};
 pub use withheld::Withheld;
@@ -70,6 +72,10 @@ pub struct Subscription {
     /// Its invoices of which a payment is contested, and nothing decided yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disputed: Vec<InvoiceId>,
+    /// By how much less than its price was kept of what was paid for it, where it is
+    /// held for good. `None`: nothing of it went back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short: Option<Shortfall>,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -62,6 +62,8 @@ mod permutations;
 #[cfg(test)]
 mod refund;
 #[cfg(test)]
+mod refund_once;
+#[cfg(test)]
 mod segments_walk;
 #[cfg(test)]
 mod shop;

@@ -32,7 +32,7 @@ fn snapshot(status: Status, start: &str, end: &str) -> SubscriptionSnapshot {
     }
 }
 
-fn january(status: Status) -> SubscriptionSnapshot {
+pub(crate) fn january(status: Status) -> SubscriptionSnapshot {
     snapshot(status, "2026-01-01", "2026-02-01")
 }
 

@@ -44,6 +44,7 @@ pub fn after(mut held: Subscription, quote: &Quote, change: Option<ChangeId>) ->
         held.promise = Promise::default();
     }
     held.paid.clone_from(&quote.paid);
+    held.make_up(&quote.lines);
     if let Some(period) = quote.restart {
         held.terms = quote.terms.clone();
         held.set_hang(crate::subscription::Hang {

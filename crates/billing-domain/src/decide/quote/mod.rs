@@ -321,11 +321,12 @@ impl Planned {
         };
         let scheduled = held.scheduled.as_ref().map(unnumbered);
         let displaced = held.promise.displaced.as_deref().map(unnumbered);
-        let to_come = (scheduled, displaced, &held.paid, held.promise.cycles);
+        let to_come = (scheduled, displaced, held.promise.cycles);
+        let kept = (&held.paid, &held.short);
         Ok(digest128(&(
             (&self.kinds, self.timing, self.money, self.force),
             (terms, present),
-            (money, standing, to_come),
+            (money, standing, to_come, kept),
         )))
     }
 

@@ -70,12 +70,13 @@ pub(super) fn work(
     Ok(worked)
 }
 
-/// Bought once, and changed to something else bought once: the difference of the
-/// prices, or the full price; never below zero.
+/// Bought once, and changed to something else bought once: the difference of its
+/// price and what was kept of the old one's, or the full price; never below zero.
 fn perpetual(planned: &Planned) -> Result<Worked, QuoteRefusal> {
     let new = planned.terms.priced(0)?.rate;
-    // As really charged.
-    let old = planned.subscription.terms.priced(0)?.rate;
+    // As really charged, less what went back.
+    let held = &planned.subscription;
+    let old = held.kept(held.terms.priced(0)?.rate)?;
     let less = match planned.money {
         ChangeMoney::Full => Money::zero(new.currency),
         ChangeMoney::Charge | ChangeMoney::Credit | ChangeMoney::None => old,
