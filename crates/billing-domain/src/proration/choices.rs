@@ -109,6 +109,8 @@ impl Precision {
 pub enum Rounding {
     /// To the nearest; a half goes away from zero: 2.5 is 3, −2.5 is −3.
     HalfAwayFromZero,
+    /// To the nearest; a half goes toward zero: 2.5 is 2, −2.5 is −2.
+    HalfTowardZero,
     /// To the nearest; a half goes to the even neighbor: 2.5 is 2, 3.5 is 4.
     HalfEven,
     /// Down, toward negative infinity: 2.9 is 2, −2.1 is −3.
@@ -133,7 +135,8 @@ pub enum Scope {
     Net,
     /// Each line's net and each line's tax, both from the exact net.
     NetAndTax,
-    /// Each line's total and each line's tax; the net is their difference.
+    /// Each line's total and each line's tax; the net is their difference. Both are
+    /// shares of the whole's, whose tax is rounded first, a half toward zero.
     TotalAndTax,
 }
 

@@ -101,6 +101,7 @@ impl Ratio {
             Rounding::Ceiling => rest != 0,
             Rounding::Truncate => negative && rest != 0,
             Rounding::HalfAwayFromZero => to_half.is_gt() || (to_half.is_eq() && !negative),
+            Rounding::HalfTowardZero => to_half.is_gt() || (to_half.is_eq() && negative),
             Rounding::HalfEven => to_half.is_gt() || (to_half.is_eq() && down.checked_rem(2)? != 0),
         };
         if up { down.checked_add(1) } else { Some(down) }
@@ -164,18 +165,25 @@ mod tests {
 
     #[test]
     fn each_rounding_does_what_it_says_on_either_side_of_zero() {
-        use Rounding::{Ceiling, Floor, HalfAwayFromZero, HalfEven, Truncate};
+        use Rounding::{Ceiling, Floor, HalfAwayFromZero, HalfEven, HalfTowardZero, Truncate};
         for (numerator, expected) in [
-            (25, [3, 2, 2, 2, 3]),
-            (-25, [-3, -2, -3, -2, -2]),
-            (35, [4, 4, 3, 3, 4]),
-            (-35, [-4, -4, -4, -3, -3]),
-            (21, [2, 2, 2, 2, 3]),
-            (-29, [-3, -3, -3, -2, -2]),
-            (30, [3, 3, 3, 3, 3]),
+            (25, [3, 2, 2, 2, 2, 3]),
+            (-25, [-3, -2, -2, -3, -2, -2]),
+            (35, [4, 3, 4, 3, 3, 4]),
+            (-35, [-4, -3, -4, -4, -3, -3]),
+            (21, [2, 2, 2, 2, 2, 3]),
+            (-29, [-3, -3, -3, -3, -2, -2]),
+            (30, [3, 3, 3, 3, 3, 3]),
         ] {
             let ratio = Ratio::new(numerator, 10).unwrap();
-            let all = [HalfAwayFromZero, HalfEven, Floor, Truncate, Ceiling];
+            let all = [
+                HalfAwayFromZero,
+                HalfTowardZero,
+                HalfEven,
+                Floor,
+                Truncate,
+                Ceiling,
+            ];
             assert_eq!(
                 all.map(|rounding| ratio.round(rounding).unwrap()),
                 expected,

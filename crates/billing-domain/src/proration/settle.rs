@@ -148,12 +148,13 @@ fn below(one: Ratio, two: Ratio) -> Result<bool, ProrationError> {
     Ok(left.ok_or(TOO_LARGE)? < right.ok_or(TOO_LARGE)?)
 }
 
-/// Shares the full total and the full tax, each rounded; the net is the rest.
+/// Shares the full total and the full tax, each rounded; the net is the rest. Of the
+/// full tax, a half goes toward zero, whatever the rounding of shares.
 fn total_and_tax(line: &mut Line, tax: TaxRate) -> Result<(), ProrationError> {
     let plain = !matches!(line.reason, Reason::ChargedLessUsed | Reason::HeldToPaid);
     let (total, part) = if plain {
         let full_tax = taxed(Ratio::whole(i128::from(line.base)), tax)?;
-        let full_tax = i128::from(rounded(full_tax, line.rounding)?);
+        let full_tax = i128::from(rounded(full_tax, Rounding::HalfTowardZero)?);
         let full_tax = if line.exact.numerator() < 0 {
             full_tax.saturating_neg()
         } else {

@@ -342,6 +342,45 @@ fn paddle_rounds_total_and_tax_and_takes_the_difference() {
 }
 
 #[test]
+fn paddle_s_published_preview_is_worked_again() {
+    // The lines of its sample of a subscription's preview: 8.875 % of tax, of which a
+    // half of a cent goes toward zero, and then the share of that.
+    let month = span("2024-02-08T11:02:03Z..2024-03-08T11:02:03Z");
+    let choices = Dialect::Paddle.choices();
+    let (changed, rate) = (at("2024-02-08T11:05:53Z"), 88_750);
+    for (price, net, tax) in [
+        (150_000, 149_990, 13_311),
+        (28_500, 28_498, 2_529),
+        (30_000, 29_998, 2_662),
+        (10_000, 9_999, 887),
+    ] {
+        let done = change(choices, Some(month), changed, &[], &[item(price)], rate);
+        let line = done.lines[0];
+        assert_eq!((line.amount.amount, line.tax.amount), (net, tax), "{price}");
+        let back = change(choices, Some(month), changed, &[item(price)], &[], rate);
+        let line = back.lines[0];
+        assert_eq!(
+            (line.amount.amount, line.tax.amount),
+            (-net, -tax),
+            "{price}"
+        );
+    }
+    // And whole periods, as its samples of transactions have them.
+    for (price, tax) in [
+        (10_000, 887),
+        (17_910, 1_590),
+        (19_900, 1_766),
+        (30_000, 2_662),
+        (150_000, 13_312),
+        (270_000, 23_962),
+    ] {
+        let done = change(choices, Some(month), month.start, &[], &[item(price)], rate);
+        assert_eq!(done.lines[0].tax.amount, tax, "{price}");
+        assert_eq!(done.net.amount, price + tax, "{price}");
+    }
+}
+
+#[test]
 fn choices_that_differ_by_a_unit_are_told_apart() {
     let june = Some(span("2026-06-01..2026-07-01"));
     let half = at("2026-06-16");

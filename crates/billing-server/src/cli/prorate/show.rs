@@ -173,6 +173,7 @@ const fn unit(unit: TimeUnit) -> &'static str {
 const fn rounding(rounding: Rounding) -> &'static str {
     match rounding {
         Rounding::HalfAwayFromZero => "half_away_from_zero",
+        Rounding::HalfTowardZero => "half_toward_zero",
         Rounding::HalfEven => "half_even",
         Rounding::Floor => "floor",
         Rounding::Truncate => "truncate",
