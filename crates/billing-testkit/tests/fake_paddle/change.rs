@@ -166,6 +166,51 @@ async fn a_downgrade_leaves_a_credit_that_the_next_renewal_uses() {
 }
 
 #[tokio::test]
+async fn what_is_put_back_unbilled_is_still_what_was_charged_for() {
+    let shop = Shop::open(options()).await;
+    let id = shop.subscribe("pri_basic").await;
+    let path = format!("subscriptions/{id}");
+    let put = |price: &str, mode: &str| {
+        json!({
+            "items": [{"price_id": price, "quantity": 1}], "proration_billing_mode": mode,
+        })
+    };
+    shop.fake.advance(SignedDuration::from_hours(372));
+    let owed = async || {
+        let asked = put("pri_pro", "prorated_immediately");
+        let shown = shop.patch(&format!("{path}/preview"), asked).await;
+        let result = &shown["update_summary"]["result"];
+        (
+            result["action"].as_str().unwrap().to_owned(),
+            result["amount"].as_str().unwrap().to_owned(),
+        )
+    };
+    let whole = ("charge".to_owned(), "1000".to_owned());
+    assert_eq!(owed().await, whole);
+    // Nobody was charged for what is put there unbilled.
+    shop.patch(&path, put("pri_tried", "do_not_bill")).await;
+    assert_eq!(owed().await, ("charge".to_owned(), "1500".to_owned()));
+    shop.patch(&path, put("pri_basic", "do_not_bill")).await;
+    assert_eq!(owed().await, whole);
+    // Once it is credited, it is charged for no more.
+    shop.patch(&path, put("pri_pro", "prorated_immediately"))
+        .await;
+    shop.patch(&path, put("pri_basic", "do_not_bill")).await;
+    assert_eq!(owed().await, ("charge".to_owned(), "1500".to_owned()));
+    shop.patch(&path, put("pri_pro", "do_not_bill")).await;
+    let down = put("pri_basic", "prorated_immediately");
+    let shown = shop.patch(&format!("{path}/preview"), down).await;
+    assert_eq!(shown["update_summary"]["result"]["action"], "credit");
+    // What the next period is charged is of the next period.
+    shop.fake.advance(days(31));
+    shop.patch(&path, put("pri_basic", "do_not_bill")).await;
+    assert_eq!(owed().await.0, "charge");
+    let up = put("pri_pro", "prorated_immediately");
+    let shown = shop.patch(&format!("{path}/preview"), up).await;
+    assert_eq!(shown["update_summary"]["credit"]["amount"], "0");
+}
+
+#[tokio::test]
 async fn a_new_cycle_begins_at_once() {
     let shop = Shop::open(options()).await;
     let id = shop.subscribe("pri_basic").await;

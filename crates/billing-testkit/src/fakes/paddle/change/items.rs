@@ -60,14 +60,16 @@ impl World {
             plan.after.anchor = now;
             plan.after.turns = 1;
         }
-        plan.after.items = wanted
-            .iter()
-            .map(|bought| match kept(bought) {
+        let mut items = Vec::with_capacity(wanted.len());
+        for bought in &wanted {
+            let put_back = || self.charged_for(before, bought);
+            let charged_by = (mode == Mode::Nothing).then(put_back).flatten();
+            items.push(match kept(bought) {
                 Some(item) if same(bought) && !resets => item.clone(),
                 Some(item) => SubscribedItem {
                     bought: bought.clone(),
                     updated_at: now,
-                    charged_by: None,
+                    charged_by,
                     ..item.clone()
                 },
                 None => SubscribedItem {
@@ -75,10 +77,11 @@ impl World {
                     created_at: now,
                     updated_at: now,
                     billed_at: mode.is_now().then_some(now),
-                    charged_by: None,
+                    charged_by,
                 },
-            })
-            .collect();
+            });
+        }
+        plan.after.items = items;
         let touched: Vec<Bought> = wanted
             .into_iter()
             .filter(|bought| resets || !same(bought))

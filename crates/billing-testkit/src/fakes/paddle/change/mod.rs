@@ -3,6 +3,7 @@
 //!
 //! Every way of billing changes the items at once; none defers a change.
 
+mod charged;
 mod cost;
 mod items;
 mod rules;
