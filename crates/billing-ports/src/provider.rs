@@ -95,8 +95,9 @@ pub struct Listed<T> {
 /// Why a provider gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PerformError {
-    /// Nothing left this process: retried freely within the back-off.
-    #[error("provider not reached: {0}")]
+    /// Nothing happened over there: nothing left this process, or it was turned away
+    /// before it was looked at. Retried freely within the back-off.
+    #[error("provider did not act: {0}")]
     NotSent(String),
     /// It is not known whether the provider acted: retried under the same key only.
     #[error("provider's answer lost: {0}")]

@@ -2,6 +2,7 @@
 
 use billing_http::{HttpError, Response};
 use billing_ports::{Answer, PerformError, Refusal};
+use http::StatusCode;
 
 use crate::wire::{ApiError, ErrorBody};
 
@@ -90,6 +91,10 @@ pub(crate) fn classify(response: &Response) -> Failure {
         "status {status}, {code}{}",
         request(response.request_id.as_deref())
     );
+    if response.status == StatusCode::TOO_MANY_REQUESTS && !response.earlier_unknown {
+        // Turned away before anything was looked at, as every attempt before it was.
+        return Failure::Failed(PerformError::NotSent(named));
+    }
     let retry = response.headers.get("stripe-should-retry");
     if retry.is_some_and(|value| value == "true") {
         return Failure::Failed(PerformError::Unknown(named));
@@ -109,8 +114,8 @@ pub(crate) fn classify(response: &Response) -> Failure {
                 Failure::Refused(refusal)
             }
         }
-        // Conflicts, limits, failures over there, and whatever no answer of
-        // Stripe's looks like: asked again under the same key.
+        // Conflicts, failures over there, and whatever no answer of Stripe's looks
+        // like: asked again under the same key.
         _ => Failure::Failed(PerformError::Unknown(named)),
     }
 }
@@ -151,4 +156,25 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn being_turned_away_says_nothing_of_an_attempt_before() {
+        for earlier_unknown in [false, true] {
+            let response = Response {
+                status: StatusCode::TOO_MANY_REQUESTS,
+                headers: http::HeaderMap::new(),
+                body: bytes::Bytes::new(),
+                attempts: 2,
+                earlier_unknown,
+                request_id: None,
+            };
+            let failure = classify(&response);
+            assert_eq!(failure.is_unknown(), earlier_unknown, "{failure:?}");
+        }
+    }
 }

@@ -1,12 +1,13 @@
 //! What is made once although answers are lost.
 
-use billing_domain::effect::{OpenCheckout, Order};
+use billing_domain::effect::{ChangeWhen, OpenCheckout, Order};
 use billing_domain::provider::RefKind;
+use billing_domain::time::days;
 use billing_ports::PerformError;
 use billing_testkit::fakes::paddle::Card;
 use billing_testkit::fakes::rig::{Fault, FaultKind};
 
-use super::rig::{LARGE, Rig, SMALL};
+use super::rig::{LARGE, Rig, SMALL, YEARLY};
 
 #[tokio::test]
 async fn a_customer_and_a_page_are_made_once_whatever_is_lost() {
@@ -51,6 +52,37 @@ async fn being_turned_away_has_no_effect() {
         "{turned:?}"
     );
     rig.done(&order).await;
+}
+
+#[tokio::test]
+async fn who_is_turned_away_while_changing_is_charged_once_and_later() {
+    // The first write, and the one that charges: what waits is lifted before it.
+    for skip in [0, 1] {
+        let rig = Rig::start().await;
+        let held = rig.buys(LARGE, Card::Pays).await;
+        let later = rig.change(&held, SMALL, ChangeWhen::NextPeriod);
+        rig.done(&Order::ChangeSubscription(later)).await;
+        rig.fake.advance(days(1));
+        let before = rig.paid();
+        let up = rig.change(&held, YEARLY, rig.prorated(None));
+        let up = Order::ChangeSubscription(up);
+        let limited = FaultKind::RateLimited {
+            retry_after: Some(1),
+        };
+        let fault = Fault::next(limited).on("PATCH", "/subscriptions");
+        rig.fake.fault(fault.skip(skip));
+        let turned = rig.perform(&up).await;
+        assert!(
+            matches!(turned, Err(PerformError::NotSent(_))),
+            "{turned:?}"
+        );
+        assert_eq!(rig.paid(), before);
+        // What waits still does.
+        let world = rig.fake.world();
+        assert_eq!(world.subscriptions[&held].items[0].bought.price.id, SMALL);
+        rig.done(&up).await;
+        assert_eq!(rig.paid().len(), before.len() + 1);
+    }
 }
 
 #[tokio::test]

@@ -80,7 +80,6 @@ async fn what_leaves_the_outcome_open_is_unknown() {
         no(409, &busy),
         no(400, &used),
         no(424, &error("api_error", "external")),
-        no(429, &error("invalid_request_error", "rate_limit")),
         no(500, &error("api_error", "api_error")),
         no(503, &Value::Null),
         ResponseTemplate::new(502).set_body_string("<html>Bad Gateway</html>"),
@@ -95,6 +94,22 @@ async fn what_leaves_the_outcome_open_is_unknown() {
             matches!(answer, Err(PerformError::Unknown(_))),
             "{answer:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn being_turned_away_has_no_effect() {
+    for code in ["rate_limit", "lock_timeout"] {
+        let turned = no(429, &error("invalid_request_error", code));
+        let again = turned.clone().insert_header("stripe-should-retry", "true");
+        for answer in [turned, again] {
+            match asked(answer).await {
+                Err(PerformError::NotSent(why)) => {
+                    assert!(why.contains(code) && why.contains("req_7"), "{why}");
+                }
+                other => panic!("nothing happened, and not {other:?}"),
+            }
+        }
     }
 }
 

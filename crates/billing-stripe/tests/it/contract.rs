@@ -10,7 +10,7 @@ use billing_domain::money::{Currency, Money};
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::time::{Interval, Timestamp, shifted_back};
 use billing_http::{HttpClient, HttpOptions};
-use billing_ports::{Answer, PaymentProvider, WebhookDecoder, WebhookRequest};
+use billing_ports::{Answer, PaymentProvider, PerformError, WebhookDecoder, WebhookRequest};
 use billing_stripe::{
     API_VERSION, SIGNATURE_HEADER, Stripe, StripeDecoder, StripeOptions, TIMESTAMP_TOLERANCE,
 };
@@ -289,6 +289,29 @@ impl ChangeRig for Contracted {
     async fn pass_period(&self) {
         self.fake.advance(SignedDuration::from_hours(31 * 24));
     }
+}
+
+#[tokio::test]
+async fn who_is_turned_away_is_charged_once_and_later() {
+    let rig = Contracted::start().await;
+    rig.paid().await;
+    let before = rig.paid().await.len();
+    let limited = FaultKind::RateLimited {
+        retry_after: Some(60),
+    };
+    rig.fake.fault(Fault::next(limited).on("POST", "/v1/"));
+    let order = Order::ChangeSubscription(rig.charged_change());
+    let effect = "eff_00000000000000000000000000000008".parse().unwrap();
+    let key = EffectKey::undo("chg_00000000000000000000000000000008".parse().unwrap());
+    let turned = rig.stripe.perform(effect, &key, &order).await;
+    assert!(
+        matches!(turned, Err(PerformError::NotSent(_))),
+        "{turned:?}"
+    );
+    assert_eq!(rig.paid().await.len(), before);
+    let done = rig.stripe.perform(effect, &key, &order).await;
+    assert!(matches!(done, Ok(Answer::Done(_))), "{done:?}");
+    assert_eq!(rig.paid().await.len(), before + 1);
 }
 
 billing_testkit::provider_contract!(Contracted::start());
