@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::shop::{
     Shop, at_paddle, bought, dashboard, days, held, id, invoices, only, only_at_paddle, opened,
-    pays, plan_of, shop,
+    pays, plan_of, shop, transaction_of,
 };
 use crate::rig::StoreKind;
 use crate::scenarios::on_both_stores;
@@ -22,6 +22,9 @@ on_both_stores! {
     h_04_another_deployment_s_sale_is_ignored;
     /// G-04: by correlation, then by subscription, then by customer; never by e-mail.
     g_04_who_pays_is_known_by_ids_alone;
+    /// G-04: two who share Paddle's customer are told apart by the first two; by that
+    /// customer alone they are not.
+    g_04_two_may_share_paddle_s_customer;
 }
 
 /// Buys at Paddle past our checkout, with this custom data; the transaction.
@@ -177,6 +180,76 @@ async fn g_04_who_pays_is_known_by_ids_alone(kind: StoreKind) {
     shop.settle().await;
     for nobody in [&bob, &eve] {
         assert_eq!(plan_of(&shop, id(nobody)).await, "");
+    }
+    let parked = shop.parked().await;
+    assert!(!parked.is_empty());
+    assert!(parked.iter().all(|row| row.reason == ParkReason::Unlinked));
+    shop.is_sound().await;
+}
+
+/// Somebody new who has bought `price`, and typed this address in the checkout.
+async fn typed(shop: &Shop, who: &str, price: &str, email: &str) -> String {
+    let customer = shop.customer(who).await;
+    let checkout = opened(shop, &customer, &json!({ "price": price })).await;
+    let transaction = transaction_of(&checkout);
+    shop.fake.give_email(&transaction, email).unwrap();
+    pays(shop, &checkout, Card::Pays);
+    shop.settle().await;
+    customer
+}
+
+async fn g_04_two_may_share_paddle_s_customer(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = typed(&shop, "ana", "solo-monthly", "home@buyers.test").await;
+    let ben = typed(&shop, "ben", "team-monthly", "Home@buyers.test").await;
+    let customers = shop.fake.world().customers;
+    assert_eq!(customers.len(), 1, "one of each address: {customers:?}");
+    let shared = customers.into_keys().next().unwrap();
+    let of = |price: &str| {
+        let mut all = at_paddle(&shop).into_iter();
+        let found = all.find(|one| one.items[0].bought.price.id == price);
+        found.unwrap()
+    };
+    for price in ["pri_solo", "pri_team"] {
+        assert_eq!(of(price).customer_id, shared);
+    }
+    // By what their checkouts carried.
+    assert_eq!(plan_of(&shop, &ana).await, "solo");
+    assert_eq!(plan_of(&shop, &ben).await, "team");
+    for who in [&ana, &ben] {
+        only(&shop, who).await;
+        assert_eq!(invoices(&shop, who).await.len(), 1);
+    }
+
+    // By the subscription, where that was wiped off.
+    for price in ["pri_solo", "pri_team"] {
+        let path = format!("subscriptions/{}", of(price).id);
+        dashboard(&shop, "PATCH", &path, &json!({ "custom_data": null })).await;
+    }
+    shop.pass(days(32)).await;
+    for (who, amount) in [(&ana, 1_000), (&ben, 3_000)] {
+        let paid = invoices(&shop, who).await;
+        assert_eq!(paid.len(), 2, "{paid:?}");
+        assert_eq!(paid[0], ("renewal".into(), "settled".into(), amount));
+    }
+    // What goes back of the one is nothing to the other.
+    let team = of("pri_team").id;
+    let world = shop.fake.world();
+    let renewals = world.transactions.values();
+    let of_team = renewals.filter(|one| one.subscription_id.as_ref() == Some(&team));
+    let newest = of_team.max_by_key(|one| one.created_at).unwrap();
+    let refund = shop.fake.refund(&newest.id).unwrap();
+    shop.fake.decide_refund(&refund, true).unwrap();
+    shop.settle().await;
+    assert_eq!(plan_of(&shop, &ben).await, "");
+    assert_eq!(plan_of(&shop, &ana).await, "solo");
+    shop.ends_well().await;
+
+    // By the customer alone: nobody's, and a person decides.
+    sold(&shop, "pri_crew", &Value::Null, Some(&shared)).await;
+    shop.settle().await;
+    for who in [&ana, &ben] {
+        only(&shop, who).await;
     }
     let parked = shop.parked().await;
     assert!(!parked.is_empty());

@@ -3,6 +3,7 @@
 
 mod buying;
 mod changes;
+mod guests;
 mod linked;
 mod order;
 mod outage;

@@ -53,6 +53,39 @@ async fn there_is_one_customer_for_an_address() {
 }
 
 #[tokio::test]
+async fn who_types_an_address_that_is_known_is_its_customer() {
+    let shop = Shop::open(options()).await;
+    let page = json!({"items": [{"price_id": "pri_basic", "quantity": 1}]});
+    let mut buyers = Vec::new();
+    for typed in [Some("sam@example.com"), Some("SAM@example.com"), None, None] {
+        let made = shop.post("transactions", page.clone()).await;
+        let id = made["id"].as_str().unwrap();
+        if let Some(typed) = typed {
+            shop.fake.give_email(id, typed).unwrap();
+        }
+        assert_eq!(shop.fake.pay(id, Card::Pays), Ok(true));
+        // It asks once.
+        assert!(shop.fake.give_email(id, "eve@example.com").is_err());
+        let paid = shop
+            .get(&format!("transactions/{id}?include=customer"))
+            .await;
+        let customer = &paid["data"]["customer"];
+        assert_eq!(customer["id"], paid["data"]["customer_id"]);
+        buyers.push(customer["id"].clone());
+    }
+    assert_eq!(buyers[0], buyers[1]);
+    assert_ne!(buyers[0], buyers[2]);
+    assert_ne!(buyers[2], buyers[3]);
+    assert_eq!(shop.fake.world().customers.len(), 3);
+    // One whom the merchant names is asked for nothing.
+    let mut named = page;
+    named["customer_id"] = buyers[0].clone();
+    let made = shop.post("transactions", named).await;
+    let id = made["id"].as_str().unwrap();
+    assert!(shop.fake.give_email(id, "eve@example.com").is_err());
+}
+
+#[tokio::test]
 async fn a_paid_checkout_makes_a_subscription_and_hands_its_data_on() {
     let shop = Shop::open(options()).await;
     let id = shop.subscribe("pri_basic").await;

@@ -25,6 +25,7 @@ mod act;
 mod acts;
 mod adjust;
 mod amount;
+mod buyer;
 mod change;
 mod page;
 mod pages;
@@ -244,6 +245,17 @@ impl FakePaddle {
     pub fn pay(&self, transaction_id: &str, card: Card) -> Result<bool, Refusal> {
         self.till
             .with(|world, now| world.pay(transaction_id, card, now))
+    }
+
+    /// The buyer types an address in the checkout of a transaction, which asks for one
+    /// where it is nobody's yet. There is one customer of each address.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] when there is no such transaction, or it asks for nothing.
+    pub fn give_email(&self, transaction_id: &str, email: &str) -> Result<(), Refusal> {
+        self.till
+            .with(|world, _now| world.give_email(transaction_id, email))
     }
 
     /// Changes what a subscription is paid with from its next attempt on.

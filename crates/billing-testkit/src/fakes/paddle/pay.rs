@@ -5,8 +5,8 @@ use billing_domain::time::{Period, Timestamp, shifted};
 use super::amount::Share;
 use super::refusal::Refusal;
 use super::things::{
-    Address, Bought, Card, Customer, Origin, Payment, SubscribedItem, Subscription,
-    SubscriptionStatus, Transaction, TransactionStatus,
+    Bought, Card, Origin, Payment, SubscribedItem, Subscription, SubscriptionStatus, Transaction,
+    TransactionStatus,
 };
 use super::world::World;
 
@@ -254,42 +254,5 @@ impl World {
         };
         self.tell_subscription(kind, &id, now);
         self.tell_transaction("transaction.updated", &transaction.id, now);
-    }
-
-    /// Fills in what the checkout asks a stranger for.
-    fn fill(&mut self, id: &str, now: Timestamp) {
-        let Some(transaction) = self.transactions.get(id) else {
-            return;
-        };
-        let known = transaction.customer_id.clone();
-        let customer_id = known.unwrap_or_else(|| {
-            let customer_id = self.id("ctm");
-            let customer = Customer {
-                id: customer_id.clone(),
-                email: format!("{id}@buyers.example.com"),
-                name: None,
-                locale: "en".to_owned(),
-                active: true,
-                custom_data: serde_json::Value::Null,
-                created_at: now,
-                updated_at: now,
-            };
-            self.customers.insert(customer_id.clone(), customer);
-            customer_id
-        });
-        let address_id = self.id("add");
-        let address = Address {
-            id: address_id.clone(),
-            customer_id: customer_id.clone(),
-            country_code: "US".to_owned(),
-            postal_code: Some("10021".to_owned()),
-            created_at: now,
-        };
-        self.addresses.insert(address_id.clone(), address);
-        self.with_transaction(id, now, |transaction| {
-            transaction.customer_id = Some(customer_id);
-            transaction.address_id.get_or_insert(address_id);
-        });
-        self.make_ready(id, now);
     }
 }

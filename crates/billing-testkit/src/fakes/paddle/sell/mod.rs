@@ -169,6 +169,7 @@ impl World {
                     TransactionStatus::Draft
                 },
                 customer_id: draft.customer_id,
+                given_email: None,
                 address_id: draft.address_id,
                 custom_data: draft.custom_data,
                 origin: draft.origin,

@@ -126,6 +126,9 @@ pub struct Transaction {
     pub status: TransactionStatus,
     /// Who buys. `None`: not known before the checkout.
     pub customer_id: Option<String>,
+    /// The address that the buyer types in the checkout, where it asks for one.
+    /// `None`: one that nobody else has.
+    pub given_email: Option<String>,
     /// Where they are taxed. `None`: not known before the checkout.
     pub address_id: Option<String>,
     /// Free data of the merchant's, or null.
