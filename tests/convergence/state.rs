@@ -1,7 +1,6 @@
 //! The state that every order has to end in: the customer's values. What says how
 //! they came to be known is none: ids that are drawn on the way, when a provider was
-//! last heard, and when an invoice of its own, or a change that it made, was first
-//! heard of. What is told twice, at different instants, is dated by the first that
+//! last heard, and when a change that it made was first heard of. What is told twice, at different instants, is dated by the first that
 //! came; what was never told, by when it was read.
 
 use billing_domain::change::ChangeState;
@@ -94,7 +93,6 @@ fn unnamed(mut invoices: Vec<Invoice>) -> Vec<Invoice> {
     let mut ids = IdSeq::new(Timestamp::UNIX_EPOCH, 0);
     invoices.sort_by_key(|invoice| invoice.reference.clone());
     for invoice in &mut invoices {
-        invoice.opened_at = Timestamp::UNIX_EPOCH;
         invoice.id = ids.draw();
     }
     invoices

@@ -136,6 +136,10 @@ pub enum Fact {
         /// is a part of. `None`: as much as `amount`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         collected: Option<Money>,
+        /// When the provider made it. `None`: it does not say, and the earliest instant
+        /// at which it was told of counts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opened_at: Option<Timestamp>,
     },
     /// Something happened to an object, and it has to be read to know what.
     Hinted {

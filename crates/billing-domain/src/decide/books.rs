@@ -32,6 +32,7 @@ pub(super) fn mirror_invoice(
         state,
         purpose,
         collected,
+        opened_at,
     } = &observed.fact
     else {
         return Verdict::Decided;
@@ -74,7 +75,8 @@ pub(super) fn mirror_invoice(
         },
     };
     invoice.subscription = invoice.subscription.or(subscription);
-    invoice.opened_at = invoice.opened_at.min(observed.at);
+    let first_told = invoice.opened_at.min(observed.at);
+    invoice.opened_at = opened_at.unwrap_or(first_told);
     let event = settle_mirrored(
         &mut invoice,
         *state,

@@ -330,6 +330,7 @@ fn invoices_of_the_provider_go_forward_only() {
         state,
         purpose: None,
         collected: None,
+        opened_at: None,
     };
     let take_over = Some((Side::Provider, Remedy::TakeOver));
     let keep = Some((Side::Ours, Remedy::Keep));

@@ -25,6 +25,7 @@ fn charged(world: &mut World, name: &str, amount: Money, paid_at: Timestamp) {
         state: ProviderInvoiceState::Paid,
         purpose: Some(Purpose::Change),
         collected: None,
+        opened_at: None,
     };
     world.observe(&Observed {
         fact,

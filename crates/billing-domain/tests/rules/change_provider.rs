@@ -122,6 +122,7 @@ fn invoiced(world: &mut World, amount: i64, period: Option<Period>) {
         state: ProviderInvoiceState::Open,
         purpose: None,
         collected: None,
+        opened_at: None,
     });
 }
 

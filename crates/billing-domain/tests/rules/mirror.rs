@@ -546,6 +546,7 @@ fn a_providers_invoice_fails_once_until_it_is_paid() {
                 subscription_ref: Some("s-1".to_owned()),
                 amount: usd(1_000),
                 collected: None,
+                opened_at: None,
                 period: None,
                 state,
                 purpose: Some(purpose),

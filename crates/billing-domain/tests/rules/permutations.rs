@@ -177,6 +177,57 @@ fn invoice(state: ProviderInvoiceState, period: Option<Period>) -> Fact {
         state,
         purpose: None,
         collected: None,
+        opened_at: None,
+    }
+}
+
+/// The same, as a provider tells it that says when it made the invoice.
+fn made(at: Timestamp, fact: Fact) -> Fact {
+    match fact {
+        Fact::ProviderInvoiceSeen {
+            reference,
+            subscription_ref,
+            amount,
+            period,
+            state,
+            purpose,
+            collected,
+            opened_at: _,
+        } => Fact::ProviderInvoiceSeen {
+            reference,
+            subscription_ref,
+            amount,
+            period,
+            state,
+            purpose,
+            collected,
+            opened_at: Some(at),
+        },
+        other => other,
+    }
+}
+
+#[test]
+fn an_invoice_is_as_old_as_its_provider_says_whatever_was_lost() {
+    let mut world = World::new();
+    let begun = world.begin(sold("pro-monthly", 1, true), true);
+    world.now = at("2026-01-02");
+    let born = at("2026-01-01T00:05:02Z");
+    let open = invoice(ProviderInvoiceState::Open, Some(january()));
+    let paid = invoice(ProviderInvoiceState::Paid, Some(january()));
+    let open = observed(&begun, at("2026-01-01T00:05:03Z"), made(born, open));
+    let paid = observed(&begun, at("2026-01-01T00:05:07Z"), made(born, paid));
+    for told in [
+        vec![&paid],
+        vec![&open, &paid],
+        vec![&paid, &open],
+        vec![&open],
+    ] {
+        let mut world = world.clone();
+        for fact in &told {
+            world.observe(fact);
+        }
+        assert_eq!(world.account.invoices[0].opened_at, born, "{told:?}");
     }
 }
 

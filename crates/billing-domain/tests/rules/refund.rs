@@ -529,6 +529,7 @@ fn charged(reference: &str, purpose: Purpose, start: &str, end: &str) -> Fact {
         state: ProviderInvoiceState::Paid,
         purpose: Some(purpose),
         collected: None,
+        opened_at: None,
     }
 }
 

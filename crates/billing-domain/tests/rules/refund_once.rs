@@ -35,6 +35,7 @@ fn charged(reference: &str, purpose: Purpose, amount: i64, period: Option<Period
         state: ProviderInvoiceState::Paid,
         purpose: Some(purpose),
         collected: None,
+        opened_at: None,
     }
 }
 

@@ -341,6 +341,7 @@ async fn what_is_closed_is_decided_on_as_well() {
         state: ProviderInvoiceState::Paid,
         purpose: None,
         collected: None,
+        opened_at: None,
     };
     for _ in 0..2 {
         let mut told = seen(seen_paid.clone(), at);

@@ -138,6 +138,7 @@ fn invoice_seen(transaction: &Transaction, said: Said) -> Option<Fact> {
         state,
         purpose: Some(purpose(transaction)),
         collected: None,
+        opened_at: transaction.created_at,
     })
 }
 

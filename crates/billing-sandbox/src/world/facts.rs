@@ -220,6 +220,7 @@ impl World {
                 },
                 purpose: *purpose,
                 collected: None,
+                opened_at: invoice.opened_at,
             },
             (InvoiceFor::Engine { invoice: ours }, InvoiceState::Open) if invoice.failures > 0 => {
                 Fact::PaymentFailed {

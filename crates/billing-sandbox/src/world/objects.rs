@@ -172,6 +172,9 @@ pub(crate) struct Invoice {
     /// How often the saved card was declined for it.
     pub(crate) failures: u8,
     pub(crate) confirming: Option<Confirming>,
+    /// When it was made. `None`: before that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) opened_at: Option<Timestamp>,
     /// The instant of the last change.
     pub(crate) stamp: Timestamp,
 }

@@ -236,6 +236,7 @@ impl World {
             state: InvoiceState::Open,
             failures: 0,
             confirming: None,
+            opened_at: Some(at),
             stamp: at,
         };
         let facts = self.invoice_opened(&invoice).into_iter().collect();

@@ -83,6 +83,7 @@ impl World {
         purpose: Purpose,
         now: Timestamp,
     ) -> Invoice {
+        let at = stamp(None, now);
         Invoice {
             id: self.draw_id(Kind::Invoice),
             customer: subscription.customer.clone(),
@@ -100,7 +101,8 @@ impl World {
             state: InvoiceState::Open,
             failures: 0,
             confirming: None,
-            stamp: stamp(None, now),
+            opened_at: Some(at),
+            stamp: at,
         }
     }
 

@@ -72,6 +72,7 @@ impl Teller {
                 state,
                 purpose,
                 collected: collected(invoice)?,
+                opened_at: invoice.created.and_then(instant),
             },
             at: since(invoice, state).unwrap_or(at),
             link,

@@ -170,6 +170,7 @@ pub(crate) struct PhaseBounds {
 pub(crate) struct Invoice {
     pub(crate) id: Option<String>,
     pub(crate) status: Option<String>,
+    pub(crate) created: Option<i64>,
     pub(crate) billing_reason: Option<String>,
     pub(crate) customer: Option<Expandable<Bare>>,
     pub(crate) currency: String,

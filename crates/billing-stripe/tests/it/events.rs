@@ -63,7 +63,7 @@ fn invoice() -> Value {
         "id": "in_1", "object": "invoice", "status": "paid", "customer": "cus_9",
         "billing_reason": "subscription_cycle", "currency": "usd", "total": 2400,
         "total_excluding_tax": 2000, "amount_due": 2400, "amount_paid": 2400,
-        "attempted": true,
+        "attempted": true, "created": 1_795_200_100,
         "period_start": 1, "period_end": 2, "metadata": {},
         "parent": { "subscription_details": { "subscription": "sub_1", "metadata": words() } },
         "lines": { "data": [{
@@ -227,6 +227,7 @@ fn an_invoice_is_told_net_with_its_period_and_purpose() {
         state,
         purpose,
         collected,
+        opened_at,
         ..
     } = &facts[0].fact
     else {
@@ -236,6 +237,8 @@ fn an_invoice_is_told_net_with_its_period_and_purpose() {
     assert_eq!(amount.to_string(), "USD 20.00");
     let with_tax = collected.map(|collected| collected.to_string());
     assert_eq!(with_tax.as_deref(), Some("USD 24.00"));
+    let born = invoice()["created"].as_i64().unwrap();
+    assert_eq!(opened_at.unwrap().as_second(), born);
     assert_eq!(period.unwrap().end.as_second(), 1_797_792_000);
     assert_eq!(*state, ProviderInvoiceState::Paid);
     assert_eq!(*purpose, Some(Purpose::Renewal));
