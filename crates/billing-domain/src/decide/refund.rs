@@ -30,23 +30,21 @@ pub(super) fn return_seen(
     account: &ProviderAccount,
     observed: &Observed,
 ) -> Verdict {
-    let (id, kind, amount, of) = match &observed.fact {
-        Fact::RefundSeen(seen) => {
-            let kind = ReturnKind::Refund(seen.state);
-            (&seen.refund, kind, seen.amount, &seen.of)
-        }
-        Fact::DisputeSeen(seen) => {
-            let kind = ReturnKind::Dispute(seen.state);
-            (&seen.dispute, kind, seen.amount, &seen.of)
-        }
-        _ => return Verdict::Decided,
-    };
-    let told = Returned {
-        id: id.clone(),
+    let told = |id: &str, kind, amount, of: &[String]| Returned {
+        id: id.to_owned(),
         kind,
         amount,
         at: observed.at,
-        of: of.clone(),
+        of: of.to_vec(),
+    };
+    let told = if let Fact::RefundSeen(seen) = &observed.fact {
+        let kind = ReturnKind::Refund(seen.state);
+        told(&seen.refund, kind, seen.amount, &seen.of)
+    } else if let Fact::DisputeSeen(seen) = &observed.fact {
+        let kind = ReturnKind::Dispute(seen.state);
+        told(&seen.dispute, kind, seen.amount, &seen.of)
+    } else {
+        return Verdict::Decided;
     };
     keep(draft, account, told)
 }

@@ -182,29 +182,11 @@ fn invoice(state: ProviderInvoiceState, period: Option<Period>) -> Fact {
 }
 
 /// The same, as a provider tells it that says when it made the invoice.
-fn made(at: Timestamp, fact: Fact) -> Fact {
-    match fact {
-        Fact::ProviderInvoiceSeen {
-            reference,
-            subscription_ref,
-            amount,
-            period,
-            state,
-            purpose,
-            collected,
-            opened_at: _,
-        } => Fact::ProviderInvoiceSeen {
-            reference,
-            subscription_ref,
-            amount,
-            period,
-            state,
-            purpose,
-            collected,
-            opened_at: Some(at),
-        },
-        other => other,
+fn made(at: Timestamp, mut fact: Fact) -> Fact {
+    if let Fact::ProviderInvoiceSeen { opened_at, .. } = &mut fact {
+        *opened_at = Some(at);
     }
+    fact
 }
 
 #[test]
