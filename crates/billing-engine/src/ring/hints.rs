@@ -184,6 +184,7 @@ mod tests {
             state: ProviderInvoiceState::Paid,
             purpose: None,
             collected: None,
+            opened_at: None,
         });
         let refund = read(Fact::RefundSeen(RefundSnapshot {
             refund: "re_1".to_owned(),
