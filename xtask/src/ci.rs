@@ -45,7 +45,7 @@ pub(crate) fn run() -> Outcome<()> {
 /// The rooms that can be built with less, and the features of which each is tried alone. With
 /// everything on they are built by the other steps.
 const LEANER: [(&str, &[&str]); 3] = [
-    ("billing-server", &["paddle", "sandbox", "stripe"]),
+    ("billing-server", &["btcpay", "paddle", "sandbox", "stripe"]),
     ("billing", &["sqlite", "postgres", "sandbox", "mock"]),
     ("billing-testkit", &["fakes"]),
 ];

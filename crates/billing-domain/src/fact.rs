@@ -117,6 +117,26 @@ pub enum Fact {
         /// The provider's word for the reason.
         reason: String,
     },
+    /// Money for an invoice of ours is on its way, and may yet not come: a
+    /// transaction without confirmations.
+    PaymentPending {
+        /// Our invoice.
+        invoice: InvoiceId,
+        /// When the provider stops waiting for it.
+        until: Timestamp,
+    },
+    /// Nobody can pay an invoice of ours any more where the provider had made it.
+    InvoiceClosed {
+        /// Our invoice.
+        invoice: InvoiceId,
+        /// The provider's id of what has closed.
+        reference: String,
+    },
+    /// A payment that the provider had told of did not hold.
+    PaymentReversed {
+        /// The provider's id of the payment.
+        payment: String,
+    },
     /// The provider's own invoice, as it stood at an instant.
     ProviderInvoiceSeen {
         /// The provider's id.
@@ -311,6 +331,8 @@ impl Fact {
             Self::InvoiceOpened { invoice, .. }
             | Self::InvoicePaid { invoice, .. }
             | Self::PaymentFailed { invoice, .. }
+            | Self::PaymentPending { invoice, .. }
+            | Self::InvoiceClosed { invoice, .. }
             | Self::Refused {
                 about: About::Invoice(invoice),
                 ..
@@ -323,6 +345,7 @@ impl Fact {
             | Self::CheckoutCompleted { .. }
             | Self::CheckoutEnded { .. }
             | Self::SubscriptionSeen(_)
+            | Self::PaymentReversed { .. }
             | Self::ProviderInvoiceSeen { .. }
             | Self::Hinted { .. }
             | Self::RefundSeen(_)
@@ -352,6 +375,9 @@ impl Fact {
             | Self::SubscriptionSeen(_)
             | Self::InvoiceOpened { .. }
             | Self::InvoicePaid { .. }
+            | Self::PaymentPending { .. }
+            | Self::InvoiceClosed { .. }
+            | Self::PaymentReversed { .. }
             | Self::PaymentFailed { .. }
             | Self::ProviderInvoiceSeen { .. }
             | Self::Hinted { .. }
@@ -382,6 +408,9 @@ impl Fact {
             Self::SubscriptionSeen(_)
             | Self::InvoiceOpened { .. }
             | Self::InvoicePaid { .. }
+            | Self::PaymentPending { .. }
+            | Self::InvoiceClosed { .. }
+            | Self::PaymentReversed { .. }
             | Self::PaymentFailed { .. }
             | Self::ProviderInvoiceSeen { .. }
             | Self::Hinted { .. }

@@ -1,8 +1,11 @@
 //! The providers that move money, as this server is built: the only place that
-//! asks whether it was built with them (cargo features `stripe` and `paddle`).
+//! asks whether it was built with them (cargo features `stripe`,
+//! `paddle` and `btcpay`).
 //!
 //! A configuration that asks for one that is not there has been refused before.
 
+#[cfg(feature = "btcpay")]
+mod btcpay;
 #[cfg(feature = "paddle")]
 mod paddle;
 #[cfg(feature = "stripe")]
@@ -59,14 +62,40 @@ pub(crate) fn paddle(_config: &Config, _public_url: &str) -> Result<Option<Attac
     Ok(None)
 }
 
+/// The BTCPay store, if there is one.
+#[cfg(feature = "btcpay")]
+pub(crate) fn btcpay(
+    config: &Config,
+    public_url: &str,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Attached>, WiringError> {
+    let told = config.btcpay.as_ref();
+    told.map(|told| btcpay::attach(told, &config.operator, public_url, clock))
+        .transpose()
+}
+
+/// There is none: it was refused where it was configured.
+#[cfg(not(feature = "btcpay"))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the same door as where it is built in"
+)]
+pub(crate) fn btcpay(
+    _config: &Config,
+    _public_url: &str,
+    _clock: &Arc<dyn Clock>,
+) -> Result<Option<Attached>, WiringError> {
+    Ok(None)
+}
+
 /// The client that a provider is called with, a pool of connections each.
-#[cfg(any(feature = "paddle", feature = "stripe"))]
+#[cfg(any(feature = "btcpay", feature = "paddle", feature = "stripe"))]
 fn client(provider: &'static str) -> Result<billing_http::HttpClient, WiringError> {
     let client = billing_http::HttpClient::new(billing_http::HttpOptions::default());
     client.map_err(|error| unusable(provider, &error))
 }
 
-#[cfg(any(feature = "paddle", feature = "stripe"))]
+#[cfg(any(feature = "btcpay", feature = "paddle", feature = "stripe"))]
 fn unusable(provider: &'static str, error: &dyn std::error::Error) -> WiringError {
     WiringError::Provider {
         provider,
@@ -75,7 +104,7 @@ fn unusable(provider: &'static str, error: &dyn std::error::Error) -> WiringErro
 }
 
 /// The account of a provider that has one here.
-#[cfg(any(feature = "paddle", feature = "stripe"))]
+#[cfg(any(feature = "btcpay", feature = "paddle", feature = "stripe"))]
 fn main_account(
     provider: &'static str,
 ) -> Result<billing_domain::provider::ProviderAccount, WiringError> {
@@ -85,7 +114,7 @@ fn main_account(
 }
 
 /// Where a provider sends its webhooks.
-#[cfg(any(feature = "paddle", feature = "stripe"))]
+#[cfg(any(feature = "btcpay", feature = "paddle", feature = "stripe"))]
 fn webhook_url(public_url: &str, provider: &str) -> String {
     format!(
         "{}/v1/webhooks/{provider}",

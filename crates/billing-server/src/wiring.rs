@@ -55,7 +55,7 @@ pub(crate) enum WiringError {
     Sandbox(#[from] SandboxError),
     #[error("use what is configured of {provider}: {problem}")]
     #[cfg_attr(
-        not(any(feature = "paddle", feature = "stripe")),
+        not(any(feature = "btcpay", feature = "paddle", feature = "stripe")),
         expect(dead_code, reason = "only a provider that is built in fails so")
     )]
     Provider {
@@ -108,6 +108,7 @@ impl Parts {
         let mut attached: Vec<Attached> = Vec::new();
         attached.extend(providers::stripe(config, public_url, &clock)?);
         attached.extend(providers::paddle(config, public_url)?);
+        attached.extend(providers::btcpay(config, public_url, &clock)?);
         if let (Some(sandbox), Some(told)) = (&sandbox, &config.sandbox) {
             let mut live: Vec<ProviderAccount> = attached.iter().map(Attached::account).collect();
             live.sort();

@@ -180,6 +180,9 @@ pub fn drift(account: &Account, object: &ProviderRef, seen: &[Observed]) -> Vec<
             // what was given back is no part of what was owed.
             Fact::InvoiceOpened { .. }
             | Fact::PaymentFailed { .. }
+            | Fact::PaymentPending { .. }
+            | Fact::InvoiceClosed { .. }
+            | Fact::PaymentReversed { .. }
             | Fact::CheckoutOpened { .. }
             | Fact::CheckoutCompleted { .. }
             | Fact::CheckoutEnded { .. }

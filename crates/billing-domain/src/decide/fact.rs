@@ -10,7 +10,8 @@ use crate::decide::change::fail_change;
 use crate::decide::claim::make_claim;
 use crate::decide::mirror::mirror_subscription;
 use crate::decide::page::{completed, ended, give_up_checkout, opened};
-use crate::decide::refund::{follow_returns, return_seen, returns_before};
+use crate::decide::pending::{await_no_more, invoice_closed, payment_pending};
+use crate::decide::refund::{follow_returns, payment_reversed, return_seen, returns_before};
 use crate::decide::settle::{Received, pay};
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
@@ -121,6 +122,9 @@ fn apply(
             Verdict::Decided
         }
         Fact::PaymentFailed { invoice, reason } => payment_failed(draft, *invoice, reason),
+        Fact::PaymentPending { invoice, until } => payment_pending(draft, *invoice, *until),
+        Fact::InvoiceClosed { invoice, reference } => invoice_closed(draft, *invoice, reference),
+        Fact::PaymentReversed { payment } => payment_reversed(draft, account, payment, at),
         Fact::Refused {
             effect,
             about,
@@ -168,7 +172,10 @@ fn invoice_opened(draft: &mut Draft, id: InvoiceId, made: &Made<'_>, at: Timesta
     let Some(mut invoice) = draft.account.invoice(id).cloned() else {
         return Verdict::Unlinked;
     };
-    if invoice.reference.is_some() {
+    if let Some(known) = &invoice.reference {
+        if known == made.reference {
+            await_no_more(draft, &invoice);
+        }
         return Verdict::Decided;
     }
     invoice.reference = Some(made.reference.to_owned());

@@ -19,6 +19,7 @@ mod migrate;
 mod mirror;
 mod page;
 mod pause;
+mod pending;
 mod promise;
 mod quote;
 mod refund;

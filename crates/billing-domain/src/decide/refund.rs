@@ -49,6 +49,30 @@ pub(super) fn return_seen(
     keep(draft, account, told)
 }
 
+/// A payment that did not hold: as if all of it had been paid back. One that nobody
+/// had told of is nothing.
+pub(super) fn payment_reversed(
+    draft: &mut Draft,
+    account: &ProviderAccount,
+    payment: &str,
+    at: Timestamp,
+) -> Verdict {
+    let invoices = draft.account.invoices.iter();
+    let theirs = invoices.filter(|invoice| invoice.provider.as_ref() == Some(account));
+    let mut payments = theirs.flat_map(|invoice| &invoice.payments);
+    let Some(held) = payments.find(|held| held.reference == payment) else {
+        return Verdict::Decided;
+    };
+    let told = Returned {
+        id: format!("reversed:{payment}"),
+        kind: ReturnKind::Refund(RefundState::Done),
+        amount: held.amount,
+        at,
+        of: vec![payment.to_owned()],
+    };
+    keep(draft, account, told)
+}
+
 fn keep(draft: &mut Draft, account: &ProviderAccount, told: Returned) -> Verdict {
     let Some(mut invoice) = invoice_of(&draft.account, account, &told.of).cloned() else {
         return Verdict::Unlinked;

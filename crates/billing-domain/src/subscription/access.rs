@@ -121,6 +121,7 @@ impl Subscription {
         let longest = self.terms.grace.max(self.terms.stall_limit);
         let paid_through = self.times.paid_through;
         let at_most = paid_through.map(|end| shifted(end, longest));
+        let at_most = at_most.max(self.times.grace_ends_at.filter(|_| at_most.is_some()));
         let ended = match self.state {
             State::Incomplete => return None,
             State::Trialing { ends_at, .. } | State::Canceled { ends_at } => ends_at,
@@ -157,7 +158,11 @@ impl Subscription {
                 None => paid_through.map(|end| shifted(end, self.terms.stall_limit)),
                 Some(due_at) => match self.terms.on_past_due {
                     OnPastDue::Cut => Some(due_at),
-                    OnPastDue::Grace | OnPastDue::Keep => Some(shifted(due_at, self.terms.grace)),
+                    // Longer than the plan's, while money is on its way.
+                    OnPastDue::Grace | OnPastDue::Keep => {
+                        let own = shifted(due_at, self.terms.grace);
+                        Some(self.times.grace_ends_at.map_or(own, |ends| ends.max(own)))
+                    }
                 },
             },
             // The provider's word ends it, except where the plan says sooner.

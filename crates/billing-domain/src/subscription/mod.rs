@@ -302,7 +302,8 @@ pub struct Times {
     pub due_at: Option<Timestamp>,
     /// When the engine next acts on it. `None`: it waits for somebody.
     pub next_attempt_at: Option<Timestamp>,
-    /// `due_at` plus the plan's grace: unpaid at this instant, it lapses.
+    /// `due_at` plus the plan's grace, or longer while money is on its way: unpaid at
+    /// this instant, it lapses.
     pub grace_ends_at: Option<Timestamp>,
 }
 

@@ -58,6 +58,7 @@ mod negotiated;
 #[cfg(test)]
 mod pause;
 #[cfg(test)]
+mod pending;
 mod permutations;
 #[cfg(test)]
 mod refund;

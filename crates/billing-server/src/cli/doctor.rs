@@ -168,7 +168,7 @@ fn has_folder(path: &Path) -> bool {
 /// Whether providers that are somewhere else can reach this server. `None`: there are
 /// none, or they can be told where.
 fn address(config: &Config) -> Option<Seen> {
-    let called = config.stripe.is_some() || config.paddle.is_some();
+    let called = config.stripe.is_some() || config.paddle.is_some() || config.btcpay.is_some();
     (called && config.public_url.is_none()).then(|| {
         let text = format!(
             "not set: webhooks and returning buyers are expected at http://{}, which is \

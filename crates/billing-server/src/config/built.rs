@@ -4,6 +4,7 @@
 /// Providers by their cargo features, a field each.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Built {
+    pub(super) btcpay: bool,
     pub(super) paddle: bool,
     pub(super) sandbox: bool,
     pub(super) stripe: bool,
@@ -12,6 +13,7 @@ pub(super) struct Built {
 impl Built {
     /// This program.
     pub(super) const THIS: Self = Self {
+        btcpay: cfg!(feature = "btcpay"),
         paddle: cfg!(feature = "paddle"),
         sandbox: cfg!(feature = "sandbox"),
         stripe: cfg!(feature = "stripe"),

@@ -2,7 +2,7 @@
 
 /// Every key of the configuration, as in the file; its variable is
 /// `BILLING_…` in upper case, with `_` for the dot.
-pub const KEYS: [&str; 39] = [
+pub const KEYS: [&str; 47] = [
     "enabled",
     "database_url",
     "listen",
@@ -23,6 +23,14 @@ pub const KEYS: [&str; 39] = [
     "paddle.base_url",
     "paddle.checkout_url",
     "paddle.client_token",
+    "btcpay.api_key",
+    "btcpay.webhook_secrets",
+    "btcpay.base_url",
+    "btcpay.store_id",
+    "btcpay.speed",
+    "btcpay.checkout_lifetime",
+    "btcpay.invoice_lifetime",
+    "btcpay.rate_pins",
     "sandbox.enabled",
     "sandbox.mode",
     "sandbox.webhook_secret",

@@ -28,7 +28,9 @@ use self::built::Built;
 pub use self::environment::Environment;
 pub use self::keys::KEYS;
 pub use self::problem::{ConfigError, Problem};
-pub use self::providers::{MissingMethod, PaddleConfig, StripeConfig, StripePause, StripeTrial};
+pub use self::providers::{
+    BtcPayConfig, BtcPaySpeed, MissingMethod, PaddleConfig, StripeConfig, StripePause, StripeTrial,
+};
 use self::reader::Reader;
 use crate::http::ConnectionLimits;
 use crate::state::{DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, RateOptions};
@@ -66,6 +68,8 @@ pub struct Config {
     pub stripe: Option<StripeConfig>,
     /// The Paddle account. `None`: there is none.
     pub paddle: Option<PaddleConfig>,
+    /// The BTCPay store. `None`: there is none.
+    pub btcpay: Option<BtcPayConfig>,
     /// The built-in provider. `None`: it is off.
     pub sandbox: Option<SandboxConfig>,
     /// The folder that mail is written to. `None`: no mail is sent.

@@ -3,12 +3,16 @@
 //! A provider is on where anything of it is said; then what it cannot do without
 //! must be said as well. A program built without it cannot be asked for it.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use billing_domain::money::{Currency, Money};
 use secrecy::SecretString;
 use url::Url;
 
 use super::built::Built;
 use super::reader::Reader;
-use super::values::public_url;
+use super::values::{duration, public_url};
 
 /// The name of a deployment that has not been given one.
 const DEFAULT_OPERATOR: &str = "billing";
@@ -18,6 +22,14 @@ const MAX_OPERATOR: usize = 100;
 
 /// Most webhook secrets: two while one is rotated, and one more that was forgotten.
 const MAX_SECRETS: usize = 3;
+
+/// How long a checkout at BTCPay can be paid: a wallet has to be opened, and nothing
+/// here outlives a checkout of ours.
+const CHECKOUT_LIVES: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(24));
+
+/// How long a renewal there can be paid: a mail has to be read, and a rate of a month
+/// ago is nobody's price.
+const INVOICE_LIVES: (Duration, Duration) = (Duration::from_hours(1), Duration::from_hours(720));
 
 /// A Stripe account.
 #[derive(Debug, Clone)]
@@ -81,6 +93,41 @@ pub struct PaddleConfig {
     /// What this server's page names the account with to Paddle's script. Public.
     /// `None`: there is no such page.
     pub client_token: Option<String>,
+}
+
+/// A BTCPay store.
+#[derive(Debug, Clone)]
+pub struct BtcPayConfig {
+    /// The API key.
+    pub api_key: SecretString,
+    /// The secrets of the store's webhook.
+    pub webhook_secrets: Vec<SecretString>,
+    /// Where the instance is.
+    pub base_url: Url,
+    /// The store's id.
+    pub store_id: String,
+    /// How many confirmations settle a payment. `None`: as the store is set.
+    pub speed: Option<BtcPaySpeed>,
+    /// How long a checkout can be paid at its rate. `None`: the adapter's default.
+    pub checkout_lifetime: Option<Duration>,
+    /// How long a renewal can be paid at its rate. `None`: the adapter's default.
+    pub invoice_lifetime: Option<Duration>,
+    /// What a bitcoin costs, each in another currency, above zero. They win over
+    /// every source of rates.
+    pub rate_pins: Vec<Money>,
+}
+
+/// How many confirmations settle a payment at BTCPay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BtcPaySpeed {
+    /// None.
+    High,
+    /// One.
+    Medium,
+    /// Two.
+    LowMedium,
+    /// Six.
+    Low,
 }
 
 pub(super) fn operator(reader: &mut Reader<'_>) -> String {
@@ -210,9 +257,84 @@ pub(super) fn paddle(reader: &mut Reader<'_>, built: Built) -> Option<PaddleConf
     })
 }
 
+const BTCPAY: [&str; 8] = [
+    "btcpay.api_key",
+    "btcpay.webhook_secrets",
+    "btcpay.base_url",
+    "btcpay.store_id",
+    "btcpay.speed",
+    "btcpay.checkout_lifetime",
+    "btcpay.invoice_lifetime",
+    "btcpay.rate_pins",
+];
+
+pub(super) fn btcpay(reader: &mut Reader<'_>, built: Built) -> Option<BtcPayConfig> {
+    if !built.btcpay {
+        built_without(reader, &BTCPAY, "btcpay");
+        return None;
+    }
+    if !BTCPAY.iter().any(|key| reader.says(key)) {
+        return None;
+    }
+    let api_key = secret(reader, "btcpay.api_key", "an API key of the store");
+    let webhook_secrets = secrets(
+        reader,
+        "btcpay.webhook_secrets",
+        "the secret of the store's webhook; several apart by commas",
+    );
+    let address = "an http or https address";
+    reader.require("btcpay.base_url", address);
+    let base_url = reader.value("btcpay.base_url", address, public_url);
+    let store = "the id of a store, of letters and digits";
+    reader.require("btcpay.store_id", store);
+    let store_id = reader.value("btcpay.store_id", store, |text| {
+        let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
+        plain.then(|| text.to_owned())
+    });
+    let speeds = "high, medium, low-medium or low";
+    let speed = reader.value("btcpay.speed", speeds, |text| match text {
+        "high" => Some(BtcPaySpeed::High),
+        "medium" => Some(BtcPaySpeed::Medium),
+        "low-medium" => Some(BtcPaySpeed::LowMedium),
+        "low" => Some(BtcPaySpeed::Low),
+        _ => None,
+    });
+    let lives = "a time from 1m to 24h";
+    let checkout_lifetime = duration(reader, "btcpay.checkout_lifetime", lives, CHECKOUT_LIVES);
+    let lives = "a time from 1h to 720h";
+    let invoice_lifetime = duration(reader, "btcpay.invoice_lifetime", lives, INVOICE_LIVES);
+    let pins = "what a bitcoin costs, such as usd=64000.00; several apart by commas";
+    let rate_pins = reader.value("btcpay.rate_pins", pins, rate_pins);
+    Some(BtcPayConfig {
+        api_key: api_key?,
+        webhook_secrets: webhook_secrets?,
+        base_url: base_url?,
+        store_id: store_id?,
+        speed,
+        checkout_lifetime,
+        invoice_lifetime,
+        rate_pins: rate_pins.unwrap_or_default(),
+    })
+}
+
+/// What a bitcoin costs, in several currencies.
+fn rate_pins(text: &str) -> Option<Vec<Money>> {
+    let pin = |one: &str| {
+        let (currency, price) = one.split_once('=')?;
+        let currency: Currency = currency.trim().parse().ok()?;
+        let price = Money::parse_decimal(price.trim(), currency).ok()?;
+        (price.amount > 0 && currency != Currency::SAT).then_some(price)
+    };
+    let pins: Vec<Money> = text.split(',').map(pin).collect::<Option<_>>()?;
+    let mut seen = BTreeSet::new();
+    pins.iter()
+        .all(|pin| seen.insert(pin.currency))
+        .then_some(pins)
+}
+
 /// Whether anything is said of a provider that moves money.
 pub(super) fn any_is_said(reader: &Reader<'_>) -> bool {
-    let mut keys = STRIPE.iter().chain(&PADDLE);
+    let mut keys = STRIPE.iter().chain(&PADDLE).chain(&BTCPAY);
     keys.any(|key| reader.says(key))
 }
 

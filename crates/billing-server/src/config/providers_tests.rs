@@ -1,5 +1,6 @@
 //! Providers that move money, as they are configured.
 
+use billing_domain::money::{Currency, Money};
 use secrecy::ExposeSecret;
 
 use super::tests::{EVERYTHING, problems, read, read_for};
@@ -9,6 +10,12 @@ const STRIPE_KEY: (&str, &str) = ("BILLING_STRIPE_SECRET_KEY", "sk_test_01234567
 const STRIPE_HOOK: (&str, &str) = ("BILLING_STRIPE_WEBHOOK_SECRETS", "whsec_one");
 const PADDLE_KEY: (&str, &str) = ("BILLING_PADDLE_API_KEY", "pdl_sdbx_apikey_0123456789");
 const PADDLE_HOOK: (&str, &str) = ("BILLING_PADDLE_WEBHOOK_SECRETS", "pdl_ntfset_one");
+const BTCPAY: [(&str, &str); 4] = [
+    ("BILLING_BTCPAY_API_KEY", "0123456789abcdef"),
+    ("BILLING_BTCPAY_WEBHOOK_SECRETS", "hook_one"),
+    ("BILLING_BTCPAY_BASE_URL", "https://pay.example.com/btcpay"),
+    ("BILLING_BTCPAY_STORE_ID", "HUZAUrnnsHzte"),
+];
 
 fn shown(secrets: &[SecretString]) -> Vec<&str> {
     secrets.iter().map(ExposeSecret::expose_secret).collect()
@@ -35,9 +42,61 @@ fn an_account_is_two_secrets_and_everything_else_has_a_default() {
 }
 
 #[test]
+fn a_store_is_an_instance_an_id_and_two_secrets() {
+    let config = read(None, &BTCPAY).unwrap();
+    let btcpay = config.btcpay.unwrap();
+    assert_eq!(btcpay.api_key.expose_secret(), BTCPAY[0].1);
+    assert_eq!(shown(&btcpay.webhook_secrets), ["hook_one"]);
+    assert_eq!(btcpay.base_url.as_str(), BTCPAY[2].1);
+    assert_eq!(btcpay.store_id, BTCPAY[3].1);
+    assert!(btcpay.rate_pins.is_empty() && btcpay.speed.is_none());
+    assert!(config.sandbox.is_none(), "not beside what moves money");
+    for left_out in 0..BTCPAY.len() {
+        let mut said = BTCPAY.to_vec();
+        let (missing, _) = said.remove(left_out);
+        let problems = problems(None, &said);
+        let expected = format!("{missing}: found nothing, expected ");
+        assert!(
+            problems.iter().any(|told| told.starts_with(&expected)),
+            "{problems:?}"
+        );
+    }
+}
+
+#[test]
+fn rates_are_pinned_in_minor_units() {
+    let pinned = |text| {
+        let mut said = BTCPAY.to_vec();
+        said.push(("BILLING_BTCPAY_RATE_PINS", text));
+        read(None, &said)
+            .ok()?
+            .btcpay
+            .map(|btcpay| btcpay.rate_pins)
+    };
+    let dollars = Money::new(6_400_000, Currency::USD);
+    let euros = Money::new(5_912_345, Currency::EUR);
+    assert_eq!(pinned("usd=64000"), Some(vec![dollars]));
+    assert_eq!(
+        pinned("usd=64000.00, EUR = 59123.45"),
+        Some(vec![dollars, euros])
+    );
+    for wrong in [
+        "usd",
+        "usd=",
+        "usd=1,usd=2",
+        "usd=-1",
+        "usd=1.001",
+        "xxx=1",
+        "usd=1,",
+    ] {
+        assert_eq!(pinned(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
 fn whoever_says_nothing_of_them_has_neither() {
     let config = read(None, &[]).unwrap();
-    assert!(config.stripe.is_none() && config.paddle.is_none());
+    assert!(config.stripe.is_none() && config.paddle.is_none() && config.btcpay.is_none());
 }
 
 #[test]
@@ -84,11 +143,16 @@ fn a_missing_secret_names_its_variable() {
 #[test]
 fn a_program_without_them_refuses_to_be_asked_for_them() {
     let without = Built {
+        btcpay: false,
         paddle: false,
         stripe: false,
         ..EVERYTHING
     };
-    for (said, feature) in [(STRIPE_KEY, "stripe"), (PADDLE_KEY, "paddle")] {
+    for (said, feature) in [
+        (STRIPE_KEY, "stripe"),
+        (PADDLE_KEY, "paddle"),
+        (BTCPAY[0], "btcpay"),
+    ] {
         let refused = read_for(without, None, &[said]).unwrap_err();
         let [problem] = refused.problems.as_slice() else {
             panic!("{refused:?}");

@@ -17,6 +17,7 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
 
 /// A program that was built with every provider.
 pub(super) const EVERYTHING: Built = Built {
+    btcpay: true,
     paddle: true,
     sandbox: true,
     stripe: true,
@@ -178,6 +179,19 @@ fn every_wrong_value_is_named_with_its_place() {
         ("paddle.base_url", "api.paddle.com", "http or https"),
         ("paddle.checkout_url", "/pay", "http or https"),
         ("paddle.client_token", "secret", "client-side token"),
+        ("btcpay.api_key", "a b", "an API key"),
+        (
+            "btcpay.webhook_secrets",
+            "a b",
+            "the secret of the store's webhook",
+        ),
+        ("btcpay.base_url", "pay.example.com", "http or https"),
+        ("btcpay.store_id", "../a", "the id of a store"),
+        ("btcpay.speed", "warp", "high, medium"),
+        ("btcpay.checkout_lifetime", "1s", "1m to 24h"),
+        ("btcpay.invoice_lifetime", "721h", "1h to 720h"),
+        ("btcpay.rate_pins", "usd=0", "usd=64000.00"),
+        ("btcpay.rate_pins", "sat=1", "usd=64000.00"),
         ("sandbox.enabled", "on?", "true or false"),
         ("sandbox.mode", "fast", "engine-schedule"),
         ("sandbox.webhook_secret", "short", "at least 16"),

@@ -85,6 +85,7 @@ pub(super) fn config(reader: &mut Reader<'_>, built: Built, file: Option<&Path>)
     let operator = providers::operator(reader);
     let stripe = providers::stripe(reader, built);
     let paddle = providers::paddle(reader, built);
+    let btcpay = providers::btcpay(reader, built);
     let mail = reader.value("mail.folder", "the path of a folder", path);
     Config {
         file: file.map(Path::to_path_buf),
@@ -99,6 +100,7 @@ pub(super) fn config(reader: &mut Reader<'_>, built: Built, file: Option<&Path>)
         operator,
         stripe,
         paddle,
+        btcpay,
         sandbox,
         mail: mail.or_else(|| bare.then(|| PathBuf::from("mail"))),
         license: license(reader),
@@ -235,7 +237,7 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-fn duration(
+pub(super) fn duration(
     reader: &mut Reader<'_>,
     key: &str,
     expected: &str,

@@ -204,7 +204,10 @@ pub(crate) fn brief(facts: &[Observed]) -> Vec<String> {
         | Fact::PaymentFailed { .. }
         | Fact::Done { .. }
         | Fact::Refused { .. }
-        | Fact::GivenUp { .. } => format!("{:?}", observed.fact),
+        | Fact::GivenUp { .. }
+        | Fact::PaymentPending { .. }
+        | Fact::InvoiceClosed { .. }
+        | Fact::PaymentReversed { .. } => format!("{:?}", observed.fact),
     };
     facts.iter().map(word).collect()
 }

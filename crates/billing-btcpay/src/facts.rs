@@ -1,0 +1,309 @@
+//! What an invoice of BTCPay's says, in our words. Knows nothing of how it was read.
+
+use billing_domain::fact::{CheckoutPayment, Fact, Observed, ProviderInvoiceState};
+use billing_domain::invoice::Conversion;
+use billing_domain::money::{Currency, Money};
+use billing_domain::provider::ProviderAccount;
+use billing_domain::time::Timestamp;
+use url::Url;
+
+use crate::api_error::CallError;
+use crate::correlation::{self, Metadata, Ours};
+use crate::decimal::Decimal;
+use crate::payments::{Paid, Sorted, sort, sum};
+use crate::wire::{Invoice, at};
+
+/// What BTCPay calls a satoshi. Every invoice of ours is in it.
+pub(crate) const SATOSHI: &str = "SATS";
+
+/// What BTCPay says of what a person has decided.
+const MARKED: &str = "Marked";
+
+/// Where BTCPay shows an invoice to its payer.
+const PAGE: &str = "i";
+
+/// Where BTCPay keeps the payer's address, whoever gave it.
+pub(crate) const EMAIL: &str = "buyerEmail";
+
+/// Tells facts of one store.
+#[derive(Debug, Clone)]
+pub(crate) struct Teller {
+    pub(crate) account: ProviderAccount,
+    pub(crate) operator: String,
+    pub(crate) base: Url,
+}
+
+/// An invoice of ours, as it was read.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) invoice: Invoice,
+    pub(crate) ours: Ours,
+    /// What is owed, in satoshi.
+    pub(crate) owed: i64,
+    /// What was paid. Empty as well where nobody needs to know.
+    pub(crate) paid: Vec<Paid>,
+    /// When it was read, by BTCPay's clock. `None`: it did not say.
+    pub(crate) read_at: Option<Timestamp>,
+}
+
+impl Seen {
+    fn metadata(&self) -> Metadata {
+        self.invoice.metadata.clone().unwrap_or_default()
+    }
+
+    fn is_marked(&self) -> bool {
+        self.invoice.qualified() == MARKED
+    }
+
+    fn settled(&self) -> Vec<Paid> {
+        let paid = self.paid.iter().filter(|payment| payment.settled);
+        paid.cloned().collect()
+    }
+
+    fn conversion(&self) -> Option<Conversion> {
+        correlation::conversion(&self.metadata(), self.owed)
+    }
+
+    fn made_at(&self) -> Timestamp {
+        at(self.invoice.created_time)
+    }
+
+    fn read_at(&self) -> Timestamp {
+        self.read_at.unwrap_or_else(|| self.made_at())
+    }
+
+    /// Until when BTCPay looks for payments and confirmations of it.
+    fn watched_until(&self) -> Timestamp {
+        let invoice = &self.invoice;
+        at(invoice
+            .monitoring_expiration
+            .unwrap_or(invoice.expiration_time))
+    }
+
+    /// Whether its page has closed, and it was paid all the same: everything has settled,
+    /// and BTCPay waits for a person to say so.
+    pub(crate) fn is_paid_late(&self) -> bool {
+        let closed = match self.invoice.status.as_str() {
+            "Expired" => true,
+            "Invalid" => !self.is_marked(),
+            _ => false,
+        };
+        closed && sum(&self.settled()) >= self.owed
+    }
+}
+
+/// Whether it is paid, or its page has closed. Before that nobody has to know its
+/// payments to tell how it stands, and nothing can have gone back.
+pub(crate) fn has_closed(invoice: &Invoice) -> bool {
+    !matches!(invoice.status.as_str(), "New" | "Processing")
+}
+
+impl Teller {
+    /// What the invoice is to us. `None`: it is somebody else's.
+    pub(crate) fn ours(&self, invoice: &Invoice) -> Option<Ours> {
+        correlation::ours(invoice.metadata.as_ref()?, &self.operator)
+    }
+
+    /// What is owed for an invoice of ours.
+    pub(crate) fn owed(invoice: &Invoice) -> Result<i64, CallError> {
+        let owed = (invoice.currency == SATOSHI).then(|| invoice.amount.floor());
+        owed.flatten().ok_or_else(|| {
+            CallError::Unknown("the invoice is not for an amount of satoshi".to_owned())
+        })
+    }
+
+    /// How it stands.
+    pub(crate) fn tell(&self, seen: &Seen) -> Result<Vec<Observed>, CallError> {
+        match seen.invoice.status.as_str() {
+            "New" => Ok(vec![self.opened(seen)]),
+            "Processing" => Ok(self.on_its_way(seen)),
+            "Settled" => Ok(self.settled(seen)),
+            "Expired" | "Invalid" => Ok(self.over(seen)),
+            // Told as nothing, it would look gone.
+            _ => Err(CallError::Unknown(
+                "the invoice has a status that is not known here".to_owned(),
+            )),
+        }
+    }
+
+    /// That it can be paid, and where.
+    pub(crate) fn opened(&self, seen: &Seen) -> Observed {
+        let reference = seen.invoice.id.clone();
+        let url = self.page(&seen.invoice);
+        let fact = match seen.ours {
+            Ours::Checkout(checkout) => Fact::CheckoutOpened {
+                checkout,
+                reference,
+                url,
+                expires_at: at(seen.invoice.expiration_time),
+                customer_ref: None,
+            },
+            Ours::Invoice(invoice) => Fact::InvoiceOpened {
+                invoice,
+                reference,
+                pay_url: Some(url),
+                conversion: seen.conversion(),
+            },
+            Ours::Garbled => garbled(seen, ProviderInvoiceState::Open),
+        };
+        self.observed(seen, fact, seen.made_at())
+    }
+
+    /// That it was done what an effect asked of it.
+    pub(crate) fn done(&self, seen: &Seen, fact: Fact) -> Observed {
+        self.observed(seen, fact, seen.read_at())
+    }
+
+    /// Money has been seen that is not there yet.
+    fn on_its_way(&self, seen: &Seen) -> Vec<Observed> {
+        let told = |fact| self.observed(seen, fact, seen.made_at());
+        match seen.ours {
+            Ours::Checkout(checkout) => vec![told(Fact::CheckoutCompleted {
+                checkout,
+                reference: seen.invoice.id.clone(),
+                payment: CheckoutPayment::Unpaid,
+                customer_ref: None,
+                email: None,
+            })],
+            Ours::Invoice(invoice) => {
+                let until = seen.watched_until();
+                let pending = Fact::PaymentPending { invoice, until };
+                vec![self.opened(seen), told(pending)]
+            }
+            Ours::Garbled => vec![self.opened(seen)],
+        }
+    }
+
+    /// The money is there, or a person says so.
+    fn settled(&self, seen: &Seen) -> Vec<Observed> {
+        let (id, settled) = (seen.invoice.id.as_str(), seen.settled());
+        let sorted = sort(&settled, seen.owed);
+        if sorted.whole.is_some() {
+            return self.as_sorted(seen, &sorted);
+        }
+        if seen.is_marked() {
+            return vec![self.paid(seen, id, seen.owed, seen.read_at())];
+        }
+        // A store that waits for no confirmation settles what is still without one.
+        let sorted = sort(&seen.paid, seen.owed);
+        if sorted.whole.is_some() {
+            return self.as_sorted(seen, &sorted);
+        }
+        // Less than is owed, by a tolerance that is not ours: told as what it is.
+        let told = seen.invoice.paid_amount.and_then(Decimal::floor);
+        let amount = told.unwrap_or_else(|| sum(&seen.paid));
+        vec![self.paid(seen, id, amount, seen.read_at())]
+    }
+
+    /// Its page has closed. What has settled is told, whatever it is good for.
+    fn over(&self, seen: &Seen) -> Vec<Observed> {
+        let settled = seen.settled();
+        let sorted = sort(&settled, seen.owed);
+        let expired = seen.invoice.status == "Expired";
+        let metadata = seen.metadata();
+        let by_hand = seen.is_marked() && !correlation::is_taken_back(&metadata);
+        if !expired && by_hand {
+            // A person has said that what was paid, if anything, is not.
+            let payment = seen.invoice.id.clone();
+            let reversed = Fact::PaymentReversed { payment };
+            let reversed = self.observed(seen, reversed, seen.read_at());
+            return vec![reversed, self.closed(seen)];
+        }
+        if sorted.whole.is_some() {
+            return self.as_sorted(seen, &sorted);
+        }
+        if expired && sum(&seen.paid) >= seen.owed {
+            return self.on_its_way(seen);
+        }
+        let mut facts = self.as_sorted(seen, &sorted);
+        facts.push(self.closed(seen));
+        facts
+    }
+
+    fn as_sorted(&self, seen: &Seen, sorted: &Sorted<'_>) -> Vec<Observed> {
+        let id = seen.invoice.id.as_str();
+        let whole = sorted.whole.map(|(sum, at)| self.paid(seen, id, sum, at));
+        let rest = sorted.rest.iter();
+        let rest = rest.map(|one| self.paid(seen, &one.id, one.satoshi, one.at));
+        whole.into_iter().chain(rest).collect()
+    }
+
+    fn paid(&self, seen: &Seen, payment: &str, satoshi: i64, at: Timestamp) -> Observed {
+        let payment = payment.to_owned();
+        let amount = Money::new(satoshi, Currency::SAT);
+        let conversion = seen.conversion();
+        let fact = match seen.ours {
+            Ours::Checkout(checkout) => Fact::CheckoutCompleted {
+                checkout,
+                reference: seen.invoice.id.clone(),
+                payment: CheckoutPayment::Paid {
+                    payment,
+                    amount,
+                    conversion,
+                },
+                customer_ref: None,
+                email: correlation::text(&seen.metadata(), EMAIL).map(str::to_owned),
+            },
+            Ours::Invoice(invoice) => Fact::InvoicePaid {
+                invoice,
+                payment,
+                amount,
+                conversion,
+            },
+            Ours::Garbled => garbled(seen, ProviderInvoiceState::Paid),
+        };
+        self.observed(seen, fact, at)
+    }
+
+    /// Nobody can pay it any more.
+    fn closed(&self, seen: &Seen) -> Observed {
+        let reference = seen.invoice.id.clone();
+        let expired = seen.invoice.status == "Expired";
+        let fact = match seen.ours {
+            Ours::Checkout(checkout) => Fact::CheckoutEnded {
+                checkout,
+                reference,
+                canceled: !expired,
+            },
+            Ours::Invoice(invoice) => Fact::InvoiceClosed { invoice, reference },
+            Ours::Garbled => Fact::Irrelevant,
+        };
+        let at = if expired {
+            at(seen.invoice.expiration_time)
+        } else {
+            seen.read_at()
+        };
+        self.observed(seen, fact, at)
+    }
+
+    fn page(&self, invoice: &Invoice) -> String {
+        if let Some(link) = &invoice.checkout_link {
+            return link.clone();
+        }
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend([PAGE, &invoice.id]);
+        }
+        url.to_string()
+    }
+
+    /// A fact about an invoice, with what ties it to a customer.
+    pub(crate) fn observed(&self, seen: &Seen, fact: Fact, at: Timestamp) -> Observed {
+        let metadata = seen.metadata();
+        let link = correlation::link(&self.account, &seen.invoice.id, seen.ours, &metadata);
+        Observed { fact, at, link }
+    }
+}
+
+/// Money that is ours, of nobody who could be told: a person looks.
+fn garbled(seen: &Seen, state: ProviderInvoiceState) -> Fact {
+    Fact::ProviderInvoiceSeen {
+        reference: seen.invoice.id.clone(),
+        subscription_ref: None,
+        amount: Money::new(seen.owed, Currency::SAT),
+        period: None,
+        state,
+        purpose: None,
+        collected: None,
+    }
+}

@@ -1,0 +1,398 @@
+//! Every way in which an invoice of BTCPay's stands, and what it is told as.
+
+use billing_domain::fact::{CheckoutPayment, Fact, Observed};
+use billing_domain::invoice::Conversion;
+use billing_domain::money::{Currency, Money};
+use billing_domain::provider::RefKind;
+use serde_json::{Value, json};
+
+use super::{
+    CHECKOUT, CUSTOMER, INVOICE, Transaction, invoice, of_checkout, of_invoice, seen, teller,
+};
+use crate::wire::at;
+
+const PAID: Transaction<'_> = ("tx1", 50_000, 2_000, "Settled");
+const LATE: Transaction<'_> = ("tx1", 50_000, 5_000, "Settled");
+
+/// What is told in short: word, satoshi, second.
+fn told(invoice: Value, payments: &[Transaction<'_>]) -> Vec<String> {
+    let facts = teller().tell(&seen(invoice, payments)).unwrap();
+    facts.iter().map(word).collect()
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "whatever else is told fails the test"
+)]
+fn word(observed: &Observed) -> String {
+    let second = observed.at.as_second();
+    match &observed.fact {
+        Fact::CheckoutOpened { .. } | Fact::InvoiceOpened { .. } => format!("opened @{second}"),
+        Fact::CheckoutCompleted { payment, .. } => match payment {
+            CheckoutPayment::Paid {
+                payment, amount, ..
+            } => {
+                format!("paid {payment} {} @{second}", amount.amount)
+            }
+            CheckoutPayment::Unpaid => format!("pending @{second}"),
+            CheckoutPayment::NotRequired => panic!("{observed:?}"),
+        },
+        Fact::InvoicePaid {
+            payment, amount, ..
+        } => {
+            format!("paid {payment} {} @{second}", amount.amount)
+        }
+        Fact::PaymentPending { until, .. } => {
+            format!("pending until {} @{second}", until.as_second())
+        }
+        Fact::CheckoutEnded { canceled: true, .. } => format!("canceled @{second}"),
+        Fact::CheckoutEnded { .. } | Fact::InvoiceClosed { .. } => format!("closed @{second}"),
+        Fact::PaymentReversed { payment } => format!("reversed {payment} @{second}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn row(
+    status: &str,
+    qualified: &str,
+    payments: &[Transaction<'_>],
+    first: &[&str],
+    renewal: &[&str],
+) {
+    let bought = told(invoice(status, qualified, &of_checkout()), payments);
+    assert_eq!(bought, first, "{status} ({qualified}) of a checkout");
+    let renewed = told(invoice(status, qualified, &of_invoice()), payments);
+    assert_eq!(renewed, renewal, "{status} ({qualified}) of a renewal");
+}
+
+#[test]
+fn new_waits_to_be_paid() {
+    let opened = ["opened @1000"];
+    row("New", "None", &[], &opened, &opened);
+    // A part is told to nobody before it is known what becomes of the rest.
+    row(
+        "New",
+        "PaidPartial",
+        &[("tx1", 20_000, 2_000, "Settled")],
+        &opened,
+        &opened,
+    );
+}
+
+#[test]
+fn processing_is_on_its_way_and_falls_back_to_new() {
+    for qualified in ["None", "PaidOver"] {
+        let renewal = ["opened @1000", "pending until 90000 @1000"];
+        row("Processing", qualified, &[], &["pending @1000"], &renewal);
+    }
+    row("New", "None", &[], &["opened @1000"], &["opened @1000"]);
+}
+
+#[test]
+fn settled_is_paid_at_the_instant_of_its_last_transaction() {
+    let paid = ["paid inv1 50000 @2000"];
+    row("Settled", "None", &[PAID], &paid, &paid);
+    let parts = [
+        ("tx1", 20_000, 2_000, "Settled"),
+        ("tx2", 30_000, 3_000, "Settled"),
+    ];
+    let paid = ["paid inv1 50000 @3000"];
+    row("Settled", "None", &parts, &paid, &paid);
+}
+
+#[test]
+fn settled_without_confirmations_is_paid() {
+    let paid = ["paid inv1 50000 @2000"];
+    row(
+        "Settled",
+        "None",
+        &[("tx1", 50_000, 2_000, "Processing")],
+        &paid,
+        &paid,
+    );
+}
+
+#[test]
+fn paid_over_is_told_with_what_is_above() {
+    let one = ["paid inv1 50001 @2000"];
+    row(
+        "Settled",
+        "PaidOver",
+        &[("tx1", 50_001, 2_000, "Settled")],
+        &one,
+        &one,
+    );
+    let twice = [PAID, ("tx2", 50_000, 3_000, "Settled")];
+    let both = ["paid inv1 50000 @2000", "paid tx2 50000 @3000"];
+    row("Settled", "PaidOver", &twice, &both, &both);
+    // Not there yet.
+    let twice = [PAID, ("tx2", 50_000, 3_000, "Processing")];
+    row("Settled", "PaidOver", &twice, &both[..1], &both[..1]);
+}
+
+#[test]
+fn marked_settled_is_paid_because_a_person_says_so() {
+    let said = ["paid inv1 50000 @9000"];
+    row("Settled", "Marked", &[], &said, &said);
+    row(
+        "Settled",
+        "Marked",
+        &[("tx1", 20_000, 2_000, "Settled")],
+        &said,
+        &said,
+    );
+    let paid = ["paid inv1 50000 @5000"];
+    row("Settled", "Marked", &[LATE], &paid, &paid);
+}
+
+#[test]
+fn settled_below_what_is_owed_is_told_as_what_came() {
+    let less = ["paid inv1 49999 @9000"];
+    let mut bought = invoice("Settled", "None", &of_checkout());
+    bought["paidAmount"] = json!("49999");
+    assert_eq!(told(bought, &[("tx1", 49_999, 2_000, "Settled")]), less);
+    // A version that does not say.
+    let mut renewed = invoice("Settled", "None", &of_invoice());
+    renewed["paidAmount"] = Value::Null;
+    assert_eq!(told(renewed, &[("tx1", 49_999, 2_000, "Settled")]), less);
+}
+
+#[test]
+fn expired_unpaid_is_closed() {
+    row("Expired", "None", &[], &["closed @4600"], &["closed @4600"]);
+}
+
+#[test]
+fn expired_with_a_part_tells_the_part_and_never_the_whole() {
+    let part = ["paid tx1 20000 @2000", "closed @4600"];
+    row(
+        "Expired",
+        "PaidPartial",
+        &[("tx1", 20_000, 2_000, "Settled")],
+        &part,
+        &part,
+    );
+    let unconfirmed = [("tx1", 20_000, 2_000, "Processing")];
+    row(
+        "Expired",
+        "PaidPartial",
+        &unconfirmed,
+        &["closed @4600"],
+        &["closed @4600"],
+    );
+}
+
+#[test]
+fn paid_late_counts_once_it_is_settled() {
+    let paid = ["paid inv1 50000 @5000"];
+    row("Expired", "PaidLate", &[LATE], &paid, &paid);
+    let renewal = ["opened @1000", "pending until 90000 @1000"];
+    let unconfirmed = [("tx1", 50_000, 5_000, "Processing")];
+    row(
+        "Expired",
+        "PaidLate",
+        &unconfirmed,
+        &["pending @1000"],
+        &renewal,
+    );
+    // Late, and less than is owed.
+    let less = ["paid tx1 49999 @5000", "closed @4600"];
+    row(
+        "Expired",
+        "PaidLate",
+        &[("tx1", 49_999, 5_000, "Settled")],
+        &less,
+        &less,
+    );
+}
+
+#[test]
+fn paid_late_is_what_waits_to_be_marked() {
+    let late = |status, qualified, metadata: &Value, payments: &[Transaction<'_>]| {
+        seen(invoice(status, qualified, metadata), payments).is_paid_late()
+    };
+    let ours = of_invoice();
+    assert!(late("Expired", "PaidLate", &ours, &[LATE]));
+    assert!(late(
+        "Expired",
+        "PaidPartial",
+        &ours,
+        &[("a", 20_000, 1, "Settled"), ("b", 30_000, 2, "Settled")]
+    ));
+    assert!(late("Invalid", "None", &ours, &[LATE]));
+    assert!(!late("Invalid", "Marked", &ours, &[LATE]));
+    assert!(!late("Settled", "None", &ours, &[LATE]));
+    assert!(!late(
+        "Expired",
+        "PaidLate",
+        &ours,
+        &[("tx1", 49_999, 5_000, "Settled")]
+    ));
+    assert!(!late(
+        "Expired",
+        "PaidLate",
+        &ours,
+        &[("tx1", 50_000, 5_000, "Processing")]
+    ));
+}
+
+#[test]
+fn invalid_for_want_of_confirmations_is_closed_until_they_come() {
+    let unconfirmed = [("tx1", 50_000, 2_000, "Processing")];
+    for qualified in ["None", "PaidOver"] {
+        row(
+            "Invalid",
+            qualified,
+            &unconfirmed,
+            &["canceled @9000"],
+            &["closed @9000"],
+        );
+        row(
+            "Invalid",
+            qualified,
+            &[PAID],
+            &["paid inv1 50000 @2000"],
+            &["paid inv1 50000 @2000"],
+        );
+    }
+}
+
+#[test]
+fn marked_invalid_takes_back_what_was_said_to_be_paid() {
+    for payments in [&[][..], &[PAID]] {
+        let bought = ["reversed inv1 @9000", "canceled @9000"];
+        let renewed = ["reversed inv1 @9000", "closed @9000"];
+        row("Invalid", "Marked", payments, &bought, &renewed);
+    }
+}
+
+#[test]
+fn what_we_took_back_is_no_word_of_a_person_s_and_who_pays_it_is_told_of() {
+    let taken_back = |mut metadata: Value| {
+        metadata["billing_taken_back"] = json!(true);
+        invoice("Invalid", "Marked", &metadata)
+    };
+    assert_eq!(told(taken_back(of_checkout()), &[]), ["canceled @9000"]);
+    assert_eq!(told(taken_back(of_invoice()), &[]), ["closed @9000"]);
+    for metadata in [of_checkout(), of_invoice()] {
+        assert_eq!(
+            told(taken_back(metadata), &[LATE]),
+            ["paid inv1 50000 @5000"]
+        );
+    }
+}
+
+#[test]
+fn a_status_that_is_not_known_is_an_error_and_not_nothing() {
+    let odd = seen(invoice("Frozen", "None", &of_invoice()), &[]);
+    assert!(teller().tell(&odd).is_err());
+}
+
+#[test]
+fn what_is_not_in_satoshi_is_not_believed() {
+    let mut dear = invoice("Settled", "None", &of_invoice());
+    dear["currency"] = json!("USD");
+    let dear = serde_json::from_value(dear).unwrap();
+    assert!(crate::facts::Teller::owed(&dear).is_err());
+}
+
+#[test]
+fn facts_carry_our_ids_the_page_and_the_rate_they_were_made_at() {
+    let conversion = Conversion {
+        listed: Money::new(2_500, Currency::USD),
+        collected: Money::new(50_000, Currency::SAT),
+        rate: 5_000_000,
+        source: "pin".to_owned(),
+        at: at(900),
+    };
+    let mut metadata = of_invoice();
+    metadata["billing_conversion"] = json!(conversion);
+    let facts = teller()
+        .tell(&seen(invoice("New", "None", &metadata), &[]))
+        .unwrap();
+    let Fact::InvoiceOpened {
+        invoice: ours,
+        reference,
+        pay_url,
+        conversion: told,
+    } = &facts[0].fact
+    else {
+        panic!("{facts:?}");
+    };
+    assert_eq!(
+        (ours.to_string().as_str(), reference.as_str()),
+        (INVOICE, "inv1")
+    );
+    assert_eq!(
+        pay_url.as_deref(),
+        Some("https://pay.example.com/btcpay/i/inv1")
+    );
+    assert_eq!(told.as_ref(), Some(&conversion));
+    let link = &facts[0].link;
+    assert_eq!(
+        link.customer.map(|id| id.to_string()).as_deref(),
+        Some(CUSTOMER)
+    );
+    assert_eq!(
+        (link.refs[0].kind, link.refs[0].id.as_str()),
+        (RefKind::Invoice, "inv1")
+    );
+    let facts = teller()
+        .tell(&seen(invoice("Settled", "None", &metadata), &[PAID]))
+        .unwrap();
+    assert!(
+        matches!(&facts[0].fact, Fact::InvoicePaid { conversion: told, .. } if told.as_ref() == Some(&conversion))
+    );
+    // A rate that is of another amount says nothing.
+    metadata["billing_conversion"]["collected"]["amount"] = json!(1);
+    let facts = teller()
+        .tell(&seen(invoice("Settled", "None", &metadata), &[PAID]))
+        .unwrap();
+    assert!(matches!(
+        &facts[0].fact,
+        Fact::InvoicePaid {
+            conversion: None,
+            ..
+        }
+    ));
+
+    let mut page = invoice("New", "None", &of_checkout());
+    page["checkoutLink"] = Value::Null;
+    let facts = teller().tell(&seen(page, &[])).unwrap();
+    let Fact::CheckoutOpened {
+        checkout,
+        url,
+        expires_at,
+        ..
+    } = &facts[0].fact
+    else {
+        panic!("{facts:?}");
+    };
+    assert_eq!(
+        (checkout.to_string().as_str(), *expires_at),
+        (CHECKOUT, at(4_600))
+    );
+    assert_eq!(url, "https://pay.example.com/btcpay/i/inv1");
+    assert_eq!(facts[0].link.refs[0].kind, RefKind::Checkout);
+    assert_eq!(facts[0].link.checkout, Some(*checkout));
+}
+
+#[test]
+fn what_is_ours_and_cannot_be_read_is_told_with_a_flag_and_what_is_not_ours_is_not() {
+    let mut metadata = of_invoice();
+    metadata["billing_invoice"] = json!("odd");
+    let facts = teller()
+        .tell(&seen(invoice("Settled", "None", &metadata), &[PAID]))
+        .unwrap();
+    assert!(facts[0].link.garbled, "{facts:?}");
+    assert!(matches!(facts[0].fact, Fact::ProviderInvoiceSeen { .. }));
+    let other = |metadata: Value| {
+        let found = serde_json::from_value(invoice("Settled", "None", &metadata)).unwrap();
+        teller().ours(&found)
+    };
+    let mut elsewhere = of_invoice();
+    elsewhere["billing_operator"] = json!("there");
+    assert_eq!(other(elsewhere), None);
+    assert_eq!(other(json!({ "orderId": "167" })), None);
+}

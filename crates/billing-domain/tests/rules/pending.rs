@@ -1,0 +1,210 @@
+//! Money that takes its time: on its way, too late for its page, and not held.
+
+use billing_domain::decide::Verdict;
+use billing_domain::effect::Order;
+use billing_domain::fact::Fact;
+use billing_domain::ids::{IdSeq, InvoiceId};
+use billing_domain::invoice::Conversion;
+use billing_domain::journal::Event;
+use billing_domain::money::{Currency, Money};
+use billing_domain::subscription::Status;
+use billing_domain::time::Timestamp;
+
+use crate::common::{World, at, terms};
+
+/// Due on 1 February, with a link; its grace ends on the 8th.
+fn due() -> (World, InvoiceId) {
+    let mut world = World::bought(terms("pro-monthly"));
+    world.tick("2026-02-01");
+    let invoice = world.link();
+    world.forget();
+    (world, invoice)
+}
+
+fn grace_ends(world: &World) -> Timestamp {
+    world.sub().times.grace_ends_at.unwrap()
+}
+
+fn opened(invoice: InvoiceId, reference: &str) -> Fact {
+    Fact::InvoiceOpened {
+        invoice,
+        reference: reference.to_owned(),
+        pay_url: Some(format!("https://pay.example.com/{reference}")),
+        conversion: None,
+    }
+}
+
+fn pending(invoice: InvoiceId) -> Fact {
+    Fact::PaymentPending {
+        invoice,
+        until: at("2026-02-20"),
+    }
+}
+
+fn closed(invoice: InvoiceId, reference: &str) -> Fact {
+    Fact::InvoiceClosed {
+        invoice,
+        reference: reference.to_owned(),
+    }
+}
+
+#[test]
+fn money_on_its_way_suspends_the_lapse_until_it_is_there() {
+    let (mut world, invoice) = due();
+    let ends = grace_ends(&world);
+    world.go("2026-02-06");
+    world.tell(pending(invoice));
+    world.tell(pending(invoice));
+    assert!(ends < at("2026-02-10"));
+    assert_eq!(grace_ends(&world), at("2026-02-20"));
+    world.tick("2026-02-15");
+    assert_eq!(world.status(), Status::PastDue);
+    assert!(world.gives_access("2026-02-15"));
+    world.pay();
+    assert_eq!(world.count(Event::SubscriptionLapsed), 0);
+    assert_eq!(world.sub().paid[0].period.start, at("2026-02-01"));
+}
+
+#[test]
+fn money_that_does_not_come_gives_no_more_time_than_there_was() {
+    for still in [
+        |invoice| opened(invoice, &format!("at-provider-{invoice}")),
+        |invoice| closed(invoice, &format!("at-provider-{invoice}")),
+    ] {
+        let (mut world, invoice) = due();
+        let ends = grace_ends(&world);
+        world.go("2026-02-06");
+        world.tell(pending(invoice));
+        world.tell(still(invoice));
+        assert_eq!(grace_ends(&world), ends);
+    }
+    // Nobody waits for ever, and what lapsed before is not brought back.
+    let (mut world, invoice) = due();
+    world.tell(pending(invoice));
+    world.tick("2026-02-20");
+    assert_eq!(world.status(), Status::Lapsed);
+    world.tell(pending(invoice));
+    assert_eq!(world.status(), Status::Lapsed);
+}
+
+#[test]
+fn a_page_that_closed_unpaid_is_made_anew_as_another_try_of_the_cycle() {
+    let (mut world, invoice) = due();
+    let first = format!("at-provider-{invoice}");
+    let ends = grace_ends(&world);
+    world.go("2026-02-04");
+    world.tell(closed(invoice, &first));
+    world.tell(closed(invoice, &first));
+    let [Order::CreateInvoice(order)] = &world.orders[..] else {
+        panic!("{:?}", world.orders);
+    };
+    let held = world.open_invoice().unwrap();
+    assert_eq!((order.invoice, order.cycle), (invoice, held.cycle));
+    assert_eq!(order.amount, held.amount);
+    assert_eq!((held.attempt, held.pay_url.as_ref()), (2, None));
+    let key = format!(
+        "renewal:{}:{}:2",
+        held.subscription.unwrap(),
+        held.cycle.unwrap()
+    );
+    assert_eq!(world.keys.last().unwrap().as_str(), key);
+    world.tell(opened(invoice, "second"));
+    let held = world.open_invoice().unwrap();
+    assert_eq!(held.reference.as_deref(), Some("second"));
+    assert_eq!(
+        grace_ends(&world),
+        ends,
+        "the grace began with the first link"
+    );
+    assert_eq!(world.count(Event::SubscriptionRenewalPending), 1);
+    // Told late of the first, it stays the second.
+    world.tell(closed(invoice, &first));
+    world.tell(opened(invoice, &first));
+    assert_eq!(
+        world.open_invoice().unwrap().reference.as_deref(),
+        Some("second")
+    );
+    assert_eq!(world.orders.len(), 1);
+}
+
+#[test]
+fn a_late_payment_of_the_first_page_is_credited_once_at_its_own_rate() {
+    let (mut world, invoice) = due();
+    let listed = world.open_invoice().unwrap().amount;
+    let satoshi = |amount| Money::new(amount, Currency::SAT);
+    let paid = |payment: &str, amount: i64| Fact::InvoicePaid {
+        invoice,
+        payment: payment.to_owned(),
+        amount: satoshi(amount),
+        conversion: Some(Conversion {
+            listed,
+            collected: satoshi(amount),
+            rate: 1,
+            source: "pin".to_owned(),
+            at: at("2026-02-01"),
+        }),
+    };
+    world.go("2026-02-04");
+    world.tell(closed(invoice, &format!("at-provider-{invoice}")));
+    world.tell(opened(invoice, "second"));
+    world.tell(paid("first", 50_000));
+    assert_eq!(world.status(), Status::Active);
+    let through = world.paid_through();
+    world.tell(paid("second", 40_000));
+    assert_eq!(world.paid_through(), through, "one cycle is paid once");
+    let balance = world.account.customer.balance(listed.currency);
+    assert_eq!(balance, listed);
+}
+
+#[test]
+fn what_cannot_be_paid_in_time_is_not_asked_for_again() {
+    let reference = |invoice| format!("at-provider-{invoice}");
+    let (mut lapsed, invoice) = due();
+    lapsed.tick("2026-02-15");
+    lapsed.forget();
+    lapsed.tell(closed(invoice, &reference(invoice)));
+    assert!(lapsed.orders.is_empty(), "{:?}", lapsed.orders);
+    let (mut paid, invoice) = due();
+    paid.pay();
+    paid.forget();
+    let before = paid.account.clone();
+    paid.tell(closed(invoice, &reference(invoice)));
+    paid.tell(pending(invoice));
+    assert_eq!(paid.account, before);
+    assert!(paid.orders.is_empty());
+}
+
+#[test]
+fn a_payment_that_did_not_hold_ends_what_it_paid_for() {
+    let (mut world, invoice) = due();
+    let reversed = |payment: &str| Fact::PaymentReversed {
+        payment: payment.to_owned(),
+    };
+    let before = world.account.clone();
+    assert_eq!(world.tell(reversed("never heard of")), Verdict::Decided);
+    assert_eq!(
+        world.tell(reversed(&format!("at-provider-{invoice}"))),
+        Verdict::Decided
+    );
+    assert_eq!(world.account, before, "what was not paid is not taken back");
+    world.pay();
+    world.go("2026-02-10");
+    assert!(world.gives_access("2026-02-10"));
+    let paid = world.account.invoice(invoice).unwrap().payments[0]
+        .reference
+        .clone();
+    world.tell(reversed(&paid));
+    world.tell(reversed(&paid));
+    assert!(!world.gives_access("2026-02-10"));
+    assert_eq!(world.count(Event::InvoiceRefunded), 1);
+}
+
+#[test]
+fn strangers_are_unlinked() {
+    let (mut world, _) = due();
+    let stranger = IdSeq::new(world.now, 778).draw();
+    let before = world.account.clone();
+    assert_eq!(world.tell(pending(stranger)), Verdict::Unlinked);
+    assert_eq!(world.tell(closed(stranger, "page")), Verdict::Unlinked);
+    assert_eq!(world.account, before);
+}
