@@ -63,7 +63,7 @@ struct Key {
 #[serde(rename_all = "camelCase")]
 struct Webhook {
     #[serde(default)]
-    url: String,
+    url: Option<String>,
     #[serde(default)]
     enabled: bool,
     #[serde(default)]
@@ -183,8 +183,10 @@ impl BtcPay {
                 ))];
             }
         };
-        let same =
-            |held: &&Webhook| held.url.trim_end_matches('/') == ours.as_str().trim_end_matches('/');
+        let same = |held: &&Webhook| {
+            let url = held.url.as_deref().unwrap_or_default();
+            url.trim_end_matches('/') == ours.as_str().trim_end_matches('/')
+        };
         let Some(held) = listed.iter().find(same) else {
             return vec![bad(format!(
                 "no webhook of the store sends to {ours}; a payment is heard of only when open \

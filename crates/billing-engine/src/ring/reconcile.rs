@@ -3,10 +3,12 @@
 //!
 //! What is read is received like a webhook, once for every state of the object.
 
+use billing_domain::checkout::Checkout;
 use billing_domain::digest::digest128;
+use billing_domain::ids::CustomerId;
 use billing_domain::invoice::{Invoice, Issuer};
-use billing_domain::provider::{ProviderRef, RefKind};
-use billing_ports::store::{InvoiceFilter, PageAsk};
+use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
+use billing_ports::store::{Also, InvoiceFilter, PageAsk};
 use billing_ports::{Delivery, Reading};
 use bytes::Bytes;
 
@@ -56,8 +58,8 @@ impl Parts {
         };
         for _ in 0..MAX_PAGES {
             let found = self.store.list_invoices(open, page).await?;
-            for (_, invoice) in &found.rows {
-                self.reconcile_one(invoice, &mut done).await?;
+            for (customer, invoice) in &found.rows {
+                self.reconcile_one(*customer, invoice, &mut done).await?;
             }
             page.after = found.rows.last().map(|(_, last)| last.id.uuid());
             if !found.more {
@@ -76,23 +78,21 @@ impl Parts {
 
     async fn reconcile_one(
         &self,
+        customer: CustomerId,
         invoice: &Invoice,
         done: &mut Reconciled,
     ) -> Result<(), EngineError> {
-        let (Some(account), Some(reference), Issuer::Engine) =
-            (&invoice.provider, &invoice.reference, invoice.issuer)
-        else {
+        let (Some(account), Issuer::Engine) = (&invoice.provider, invoice.issuer) else {
             return Ok(());
         };
         let Some(provider) = self.providers.get(account) else {
             return Ok(());
         };
-        done.asked = done.asked.saturating_add(1);
-        let object = ProviderRef {
-            account: account.clone(),
-            kind: RefKind::Invoice,
-            id: reference.clone(),
+        let Some(object) = self.payable_at(customer, invoice, account).await? else {
+            return Ok(());
         };
+        let (account, reference) = (&object.account, &object.id);
+        done.asked = done.asked.saturating_add(1);
         let reading = provider.read(&object);
         let read = tokio::time::timeout(self.limits.call_timeout, reading).await;
         let Ok(Ok(facts)) = read else {
@@ -114,5 +114,36 @@ impl Parts {
             done.news = done.news.saturating_add(1);
         }
         Ok(())
+    }
+
+    /// Where an open invoice is paid: its own page, or that of the checkout whose
+    /// money is on its way. `None`: nowhere yet.
+    async fn payable_at(
+        &self,
+        customer: CustomerId,
+        invoice: &Invoice,
+        account: &ProviderAccount,
+    ) -> Result<Option<ProviderRef>, EngineError> {
+        let at = |kind, id: &str| ProviderRef {
+            account: account.clone(),
+            kind,
+            id: id.to_owned(),
+        };
+        if let Some(reference) = &invoice.reference {
+            return Ok(Some(at(RefKind::Invoice, reference)));
+        }
+        let Some(checkout) = invoice.checkout else {
+            return Ok(None);
+        };
+        let also = Also {
+            checkouts: vec![checkout],
+            ..Also::default()
+        };
+        let loaded = self.store.load(customer, &also).await?;
+        let held = loaded.as_ref().and_then(|it| it.account.checkout(checkout));
+        // One that has ended says nothing more of its money.
+        let held = held.filter(|held| held.is_open());
+        let reference = held.and_then(Checkout::reference);
+        Ok(reference.map(|reference| at(RefKind::Checkout, reference)))
     }
 }

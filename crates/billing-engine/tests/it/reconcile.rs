@@ -1,10 +1,12 @@
 //! Reconciling: a lost webhook leads to the same state as one that came.
 
+use billing_domain::fact::{CheckoutPayment, Fact};
+use billing_domain::provider::RefKind;
 use billing_domain::subscription::Status;
 use billing_engine::{CancelWhen, Reconciled};
 use jiff::SignedDuration;
 
-use crate::rig::{Act, Rig, eur};
+use crate::rig::{Act, Rig, eur, paid, seen};
 
 #[tokio::test]
 async fn what_was_paid_and_never_told_is_found_once() {
@@ -59,4 +61,37 @@ async fn what_cannot_be_taken_back_and_was_not_paid_is_for_a_person() {
     rig.provider.next([Act::Refuse]);
     rig.work().await;
     assert_eq!(rig.parked(), ["provider_refused"]);
+}
+
+#[tokio::test]
+async fn a_checkout_whose_money_came_untold_is_found() {
+    let rig = Rig::new().await;
+    rig.customer("ana").await;
+    let opened = rig.open("ana", "pro-monthly").await;
+    let paid = paid(&opened, 900, rig.clock_now());
+    let Fact::CheckoutCompleted {
+        checkout,
+        reference,
+        ..
+    } = paid.fact.clone()
+    else {
+        panic!("{paid:?}");
+    };
+    let unpaid = Fact::CheckoutCompleted {
+        checkout,
+        reference: reference.clone(),
+        payment: CheckoutPayment::Unpaid,
+        customer_ref: None,
+        email: None,
+    };
+    rig.tell(vec![seen(unpaid, rig.clock_now())]).await;
+    rig.work().await;
+    rig.provider.has(paid);
+    let done = rig.billing.reconcile().await.unwrap();
+    assert_eq!((done.asked, done.news), (1, 1));
+    let asked = rig.provider.reads().pop().unwrap();
+    assert_eq!((asked.kind, asked.id), (RefKind::Checkout, reference));
+    rig.work().await;
+    assert_eq!(rig.happened("subscription.activated"), 1);
+    assert_eq!(rig.billing.reconcile().await.unwrap().asked, 0);
 }

@@ -1,0 +1,89 @@
+//! What the doctor finds, and what it says to do about it.
+
+use billing_btcpay::{BtcPay, BtcPayOptions, HANDLED_EVENTS};
+use billing_domain::catalog::Catalog;
+use billing_http::{HttpClient, HttpOptions};
+use billing_ports::{FindingLevel, PaymentProvider};
+
+use super::rig::Rig;
+
+const HOOK: &str = "https://billing.example.com/v1/webhooks/btcpay";
+
+fn catalog() -> Catalog {
+    billing_testkit::catalogs::single()
+}
+
+/// What is not as it should be, by word.
+async fn found(rig: &Rig, change: impl FnOnce(&mut BtcPayOptions)) -> Vec<(FindingLevel, String)> {
+    let mut options = BtcPayOptions {
+        webhook_url: Some(HOOK.parse().unwrap()),
+        ..rig.options.clone()
+    };
+    change(&mut options);
+    let http = HttpClient::new(HttpOptions::default()).unwrap();
+    let btcpay = BtcPay::new(&options, http, rig.rates.clone(), rig.clock()).unwrap();
+    let findings = btcpay.doctor(&catalog()).await.into_iter();
+    let bad = findings.filter(|finding| finding.level != FindingLevel::Good);
+    bad.map(|finding| (finding.level, finding.text)).collect()
+}
+
+#[track_caller]
+fn says(found: &[(FindingLevel, String)], level: FindingLevel, words: &str) {
+    let says = |(held, text): &(FindingLevel, String)| *held == level && text.contains(words);
+    assert!(found.iter().any(says), "{words}: {found:?}");
+}
+
+#[tokio::test]
+async fn a_store_that_is_set_up_is_good() {
+    let rig = Rig::start().await;
+    rig.hook(HOOK, &HANDLED_EVENTS, true).await;
+    let found = found(&rig, |_| {}).await;
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named_with_what_to_do() {
+    use FindingLevel::{Bad, Warning};
+    let rig = Rig::start().await;
+    says(
+        &found(&rig, |_| {}).await,
+        Bad,
+        "no webhook of the store sends to",
+    );
+    rig.hook(HOOK, &HANDLED_EVENTS[1..], false).await;
+    let told = found(&rig, |_| {}).await;
+    says(&told, Bad, "is not enabled");
+    says(&told, Bad, "is not sent InvoiceReceivedPayment; add these");
+    says(
+        &found(&rig, |it| it.webhook_url = None).await,
+        Warning,
+        "webhooks are not checked",
+    );
+    says(
+        &found(&rig, |it| it.api_key = "wrong".into()).await,
+        Bad,
+        "the key is not accepted",
+    );
+    says(
+        &found(&rig, |it| it.store_id = "another".to_owned()).await,
+        Bad,
+        "cannot be read",
+    );
+    rig.rates.0.lock().unwrap().0 = None;
+    says(
+        &found(&rig, |_| {}).await,
+        Bad,
+        "pin (gone): nobody is charged a price in",
+    );
+    rig.fake
+        .permit(vec!["btcpay.store.canviewinvoices".to_owned()]);
+    let told = found(&rig, |_| {}).await;
+    says(&told, Bad, "lacks btcpay.store.cancreateinvoice");
+    says(&told, Bad, "lacks btcpay.store.canmodifyinvoices");
+    says(
+        &told,
+        Warning,
+        "refunds that are made at BTCPay are not noticed",
+    );
+    says(&told, Warning, "webhooks cannot be checked");
+}

@@ -1,0 +1,296 @@
+//! Lives of invoices: paid, in parts, late, twice, not at all, taken back, refunded.
+
+use billing_domain::effect::{EffectKey, Order};
+use billing_domain::fact::Fact;
+use billing_domain::provider::RefKind;
+use billing_domain::time::days;
+use billing_ports::{Answer, PaymentProvider, PerformError};
+use billing_testkit::fakes::btcpay::{AdditionalStatus, InvoiceStatus};
+use billing_testkit::fakes::rig::{Fault, FaultKind};
+
+use super::rig::{Rig, reference, usd, word};
+
+#[tokio::test]
+async fn paid_on_the_chain_it_is_on_its_way_until_it_is_confirmed() {
+    let rig = Rig::start().await;
+    let (_, id) = rig.invoices().await;
+    assert_eq!(rig.told(&id).await, ["opened"]);
+    rig.fake.pay_in_full(&id).unwrap();
+    assert_eq!(rig.told(&id).await, ["opened", "pending"]);
+    rig.fake.confirm(&id).unwrap();
+    assert_eq!(rig.told(&id).await, ["paid 50000"]);
+    assert_eq!(
+        rig.told(&id).await,
+        rig.told(&id).await,
+        "the same each time"
+    );
+    for (kind, objects) in rig.hinted() {
+        if kind == "InvoiceCreated" {
+            assert!(objects.is_empty());
+            continue;
+        }
+        assert_eq!(objects.len(), 1, "{kind}");
+        assert_eq!(
+            (objects[0].kind, objects[0].id.as_str()),
+            (RefKind::Invoice, id.as_str())
+        );
+    }
+}
+
+#[tokio::test]
+async fn spent_twice_it_can_be_paid_again_though_nobody_is_told() {
+    let rig = Rig::start().await;
+    let (_, id) = rig.invoices().await;
+    rig.fake.pay_in_full(&id).unwrap();
+    rig.hinted();
+    rig.fake.double_spend(&id).unwrap();
+    assert!(rig.hinted().is_empty());
+    assert_eq!(rig.told(&id).await, ["opened"]);
+}
+
+#[tokio::test]
+async fn a_checkout_is_paid_by_lightning_and_its_address_comes_back() {
+    let rig = Rig::start().await;
+    let order = rig.checkout(usd(2_500));
+    let page = rig.opens(&order).await;
+    rig.fake.pay_by_lightning(&page, 50_000).unwrap();
+    let facts = rig.look(RefKind::Checkout, &page).await.unwrap();
+    assert_eq!(facts.iter().map(word).collect::<Vec<_>>(), ["paid 50000"]);
+    let Fact::CheckoutCompleted { email, .. } = &facts[0].fact else {
+        panic!("{facts:?}");
+    };
+    assert_eq!(email.as_deref(), Some("ana@example.com"));
+}
+
+#[tokio::test]
+async fn a_part_is_never_the_whole() {
+    let rig = Rig::start().await;
+    let (_, id) = rig.invoices().await;
+    rig.fake.pay(&id, 49_999).unwrap();
+    rig.fake.confirm(&id).unwrap();
+    assert_eq!(rig.told(&id).await, ["opened"]);
+    rig.fake.advance(days(3));
+    assert_eq!(rig.told(&id).await, ["paid 49999", "closed"]);
+}
+
+#[tokio::test]
+async fn paid_late_it_counts_and_btcpay_is_told_that_it_is_settled() {
+    let rig = Rig::start().await;
+    let (_, id) = rig.invoices().await;
+    rig.fake.pay_late(&id, 50_000).unwrap();
+    assert_eq!(rig.told(&id).await, ["opened", "pending"]);
+    rig.fake.confirm(&id).unwrap();
+    assert_eq!(rig.told(&id).await, ["paid 50000"]);
+    let marked = rig.fake.invoice(&id).unwrap();
+    assert_eq!(
+        (marked.status, marked.additional),
+        (InvoiceStatus::Settled, AdditionalStatus::Marked)
+    );
+    assert_eq!(rig.told(&id).await, ["paid 50000"]);
+}
+
+#[tokio::test]
+async fn a_key_that_may_not_mark_keeps_nobody_from_what_was_paid_for() {
+    let rig = Rig::start().await;
+    let (_, id) = rig.invoices().await;
+    rig.fake.pay_late(&id, 50_000).unwrap();
+    rig.fake.confirm(&id).unwrap();
+    rig.fake
+        .permit(vec!["btcpay.store.canviewinvoices".to_owned()]);
+    assert_eq!(rig.told(&id).await, ["paid 50000"]);
+    assert_eq!(
+        rig.fake.invoice(&id).unwrap().status,
+        InvoiceStatus::Expired
+    );
+}
+
+#[tokio::test]
+async fn paid_twice_both_payments_are_told() {
+    let rig = Rig::start().await;
+    let (_, id) = rig.invoices().await;
+    rig.fake.pay(&id, 50_000).unwrap();
+    rig.fake.pay(&id, 50_000).unwrap();
+    rig.fake.confirm(&id).unwrap();
+    let facts = rig.look(RefKind::Invoice, &id).await.unwrap();
+    assert_eq!(
+        facts.iter().map(word).collect::<Vec<_>>(),
+        ["paid 50000", "paid 50000"]
+    );
+    let named = |index: usize| match &facts[index].fact {
+        Fact::InvoicePaid { payment, .. } => payment.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(named(0), id);
+    assert_ne!(named(1), id);
+}
+
+#[tokio::test]
+async fn not_confirmed_in_time_it_is_closed_and_marked_by_a_person_it_is_reversed() {
+    let rig = Rig::start().await;
+    rig.fake.rules(|rules| rules.block_every = None);
+    let (_, id) = rig.invoices().await;
+    rig.fake.pay_in_full(&id).unwrap();
+    rig.fake.advance(days(7));
+    assert_eq!(
+        rig.fake.invoice(&id).unwrap().status,
+        InvoiceStatus::Invalid
+    );
+    assert_eq!(rig.told(&id).await, ["closed"]);
+    rig.fake.mark(&id, true).unwrap();
+    assert_eq!(rig.told(&id).await, ["paid 50000"]);
+    rig.fake.mark(&id, false).unwrap();
+    assert_eq!(rig.told(&id).await, ["reversed", "closed"]);
+}
+
+#[tokio::test]
+async fn taken_back_it_cannot_be_paid_and_who_pays_all_the_same_is_told_of() {
+    let rig = Rig::start().await;
+    let (invoice, id) = rig.invoices().await;
+    for _ in 0..2 {
+        let Ok(Answer::Done(facts)) = rig.voids(invoice, Some(&id)).await else {
+            panic!("it is taken back");
+        };
+        assert_eq!(facts.iter().map(word).collect::<Vec<_>>(), ["done"]);
+    }
+    let held = rig.fake.invoice(&id).unwrap();
+    assert_eq!(
+        (held.status, held.additional),
+        (InvoiceStatus::Invalid, AdditionalStatus::Marked)
+    );
+    assert!(held.order_id().is_some(), "the metadata stays");
+    assert_eq!(rig.told(&id).await, ["closed"]);
+    rig.fake.pay(&id, 50_000).unwrap();
+    rig.fake.confirm(&id).unwrap();
+    assert_eq!(rig.told(&id).await, ["paid 50000"]);
+}
+
+#[tokio::test]
+async fn what_was_never_answered_is_found_and_taken_back() {
+    let rig = Rig::start().await;
+    let (key, order) = rig.renewal(usd(2_500));
+    let lost = Fault::next(FaultKind::LostAnswer).on("POST", "/").after();
+    rig.fake.fault(lost);
+    let answer = rig
+        .perform_as(&key, &Order::CreateInvoice(order.clone()))
+        .await;
+    assert!(
+        matches!(answer, Err(PerformError::Unknown(_))),
+        "{answer:?}"
+    );
+    let answer = rig.voids(order.invoice, None).await;
+    assert!(matches!(answer, Ok(Answer::Done(_))), "{answer:?}");
+    let world = rig.fake.world();
+    assert!(
+        world
+            .invoices
+            .values()
+            .all(|held| held.status == InvoiceStatus::Invalid)
+    );
+    // And what was never made is as good as taken back.
+    let (_, other) = rig.renewal(usd(2_500));
+    let answer = rig.voids(other.invoice, None).await;
+    assert!(matches!(answer, Ok(Answer::Done(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn what_is_paid_is_not_taken_back_and_what_is_on_its_way_is_left_alone() {
+    let rig = Rig::start().await;
+    let (invoice, id) = rig.invoices().await;
+    rig.fake.pay_in_full(&id).unwrap();
+    let answer = rig.voids(invoice, Some(&id)).await;
+    assert!(matches!(answer, Ok(Answer::Done(_))), "{answer:?}");
+    assert_eq!(
+        rig.fake.invoice(&id).unwrap().status,
+        InvoiceStatus::Processing
+    );
+    rig.fake.confirm(&id).unwrap();
+    let Ok(Answer::Refused(refusal)) = rig.voids(invoice, Some(&id)).await else {
+        panic!("it is refused");
+    };
+    assert_eq!(refusal.code, "already_paid");
+    let Ok(Answer::Refused(refusal)) = rig.voids(invoice, Some("unheardOf")).await else {
+        panic!("it is refused");
+    };
+    assert_eq!(refusal.code, "no_such_invoice");
+}
+
+#[tokio::test]
+async fn a_checkout_that_is_over_is_closed_and_a_paid_one_says_so() {
+    let rig = Rig::start().await;
+    let (left, paid) = (rig.checkout(usd(2_500)), rig.checkout(usd(2_500)));
+    for (order, told) in [(left, "closed"), (paid, "paid 50000")] {
+        let page = rig.opens(&order).await;
+        if told != "closed" {
+            rig.fake.pay_by_lightning(&page, 50_000).unwrap();
+        }
+        let expire = Order::ExpireCheckout {
+            provider: rig.account(),
+            checkout: order.checkout,
+            reference: page.clone(),
+        };
+        let key = EffectKey::expire_checkout(order.checkout);
+        for _ in 0..2 {
+            let facts = rig.done(&key, &expire).await;
+            assert_eq!(facts.iter().map(word).collect::<Vec<_>>(), [told]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn archived_is_not_gone() {
+    let rig = Rig::start().await;
+    let (key, order) = rig.renewal(usd(2_500));
+    let order = Order::CreateInvoice(order);
+    let id = reference(&rig.done(&key, &order).await);
+    rig.archive(&id).await;
+    assert_eq!(rig.told(&id).await, ["opened"]);
+    assert_eq!(reference(&rig.done(&key, &order).await), id, "found again");
+}
+
+#[tokio::test]
+async fn somebody_else_s_invoice_in_the_same_store_is_nothing() {
+    let rig = Rig::start().await;
+    let (_, id) = rig.invoices().await;
+    let mut options = rig.options.clone();
+    options.operator = "there".to_owned();
+    let http = billing_http::HttpClient::new(billing_http::HttpOptions::default()).unwrap();
+    let rates = rig.rates.clone();
+    let there = billing_btcpay::BtcPay::new(&options, http, rates, rig.clock()).unwrap();
+    let object = billing_domain::provider::ProviderRef {
+        account: rig.account(),
+        kind: RefKind::Invoice,
+        id,
+    };
+    assert_eq!(there.read(&object).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn refunds_are_read_back_once_they_are_claimed() {
+    let rig = Rig::start().await;
+    let (_, id) = rig.invoices().await;
+    rig.fake.pay_in_full(&id).unwrap();
+    rig.fake.confirm(&id).unwrap();
+    let pull = rig.refund(&id).await;
+    assert_eq!(
+        rig.told(&id).await,
+        ["paid 50000"],
+        "a promise is no refund"
+    );
+    rig.fake.claim(&pull).unwrap();
+    assert_eq!(rig.told(&id).await, ["paid 50000", "refund 50000 Pending"]);
+    rig.fake.approve_claim(&pull).unwrap();
+    assert_eq!(rig.told(&id).await, ["paid 50000", "refund 50000 Done"]);
+    let facts = rig.look(RefKind::Payment, &pull).await.unwrap();
+    let [seen] = facts.as_slice() else {
+        panic!("{facts:?}");
+    };
+    let Fact::RefundSeen(refund) = &seen.fact else {
+        panic!("{seen:?}");
+    };
+    assert_eq!(refund.of, [id]);
+    assert!(seen.link.customer.is_some(), "it says itself whose it is");
+    // A key that may not look is told nothing of them, and of the payment all the same.
+    rig.fake
+        .permit(vec!["btcpay.store.canviewinvoices".to_owned()]);
+    assert_eq!(rig.told(&refund.of[0]).await, ["paid 50000"]);
+}
