@@ -305,5 +305,6 @@ fn garbled(seen: &Seen, state: ProviderInvoiceState) -> Fact {
         state,
         purpose: None,
         collected: None,
+        opened_at: Some(seen.made_at()),
     }
 }
