@@ -258,10 +258,10 @@ pub(super) fn paddle(reader: &mut Reader<'_>, built: Built) -> Option<PaddleConf
 }
 
 const BTCPAY: [&str; 8] = [
-    "btcpay.api_key",
-    "btcpay.webhook_secrets",
     "btcpay.base_url",
     "btcpay.store_id",
+    "btcpay.api_key",
+    "btcpay.webhook_secrets",
     "btcpay.speed",
     "btcpay.checkout_lifetime",
     "btcpay.invoice_lifetime",
