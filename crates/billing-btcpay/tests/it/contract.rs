@@ -35,7 +35,7 @@ impl Contracted {
         }
     }
 
-    fn event(&self, kind: &str, invoice: Value) -> Value {
+    fn event(&self, kind: &str, invoice: &Value) -> Value {
         let number = self.events.fetch_add(1, Ordering::Relaxed);
         json!({
             "deliveryId": format!("delivery{number}"),
@@ -54,7 +54,7 @@ impl Contracted {
     }
 
     fn settled(&self) -> Value {
-        self.event("InvoiceSettled", json!("anInvoice"))
+        self.event("InvoiceSettled", &json!("anInvoice"))
     }
 
     fn signed(event: &Value, secret: &str) -> WebhookRequest {
@@ -119,11 +119,11 @@ impl ProviderRig for Contracted {
     }
 
     fn webhook_of_unknown_kind(&self, _at: Timestamp) -> WebhookRequest {
-        Self::signed(&self.event("CakeBaked", json!("aCake")), DEFAULT_SECRET)
+        Self::signed(&self.event("CakeBaked", &json!("aCake")), DEFAULT_SECRET)
     }
 
     fn unreadable_webhook(&self, _at: Timestamp) -> WebhookRequest {
-        Self::signed(&self.event("InvoiceSettled", Value::Null), DEFAULT_SECRET)
+        Self::signed(&self.event("InvoiceSettled", &Value::Null), DEFAULT_SECRET)
     }
 
     fn signature_header(&self) -> &str {

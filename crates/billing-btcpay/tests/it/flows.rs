@@ -116,9 +116,11 @@ async fn paid_twice_both_payments_are_told() {
         facts.iter().map(word).collect::<Vec<_>>(),
         ["paid 50000", "paid 50000"]
     );
-    let named = |index: usize| match &facts[index].fact {
-        Fact::InvoicePaid { payment, .. } => payment.clone(),
-        other => panic!("{other:?}"),
+    let named = |index: usize| {
+        let Fact::InvoicePaid { payment, .. } = &facts[index].fact else {
+            panic!("{facts:?}");
+        };
+        payment.clone()
     };
     assert_eq!(named(0), id);
     assert_ne!(named(1), id);

@@ -1,7 +1,12 @@
 //! The adapter against a fake BTCPay Server that keeps books.
 
+#[cfg(test)]
 mod contract;
+#[cfg(test)]
 mod doctor;
+#[cfg(test)]
 mod flows;
+#[cfg(test)]
 mod making;
+#[cfg(test)]
 mod rig;

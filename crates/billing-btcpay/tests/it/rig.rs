@@ -265,9 +265,11 @@ impl Rig {
             let Reading::Facts(facts) = delivery.reading else {
                 panic!("{delivery:?}");
             };
-            let objects = facts.into_iter().map(|observed| match observed.fact {
-                Fact::Hinted { object } => object,
-                ref other => panic!("{other:?}"),
+            let objects = facts.into_iter().map(|observed| {
+                let Fact::Hinted { object } = observed.fact else {
+                    panic!("{observed:?}");
+                };
+                object
             });
             (delivery.kind, objects.collect())
         });
@@ -275,6 +277,10 @@ impl Rig {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "whatever else is told fails the test"
+)]
 pub(crate) fn reference(facts: &[Observed]) -> String {
     match &facts[0].fact {
         Fact::CheckoutOpened { reference, .. } | Fact::InvoiceOpened { reference, .. } => {
@@ -285,6 +291,10 @@ pub(crate) fn reference(facts: &[Observed]) -> String {
 }
 
 /// A fact in short; what came by transaction is named by no id.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "whatever else is told fails the test"
+)]
 pub(crate) fn word(observed: &Observed) -> String {
     match &observed.fact {
         Fact::CheckoutOpened { .. } | Fact::InvoiceOpened { .. } => "opened".to_owned(),
