@@ -101,6 +101,10 @@ const RULES: &[Rule] = &[
         &["billing-domain", "billing-ports", "billing-http"],
     ),
     only(
+        "billing-rates",
+        &["billing-domain", "billing-ports", "billing-http"],
+    ),
+    only(
         TESTKIT,
         // The fakes of providers deliver their webhooks with it.
         &["billing-domain", "billing-ports", "billing-http"],
