@@ -3,6 +3,10 @@
 
 /// Providers by their cargo features, a field each.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says of one provider whether it is built in; together they are no state"
+)]
 pub(super) struct Built {
     pub(super) btcpay: bool,
     pub(super) paddle: bool,
