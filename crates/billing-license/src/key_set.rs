@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::algorithm::Algorithm;
 use crate::base64url;
-use crate::keys::{PublicKeyError, VerifyingKey};
-use crate::verify::ALGORITHM;
+use crate::keys::{Public, PublicKeyError, VerifyingKey};
+#[cfg(feature = "es512")]
+use crate::p521;
 
 /// Longest JWKS, in bytes: several hundred keys, where a server shows two or three.
 pub const MAX_JWKS_BYTES: usize = 64 * 1024;
@@ -37,7 +39,7 @@ pub enum JwksError {
         /// Which of the keys, from 0.
         index: usize,
     },
-    /// An Ed25519 key cannot be used.
+    /// A key of a kind that signs tokens cannot be used.
     #[error("key {index} cannot be used")]
     Key {
         /// Which of the keys, from 0.
@@ -103,12 +105,13 @@ impl KeySet {
     }
 
     /// Reads a set from JSON. Keys of another kind, use or algorithm are left out, as RFC 7517
-    /// wants it: whoever publishes them may have them for something else. A key without a name
+    /// wants it: whoever publishes them may have them for something else. So are, without the
+    /// feature `es512`, the keys that sign so. A key without a name
     /// is named by its thumbprint.
     ///
     /// # Errors
     ///
-    /// [`JwksError`] when it is no key set, or an Ed25519 key in it is not as it must be.
+    /// [`JwksError`] when it is no key set, or a key in it that signs tokens is not as it must be.
     pub fn from_jwks(json: &str) -> Result<Self, JwksError> {
         if json.len() > MAX_JWKS_BYTES {
             return Err(JwksError::TooLong);
@@ -116,14 +119,14 @@ impl KeySet {
         let jwks: Jwks = serde_json::from_str(json).map_err(JwksError::Json)?;
         let mut set = Self::new();
         for (index, jwk) in jwks.keys.into_iter().enumerate() {
-            if !jwk.is_for_tokens() {
+            let Some(algorithm) = jwk.signs_tokens_with() else {
                 continue;
-            }
+            };
             if jwk.d.is_some() {
                 return Err(JwksError::Secret { index });
             }
             let key = jwk
-                .read()
+                .read(algorithm)
                 .map_err(|source| JwksError::Key { index, source })?;
             if let Some(same) = set.by_kid.insert(key.kid().to_owned(), key) {
                 let kid = same.kid().to_owned();
@@ -145,18 +148,26 @@ impl FromIterator<VerifyingKey> for KeySet {
 }
 
 fn jwk(key: &VerifyingKey) -> Value {
-    json!({
-        "kty": KIND,
-        "crv": CURVE,
-        "x": base64url::encode(&key.to_bytes()),
-        "kid": key.kid(),
-        "use": USE,
-        "alg": ALGORITHM,
-    })
+    let mut jwk = match key.public() {
+        Public::Ed25519(public) => json!({
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "x": base64url::encode(public.as_bytes()),
+        }),
+        #[cfg(feature = "es512")]
+        Public::P521(public) => {
+            let (x, y) = p521::coordinates(public);
+            json!({ "kty": "EC", "crv": "P-521", "x": x, "y": y })
+        }
+    };
+    if let Some(members) = jwk.as_object_mut() {
+        members.insert("kid".to_owned(), key.kid().into());
+        members.insert("use".to_owned(), USE.into());
+        members.insert("alg".to_owned(), key.algorithm().as_str().into());
+    }
+    jwk
 }
 
-const KIND: &str = "OKP";
-const CURVE: &str = "Ed25519";
 const USE: &str = "sig";
 
 #[derive(Deserialize)]
@@ -170,6 +181,8 @@ struct Jwk {
     kty: String,
     crv: Option<String>,
     x: Option<String>,
+    #[cfg(feature = "es512")]
+    y: Option<String>,
     kid: Option<String>,
     #[serde(rename = "use")]
     usage: Option<String>,
@@ -178,18 +191,29 @@ struct Jwk {
 }
 
 impl Jwk {
-    /// Whether the key signs with Ed25519, and may sign tokens for all that is said of it.
-    fn is_for_tokens(&self) -> bool {
-        self.kty == KIND
-            && self.crv.as_deref() == Some(CURVE)
-            && self.usage.as_deref().unwrap_or(USE) == USE
-            && self.alg.as_deref().unwrap_or(ALGORITHM) == ALGORITHM
+    /// How the key signs tokens. `None`: it does not, for all that is said of it.
+    fn signs_tokens_with(&self) -> Option<Algorithm> {
+        let algorithm = match (self.kty.as_str(), self.crv.as_deref()?) {
+            ("OKP", "Ed25519") => Algorithm::EdDsa,
+            #[cfg(feature = "es512")]
+            ("EC", "P-521") => Algorithm::Es512,
+            _ => return None,
+        };
+        let said = |said: &Option<String>, ours| said.as_deref().is_none_or(|said| said == ours);
+        (said(&self.usage, USE) && said(&self.alg, algorithm.as_str())).then_some(algorithm)
     }
 
-    fn read(self) -> Result<VerifyingKey, PublicKeyError> {
-        let bytes = self.x.as_deref().and_then(base64url::decode);
-        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
-        let key = VerifyingKey::from_bytes(&bytes.ok_or(PublicKeyError)?)?;
+    fn read(self, algorithm: Algorithm) -> Result<VerifyingKey, PublicKeyError> {
+        let x = self.x.as_deref().ok_or(PublicKeyError)?;
+        let bytes = match algorithm {
+            Algorithm::EdDsa => base64url::decode(x).ok_or(PublicKeyError)?,
+            #[cfg(feature = "es512")]
+            Algorithm::Es512 => {
+                let point = self.y.as_deref().and_then(|y| p521::point_of_jwk(x, y));
+                point.ok_or(PublicKeyError)?
+            }
+        };
+        let key = VerifyingKey::from_bytes(algorithm, &bytes)?;
         Ok(match self.kid {
             Some(kid) => key.named(kid),
             None => key,

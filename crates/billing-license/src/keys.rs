@@ -1,28 +1,70 @@
-//! The two halves of an Ed25519 key, and the name that they share.
+//! The two halves of a key, and the name that they share.
 //!
-//! Knows nothing of tokens, and draws no randomness: a seed is given.
+//! Knows nothing of tokens, and draws no randomness: a secret is given.
 
 use std::fmt;
 
 use ed25519_dalek::Signer as _;
 use sha2::{Digest as _, Sha256};
 
+use crate::algorithm::Algorithm;
 use crate::base64url;
+#[cfg(feature = "es512")]
+use crate::p521;
 
 /// The secret half: signs tokens. Wiped from memory when dropped.
 pub struct SigningKey {
-    secret: ed25519_dalek::SigningKey,
+    secret: Secret,
     public: VerifyingKey,
 }
 
+enum Secret {
+    Ed25519(Box<ed25519_dalek::SigningKey>),
+    #[cfg(feature = "es512")]
+    P521(Box<p521::Secret>),
+}
+
 impl SigningKey {
-    /// The key that grows from `seed`: 32 bytes from a cryptographic source of randomness, kept
-    /// as secret as the key. Wiping the seed is the caller's business.
+    /// The Ed25519 key that grows from `seed`: 32 bytes from a cryptographic source of
+    /// randomness, kept as secret as the key. Wiping the seed is the caller's business.
     #[must_use]
     pub fn from_seed(seed: &[u8; 32]) -> Self {
-        let secret = ed25519_dalek::SigningKey::from_bytes(seed);
-        let public = VerifyingKey::named_by_thumbprint(secret.verifying_key());
-        Self { secret, public }
+        let secret = Box::new(ed25519_dalek::SigningKey::from_bytes(seed));
+        let public = VerifyingKey::thumbprinted(Public::Ed25519(secret.verifying_key()));
+        Self {
+            secret: Secret::Ed25519(secret),
+            public,
+        }
+    }
+
+    /// The key whose secret is `secret`: for [`Algorithm::EdDsa`] the 32 bytes of its seed, for
+    /// ES512 the 66 bytes of its number, big-endian. Both are what a JWK has in `d`.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretKeyError`] when it is too long or too short, or no number of the curve's group.
+    pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, SecretKeyError> {
+        match algorithm {
+            Algorithm::EdDsa => {
+                let seed = secret.try_into().map_err(|_length| SecretKeyError)?;
+                Ok(Self::from_seed(seed))
+            }
+            #[cfg(feature = "es512")]
+            Algorithm::Es512 => {
+                let secret = p521::secret(secret).ok_or(SecretKeyError)?;
+                let public = p521::public_of(&secret);
+                Ok(Self {
+                    secret: Secret::P521(Box::new(secret)),
+                    public: VerifyingKey::thumbprinted(Public::P521(Box::new(public))),
+                })
+            }
+        }
+    }
+
+    /// How it signs.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.public.algorithm()
     }
 
     /// The name of the key, as a token's `kid` has it.
@@ -38,8 +80,12 @@ impl SigningKey {
     }
 
     /// Signs `message`; always the same for the same message.
-    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.secret.sign(message).to_bytes()
+    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        match &self.secret {
+            Secret::Ed25519(secret) => secret.sign(message).to_bytes().to_vec(),
+            #[cfg(feature = "es512")]
+            Secret::P521(secret) => p521::sign(secret, message),
+        }
     }
 }
 
@@ -52,36 +98,72 @@ impl fmt::Debug for SigningKey {
     }
 }
 
+/// Bytes that are no secret key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a usable secret key")]
+pub struct SecretKeyError;
+
 /// Bytes that are no public key, or one that would accept forged signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a usable Ed25519 public key")]
+#[error("not a usable public key")]
 pub struct PublicKeyError;
 
 /// The public half: verifies tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifyingKey {
-    public: ed25519_dalek::VerifyingKey,
+    public: Public,
     kid: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Public {
+    Ed25519(ed25519_dalek::VerifyingKey),
+    #[cfg(feature = "es512")]
+    P521(Box<p521::Public>),
+}
+
 impl VerifyingKey {
-    /// Reads the 32 bytes of a public key; its name is its RFC 7638 thumbprint.
+    /// Reads a public key as [`to_bytes`](Self::to_bytes) writes it; its name is its RFC 7638
+    /// thumbprint.
     ///
     /// # Errors
     ///
-    /// [`PublicKeyError`] when they are no point of the curve, or one of the few weak ones.
-    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, PublicKeyError> {
-        ed25519_dalek::VerifyingKey::from_bytes(bytes)
-            .ok()
-            .filter(|public| !public.is_weak())
-            .map(Self::named_by_thumbprint)
-            .ok_or(PublicKeyError)
+    /// [`PublicKeyError`] when the bytes are no point of the curve, or one of the few weak ones.
+    pub fn from_bytes(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, PublicKeyError> {
+        let public = match algorithm {
+            Algorithm::EdDsa => {
+                let bytes = bytes.try_into().map_err(|_length| PublicKeyError)?;
+                let read = ed25519_dalek::VerifyingKey::from_bytes(bytes).ok();
+                let strong = read.filter(|public| !public.is_weak());
+                Public::Ed25519(strong.ok_or(PublicKeyError)?)
+            }
+            #[cfg(feature = "es512")]
+            Algorithm::Es512 => {
+                let public = p521::public(bytes).ok_or(PublicKeyError)?;
+                Public::P521(Box::new(public))
+            }
+        };
+        Ok(Self::thumbprinted(public))
     }
 
-    /// The 32 bytes of the key.
+    /// The bytes of the key: 32 for Ed25519; for P-521 the 133 of its uncompressed point.
     #[must_use]
-    pub fn to_bytes(&self) -> [u8; 32] {
-        self.public.to_bytes()
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match &self.public {
+            Public::Ed25519(public) => public.as_bytes().to_vec(),
+            #[cfg(feature = "es512")]
+            Public::P521(public) => p521::bytes_of(public),
+        }
+    }
+
+    /// How signatures were made that it verifies.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        match &self.public {
+            Public::Ed25519(_) => Algorithm::EdDsa,
+            #[cfg(feature = "es512")]
+            Public::P521(_) => Algorithm::Es512,
+        }
     }
 
     /// The name of the key, as a token's `kid` has it.
@@ -90,22 +172,40 @@ impl VerifyingKey {
         &self.kid
     }
 
+    pub(crate) const fn public(&self) -> &Public {
+        &self.public
+    }
+
     /// The same key under the name that whoever published it gave it.
     pub(crate) fn named(self, kid: String) -> Self {
         Self { kid, ..self }
     }
 
-    /// Whether `signature` is this key's over `message`. Strict: of the spellings of one
-    /// signature only the canonical is accepted.
-    pub(crate) fn accepts(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        let signature = ed25519_dalek::Signature::from_bytes(signature);
-        self.public.verify_strict(message, &signature).is_ok()
+    /// Whether `signature` is this key's over `message`. Strict with Ed25519: of the spellings of
+    /// one signature only the canonical is accepted. An ECDSA signature has two, and libraries
+    /// make either, so both are.
+    pub(crate) fn accepts(&self, message: &[u8], signature: &[u8]) -> bool {
+        match &self.public {
+            Public::Ed25519(public) => ed25519_dalek::Signature::from_slice(signature)
+                .is_ok_and(|signature| public.verify_strict(message, &signature).is_ok()),
+            #[cfg(feature = "es512")]
+            Public::P521(public) => p521::accepts(public, message, signature),
+        }
     }
 
-    fn named_by_thumbprint(public: ed25519_dalek::VerifyingKey) -> Self {
+    fn thumbprinted(public: Public) -> Self {
         // RFC 7638: the required members, by name, without white space.
-        let x = base64url::encode(public.as_bytes());
-        let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
+        let members = match &public {
+            Public::Ed25519(public) => {
+                let x = base64url::encode(public.as_bytes());
+                format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)
+            }
+            #[cfg(feature = "es512")]
+            Public::P521(public) => {
+                let (x, y) = p521::coordinates(public);
+                format!(r#"{{"crv":"P-521","kty":"EC","x":"{x}","y":"{y}"}}"#)
+            }
+        };
         let kid = base64url::encode(&Sha256::digest(members));
         Self { public, kid }
     }
@@ -151,12 +251,12 @@ mod tests {
     fn keys_and_signatures_are_those_of_rfc_8032() {
         for (seed, public, message, signature) in RFC_8032 {
             let key = SigningKey::from_seed(&bytes(seed));
-            assert_eq!(key.verifying_key().to_bytes(), bytes(public));
+            assert_eq!(key.verifying_key().to_bytes(), bytes::<32>(public));
             assert_eq!(key.sign(message), bytes::<64>(signature));
-            let read = VerifyingKey::from_bytes(&bytes(public)).unwrap();
+            let read = VerifyingKey::from_bytes(Algorithm::EdDsa, &bytes::<32>(public)).unwrap();
             assert_eq!(&read, key.verifying_key());
-            assert!(read.accepts(message, &bytes(signature)));
-            assert!(!read.accepts(b"another message", &bytes(signature)));
+            assert!(read.accepts(message, &bytes::<64>(signature)));
+            assert!(!read.accepts(b"another message", &bytes::<64>(signature)));
         }
     }
 
@@ -173,7 +273,7 @@ mod tests {
         // The scalar plus the order of the group: the same signature to a lenient reader.
         let order: [u8; 32] =
             bytes("edd3f55c1a631258d69cf7a2def9de14 00000000000000000000000000000010");
-        let mut respelled: [u8; 64] = bytes(signature);
+        let mut respelled: [u8; 64] = bytes::<64>(signature);
         let mut carry = 0;
         for (digit, add) in respelled[32..].iter_mut().zip(order) {
             let sum = u16::from(*digit) + u16::from(add) + carry;
@@ -191,7 +291,10 @@ mod tests {
         let mut no_point = [0; 32];
         no_point[0] = 2;
         for wrong in [[0; 32], neutral, no_point] {
-            assert_eq!(VerifyingKey::from_bytes(&wrong), Err(PublicKeyError));
+            assert_eq!(
+                VerifyingKey::from_bytes(Algorithm::EdDsa, &wrong),
+                Err(PublicKeyError)
+            );
         }
     }
 
@@ -199,7 +302,11 @@ mod tests {
     fn the_secret_is_wiped_when_dropped() {
         // Known to the compiler, as far as the feature of the dependency is on.
         fn is_wiped(_: &impl zeroize::ZeroizeOnDrop) {}
-        is_wiped(&SigningKey::from_seed(&[1; 32]).secret);
+        match SigningKey::from_seed(&[1; 32]).secret {
+            Secret::Ed25519(secret) => is_wiped(secret.as_ref()),
+            #[cfg(feature = "es512")]
+            Secret::P521(secret) => is_wiped(secret.as_ref()),
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Two things go by the name of license, and both are here:
 //!
 //! - A **token** says what its holder may do: [`Claims`], signed. It is a JWT (compact JWS,
-//!   `EdDSA` with Ed25519) that any JWT library reads. It ends with the grace of what was paid
+//!   `EdDSA` with Ed25519, or `ES512` behind the feature of that name) that any JWT library reads. It ends with the grace of what was paid
 //!   for and is signed anew on every renewal and change.
 //! - A **key** ([`LicenseKey`]) says which license is meant. It is short, never changes, and is
 //!   what people paste. It tells a mistyped or made-up key from a real one before anything is
@@ -64,20 +64,24 @@
 //! # What is deliberately absent
 //!
 //! No clock, no randomness, no network, no file, no async runtime: time and random bytes are
-//! arguments. No other algorithm, so that none can be confused with another. Nothing of plans
-//! and subscriptions: claims are texts and JSON here.
+//! arguments. No choice of algorithm by whoever shows a token: a key has one, and a token that
+//! names another is refused. Nothing of plans and subscriptions: claims are texts and JSON here.
 
+mod algorithm;
 mod base64url;
 mod claims;
 mod key_set;
 mod keys;
 mod license_key;
+#[cfg(feature = "es512")]
+mod p521;
 mod sign;
 mod verify;
 
+pub use self::algorithm::Algorithm;
 pub use self::claims::Claims;
 pub use self::key_set::{JwksError, KeySet, MAX_JWKS_BYTES};
-pub use self::keys::{PublicKeyError, SigningKey, VerifyingKey};
+pub use self::keys::{PublicKeyError, SecretKeyError, SigningKey, VerifyingKey};
 pub use self::license_key::{KeyError, KeySecret, LicenseKey, MAX_KEY_BYTES};
 pub use self::sign::{SignError, sign};
 pub use self::verify::{CLOCK_TOLERANCE, Expected, MAX_TOKEN_BYTES, Reading, VerifyError};

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::base64url;
 use crate::claims::Claims;
 use crate::keys::SigningKey;
-use crate::verify::{ALGORITHM, MAX_TOKEN_BYTES, TYPE};
+use crate::verify::{MAX_TOKEN_BYTES, TYPE};
 
 /// Why a token could not be signed.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum SignError {
 /// [`SignError`] when no verifier would accept what comes out.
 pub fn sign(claims: &Claims, key: &SigningKey) -> Result<String, SignError> {
     let header = Header {
-        alg: ALGORITHM,
+        alg: key.algorithm().as_str(),
         typ: TYPE,
         kid: key.kid(),
     };

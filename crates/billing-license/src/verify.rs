@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::claims::Claims;
 use crate::key_set::KeySet;
@@ -19,8 +20,6 @@ pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 /// added to the end of a license: it has its grace already.
 pub const CLOCK_TOLERANCE: i64 = 5 * 60;
 
-/// The one algorithm.
-pub(crate) const ALGORITHM: &str = "EdDSA";
 /// The one type of token.
 pub(crate) const TYPE: &str = "JWT";
 
@@ -30,8 +29,8 @@ pub enum VerifyError {
     /// It is no license token at all: too long, cut off, or not spelled as one.
     #[error("not a license token")]
     Malformed,
-    /// It claims another algorithm than `EdDSA`, or none: somebody made it up.
-    #[error("signed with another algorithm than EdDSA")]
+    /// It claims another algorithm than its key's, or none: somebody made it up.
+    #[error("signed with another algorithm than its key has")]
     Algorithm,
     /// It was signed with a key that is not, or no longer, in the set.
     #[error("signed with an unknown key")]
@@ -151,17 +150,20 @@ fn genuine(token: &str, keys: &KeySet) -> Result<Vec<u8>, VerifyError> {
     // A second dot in the payload is no base64url and is refused there.
     let (header, payload) = signed.split_once('.').ok_or(VerifyError::Malformed)?;
     let header: Header = from_json(&decode(header)?)?;
-    if header.alg != ALGORITHM {
-        return Err(VerifyError::Algorithm);
-    }
+    let algorithm = Algorithm::named(&header.alg).ok_or(VerifyError::Algorithm)?;
     if header.crit.is_some() || header.typ.as_deref() != Some(TYPE) {
         return Err(VerifyError::Malformed);
     }
     let payload = decode(payload)?;
-    let signature: [u8; 64] = decode(signature)?
-        .try_into()
-        .map_err(|_other_length| VerifyError::Malformed)?;
+    let signature = decode(signature)?;
     let key = header.kid.and_then(|kid| keys.get(&kid));
+    // The key says how it signs. A token that says otherwise tries to have it read as another.
+    if key.is_some_and(|key| key.algorithm() != algorithm) {
+        return Err(VerifyError::Algorithm);
+    }
+    if signature.len() != algorithm.signature_bytes() {
+        return Err(VerifyError::Malformed);
+    }
     let key = key.ok_or(VerifyError::UnknownKey)?;
     if key.accepts(signed.as_bytes(), &signature) {
         Ok(payload)

@@ -106,7 +106,7 @@ fn another_implementation_makes_and_accepts_the_same_signature() {
     let (signed, signature) = token.rsplit_once('.').unwrap();
     let public = key().verifying_key().to_bytes();
     let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
-    UnparsedPublicKey::new(&ED25519, public)
+    UnparsedPublicKey::new(&ED25519, &public)
         .verify(signed.as_bytes(), &signature)
         .unwrap();
     let pair = Ed25519KeyPair::from_seed_unchecked(&SEED).unwrap();

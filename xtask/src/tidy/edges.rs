@@ -66,6 +66,7 @@ const RULES: &[Rule] = &[
             "base64",
             "ed25519-dalek",
             "hmac",
+            "p521",
             "serde",
             "serde_json",
             "sha2",

@@ -1,4 +1,4 @@
-//! How an application checks its license, alone: `verify <token> <customer>`.
+//! How an application checks its license, alone: `offline <token> [customer]`.
 //!
 //! The keys are embedded, as they stood at the server's `/.well-known/jwks.json`.
 
@@ -13,7 +13,9 @@ const KEYS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","use":"sig","alg":"E
 #[expect(clippy::print_stdout, reason = "telling is what it is for")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let token = arguments.next().ok_or("usage: verify <token> <customer>")?;
+    let token = arguments
+        .next()
+        .ok_or("usage: offline <token> [customer]")?;
     let customer = arguments.next();
     let expected = Expected {
         issuer: "https://billing.example",
