@@ -138,7 +138,12 @@ events! {
     LicenseReissued = "license.reissued";
     /// A license shows another plan.
     LicenseTierChanged = "license.tier_changed";
-    /// A license is no longer good: what was paid for it went back.
+    /// An operator suspended a license; the note says why.
+    LicenseSuspended = "license.suspended";
+    /// An operator reinstated a license that was suspended; the note says why.
+    LicenseReinstated = "license.reinstated";
+    /// A license is no longer good: what was paid for it went back, or an operator
+    /// decided so, where the note says why.
     LicenseRevoked = "license.revoked";
     /// Terms were negotiated with a customer.
     TermsNegotiated = "terms.negotiated";

@@ -20,14 +20,16 @@ mod ring;
 mod worker;
 
 pub use billing::{Billing, BillingBuilder, BuildError};
-pub use billing_domain::decide::{CancelWhen, ChangeAsk, Force, NewCustomer, QuoteRefusal};
+pub use billing_domain::decide::{
+    CancelWhen, ChangeAsk, Force, LicenseAct, LicenseActError, NewCustomer, QuoteRefusal,
+};
 pub use catalog::{ApplyOutcome, CatalogError};
 pub use commands::{
     AllowedChange, Audited, CancelError, Canceled, ChangeAccepted, ChangeError, CheckoutError,
     CheckoutOpened, CheckoutRequest, CodeError, CreateCustomerError, CustomerRef, Drifted,
-    Exchange, Exchanged, GrantError, LicenseHeld, LicenseStanding, MAX_NEGOTIATED, MigrationError,
-    NegotiateError, NewCode, NewTerms, OfMailbox, PauseError, PaymentError, PortalError,
-    QuoteError, Unanswered, Unpaid, What,
+    Exchange, Exchanged, GrantError, LicenseError, LicenseHeld, LicenseStanding, MAX_NEGOTIATED,
+    MigrationError, NegotiateError, NewCode, NewTerms, OfMailbox, PauseError, PaymentError,
+    PortalError, QuoteError, Unanswered, Unpaid, What,
 };
 pub use error::EngineError;
 pub use gate::GateError;

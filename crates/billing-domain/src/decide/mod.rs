@@ -38,6 +38,7 @@ pub use due::fall_due;
 pub use fact::{Verdict, apply_fact};
 pub use grant::{add_grant, end_grant};
 pub(crate) use imagine::{links_opened, paid_on_time, renewed_by_provider};
+pub use license::{LicenseAct, LicenseActError, act_on_license};
 pub use migrate::{MigrateError, Migrated, migrate};
 pub(crate) use mirror::mirrored;
 pub use pause::{PauseRefusal, pause, resume};

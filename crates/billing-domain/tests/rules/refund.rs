@@ -164,12 +164,12 @@ fn a_refunded_purchase_is_undone_at_once() {
         let mut agreed = terms(price);
         agreed.license = Some(LicenseRule { max_machines: 1 });
         let mut world = World::bought(agreed);
-        assert!(world.account.licenses[0].revoked_at.is_none());
+        assert!(world.account.licenses[0].revoked_at().is_none());
         world.go("2026-01-10");
         world.tell(refund("pay-0", usd(amount), RefundState::Done));
         assert_eq!(world.status(), Status::Canceled, "{price}");
         assert!(refunded(&world), "{price}");
-        assert_eq!(world.account.licenses[0].revoked_at, Some(world.now));
+        assert_eq!(world.account.licenses[0].revoked_at(), Some(world.now));
         assert_eq!(
             world.events,
             [
@@ -329,7 +329,7 @@ fn a_purchase_that_is_over_is_a_period_like_any_other() {
     world.tell(refund("pay-0", usd(1_000), RefundState::Done));
     assert_eq!(world.status(), Status::Active);
     assert!(world.gives_access("2026-03-10"));
-    assert!(world.account.licenses[0].revoked_at.is_none());
+    assert!(world.account.licenses[0].revoked_at().is_none());
     assert_eq!(world.events, [Event::InvoiceRefunded]);
     assert!(world.parked.is_empty());
     // And stays so once the money came back to us.

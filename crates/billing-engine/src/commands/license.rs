@@ -7,7 +7,7 @@ use billing_domain::catalog::{CatalogRevision, OnPastDue, PlanKey};
 use billing_domain::customer::Account;
 use billing_domain::entitlement::{Entitlement, Entitlements, FeatureKind};
 use billing_domain::ids::{CustomerId, LicenseId};
-use billing_domain::license::License;
+use billing_domain::license::{License, LicenseState};
 use billing_domain::subscription::{Access, NoAccess, Schedule, Status, Subscription};
 use billing_domain::terms::Terms;
 use billing_domain::time::{Timestamp, shifted};
@@ -43,7 +43,7 @@ pub struct LicenseHeld {
 pub enum LicenseStanding {
     /// It is, and says this.
     Good(Box<LicenseClaims>),
-    /// Its subscription is paused.
+    /// Its subscription is paused, or an operator suspended it.
     Suspended,
     /// Its subscription gives nothing any more.
     Ended(LostReason),
@@ -130,9 +130,11 @@ pub(crate) fn stands(
     now: Timestamp,
 ) -> LicenseHeld {
     let terms = held.terms_at(now);
-    let standing = match (license.revoked_at, held.access(now)) {
-        (Some(at), _) if at <= now => LicenseStanding::Revoked,
-        (_, Access::Denied(NoAccess::Paused)) => LicenseStanding::Suspended,
+    let standing = match (&license.state, held.access(now)) {
+        (LicenseState::Revoked { .. }, _) => LicenseStanding::Revoked,
+        (LicenseState::Suspended { .. }, _) | (_, Access::Denied(NoAccess::Paused)) => {
+            LicenseStanding::Suspended
+        }
         (_, Access::Denied(reason)) => LicenseStanding::Ended(reason.into()),
         (_, Access::Given { until }) => LicenseStanding::Good(Box::new(LicenseClaims {
             license: license.id.uuid(),

@@ -6,14 +6,13 @@ use billing_domain::decide::{CancelWhen, ChangeAsk};
 use billing_domain::entitlement::{Entitlement, Limit};
 use billing_domain::fact::Fact;
 use billing_domain::ids::{CheckoutId, CustomerId, LicenseId, SubscriptionId};
-use billing_domain::license::License;
 use billing_domain::money::Currency;
 use billing_domain::time::{Timestamp, days, shifted};
 use billing_engine::{
-    Billing, CheckoutOpened, CustomerRef, EngineError, Exchange, Exchanged, LicenseHeld,
-    LicenseStanding, Limits, Unpaid,
+    Billing, CheckoutOpened, CustomerRef, EngineError, Exchange, Exchanged, LicenseAct,
+    LicenseActError, LicenseHeld, LicenseStanding, Limits, Unpaid,
 };
-use billing_ports::store::{Also, Ring};
+use billing_ports::store::Ring;
 use billing_ports::{Clock, LicenseClaims};
 use billing_testkit::fixtures;
 use jiff::SignedDuration;
@@ -385,16 +384,36 @@ async fn one_that_is_paused_or_revoked_does_not_speak() {
         .unwrap();
     let again = only(&rig.billing, ana).await;
     assert!(again.standing.speaks());
-    let before = rig
-        .store
-        .load(ana, &Also::default())
-        .await
-        .unwrap()
-        .unwrap();
-    let mut after = before.account.clone();
-    after.licenses[0].revoked_at = Some(rig.clock.now());
-    let revoke = fixtures::next_commit(&before, &after, rig.clock.now());
-    rig.store.commit(revoke).await.unwrap();
+    let id = again.license.id;
+    let act = async |act| {
+        rig.billing
+            .act_on_license(id, act, "theft", Some("key_1"))
+            .await
+    };
+    let suspended = act(LicenseAct::Suspend).await.unwrap();
+    assert_eq!(suspended.standing, LicenseStanding::Suspended);
+    assert_eq!(suspended.license.reason(), Some("theft"));
+    // Again, and nothing changes.
+    let before = rig.store.snapshot();
+    assert_eq!(act(LicenseAct::Suspend).await, Ok(suspended));
+    assert_eq!(rig.store.snapshot(), before);
+    let reinstated = act(LicenseAct::Reinstate).await.unwrap();
+    assert_eq!(says(&reinstated).serial, 3);
+    let refused = act(LicenseAct::Reinstate).await;
+    assert_eq!(refused, Err(LicenseActError::NotSuspended.into()));
+    act(LicenseAct::Suspend).await.unwrap();
+    act(LicenseAct::Revoke).await.unwrap();
+    for late in [LicenseAct::Suspend, LicenseAct::Reinstate] {
+        assert_eq!(act(late).await, Err(LicenseActError::Revoked.into()));
+    }
+    let none: LicenseId = fixtures::Maker::new(8).id();
+    let nobody_s = rig
+        .billing
+        .act_on_license(none, LicenseAct::Revoke, "theft", None);
+    assert_eq!(nobody_s.await, Err(LicenseActError::NoSuchLicense.into()));
+    for (event, times) in [("suspended", 2), ("reinstated", 1), ("revoked", 1)] {
+        assert_eq!(rig.happened(&format!("license.{event}")), times, "{event}");
+    }
     let revoked = only(&rig.billing, ana).await;
     assert_eq!(revoked.standing, LicenseStanding::Revoked);
     assert!(!revoked.standing.speaks());
@@ -491,13 +510,7 @@ async fn what_the_provider_runs_is_good_as_long_as_the_provider_lets_it() {
     let mut mirrored = make.mirrored(account.customer.id);
     mirrored.terms.plan = "pro".parse().unwrap();
     account.subscriptions.push(mirrored);
-    let license = License {
-        id: make.id(),
-        subscription: account.subscriptions[0].id,
-        serial: 1,
-        revoked_at: None,
-        issued_at: make.now,
-    };
+    let license = make.license(account.subscriptions[0].id);
     account.licenses.push(license);
     let creation = fixtures::creation(&account, make.now);
     rig.store.commit(creation).await.unwrap();

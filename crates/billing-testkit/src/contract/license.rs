@@ -1,6 +1,6 @@
 //! Licenses: part of a customer, and one for each subscription at most.
 
-use billing_domain::license::License;
+use billing_domain::license::{License, LicenseState};
 use billing_ports::Store;
 use billing_ports::store::CommitError;
 
@@ -25,7 +25,10 @@ pub async fn a_subscription_is_shown_by_one_license(store: &dyn Store) {
 
     let revoked = License {
         serial: 2,
-        revoked_at: Some(second(2)),
+        state: LicenseState::Suspended {
+            since: second(2),
+            reason: "asked".to_owned(),
+        },
         ..after.licenses[0].clone()
     };
     after.put_license(revoked.clone());
