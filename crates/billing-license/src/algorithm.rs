@@ -5,10 +5,11 @@
 use std::fmt;
 
 /// How a key signs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Algorithm {
     /// `EdDSA` with Ed25519 (RFC 8037): small, fast, and the default.
+    #[default]
     EdDsa,
     /// `ES512`: ECDSA with the curve P-521 and SHA-512 (RFC 7518), for applications that verify
     /// nothing else.

@@ -1,10 +1,12 @@
 //! Licenses: handed out by the exchange and by nothing else, refreshed by the
 //! token itself, listed for operators without key or token.
 
+mod acts;
 mod key;
 mod upgrade;
 mod views;
 
+pub(crate) use acts::LicenseActsApi;
 pub(crate) use upgrade::UpgradesApi;
 pub(crate) use views::MineView;
 
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use billing_domain::ids::{CheckoutId, LicenseId};
 use billing_engine::{Exchange, Exchanged as Found, LicenseHeld, LicenseStanding, Unpaid};
 use billing_license::{Expected, KeySet, read};
-use billing_ports::LicenseSigner;
+use billing_ports::{LicenseClaims, LicenseSigner};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::web::Data;
 use poem::{Request, Response, handler};
@@ -232,15 +234,21 @@ fn given(state: &AppState, held: &LicenseHeld, handing: Handing) -> Result<Excha
     let LicenseStanding::Good(claims) = &held.standing else {
         return Err(ended(held.standing.as_str()));
     };
+    let token = token_of(state, claims)?;
     let signer = signer(state)?;
-    let token = signer.sign(claims).map_err(|error| {
-        tracing::error!(%error, license = %held.license.id, "license not signed");
-        Problem::internal()
-    })?;
     let key = (handing == Handing::KeyAndToken).then(|| signer.key_of(claims.license));
     Ok(Exchanged::Given(Box::new(GivenView::of(
         held, claims, key, token,
     ))))
+}
+
+/// The signed license that says `claims`.
+pub(crate) fn token_of(state: &AppState, claims: &LicenseClaims) -> Result<String, Problem> {
+    signer(state)?.sign(claims).map_err(|error| {
+        let license = LicenseId::from(claims.license);
+        tracing::error!(%error, %license, "license not signed");
+        Problem::internal()
+    })
 }
 
 fn signer(state: &AppState) -> Result<&Arc<dyn LicenseSigner>, Problem> {

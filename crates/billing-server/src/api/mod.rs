@@ -30,6 +30,8 @@ mod terms;
 pub(crate) mod views;
 mod webhooks;
 
+pub(crate) use sessions::{Delivery, allowed};
+
 use poem::endpoint::BoxEndpoint;
 use poem::{Endpoint, EndpointExt, Response, Route, get};
 use poem_openapi::payload::Json;
@@ -120,6 +122,7 @@ type Changing = (
     migrations::MigrationsApi,
     licenses::LicensesApi,
     licenses::UpgradesApi,
+    licenses::LicenseActsApi,
 );
 
 fn service() -> OpenApiService<Apis, ()> {
@@ -148,6 +151,7 @@ fn service() -> OpenApiService<Apis, ()> {
             migrations::MigrationsApi,
             licenses::LicensesApi,
             licenses::UpgradesApi,
+            licenses::LicenseActsApi,
         ),
     );
     OpenApiService::new(apis, "Billing", env!("CARGO_PKG_VERSION")).description(

@@ -1,7 +1,10 @@
 //! Billing sessions: an operator's key makes one for a customer; anybody else
 //! has a link mailed. A link opens once.
 
+mod delivery;
 mod mailed;
+
+pub(crate) use delivery::Delivery;
 
 use billing_domain::ids::{IdSeq, SessionId};
 use billing_domain::time::shifted;
@@ -13,6 +16,7 @@ use poem_openapi::registry::{MetaResponses, Registry};
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use url::Url;
 
+use self::delivery::leads_to;
 use crate::api::body::{Body, Fields, MAX_TEXT, ReadBody};
 use crate::api::checkouts::{Addresses, MAX_URL};
 use crate::api::customers::named;
@@ -37,6 +41,13 @@ pub(crate) struct SessionBody {
     /// by the catalog. Absent: with a key, no link is made; without one, it
     /// leads to a page of ours.
     return_url: Option<String>,
+    /// What `return_url` is given instead, once the link was opened at a page of
+    /// ours: `session`, the token of the session that it opened, or `token`, the
+    /// signed license that its customer holds. Needs a `return_url`.
+    delivery: Option<String>,
+    /// The same, read.
+    #[oai(skip)]
+    delivered: Option<Delivery>,
 }
 
 impl ReadBody for SessionBody {
@@ -46,10 +57,18 @@ impl ReadBody for SessionBody {
             Some(_) => fields.text("customer", MAX_TEXT),
             None => Some(fields.required_text("customer", MAX_TEXT)),
         };
+        let return_url = fields.text("return_url", MAX_URL);
+        let ways = Delivery::ALL.map(|way| (way.as_str(), way));
+        let delivered = fields.choice("delivery", &ways);
+        if delivered.is_some() && return_url.is_none() {
+            fields.wrong("return_url", "is required where something is delivered");
+        }
         Self {
             customer,
             email,
-            return_url: fields.text("return_url", MAX_URL),
+            return_url,
+            delivery: None,
+            delivered,
         }
     }
 }
@@ -202,9 +221,9 @@ async fn made(
         .billing
         .clock()
         .ok_or_else(Problem::billing_disabled)?;
-    let leads_to = match body.return_url {
+    let link_to = match body.return_url {
         None => None,
-        Some(url) => Some(allowed(state, &url).await?),
+        Some(url) => Some(leads_to(state, &url, body.delivered).await?),
     };
     // A body without it has an address, which was refused.
     let named_by = body.customer.unwrap_or_default();
@@ -216,7 +235,7 @@ async fn made(
         expires_at: shifted(now, state.options.session_lifetime),
     };
     let expires_at = session.expires_at;
-    let url = match leads_to {
+    let url = match link_to {
         None => None,
         Some(url) => Some(with_link(url, &links::make(state, customer).await?)),
     };

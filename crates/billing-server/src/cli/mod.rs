@@ -12,6 +12,7 @@ mod doctor;
 mod failure;
 mod forecast;
 mod keys;
+mod license_keys;
 mod migrate;
 mod migrate_prices;
 mod openapi;
@@ -83,6 +84,12 @@ enum Command {
         after_help = "Examples:\n  billing keys create deploy --scope write\n  billing keys list"
     )]
     Keys(keys::Keys),
+    /// Rotate, list and retire the keys that sign licenses
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  billing license-keys list\n  billing license-keys rotate"
+    )]
+    LicenseKeys(license_keys::LicenseKeys),
     /// Look at the sandbox's clock, and move it ahead
     #[command(
         subcommand,
@@ -163,6 +170,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failu
         Command::Migrate(command) => Box::pin(command.run(context)).await,
         Command::Catalog(command) => Box::pin(command.run(context)).await,
         Command::Keys(command) => Box::pin(command.run(context)).await,
+        Command::LicenseKeys(command) => command.run(context),
         Command::Clock(command) => Box::pin(command.run(context)).await,
         Command::Doctor(command) => Box::pin(command.run(context)).await,
         Command::Audit(command) => Box::pin(command.run(context)).await,

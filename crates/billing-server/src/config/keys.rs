@@ -2,7 +2,7 @@
 
 /// Every key of the configuration, as in the file; its variable is
 /// `BILLING_…` in upper case, with `_` for the dot.
-pub const KEYS: [&str; 47] = [
+pub const KEYS: [&str; 48] = [
     "enabled",
     "database_url",
     "listen",
@@ -39,6 +39,7 @@ pub const KEYS: [&str; 47] = [
     "mail.folder",
     "license.key_file",
     "license.audience",
+    "license.algorithm",
     "worker.enabled",
     "worker.poll",
     "worker.batch",

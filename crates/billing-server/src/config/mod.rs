@@ -21,6 +21,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use billing_license::Algorithm;
 use secrecy::SecretString;
 use url::Url;
 
@@ -133,6 +134,8 @@ pub struct LicenseConfig {
     pub key_file: Option<PathBuf>,
     /// Which application licenses are for. `None`: the public address.
     pub audience: Option<String>,
+    /// How keys sign that are made from now on.
+    pub algorithm: Algorithm,
 }
 
 /// The worker of this process.

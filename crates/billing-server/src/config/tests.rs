@@ -200,6 +200,7 @@ fn every_wrong_value_is_named_with_its_place() {
         ("mail.folder", " ", "path of a folder"),
         ("license.key_file", " ", "path of a file"),
         ("license.audience", " harbor", "name of an application"),
+        ("license.algorithm", "HS256", "EdDSA"),
         ("worker.enabled", "x", "true or false"),
         ("worker.poll", "0s", "1s to 1h"),
         ("worker.poll", "soon", "1s to 1h"),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use billing_domain::entitlement::parse_size;
+use billing_license::Algorithm;
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
@@ -170,7 +171,14 @@ fn license(reader: &mut Reader<'_>) -> LicenseConfig {
         let plain = !text.contains(char::is_control) && text.trim() == text;
         (fits && plain).then(|| text.to_owned())
     });
-    LicenseConfig { key_file, audience }
+    let algorithms: Vec<&str> = Algorithm::ALL.iter().map(|known| known.as_str()).collect();
+    let expected = algorithms.join(" or ");
+    let algorithm = reader.value("license.algorithm", &expected, Algorithm::named);
+    LicenseConfig {
+        key_file,
+        audience,
+        algorithm: algorithm.unwrap_or_default(),
+    }
 }
 
 fn worker(reader: &mut Reader<'_>) -> WorkerConfig {

@@ -1,46 +1,30 @@
-//! The file of the license keys: the seed of the key that signs tokens, and the
-//! secret that seals license keys, a line each.
+//! The file of the license keys.
 //!
 //! Its owner alone may read it; one that others can read is refused, since what
-//! it holds may be known already. Knows nothing of what is signed.
+//! it holds may be known already. It is replaced as a whole, so that whoever reads
+//! it meanwhile has the old keys or the new. Knows nothing of what is signed.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use billing_domain::time::Timestamp;
+use billing_license::Algorithm;
 use billing_ports::IdSource;
 use secrecy::zeroize::Zeroizing;
 
-/// Longest file, in bytes. Ours has 400; more is something else.
-const MAX_BYTES: u64 = 4096;
+use super::ring::{KeyRing, RingError};
+use super::text;
 
-/// The lines' names.
-const SEED: &str = "signing_seed";
-const SECRET: &str = "key_secret";
+/// Longest file, in bytes. Ours has 500; with the most old keys of the longest kind
+/// 7 000. More is something else.
+pub(super) const MAX_BYTES: usize = 8 * 1024;
 
-/// What stands above the lines.
-const HEAD: &str = "\
-# The keys of the licenses that this installation gives. Whoever has this file can make
-# licenses; without it, every license key and token handed out is void. Keep it secret, and
-# keep a copy of it apart from the backups of the database.
-";
+/// What is put behind the name while the file is replaced.
+const NEW: &str = ".new";
 
-/// The keys.
-pub(crate) struct LicenseKeys {
-    /// What the key that signs tokens grows from.
-    pub(crate) seed: Zeroizing<[u8; 32]>,
-    /// What seals license keys.
-    pub(crate) secret: Zeroizing<[u8; 32]>,
-}
-
-impl std::fmt::Debug for LicenseKeys {
-    /// Shows nothing.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("LicenseKeys(..)")
-    }
-}
-
-/// Why the keys cannot be had from their file. Never tells what is in it.
+/// Why the keys cannot be had from their file, or not be changed. Never tells what
+/// is in it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyFileError {
     /// It cannot be opened, read or written.
@@ -65,6 +49,21 @@ pub(crate) enum KeyFileError {
         /// The file.
         path: PathBuf,
     },
+    /// It is not there, or empty.
+    #[error("{} is not there", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Somebody else changes it, or was killed at it.
+    #[error("{} is there", path.display())]
+    Busy {
+        /// What is written in its place.
+        path: PathBuf,
+    },
+    /// The keys stay as they are.
+    #[error(transparent)]
+    Ring(#[from] RingError),
 }
 
 impl KeyFileError {
@@ -86,6 +85,12 @@ impl KeyFileError {
                  out, empty it: install -m 600 /dev/null {}",
                 path.display()
             ),
+            Self::Missing { .. } => "The first start of a server makes it.".to_owned(),
+            Self::Busy { path } => format!(
+                "Somebody changes the keys at this moment. If nobody does: rm {}",
+                path.display()
+            ),
+            Self::Ring(error) => error.hint().to_owned(),
         }
     }
 }
@@ -95,11 +100,8 @@ impl KeyFileError {
 /// # Errors
 ///
 /// [`KeyFileError`] when there is one that cannot be used.
-pub(crate) fn look(path: &Path) -> Result<Option<LicenseKeys>, KeyFileError> {
-    let failed = |source| KeyFileError::Io {
-        path: path.to_owned(),
-        source,
-    };
+pub(crate) fn look(path: &Path) -> Result<Option<KeyRing>, KeyFileError> {
+    let failed = |source| io_error(path, source);
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -110,101 +112,116 @@ pub(crate) fn look(path: &Path) -> Result<Option<LicenseKeys>, KeyFileError> {
         let path = path.to_owned();
         return Err(KeyFileError::OpenToOthers { path, mode });
     }
-    let mut text = Zeroizing::new(Vec::with_capacity(HEAD.len()));
-    file.take(MAX_BYTES)
-        .read_to_end(&mut text)
-        .map_err(failed)?;
-    if text.is_empty() {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES));
+    let longest = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
+    file.take(longest).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.is_empty() {
         return Ok(None);
     }
-    let keys = str::from_utf8(&text).ok().and_then(read);
+    let ring = str::from_utf8(&bytes).ok().and_then(text::read);
     let form = || KeyFileError::Form {
         path: path.to_owned(),
     };
-    keys.map(Some).ok_or_else(form)
+    ring.map(Some).ok_or_else(form)
 }
 
 /// Draws keys and writes them to `path`, where nothing or an empty file is.
 ///
 /// # Errors
 ///
-/// [`KeyFileError::Io`] when they cannot be written, and are of no use.
-pub(crate) fn make(path: &Path, ids: &dyn IdSource) -> Result<LicenseKeys, KeyFileError> {
-    let keys = LicenseKeys {
-        seed: Zeroizing::new(ids.secret()),
-        secret: Zeroizing::new(ids.secret()),
-    };
-    write(path, &keys).map_err(|source| KeyFileError::Io {
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(keys)
-}
-
-fn write(path: &Path, keys: &LicenseKeys) -> io::Result<()> {
-    let seed = Zeroizing::new(hex::encode(keys.seed.as_ref()));
-    let secret = Zeroizing::new(hex::encode(keys.secret.as_ref()));
+/// [`KeyFileError`] when they cannot be written, and are of no use.
+pub(crate) fn make(
+    path: &Path,
+    algorithm: Algorithm,
+    ids: &dyn IdSource,
+    now: Timestamp,
+) -> Result<KeyRing, KeyFileError> {
+    let ring = KeyRing::draw(algorithm, ids, now)?;
     let mut options = OpenOptions::new();
     // Never over keys: what is there is empty.
     options.create(true).append(true);
     private(&mut options);
-    let mut file = options.open(path)?;
-    for part in [
-        HEAD,
-        SEED,
-        " = ",
-        seed.as_str(),
-        "\n",
-        SECRET,
-        " = ",
-        secret.as_str(),
-        "\n",
-    ] {
-        file.write_all(part.as_bytes())?;
+    let mut file = options
+        .open(path)
+        .map_err(|source| io_error(path, source))?;
+    fill(&mut file, &ring).map_err(|source| io_error(path, source))?;
+    Ok(ring)
+}
+
+/// Changes the keys at `path`, one change at a time.
+///
+/// # Errors
+///
+/// [`KeyFileError`], and the file is as it was.
+pub(crate) fn change<T>(
+    path: &Path,
+    change: impl FnOnce(&mut KeyRing) -> Result<T, RingError>,
+) -> Result<T, KeyFileError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(NEW);
+    let new = PathBuf::from(name);
+    let mut options = OpenOptions::new();
+    options.create_new(true).write(true);
+    private(&mut options);
+    let mut file = match options.open(&new) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(KeyFileError::Busy { path: new });
+        }
+        Err(error) => return Err(io_error(path, error)),
+    };
+    let changed = replaced(path, &new, &mut file, change);
+    if changed.is_err() {
+        // What matters is why it was not changed; what is left names itself next time.
+        drop(std::fs::remove_file(&new));
     }
+    changed
+}
+
+fn replaced<T>(
+    path: &Path,
+    new: &Path,
+    file: &mut File,
+    change: impl FnOnce(&mut KeyRing) -> Result<T, RingError>,
+) -> Result<T, KeyFileError> {
+    let failed = |source| io_error(path, source);
+    let missing = || KeyFileError::Missing {
+        path: path.to_owned(),
+    };
+    let mut ring = look(path)?.ok_or_else(missing)?;
+    let said = change(&mut ring)?;
+    let before = std::fs::metadata(path).map_err(failed)?;
+    // Whoever changes it need not be the server's user, who must read it.
+    give_to_owner_of(file, &before).map_err(failed)?;
+    fill(file, &ring).map_err(failed)?;
+    std::fs::rename(new, path).map_err(failed)?;
+    sync_folder(path).map_err(failed)?;
+    Ok(said)
+}
+
+fn fill(file: &mut File, ring: &KeyRing) -> io::Result<()> {
+    file.write_all(text::written(ring).as_bytes())?;
     // A license must not outlive its key, as in a power cut.
     file.sync_all()
 }
 
-fn read(text: &str) -> Option<LicenseKeys> {
-    let (mut seed, mut secret) = (None, None);
-    for line in text.lines().map(str::trim) {
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let (name, value) = line.split_once('=')?;
-        let held = match name.trim() {
-            SEED => &mut seed,
-            SECRET => &mut secret,
-            _ => return None,
-        };
-        if held.replace(bytes(value.trim())?).is_some() {
-            return None;
-        }
+fn io_error(path: &Path, source: io::Error) -> KeyFileError {
+    KeyFileError::Io {
+        path: path.to_owned(),
+        source,
     }
-    Some(LicenseKeys {
-        seed: seed?,
-        secret: secret?,
-    })
-}
-
-/// 64 hexadecimal digits.
-fn bytes(digits: &str) -> Option<Zeroizing<[u8; 32]>> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    hex::decode_to_slice(digits, bytes.as_mut()).ok()?;
-    Some(bytes)
 }
 
 /// The permissions, where they let others than the owner in.
 #[cfg(unix)]
-fn open_to_others(data: &std::fs::Metadata) -> Option<u32> {
+fn open_to_others(data: &Metadata) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = data.permissions().mode() & 0o777;
     (mode & 0o077 != 0).then_some(mode)
 }
 
 #[cfg(not(unix))]
-fn open_to_others(_data: &std::fs::Metadata) -> Option<u32> {
+fn open_to_others(_data: &Metadata) -> Option<u32> {
     None
 }
 
@@ -217,11 +234,44 @@ fn private(options: &mut OpenOptions) {
 #[cfg(not(unix))]
 fn private(_options: &mut OpenOptions) {}
 
+#[cfg(unix)]
+fn give_to_owner_of(file: &File, data: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let now = file.metadata()?;
+    if (now.uid(), now.gid()) == (data.uid(), data.gid()) {
+        return Ok(());
+    }
+    fchown(file, Some(data.uid()), Some(data.gid()))
+}
+
+#[cfg(not(unix))]
+fn give_to_owner_of(_file: &File, _data: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+/// Makes the new name outlive a power cut.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
-    use billing_testkit::SeededIds;
+    use billing_testkit::{SeededIds, fixtures};
 
     use super::*;
+
+    fn make(path: &Path, ids: &SeededIds) -> Result<KeyRing, KeyFileError> {
+        super::make(path, Algorithm::EdDsa, ids, fixtures::start())
+    }
 
     /// A path of its own, with nothing there, gone at the end.
     struct At(PathBuf);
@@ -239,8 +289,8 @@ mod tests {
         }
     }
 
-    fn seed(keys: Option<LicenseKeys>) -> [u8; 32] {
-        *keys.unwrap().seed
+    fn kid(keys: Option<KeyRing>) -> String {
+        keys.unwrap().kid().to_owned()
     }
 
     #[test]
@@ -249,7 +299,8 @@ mod tests {
         assert!(look(&at.0).unwrap().is_none());
         let made = make(&at.0, &SeededIds::new(1)).unwrap();
         let read = look(&at.0).unwrap().unwrap();
-        assert_eq!((made.seed, made.secret), (read.seed, read.secret));
+        assert_eq!(made.list(), read.list());
+        assert_eq!(made.secret, read.secret);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
@@ -262,8 +313,8 @@ mod tests {
     fn the_two_keys_differ_and_neither_is_shown() {
         let at = At::new("shown");
         let made = make(&at.0, &SeededIds::new(1)).unwrap();
-        assert_ne!(*made.seed, *made.secret);
-        assert_eq!(format!("{made:?}"), "LicenseKeys(..)");
+        assert_ne!(*made.signing.secret, made.secret.to_vec());
+        assert_eq!(format!("{made:?}"), "KeyRing(..)");
     }
 
     #[cfg(unix)]
@@ -292,16 +343,22 @@ mod tests {
         let at = At::new("form");
         make(&at.0, &SeededIds::new(1)).unwrap();
         let good = std::fs::read_to_string(&at.0).unwrap();
-        let seed_line = good.lines().find(|line| line.starts_with(SEED)).unwrap();
+        let signing_line = good
+            .lines()
+            .find(|line| line.starts_with("signing"))
+            .unwrap();
         for wrong in [
-            good.trim_end()
-                .strip_suffix('0')
-                .unwrap_or(&good[..good.len() - 2])
-                .to_owned(),
-            good.replace(SECRET, "other"),
-            format!("{good}{seed_line}\n"),
+            good[..good.len() - 60].to_owned(),
+            good.replace("EdDSA", "HS256"),
+            // The key that signs verifies as an old one besides.
+            format!(
+                "{good}{}\n",
+                signing_line.replace("signing_key", "next_key")
+            ),
+            good.replace("key_secret", "other"),
+            format!("{good}{signing_line}\n"),
             format!("{good}more = 1\n"),
-            good.replace(seed_line, ""),
+            good.replace(signing_line, ""),
             good.replace(" = ", " "),
             "canary7f".to_owned(),
         ] {
@@ -319,7 +376,7 @@ mod tests {
     fn an_empty_one_is_filled() {
         let at = At::new("empty");
         make(&at.0, &SeededIds::new(1)).unwrap();
-        let before = seed(look(&at.0).unwrap());
+        let before = kid(look(&at.0).unwrap());
         File::options()
             .write(true)
             .truncate(true)
@@ -327,6 +384,61 @@ mod tests {
             .unwrap();
         assert!(look(&at.0).unwrap().is_none());
         make(&at.0, &SeededIds::new(2)).unwrap();
-        assert_ne!(seed(look(&at.0).unwrap()), before);
+        assert_ne!(kid(look(&at.0).unwrap()), before);
+    }
+
+    #[test]
+    fn keys_are_changed_as_a_whole_and_one_change_at_a_time() {
+        let at = At::new("changed");
+        make(&at.0, &SeededIds::new(1)).unwrap();
+        let first = kid(look(&at.0).unwrap());
+        let ids = SeededIds::new(2);
+        for algorithm in Algorithm::ALL {
+            let rotate = |ring: &mut KeyRing| ring.rotate(*algorithm, &ids, fixtures::start());
+            let signs = change(&at.0, rotate).unwrap();
+            assert_eq!(kid(look(&at.0).unwrap()), signs);
+        }
+        let prepare = |ring: &mut KeyRing| ring.prepare(Algorithm::EdDsa, &ids, fixtures::start());
+        change(&at.0, prepare).unwrap();
+        let before = look(&at.0).unwrap().unwrap().list();
+        assert_eq!(before.len(), 2 + Algorithm::ALL.len());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let permissions = std::fs::metadata(&at.0).unwrap().permissions();
+            assert_eq!(permissions.mode() & 0o777, 0o600);
+        }
+        // Refused, and as it was.
+        let refused = change(&at.0, |ring| ring.retire("none")).unwrap_err();
+        assert!(refused.to_string().contains("there is no key"), "{refused}");
+        // Somebody else is at it.
+        let beside = PathBuf::from(format!("{}.new", at.0.display()));
+        std::fs::write(&beside, "").unwrap();
+        let busy = change(&at.0, |ring| ring.retire(&first)).unwrap_err();
+        assert!(matches!(busy, KeyFileError::Busy { .. }), "{busy}");
+        assert!(busy.hint().contains("rm "), "{}", busy.hint());
+        std::fs::remove_file(&beside).unwrap();
+        assert_eq!(look(&at.0).unwrap().unwrap().list(), before);
+        change(&at.0, |ring| ring.retire(&first)).unwrap();
+        let left = look(&at.0).unwrap().unwrap().list();
+        assert!(left.iter().all(|key| key.kid != first));
+        assert!(!beside.exists());
+    }
+
+    #[test]
+    fn the_most_keys_of_the_longest_kind_fit() {
+        let at = At::new("most");
+        make(&at.0, &SeededIds::new(1)).unwrap();
+        let ids = SeededIds::new(2);
+        let longest = *Algorithm::ALL.last().unwrap();
+        change(&at.0, |ring| {
+            for _ in 0..super::super::ring::MAX_OLD {
+                ring.rotate(longest, &ids, fixtures::start())?;
+            }
+            ring.prepare(longest, &ids, fixtures::start())
+        })
+        .unwrap();
+        let keys = look(&at.0).unwrap().unwrap().list();
+        assert_eq!(keys.len(), super::super::ring::MAX_OLD + 2);
     }
 }

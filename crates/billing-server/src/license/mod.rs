@@ -5,10 +5,13 @@
 //! they are in one file, which its owner alone may read.
 
 mod file;
+mod ring;
 mod signer;
 mod start;
+mod text;
+mod watched;
 
-pub(crate) use file::look;
+pub(crate) use file::{KeyFileError, change, look};
+pub(crate) use ring::Listed;
 pub use signer::TokenSigner;
-pub(crate) use signer::kid_of;
-pub(crate) use start::{UNNAMED, is_lost, key_file, licensed, signer};
+pub(crate) use start::{ANOTHER_ALGORITHM, UNNAMED, is_lost, key_file, licensed, signer};

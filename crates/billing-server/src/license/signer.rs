@@ -11,20 +11,17 @@ use billing_ports::{LicenseClaims, LicenseSigner, SignError};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::file::LicenseKeys;
+use super::ring::KeyRing;
 
 /// Where an application fetches its license anew, below the public address.
 const REFRESH: &str = "/v1/licenses/refresh";
-
-/// The name of the key that these sign with, as a token has it. No secret.
-pub(crate) fn kid_of(keys: &LicenseKeys) -> String {
-    SigningKey::from_seed(&keys.seed).kid().to_owned()
-}
 
 /// Signs in the name of one installation, for one application.
 #[derive(Debug)]
 pub struct TokenSigner {
     key: SigningKey,
+    /// The public halves of that key, of the next and of those before.
+    public: KeySet,
     secret: KeySecret,
     issuer: String,
     audience: String,
@@ -37,9 +34,22 @@ impl TokenSigner {
     /// source of randomness, and kept for as long as licenses are to be good.
     #[must_use]
     pub fn new(seed: &[u8; 32], key_secret: &[u8; 32], issuer: &str, audience: &str) -> Self {
+        let key = SigningKey::from_seed(seed);
         Self {
-            key: SigningKey::from_seed(seed),
+            public: KeySet::from_iter([key.verifying_key().clone()]),
+            key,
             secret: KeySecret::new(key_secret),
+            issuer: issuer.to_owned(),
+            audience: audience.to_owned(),
+        }
+    }
+
+    /// The signer that has the keys of `ring`.
+    pub(super) fn of(ring: KeyRing, issuer: &str, audience: &str) -> Self {
+        Self {
+            public: ring.public(),
+            secret: KeySecret::new(&ring.secret),
+            key: ring.signing.key,
             issuer: issuer.to_owned(),
             audience: audience.to_owned(),
         }
@@ -84,7 +94,7 @@ impl LicenseSigner for TokenSigner {
     }
 
     fn jwks(&self) -> String {
-        KeySet::from_iter([self.key.verifying_key().clone()]).to_jwks()
+        self.public.to_jwks()
     }
 }
 

@@ -10,7 +10,7 @@ use billing_ports::store::{PageAsk, Store, StoreError};
 use billing_ports::{IdSource, LicenseSigner};
 
 use super::file::{KeyFileError, look, make};
-use super::signer::TokenSigner;
+use super::watched::FileSigner;
 use crate::config::{Config, Database};
 
 /// What is put behind the name of an SQLite file.
@@ -64,6 +64,11 @@ Name one with BILLING_LICENSE_KEY_FILE, as in \
 BILLING_LICENSE_KEY_FILE=/var/lib/billing/license-keys: the first start makes it. Every server \
 of one database needs the same file.";
 
+/// What to do where the key that signs is of another kind than is configured.
+pub(crate) const ANOTHER_ALGORITHM: &str = "\
+licenses are signed with another algorithm than license.algorithm names, until \
+`billing license-keys rotate`";
+
 /// Where the license keys are kept: where the configuration says, or else beside
 /// the SQLite file. `None`: nothing says where.
 pub(crate) fn key_file(config: &Config) -> Option<PathBuf> {
@@ -104,11 +109,18 @@ pub(crate) async fn signer(
     let keys = match look(&path)? {
         Some(keys) => keys,
         None if is_lost(&path, store.as_ref()).await? => return Err(StartError::Lost { path }),
-        None => make(&path, ids)?,
+        None => {
+            let clock = billing.clock().ok_or(EngineError::Disabled)?;
+            make(&path, config.license.algorithm, ids, clock.now())?
+        }
     };
     let audience = config.license.audience.as_deref().unwrap_or(public_url);
-    let signer = TokenSigner::new(&keys.seed, &keys.secret, public_url, audience);
-    tracing::info!(kid = signer.kid(), file = %path.display(), "license keys");
+    let (wanted, signs) = (config.license.algorithm, keys.algorithm());
+    tracing::info!(kid = keys.kid(), file = %path.display(), "license keys");
+    if signs != wanted {
+        tracing::warn!(%wanted, %signs, "{ANOTHER_ALGORITHM}");
+    }
+    let signer = FileSigner::new(path, keys, public_url, audience);
     Ok(Some(Arc::new(signer)))
 }
 

@@ -1,23 +1,26 @@
 //! Where a mailed link leads: a button, since programs that look through mail
 //! visit what they find there, and behind it what the customer holds, once.
 //!
-//! Gives the browser nothing to come back with; an application of the host's
-//! that takes links itself is named as their `return_url`.
+//! Gives the browser nothing to come back with, unless an application of the host's
+//! asked for it, to which the browser is led on then. One that takes links itself is
+//! named as their `return_url`.
 
 use billing_domain::catalog::{Billing, Catalog};
 use billing_domain::customer::Account;
 use billing_domain::subscription::Subscription;
 use billing_engine::CustomerRef;
 use maud::{Markup, html};
-use poem::http::StatusCode;
+use poem::http::{StatusCode, header};
 use poem::web::{Data, Query};
 use poem::{Body, Request, Response, handler};
 use serde::Deserialize;
+use url::Url;
 
 use super::Pages;
 use super::describe;
 use super::layout::{Page, not_found, unavailable};
 use super::origin::is_ours;
+use crate::api::{Delivery, allowed};
 use crate::http::client_address;
 use crate::links::{self, MAX_LINK};
 use crate::problem::Problem;
@@ -28,24 +31,39 @@ const MAX_FORM: usize = 4_096;
 #[derive(Deserialize)]
 struct Linked {
     link: Option<String>,
+    return_url: Option<String>,
+    delivery: Option<String>,
 }
 
 /// Asks whether to open the link; a visit changes nothing.
 #[handler]
 pub(super) async fn ask(Data(pages): Data<&Pages>, query: poem::Result<Query<Linked>>) -> Response {
-    let link = query.ok().and_then(|Query(linked)| linked.link);
-    let Some(link) = link.filter(|link| link.len() <= MAX_LINK) else {
+    let Ok(Query(linked)) = query else {
         return not_found();
     };
+    let Some(link) = linked.link.filter(|link| link.len() <= MAX_LINK) else {
+        return not_found();
+    };
+    // Whether it may lead there is asked when it does.
+    let onward = linked.return_url.zip(linked.delivery);
     if !pages.state.billing.is_enabled() {
         return not_found();
     }
     let body = html! {
         section class="notice quiet" {
             h1 { "Your billing" }
-            p { "This link opens once, and shows what you hold." }
+            @match &onward {
+                None => { p { "This link opens once, and shows what you hold." } }
+                Some((to, _)) => {
+                    p { "This link opens once, and leads on to " strong { (host(to)) } "." }
+                }
+            }
             form method="post" action="/session" {
                 input type="hidden" name="link" value=(link);
+                @if let Some((to, delivery)) = &onward {
+                    input type="hidden" name="return_url" value=(to);
+                    input type="hidden" name="delivery" value=(delivery);
+                }
                 button type="submit" { "Open" }
             }
         }
@@ -68,29 +86,85 @@ pub(super) async fn open(Data(pages): Data<&Pages>, request: &Request, body: Bod
     let Ok(Ok(form)) = read else {
         return refused(pages, StatusCode::BAD_REQUEST, UNREADABLE).await;
     };
-    let mut fields = url::form_urlencoded::parse(&form);
-    let link = fields.find_map(|(name, value)| (name == "link").then_some(value));
-    match opened(pages, &link.unwrap_or_default()).await {
-        Ok(Some(account)) => show(pages, &account).await,
+    let field = |wanted: &str| {
+        let mut fields = url::form_urlencoded::parse(&form);
+        fields.find_map(|(name, value)| (name == wanted).then(|| value.into_owned()))
+    };
+    // Before the link is spent.
+    let onward = match (field("return_url"), field("delivery")) {
+        (None, None) => None,
+        (to, delivery) => match onward(pages, to, delivery).await {
+            Some(onward) => Some(onward),
+            None => return refused(pages, StatusCode::BAD_REQUEST, NOT_ALLOWED).await,
+        },
+    };
+    match opened(pages, &field("link").unwrap_or_default(), onward).await {
+        Ok(Some(Then::Show(account))) => show(pages, &account).await,
+        Ok(Some(Then::Go(to))) => led_on(&to),
         Ok(None) => refused(pages, StatusCode::NOT_FOUND, EXPIRED).await,
         // Why was logged where it failed.
         Err(_problem) => unavailable(),
     }
 }
 
+/// What comes of opening a link.
+enum Then {
+    /// What its customer holds is shown.
+    Show(Box<Account>),
+    /// The browser goes to an application of the host's.
+    Go(Url),
+}
+
+/// Where the browser goes, and with what. `None`: not there, or with nothing known.
+async fn onward(
+    pages: &Pages,
+    to: Option<String>,
+    delivery: Option<String>,
+) -> Option<(Url, Delivery)> {
+    let to = allowed(&pages.state, &to?).await.ok()?;
+    Some((to, Delivery::named(&delivery?)?))
+}
+
+/// Leads the browser on, to an address that nobody may keep.
+fn led_on(to: &Url) -> Response {
+    Response::builder()
+        .status(StatusCode::SEE_OTHER)
+        .header(header::LOCATION, to.as_str())
+        .header(header::CACHE_CONTROL, "no-store")
+        .header(header::REFERRER_POLICY, "no-referrer")
+        .finish()
+}
+
+/// The name in an address. Empty: it is none.
+fn host(address: &str) -> String {
+    let parsed = Url::parse(address).ok();
+    let host = parsed.as_ref().and_then(|parsed| parsed.host_str());
+    host.unwrap_or_default().to_owned()
+}
+
+const NOT_ALLOWED: &str = "This link leads to an address that is not allowed. It was not used.";
 const EXPIRED: &str = "This link was used, or is too old. Please ask for another one.";
 const UNREADABLE: &str = "We could not read what was sent. Please use the link once more.";
 const TOO_MANY: &str = "That was too often. Please try again in a minute.";
 
-async fn opened(pages: &Pages, link: &str) -> Result<Option<Account>, Problem> {
+async fn opened(
+    pages: &Pages,
+    link: &str,
+    onward: Option<(Url, Delivery)>,
+) -> Result<Option<Then>, Problem> {
     if !pages.state.billing.is_enabled() {
         return Ok(None);
     }
     let Some(opened) = links::open(&pages.state, link).await? else {
         return Ok(None);
     };
+    if let Some((to, delivery)) = onward {
+        let to = delivery.of(&pages.state, to, &opened).await?;
+        return Ok(Some(Then::Go(to)));
+    }
     let customer = CustomerRef::Id(opened.session.customer);
-    Ok(pages.state.billing.account(&customer).await?)
+    let account = pages.state.billing.account(&customer).await?;
+    Ok(account.map(|account| Then::Show(Box::new(account))))
 }
 
 async fn show(pages: &Pages, account: &Account) -> Response {

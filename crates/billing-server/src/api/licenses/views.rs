@@ -135,8 +135,12 @@ pub(crate) struct RowView {
     serial: u32,
     /// When it was issued.
     issued_at: String,
+    /// Since when an operator has it suspended. Absent: none has.
+    suspended_at: Option<String>,
     /// Since when it is revoked. Absent: it is not.
     revoked_at: Option<String>,
+    /// Why an operator suspended or revoked it. Absent: none did.
+    reason: Option<String>,
 }
 
 impl RowView {
@@ -147,7 +151,9 @@ impl RowView {
             subscription: license.subscription.to_string(),
             serial: license.serial,
             issued_at: license.issued_at.to_string(),
-            revoked_at: license.revoked_at.map(|at| at.to_string()),
+            suspended_at: license.suspended_at().map(|at| at.to_string()),
+            revoked_at: license.revoked_at().map(|at| at.to_string()),
+            reason: license.reason().map(str::to_owned),
         }
     }
 }
@@ -177,8 +183,12 @@ pub(crate) struct LicenseView {
     serial: u32,
     /// When it was issued.
     issued_at: String,
+    /// Since when an operator has it suspended. Absent: none has.
+    suspended_at: Option<String>,
     /// Since when it is revoked. Absent: it is not.
     revoked_at: Option<String>,
+    /// Why an operator suspended or revoked it. Absent: none did.
+    reason: Option<String>,
 }
 
 impl From<&LicenseHeld> for LicenseView {
@@ -195,7 +205,9 @@ impl From<&LicenseHeld> for LicenseView {
             expires_at: claims.and_then(|claims| Some(claims.expires_at?.to_string())),
             serial: license.serial,
             issued_at: license.issued_at.to_string(),
-            revoked_at: license.revoked_at.map(|at| at.to_string()),
+            suspended_at: license.suspended_at().map(|at| at.to_string()),
+            revoked_at: license.revoked_at().map(|at| at.to_string()),
+            reason: license.reason().map(str::to_owned),
         }
     }
 }

@@ -12,7 +12,7 @@ use billing_ports::Mail;
 use poem::Request;
 use url::Url;
 
-use super::{SessionBody, allowed};
+use super::SessionBody;
 use crate::api::Done;
 use crate::claims::{self, ClaimLetters};
 use crate::http::client_address;
@@ -21,9 +21,10 @@ use crate::mail::{MAX_LINE, deliver};
 use crate::problem::Problem;
 use crate::state::AppState;
 
-/// Longest `return_url` in bytes once it is read: with the longest link and
-/// `?link=` it fits a line of mail.
-const MAX_RETURN: usize = 240;
+/// Longest `return_url` in bytes once it is read, with the page of ours that leads
+/// to it where something is delivered: with the longest link and `?link=` it fits
+/// a line of mail.
+pub(super) const MAX_RETURN: usize = 240;
 const _: () = assert!(MAX_RETURN + "?link=".len() + MAX_LINK <= MAX_LINE);
 
 /// Claims of one mailbox that are mailed at once: whoever has bought oftener than
@@ -52,12 +53,11 @@ pub(super) async fn ask(
 ) -> Result<Done, Problem> {
     state.limiters.asker(client_address(state, request))?;
     let leads_to = match &body.return_url {
-        Some(url) => allowed(state, url).await?,
+        Some(url) => super::leads_to(state, url, body.delivered).await?,
         None => our_page(state)?,
     };
     if leads_to.as_str().len() > MAX_RETURN {
-        let message = format!("must have at most {MAX_RETURN} bytes");
-        return Err(Problem::field("return_url", message));
+        return Err(too_long());
     }
     let of = match (body.customer, body.email) {
         (Some(customer), email) => Of::Named(customer, email),
@@ -82,7 +82,13 @@ pub(super) async fn ask(
     Ok(Done)
 }
 
-fn our_page(state: &AppState) -> Result<Url, Problem> {
+/// The refusal of an address that no mail has room for.
+pub(super) fn too_long() -> Problem {
+    let message = format!("must have at most {MAX_RETURN} bytes, as it stands in the link");
+    Problem::field("return_url", message)
+}
+
+pub(super) fn our_page(state: &AppState) -> Result<Url, Problem> {
     claims::our_page(&state.options).map_err(|error| {
         tracing::error!(%error, "the public address is none");
         Problem::internal()

@@ -5,7 +5,7 @@ use billing_ports::Store;
 
 use super::seen::{Seen, bad, good, warning};
 use crate::config::Config;
-use crate::license::{UNNAMED, is_lost, key_file, kid_of, licensed, look};
+use crate::license::{ANOTHER_ALGORITHM, UNNAMED, is_lost, key_file, licensed, look};
 
 const WHAT: &str = "license keys";
 
@@ -14,8 +14,13 @@ pub(super) fn file(config: &Config) -> Option<Seen> {
     let path = key_file(config).filter(|_| config.enabled)?;
     let shown = path.display();
     Some(match look(&path) {
+        Ok(Some(keys)) if keys.algorithm() != config.license.algorithm => {
+            let (kid, signs) = (keys.kid(), keys.algorithm());
+            let text = format!("{shown}, whose key {kid} signs with {signs}: {ANOTHER_ALGORITHM}");
+            warning(WHAT, text)
+        }
         Ok(Some(keys)) => {
-            let kid = kid_of(&keys);
+            let kid = keys.kid();
             good(WHAT, format!("{shown} is its owner's alone; key {kid}"))
         }
         Ok(None) => {
