@@ -29,7 +29,7 @@ pub(crate) use driver::{Buying, Driver, InvoiceSeen, QuoteSeen, SubscriptionSeen
 pub(crate) use hosted::{Adapter, Fake, Hosted, client, permutations};
 pub(crate) use http::{KEY, PUBLIC, options};
 pub(crate) use log::{alone, listen, logged};
-pub(crate) use site::Site;
+pub(crate) use site::{KEYED_WITH, SEED, Site};
 pub(crate) use stores::{StoreKind, connect_postgres, fresh_postgres, server};
 
 /// Goes of work until everything is settled; more means that something turns in place.

@@ -23,8 +23,8 @@ use super::library::Library;
 use super::{PUBLIC, Rig, SECRET, StoreKind, Through, account, http};
 
 /// What licenses and their keys are signed with in tests.
-const SEED: [u8; 32] = [3; 32];
-const KEYED_WITH: [u8; 32] = [4; 32];
+pub(crate) const SEED: [u8; 32] = [3; 32];
+pub(crate) const KEYED_WITH: [u8; 32] = [4; 32];
 
 /// A server, and the rig that it runs on.
 pub(crate) struct Site {

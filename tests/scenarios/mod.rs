@@ -9,6 +9,7 @@ mod books;
 mod charged;
 mod codes;
 mod guests;
+mod handed;
 mod harbor;
 mod licenses;
 mod mailed;

@@ -149,3 +149,38 @@ impl From<Stored> for License {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn licenses_that_were_stored_before_there_were_states_are_read() {
+        let stored = |revoked_at: &str| {
+            format!(
+                r#"{{"id":"lic_{:032}","subscription":"sub_{:032}","serial":3,
+                   "revoked_at":{revoked_at},"issued_at":"2026-03-01T12:00:00Z"}}"#,
+                1, 2
+            )
+        };
+        let read = |json: &str| -> License { serde_json::from_str(json).unwrap() };
+        let good = read(&stored("null"));
+        assert_eq!((&good.state, good.serial), (&LicenseState::Good, 3));
+        let revoked = read(&stored(r#""2026-04-01T12:00:00Z""#));
+        let at: Timestamp = "2026-04-01T12:00:00Z".parse().unwrap();
+        let cause = RevokeCause::Returned;
+        assert_eq!(revoked.state, LicenseState::Revoked { at, cause });
+        assert_eq!((revoked.revoked_at(), revoked.reason()), (Some(at), None));
+        let since = at;
+        let reason = "asked".to_owned();
+        for state in [
+            good.state.clone(),
+            revoked.state,
+            LicenseState::Suspended { since, reason },
+        ] {
+            let license = good.clone().with(state);
+            let json = serde_json::to_string(&license).unwrap();
+            assert_eq!(read(&json), license);
+        }
+    }
+}

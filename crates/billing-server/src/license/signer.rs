@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use billing_domain::entitlement::{Entitlement, Entitlements, Limit};
 use billing_domain::ids::LicenseId;
 use billing_domain::time::Timestamp;
-use billing_license::{Claims, KeySecret, KeySet, LicenseKey, SigningKey};
+use billing_license::{Claims, KeySecret, KeySet, LicenseKey, SigningKey, VerifyingKey};
 use billing_ports::{LicenseClaims, LicenseSigner, SignError};
 use serde_json::Value;
 use uuid::Uuid;
@@ -42,6 +42,16 @@ impl TokenSigner {
             issuer: issuer.to_owned(),
             audience: audience.to_owned(),
         }
+    }
+
+    /// Shows and believes these keys besides, until they are retired: those that
+    /// signed before, and the one that will sign next.
+    #[must_use]
+    pub fn also_believing(mut self, keys: impl IntoIterator<Item = VerifyingKey>) -> Self {
+        for key in keys {
+            self.public.insert(key);
+        }
+        self
     }
 
     /// The signer that has the keys of `ring`.
@@ -177,6 +187,23 @@ mod tests {
         let refresh = "https://billing.example.com/v1/licenses/refresh";
         assert_eq!(claims.refresh_url.as_deref(), Some(refresh));
         assert!(!signer.jwks().contains("\"d\""));
+    }
+
+    #[test]
+    fn what_another_key_signed_is_believed_as_long_as_it_is_said_to_be() {
+        let token = signer(1).sign(&said()).unwrap();
+        let read = |signer: &TokenSigner| {
+            let keys = KeySet::from_jwks(&signer.jwks()).unwrap();
+            let expected = Expected {
+                issuer: ISSUER,
+                audience: Some("harbor"),
+                customer: None,
+            };
+            verify(&token, &keys, &expected, second("2026-03-02T00:00:00Z")).is_ok()
+        };
+        let old = SigningKey::from_seed(&[1; 32]).verifying_key().clone();
+        assert!(read(&signer(2).also_believing([old])));
+        assert!(!read(&signer(2)));
     }
 
     #[test]

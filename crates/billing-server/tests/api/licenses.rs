@@ -2,9 +2,8 @@
 
 use billing_license::{Claims, Expected, KeySet, verify};
 use billing_ports::Clock as _;
-use billing_ports::store::{Also, Ring as _};
 use billing_sandbox::Mode;
-use billing_testkit::fixtures;
+use billing_server::RateOptions;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -478,22 +477,49 @@ async fn where_nothing_signs_nothing_is_handed_out() {
     got.refused(401, "unauthorized");
 }
 
-/// Revokes a license in the books.
+/// Revokes a license as an operator does.
 pub(crate) async fn revoke(rig: &Rig, license: &str) {
-    let snapshot = rig.store.snapshot();
-    let of = snapshot.accounts.iter().find(|held| {
-        let mut licenses = held.account.licenses.iter();
-        licenses.any(|held| held.id.to_string() == license)
-    });
-    let customer = of.unwrap().account.customer.id;
-    let before = rig.store.load(customer, &Also::default()).await;
-    let before = before.unwrap().unwrap();
-    let mut after = before.account.clone();
-    for held in &mut after.licenses {
-        held.revoked_at = Some(rig.clock.now());
+    let path = format!("/v1/licenses/{license}/revoke");
+    let body = json!({ "reason": "asked" });
+    rig.post(&path).by(WRITE).json(body).send().await.ok(200);
+}
+
+#[tokio::test]
+async fn an_act_needs_a_reason() {
+    let rig = harbor().await;
+    let bought = bought(&rig, "anchor-once").await;
+    for act in ["suspend", "reinstate", "revoke"] {
+        let path = format!("/v1/licenses/{}/{act}", bought.id);
+        for body in [json!({}), json!({ "reason": "" }), json!({ "reason": " " })] {
+            let got = rig.post(&path).by(WRITE).json(body).send().await;
+            got.wrong("reason");
+        }
     }
-    let commit = fixtures::next_commit(&before, &after, rig.clock.now());
-    rig.store.commit(commit).await.unwrap();
+}
+
+#[tokio::test]
+async fn tokens_that_do_not_work_are_counted() {
+    let mut making = Making::default();
+    making.options.rates.failures_per_minute = RateOptions::default().failures_per_minute;
+    let rig = made(making).await;
+    let bought = bought(&rig, "anchor-once").await;
+    let refresh = |token: &str| {
+        let body = json!({ "token": token });
+        rig.post("/v1/licenses/refresh").json(body)
+    };
+    let mut refused = 0;
+    loop {
+        let got = refresh("none").send().await;
+        if got.status == 429 {
+            assert_ne!(got.header("retry-after"), "");
+            break;
+        }
+        got.refused(401, "unauthorized");
+        refused += 1;
+    }
+    assert_eq!(refused, 20, "a minute");
+    // One that works is not refused for the others' sake.
+    refresh(&bought.token).send().await.ok(200);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use crate::rig::Folder;
 
 /// Every command there is, as it is typed.
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 29] = [
     "",
     "serve",
     "migrate",
@@ -15,6 +15,11 @@ const COMMANDS: [&str; 24] = [
     "keys create",
     "keys list",
     "keys revoke",
+    "license-keys",
+    "license-keys list",
+    "license-keys prepare",
+    "license-keys rotate",
+    "license-keys retire",
     "clock",
     "clock show",
     "clock advance",
@@ -48,7 +53,14 @@ fn every_command_has_help_with_examples_of_itself() {
 #[test]
 fn every_command_that_is_listed_is_tried_here() {
     let folder = Folder::new("listed");
-    for group in ["", "catalog", "keys", "clock", "migrate-prices"] {
+    for group in [
+        "",
+        "catalog",
+        "keys",
+        "license-keys",
+        "clock",
+        "migrate-prices",
+    ] {
         let mut words: Vec<&str> = group.split_whitespace().collect();
         words.push("--help");
         let ran = folder.billing(&words);
