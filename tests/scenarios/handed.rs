@@ -533,9 +533,11 @@ async fn h_09_a_license_is_refreshed_by_itself(kind: StoreKind) {
     ] {
         let refused = refreshed(&site, &wrong).await;
         refused.refused(StatusCode::UNAUTHORIZED, "unauthorized");
-        bodies.push(refused.json());
+        let mut body = refused.json();
+        body["instance"].take();
+        bodies.push(body);
     }
-    bodies.dedup_by_key(|body| body["instance"].take());
+    bodies.dedup();
     assert_eq!(bodies.len(), 1, "all alike: {bodies:?}");
     site.rig.settle().await;
     site.rig.assert_sound().await;
@@ -571,6 +573,7 @@ async fn k_02_keys_that_do_not_work_are_one(kind: StoreKind) {
     let nobody_s = nobody_s_license().to_string();
     let refused = acts(&site, &nobody_s, "revoke").await;
     refused.refused(StatusCode::NOT_FOUND, "not_found");
+    site.rig.settle().await;
     for (of, event) in [(&held, "suspended"), (&other, "revoked")] {
         let event = format!("license.{event}");
         let happened = of.happened(&site, &event).await;
@@ -587,7 +590,6 @@ async fn k_02_keys_that_do_not_work_are_one(kind: StoreKind) {
         (&row["status"], &row["reason"]),
         (&json!("suspended"), &json!("a stolen card"))
     );
-    site.rig.settle().await;
 
     let unknown =
         TokenSigner::new(&SEED, &KEYED_WITH, PUBLIC, PUBLIC).key_of(nobody_s_license().uuid());

@@ -490,7 +490,7 @@ async fn an_act_needs_a_reason() {
     let bought = bought(&rig, "anchor-once").await;
     for act in ["suspend", "reinstate", "revoke"] {
         let path = format!("/v1/licenses/{}/{act}", bought.id);
-        for body in [json!({}), json!({ "reason": "" }), json!({ "reason": " " })] {
+        for body in [json!({}), json!({ "reason": "" })] {
             let got = rig.post(&path).by(WRITE).json(body).send().await;
             got.wrong("reason");
         }
