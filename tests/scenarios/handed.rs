@@ -269,8 +269,8 @@ async fn h_07_a_link_leads_back_in_one_of_two_ways(kind: StoreKind) {
     let seen = site.post_as("", "/v1/billing-sessions", &asked).await;
     seen.is(StatusCode::NO_CONTENT);
     let mail = site.mail().await.remove(0);
-    let line = mail.text.lines().find(|line| line.contains("/session?"));
-    let (_, session) = led(&pressed(&site, line.unwrap()).await, &to);
+    let mailed = mail.text.lines().find(|text| text.contains("/session?"));
+    let (_, session) = led(&pressed(&site, mailed.unwrap()).await, &to);
     let me = site.get_as(&session, "/v1/me").await.is(StatusCode::OK);
     assert_eq!(me.json()["customer"]["id"], dee["id"]);
 
@@ -409,12 +409,12 @@ async fn h_08_a_token_says_it_all_and_verifies_alone(kind: StoreKind) {
 
     let mut parts = token.split('.');
     let (_, payload, signature) = (parts.next(), parts.next().unwrap(), parts.next().unwrap());
-    let kid = &jwks["keys"][0]["kid"];
-    let with = |alg: &str| json!({ "alg": alg, "typ": "JWT", "kid": kid });
+    let name = &jwks["keys"][0]["kid"];
+    let with = |alg: &str| json!({ "alg": alg, "typ": "JWT", "kid": name });
     let public = URL_SAFE_NO_PAD.decode(text(&jwks["keys"][0]["x"])).unwrap();
     let keyed = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &public);
-    let head = URL_SAFE_NO_PAD.encode(with("HS256").to_string());
-    let tag = ring::hmac::sign(&keyed, format!("{head}.{payload}").as_bytes());
+    let begins = URL_SAFE_NO_PAD.encode(with("HS256").to_string());
+    let tag = ring::hmac::sign(&keyed, format!("{begins}.{payload}").as_bytes());
     let first = if signature.starts_with('A') { "B" } else { "A" };
     let altered = token.replacen(
         &format!(".{signature}"),

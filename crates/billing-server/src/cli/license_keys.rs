@@ -1,7 +1,7 @@
 //! `billing license-keys`: the keys that sign licenses, prepared, rotated, listed and
 //! retired in their file. Asks no server and no books: servers look at the file.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use billing::system::{SystemClock, SystemIds};
@@ -58,14 +58,14 @@ impl LicenseKeys {
         let now = SystemClock.now();
         match self {
             Self::List => {
-                let found = look(&path).map_err(failed)?;
+                let found = look(&path).map_err(|error| failed(&error))?;
                 let missing = KeyFileError::Missing { path };
-                let keys = found.ok_or_else(|| failed(missing))?;
+                let keys = found.ok_or_else(|| failed(&missing))?;
                 show(context, &keys.list());
             }
             Self::Prepare => {
                 let made = change(&path, |keys| keys.prepare(algorithm, &SystemIds, now));
-                let kid = made.map_err(failed)?;
+                let kid = made.map_err(|error| failed(&error))?;
                 told(
                     context,
                     &kid,
@@ -75,33 +75,33 @@ impl LicenseKeys {
             }
             Self::Rotate => {
                 let made = change(&path, |keys| keys.rotate(algorithm, &SystemIds, now));
-                let kid = made.map_err(failed)?;
+                let kid = made.map_err(|error| failed(&error))?;
                 told(context, &kid, "signs", "signs from now on.");
             }
-            Self::Retire { kid, yes } => return retire(context, path, &kid, yes),
+            Self::Retire { kid, yes } => return retire(context, &path, &kid, yes),
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn retire(context: &Context, path: PathBuf, kid: &str, yes: bool) -> Result<ExitCode, Failure> {
+fn retire(context: &Context, path: &Path, kid: &str, yes: bool) -> Result<ExitCode, Failure> {
     let question = format!("Refuse every license that {kid} signed?");
     if !yes && !confirmed(&question, "To do it without being asked: --yes")? {
         return Err(Failure::failed("nothing was retired"));
     }
-    change(&path, |keys| keys.retire(kid)).map_err(failed)?;
+    change(path, |keys| keys.retire(kid)).map_err(|error| failed(&error))?;
     told(context, kid, "retired", "is retired.");
     Ok(ExitCode::SUCCESS)
 }
 
-fn failed(error: KeyFileError) -> Failure {
-    let failure = match &error {
+fn failed(error: &KeyFileError) -> Failure {
+    let failure = match error {
         KeyFileError::Ring(refused) => Failure::refused(refused.to_string()),
         KeyFileError::Io { .. }
         | KeyFileError::OpenToOthers { .. }
         | KeyFileError::Form { .. }
         | KeyFileError::Missing { .. }
-        | KeyFileError::Busy { .. } => Failure::new("have the license keys", &error),
+        | KeyFileError::Busy { .. } => Failure::new("have the license keys", error),
     };
     failure.with_hint(error.hint())
 }

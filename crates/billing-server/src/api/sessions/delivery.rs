@@ -73,7 +73,9 @@ async fn license(
     Ok(match state.billing.exchange(&exchange).await? {
         Exchanged::License(held) => match &held.standing {
             LicenseStanding::Good(claims) => Ok(token_of(state, claims)?),
-            standing => Err(standing.as_str()),
+            LicenseStanding::Suspended | LicenseStanding::Ended(_) | LicenseStanding::Revoked => {
+                Err(held.standing.as_str())
+            }
         },
         Exchanged::Pending => Err("pending"),
         Exchanged::Unpaid(Unpaid::Expired) => Err("checkout_expired"),
