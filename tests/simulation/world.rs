@@ -402,7 +402,8 @@ impl World {
         let Some(id) = self.any_subscription(&who).await else {
             return;
         };
-        if self.billing.pause(&who, id, None).await.is_err() {
+        let paused = self.billing.pause(&who, id, None).await;
+        if !matches!(paused, Ok(billing::PauseOutcome::Done)) {
             let _refused_or_done = self.billing.resume(&who, id, None).await;
         }
     }

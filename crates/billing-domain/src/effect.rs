@@ -198,6 +198,9 @@ pub enum Order {
         provider: ProviderAccount,
         /// The provider's id.
         reference: String,
+        /// The change that waits for it. `None`: none was quoted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        change: Option<ChangeId>,
     },
     /// Resume a subscription that the provider runs.
     ResumeSubscription {
@@ -205,6 +208,13 @@ pub enum Order {
         provider: ProviderAccount,
         /// The provider's id.
         reference: String,
+        /// The change that waits for it. `None`: none was quoted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        change: Option<ChangeId>,
+        /// What the provider said that it will charge: where it would charge
+        /// something else by now, it is not resumed. `None`: whatever it charges.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        quoted: Option<Money>,
     },
     /// Read a provider-run subscription, because its facts are late or contradict each other.
     ReadSubscription {
@@ -358,6 +368,32 @@ pub struct Preview {
     pub pinned: bool,
 }
 
+/// Everything a provider needs to say beforehand what resuming a subscription that
+/// it runs would charge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resuming {
+    /// The provider account.
+    pub provider: ProviderAccount,
+    /// The provider's id of the subscription.
+    pub reference: String,
+    /// What one period costs by our books, all pieces together.
+    pub amount: Money,
+    /// How often it is charged. `None`: once.
+    pub interval: Option<Interval>,
+    /// The instant it is asked for.
+    pub at: Timestamp,
+}
+
+/// What a provider says that resuming would charge, and what that pays for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resumption {
+    /// What would be charged now.
+    pub charge: Preview,
+    /// The end of the period in which it goes on: then it charges again. `None`:
+    /// the provider does not say.
+    pub ends_at: Option<Timestamp>,
+}
+
 /// What was stored before a preview said it came of providers that pin.
 pub(crate) const fn pinned() -> bool {
     true
@@ -398,11 +434,15 @@ impl Order {
                 Some(change) => About::Change(change),
                 None => About::Other,
             },
+            Self::PauseSubscription { change, .. } | Self::ResumeSubscription { change, .. } => {
+                match change {
+                    Some(change) => About::Change(*change),
+                    None => About::Other,
+                }
+            }
             Self::UndoChange { .. }
             | Self::SettleCode { .. }
             | Self::CancelSubscription { .. }
-            | Self::PauseSubscription { .. }
-            | Self::ResumeSubscription { .. }
             | Self::ReadSubscription { .. }
             | Self::MailClaim
             | Self::AttachClaim { .. }

@@ -2,6 +2,7 @@
 //! is lost. Stored, immutable and expiring; accepting one charges exactly what
 //! it says, or refuses.
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{ChangeKind, LockEnd, PriceKey};
@@ -22,8 +23,11 @@ pub struct Quote {
     pub customer: CustomerId,
     /// What is changed.
     pub subscription: SubscriptionId,
+    /// What is done: the terms change, or it is canceled, paused or resumed.
+    #[serde(default)]
+    pub step: Step,
     /// What kinds of change it is, the deciding one first. Empty: an operator's
-    /// repetition of what is held.
+    /// repetition of what is held, or no change of terms.
     pub kinds: Vec<ChangeKind>,
     /// When it takes effect.
     pub timing: Timing,
@@ -63,6 +67,34 @@ pub struct Quote {
     pub created_at: Timestamp,
     /// From when it can no longer be accepted.
     pub expires_at: Timestamp,
+}
+
+/// What is done to a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Its terms become others.
+    #[default]
+    Change,
+    /// It ends with what is paid.
+    Cancel,
+    /// It is suspended, and nothing of it is charged.
+    Pause,
+    /// It goes on after a pause.
+    Resume,
+}
+
+impl Step {
+    /// The word that interfaces use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Change => "change",
+            Self::Cancel => "cancel",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+        }
+    }
 }
 
 /// When a change takes effect.
@@ -109,6 +141,12 @@ pub enum Loss {
         from: Entitlement,
         /// What is held afterward. `None`: nothing.
         to: Option<Entitlement>,
+    },
+    /// Time that is paid for, and is not given back; but for what a provider that
+    /// runs the schedule credits by itself.
+    PaidTime {
+        /// How much of it is left.
+        left: SignedDuration,
     },
 }
 

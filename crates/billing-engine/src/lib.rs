@@ -21,7 +21,8 @@ mod worker;
 
 pub use billing::{Billing, BillingBuilder, BuildError};
 pub use billing_domain::decide::{
-    CancelWhen, ChangeAsk, Force, LicenseAct, LicenseActError, NewCustomer, QuoteRefusal,
+    CancelWhen, ChangeAsk, Force, LicenseAct, LicenseActError, NewCustomer, PauseOutcome,
+    PauseRefusal, QuoteRefusal, StepAsk,
 };
 pub use catalog::{ApplyOutcome, CatalogError};
 pub use commands::{

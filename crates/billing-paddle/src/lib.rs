@@ -31,6 +31,7 @@ mod perform;
 mod portal;
 mod preview;
 mod provider;
+mod resume;
 mod sign;
 mod wire;
 

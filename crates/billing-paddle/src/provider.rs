@@ -2,14 +2,16 @@
 
 use async_trait::async_trait;
 use billing_domain::catalog::Catalog;
-use billing_domain::effect::{ChangeSubscription, EffectKey, Order};
+use billing_domain::effect::{ChangeSubscription, EffectKey, Order, Resuming};
 use billing_domain::fact::Observed;
 use billing_domain::ids::EffectId;
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef, RefKind};
 use billing_domain::time::Timestamp;
 use billing_http::HttpClient;
 use billing_ports::provider::{Listed, PortalAnswer, PortalAsk};
-use billing_ports::{Answer, Delivery, Finding, PaymentProvider, PerformError, Previewed};
+use billing_ports::{
+    Answer, Delivery, Finding, PaymentProvider, PerformError, Previewed, ResumePreviewed,
+};
 use url::Url;
 
 use crate::api_error::CallError;
@@ -201,6 +203,13 @@ impl PaymentProvider for Paddle {
         match self.cost(change).await {
             Ok(preview) => Ok(Previewed::Costs(preview)),
             Err(error) => error.refusal().map(Previewed::Refused),
+        }
+    }
+
+    async fn preview_resume(&self, ask: &Resuming) -> Result<ResumePreviewed, PerformError> {
+        match self.resumption(ask).await {
+            Ok(resumption) => Ok(ResumePreviewed::Costs(resumption)),
+            Err(error) => error.refusal().map(ResumePreviewed::Refused),
         }
     }
 

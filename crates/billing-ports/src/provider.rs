@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use billing_domain::catalog::Catalog;
-use billing_domain::effect::{ChangeSubscription, EffectKey, Order, Preview};
+use billing_domain::effect::{ChangeSubscription, EffectKey, Order, Preview, Resuming, Resumption};
 use billing_domain::fact::Observed;
 use billing_domain::ids::{CustomerId, EffectId};
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
@@ -25,6 +25,15 @@ pub enum Previewed {
     /// This much.
     Costs(Preview),
     /// It would refuse the change.
+    Refused(Refusal),
+}
+
+/// What a provider said that resuming would cost. A refusal is an answer, not an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResumePreviewed {
+    /// This much, and then again at the end of what that pays for.
+    Costs(Resumption),
+    /// It would refuse.
     Refused(Refusal),
 }
 
@@ -163,6 +172,13 @@ pub trait PaymentProvider: Send + Sync {
     async fn preview(&self, change: &ChangeSubscription) -> Result<Previewed, PerformError> {
         let _nothing_to_ask = change;
         Err(PerformError::Unsupported("previewing a change"))
+    }
+
+    /// Says what resuming a paused subscription that it runs would charge now, and
+    /// changes nothing.
+    async fn preview_resume(&self, ask: &Resuming) -> Result<ResumePreviewed, PerformError> {
+        let _nothing_to_ask = ask;
+        Err(PerformError::Unsupported("previewing a resumption"))
     }
 
     /// Makes a page of the provider's where a customer manages what was bought. Its

@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use billing_domain::catalog::Catalog;
-use billing_domain::effect::{ChangeSubscription, EffectKey, Order};
+use billing_domain::effect::{ChangeSubscription, EffectKey, Order, Resuming};
 use billing_domain::fact::Observed;
 use billing_domain::ids::EffectId;
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
 use billing_ports::{
     Answer, Finding, FindingLevel, PaymentProvider, PerformError, Previewed, Refusal,
+    ResumePreviewed,
 };
 
 use crate::fault::{Fault, Occasion};
@@ -76,6 +77,18 @@ impl PaymentProvider for Sandbox {
         Ok(match previewed {
             Ok(preview) => Previewed::Costs(preview),
             Err(refusal) => Previewed::Refused(refusal),
+        })
+    }
+
+    async fn preview_resume(&self, ask: &Resuming) -> Result<ResumePreviewed, PerformError> {
+        self.fail_reading()?;
+        let previewed = self
+            .change(|world, now| world.preview_resume(ask, now))
+            .await
+            .map_err(|error| unwritten(&error))??;
+        Ok(match previewed {
+            Ok(resumption) => ResumePreviewed::Costs(resumption),
+            Err(refusal) => ResumePreviewed::Refused(refusal),
         })
     }
 

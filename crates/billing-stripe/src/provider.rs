@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use billing_domain::catalog::Catalog;
-use billing_domain::effect::{ChangeSubscription, EffectKey, Order};
+use billing_domain::effect::{ChangeSubscription, EffectKey, Order, Resuming};
 use billing_domain::fact::Observed;
 use billing_domain::ids::EffectId;
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
@@ -12,7 +12,7 @@ use billing_domain::time::Timestamp;
 use billing_http::HttpClient;
 use billing_ports::{
     Answer, Clock, Delivery, Finding, Listed, PaymentProvider, PerformError, PortalAnswer,
-    PortalAsk, Previewed,
+    PortalAsk, Previewed, ResumePreviewed,
 };
 
 use crate::client::Client;
@@ -91,6 +91,10 @@ impl PaymentProvider for Stripe {
 
     async fn preview(&self, change: &ChangeSubscription) -> Result<Previewed, PerformError> {
         self.cost(change).await
+    }
+
+    async fn preview_resume(&self, ask: &Resuming) -> Result<ResumePreviewed, PerformError> {
+        self.cost_of_resuming(ask).await
     }
 
     async fn portal(&self, ask: &PortalAsk) -> Result<PortalAnswer, PerformError> {

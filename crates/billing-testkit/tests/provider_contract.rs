@@ -187,6 +187,7 @@ impl ProviderRig for Toy {
         Order::PauseSubscription {
             provider: self.account.clone(),
             reference: "sub_1".to_owned(),
+            change: None,
         }
     }
 
@@ -194,6 +195,8 @@ impl ProviderRig for Toy {
         Order::ResumeSubscription {
             provider: self.account.clone(),
             reference: "sub_1".to_owned(),
+            change: None,
+            quoted: None,
         }
     }
 

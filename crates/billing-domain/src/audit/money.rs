@@ -8,7 +8,7 @@ use crate::invoice::{Invoice, InvoiceState, Issuer, Purpose};
 use crate::journal::Event;
 use crate::line::{Line, sum};
 use crate::money::Currency;
-use crate::quote::Source;
+use crate::quote::{Source, Step};
 use crate::subscription::{PaidPeriod, Subscription};
 
 impl Auditor<'_> {
@@ -33,6 +33,8 @@ impl Auditor<'_> {
             let applied = books.account.changes.iter().filter(|change| {
                 change.quote.subscription == held.id
                     && matches!(change.state, ChangeState::Applied { .. })
+                    // What else is charged has an invoice of its own.
+                    && change.quote.step == Step::Change
                     // There, the provider credits and charges.
                     && change.quote.source == Source::Engine
             });

@@ -61,11 +61,14 @@ fn at_provider(
     at_once: bool,
 ) -> CancelOutcome {
     let (id, now) = (subscription.id, draft.now());
-    // What is owed, or was never paid, has nothing left to wait for.
-    let owing = matches!(
-        subscription.state,
-        State::Incomplete | State::PastDue { .. } | State::Lapsed { .. }
-    );
+    // What is owed, was never paid, or is paused has nothing left to wait for.
+    let owing = match subscription.state {
+        State::Incomplete | State::PastDue { .. } | State::Lapsed { .. } => true,
+        State::Paused { access_until, .. } => access_until.is_none_or(|end| end <= now),
+        State::Trialing { .. } | State::Active | State::Canceled { .. } | State::Expired { .. } => {
+            false
+        }
+    };
     let at_once = at_once || owing;
     let ends_at = if at_once {
         Some(now)

@@ -9,6 +9,7 @@ use crate::decide::fact::Verdict;
 use crate::decide::license::{extend, follow_terms, issue};
 use crate::decide::promise::{count_cycle, keep_promise, take_up_promise};
 use crate::decide::start::park_if_duplicate;
+use crate::decide::step::step_seen;
 use crate::decision::Draft;
 use crate::digest::digest64;
 use crate::fact::{Observed, SubscriptionSnapshot};
@@ -99,6 +100,7 @@ pub(super) fn mirror_subscription(
         extend(draft, id);
     }
     follow_terms(draft, id, &terms_before);
+    step_seen(draft, id, observed.at);
     keep_promise(draft, id, catalog);
     Verdict::Decided
 }

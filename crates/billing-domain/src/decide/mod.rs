@@ -26,6 +26,7 @@ mod refund;
 mod renew;
 mod settle;
 mod start;
+mod step;
 
 pub use cancel::{CancelOutcome, CancelWhen, cancel};
 pub use change::{
@@ -41,9 +42,11 @@ pub(crate) use imagine::{links_opened, paid_on_time, renewed_by_provider};
 pub use license::{LicenseAct, LicenseActError, act_on_license};
 pub use migrate::{MigrateError, Migrated, migrate};
 pub(crate) use mirror::mirrored;
-pub use pause::{PauseRefusal, pause, resume};
+pub use pause::{PauseOutcome, PauseRefusal, pause, resume};
 pub(crate) use promise::{
     Promised, cycle_number, cycle_starts, is_dearer, is_given, terms_at_price,
 };
 pub use promise::{keep_promises, may_rejoin};
-pub use quote::{ChangeAsk, Force, Planned, QuoteRefusal, plan_change};
+pub use quote::{
+    ChangeAsk, Force, Planned, PlannedStep, QuoteRefusal, StepAsk, plan_change, plan_step,
+};

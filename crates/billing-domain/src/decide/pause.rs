@@ -8,8 +8,9 @@ use crate::decide::promise::{realign, starts_paid};
 use crate::decide::settle::take_back_next_cycle;
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
-use crate::ids::SubscriptionId;
+use crate::ids::{ChangeId, SubscriptionId};
 use crate::journal::Event;
+use crate::money::Money;
 use crate::subscription::{Hang, IllegalTransition, Schedule, State, Status, Subscription, Why};
 use crate::time::{Period, Timestamp, shifted};
 
@@ -27,12 +28,56 @@ pub enum PauseRefusal {
     NothingRecurs,
 }
 
-/// Pauses a paid subscription. Its open invoice, if it has one, is voided.
+/// What pausing or resuming came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PauseOutcome {
+    /// It is done.
+    Done,
+    /// The provider that runs the schedule is asked, and will say.
+    Asked,
+    /// It was so before.
+    Already,
+}
+
+/// Whose pausing or resuming it is, and as of when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Accord {
+    /// The instant that counts: now, or that of the quote.
+    pub(super) at: Timestamp,
+    /// The change that a quote became. `None`: nothing was quoted.
+    pub(super) change: Option<ChangeId>,
+    /// What the provider said that it will charge. `None`: it said nothing.
+    pub(super) quoted: Option<Money>,
+}
+
+impl Accord {
+    /// Nothing was quoted.
+    pub(super) const fn unquoted(at: Timestamp) -> Self {
+        Self {
+            at,
+            change: None,
+            quoted: None,
+        }
+    }
+}
+
+/// Pauses a paid subscription. Its open invoice, if it has one, is voided. One that
+/// is paused stays so.
 ///
 /// # Errors
 ///
 /// [`PauseRefusal`], and nothing changes.
-pub fn pause(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal> {
+pub fn pause(draft: &mut Draft, id: SubscriptionId) -> Result<PauseOutcome, PauseRefusal> {
+    let accord = Accord::unquoted(draft.now());
+    pause_by(draft, id, accord)
+}
+
+/// Pauses it as [`pause`] does, for whoever accepted that.
+pub(super) fn pause_by(
+    draft: &mut Draft,
+    id: SubscriptionId,
+    accord: Accord,
+) -> Result<PauseOutcome, PauseRefusal> {
     let mut subscription = held(draft, id)?;
     let now = draft.now();
     let unpaid = subscription.times.paid_through.is_none_or(|end| end <= now);
@@ -40,6 +85,13 @@ pub fn pause(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal> 
     if from == Status::Active && unpaid && subscription.is_engine_run() {
         // What is past due is so whether or not a worker has run.
         from = Status::PastDue;
+    }
+    if from == Status::Paused
+        && subscription
+            .cancellation
+            .is_none_or(|end| end.ends_at > now)
+    {
+        return Ok(PauseOutcome::Already);
     }
     if from != Status::Active {
         return Err(IllegalTransition {
@@ -55,9 +107,10 @@ pub fn pause(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal> 
                 Order::PauseSubscription {
                     provider,
                     reference: reference.clone(),
+                    change: accord.change,
                 }
             });
-            return Ok(());
+            return Ok(PauseOutcome::Asked);
         }
         Schedule::Engine { .. } => {
             end_awaiting(draft, id, |at| ChangeState::Canceled { at });
@@ -75,18 +128,29 @@ pub fn pause(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal> 
     draft.note(Event::SubscriptionPaused, |entry| {
         entry.subscription = Some(id);
     });
-    Ok(())
+    Ok(PauseOutcome::Done)
 }
 
 /// Resumes a paused subscription: the paid time that remains comes back; where
-/// none remains, a new period begins now, without access until it is paid.
+/// none remains, a new period begins now, without access until it is paid. One that
+/// goes on already does so.
 ///
 /// # Errors
 ///
 /// [`PauseRefusal`], and nothing changes.
-pub fn resume(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal> {
+pub fn resume(draft: &mut Draft, id: SubscriptionId) -> Result<PauseOutcome, PauseRefusal> {
+    let accord = Accord::unquoted(draft.now());
+    resume_by(draft, id, accord)
+}
+
+/// Resumes it as [`resume`] does, as of the instant that was accepted.
+pub(super) fn resume_by(
+    draft: &mut Draft,
+    id: SubscriptionId,
+    accord: Accord,
+) -> Result<PauseOutcome, PauseRefusal> {
     let subscription = held(draft, id)?;
-    let now = draft.now();
+    let now = accord.at;
     let State::Paused {
         access_until,
         remaining,
@@ -94,20 +158,31 @@ pub fn resume(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal>
     } = subscription.state
     else {
         let from = subscription.status();
-        return Err(IllegalTransition {
-            from,
-            to: Status::Active,
-        }
-        .into());
+        return match subscription.state {
+            State::Trialing { .. } | State::Active | State::PastDue { .. } => {
+                Ok(PauseOutcome::Already)
+            }
+            State::Incomplete
+            | State::Paused { .. }
+            | State::Lapsed { .. }
+            | State::Canceled { .. }
+            | State::Expired { .. } => Err(IllegalTransition {
+                from,
+                to: Status::Active,
+            }
+            .into()),
+        };
     };
     if let Schedule::Provider { reference, .. } = &subscription.schedule {
         order(draft, &subscription, "resume", |provider| {
             Order::ResumeSubscription {
                 provider,
                 reference: reference.clone(),
+                change: accord.change,
+                quoted: accord.quoted,
             }
         });
-        return Ok(());
+        return Ok(PauseOutcome::Asked);
     }
     if subscription
         .cancellation
@@ -154,7 +229,7 @@ pub fn resume(draft: &mut Draft, id: SubscriptionId) -> Result<(), PauseRefusal>
     draft.note(Event::SubscriptionResumed, |entry| {
         entry.subscription = Some(id);
     });
-    Ok(())
+    Ok(PauseOutcome::Done)
 }
 
 fn held(draft: &Draft, id: SubscriptionId) -> Result<Subscription, PauseRefusal> {

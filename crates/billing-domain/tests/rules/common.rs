@@ -7,7 +7,7 @@ use billing_domain::catalog::{
 };
 use billing_domain::customer::Account;
 use billing_domain::decide::{self, Begun, CancelOutcome, CancelWhen, CheckoutAsk, NewCustomer};
-use billing_domain::decide::{PauseRefusal, Verdict};
+use billing_domain::decide::{PauseOutcome, PauseRefusal, Verdict};
 use billing_domain::effect::{EffectKey, Order};
 use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed};
 use billing_domain::ids::{IdSeq, InvoiceId};
@@ -333,12 +333,12 @@ impl World {
             .unwrap()
     }
 
-    pub(crate) fn pause(&mut self) -> Result<(), PauseRefusal> {
+    pub(crate) fn pause(&mut self) -> Result<PauseOutcome, PauseRefusal> {
         let id = self.sub().id;
         self.decide(|draft| decide::pause(draft, id))
     }
 
-    pub(crate) fn resume(&mut self) -> Result<(), PauseRefusal> {
+    pub(crate) fn resume(&mut self) -> Result<PauseOutcome, PauseRefusal> {
         let id = self.sub().id;
         self.decide(|draft| decide::resume(draft, id))
     }

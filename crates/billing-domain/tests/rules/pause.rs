@@ -1,7 +1,7 @@
 //! Pausing and resuming what the engine runs.
 
 use billing_domain::catalog::OnPause;
-use billing_domain::decide::{CancelWhen, PauseRefusal};
+use billing_domain::decide::{CancelWhen, PauseOutcome, PauseRefusal};
 use billing_domain::journal::Event;
 use billing_domain::subscription::{Access, NoAccess, Status};
 use billing_domain::time::days;
@@ -126,9 +126,15 @@ fn only_what_is_paid_can_be_paused() {
     let mut once = World::bought(terms("lifer-once"));
     assert_eq!(once.pause(), Err(PauseRefusal::NothingRecurs));
     let mut running = world(OnPause::Now);
-    assert!(matches!(running.resume(), Err(PauseRefusal::Illegal(_))));
-    running.pause().unwrap();
+    assert_eq!(running.resume(), Ok(PauseOutcome::Already));
+    assert_eq!(running.pause(), Ok(PauseOutcome::Done));
+    let paused = running.sub().clone();
+    running.go("2026-01-20");
+    assert_eq!(running.pause(), Ok(PauseOutcome::Already));
+    assert_eq!(*running.sub(), paused);
+    running.cancel(CancelWhen::AtOnce);
     assert!(matches!(running.pause(), Err(PauseRefusal::Illegal(_))));
+    assert!(matches!(running.resume(), Err(PauseRefusal::Illegal(_))));
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod pause;
 mod payment;
 mod portal;
 mod quote;
+mod step;
 
 pub use audit::Audited;
 pub use cancel::{CancelError, Canceled};

@@ -1,10 +1,12 @@
-//! Pausing and resuming a subscription.
+//! Pausing and resuming a subscription, at once and unquoted.
 
-use billing_domain::decide::{PauseRefusal, pause, resume};
+use billing_domain::customer::Account;
+use billing_domain::decide::{PauseOutcome, PauseRefusal, pause, resume};
 use billing_domain::ids::SubscriptionId;
+use billing_domain::subscription::Schedule;
 use billing_ports::store::Locator;
 
-use crate::billing::Billing;
+use crate::billing::{Billing, Parts};
 use crate::commands::CustomerRef;
 use crate::error::EngineError;
 use crate::ring::Deciding;
@@ -15,6 +17,9 @@ pub enum PauseError {
     /// The rules forbid it, or there is no such subscription.
     #[error(transparent)]
     Refused(#[from] PauseRefusal),
+    /// The provider that runs its schedule cannot pause it.
+    #[error("its provider cannot pause it")]
+    Unsupported,
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -22,7 +27,7 @@ pub enum PauseError {
 
 impl Billing {
     /// Pauses a subscription of this customer's, or of a guest's that is attached
-    /// to it.
+    /// to it. May be repeated.
     ///
     /// # Errors
     ///
@@ -32,19 +37,22 @@ impl Billing {
         of: &CustomerRef,
         subscription: SubscriptionId,
         actor: Option<&str>,
-    ) -> Result<(), PauseError> {
+    ) -> Result<PauseOutcome, PauseError> {
         let deciding = self.deciding_for(of, subscription, actor).await?;
         let parts = self.parts()?;
-        parts
+        let decided = parts
             .decide(&deciding, |draft, _| {
-                Ok::<_, PauseError>(pause(draft, subscription)?)
+                if !parts.can_pause(&draft.account, subscription) {
+                    return Err(PauseError::Unsupported);
+                }
+                Ok(pause(draft, subscription)?)
             })
             .await?;
-        Ok(())
+        Ok(decided.said)
     }
 
     /// Resumes a paused subscription of this customer's, or of a guest's that is
-    /// attached to it.
+    /// attached to it. May be repeated.
     ///
     /// # Errors
     ///
@@ -54,15 +62,15 @@ impl Billing {
         of: &CustomerRef,
         subscription: SubscriptionId,
         actor: Option<&str>,
-    ) -> Result<(), PauseError> {
+    ) -> Result<PauseOutcome, PauseError> {
         let deciding = self.deciding_for(of, subscription, actor).await?;
         let parts = self.parts()?;
-        parts
+        let decided = parts
             .decide(&deciding, |draft, _| {
                 Ok::<_, PauseError>(resume(draft, subscription)?)
             })
             .await?;
-        Ok(())
+        Ok(decided.said)
     }
 
     async fn deciding_for(
@@ -75,5 +83,19 @@ impl Billing {
         let found = self.parts()?.acting(of, &what).await?;
         let customer = found.ok_or(PauseRefusal::NotFound)?;
         Ok(Deciding::about(customer).by(actor))
+    }
+}
+
+impl Parts {
+    /// Whether whoever runs the schedule of a subscription can pause it. What there
+    /// is none of is left to the rules.
+    pub(crate) fn can_pause(&self, account: &Account, id: SubscriptionId) -> bool {
+        let held = account
+            .subscription(id)
+            .filter(|held| matches!(held.schedule, Schedule::Provider { .. }));
+        let provider = held.and_then(|held| held.provider.as_ref());
+        provider
+            .and_then(|account| self.providers.get(account))
+            .is_none_or(|provider| provider.capabilities().pause)
     }
 }

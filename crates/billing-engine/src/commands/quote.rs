@@ -230,7 +230,10 @@ impl Parts {
     }
 
     /// The customer, as it was when it was last loaded.
-    async fn lately(&self, of: &CustomerRef) -> Result<Option<Arc<Loaded>>, EngineError> {
+    pub(crate) async fn lately(
+        &self,
+        of: &CustomerRef,
+    ) -> Result<Option<Arc<Loaded>>, EngineError> {
         let Some(id) = self.id_of(of).await? else {
             return Ok(None);
         };
@@ -245,7 +248,7 @@ impl Parts {
     }
 
     /// Whether a customer is what it was when it was loaded.
-    async fn still_stands(&self, held: &Loaded) -> Result<bool, StoreError> {
+    pub(crate) async fn still_stands(&self, held: &Loaded) -> Result<bool, StoreError> {
         let id = held.account.customer.id;
         let loaded = self.store.load(id, &Also::default()).await?;
         Ok(loaded.is_some_and(|now| now.revision == held.revision))

@@ -32,14 +32,18 @@ impl Parts {
                 changes: order.change.into_iter().collect(),
                 ..Also::default()
             },
+            Order::PauseSubscription { change, .. } | Order::ResumeSubscription { change, .. } => {
+                Also {
+                    changes: change.iter().copied().collect(),
+                    ..Also::default()
+                }
+            }
             Order::UndoChange { .. } => Also::default(),
             Order::OpenCheckout(_)
             | Order::ExpireCheckout { .. }
             | Order::VoidInvoice { .. }
             | Order::SettleCode { .. }
             | Order::CancelSubscription { .. }
-            | Order::PauseSubscription { .. }
-            | Order::ResumeSubscription { .. }
             | Order::ReadSubscription { .. }
             | Order::MailClaim
             | Order::AttachClaim { .. }
@@ -56,6 +60,11 @@ fn wants(account: &Account, order: &Order) -> bool {
             .invoice(order.invoice)
             .is_none_or(billing_domain::invoice::Invoice::is_open),
         Order::ChangeSubscription(order) => wants_change(account, order),
+        // What was quoted, and has run out of time or was superseded, is not to come late.
+        Order::PauseSubscription { change, .. } | Order::ResumeSubscription { change, .. } => {
+            let change = change.and_then(|change| account.change(change));
+            change.is_none_or(|change| change.state.is_open())
+        }
         // Another change to come has taken the place of the one that is undone.
         Order::UndoChange { reference, .. } => {
             held(account, reference).is_none_or(|held| held.scheduled.is_none())
@@ -65,8 +74,6 @@ fn wants(account: &Account, order: &Order) -> bool {
         | Order::VoidInvoice { .. }
         | Order::SettleCode { .. }
         | Order::CancelSubscription { .. }
-        | Order::PauseSubscription { .. }
-        | Order::ResumeSubscription { .. }
         | Order::ReadSubscription { .. }
         | Order::MailClaim
         | Order::AttachClaim { .. }

@@ -2,6 +2,7 @@
 //! not done yet.
 
 use billing_domain::fact::Observed;
+use billing_domain::money::Money;
 use serde_json::{Value, json};
 
 use crate::api_error::{CallError, refused};
@@ -44,10 +45,17 @@ impl Paddle {
         self.act_instead(&held, "pause", body).await
     }
 
-    pub(super) async fn resume(&self, id: &str) -> Result<Vec<Observed>, CallError> {
+    pub(super) async fn resume(
+        &self,
+        id: &str,
+        quoted: Option<Money>,
+    ) -> Result<Vec<Observed>, CallError> {
         let held = self.existing(id).await?;
         match held.status.as_str() {
             "paused" => {
+                if let Some(quoted) = quoted {
+                    self.still_costs(id, quoted).await?;
+                }
                 let body = json!({
                     "effective_from": "immediately",
                     "on_resume": "start_new_billing_period",

@@ -36,7 +36,9 @@ impl Paddle {
                 reference, at_once, ..
             } => self.cancel(reference, *at_once).await,
             Order::PauseSubscription { reference, .. } => self.pause(reference).await,
-            Order::ResumeSubscription { reference, .. } => self.resume(reference).await,
+            Order::ResumeSubscription {
+                reference, quoted, ..
+            } => self.resume(reference, *quoted).await,
             Order::ReadSubscription { reference, .. } => self.reread(reference).await,
             Order::CreateInvoice(_) | Order::VoidInvoice { .. } => {
                 return Err(PerformError::Unsupported(

@@ -43,6 +43,8 @@ fn resume() -> Order {
     Order::ResumeSubscription {
         provider: account(),
         reference: "sub_1".to_owned(),
+        change: None,
+        quoted: None,
     }
 }
 
@@ -173,6 +175,7 @@ async fn what_is_scheduled_otherwise_is_taken_back_first() {
     let pause = Order::PauseSubscription {
         provider: account(),
         reference: "sub_1".to_owned(),
+        change: None,
     };
     for (order, what, scheduled) in [
         (cancel(false), "cancel", "pause"),
@@ -228,6 +231,7 @@ async fn pausing_and_resuming_do_what_is_not_done_yet() {
     let pause = Order::PauseSubscription {
         provider: account(),
         reference: "sub_1".to_owned(),
+        change: None,
     };
     let Ok(Answer::Done(facts)) = perform(&paddle, &pause).await else {
         panic!("it is paused already");

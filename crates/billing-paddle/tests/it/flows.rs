@@ -299,6 +299,7 @@ async fn paused_and_resumed() {
     let pause = Order::PauseSubscription {
         provider: rig.account(),
         reference: held.clone(),
+        change: None,
     };
     rig.done(&pause).await;
     rig.done(&pause).await;
@@ -313,6 +314,8 @@ async fn paused_and_resumed() {
     let resume = Order::ResumeSubscription {
         provider: rig.account(),
         reference: held.clone(),
+        change: None,
+        quoted: None,
     };
     rig.done(&resume).await;
     rig.done(&resume).await;

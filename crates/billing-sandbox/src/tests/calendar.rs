@@ -207,10 +207,13 @@ async fn a_pause_stops_the_charges_and_resuming_after_it_charges_at_once() {
     let pause = Order::PauseSubscription {
         provider: account(),
         reference: reference.clone(),
+        change: None,
     };
     let resume = Order::ResumeSubscription {
         provider: account(),
         reference: reference.clone(),
+        change: None,
+        quoted: None,
     };
     rig.perform("pause:1", &pause).await;
     rig.until("2026-01-20").await;
@@ -250,10 +253,13 @@ async fn what_has_ended_or_owes_refuses_a_pause() {
     let pause = Order::PauseSubscription {
         provider: account(),
         reference: reference.clone(),
+        change: None,
     };
     let resume = Order::ResumeSubscription {
         provider: account(),
         reference: reference.clone(),
+        change: None,
+        quoted: None,
     };
     assert_eq!(
         rig.refusal("pause:1", &pause).await,

@@ -136,12 +136,15 @@ async fn a_pause_that_outlasts_the_period_resumes_at_what_was_to_come() {
     let pause = Order::PauseSubscription {
         provider: provider.clone(),
         reference: named.clone(),
+        change: None,
     };
     rig.perform("pause", &pause).await;
     rig.until("2026-03-10").await;
     let resume = Order::ResumeSubscription {
         provider,
         reference: named,
+        change: None,
+        quoted: None,
     };
     rig.perform("resume", &resume).await;
     let now = held(&rig, &reference);

@@ -127,10 +127,13 @@ async fn only_what_is_active_or_on_trial_is_prorated() {
     let pause = Order::PauseSubscription {
         provider: provider.clone(),
         reference: reference.clone(),
+        change: None,
     };
     let resume = Order::ResumeSubscription {
         provider: provider.clone(),
         reference: reference.clone(),
+        change: None,
+        quoted: None,
     };
     rig.perform("pause", &pause).await;
     let paused = Order::ChangeSubscription(to_business(&reference, rig.now()));

@@ -12,6 +12,7 @@ mod objects;
 mod orders;
 mod pay;
 mod quote;
+mod resume;
 mod schedule;
 mod settle;
 mod shelf;

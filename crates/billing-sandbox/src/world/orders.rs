@@ -125,7 +125,15 @@ impl World {
                 reference, at_once, ..
             } => self.cancel(reference, *at_once, now),
             Order::PauseSubscription { reference, .. } => self.pause(reference, now),
-            Order::ResumeSubscription { reference, .. } => self.resume(reference, now),
+            Order::ResumeSubscription {
+                reference, quoted, ..
+            } => match self.still_costs(reference, *quoted, now) {
+                Ok(()) => self.resume(reference, now),
+                Err(refusal) => Outcome::Refused {
+                    code: refusal.code,
+                    message: refusal.message,
+                },
+            },
             Order::ReadSubscription { reference, .. } => self.read_one(reference),
             Order::ChangeSubscription(order) => self.change_subscription(order, now),
             Order::UndoChange { reference, .. } => self.undo_change(reference),

@@ -20,6 +20,7 @@ pub(crate) mod migrations;
 mod ops;
 mod page;
 mod parked;
+mod pauses;
 mod payments;
 mod plans;
 mod portals;
@@ -114,6 +115,8 @@ type Apis = (
 type Changing = (
     quotes::QuotesApi,
     changes::ChangesApi,
+    pauses::MyPausesApi,
+    pauses::PausesApi,
     codes::CodesApi,
     terms::TermsApi,
     payments::PaymentsApi,
@@ -143,6 +146,8 @@ fn service() -> OpenApiService<Apis, ()> {
         (
             quotes::QuotesApi,
             changes::ChangesApi,
+            pauses::MyPausesApi,
+            pauses::PausesApi,
             codes::CodesApi,
             terms::TermsApi,
             payments::PaymentsApi,

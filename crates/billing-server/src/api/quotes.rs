@@ -4,7 +4,8 @@ mod refusals;
 
 use billing_domain::catalog::{PlanKey, PriceKey};
 use billing_domain::ids::{CustomerId, QuoteId, SubscriptionId};
-use billing_engine::{ChangeAsk, QuoteRefusal};
+use billing_domain::quote::Step;
+use billing_engine::{ChangeAsk, QuoteRefusal, StepAsk};
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
@@ -18,7 +19,8 @@ use crate::problem::Problem;
 use crate::quote_token;
 use crate::state::AppState;
 
-/// What is wanted instead of what is held; at least one of them.
+/// What is wanted instead of what is held: other terms, by at least one of `plan`,
+/// `price` and `quantity`; or else one of `cancel`, `pause` and `resume`.
 #[derive(Debug, Object)]
 #[oai(rename = "NewQuote")]
 pub(crate) struct QuoteBody {
@@ -29,6 +31,12 @@ pub(crate) struct QuoteBody {
     price: Option<String>,
     /// Pieces. Absent: as many as now.
     quantity: Option<u32>,
+    /// `true`: it is to end with what is paid.
+    cancel: Option<bool>,
+    /// `true`: it is to be paused.
+    pause: Option<bool>,
+    /// `true`: it is to go on after a pause.
+    resume: Option<bool>,
 }
 
 impl ReadBody for QuoteBody {
@@ -38,15 +46,48 @@ impl ReadBody for QuoteBody {
             plan: fields.text("plan", MAX_TEXT),
             price: fields.text("price", MAX_TEXT),
             quantity: fields.count("quantity"),
+            cancel: step(fields, "cancel"),
+            pause: step(fields, "pause"),
+            resume: step(fields, "resume"),
         };
-        if given == [false; 3] {
-            fields.wrong("plan", "plan, price or quantity is required");
+        let steps = [body.cancel, body.pause, body.resume];
+        let steps = steps.into_iter().flatten().count();
+        if steps > 1 || (steps == 1 && given != [false; 3]) {
+            let only = "of cancel, pause and resume there is one, and nothing besides";
+            fields.wrong("cancel", only);
+        } else if steps == 0 && given == [false; 3] {
+            fields.wrong(
+                "plan",
+                "plan, price or quantity is required, or cancel, pause or resume",
+            );
         }
         body
     }
 }
 
+/// A step that is asked for by saying so. `None`: it is not given.
+fn step(fields: &mut Fields, field: &str) -> Option<bool> {
+    let asked = fields.flag(field)?;
+    if !asked {
+        fields.wrong(field, "is true, or left out");
+    }
+    Some(asked)
+}
+
 impl QuoteBody {
+    /// What is no change of terms. `None`: it is one.
+    const fn step(&self) -> Option<Step> {
+        if self.cancel.is_some() {
+            Some(Step::Cancel)
+        } else if self.pause.is_some() {
+            Some(Step::Pause)
+        } else if self.resume.is_some() {
+            Some(Step::Resume)
+        } else {
+            None
+        }
+    }
+
     /// # Errors
     ///
     /// The refusal of a target that no catalog can have.
@@ -148,8 +189,9 @@ impl QuotesApi {
         }))
     }
 
-    /// Says what a change costs, when it takes effect, what comes next and what
-    /// is lost. Writes nothing but that answer.
+    /// Says what a change of terms, a cancellation, a pause or a resumption costs,
+    /// when it takes effect, what comes next and what is lost. Writes nothing but
+    /// that answer.
     #[oai(
         path = "/v1/me/subscriptions/:id/quotes",
         method = "post",
@@ -163,8 +205,16 @@ impl QuotesApi {
         body: Body<QuoteBody>,
     ) -> Result<Created<QuoteView>, Problem> {
         let id: SubscriptionId = id.parse().map_err(|_invalid| Problem::not_found())?;
-        let ask = body.0.ask(id)?;
-        let quote = state.billing.quote(&by.customer(), &ask).await?;
+        let quote = if let Some(step) = body.0.step() {
+            let ask = StepAsk {
+                subscription: id,
+                step,
+            };
+            state.billing.quote_step(&by.customer(), &ask).await?
+        } else {
+            let ask = body.0.ask(id)?;
+            state.billing.quote(&by.customer(), &ask).await?
+        };
         let token = quote_token::sign(&state, &quote).await?;
         let revision = state.billing.catalog().await?;
         Ok(Created::new(QuoteView::of(
@@ -174,7 +224,7 @@ impl QuotesApi {
         )))
     }
 
-    /// Accepts a quote: the change is applied or scheduled, or there is a page
+    /// Accepts a quote: what was quoted is done or scheduled, or there is a page
     /// where it is paid. May be repeated; one quote becomes one change.
     #[oai(
         path = "/v1/me/quotes/:id/accept",

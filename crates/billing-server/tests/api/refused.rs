@@ -249,6 +249,7 @@ async fn a_provider_that_is_down_or_would_refuse_makes_no_quote() {
     let order = Order::PauseSubscription {
         provider: rig.sandbox.account().clone(),
         reference: held.reference().unwrap().to_owned(),
+        change: None,
     };
     let key = EffectKey::subscription("pause", held.id, rig.clock.now());
     let effect = IdSeq::new(rig.clock.now(), 41).draw();

@@ -1,8 +1,8 @@
-//! Ending a subscription, pausing it, and letting it go on.
+//! Ending a subscription, and pausing it.
 
 use billing_domain::effect::EffectKey;
 
-use super::{Acted, alive, is_over, is_to_end};
+use super::{Acted, alive, is_over};
 use crate::client::Reply;
 use crate::failure::Failure;
 use crate::forms::subscription as forms;
@@ -64,31 +64,6 @@ impl Stripe {
         let call = match self.pause {
             PauseStyle::Collection => forms::pause_collection(reference, key.as_str()),
             PauseStyle::Subscription => forms::pause(reference, key.as_str()),
-        };
-        self.changed(reference, call).await
-    }
-
-    /// Lets a subscription go on, in whichever way it was paused; the account may
-    /// have been set to another style since. Where its current period was left out,
-    /// one begins that is paid at once. One that is to end is left to end:
-    /// nobody asked to take that back.
-    pub(super) async fn resume(&self, key: &EffectKey, reference: &str) -> Acted {
-        let standing = self.subscription(reference).await?;
-        let subscription = &standing.body;
-        alive(subscription)?;
-        let key = key.as_str();
-        // Whoever owns the items has to be asked, and what is to end is left to.
-        let begins_anew = subscription.was_left_out()
-            && !is_to_end(subscription)
-            && subscription.schedule.is_none();
-        let call = if subscription.status == "paused" {
-            forms::resume(reference, key)
-        } else if begins_anew {
-            forms::resume_anew(reference, key)
-        } else if subscription.pause_collection.is_some() {
-            forms::resume_collection(reference, key)
-        } else {
-            return self.told(&standing);
         };
         self.changed(reference, call).await
     }

@@ -5,16 +5,13 @@ use billing_domain::money::Money;
 use billing_domain::time::Timestamp;
 use billing_ports::{PerformError, Previewed};
 
-use super::{Acted, alive};
+use super::{Acted, STALE, alive};
 use crate::client::Reply;
 use crate::facts::{Unreadable, preview};
 use crate::failure::Failure;
 use crate::forms::{schedule, subscription as forms};
 use crate::provider::Stripe;
 use crate::wire::{Invoice, Item, Subscription, id_of};
-
-/// What a change is refused as that costs another amount than was quoted.
-const STALE: &str = "quote_stale";
 
 impl Stripe {
     /// Changes a subscription, once: the price that it has already is told, and the

@@ -8,6 +8,7 @@ mod customer;
 mod list;
 mod portal;
 mod read;
+mod resume;
 mod schedule;
 
 use billing_domain::effect::{EffectKey, Order};
@@ -26,6 +27,9 @@ use crate::wire::{Invoice, List, Subscription};
 /// What a subscription that is over is called when it is to be changed.
 const ENDED: &str = "subscription_ended";
 
+/// What is refused that costs another amount by now than was quoted.
+const STALE: &str = "quote_stale";
+
 /// What carrying out an order gives: the facts that Stripe told.
 type Acted = Result<Vec<Observed>, Failure>;
 
@@ -43,7 +47,9 @@ impl Stripe {
                 reference, at_once, ..
             } => self.cancel(key, reference, *at_once).await,
             Order::PauseSubscription { reference, .. } => self.pause(key, reference).await,
-            Order::ResumeSubscription { reference, .. } => self.resume(key, reference).await,
+            Order::ResumeSubscription {
+                reference, quoted, ..
+            } => self.resume(key, reference, *quoted).await,
             Order::ReadSubscription { reference, .. } => {
                 let object = self.teller.reference(RefKind::Subscription, reference);
                 return self.read_object(&object).await.map(Answer::Done);

@@ -7,6 +7,7 @@ use stripe_billing::invoice::{
     CreatePreviewInvoice, CreatePreviewInvoiceSubscriptionDetails,
     CreatePreviewInvoiceSubscriptionDetailsItems,
     CreatePreviewInvoiceSubscriptionDetailsProrationBehavior,
+    CreatePreviewInvoiceSubscriptionDetailsResumeAt,
 };
 use stripe_billing::subscription::{
     CancelSubscription, PauseSubscription, PauseSubscriptionInvoicingBehavior,
@@ -74,6 +75,30 @@ pub(crate) fn preview(change: &ChangeSubscription, item: &str, at: Timestamp) ->
     details.proration_date = Some(at.as_second());
     let request = CreatePreviewInvoice::new()
         .subscription(change.reference.as_str())
+        .subscription_details(details);
+    Call::of(&request)
+}
+
+/// Asks what [`resume`] would charge.
+pub(crate) fn preview_resume(reference: &str) -> Call {
+    let mut details = CreatePreviewInvoiceSubscriptionDetails::new();
+    details.resume_at = Some(CreatePreviewInvoiceSubscriptionDetailsResumeAt::Now);
+    let request = CreatePreviewInvoice::new()
+        .subscription(reference)
+        .subscription_details(details);
+    Call::of(&request)
+}
+
+/// Asks what [`resume_anew`] would charge.
+pub(crate) fn preview_resume_anew(reference: &str) -> Call {
+    let mut details = CreatePreviewInvoiceSubscriptionDetails::new();
+    details.billing_cycle_anchor = Some(
+        CreatePreviewInvoiceSubscriptionDetailsBillingCycleAnchor::Now,
+    );
+    details.proration_behavior =
+        Some(CreatePreviewInvoiceSubscriptionDetailsProrationBehavior::None);
+    let request = CreatePreviewInvoice::new()
+        .subscription(reference)
         .subscription_details(details);
     Call::of(&request)
 }

@@ -153,12 +153,15 @@ async fn it_is_paused_resumed_and_ended() {
     let pause = Order::PauseSubscription {
         provider: provider.clone(),
         reference: reference.clone(),
+        change: None,
     };
     perform(&bench, "pause:1", &pause).await;
     assert_eq!(status(&bench).await, Status::Paused);
     let resume = Order::ResumeSubscription {
         provider: provider.clone(),
         reference: reference.clone(),
+        change: None,
+        quoted: None,
     };
     perform(&bench, "resume:1", &resume).await;
     assert_eq!(status(&bench).await, Status::Active);
@@ -193,6 +196,8 @@ async fn the_portal_ends_it_in_another_shape_and_resuming_leaves_that() {
     let resume = Order::ResumeSubscription {
         provider: account(),
         reference: bench.held().to_owned(),
+        change: None,
+        quoted: None,
     };
     let facts = perform(&bench, "resume:1", &resume).await;
     assert!(seen(&facts).is_some());

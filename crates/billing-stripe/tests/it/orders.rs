@@ -437,6 +437,8 @@ async fn every_way_of_being_stopped_is_lifted() {
     let order = Order::ResumeSubscription {
         provider: account(),
         reference: "sub_1".to_owned(),
+        change: None,
+        quoted: None,
     };
     for (stopped, call, body) in [
         (
@@ -471,6 +473,8 @@ async fn resuming_takes_no_cancellation_back() {
     let order = Order::ResumeSubscription {
         provider: account(),
         reference: "sub_1".to_owned(),
+        change: None,
+        quoted: None,
     };
     for ending in [
         json!({ "cancel_at_period_end": true, "cancel_at": 1_797_792_000 }),
@@ -489,6 +493,7 @@ async fn a_pause_is_told_as_one() {
     let order = Order::PauseSubscription {
         provider: account(),
         reference: "sub_1".to_owned(),
+        change: None,
     };
     let far = Far::start().await;
     far.answers(

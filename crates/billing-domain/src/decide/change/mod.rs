@@ -14,12 +14,13 @@ use crate::decide::balance::set_balance;
 use crate::decide::checkout::CHECKOUT_LIFETIME;
 use crate::decide::promise::{displace, keep_promise};
 use crate::decide::quote::{ChangeAsk, Force, Planned, QuoteRefusal, at_provider, plan_change};
+use crate::decide::step::accept_step;
 use crate::decision::Draft;
 use crate::effect::{ChangeWhen, CreateInvoice, EffectKey, Order};
 use crate::ids::{ChangeId, EffectId, InvoiceId};
 use crate::invoice::{Invoice, InvoiceState, Issuer, Purpose};
 use crate::journal::Event;
-use crate::quote::{Quote, Timing};
+use crate::quote::{Quote, Step, Timing};
 use crate::subscription::{Schedule, Scheduled, Subscription, Why};
 use crate::time::shifted;
 
@@ -86,6 +87,9 @@ pub fn accept(
     }
     if quote.expires_at <= now {
         return Err(AcceptRefusal::Expired);
+    }
+    if quote.step != Step::Change {
+        return accept_step(draft, quote, by, catalog);
     }
     still_so(draft, quote, force, catalog)?;
     // What was to hold by now holds, whether or not anybody looked.

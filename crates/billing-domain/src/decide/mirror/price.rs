@@ -8,6 +8,7 @@ use crate::decision::Draft;
 use crate::fact::SubscriptionSnapshot;
 use crate::journal::Event;
 use crate::provider::ProviderAccount;
+use crate::quote::Step;
 use crate::subscription::{Promise, Scheduled, Subscription, Why};
 use crate::terms::Terms;
 use crate::time::Timestamp;
@@ -37,7 +38,9 @@ pub(super) fn follow_price(
             && terms.quantity == snapshot.quantity
     };
     let awaited = draft.account.awaiting_change(seen.id).cloned();
-    if let Some(change) = awaited.filter(|change| tells(&change.quote.terms)) {
+    if let Some(change) =
+        awaited.filter(|change| change.quote.step == Step::Change && tells(&change.quote.terms))
+    {
         supersede_scheduled(draft, seen);
         hold(seen, change.quote.terms.clone());
         let (id, change_id) = (seen.id, change.id);

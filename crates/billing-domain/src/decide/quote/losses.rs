@@ -84,13 +84,20 @@ fn locked(terms: &Terms, catalog: &CatalogRevision, now: Timestamp) -> Option<(P
     (!over).then(|| (price.key.clone(), lock))
 }
 
-fn features<'a>(
-    from: &'a Terms,
+fn features(
+    from: &Terms,
     to: &Terms,
     catalog: &CatalogRevision,
-) -> impl Iterator<Item = Loss> + use<'a> {
-    let before = granted(from, catalog);
-    let after = granted(to, catalog);
+) -> impl Iterator<Item = Loss> + use<> {
+    granted_less(granted(from, catalog), &granted(to, catalog))
+}
+
+/// What of `before` is not in `after` any more.
+pub(super) fn granted_less(
+    before: Entitlements,
+    after: &Entitlements,
+) -> impl Iterator<Item = Loss> + use<> {
+    let after = after.clone();
     before
         .by_feature
         .into_iter()
@@ -105,6 +112,25 @@ fn features<'a>(
                 from: held,
             })
         })
+}
+
+/// The price lock and the discount that go with a subscription, as it stands in the
+/// cycle of this number.
+pub(super) fn promised(
+    held: &Subscription,
+    catalog: &CatalogRevision,
+    cycle: u32,
+    now: Timestamp,
+) -> Vec<Loss> {
+    let lock = price_lock(&held.terms, catalog, now);
+    let discounted = held
+        .terms
+        .discount
+        .as_ref()
+        .is_some_and(|held| held.covers(cycle));
+    lock.into_iter()
+        .chain(discounted.then_some(Loss::Discount))
+        .collect()
 }
 
 fn granted(terms: &Terms, catalog: &CatalogRevision) -> Entitlements {

@@ -9,6 +9,7 @@ mod next;
 mod policy;
 mod price;
 mod refusal;
+mod step;
 mod target;
 
 use jiff::SignedDuration;
@@ -22,7 +23,7 @@ use crate::effect::{ChangeSubscription, ChangeWhen, Preview};
 use crate::ids::{QuoteId, SubscriptionId};
 use crate::line::sum;
 use crate::money::Money;
-use crate::quote::{Quote, Source, Timing};
+use crate::quote::{Quote, Source, Step, Timing};
 use crate::subscription::{Schedule, Scheduled, State, Subscription};
 use crate::terms::Terms;
 use crate::time::{Timestamp, shifted};
@@ -30,6 +31,7 @@ use crate::time::{Timestamp, shifted};
 use next::{available, next_charge};
 
 pub use refusal::QuoteRefusal;
+pub use step::{PlannedStep, StepAsk, plan_step};
 
 /// What is to be changed into what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -249,6 +251,7 @@ impl Planned {
             id,
             customer: account.customer.id,
             subscription: held.id,
+            step: Step::Change,
             kinds: self.kinds.clone(),
             timing: self.timing,
             terms: self.terms.clone(),

@@ -60,6 +60,12 @@ pub enum QuoteRefusal {
     /// The operator asked to collect, and nothing is owed.
     #[error("nothing is owed, so nothing can be collected; apply it without collecting")]
     NothingToCollect,
+    /// It was bought once: nothing of it recurs that could be stopped.
+    #[error("nothing of it recurs")]
+    NothingRecurs,
+    /// The provider that runs its schedule cannot pause it.
+    #[error("its provider cannot pause it")]
+    PauseUnsupported,
     /// The provider does not sell the target.
     #[error("the provider does not sell the target")]
     NotSoldThere,
@@ -91,6 +97,8 @@ impl QuoteRefusal {
             Self::CancellationPending => "cancellation_pending",
             Self::ChangePaid => "change_paid",
             Self::NothingToCollect => "nothing_to_collect",
+            Self::NothingRecurs => "nothing_recurs",
+            Self::PauseUnsupported => "pause_unsupported",
             Self::NotSoldThere => "not_sold_there",
             Self::Money(_) => "amount_out_of_range",
         }

@@ -1,6 +1,6 @@
 //! Why a change is not quoted, not accepted or not made, each with its stable code.
 
-use billing_engine::{ChangeError, QuoteError, QuoteRefusal};
+use billing_engine::{ChangeError, PauseError, PauseRefusal, QuoteError, QuoteRefusal};
 use poem::http::StatusCode;
 
 use crate::problem::Problem;
@@ -28,6 +28,8 @@ impl From<QuoteRefusal> for Problem {
             | QuoteRefusal::IsPurchase
             | QuoteRefusal::AlreadyGranted
             | QuoteRefusal::NothingToCollect
+            | QuoteRefusal::NothingRecurs
+            | QuoteRefusal::PauseUnsupported
             | QuoteRefusal::NotSoldThere
             | QuoteRefusal::Money(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
@@ -68,6 +70,21 @@ impl From<ChangeError> for Problem {
             ChangeError::ProviderRefused(code) => provider_refused(code),
             ChangeError::Provider => provider_error(),
             ChangeError::Engine(error) => error.into(),
+        }
+    }
+}
+
+impl From<PauseError> for Problem {
+    /// As their quotes are refused.
+    fn from(error: PauseError) -> Self {
+        match error {
+            PauseError::Refused(PauseRefusal::NotFound) => Self::not_found(),
+            PauseError::Refused(PauseRefusal::Illegal(illegal)) => {
+                QuoteRefusal::NotActive(illegal.from).into()
+            }
+            PauseError::Refused(PauseRefusal::NothingRecurs) => QuoteRefusal::NothingRecurs.into(),
+            PauseError::Unsupported => QuoteRefusal::PauseUnsupported.into(),
+            PauseError::Engine(error) => error.into(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use billing_domain::catalog::{Catalog, ChangeKind};
 use billing_domain::change::{Change, ChangeState, ChangedBy};
 use billing_domain::entitlement::{Entitlement, Entitlements, FeatureKey};
-use billing_domain::quote::{KeptLock, Loss, NextCharge, Quote, Source, Timing};
+use billing_domain::quote::{KeptLock, Loss, NextCharge, Quote, Source, Step, Timing};
 use billing_engine::AllowedChange;
 use poem_openapi::Object;
 
@@ -17,8 +17,11 @@ pub(crate) struct QuoteView {
     id: String,
     /// The subscription that it changes.
     subscription: String,
+    /// What is done: `change` of terms, `cancel`, `pause` or `resume`.
+    kind: String,
     /// What kinds of change it is, the deciding one first: `upgrade`,
     /// `downgrade`, `lateral`, `longer`, `shorter`, `quantity_up`, `quantity_down`.
+    /// Empty: it is no change of terms.
     kinds: Vec<String>,
     /// `now`, once what is owed is paid, or `period_end`.
     timing: String,
@@ -49,6 +52,9 @@ pub(crate) struct QuoteView {
     keeps: Option<KeptLockView>,
     /// Who computed the money: `engine` or `provider`.
     source: String,
+    /// Whether that is charged to the minor unit. `false`: the provider computes it
+    /// when it is done, and a rounding more or a little less may come of it.
+    pinned: bool,
     /// When it was made.
     created_at: String,
     /// From when it can no longer be accepted.
@@ -80,7 +86,7 @@ impl From<NextCharge> for NextChargeView {
 #[derive(Debug, Object)]
 #[oai(rename = "Loss")]
 pub(crate) struct LossView {
-    /// `price_lock`, `discount`, `scheduled_change` or `entitlement`.
+    /// `price_lock`, `discount`, `scheduled_change`, `entitlement` or `paid_time`.
     kind: String,
     /// With `price_lock`: the price that is no longer sold.
     #[oai(skip_serializing_if_is_none)]
@@ -100,6 +106,9 @@ pub(crate) struct LossView {
     /// With `entitlement`: what is held afterward. Absent: nothing.
     #[oai(skip_serializing_if_is_none)]
     to: Option<EntitlementView>,
+    /// With `paid_time`: how much of it is not given back, in seconds.
+    #[oai(skip_serializing_if_is_none)]
+    seconds: Option<i64>,
 }
 
 impl LossView {
@@ -112,6 +121,7 @@ impl LossView {
             feature: None,
             from: None,
             to: None,
+            seconds: None,
         };
         match loss {
             Loss::PriceLock { price, unit, until } => Self {
@@ -127,6 +137,10 @@ impl LossView {
                 from: entitlement(feature, from, catalog),
                 to: to.as_ref().and_then(|to| entitlement(feature, to, catalog)),
                 ..empty("entitlement")
+            },
+            Loss::PaidTime { left } => Self {
+                seconds: Some(left.as_secs()),
+                ..empty("paid_time")
             },
         }
     }
@@ -186,6 +200,7 @@ impl QuoteView {
         Self {
             id: quote.id.to_string(),
             subscription: quote.subscription.to_string(),
+            kind: quote.step.as_str().to_owned(),
             kinds: kinds(&quote.kinds),
             timing: timing(quote.timing).to_owned(),
             plan: terms.plan.to_string(),
@@ -201,6 +216,7 @@ impl QuoteView {
             loses: loses.map(|loss| LossView::of(loss, catalog)).collect(),
             keeps: quote.keeps.as_ref().map(KeptLockView::of),
             source: source.to_owned(),
+            pinned: quote.pinned,
             created_at: quote.created_at.to_string(),
             expires_at: quote.expires_at.to_string(),
             token,
@@ -231,7 +247,10 @@ pub(crate) struct ChangeView {
     subscription: String,
     /// The quote that was accepted.
     quote: String,
-    /// What kinds of change it is, the deciding one first. Empty: what was held already.
+    /// What is done: `change` of terms, `cancel`, `pause` or `resume`.
+    kind: String,
+    /// What kinds of change it is, the deciding one first. Empty: what was held
+    /// already, or no change of terms.
     kinds: Vec<String>,
     /// `now` or `period_end`.
     timing: String,
@@ -251,7 +270,7 @@ pub(crate) struct ChangeView {
     effective_at: String,
     /// What has to be paid first. Absent: nothing, or the provider collects it.
     invoice: Option<String>,
-    /// Where to pay, while it awaits its payment. Absent: nowhere, or it is told
+    /// Where to pay, while it awaits its payment, or for what was resumed. Absent: nowhere, or it is told
     /// by the change itself and not by lists over everybody.
     checkout_url: Option<String>,
     /// Until when it waits for its payment. Absent: it waits for none.
@@ -290,6 +309,7 @@ impl ChangeView {
             customer: change.customer.to_string(),
             subscription: quote.subscription.to_string(),
             quote: quote.id.to_string(),
+            kind: quote.step.as_str().to_owned(),
             kinds: kinds(&quote.kinds),
             timing: timing(quote.timing).to_owned(),
             plan: quote.terms.plan.to_string(),
@@ -300,7 +320,7 @@ impl ChangeView {
             lines: quote.lines.iter().map(LineView::of).collect(),
             effective_at: quote.effective_at.to_string(),
             invoice: change.invoice.map(|id| id.to_string()),
-            checkout_url: pay_url.filter(|_| awaits),
+            checkout_url: pay_url.filter(|_| awaits || quote.step == Step::Resume),
             pay_by: change
                 .pay_by
                 .filter(|_| awaits)

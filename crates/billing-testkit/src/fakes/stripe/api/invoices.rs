@@ -14,6 +14,7 @@ use super::super::world::World;
 use super::Done;
 use super::asked::take_anchor;
 use super::list::{Bounds, Page};
+use super::standing;
 
 /// What an invoice would say: of a change that is billed now, or of the next renewal.
 pub(super) fn preview(world: &mut World, params: &mut Params) -> Done {
@@ -29,8 +30,12 @@ pub(super) fn preview(world: &mut World, params: &mut Params) -> Done {
     let items = change::wanted(world, &of, params, &format!("{details}[items]"))?;
     let prorate = Prorate::take(params, &format!("{details}[proration_behavior]"))?;
     let at = params.integer(&format!("{details}[proration_date]"))?;
+    let anchored = params.has(&format!("{details}[billing_cycle_anchor]"));
     let anew = take_anchor(params, &format!("{details}[billing_cycle_anchor]"))?;
     let cancel_now = params.flag(&format!("{details}[cancel_now]"))? == Some(true);
+    let resumes = params
+        .word(&format!("{details}[resume_at]"), &["now"])?
+        .is_some();
     let at_end = params.flag(&format!("{details}[cancel_at_period_end]"))? == Some(true);
     params.finish()?;
     if customer.is_some_and(|customer| customer != of.customer) {
@@ -42,6 +47,11 @@ pub(super) fn preview(world: &mut World, params: &mut Params) -> Done {
     }
     let now = world.now();
     let at = at.unwrap_or(now);
+    if resumes {
+        let (_, lines) =
+            standing::resumed(world, &of, anew || !anchored, prorate != Prorate::None)?;
+        return Ok(upcoming(world, &of, lines));
+    }
     if cancel_now {
         let mut lines = of.pending_lines.clone();
         if prorate != Prorate::None && of.status != Status::Trialing {

@@ -8,7 +8,7 @@ use super::super::options::BillingMode;
 use super::super::params::Params;
 use super::super::refusal::Refusal;
 use super::super::render;
-use super::super::thing::{Reason, Status, Verdict};
+use super::super::thing::{Line, Reason, Status, Subscription, Verdict};
 use super::super::world::World;
 use super::Done;
 use super::asked::take_anchor;
@@ -96,7 +96,44 @@ pub(super) fn resume(world: &mut World, id: &str, params: &mut Params) -> Done {
     let words = ["resume_on_payment_attempt", "resume_on_payment_success"];
     let behavior = params.word("payment_behavior", &words)?;
     params.finish()?;
-    let mut of = world.subscription(id)?.clone();
+    let of = world.subscription(id)?.clone();
+    let (mut of, lines) = resumed(world, &of, anew, prorate)?;
+    let waits = behavior == Some("resume_on_payment_success");
+    if !waits || lines.is_empty() {
+        of.status = Status::Active;
+        of.paused_at = None;
+    }
+    world.put(of);
+    if lines.is_empty() {
+        lifecycle::told(world, id, "customer.subscription.updated");
+        lifecycle::told(world, id, "customer.subscription.resumed");
+        return Ok(render::subscription(world, world.subscription(id)?));
+    }
+    let invoice = bill::make(world, id, lines, Reason::Update);
+    bill::finalize(world, &invoice);
+    let held = world.invoice(&invoice)?.clone();
+    if held.amount_due > 0 {
+        let verdict = collect::verdict(world, &held);
+        let verdict = collect::collect(world, &invoice, verdict);
+        if !waits && verdict != Verdict::Paid {
+            lifecycle::on_failed(world, &invoice, verdict);
+        }
+    }
+    lifecycle::told(world, id, "customer.subscription.updated");
+    if !waits {
+        lifecycle::told(world, id, "customer.subscription.resumed");
+    }
+    Ok(render::subscription(world, world.subscription(id)?))
+}
+
+/// A paused subscription as it goes on, and what is billed for that.
+pub(super) fn resumed(
+    world: &mut World,
+    of: &Subscription,
+    anew: bool,
+    prorate: bool,
+) -> Result<(Subscription, Vec<Line>), Refusal> {
+    let mut of = of.clone();
     if of.status != Status::Paused {
         let why = format!(
             "Cannot resume a subscription in `{}` status.",
@@ -124,30 +161,5 @@ pub(super) fn resume(world: &mut World, id: &str, params: &mut Params) -> Done {
         // The time not used was credited at the pause: the rest is charged again.
         lines.extend(change::split(world, &of, &[], &items, now)?);
     }
-    let waits = behavior == Some("resume_on_payment_success");
-    if !waits || lines.is_empty() {
-        of.status = Status::Active;
-        of.paused_at = None;
-    }
-    world.put(of);
-    if lines.is_empty() {
-        lifecycle::told(world, id, "customer.subscription.updated");
-        lifecycle::told(world, id, "customer.subscription.resumed");
-        return Ok(render::subscription(world, world.subscription(id)?));
-    }
-    let invoice = bill::make(world, id, lines, Reason::Update);
-    bill::finalize(world, &invoice);
-    let held = world.invoice(&invoice)?.clone();
-    if held.amount_due > 0 {
-        let verdict = collect::verdict(world, &held);
-        let verdict = collect::collect(world, &invoice, verdict);
-        if !waits && verdict != Verdict::Paid {
-            lifecycle::on_failed(world, &invoice, verdict);
-        }
-    }
-    lifecycle::told(world, id, "customer.subscription.updated");
-    if !waits {
-        lifecycle::told(world, id, "customer.subscription.resumed");
-    }
-    Ok(render::subscription(world, world.subscription(id)?))
+    Ok((of, lines))
 }

@@ -1,0 +1,92 @@
+//! What resuming would charge. Paddle previews no resumption: what it bills at once is
+//! a period of what recurs, and that it tells with the subscription.
+
+use billing_domain::effect::{Preview, Resuming, Resumption};
+use billing_domain::line::{Line, LineKind, sum};
+use billing_domain::money::Money;
+use billing_domain::quote::charged_as_quoted;
+use billing_domain::time::Period;
+use serde::Deserialize;
+
+use crate::api_error::{CallError, refused};
+use crate::provider::Paddle;
+use crate::wire::{Details, Subscription};
+
+/// A subscription with what a period of it comes to.
+#[derive(Debug, Deserialize)]
+struct Recurring {
+    #[serde(default)]
+    recurring_transaction_details: Option<Details>,
+    #[serde(flatten)]
+    held: Subscription,
+}
+
+impl Paddle {
+    /// What resuming would charge now, and until when that pays.
+    pub(crate) async fn resumption(&self, ask: &Resuming) -> Result<Resumption, CallError> {
+        let found = self.recurring(&ask.reference).await?;
+        if found.held.status != "paused" {
+            return Ok(Resumption {
+                charge: Preview {
+                    lines: Vec::new(),
+                    owed: Money::zero(ask.amount.currency),
+                    pinned: true,
+                },
+                ends_at: found.held.period().map(|period| period.end),
+            });
+        }
+        let interval = ask.interval;
+        let begun = interval.and_then(|interval| Period::at(ask.at, interval, 0).ok());
+        Ok(Resumption {
+            charge: bill(&found, ask.amount)?,
+            ends_at: begun.map(|period| period.end),
+        })
+    }
+
+    /// Refuses what would charge something else by now than was quoted.
+    pub(crate) async fn still_costs(&self, id: &str, quoted: Money) -> Result<(), CallError> {
+        let now = bill(&self.recurring(id).await?, quoted)?;
+        if charged_as_quoted(quoted, now.lines.len(), now.owed) {
+            return Ok(());
+        }
+        let why = format!("quoted at {quoted}, it costs {} now", now.owed);
+        Err(refused("quote_stale", why))
+    }
+
+    async fn recurring(&self, id: &str) -> Result<Recurring, CallError> {
+        let query = [("include", "recurring_transaction_details")];
+        let found = self.client.find(&["subscriptions", id], &query).await?;
+        found.ok_or_else(|| refused("subscription_not_found", "Paddle has no such subscription"))
+    }
+}
+
+/// A period of what recurs, in the currency of `in_`.
+fn bill(found: &Recurring, in_: Money) -> Result<Preview, CallError> {
+    let unread = || CallError::Unknown("read what recurs at Paddle: no sums in it".to_owned());
+    let details = found
+        .recurring_transaction_details
+        .as_ref()
+        .ok_or_else(unread)?;
+    let of = |minor: i64| Money::new(minor, in_.currency);
+    let total = details.totals.grand_total.or(details.totals.total);
+    let owed = of(total.ok_or_else(unread)?.0);
+    let items = details.line_items.iter();
+    let lines: Vec<Line> = items
+        .filter_map(|item| {
+            let amount = of(item.totals.total?.0);
+            let pieces = item.quantity.unwrap_or(1);
+            Some(Line::whole(LineKind::Plan, None, pieces, amount))
+        })
+        .collect();
+    let lines = if sum(&lines, owed.currency) == Ok(owed) {
+        lines
+    } else {
+        vec![Line::whole(LineKind::Plan, None, 1, owed)]
+    };
+    // Taxes and the customer's credit are reckoned when it bills.
+    Ok(Preview {
+        lines,
+        owed,
+        pinned: false,
+    })
+}
