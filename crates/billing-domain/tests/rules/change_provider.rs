@@ -20,10 +20,21 @@ pub(crate) const APRIL: Period = Period {
 };
 
 pub(crate) fn see(world: &mut World, begun: &Begun, price: &str, quantity: u32, period: Period) {
+    see_as(world, begun, Status::Active, price, quantity, period);
+}
+
+pub(crate) fn see_as(
+    world: &mut World,
+    begun: &Begun,
+    status: Status,
+    price: &str,
+    quantity: u32,
+    period: Period,
+) {
     let seen = SubscriptionSnapshot {
         reference: "s-1".to_owned(),
         customer_ref: Some("c-1".to_owned()),
-        status: Status::Active,
+        status,
         price_ref: price.to_owned(),
         quantity,
         period: Some(period),

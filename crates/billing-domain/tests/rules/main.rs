@@ -69,6 +69,8 @@ mod segments_walk;
 #[cfg(test)]
 mod shop;
 #[cfg(test)]
+mod step;
+#[cfg(test)]
 mod sold;
 #[cfg(test)]
 mod transitions;

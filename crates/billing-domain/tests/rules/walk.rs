@@ -2,7 +2,7 @@
 //! workers do, and whenever, the invariants hold.
 
 use billing_domain::catalog::{CatchUp, OnPastDue, OnPause};
-use billing_domain::decide::CancelWhen;
+use billing_domain::decide::{CancelWhen, PauseOutcome};
 use billing_domain::fact::Fact;
 use billing_domain::invoice::{Invoice, InvoiceState};
 use billing_domain::subscription::{Schedule, State};
@@ -135,11 +135,13 @@ fn perform(world: &mut World, act: Act, catch_up: CatchUp) {
         (Act::Resume, _) => {
             let before = world.account.clone();
             match (world.resume(), before.subscriptions[0].state) {
-                (Ok(()), State::Paused { since, .. }) => {
+                (Ok(_), State::Paused { since, .. }) => {
                     world.paused = world.paused.saturating_add(world.now.duration_since(since));
                 }
-                (Ok(()), _) => {}
-                (Err(_), _) => assert_eq!(world.account, before),
+                (Ok(PauseOutcome::Done | PauseOutcome::Asked), state) => {
+                    panic!("resumed what is {state:?}")
+                }
+                (Ok(PauseOutcome::Already) | Err(_), _) => assert_eq!(world.account, before),
             }
         }
         (Act::Link | Act::Pay { .. } | Act::PayShort | Act::Decline, None) => {}
