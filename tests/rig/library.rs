@@ -305,6 +305,7 @@ fn quote_seen(quote: &Quote) -> QuoteSeen {
         Loss::Discount => "discount".to_owned(),
         Loss::ScheduledChange => "scheduled_change".to_owned(),
         Loss::Entitlement { feature, .. } => feature.to_string(),
+        Loss::PaidTime { .. } => "paid_time".to_owned(),
     });
     QuoteSeen {
         id: quote.id.to_string(),

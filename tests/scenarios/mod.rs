@@ -15,6 +15,7 @@ mod licenses;
 mod mailed;
 mod offers;
 mod paddle;
+mod pauses;
 mod plan_file;
 mod prices;
 mod refunds;

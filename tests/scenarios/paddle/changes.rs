@@ -16,6 +16,8 @@ on_both_stores! {
     h_10_seats_at_paddle;
     /// H-11: a pause at Paddle ends access here, and going on brings it back.
     h_11_a_pause_at_paddle_is_followed;
+    /// H-11: Paddle charges at once for a new period, as it is quoted.
+    h_11_resuming_at_paddle_charges_what_is_quoted;
     /// G-02: the higher plan stays until the next payment date, though Paddle has
     /// the lower one already; it switches when it is read, with no job run.
     g_02_a_downgrade_at_paddle_waits_for_its_day;
@@ -381,4 +383,42 @@ async fn drifts(shop: &Shop) -> Vec<String> {
         .drift(None, |_, drift| codes.push(drift.code.as_str().to_owned()));
     assert!(drifted.await.unwrap().unanswered.is_empty());
     codes
+}
+
+async fn h_11_resuming_at_paddle_charges_what_is_quoted(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "team-monthly").await;
+    shop.pass(days(3)).await;
+    let pause = quoted(&shop, &ana, &json!({ "pause": true })).await;
+    assert_eq!((owed(&pause), &pause["next_charge"]), (0, &Value::Null));
+    assert_eq!(only_at_paddle(&shop).status, SubscriptionStatus::Active);
+    let change = accepted(&shop, &ana, &pause).await;
+    assert_eq!(change["status"], "applied");
+    assert_eq!(only_at_paddle(&shop).status, SubscriptionStatus::Paused);
+    shop.settle().await;
+    assert_eq!(only(&shop, &ana).await["status"], "paused");
+    shop.pass(days(40)).await;
+
+    let before = invoices(&shop, &ana).await;
+    let resume = quoted(&shop, &ana, &json!({ "resume": true })).await;
+    assert_eq!(
+        (&resume["source"], &resume["pinned"]),
+        (&json!("provider"), &json!(false))
+    );
+    assert_eq!(only_at_paddle(&shop).status, SubscriptionStatus::Paused);
+    assert_eq!(
+        invoices(&shop, &ana).await,
+        before,
+        "a quote charges nothing"
+    );
+    let change = accepted(&shop, &ana, &resume).await;
+    shop.settle().await;
+    assert_eq!(change["status"], "applied");
+    let held = only(&shop, &ana).await;
+    assert_eq!(held["status"], "active");
+    let paid = invoices(&shop, &ana).await;
+    assert_eq!(paid.len(), before.len() + 1);
+    assert_eq!((paid[0].1.as_str(), paid[0].2), ("settled", owed(&resume)));
+    assert_eq!(resume["next_charge"]["at"], held["paid_through"]);
+    shop.ends_well().await;
 }

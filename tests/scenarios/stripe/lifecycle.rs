@@ -37,6 +37,8 @@ on_both_stores! {
     w_12_a_delayed_payment_that_fails_gives_nothing;
     /// H-11: pausing and resuming reach Stripe, and come back as facts.
     h_11_pausing_reaches_stripe;
+    /// H-11: what a resumption at Stripe is quoted at is what is charged.
+    h_11_resuming_at_stripe_charges_what_is_quoted;
 }
 
 async fn s_06_without_a_signature_nothing_is_written(kind: StoreKind) {
@@ -407,6 +409,53 @@ async fn h_11_pausing_reaches_stripe(kind: StoreKind) {
         assert!(held.there(&shop)["pause_collection"].is_null());
         assert_eq!(held.status(&shop).await, "active");
         assert_eq!(held.plan(&shop).await, "bosun");
+        shop.ends_well().await;
+    }
+}
+
+async fn h_11_resuming_at_stripe_charges_what_is_quoted(kind: StoreKind) {
+    for pause in [PauseStyle::Collection, PauseStyle::Subscription] {
+        let shop = pausing(kind, pause).await;
+        let held = sold(&shop, "ana", "bosun-monthly").await;
+        shop.pass(days(5)).await;
+        let session = shop.session(&held.customer).await;
+        let quotes = format!("/v1/me/subscriptions/{}/quotes", held.id);
+        let step = async |step: &str| {
+            let before = held.there(&shop);
+            let quote = shop
+                .post_as(&session, &quotes, &json!({ step: true }))
+                .await;
+            let quote = quote.is(StatusCode::CREATED).json();
+            assert_eq!(held.there(&shop), before, "a quote changes nothing");
+            let accept = format!("/v1/me/quotes/{}/accept", quote["id"].as_str().unwrap());
+            let change = shop.post_as(&session, &accept, &json!({})).await;
+            let change = change.is(StatusCode::OK).json();
+            assert_eq!(change["status"], "applied", "{change:#}");
+            shop.settle().await;
+            quote
+        };
+        let paid = async || {
+            let url = format!("/v1/invoices?customer={}", held.customer);
+            let rows = shop.rows(&url).await;
+            let amounts = rows
+                .iter()
+                .map(|row| row["amount"]["amount"].as_i64().unwrap());
+            amounts.sum::<i64>()
+        };
+        step("pause").await;
+        assert_eq!(held.status(&shop).await, "paused");
+        shop.pass(days(10)).await;
+        let before = paid().await;
+        let quote = step("resume").await;
+        assert_eq!(quote["source"], "provider");
+        let owed = quote["owed_now"]["amount"].as_i64().unwrap();
+        assert_eq!(owed > 0, pause == PauseStyle::Subscription);
+        assert_eq!(paid().await, before + owed);
+        assert_eq!(held.status(&shop).await, "active");
+        assert_eq!(
+            held.stands(&shop).await["paid_through"],
+            quote["next_charge"]["at"]
+        );
         shop.ends_well().await;
     }
 }

@@ -221,10 +221,9 @@ fn pieces_given_up_are_named_as_lost() {
     let lost = world.quote("basic-monthly").loses;
     let lost = lost.iter().map(|loss| match loss {
         Loss::Entitlement { feature, .. } => feature.as_str(),
-        Loss::PriceLock { .. }
-        | Loss::Discount
-        | Loss::ScheduledChange
-        | Loss::PaidTime { .. } => "?",
+        Loss::PriceLock { .. } | Loss::Discount | Loss::ScheduledChange | Loss::PaidTime { .. } => {
+            "?"
+        }
     });
     assert_eq!(lost.collect::<Vec<_>>(), ["quota", "sso"]);
 }

@@ -69,9 +69,9 @@ mod segments_walk;
 #[cfg(test)]
 mod shop;
 #[cfg(test)]
-mod step;
-#[cfg(test)]
 mod sold;
+#[cfg(test)]
+mod step;
 #[cfg(test)]
 mod transitions;
 #[cfg(test)]

@@ -24,11 +24,7 @@ fn world(on_pause: OnPause) -> World {
     world
 }
 
-fn told(
-    world: &mut World,
-    step: Step,
-    said: Option<&Resumption>,
-) -> Result<Quote, QuoteRefusal> {
+fn told(world: &mut World, step: Step, said: Option<&Resumption>) -> Result<Quote, QuoteRefusal> {
     let before = world.account.clone();
     let ask = StepAsk {
         subscription: world.sub().id,
@@ -80,7 +76,10 @@ fn a_cancellation_is_quoted_as_it_comes() {
     assert_eq!((quoted.owed_now, quoted.next_charge), (usd(0), None));
     assert!(loses_features(&quoted), "{:?}", quoted.loses);
     let change = accept(&mut world, &quoted).unwrap();
-    assert_eq!(state(&world, change), ChangeState::Applied { at: world.now });
+    assert_eq!(
+        state(&world, change),
+        ChangeState::Applied { at: world.now }
+    );
     let ends = world.sub().cancellation.unwrap().ends_at;
     assert_eq!(ends, quoted.effective_at);
     // The same quote once more is the same change.
@@ -133,7 +132,10 @@ fn a_resumption_brings_the_rest_back_as_of_its_quote() {
     assert_eq!(quoted.loses, []);
     world.go("2026-06-01T00:05:00Z");
     accept(&mut world, &quoted).unwrap();
-    assert_eq!((world.status(), world.paid_through()), (Status::Active, next.at));
+    assert_eq!(
+        (world.status(), world.paid_through()),
+        (Status::Active, next.at)
+    );
     assert_eq!(
         quote(&mut world, Step::Resume),
         Err(QuoteRefusal::NothingChanges)
@@ -155,14 +157,23 @@ fn a_resumption_after_the_paid_time_is_invoiced_as_quoted() {
     assert_eq!((next.at, next.amount), (at("2026-04-10"), quoted.owed_now));
     world.go("2026-03-10T00:05:00Z");
     let change = accept(&mut world, &quoted).unwrap();
-    assert_eq!(state(&world, change), ChangeState::Applied { at: world.now });
+    assert_eq!(
+        state(&world, change),
+        ChangeState::Applied { at: world.now }
+    );
     let invoice = world.open_invoice().unwrap().clone();
-    assert_eq!(world.account.change(change).unwrap().invoice, Some(invoice.id));
+    assert_eq!(
+        world.account.change(change).unwrap().invoice,
+        Some(invoice.id)
+    );
     assert_eq!(
         (invoice.amount, &invoice.lines),
         (quoted.owed_now, &quoted.lines)
     );
-    assert!(!world.sub().gives_access(world.now), "not before it is paid");
+    assert!(
+        !world.sub().gives_access(world.now),
+        "not before it is paid"
+    );
     world.link();
     world.pay();
     assert_eq!(world.paid_through(), next.at);
@@ -207,7 +218,10 @@ fn canceling_what_is_paused_forgoes_the_rest() {
     world.pause().unwrap();
     world.go("2026-05-01");
     let quoted = quote(&mut world, Step::Cancel).unwrap();
-    assert_eq!((quoted.timing, quoted.effective_at), (Timing::AtOnce, world.now));
+    assert_eq!(
+        (quoted.timing, quoted.effective_at),
+        (Timing::AtOnce, world.now)
+    );
     assert_eq!(days_lost(&quoted), Some(21));
     accept(&mut world, &quoted).unwrap();
     assert_eq!(world.status(), Status::Canceled);
@@ -248,22 +262,42 @@ fn every_standing_has_its_outcome() {
     type Row<'a> = (&'a str, &'a dyn Fn() -> World, [&'a str; 3]);
     let table: [Row<'_>; 7] = [
         ("active", &active, ["", "", "nothing_changes"]),
-        ("trialing", &in_trial, ["", "illegal_transition", "nothing_changes"]),
-        ("past due", &past_due, ["", "illegal_transition", "nothing_changes"]),
+        (
+            "trialing",
+            &in_trial,
+            ["", "illegal_transition", "nothing_changes"],
+        ),
+        (
+            "past due",
+            &past_due,
+            ["", "illegal_transition", "nothing_changes"],
+        ),
         ("paused", &paused, ["", "nothing_changes", ""]),
-        ("to end", &to_end, ["nothing_changes", "", "nothing_changes"]),
+        (
+            "to end",
+            &to_end,
+            ["nothing_changes", "", "nothing_changes"],
+        ),
         ("canceled", &canceled, ["illegal_transition"; 3]),
-        ("once", &once, ["nothing_recurs", "nothing_recurs", "nothing_changes"]),
+        (
+            "once",
+            &once,
+            ["nothing_recurs", "nothing_recurs", "nothing_changes"],
+        ),
     ];
     for (standing, make, outcomes) in table {
-        for (step, code) in [Step::Cancel, Step::Pause, Step::Resume].into_iter().zip(outcomes) {
+        for (step, code) in [Step::Cancel, Step::Pause, Step::Resume]
+            .into_iter()
+            .zip(outcomes)
+        {
             let mut world = make();
             let quoted = quote(&mut world, step);
             let said = quoted.as_ref().err().map_or("", |refusal| refusal.code());
             assert_eq!(said, code, "{step:?} of {standing}");
             if let Ok(quoted) = quoted {
                 accept(&mut world, &quoted).unwrap();
-                let ended = world.status() == Status::Canceled || world.sub().cancellation.is_some();
+                let ended =
+                    world.status() == Status::Canceled || world.sub().cancellation.is_some();
                 assert!(step != Step::Cancel || ended, "{standing}");
             }
         }
@@ -285,8 +319,18 @@ fn a_provider_is_asked_and_its_word_applies_it() {
     see(&mut world, &begun, "basic-monthly", 1, APRIL);
     assert_eq!(state(&world, change), ChangeState::AwaitingPayment);
     world.go("2026-04-16T00:01:00Z");
-    see_as(&mut world, &begun, Status::Paused, "basic-monthly", 1, APRIL);
-    assert_eq!(state(&world, change), ChangeState::Applied { at: world.now });
+    see_as(
+        &mut world,
+        &begun,
+        Status::Paused,
+        "basic-monthly",
+        1,
+        APRIL,
+    );
+    assert_eq!(
+        state(&world, change),
+        ChangeState::Applied { at: world.now }
+    );
     assert_eq!(world.status(), Status::Paused);
 
     world.go("2026-05-20");
@@ -303,7 +347,10 @@ fn a_provider_is_asked_and_its_word_applies_it() {
         ends_at: Some(at("2026-06-20")),
     };
     let quoted = told(&mut world, Step::Resume, Some(&said)).unwrap();
-    assert_eq!((quoted.owed_now, quoted.source), (usd(1_190), Source::Provider));
+    assert_eq!(
+        (quoted.owed_now, quoted.source),
+        (usd(1_190), Source::Provider)
+    );
     assert_eq!(quoted.next_charge.unwrap().at, at("2026-06-20"));
     let change = accept(&mut world, &quoted).unwrap();
     assert!(matches!(
@@ -317,6 +364,9 @@ fn a_provider_is_asked_and_its_word_applies_it() {
     };
     world.go("2026-05-20T00:01:00Z");
     see(&mut world, &begun, "basic-monthly", 1, period);
-    assert_eq!(state(&world, change), ChangeState::Applied { at: world.now });
+    assert_eq!(
+        state(&world, change),
+        ChangeState::Applied { at: world.now }
+    );
     assert_eq!(world.status(), Status::Active);
 }
