@@ -418,9 +418,9 @@ async fn h_11_resuming_at_stripe_charges_what_is_quoted(kind: StoreKind) {
         let shop = pausing(kind, pause).await;
         let held = sold(&shop, "ana", "bosun-monthly").await;
         shop.pass(days(5)).await;
-        let session = shop.session(&held.customer).await;
         let quotes = format!("/v1/me/subscriptions/{}/quotes", held.id);
         let step = async |step: &str| {
+            let session = shop.session(&held.customer).await;
             let before = held.there(&shop);
             let quote = shop
                 .post_as(&session, &quotes, &json!({ step: true }))
