@@ -325,11 +325,14 @@ async fn snapshots_of_one_object_are_told_at_ascending_instants() {
             Order::PauseSubscription {
                 provider,
                 reference,
+                change: None,
             }
         } else {
             Order::ResumeSubscription {
                 provider,
                 reference,
+                change: None,
+                quoted: None,
             }
         };
         rig.perform(&format!("turn:{turn}"), &order).await;

@@ -121,7 +121,10 @@ impl Way {
         } else if begins_anew {
             Some(Self::Anew)
         } else {
-            subscription.pause_collection.is_some().then_some(Self::Collection)
+            subscription
+                .pause_collection
+                .is_some()
+                .then_some(Self::Collection)
         }
     }
 }

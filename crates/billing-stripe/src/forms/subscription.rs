@@ -5,6 +5,8 @@ use billing_domain::effect::ChangeSubscription;
 use billing_domain::time::Timestamp;
 use stripe_billing::invoice::{
     CreatePreviewInvoice, CreatePreviewInvoiceSubscriptionDetails,
+    CreatePreviewInvoiceSubscriptionDetailsBillingCycleAnchor,
+    CreatePreviewInvoiceSubscriptionDetailsBillingCycleAnchorType,
     CreatePreviewInvoiceSubscriptionDetailsItems,
     CreatePreviewInvoiceSubscriptionDetailsProrationBehavior,
     CreatePreviewInvoiceSubscriptionDetailsResumeAt,
@@ -93,7 +95,9 @@ pub(crate) fn preview_resume(reference: &str) -> Call {
 pub(crate) fn preview_resume_anew(reference: &str) -> Call {
     let mut details = CreatePreviewInvoiceSubscriptionDetails::new();
     details.billing_cycle_anchor = Some(
-        CreatePreviewInvoiceSubscriptionDetailsBillingCycleAnchor::Now,
+        CreatePreviewInvoiceSubscriptionDetailsBillingCycleAnchor::new(
+            CreatePreviewInvoiceSubscriptionDetailsBillingCycleAnchorType::Now,
+        ),
     );
     details.proration_behavior =
         Some(CreatePreviewInvoiceSubscriptionDetailsProrationBehavior::None);
