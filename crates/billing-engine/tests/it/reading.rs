@@ -126,7 +126,7 @@ async fn an_answer_that_contradicts_what_was_told_at_its_instant_is_asked_for() 
         .billing
         .pause(&customer.into(), subscription, None)
         .await;
-    assert_eq!(asked, Ok(billing_engine::PauseOutcome::Asked));
+    assert_eq!(asked, Ok(billing_domain::decide::PauseOutcome::Asked));
     rig.work().await;
     let kinds: Vec<_> = rig.provider.calls().iter().map(|call| call.kind).collect();
     assert_eq!(
