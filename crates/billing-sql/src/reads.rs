@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use billing_domain::change::Change;
 use billing_domain::customer::Customer;
-use billing_domain::ids::{ChangeId, CustomerId, InvoiceId, ParkedId};
+use billing_domain::ids::{ChangeId, CustomerId, InboxId, InvoiceId, ParkedId};
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
 use billing_domain::license::License;
 use billing_domain::parked::{ParkReason, Parked};
 use billing_domain::subscription::{Status, Subscription};
 use billing_ports::store::{
-    ChangeFilter, Holding, InvoiceFilter, Page, PageAsk, ReadModels, StoreError, SubscriptionFilter,
+    ChangeFilter, Holding, InvoiceFilter, KeptDelivery, Page, PageAsk, ReadModels, StoreError,
+    SubscriptionFilter,
 };
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::sea_query::Expr;
@@ -26,6 +27,7 @@ use crate::entity::{
     change, customer, grant, invoice, journal, license, parked, state, subscription,
 };
 use crate::fault::Fault;
+use crate::ring::kept;
 use crate::ring::load::CHANGES_TO_COME;
 use crate::rows;
 use crate::store::SqlStore;
@@ -199,6 +201,15 @@ impl<D: Database> ReadModels for SqlStore<D> {
         page!(self, page, journal, select, |row| rows::read(
             row.body, "journal", row.id
         ))
+    }
+
+    async fn walk_inbox(
+        &self,
+        after: Option<InboxId>,
+        limit: u16,
+    ) -> Result<Vec<KeptDelivery>, StoreError> {
+        let on = self.database().reader();
+        Ok(self.read(|| kept::walk(on, after, limit)).await?)
     }
 
     async fn holdings(&self) -> Result<Vec<Holding>, StoreError> {

@@ -28,6 +28,7 @@ pub mod code;
 pub mod commit;
 pub mod credential;
 pub mod inbox;
+pub mod kept;
 pub mod license;
 pub mod migration;
 pub mod parked;
@@ -194,6 +195,9 @@ macro_rules! store_contract {
                 a_checkout_reserves_one_use
                 a_counted_use_stays_counted
                 codes_are_listed_page_by_page
+            }
+            kept {
+                the_inbox_is_walked_in_the_order_of_receipt
             }
             bookmark {
                 a_bookmark_is_the_last_one_put_there

@@ -4,14 +4,18 @@ use async_trait::async_trait;
 use billing_domain::catalog::{PlanKey, PriceKey};
 use billing_domain::change::Change;
 use billing_domain::customer::Customer;
-use billing_domain::ids::{ChangeId, CustomerId, InvoiceId, ParkedId, SubscriptionId};
+use billing_domain::ids::{
+    ChangeId, CustomerId, InboxId, InvoiceId, ParkedId, SubscriptionId,
+};
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
 use billing_domain::license::License;
 use billing_domain::parked::{ParkReason, Parked};
 use billing_domain::subscription::{Status, Subscription};
+use billing_domain::time::Timestamp;
 use uuid::Uuid;
 
+use crate::delivery::Delivery;
 use crate::store::error::StoreError;
 
 /// One page of a list that is ordered by id, newest first.
@@ -78,6 +82,34 @@ pub struct Holding {
     pub holders: u64,
 }
 
+/// A row of the inbox, as it is kept: without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptDelivery {
+    /// Our id.
+    pub id: InboxId,
+    /// What arrived. Its body is always empty, swept or not.
+    pub delivery: Delivery,
+    /// The customer that an operator linked it to by hand. `None`: nobody did.
+    pub linked: Option<CustomerId>,
+    /// When it arrived, by our clock.
+    pub received_at: Timestamp,
+    /// How far it has come.
+    pub state: KeptState,
+}
+
+/// How far a row of the inbox has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptState {
+    /// It waits to be decided.
+    Waiting,
+    /// It was set aside for a person.
+    Parked,
+    /// It is decided.
+    Decided,
+    /// A person decided that nothing is to be done.
+    Discarded,
+}
+
 /// Lists and pages. A list MUST be complete and without repetition when its
 /// pages are read one after the other while nothing is written.
 #[cfg_attr(feature = "mock", mockall::automock)]
@@ -137,6 +169,15 @@ pub trait ReadModels: Send + Sync {
         customer: CustomerId,
         page: PageAsk,
     ) -> Result<Page<JournalEntry>, StoreError>;
+
+    /// The inbox in the order of receipt, everybody's, from after this row on and so
+    /// many rows at most; replies to our own calls among them. `after` `None`: from
+    /// the first.
+    async fn walk_inbox(
+        &self,
+        after: Option<InboxId>,
+        limit: u16,
+    ) -> Result<Vec<KeptDelivery>, StoreError>;
 
     /// Who holds what, over everybody.
     async fn holdings(&self) -> Result<Vec<Holding>, StoreError>;

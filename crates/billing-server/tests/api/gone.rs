@@ -88,6 +88,7 @@ far!(ReadModels {
     list_parked(reason: Option<ParkReason>, page: PageAsk) -> Page<Parked>, StoreError;
     get_parked(id: ParkedId) -> Option<Parked>, StoreError;
     list_journal(customer: CustomerId, page: PageAsk) -> Page<JournalEntry>, StoreError;
+    walk_inbox(after: Option<InboxId>, limit: u16) -> Vec<KeptDelivery>, StoreError;
     holdings() -> Vec<Holding>, StoreError;
 });
 

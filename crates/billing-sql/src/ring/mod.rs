@@ -3,6 +3,7 @@
 mod claim;
 mod commit;
 mod find;
+pub(crate) mod kept;
 mod links;
 pub(crate) mod load;
 mod next_work;

@@ -160,7 +160,7 @@ impl Mail {
             row.state = if replayed {
                 RowState::Waiting
             } else {
-                RowState::Done
+                RowState::Discarded
             };
             if let Resolution::Link(customer) = resolution {
                 row.linked = Some(customer);

@@ -66,7 +66,8 @@ impl Migrations for MemoryStore {
     }
 }
 
-fn beyond<K>(after: Option<K>) -> (Bound<K>, Bound<K>) {
+/// Keys from after this one on.
+pub(super) fn beyond<K>(after: Option<K>) -> (Bound<K>, Bound<K>) {
     (
         after.map_or(Bound::Unbounded, Bound::Excluded),
         Bound::Unbounded,

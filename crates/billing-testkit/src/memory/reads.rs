@@ -6,18 +6,23 @@ use std::ops::Bound;
 use async_trait::async_trait;
 use billing_domain::change::Change;
 use billing_domain::customer::Customer;
-use billing_domain::ids::{ChangeId, CustomerId, Id, InvoiceId, JournalId, ParkedId};
+use billing_domain::ids::{ChangeId, CustomerId, Id, InboxId, InvoiceId, JournalId, ParkedId};
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
 use billing_domain::license::License;
 use billing_domain::parked::{ParkReason, Parked};
 use billing_domain::subscription::Subscription;
+use billing_ports::delivery::Delivery;
 use billing_ports::store::{
-    ChangeFilter, Holding, InvoiceFilter, Page, PageAsk, ReadModels, StoreError, SubscriptionFilter,
+    ChangeFilter, Holding, InvoiceFilter, KeptDelivery, KeptState, Page, PageAsk, ReadModels,
+    StoreError, SubscriptionFilter,
 };
 use uuid::Uuid;
 
 use super::books::Books;
+use super::mail::InboxRow;
+use super::migrations::beyond;
+use super::snapshot::RowState;
 use super::{Call, MemoryStore};
 
 #[async_trait]
@@ -160,6 +165,18 @@ impl ReadModels for MemoryStore {
         })
     }
 
+    async fn walk_inbox(
+        &self,
+        after: Option<InboxId>,
+        limit: u16,
+    ) -> Result<Vec<KeptDelivery>, StoreError> {
+        self.call(Call::Read, |state| {
+            let rows = state.mail.inbox.range(beyond(after));
+            let rows = rows.take(usize::from(limit));
+            Ok(rows.map(|(id, row)| kept(*id, row)).collect())
+        })
+    }
+
     async fn holdings(&self) -> Result<Vec<Holding>, StoreError> {
         self.call(Call::Read, |state| Ok(holdings(&state.books)))
     }
@@ -239,4 +256,23 @@ fn holdings(books: &Books) -> Vec<Holding> {
             holders,
         })
         .collect()
+}
+
+fn kept(id: InboxId, row: &InboxRow) -> KeptDelivery {
+    KeptDelivery {
+        id,
+        delivery: Delivery {
+            body: bytes::Bytes::new(),
+            ..row.delivery.clone()
+        },
+        linked: row.linked,
+        received_at: row.received_at,
+        state: match row.state {
+            RowState::Waiting => KeptState::Waiting,
+            RowState::Parked => KeptState::Parked,
+            // Only effects are given up.
+            RowState::Done | RowState::Dead => KeptState::Decided,
+            RowState::Discarded => KeptState::Discarded,
+        },
+    }
 }

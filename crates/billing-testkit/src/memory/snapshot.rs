@@ -79,6 +79,8 @@ pub enum RowState {
     Dead,
     /// Settled.
     Done,
+    /// A row of the inbox of which a person decided that nothing is to be done.
+    Discarded,
 }
 
 impl Snapshot {

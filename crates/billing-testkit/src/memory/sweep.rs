@@ -22,7 +22,7 @@ impl State {
     fn empty_bodies(&mut self, sweep: Sweep) -> u64 {
         let rows = self.mail.inbox.values_mut();
         let old = rows.filter(|row| {
-            row.state == RowState::Done
+            matches!(row.state, RowState::Done | RowState::Discarded)
                 && !row.emptied
                 && row.received_at < sweep.inbox_bodies_before
         });
