@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use billing::{Billing, Catalog, ChangeAsk, CheckoutRequest, CustomerRef, NewCustomer, What};
+use billing::{
+    Billing, Catalog, ChangeAsk, CheckoutRequest, CustomerRef, NewCustomer, ReplayAsk, What,
+};
 use billing_domain::customer::Account;
 use billing_domain::money::{Currency, Money};
 use billing_domain::subscription::{State as Stands, Status};
@@ -321,6 +323,18 @@ impl Engine {
         self.work().await;
     }
 
+    /// What the inbox keeps leads to the same state.
+    async fn replays(&self) {
+        let mut found = Vec::new();
+        let ask = ReplayAsk::default();
+        let replayed = self.billing.replay(&ask, |_, finding| {
+            found.push(finding.clone());
+        });
+        let done = replayed.await.unwrap();
+        assert_eq!(found, [], "{done:?}");
+        assert!(done.customers == 1 && done.rows > 0, "{done:?}");
+    }
+
     async fn state(&self) -> State {
         let next = self.store.next_work().await.unwrap();
         assert_eq!(
@@ -328,6 +342,7 @@ impl Engine {
             (None, None),
             "left in the queues"
         );
+        self.replays().await;
         state(self.store.as_ref(), self.account().await).await
     }
 }

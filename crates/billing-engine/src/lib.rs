@@ -28,9 +28,10 @@ pub use catalog::{ApplyOutcome, CatalogError};
 pub use commands::{
     AllowedChange, Audited, CancelError, Canceled, ChangeAccepted, ChangeError, CheckoutError,
     CheckoutOpened, CheckoutRequest, CodeError, CreateCustomerError, CustomerRef, Drifted,
-    Exchange, Exchanged, GrantError, LicenseError, LicenseHeld, LicenseStanding, MAX_NEGOTIATED,
-    MigrationError, NegotiateError, NewCode, NewTerms, OfMailbox, PauseError, PaymentError,
-    PortalError, QuoteError, Unanswered, Unpaid, What,
+    Exchange, Exchanged, GrantError, LeftOut, LicenseError, LicenseHeld, LicenseStanding,
+    MAX_NEGOTIATED, MigrationError, NegotiateError, NewCode, NewTerms, OfMailbox, PauseError,
+    PaymentError, PortalError, QuoteError, ReplayAsk, ReplayFinding, Replayed, Unanswered, Unpaid,
+    What,
 };
 pub use error::EngineError;
 pub use gate::GateError;

@@ -1,9 +1,11 @@
 //! The audit: what must hold of one customer's whole history, whatever has
 //! happened, checked over the rows as they are. Repairs nothing. What a provider's
-//! books say is compared apart from that, in `drift`.
+//! books say is compared apart from that, in `drift`, and what comes of all that
+//! providers told in `replay`.
 
 mod drift;
 mod money;
+mod replay;
 mod returns;
 mod standing;
 mod told;
@@ -16,6 +18,7 @@ use crate::journal::JournalEntry;
 use crate::time::Timestamp;
 
 pub use drift::{Drift, DriftCode, Remedy, Side, drift, open_objects};
+pub use replay::{Mismatch, MismatchCode, Replay, Stored, Told, Unjudged, is_replayed, replay};
 
 /// One customer's rows: all of them.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,7 @@
 //! Mirroring what a provider runs itself: its latest word is believed as a
 //! whole, by its own instant.
 
+mod outrank;
 mod price;
 
 use crate::catalog::{CatalogRevision, OnPause};
@@ -23,6 +24,7 @@ use crate::subscription::{
 use crate::terms::{Seller, Terms};
 use crate::time::{Timestamp, shifted};
 
+pub use outrank::outrank;
 use price::follow_price;
 
 /// Applies a snapshot of a provider's subscription: older ones change nothing,

@@ -42,6 +42,7 @@ pub(crate) use imagine::{links_opened, paid_on_time, renewed_by_provider};
 pub use license::{LicenseAct, LicenseActError, act_on_license};
 pub use migrate::{MigrateError, Migrated, migrate};
 pub(crate) use mirror::mirrored;
+pub use mirror::outrank;
 pub use pause::{PauseOutcome, PauseRefusal, pause, resume};
 pub(crate) use promise::{
     Promised, cycle_number, cycle_starts, is_dearer, is_given, terms_at_price,

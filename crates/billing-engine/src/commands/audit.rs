@@ -106,7 +106,7 @@ impl Parts {
 }
 
 /// Every row of a list, page after page.
-async fn all<T, F>(
+pub(super) async fn all<T, F>(
     mut list: impl FnMut(PageAsk) -> F,
     id: impl Fn(&T) -> Uuid,
 ) -> Result<Vec<T>, StoreError>

@@ -21,6 +21,7 @@ mod pause;
 mod payment;
 mod portal;
 mod quote;
+mod replay;
 mod step;
 
 pub use audit::Audited;
@@ -41,3 +42,4 @@ pub use pause::PauseError;
 pub use payment::PaymentError;
 pub use portal::PortalError;
 pub use quote::{AllowedChange, QuoteError};
+pub use replay::{LeftOut, ReplayAsk, ReplayFinding, Replayed};

@@ -1,31 +1,34 @@
 //! Deciding one customer's deliveries together, and reading objects anew where
 //! what was told contradicts itself.
 
+use std::collections::BTreeSet;
+
 use billing_domain::Draft;
 use billing_domain::catalog::CatalogRevision;
-use billing_domain::decide::{Verdict, apply_fact};
-use billing_domain::fact::{Fact, Observed};
+use billing_domain::decide::{Verdict, apply_fact, outrank};
+use billing_domain::fact::Observed;
 use billing_domain::ids::{CustomerId, InboxId};
 use billing_domain::parked::ParkReason;
-use billing_domain::provider::{ProviderAccount, ProviderRef};
-use billing_domain::subscription::Schedule;
-use billing_domain::time::{Timestamp, shifted};
+use billing_domain::provider::ProviderRef;
+use billing_domain::time::Timestamp;
 use billing_ports::store::{Also, InboxItem, InboxMark};
 use billing_ports::{Delivery, Reading};
 use bytes::Bytes;
-use jiff::SignedDuration;
 use tokio::time::{Instant, timeout_at};
 
 use crate::billing::Parts;
 use crate::error::EngineError;
 use crate::limits::MAX_READS;
 use crate::ring::hints::{hints_at, no_older, tells_a_return};
-use crate::ring::inbox::{also_of, facts};
+use crate::ring::inbox::{Group, also_of, facts};
 use crate::ring::{DecideError, Deciding};
 
-/// The smallest step of our calendar: what puts a told snapshot before the one
-/// that was read at its instant.
-const JUST_BEFORE: SignedDuration = SignedDuration::from_micros(-1);
+/// How the kinds of rows begin that keep what was read of a doubtful object.
+pub(crate) const READ: &str = "read.";
+
+/// The kind of rows that keep what was read of objects that an event only hinted at,
+/// whose customer nobody knew before they were read.
+const HINTED: &str = "hinted";
 
 /// What was read anew for one customer.
 #[derive(Default)]
@@ -34,6 +37,8 @@ struct Readings {
     objects: Vec<ProviderRef>,
     /// What each said, in order.
     facts: Vec<(ProviderRef, Observed)>,
+    /// The deliveries whose objects were read before their customer was known.
+    hints: BTreeSet<InboxId>,
 }
 
 /// Why deliveries were not decided together.
@@ -58,15 +63,25 @@ enum Stop {
 impl Parts {
     /// Decides one customer's deliveries in one commit. Where one of them stands
     /// against that, each is decided by itself, so that the others are not held up.
-    pub(crate) async fn decide_group(&self, customer: CustomerId, mut items: Vec<InboxItem>) {
+    pub(crate) async fn decide_group(&self, group: Group) {
+        let Group {
+            customer,
+            mut items,
+            read: hints,
+        } = group;
         // All reading together takes as long as one call may, so that the claim holds.
         let deadline = Instant::now().checked_add(self.limits.call_timeout);
-        match self.decide_together(customer, &mut items, deadline).await {
+        match self
+            .decide_together(customer, &mut items, &hints, deadline)
+            .await
+        {
             Ok(()) => {}
             Err(Stuck::One(_)) if items.len() > 1 => {
                 for item in items {
                     let mut alone = vec![item];
-                    let decided = self.decide_together(customer, &mut alone, deadline).await;
+                    let decided = self
+                        .decide_together(customer, &mut alone, &hints, deadline)
+                        .await;
                     if let Err(Stuck::All(failure) | Stuck::One(failure)) = decided {
                         self.all_later(&alone, &failure).await;
                     }
@@ -84,9 +99,13 @@ impl Parts {
         &self,
         customer: CustomerId,
         items: &mut Vec<InboxItem>,
+        hints: &BTreeSet<InboxId>,
         deadline: Option<Instant>,
     ) -> Result<(), Stuck> {
-        let mut read = Readings::default();
+        let mut read = Readings {
+            hints: hints.clone(),
+            ..Readings::default()
+        };
         while !items.is_empty() {
             match self.decide_once(customer, items, &read).await {
                 Ok(()) | Err(DecideError::Overtaken) => return Ok(()),
@@ -161,13 +180,28 @@ impl Parts {
         };
         let mut ids = self.ids(self.now());
         let mut replies: Vec<(InboxId, Delivery)> = Vec::with_capacity(read.objects.len());
+        for item in items.iter().filter(|item| read.hints.contains(&item.id)) {
+            // Its own row keeps only that something happened. Many may hint at one object.
+            let known = |(_, kept): &(_, Delivery)| kept.reading == item.delivery.reading;
+            if replies.iter().any(known) {
+                continue;
+            }
+            let delivery = Delivery {
+                account: item.delivery.account.clone(),
+                event_id: format!("hinted:{}:{}", item.id, item.fence.0),
+                kind: HINTED.to_owned(),
+                reading: item.delivery.reading.clone(),
+                body: Bytes::new(),
+            };
+            replies.push((ids.draw(), delivery));
+        }
         for (number, object) in read.objects.iter().enumerate() {
             let told = read.facts.iter().filter(|(from, ..)| from == object);
             let delivery = Delivery {
                 account: object.account.clone(),
                 // One reading for each claim: after a lost commit it is read again.
                 event_id: format!("read:{}:{}:{number}", first.id, first.fence.0),
-                kind: format!("read.{}", object.kind.as_str()),
+                kind: format!("{READ}{}", object.kind.as_str()),
                 reading: Reading::Facts(told.map(|(_, fact)| fact.clone()).collect()),
                 body: Bytes::new(),
             };
@@ -253,23 +287,6 @@ fn apply_all(
 fn is_told_besides(item: &InboxItem, fact: &Observed) -> bool {
     let besides = |told: &Observed| told.fact.checkout().is_none();
     fact.fact.checkout().is_some() && facts(item).iter().any(besides)
-}
-
-/// A snapshot that was read is believed over one that was told at the same
-/// instant: the known one is put just before it.
-pub(crate) fn outrank(draft: &mut Draft, account: &ProviderAccount, read: &Observed) {
-    let Fact::SubscriptionSeen(snapshot) = &read.fact else {
-        return;
-    };
-    let held = draft.account.subscriptions.iter_mut().find(|held| {
-        held.reference() == Some(snapshot.reference.as_str())
-            && held.provider.as_ref() == Some(account)
-    });
-    if let Some(Schedule::Provider { seen_at, .. }) = held.map(|held| &mut held.schedule)
-        && *seen_at == read.at
-    {
-        *seen_at = shifted(read.at, JUST_BEFORE);
-    }
 }
 
 /// The closed things that these facts are about.

@@ -1,10 +1,10 @@
 //! What was received: sorted out, tied to customers, and grouped, so that
 //! several facts about one customer cost one decision. Decides nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use billing_domain::fact::{Fact, Observed};
-use billing_domain::ids::{CustomerId, ParkedId};
+use billing_domain::ids::{CustomerId, InboxId, ParkedId};
 use billing_domain::invoice::Purpose;
 use billing_domain::parked::{ParkReason, Parked};
 use billing_domain::provider::{ProviderRef, RefKind};
@@ -16,6 +16,16 @@ use crate::billing::Parts;
 use crate::limits::{INBOX_RETRY, MAX_INBOX_ATTEMPTS};
 use crate::ring::group::done;
 use crate::ring::hints::{is_foreign, is_hint, tells_a_return};
+
+/// One customer's deliveries.
+pub(crate) struct Group {
+    /// Whose.
+    pub(crate) customer: CustomerId,
+    /// What arrived.
+    pub(crate) items: Vec<InboxItem>,
+    /// Those of them that only hinted at objects, and tell by now what was read.
+    pub(crate) read: BTreeSet<InboxId>,
+}
 
 /// Whose a delivery is.
 pub(crate) enum Whose {
@@ -30,7 +40,7 @@ pub(crate) enum Whose {
 impl Parts {
     /// Groups claimed deliveries by customer, to be worked off side by side.
     /// What is nobody's is set aside.
-    pub(crate) async fn group(&self, items: Vec<InboxItem>) -> Vec<(CustomerId, Vec<InboxItem>)> {
+    pub(crate) async fn group(&self, items: Vec<InboxItem>) -> Vec<Group> {
         let mut groups: BTreeMap<CustomerId, Vec<InboxItem>> = BTreeMap::new();
         let nobodys = self.sort_out(items, &mut groups).await;
         let (hints, nobodys): (Vec<_>, Vec<_>) = nobodys.into_iter().partition(is_hint);
@@ -38,6 +48,7 @@ impl Parts {
         for (item, failure) in &read.unread {
             self.try_later(item, failure).await;
         }
+        let hints: BTreeSet<InboxId> = read.told.iter().map(|item| item.id).collect();
         let told = self.sort_out(read.told, &mut groups).await;
         for item in told {
             if tells_a_return(facts(&item)) && !self.is_elsewhere(&item).await {
@@ -51,7 +62,17 @@ impl Parts {
         for item in nobodys {
             self.settle_nobodys(&item).await;
         }
-        groups.into_iter().collect()
+        let groups = groups.into_iter();
+        let groups = groups.map(|(customer, items)| Group {
+            customer,
+            read: items
+                .iter()
+                .map(|item| item.id)
+                .filter(|id| hints.contains(id))
+                .collect(),
+            items,
+        });
+        groups.collect()
     }
 
     /// Whether it is known to be somebody else's business in the same account.

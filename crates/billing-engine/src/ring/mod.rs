@@ -29,6 +29,8 @@ use billing_ports::store::{
 use billing_ports::{Delivery, Reading};
 use bytes::Bytes;
 
+pub(crate) use group::READ;
+pub(crate) use inbox::Whose;
 pub use intake::IntakeError;
 pub use listed::{Difference, Reread, RereadError};
 pub(crate) use perform::Performed;

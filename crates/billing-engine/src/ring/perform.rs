@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use billing_domain::Draft;
 use billing_domain::catalog::CatalogRevision;
-use billing_domain::decide::{Verdict, apply_fact};
+use billing_domain::decide::{Verdict, apply_fact, outrank};
 use billing_domain::effect::{Effect, EffectKey, Order};
 use billing_domain::fact::{Fact, Link, Observed};
 use billing_domain::ids::InboxId;
@@ -20,7 +20,6 @@ use jiff::SignedDuration;
 use crate::billing::Parts;
 use crate::error::EngineError;
 use crate::limits::RETRY_AFTER;
-use crate::ring::group::outrank;
 use crate::ring::inbox::also_of;
 use crate::ring::{DecideError, Deciding};
 

@@ -96,9 +96,7 @@ impl Parts {
         let items = self.settle_plain(claimed).await;
         let groups = self.group(items).await;
         stream::iter(groups)
-            .for_each_concurrent(self.limits.in_flight, |(customer, items)| {
-                self.decide_group(customer, items)
-            })
+            .for_each_concurrent(self.limits.in_flight, |group| self.decide_group(group))
             .await;
         Ok(count)
     }

@@ -38,6 +38,8 @@ mod reading;
 #[cfg(test)]
 mod reconcile;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod slow;

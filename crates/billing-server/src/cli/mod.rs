@@ -21,6 +21,7 @@ mod progress;
 mod prorate;
 mod reconcile;
 mod remote;
+mod replay;
 mod serve;
 mod target;
 mod told;
@@ -58,13 +59,14 @@ Examples:
 
 Exit codes:
   0  done
-  1  failed; doctor: something is bad; audit: something was found, or differs; reconcile:
-     something differs
+  1  failed; doctor: something is bad; audit: something was found, or differs; reconcile,
+     replay: something differs
   2  wrong usage, or a configuration that cannot be used
   3  refused: a plan file with mistakes, or one that breaks a promise; a migration that
      cannot be, or is not what was planned
   4  a running server has the books, or the server that was asked said no
-  5  audit, reconcile: a provider did not answer for everything";
+  5  audit, reconcile: a provider did not answer for everything; replay: something could not
+     be compared";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -102,6 +104,8 @@ enum Command {
     Audit(audit::Audit),
     /// Read a provider's own books, and receive what no webhook told
     Reconcile(reconcile::Reconcile),
+    /// Rebuild what providers run from all that they told, and compare
+    Replay(replay::Replay),
     /// Tell the next invoices of a subscription
     Forecast(forecast::Forecast),
     /// Move holders from one price to another, planned before it is done
@@ -175,6 +179,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failu
         Command::Doctor(command) => Box::pin(command.run(context)).await,
         Command::Audit(command) => Box::pin(command.run(context)).await,
         Command::Reconcile(command) => Box::pin(command.run(context)).await,
+        Command::Replay(command) => Box::pin(command.run(context)).await,
         Command::Forecast(command) => Box::pin(command.run(context)).await,
         Command::MigratePrices(command) => Box::pin(command.run(context)).await,
         Command::Prorate(command) => command.run(context),

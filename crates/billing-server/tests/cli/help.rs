@@ -3,7 +3,7 @@
 use crate::rig::Folder;
 
 /// Every command there is, as it is typed.
-const COMMANDS: [&str; 29] = [
+const COMMANDS: [&str; 30] = [
     "",
     "serve",
     "migrate",
@@ -27,6 +27,7 @@ const COMMANDS: [&str; 29] = [
     "doctor",
     "audit",
     "reconcile",
+    "replay",
     "forecast",
     "migrate-prices",
     "migrate-prices plan",
