@@ -12,6 +12,8 @@ mod http;
 #[cfg(test)]
 mod reconcile;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod serve;

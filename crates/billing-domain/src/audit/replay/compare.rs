@@ -1,7 +1,7 @@
 //! What was rebuilt, held against what is stored: by the provider's names, since our
 //! ids of what was told are drawn anew. Applies nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Mismatch, MismatchCode, Rebuilding, Replay, Told, Unjudged, hinted, subscription_ref};
 use crate::checkout::{Checkout, CheckoutState};
@@ -9,7 +9,7 @@ use crate::customer::Account;
 use crate::fact::{DisputeState, Fact, RefundState, SubscriptionSnapshot};
 use crate::invoice::{Invoice, InvoiceState, ReturnKind, Returned};
 use crate::provider::ProviderRef;
-use crate::subscription::{Cancellation, Schedule, State, Subscription};
+use crate::subscription::{Schedule, State, Subscription};
 use crate::terms::Terms;
 use crate::time::Timestamp;
 
@@ -36,7 +36,17 @@ impl Rebuilding<'_> {
         let run = |held: &Subscription| held.provider_ref().filter(|_| stored.is_run(held));
         let theirs = named(&rebuilt.subscriptions, run);
         let ours = named(&stored.account.subscriptions, run);
+        let doubtful = doubtful(told);
         for (object, held) in &ours {
+            if doubtful.contains(object) {
+                found.unjudged.push(Unjudged {
+                    object: object.clone(),
+                    why: "two readings of one instant tell it differently, and which came later \
+                          is not known"
+                        .to_owned(),
+                });
+                continue;
+            }
             let snapshot = newest.get(object).map(|(_, snapshot)| *snapshot);
             match (theirs.get(object), snapshot) {
                 (Some(told), snapshot) => {
@@ -115,6 +125,30 @@ fn named<T>(held: &[T], name: impl Fn(&T) -> Option<ProviderRef>) -> BTreeMap<Pr
     named.collect()
 }
 
+/// The subscriptions of which two readings arrived in one instant, tell of one instant,
+/// and differ.
+fn doubtful(told: &[Told]) -> BTreeSet<ProviderRef> {
+    let mut read: BTreeMap<(ProviderRef, Timestamp, Timestamp), &SubscriptionSnapshot> =
+        BTreeMap::new();
+    let mut doubtful = BTreeSet::new();
+    for row in told.iter().filter(|row| row.read) {
+        for observed in &row.facts {
+            let Fact::SubscriptionSeen(snapshot) = &observed.fact else {
+                continue;
+            };
+            let object = subscription_ref(&row.account, &snapshot.reference);
+            let key = (object.clone(), row.received_at, observed.at);
+            if read
+                .insert(key, snapshot)
+                .is_some_and(|other| other != snapshot)
+            {
+                doubtful.insert(object);
+            }
+        }
+    }
+    doubtful
+}
+
 /// The newest snapshot of each subscription; of two of one instant, the later row's.
 fn newest(told: &[Told]) -> BTreeMap<ProviderRef, (Timestamp, &SubscriptionSnapshot)> {
     let mut newest: BTreeMap<ProviderRef, (Timestamp, &SubscriptionSnapshot)> = BTreeMap::new();
@@ -137,8 +171,7 @@ fn subscription(
     newest: Option<&SubscriptionSnapshot>,
     found: &mut Replay,
 ) {
-    let (stored, told) = (pair.stored, pair.told);
-    let row = stored.id.to_string();
+    let row = pair.stored.id.to_string();
     pair.differ(
         MismatchCode::Heard,
         &row,
@@ -162,8 +195,7 @@ fn subscription(
         |held| or_never(held.times.paid_through),
         found,
     );
-    // What was ordered here is confirmed, or taken back, by what is told next.
-    if !is_ordered(stored) && !is_ordered(told) {
+    if !is_ordered(pair) {
         pair.differ(
             MismatchCode::Cancellation,
             &row,
@@ -298,11 +330,14 @@ fn unknown_price(object: &ProviderRef, snapshot: &SubscriptionSnapshot) -> Unjud
     }
 }
 
-/// Whether its cancellation is what was ordered here: what a provider tells of one is
-/// dated by its own word.
-fn is_ordered(held: &Subscription) -> bool {
-    let ordered = |to_come: Cancellation| Some(to_come.requested_at) != seen_at(held);
-    held.cancellation.is_some_and(ordered)
+/// Whether its cancellation is one that was ordered here, by somebody or because all
+/// was paid back: what is told next confirms it, or takes it back. A cancellation that
+/// was told is dated by the word that told it.
+fn is_ordered(pair: &Pair<'_, Subscription>) -> bool {
+    let asked = |held: &Subscription| held.cancellation.map(|to_come| to_come.requested_at);
+    let since = |held: &Subscription| asked(held) > seen_at(held);
+    let untold = asked(pair.told).is_none() && asked(pair.stored) >= seen_at(pair.stored);
+    since(pair.stored) || since(pair.told) || untold
 }
 
 fn seen_at(held: &Subscription) -> Option<Timestamp> {

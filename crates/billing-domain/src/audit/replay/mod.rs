@@ -157,15 +157,21 @@ pub const fn is_replayed(fact: &Fact) -> bool {
     )
 }
 
-/// Applies all of `told`, which is in the order of receipt, under the catalog in
-/// force, and compares.
+/// Applies all of `told` under the catalog in force, in the order of receipt, and
+/// compares.
 #[must_use]
 pub fn replay(stored: &Stored<'_>, told: &[Told], catalog: &CatalogRevision) -> Replay {
     let mut rebuilding = Rebuilding::begin(*stored, catalog);
+    let mut rows: Vec<&Told> = told.iter().collect();
+    // What was read was read because of what had been told by then.
+    rows.sort_by_key(|row| (row.received_at, row.read, row.inbox));
     let mut early: Vec<(&Told, &Observed)> = Vec::new();
-    for row in told {
+    for row in rows {
         for observed in &row.facts {
-            if rebuilding.hear(row, observed) == Verdict::Unlinked {
+            let verdict = rebuilding.hear(row, observed);
+            // Its subscription may not have been known yet; to hear it twice is nothing.
+            let again = matches!(observed.fact, Fact::ProviderInvoiceSeen { .. });
+            if verdict == Verdict::Unlinked || again {
                 early.push((row, observed));
             }
         }
