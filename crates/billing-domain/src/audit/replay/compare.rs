@@ -332,11 +332,11 @@ fn unknown_price(object: &ProviderRef, snapshot: &SubscriptionSnapshot) -> Unjud
 
 /// Whether its cancellation is one that was ordered here, by somebody or because all
 /// was paid back: what is told next confirms it, or takes it back. A cancellation that
-/// was told is dated by the word that told it.
+/// was told is dated by the word that told it; one that nobody told was ordered.
 fn is_ordered(pair: &Pair<'_, Subscription>) -> bool {
     let asked = |held: &Subscription| held.cancellation.map(|to_come| to_come.requested_at);
     let since = |held: &Subscription| asked(held) > seen_at(held);
-    let untold = asked(pair.told).is_none() && asked(pair.stored) >= seen_at(pair.stored);
+    let untold = asked(pair.told).is_none() && asked(pair.stored).is_some();
     since(pair.stored) || since(pair.told) || untold
 }
 
