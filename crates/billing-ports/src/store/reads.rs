@@ -4,9 +4,7 @@ use async_trait::async_trait;
 use billing_domain::catalog::{PlanKey, PriceKey};
 use billing_domain::change::Change;
 use billing_domain::customer::Customer;
-use billing_domain::ids::{
-    ChangeId, CustomerId, InboxId, InvoiceId, ParkedId, SubscriptionId,
-};
+use billing_domain::ids::{ChangeId, CustomerId, InboxId, InvoiceId, ParkedId, SubscriptionId};
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
 use billing_domain::license::License;

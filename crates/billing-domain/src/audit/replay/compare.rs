@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Mismatch, MismatchCode, Rebuilding, Replay, Told, Unjudged, hinted, subscription_ref};
+use crate::catalog::PriceKey;
 use crate::checkout::{Checkout, CheckoutState};
 use crate::customer::Account;
 use crate::fact::{DisputeState, Fact, RefundState, SubscriptionSnapshot};
@@ -185,7 +186,12 @@ fn subscription(
             State::Canceled { ends_at: at } | State::Expired { at } => {
                 format!("{} since {at}", held.status().as_str())
             }
-            _ => held.status().as_str().to_owned(),
+            State::Incomplete
+            | State::Trialing { .. }
+            | State::Active
+            | State::PastDue { .. }
+            | State::Paused { .. }
+            | State::Lapsed { .. } => held.status().as_str().to_owned(),
         },
         found,
     );
@@ -217,7 +223,7 @@ fn terms(pair: &Pair<'_, Subscription>, newest: Option<&SubscriptionSnapshot>, f
     if same(&stored.terms) || expected {
         return;
     }
-    let key = told.price.as_ref().map(|price| price.as_str());
+    let key = told.price.as_ref().map(PriceKey::as_str);
     let names = [told.price_ref.as_deref(), key];
     let foreign = newest.filter(|newest| !names.contains(&Some(newest.price_ref.as_str())));
     if let Some(snapshot) = foreign {

@@ -288,16 +288,14 @@ impl<'a> Rebuilding<'a> {
     fn awaiting(&self, subscription: SubscriptionId) -> Option<Change> {
         let awaiting = self.draft.account.awaiting_change(subscription)?.id;
         let stored = self.stored.changes.iter();
-        let stored = stored.filter(|change| change.id == awaiting);
-        stored.last().cloned().map(|change| Change {
-            state: match change.state {
-                ChangeState::AwaitingPayment => ChangeState::Superseded {
-                    at: change.accepted_at,
-                },
-                stands => stands,
-            },
-            ..change
-        })
+        let mut stored = stored.filter(|change| change.id == awaiting);
+        let change = stored.next().cloned()?;
+        let mut state = change.state;
+        if state == ChangeState::AwaitingPayment {
+            let at = change.accepted_at;
+            state = ChangeState::Superseded { at };
+        }
+        Some(Change { state, ..change })
     }
 
     /// What drew a new id goes by the stored one, which changes and invoices name.
@@ -363,9 +361,11 @@ fn unfinish(checkout: &mut Checkout) {
 /// The objects that were only hinted at.
 fn hinted(told: &[Told]) -> BTreeSet<&ProviderRef> {
     let facts = told.iter().flat_map(|row| &row.facts);
-    let hints = facts.filter_map(|observed| match &observed.fact {
-        Fact::Hinted { object } => Some(object),
-        _ => None,
+    let hints = facts.filter_map(|observed| {
+        if let Fact::Hinted { object } = &observed.fact {
+            return Some(object);
+        }
+        None
     });
     hints.collect()
 }
