@@ -13,7 +13,7 @@ use crate::decide::renew::open_cycle;
 use crate::decision::Draft;
 use crate::ids::{ChangeId, InvoiceId, SubscriptionId};
 use crate::quote::{Quote, Source, Step};
-use crate::subscription::{State, Status};
+use crate::subscription::{State, Status, Subscription};
 use crate::time::{Timestamp, shifted};
 
 /// A step that was taken.
@@ -133,11 +133,16 @@ pub(super) fn accept_step(
 }
 
 fn refused(refusal: QuoteRefusal) -> AcceptRefusal {
-    match refusal {
-        QuoteRefusal::NoSubscription => AcceptRefusal::NotFound,
-        QuoteRefusal::NotActive(_) | QuoteRefusal::InvoiceOpen => refusal.into(),
+    if matches!(refusal, QuoteRefusal::NoSubscription) {
+        AcceptRefusal::NotFound
+    } else if matches!(
+        refusal,
+        QuoteRefusal::NotActive(_) | QuoteRefusal::InvoiceOpen
+    ) {
+        refusal.into()
+    } else {
         // It did not stand against it when it was quoted.
-        _ => AcceptRefusal::Stale,
+        AcceptRefusal::Stale
     }
 }
 
@@ -147,7 +152,7 @@ pub(super) fn step_seen(draft: &mut Draft, id: SubscriptionId, at: Timestamp) {
     let Some(change) = draft.account.awaiting_change(id).cloned() else {
         return;
     };
-    let Some(status) = draft.account.subscription(id).map(|held| held.status()) else {
+    let Some(status) = draft.account.subscription(id).map(Subscription::status) else {
         return;
     };
     let stands = match change.quote.step {

@@ -54,9 +54,12 @@ fn state(world: &World, change: ChangeId) -> ChangeState {
 
 /// The time that is lost, in days.
 fn days_lost(quote: &Quote) -> Option<i64> {
-    quote.loses.iter().find_map(|loss| match loss {
-        Loss::PaidTime { left } => Some(left.as_hours() / 24),
-        _ => None,
+    quote.loses.iter().find_map(|loss| {
+        if let Loss::PaidTime { left } = loss {
+            Some(left.as_hours() / 24)
+        } else {
+            None
+        }
     })
 }
 
@@ -184,7 +187,8 @@ fn a_resumption_after_the_paid_time_is_invoiced_as_quoted() {
 
 #[test]
 fn a_quote_is_stale_once_it_rests_on_something_else() {
-    let acts: [(&str, Step, fn(&mut World)); 3] = [
+    type Meanwhile = (&'static str, Step, fn(&mut World));
+    let acts: [Meanwhile; 3] = [
         ("canceled meanwhile", Step::Pause, |world| {
             world.cancel(CancelWhen::PeriodEnd);
         }),
@@ -230,6 +234,7 @@ fn canceling_what_is_paused_forgoes_the_rest() {
 /// Which steps can be taken from where; the code of the refusal.
 #[test]
 fn every_standing_has_its_outcome() {
+    type Row<'a> = (&'a str, &'a dyn Fn() -> World, [&'a str; 3]);
     let in_trial = || {
         let mut agreed = terms("pro-monthly");
         agreed.trial = Some(days(14));
@@ -259,7 +264,6 @@ fn every_standing_has_its_outcome() {
     };
     let once = || World::bought(terms("lifer-once"));
     let active = || world(OnPause::Now);
-    type Row<'a> = (&'a str, &'a dyn Fn() -> World, [&'a str; 3]);
     let table: [Row<'_>; 7] = [
         ("active", &active, ["", "", "nothing_changes"]),
         (

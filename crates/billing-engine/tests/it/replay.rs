@@ -58,6 +58,7 @@ fn charge(state: ProviderInvoiceState) -> Observed {
             state,
             purpose: Some(Purpose::Purchase),
             collected: Some(eur(1_080)),
+            opened_at: None,
         },
         at: fixtures::start(),
         link: Link {

@@ -62,13 +62,13 @@ impl Stripe {
         let way = Way::of(subscription).unwrap_or(Way::Collection);
         let charge = self.charge_of(subscription, way, ask.amount).await?;
         // Where only the collection is paused, it goes on in its own period.
-        let ends_at = if way != Way::Collection {
+        let ends_at = if way == Way::Collection {
+            let end = subscription.period().map(|(_, end)| end);
+            end.and_then(|end| Timestamp::from_second(end).ok())
+        } else {
             let interval = ask.interval;
             let begun = interval.and_then(|interval| Period::at(ask.at, interval, 0).ok());
             begun.map(|period| period.end)
-        } else {
-            let end = subscription.period().map(|(_, end)| end);
-            end.and_then(|end| Timestamp::from_second(end).ok())
         };
         Ok(Resumption { charge, ends_at })
     }

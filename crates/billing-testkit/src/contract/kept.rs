@@ -24,9 +24,10 @@ pub async fn the_inbox_is_walked_in_the_order_of_receipt(store: &dyn Store) {
         KeptState::Waiting,
     ];
     for (state, at) in states.into_iter().zip(0_i64..) {
-        let delivery = match state {
-            KeptState::Discarded => make.unreadable(Some(make.now)),
-            _ => make.delivery(),
+        let delivery = if state == KeptState::Discarded {
+            make.unreadable(Some(make.now))
+        } else {
+            make.delivery()
         };
         let id: InboxId = make.id();
         let received = store.receive(id, delivery.clone(), second(at)).await;

@@ -269,13 +269,15 @@ impl PlannedStep {
             ..terms.clone()
         };
         let to_come = |to_come: &Scheduled| (to_come.at, to_come.why, unnumbered(&to_come.terms));
-        let paused = match held.state {
-            State::Paused {
-                access_until,
-                remaining,
-                ..
-            } => Some((access_until, remaining)),
-            _ => None,
+        let paused = if let State::Paused {
+            access_until,
+            remaining,
+            ..
+        } = held.state
+        {
+            Some((access_until, remaining))
+        } else {
+            None
         };
         let standing = (
             held.status(),
@@ -301,14 +303,17 @@ impl PlannedStep {
     /// step would come to something else.
     fn expires_at(&self, ttl: SignedDuration) -> Timestamp {
         let (held, at) = (&self.held, self.at);
-        let of_state = match held.state {
-            State::Trialing { ends_at, .. } => Some(ends_at),
-            State::Paused {
-                access_until,
-                remaining,
-                ..
-            } => access_until.or_else(|| remaining.is_positive().then(|| shifted(at, remaining))),
-            _ => None,
+        let of_state = if let State::Trialing { ends_at, .. } = held.state {
+            Some(ends_at)
+        } else if let State::Paused {
+            access_until,
+            remaining,
+            ..
+        } = held.state
+        {
+            access_until.or_else(|| remaining.is_positive().then(|| shifted(at, remaining)))
+        } else {
+            None
         };
         let instants = [
             of_state,
