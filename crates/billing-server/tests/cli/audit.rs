@@ -60,10 +60,12 @@ fn sound_books_are_sound_and_each_broken_row_is_named() {
         .complains(&["failed to audit", "subscription", &uuid_of(&subscription)]);
 }
 
-/// The id of the first row of a list.
+/// The id of the first row of a list, once there is one.
 fn first_id(server: &Server, path: &str) -> String {
-    let rows = server.read(path);
-    rows["data"][0]["id"].as_str().unwrap().to_owned()
+    server.wait_for(path, |server| {
+        let rows = server.read(path);
+        rows["data"][0]["id"].as_str().map(str::to_owned)
+    })
 }
 
 /// The id as rows have it.
