@@ -255,6 +255,7 @@ async fn what_btcpay_has_no_word_for_is_unsupported() {
         Order::PauseSubscription {
             provider: rig.account(),
             reference: "s".to_owned(),
+            change: None,
         },
         Order::MailClaim,
     ] {
