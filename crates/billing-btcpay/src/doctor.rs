@@ -41,6 +41,9 @@ const PERMISSIONS: [(&str, &str); 3] = [
 /// What reading refunds back takes.
 const REFUNDS: &str = "btcpay.store.canviewpullpayments";
 
+/// What reading the store's own rates takes.
+const RATES: &str = "btcpay.store.canviewstoresettings";
+
 /// What includes all of them.
 const EVERYTHING: [&str; 2] = ["unrestricted", "btcpay.store.canmodifystoresettings"];
 
@@ -146,6 +149,12 @@ impl BtcPay {
         if !all && !may(REFUNDS) && !may(pulls) {
             findings.push(warning(format!(
                 "{account}: the key lacks {REFUNDS}; refunds that are made at BTCPay are not noticed"
+            )));
+        }
+        if self.options.tells_rates && !all && !may(RATES) {
+            findings.push(warning(format!(
+                "{account}: the key lacks {RATES} for the store {store}; its own rates cannot be \
+                 asked, which leaves those of the other sources and pins"
             )));
         }
         findings

@@ -75,6 +75,9 @@ pub struct BtcPayOptions {
     pub monitoring: SignedDuration,
     /// Where BTCPay is to send its webhooks, for the doctor. `None`: not checked.
     pub webhook_url: Option<Url>,
+    /// Whether the store's own rates are asked with this key, for the doctor: the key
+    /// has to be allowed that.
+    pub tells_rates: bool,
 }
 
 impl BtcPayOptions {
@@ -100,6 +103,7 @@ impl BtcPayOptions {
             change_lifetime: DEFAULT_CHANGE_LIFETIME,
             monitoring: DEFAULT_MONITORING,
             webhook_url: None,
+            tells_rates: false,
         }
     }
 

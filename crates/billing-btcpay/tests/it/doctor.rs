@@ -4,6 +4,7 @@ use billing_btcpay::{BtcPay, BtcPayOptions, HANDLED_EVENTS};
 use billing_domain::catalog::Catalog;
 use billing_http::{HttpClient, HttpOptions};
 use billing_ports::{FindingLevel, PaymentProvider};
+use billing_testkit::fakes::btcpay::PERMISSIONS;
 
 use super::rig::Rig;
 
@@ -86,4 +87,22 @@ async fn what_is_missing_is_named_with_what_to_do() {
         "refunds that are made at BTCPay are not noticed",
     );
     says(&told, Warning, "webhooks cannot be checked");
+}
+
+#[tokio::test]
+async fn a_key_that_may_not_ask_the_store_s_rates_is_named_where_they_are_asked() {
+    let rig = Rig::start().await;
+    rig.hook(HOOK, &HANDLED_EVENTS, true).await;
+    let found_of = |asked: bool| found(&rig, move |it| it.tells_rates = asked);
+    assert!(found_of(true).await.is_empty());
+    let held = PERMISSIONS
+        .iter()
+        .filter(|held| **held != "btcpay.store.canviewstoresettings");
+    rig.fake
+        .permit(held.map(|held| (*held).to_owned()).collect());
+    let told = found_of(true).await;
+    let lacks = "the key lacks btcpay.store.canviewstoresettings for the store";
+    says(&told, FindingLevel::Warning, lacks);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(found_of(false).await.is_empty());
 }

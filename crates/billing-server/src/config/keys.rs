@@ -2,7 +2,7 @@
 
 /// Every key of the configuration, as in the file; its variable is
 /// `BILLING_…` in upper case, with `_` for the dot.
-pub const KEYS: [&str; 48] = [
+pub const KEYS: [&str; 52] = [
     "enabled",
     "database_url",
     "listen",
@@ -31,6 +31,10 @@ pub const KEYS: [&str; 48] = [
     "btcpay.checkout_lifetime",
     "btcpay.invoice_lifetime",
     "btcpay.rate_pins",
+    "btcpay.rate_sources",
+    "btcpay.kraken_url",
+    "btcpay.coinbase_url",
+    "btcpay.coingecko_url",
     "sandbox.enabled",
     "sandbox.mode",
     "sandbox.webhook_secret",

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use billing_domain::money::{Currency, Money};
+use billing_rates::Source;
 use secrecy::SecretString;
 use url::Url;
 
@@ -22,6 +23,9 @@ const MAX_OPERATOR: usize = 100;
 
 /// Most webhook secrets: two while one is rotated, and one more that was forgotten.
 const MAX_SECRETS: usize = 3;
+
+/// What `btcpay.rate_sources` says where nobody is to be asked.
+const NO_SOURCES: &str = "none";
 
 /// How long a checkout at BTCPay can be paid: a wallet has to be opened, and nothing
 /// here outlives a checkout of ours.
@@ -115,6 +119,15 @@ pub struct BtcPayConfig {
     /// What a bitcoin costs, each in another currency, above zero. They win over
     /// every source of rates.
     pub rate_pins: Vec<Money>,
+    /// Who is asked for the rates of other currencies, in order, each once. Empty:
+    /// nobody.
+    pub rate_sources: Vec<Source>,
+    /// Where Kraken is asked. `None`: where it is.
+    pub kraken_url: Option<Url>,
+    /// Where Coinbase is asked. `None`: where it is.
+    pub coinbase_url: Option<Url>,
+    /// Where `CoinGecko` is asked. `None`: where it is.
+    pub coingecko_url: Option<Url>,
 }
 
 /// How many confirmations settle a payment at BTCPay.
@@ -257,7 +270,7 @@ pub(super) fn paddle(reader: &mut Reader<'_>, built: Built) -> Option<PaddleConf
     })
 }
 
-const BTCPAY: [&str; 8] = [
+const BTCPAY: [&str; 12] = [
     "btcpay.base_url",
     "btcpay.store_id",
     "btcpay.api_key",
@@ -266,6 +279,10 @@ const BTCPAY: [&str; 8] = [
     "btcpay.checkout_lifetime",
     "btcpay.invoice_lifetime",
     "btcpay.rate_pins",
+    "btcpay.rate_sources",
+    "btcpay.kraken_url",
+    "btcpay.coinbase_url",
+    "btcpay.coingecko_url",
 ];
 
 pub(super) fn btcpay(reader: &mut Reader<'_>, built: Built) -> Option<BtcPayConfig> {
@@ -305,6 +322,12 @@ pub(super) fn btcpay(reader: &mut Reader<'_>, built: Built) -> Option<BtcPayConf
     let invoice_lifetime = duration(reader, "btcpay.invoice_lifetime", lives, INVOICE_LIVES);
     let pins = "what a bitcoin costs, such as usd=64000.00; several apart by commas";
     let rate_pins = reader.value("btcpay.rate_pins", pins, rate_pins);
+    let sources = "who is asked for rates, in order and each once: btcpay, kraken, coinbase or \
+                   coingecko, apart by commas; or none";
+    let rate_sources = reader.value("btcpay.rate_sources", sources, rate_sources);
+    let kraken_url = reader.value("btcpay.kraken_url", address, public_url);
+    let coinbase_url = reader.value("btcpay.coinbase_url", address, public_url);
+    let coingecko_url = reader.value("btcpay.coingecko_url", address, public_url);
     Some(BtcPayConfig {
         api_key: api_key?,
         webhook_secrets: webhook_secrets?,
@@ -314,6 +337,10 @@ pub(super) fn btcpay(reader: &mut Reader<'_>, built: Built) -> Option<BtcPayConf
         checkout_lifetime,
         invoice_lifetime,
         rate_pins: rate_pins.unwrap_or_default(),
+        rate_sources: rate_sources.unwrap_or_else(|| Source::ALL.to_vec()),
+        kraken_url,
+        coinbase_url,
+        coingecko_url,
     })
 }
 
@@ -330,6 +357,20 @@ fn rate_pins(text: &str) -> Option<Vec<Money>> {
     pins.iter()
         .all(|pin| seen.insert(pin.currency))
         .then_some(pins)
+}
+
+/// Who is asked for rates, in order.
+fn rate_sources(text: &str) -> Option<Vec<Source>> {
+    if text.trim() == NO_SOURCES {
+        return Some(Vec::new());
+    }
+    let one = |one: &str| one.trim().parse().ok();
+    let sources: Vec<Source> = text.split(',').map(one).collect::<Option<_>>()?;
+    let mut seen = BTreeSet::new();
+    sources
+        .iter()
+        .all(|source| seen.insert(*source))
+        .then_some(sources)
 }
 
 /// Whether anything is said of a provider that moves money.

@@ -1,6 +1,7 @@
 //! Providers that move money, as they are configured.
 
 use billing_domain::money::{Currency, Money};
+use billing_rates::Source;
 use secrecy::ExposeSecret;
 
 use super::tests::{EVERYTHING, problems, read, read_for};
@@ -91,6 +92,38 @@ fn rates_are_pinned_in_minor_units() {
     ] {
         assert_eq!(pinned(wrong), None, "{wrong}");
     }
+}
+
+#[test]
+fn sources_of_rates_are_asked_in_the_order_that_is_said() {
+    let asked = |text: Option<&'static str>| {
+        let mut said = BTCPAY.to_vec();
+        said.extend(text.map(|text| ("BILLING_BTCPAY_RATE_SOURCES", text)));
+        let config = read(None, &said).ok()?;
+        config.btcpay.map(|btcpay| btcpay.rate_sources)
+    };
+    let default = [
+        Source::BtcPay,
+        Source::Kraken,
+        Source::Coinbase,
+        Source::CoinGecko,
+    ];
+    assert_eq!(asked(None), Some(default.to_vec()));
+    let two = vec![Source::CoinGecko, Source::Kraken];
+    assert_eq!(asked(Some("coingecko, kraken")), Some(two));
+    assert_eq!(asked(Some("none")), Some(Vec::new()));
+    for wrong in ["mtgox", "kraken,", "kraken,kraken", "kraken,none", "Kraken"] {
+        assert_eq!(asked(Some(wrong)), None, "{wrong}");
+    }
+    let mut said = BTCPAY.to_vec();
+    said.push(("BILLING_BTCPAY_RATE_SOURCES", "kraken, mtgox"));
+    let problems = problems(None, &said);
+    let [problem] = problems.as_slice() else {
+        panic!("{problems:?}");
+    };
+    let told = "BILLING_BTCPAY_RATE_SOURCES: found \"kraken, mtgox\", expected who is asked for \
+                rates, in order and each once: btcpay, kraken, coinbase or coingecko, ";
+    assert!(problem.starts_with(told), "{problem}");
 }
 
 #[test]

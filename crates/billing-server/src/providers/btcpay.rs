@@ -1,14 +1,11 @@
 //! BTCPay, as it is configured.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use billing_btcpay::{BtcPay, BtcPayDecoder, BtcPayOptions, SpeedPolicy};
-use billing_domain::money::{Currency, Money};
-use billing_domain::time::Timestamp;
-use billing_ports::{Clock, Rate, RateError, RateSource};
+use billing_ports::Clock;
+use billing_rates::{BtcPayStore, Rates, RatesOptions, Source};
 use jiff::SignedDuration;
 use url::Url;
 
@@ -17,9 +14,6 @@ use crate::config::{BtcPayConfig, BtcPaySpeed};
 use crate::wiring::{Attached, WiringError};
 
 const NAME: &str = "btcpay";
-
-/// What a pinned rate is called where it is kept.
-const PIN: &str = "pin";
 
 pub(super) fn attach(
     told: &BtcPayConfig,
@@ -49,7 +43,9 @@ pub(super) fn attach(
     }
     let webhooks = Url::parse(&webhook_url(public_url, NAME));
     options.webhook_url = Some(webhooks.map_err(|error| unusable(NAME, &error))?);
-    let rates = Arc::new(Pins::new(&told.rate_pins));
+    options.tells_rates = told.rate_sources.contains(&Source::BtcPay);
+    let rates = Rates::new(rates(told)?, client(NAME)?).map_err(|error| unusable(NAME, &error))?;
+    let rates = Arc::new(rates);
     let decoder = BtcPayDecoder::new(&options);
     let provider = BtcPay::new(&options, client(NAME)?, rates, Arc::clone(clock))
         .map_err(|error| unusable(NAME, &error))?;
@@ -63,32 +59,25 @@ fn signed(lives: Duration) -> SignedDuration {
     SignedDuration::try_from(lives).unwrap_or(SignedDuration::MAX)
 }
 
-/// What an operator says that a bitcoin costs.
-#[derive(Debug)]
-struct Pins(BTreeMap<Currency, u64>);
-
-impl Pins {
-    fn new(pins: &[Money]) -> Self {
-        let pins = pins.iter();
-        let pins = pins.filter_map(|pin| Some((pin.currency, u64::try_from(pin.amount).ok()?)));
-        Self(pins.collect())
+/// Pins, the store's own rates, and the public ones.
+fn rates(told: &BtcPayConfig) -> Result<RatesOptions, WiringError> {
+    let store = BtcPayStore {
+        base_url: told.base_url.clone(),
+        store_id: told.store_id.clone(),
+        api_key: told.api_key.clone(),
+    };
+    let mut options = RatesOptions::new(Some(store)).map_err(|error| unusable(NAME, &error))?;
+    options.order.clone_from(&told.rate_sources);
+    options.pins.clone_from(&told.rate_pins);
+    let addresses = [
+        (&mut options.kraken_url, &told.kraken_url),
+        (&mut options.coinbase_url, &told.coinbase_url),
+        (&mut options.coingecko_url, &told.coingecko_url),
+    ];
+    for (address, told) in addresses {
+        if let Some(told) = told {
+            address.clone_from(told);
+        }
     }
-}
-
-#[async_trait]
-impl RateSource for Pins {
-    async fn rate(&self, currency: Currency, now: Timestamp) -> Result<Rate, RateError> {
-        let pinned = self.0.get(&currency).copied().filter(|price| *price > 0);
-        let missing = || RateError {
-            currency,
-            failed: vec![(PIN.to_owned(), "none is set".to_owned())],
-        };
-        let per_bitcoin = pinned.ok_or_else(missing)?;
-        Ok(Rate {
-            currency,
-            per_bitcoin,
-            source: PIN.to_owned(),
-            at: now,
-        })
-    }
+    Ok(options)
 }

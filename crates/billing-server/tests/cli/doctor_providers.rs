@@ -11,16 +11,16 @@ use crate::rig::Folder;
 
 const STRIPE_KEY: &str = "sk_test_canary5a17c0";
 const PADDLE_KEY: &str = "pdl_sdbx_apikey_canary5a17c0";
-const PUBLIC: &str = "https://billing.example.com";
+pub(crate) const PUBLIC: &str = "https://billing.example.com";
 
 /// A folder with a database and `plans` in force, and what the program is told.
-struct Desk {
+pub(crate) struct Desk {
     folder: Folder,
     told: Vec<(String, String)>,
 }
 
 impl Desk {
-    fn of(name: &str, plans: &str, told: &[(&str, &str)]) -> Self {
+    pub(crate) fn of(name: &str, plans: &str, told: &[(&str, &str)]) -> Self {
         let folder = Folder::new(name);
         folder.write("plans.yaml", plans);
         let fixed = [
@@ -49,7 +49,7 @@ impl Desk {
 
     /// What the doctor says of providers: level and text.
     #[track_caller]
-    fn findings(&self, code: i32) -> Vec<(String, String)> {
+    pub(crate) fn findings(&self, code: i32) -> Vec<(String, String)> {
         let ran = self.run(&["doctor", "--json"]);
         for secret in ["canary", "whsec_", "pdl_ntfset_"] {
             assert!(

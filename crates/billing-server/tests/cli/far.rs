@@ -6,6 +6,7 @@ use billing::system::SystemClock;
 use billing_domain::money::Currency;
 use billing_domain::time::Interval;
 use billing_ports::Clock as _;
+use billing_testkit::fakes::btcpay::{FakeBtcPay, FakeBtcPayOptions};
 use billing_testkit::fakes::paddle::{FakePaddle, FakePaddleOptions, PriceSeed};
 use billing_testkit::fakes::stripe::{FakeOptions, FakeStripe};
 use serde_json::Value;
@@ -86,6 +87,22 @@ pub(crate) fn paddle(key: &str, secret: &str) -> Far<FakePaddle> {
     };
     let fake = runtime.block_on(FakePaddle::start(options)).unwrap();
     fake.rules(|rules| rules.checkout_page = Some("https://shop.example.com/pay".to_owned()));
+    Far {
+        fake,
+        _served_by: runtime,
+    }
+}
+
+/// A fake BTCPay that takes `key`.
+pub(crate) fn btcpay(key: &str, secret: &str) -> Far<FakeBtcPay> {
+    let runtime = runtime();
+    let options = FakeBtcPayOptions {
+        key: key.to_owned(),
+        secret: secret.to_owned(),
+        running: true,
+        ..FakeBtcPayOptions::new(SystemClock.now())
+    };
+    let fake = runtime.block_on(FakeBtcPay::start(options)).unwrap();
     Far {
         fake,
         _served_by: runtime,

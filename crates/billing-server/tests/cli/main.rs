@@ -33,6 +33,8 @@ mod deploy;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod doctor_btcpay;
+#[cfg(test)]
 mod doctor_providers;
 #[cfg(test)]
 mod forecast;
