@@ -32,7 +32,9 @@ mod wiring;
 pub use api::{api_routes, openapi_document};
 pub use host::HostCaller;
 pub use license::TokenSigner;
-pub use mail::FileOutbox;
+#[cfg(feature = "smtp")]
+pub use mail::Smtp;
+pub use mail::{FileOutbox, NoSender, Sender};
 pub use pages::page_routes;
 pub use state::{
     ApiOptions, AppState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_LINK_LIFETIME,

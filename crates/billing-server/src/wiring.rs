@@ -12,10 +12,12 @@ use billing_engine::{Billing, Limits, ManualProvider};
 use billing_ports::store::StoreError;
 use billing_ports::{Clock, IdSource, Mailer, PaymentProvider, Store, WebhookDecoder};
 
-use crate::config::{Config, Database};
+use crate::config::{Config, Database, MailConfig};
 use crate::database;
 use crate::lock::{DataLock, LockError, create_private};
 use crate::mail::FileOutbox;
+#[cfg(feature = "smtp")]
+use crate::mail::Smtp;
 use crate::notify::LogNotifier;
 use crate::providers;
 use crate::sandbox::{Sandbox, SandboxError};
@@ -139,8 +141,18 @@ impl Parts {
 
     /// What mail is sent with. `None`: none is sent.
     pub(crate) fn mailer(&self, config: &Config) -> Result<Option<Arc<dyn Mailer>>, WiringError> {
-        let (Some(folder), Some(clock)) = (&config.mail, self.billing.clock()) else {
+        let (Some(told), Some(clock)) = (&config.mail, self.billing.clock()) else {
             return Ok(None);
+        };
+        let folder = match told {
+            MailConfig::Folder(folder) => folder,
+            #[cfg(feature = "smtp")]
+            MailConfig::Smtp(told) => {
+                return Ok(Some(Arc::new(Smtp::new(told.clone(), Arc::clone(clock)))));
+            }
+            // It was refused where it was configured.
+            #[cfg(not(feature = "smtp"))]
+            MailConfig::Smtp(_) => return Ok(None),
         };
         let outbox = FileOutbox::open(folder, Arc::clone(clock));
         let outbox = outbox.map_err(|source| WiringError::Mail {

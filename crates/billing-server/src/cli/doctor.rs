@@ -1,6 +1,7 @@
 //! `billing doctor`: is everything as it should be?
 
 mod licenses;
+mod mail;
 mod seen;
 
 use std::cmp::Ordering;
@@ -44,7 +45,7 @@ impl Doctor {
         let served = examine(&config, &mut seen).await;
         seen.push(listen(&config, served));
         if config.enabled {
-            seen.push(mail(config.mail.as_deref()));
+            seen.push(mail::look(config.mail.as_ref()).await);
         }
         seen.extend(files(&config));
         seen.extend(licenses::file(&config));
@@ -265,40 +266,6 @@ fn listen(config: &Config, served: bool) -> Seen {
             format!("{}: {error}; see BILLING_LISTEN", config.listen),
         ),
     }
-}
-
-fn mail(folder: Option<&Path>) -> Seen {
-    let Some(folder) = folder else {
-        let text = "no mailer: links to a customer's billing are not sent; \
-                    BILLING_MAIL_FOLDER names a folder that they are written to";
-        return warning("mail", text.to_owned());
-    };
-    let shown = folder.display();
-    match std::fs::metadata(folder) {
-        Ok(data) if !data.is_dir() => bad("mail", format!("{shown} is no folder")),
-        Ok(data) if is_open(&data) => {
-            let text =
-                format!("{shown} is open to others, and links are secrets; chmod 700 {shown}");
-            warning("mail", text)
-        }
-        Ok(_own) => good("mail", format!("written to {shown}, not sent")),
-        Err(_absent) if has_folder(folder) => {
-            let text = format!("written to {shown}, which the server makes when it starts");
-            good("mail", text)
-        }
-        Err(error) => bad("mail", format!("{shown}: {error}")),
-    }
-}
-
-#[cfg(unix)]
-fn is_open(data: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    data.permissions().mode() & 0o077 != 0
-}
-
-#[cfg(not(unix))]
-fn is_open(_data: &std::fs::Metadata) -> bool {
-    false
 }
 
 fn files(config: &Config) -> Vec<Seen> {

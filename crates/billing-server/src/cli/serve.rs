@@ -20,7 +20,7 @@ use super::catalog::not_applied;
 use super::failure::Failure;
 use super::keys::make_key;
 use super::out::Out;
-use crate::config::Config;
+use crate::config::{Config, MailConfig};
 use crate::http::{ConnectionLimits, serve};
 use crate::license;
 use crate::sandbox::{FIRST_START, HOW_TO_HAVE};
@@ -252,11 +252,18 @@ fn greet(out: Out, config: &Config, parts: &Parts, public_url: &str, key: Option
         let program = program.display();
         out.line(&format!("  a month later     {program} clock advance 31d"));
     }
-    if let Some(folder) = &config.mail {
-        let folder = folder.display();
-        out.line(&format!(
-            "  mail              written to {folder}, not sent"
-        ));
+    match &config.mail {
+        Some(MailConfig::Folder(folder)) => {
+            let folder = folder.display();
+            out.line(&format!(
+                "  mail              written to {folder}, not sent"
+            ));
+        }
+        Some(MailConfig::Smtp(told)) => {
+            let host = &told.host;
+            out.line(&format!("  mail              sent by {host}"));
+        }
+        None => {}
     }
     if parts.providers.is_empty() {
         out.line("  payments          none: no provider is configured, only free plans can be had");

@@ -2,7 +2,7 @@
 
 /// Every key of the configuration, as in the file; its variable is
 /// `BILLING_…` in upper case, with `_` for the dot.
-pub const KEYS: [&str; 52] = [
+pub const KEYS: [&str; 58] = [
     "enabled",
     "database_url",
     "listen",
@@ -41,6 +41,12 @@ pub const KEYS: [&str; 52] = [
     "sandbox.allow_beside_live",
     "sandbox.database",
     "mail.folder",
+    "mail.smtp.host",
+    "mail.smtp.tls",
+    "mail.smtp.port",
+    "mail.smtp.user",
+    "mail.smtp.password",
+    "mail.smtp.from",
     "license.key_file",
     "license.audience",
     "license.algorithm",

@@ -8,6 +8,7 @@
 mod built;
 mod environment;
 mod keys;
+mod mail;
 mod problem;
 mod providers;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use url::Url;
 use self::built::Built;
 pub use self::environment::Environment;
 pub use self::keys::KEYS;
+pub use self::mail::{MailConfig, SmtpConfig, SmtpLogin, SmtpTls};
 pub use self::problem::{ConfigError, Problem};
 pub use self::providers::{
     BtcPayConfig, BtcPaySpeed, MissingMethod, PaddleConfig, StripeConfig, StripePause, StripeTrial,
@@ -73,8 +75,8 @@ pub struct Config {
     pub btcpay: Option<BtcPayConfig>,
     /// The built-in provider. `None`: it is off.
     pub sandbox: Option<SandboxConfig>,
-    /// The folder that mail is written to. `None`: no mail is sent.
-    pub mail: Option<PathBuf>,
+    /// What becomes of mail. `None`: none is sent.
+    pub mail: Option<MailConfig>,
     /// How licenses are signed.
     pub license: LicenseConfig,
     /// The worker of this process.

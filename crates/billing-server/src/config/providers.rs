@@ -153,8 +153,8 @@ pub(super) fn operator(reader: &mut Reader<'_>) -> String {
     named.unwrap_or_else(|| DEFAULT_OPERATOR.to_owned())
 }
 
-/// What `key` must be, unless the program was built with `feature`.
-fn built_without(reader: &mut Reader<'_>, keys: &[&str], feature: &str) {
+/// What each of `keys` must be, unless the program was built with `feature`.
+pub(super) fn built_without(reader: &mut Reader<'_>, keys: &[&str], feature: &str) {
     let expected =
         format!("nothing, since this program was built without it (cargo feature `{feature}`)");
     for key in keys {

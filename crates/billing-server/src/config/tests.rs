@@ -20,6 +20,7 @@ pub(super) const EVERYTHING: Built = Built {
     btcpay: true,
     paddle: true,
     sandbox: true,
+    smtp: true,
     stripe: true,
 };
 
@@ -51,11 +52,20 @@ fn nothing_said_is_a_server_for_trying_out() {
     assert!(config.enabled);
     assert!(matches!(&config.database, Database::Sqlite(path) if path == Path::new("billing.db")));
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    let folder = folder_of(&config).map(Path::to_path_buf);
     let sandbox = config.sandbox.unwrap();
     assert_eq!(sandbox.mode, SandboxMode::EngineSchedule);
     assert!(sandbox.webhook_secret.is_none());
     assert_eq!(sandbox.database, Path::new("sandbox.db"));
-    assert_eq!(config.mail.as_deref(), Some(Path::new("mail")));
+    assert_eq!(folder.as_deref(), Some(Path::new("mail")));
+}
+
+/// The folder that mail is written to.
+fn folder_of(config: &Config) -> Option<&Path> {
+    match config.mail.as_ref()? {
+        MailConfig::Folder(folder) => Some(folder),
+        MailConfig::Smtp(told) => panic!("{told:?}"),
+    }
 }
 
 #[test]
@@ -64,15 +74,86 @@ fn mail_is_written_where_it_is_said_or_where_nothing_is() {
     let public = ("BILLING_PUBLIC_URL", "https://billing.example.com");
     let database = ("BILLING_DATABASE_URL", "postgres://127.0.0.1/billing");
     for said in [&[folder][..], &[folder, public], &[folder, database]] {
-        let mail = read(None, said).unwrap().mail;
-        assert_eq!(mail.as_deref(), Some(Path::new(folder.1)));
+        let config = read(None, said).unwrap();
+        assert_eq!(folder_of(&config), Some(Path::new(folder.1)));
     }
     for said in [public, database, ("BILLING_LISTEN", "0.0.0.0:8080")] {
         assert!(read(None, &[said]).unwrap().mail.is_none(), "{said:?}");
     }
     assert!(read(Some(""), &[]).unwrap().mail.is_none());
-    let mail = read(Some("[mail]\nfolder = \"m\"\n"), &[]).unwrap().mail;
-    assert_eq!(mail.as_deref(), Some(Path::new("m")));
+    let config = read(Some("[mail]\nfolder = \"m\"\n"), &[]).unwrap();
+    assert_eq!(folder_of(&config), Some(Path::new("m")));
+}
+
+const SMTP: [(&str, &str); 4] = [
+    ("BILLING_MAIL_SMTP_HOST", "smtp.example.com"),
+    ("BILLING_MAIL_SMTP_USER", "acme"),
+    ("BILLING_MAIL_SMTP_PASSWORD", "hunter2hunter2"),
+    ("BILLING_MAIL_SMTP_FROM", "Acme <billing@example.com>"),
+];
+
+fn smtp(variables: &[(&str, &str)]) -> SmtpConfig {
+    match read(None, variables).unwrap().mail {
+        Some(MailConfig::Smtp(told)) => told,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn mail_goes_to_a_server_that_is_told_of_and_privately() {
+    let told = smtp(&SMTP);
+    assert_eq!((told.host.as_str(), told.port), ("smtp.example.com", 587));
+    assert_eq!(told.tls, SmtpTls::StartTls);
+    assert_eq!(told.from.address(), "billing@example.com");
+    let shown = format!("{told:?}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let login = told.login.unwrap();
+    assert_eq!(login.user, "acme");
+    assert_eq!(login.password.expose_secret(), "hunter2hunter2");
+
+    let implicit = ("BILLING_MAIL_SMTP_TLS", "implicit");
+    let port = ("BILLING_MAIL_SMTP_PORT", "2525");
+    assert_eq!(smtp(&[&SMTP[..], &[implicit]].concat()).port, 465);
+    assert_eq!(smtp(&[&SMTP[..], &[implicit, port]].concat()).port, 2525);
+    assert!(smtp(&[SMTP[0], SMTP[3]]).login.is_none());
+}
+
+#[test]
+fn nothing_is_said_in_the_clear_beyond_this_machine() {
+    let clear = ("BILLING_MAIL_SMTP_TLS", "none");
+    for here in ["127.0.0.1", "localhost", "::1"] {
+        let told = smtp(&[("BILLING_MAIL_SMTP_HOST", here), SMTP[3], clear]);
+        assert_eq!(told.tls, SmtpTls::None, "{here}");
+    }
+    for there in ["smtp.example.com", "10.0.0.1", "localhost.example.com"] {
+        let found = problems(None, &[("BILLING_MAIL_SMTP_HOST", there), SMTP[3], clear]);
+        assert_eq!(found.len(), 1, "{there}: {found:?}");
+        assert!(found[0].starts_with("BILLING_MAIL_SMTP_TLS: "), "{found:?}");
+    }
+}
+
+#[test]
+fn what_a_mail_server_lacks_is_named_and_it_wins_over_a_folder() {
+    for (left_out, missing) in [(0, "HOST"), (1, "USER"), (2, "PASSWORD"), (3, "FROM")] {
+        let mut said = SMTP.to_vec();
+        said.remove(left_out);
+        let found = problems(None, &said);
+        let expected = format!("BILLING_MAIL_SMTP_{missing}: found nothing, expected ");
+        assert!(
+            found.len() == 1 && found[0].starts_with(&expected),
+            "{found:?}"
+        );
+    }
+    let folder = ("BILLING_MAIL_FOLDER", "mail");
+    smtp(&[&SMTP[..], &[folder]].concat());
+    let without = Built {
+        smtp: false,
+        ..EVERYTHING
+    };
+    let refused = read_for(without, None, &SMTP).unwrap_err();
+    let told = refused.to_string();
+    assert!(told.contains("(cargo feature `smtp`)"), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
 }
 
 #[test]
@@ -202,6 +283,18 @@ fn every_wrong_value_is_named_with_its_place() {
         ("sandbox.allow_beside_live", "x", "true or false"),
         ("sandbox.database", "", "a file"),
         ("mail.folder", " ", "path of a folder"),
+        ("mail.smtp.host", "smtp example", "name of a mail server"),
+        (
+            "mail.smtp.host",
+            "smtp://example.com",
+            "name of a mail server",
+        ),
+        ("mail.smtp.port", "65536", "a port"),
+        ("mail.smtp.port", "0", "a port"),
+        ("mail.smtp.tls", "maybe", "starttls or implicit"),
+        ("mail.smtp.user", "a\tb", "the user"),
+        ("mail.smtp.password", "a\tb", "the password"),
+        ("mail.smtp.from", "Acme", "who sends"),
         ("license.key_file", " ", "path of a file"),
         ("license.audience", " harbor", "name of an application"),
         ("license.algorithm", "HS256", "EdDSA"),

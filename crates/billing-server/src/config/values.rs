@@ -12,12 +12,12 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::built::Built;
-use super::providers;
 use super::reader::Reader;
 use super::{
-    Config, Database, LicenseConfig, LimitsConfig, LogFormat, SandboxConfig, SandboxMode,
-    WorkerConfig,
+    Config, Database, LicenseConfig, LimitsConfig, LogFormat, MailConfig, SandboxConfig,
+    SandboxMode, WorkerConfig,
 };
+use super::{mail, providers};
 
 /// Where the server listens when nobody says: loopback, so that nothing is
 /// open to the network by accident.
@@ -87,7 +87,7 @@ pub(super) fn config(reader: &mut Reader<'_>, built: Built, file: Option<&Path>)
     let stripe = providers::stripe(reader, built);
     let paddle = providers::paddle(reader, built);
     let btcpay = providers::btcpay(reader, built);
-    let mail = reader.value("mail.folder", "the path of a folder", path);
+    let mail = mail::mail(reader, built);
     Config {
         file: file.map(Path::to_path_buf),
         enabled,
@@ -103,7 +103,7 @@ pub(super) fn config(reader: &mut Reader<'_>, built: Built, file: Option<&Path>)
         paddle,
         btcpay,
         sandbox,
-        mail: mail.or_else(|| bare.then(|| PathBuf::from("mail"))),
+        mail: mail.or_else(|| bare.then(|| MailConfig::Folder(PathBuf::from("mail")))),
         license: license(reader),
         worker: worker(reader),
         limits: limits(reader),
@@ -259,12 +259,12 @@ pub(super) fn duration(
 }
 
 /// A whole number; `None` also for a sign or a blank.
-fn whole<T: std::str::FromStr>(text: &str) -> Option<T> {
+pub(super) fn whole<T: std::str::FromStr>(text: &str) -> Option<T> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
 }
 
-fn path(text: &str) -> Option<PathBuf> {
+pub(super) fn path(text: &str) -> Option<PathBuf> {
     let usable = !text.trim().is_empty() && !text.contains('\0');
     usable.then(|| PathBuf::from(text))
 }

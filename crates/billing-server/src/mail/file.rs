@@ -13,7 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use billing_ports::{Clock, Mail, MailError, Mailer};
 
-use super::letter::letter;
+use super::letter::{Encoding, letter};
+use super::sender::Sender;
 use crate::lock::private;
 
 /// How long writing a letter may take: a disk that needs longer is in trouble.
@@ -71,7 +72,12 @@ impl FileOutbox {
 #[async_trait]
 impl Mailer for FileOutbox {
     async fn send(&self, mail: &Mail) -> Result<(), MailError> {
-        let text = letter(mail, self.clock.now())?;
+        let text = letter(
+            mail,
+            &Sender::nobody(),
+            Encoding::EightBit,
+            self.clock.now(),
+        )?;
         let (file, draft) = self.places(&mail.id);
         let writing = tokio::task::spawn_blocking(move || keep(&file, &draft, text.as_bytes()));
         let why = match tokio::time::timeout(WRITTEN_WITHIN, writing).await {

@@ -3,9 +3,13 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use billing_domain::time::Timestamp;
 use billing_ports::{Mail, MailError};
 use jiff::fmt::rfc2822::DateTimePrinter;
+
+use super::sender::Sender;
 
 /// Longest line in bytes without its end: what RFC 5322 allows.
 pub(crate) const MAX_LINE: usize = 998;
@@ -25,15 +29,51 @@ const MAX_WORD: usize = 75;
 const WORD_BEGINS: &str = "=?utf-8?Q?";
 const WORD_ENDS: &str = "?=";
 
-/// Who sends, and where ids of letters are unique: a name that is nobody's.
-const OURSELVES: &str = "billing.invalid";
+/// Longest line of encoded text: what RFC 2045 allows.
+const MAX_ENCODED: usize = 76;
 
-/// `mail` as it is written, dated `now`.
+/// How the text of a letter is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// As it stands, for people who open the file.
+    EightBit,
+    /// In plain characters, encoded where it has others: every server carries that.
+    #[cfg_attr(
+        not(feature = "smtp"),
+        expect(dead_code, reason = "only a server asks for it")
+    )]
+    Plain,
+}
+
+impl Encoding {
+    /// The word for it in a header, and the text.
+    fn of(self, text: &str) -> (&'static str, String) {
+        let lines = text.replace('\n', "\r\n");
+        match self {
+            Self::EightBit => ("8bit", lines),
+            Self::Plain if lines.is_ascii() => ("7bit", lines),
+            Self::Plain => {
+                let encoded = BASE64_STANDARD.encode(lines);
+                let lines = encoded.as_bytes().chunks(MAX_ENCODED);
+                let lines: Vec<_> = lines.map(String::from_utf8_lossy).collect();
+                ("base64", lines.join("\r\n"))
+            }
+        }
+    }
+}
+
+/// `mail` as it is written by `sender`, dated `now`. Ids of letters are unique where
+/// the sender's address is.
 ///
 /// # Errors
 ///
 /// [`MailError::Refused`] when something in it is not what it should be.
-pub(super) fn letter(mail: &Mail, now: Timestamp) -> Result<String, MailError> {
+pub(super) fn letter(
+    mail: &Mail,
+    sender: &Sender,
+    encoding: Encoding,
+    now: Timestamp,
+) -> Result<String, MailError> {
     if !is_id(&mail.id) {
         return Err(MailError::Refused("its id is none"));
     }
@@ -48,21 +88,23 @@ pub(super) fn letter(mail: &Mail, now: Timestamp) -> Result<String, MailError> {
     }
     let date = DateTimePrinter::new().timestamp_to_string(&now);
     let date = date.map_err(|_unheard_of| MailError::Refused("it has no date"))?;
+    let (encoding, text) = encoding.of(&mail.text);
     Ok(format!(
-        "From: billing@{OURSELVES}\r\n\
+        "From: {}\r\n\
          To: {}\r\n\
          Subject: {}\r\n\
-         Message-ID: <{}@{OURSELVES}>\r\n\
+         Message-ID: <{}@{}>\r\n\
          Date: {date}\r\n\
          MIME-Version: 1.0\r\n\
          Content-Type: text/plain; charset=utf-8\r\n\
-         Content-Transfer-Encoding: 8bit\r\n\
+         Content-Transfer-Encoding: {encoding}\r\n\
          \r\n\
-         {}",
+         {text}",
+        sender.header(),
         mail.to,
         subject(&mail.subject),
         mail.id,
-        mail.text.replace('\n', "\r\n"),
+        sender.domain(),
     ))
 }
 
@@ -73,7 +115,7 @@ fn is_id(id: &str) -> bool {
 
 /// Whether this is one address and nothing else: no name, no comment, no
 /// quotes, no list.
-fn is_address(text: &str) -> bool {
+pub(super) fn is_address(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else {
         return false;
     };
@@ -103,6 +145,11 @@ fn subject(text: &str) -> String {
     if is_plain && !text.contains("=?") {
         return text.to_owned();
     }
+    words(text)
+}
+
+/// A text in encoded words, one a line.
+pub(super) fn words(text: &str) -> String {
     let room = MAX_WORD
         .saturating_sub(WORD_BEGINS.len())
         .saturating_sub(WORD_ENDS.len());
@@ -154,7 +201,8 @@ mod tests {
     }
 
     fn written(mail: &Mail) -> Result<String, MailError> {
-        letter(mail, "2026-03-01T12:00:00Z".parse().unwrap())
+        let now = "2026-03-01T12:00:00Z".parse().unwrap();
+        letter(mail, &Sender::nobody(), Encoding::EightBit, now)
     }
 
     #[test]

@@ -137,6 +137,60 @@ fn a_spoiled_plan_file_is_bad_before_the_server_trips_over_it() {
     assert!(text.contains("plans.yaml:3:1"), "{text}");
 }
 
+/// A mail server on this machine that believes whoever logs in with `password`, and
+/// takes no mail.
+fn mail_server(password: &'static str) -> u16 {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            stream.write_all(b"220 here\r\n").unwrap();
+            for line in BufReader::new(stream.try_clone().unwrap()).lines() {
+                let line = line.unwrap();
+                let answer = match line.split(' ').next() {
+                    Some("EHLO") => "250-here\r\n250 AUTH PLAIN\r\n",
+                    Some("AUTH") if line.ends_with(password) => "235 known\r\n",
+                    Some("AUTH") => "535 no\r\n",
+                    Some("QUIT") => break,
+                    _ => "503 no\r\n",
+                };
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        }
+    });
+    port
+}
+
+#[test]
+fn it_logs_in_at_the_mail_server_and_sends_nothing() {
+    let folder = Folder::new("doctor-smtp");
+    // NUL, acme, NUL, canary5a17c0.
+    let port = mail_server("AGFjbWUAY2FuYXJ5NWExN2Mw").to_string();
+    let mut told = vec![
+        ("BILLING_MAIL_SMTP_HOST", "127.0.0.1"),
+        ("BILLING_MAIL_SMTP_PORT", port.as_str()),
+        ("BILLING_MAIL_SMTP_TLS", "none"),
+        ("BILLING_MAIL_SMTP_FROM", "Acme <billing@example.com>"),
+        ("BILLING_MAIL_SMTP_USER", "acme"),
+        ("BILLING_MAIL_SMTP_PASSWORD", "canary5a17c0"),
+    ];
+    let (level, text) = found(look(&folder, &told).exits(0), "mail");
+    let knows = format!("127.0.0.1:{port} knows us, and sends as billing@example.com");
+    assert_eq!((level.as_str(), text), ("good", knows));
+    told[5].1 = "canary-of-yesterday";
+    let ran = look(&folder, &told);
+    assert!(
+        !ran.out.contains("canary") && !ran.err.contains("canary"),
+        "{ran}"
+    );
+    let (level, text) = found(ran.exits(1), "mail");
+    assert_eq!(level, "bad");
+    let why = format!("127.0.0.1:{port}: failed to log in: the server answered 535; ");
+    assert!(text.starts_with(&why), "{text}");
+}
+
 #[test]
 fn it_says_where_mail_goes() {
     let folder = Folder::new("doctor-mail");
