@@ -15,6 +15,10 @@ use crate::table::{Pair, now, per_second};
 /// Connections at a time, each with one request on its way.
 pub(crate) const CONNECTIONS: usize = 32;
 
+/// Connections where the time of each answer counts: few enough that it is not
+/// spent waiting for one of two cores.
+pub(crate) const FEW_CONNECTIONS: usize = 8;
+
 /// Largest answer that is read; a longer one is not of these routes.
 const MAX_ANSWER: usize = 16 * 1024;
 
@@ -38,32 +42,50 @@ pub(crate) fn request(head: &str, headers: &[(&str, &str)], body: &[u8]) -> Byte
 /// Sends all of `requests`; gives how many were answered a second. Every answer
 /// is a 200 or a 201, or this is the end.
 pub(crate) async fn rate(address: SocketAddr, requests: Vec<Bytes>) -> u64 {
-    let count = requests.len();
+    let (count, began) = (requests.len(), now());
+    answered(address, requests, CONNECTIONS).await;
+    per_second(count, began.elapsed())
+}
+
+/// Sends all of `requests` over [`FEW_CONNECTIONS`]; gives the microseconds within
+/// which 99 in a hundred were answered.
+async fn slowest(address: SocketAddr, requests: Vec<Bytes>) -> u64 {
+    let mut took = answered(address, requests, FEW_CONNECTIONS).await;
+    took.sort_unstable();
+    let beyond = took.len() / 100;
+    let slow = took.get(took.len() - 1 - beyond).unwrap();
+    u64::try_from(slow.as_micros()).unwrap()
+}
+
+/// Sends all of `requests`; gives how long each took.
+async fn answered(address: SocketAddr, requests: Vec<Bytes>, connections: usize) -> Vec<Duration> {
     let (requests, next) = (Arc::new(requests), Arc::new(AtomicUsize::new(0)));
-    let mut streams = Vec::with_capacity(CONNECTIONS);
-    for _ in 0..CONNECTIONS {
+    let mut streams = Vec::with_capacity(connections);
+    for _ in 0..connections {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         streams.push(stream);
     }
-    let began = now();
     let tasks: Vec<_> = streams
         .into_iter()
         .map(|stream| {
             let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
             tokio::spawn(async move {
-                let mut held = Vec::with_capacity(MAX_ANSWER);
+                let (mut held, mut took) = (Vec::with_capacity(MAX_ANSWER), Vec::new());
                 while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let began = now();
                     exchange(&stream, request, &mut held).await;
+                    took.push(began.elapsed());
                 }
+                took
             })
         })
         .collect();
+    let mut all = Vec::new();
     for task in tasks {
-        task.await.unwrap();
+        all.extend(task.await.unwrap());
     }
-    let took: Duration = began.elapsed();
-    per_second(count, took)
+    all
 }
 
 /// Rates of ours and of the floor in turn, `count` requests a round.
@@ -74,10 +96,32 @@ pub(crate) async fn side_by_side(
     for_ours: impl Fn(usize) -> Vec<Bytes>,
     for_floor: impl Fn(usize) -> Vec<Bytes>,
 ) -> Vec<Pair> {
+    let both = [ours, floor];
+    in_turn(both, size, count, [&for_ours, &for_floor], rate).await
+}
+
+/// The same of how long 99 in a hundred take at most, in microseconds, over
+/// [`FEW_CONNECTIONS`].
+pub(crate) async fn slowest_side_by_side(
+    both: [SocketAddr; 2],
+    size: Size,
+    count: usize,
+    requests: impl Fn(usize) -> Vec<Bytes>,
+) -> Vec<Pair> {
+    in_turn(both, size, count, [&requests, &requests], slowest).await
+}
+
+async fn in_turn(
+    [ours, floor]: [SocketAddr; 2],
+    size: Size,
+    count: usize,
+    [for_ours, for_floor]: [&dyn Fn(usize) -> Vec<Bytes>; 2],
+    measure: impl AsyncFn(SocketAddr, Vec<Bytes>) -> u64,
+) -> Vec<Pair> {
     let began = now();
     // The first round finds nothing prepared on either side.
-    rate(ours, for_ours(count / 4)).await;
-    rate(floor, for_floor(count / 4)).await;
+    measure(ours, for_ours(count / 4)).await;
+    measure(floor, for_floor(count / 4)).await;
     let mut rounds = Vec::new();
     for round in 0..size.pick(9, 3) {
         if began.elapsed() > PATIENCE {
@@ -85,15 +129,15 @@ pub(crate) async fn side_by_side(
         }
         let (first, second) = (for_ours(count), for_floor(count));
         rounds.push(if round % 2 == 0 {
-            let ours = rate(ours, first).await;
+            let ours = measure(ours, first).await;
             Pair {
                 ours,
-                floor: rate(floor, second).await,
+                floor: measure(floor, second).await,
             }
         } else {
-            let floor = rate(floor, second).await;
+            let floor = measure(floor, second).await;
             Pair {
-                ours: rate(ours, first).await,
+                ours: measure(ours, first).await,
                 floor,
             }
         });

@@ -28,10 +28,11 @@ use crate::Size;
 use crate::fill::catalog;
 use crate::floor::Hook;
 use crate::intake::FLOOR_CONNECTIONS;
-use crate::load::{CONNECTIONS, request, side_by_side};
+use crate::load::{CONNECTIONS, FEW_CONNECTIONS, request, side_by_side, slowest_side_by_side};
+use crate::program::resident;
 use crate::serve::Server;
 use crate::stores::{NO_SERVER, connect, postgres, server};
-use crate::table::{Pair, Row, Verdict, hundredths, in_hundredths, median, now, per_second};
+use crate::table::{Row, Verdict, hundredths, in_hundredths, median, none, now, per_second};
 
 const SECRET: &str = "whsec_of_the_benchmarks";
 const HEADER: &str = "stripe-signature";
@@ -45,6 +46,16 @@ const PRICE: &str = "personal-monthly";
 
 /// Customers whose subscriptions the events are about, in turn.
 const CUSTOMERS: usize = 500;
+
+/// Events of one subscription in a row: a purchase tells at least as many within a
+/// second, as does a renewal.
+const IN_A_ROW: usize = 5;
+
+/// Hundredths of the floor's time for 99 answers in a hundred.
+const WANTED_SLOWEST: u64 = 150;
+
+/// Megabytes.
+const WANTED_MEMORY: u64 = 60;
 
 /// Hundredths of the floor's rate, and of the intake's.
 const WANTED_INTAKE: u64 = 70;
@@ -61,22 +72,41 @@ pub(crate) async fn on_postgres(size: Size) -> Vec<Row> {
         let (_, store) = postgres(&server).await;
         let (url, _other) = postgres(&server).await;
         let floor = Hook::signed(SECRET, HEADER, connect(&url, FLOOR_CONNECTIONS).await).await;
+        let floor = Server::start(Route::new().at(PATH, post(floor))).await;
         let world = World::new(Arc::new(store)).await;
         let told = if version == API_VERSION {
             "whole"
         } else {
             "as hints"
         };
-        let rounds = world.taken(version, floor, size).await;
+        let ours = world.served().await;
+        let both = [ours.address, floor.address];
+        let events = |count| world.events(version, count);
+        let rounds = side_by_side(both, size, size.pick(4_000, 500), events, events).await;
         let taken = median(rounds.iter().map(|round| round.ours));
         rows.push(Row::rates(
             format!("{what}, told {told}"),
             &rounds,
             WANTED_INTAKE,
         ));
+        let rounds = slowest_side_by_side(both, size, size.pick(2_000, 500), events).await;
+        let slowest = format!("99 in 100 of these within, {FEW_CONNECTIONS} connections");
+        rows.push(Row::times(slowest, &rounds, WANTED_SLOWEST));
         rows.push(world.drained(told, taken).await);
     }
+    rows.push(limited(resident("self")));
     rows
+}
+
+fn limited(memory: u64) -> Row {
+    Row {
+        what: "resident memory afterwards, load and floor in the same process".to_owned(),
+        measured: format!("{memory} MB"),
+        floor: none(),
+        ratio: none(),
+        wanted: format!("≤ {WANTED_MEMORY} MB"),
+        verdict: Verdict::of(memory <= WANTED_MEMORY),
+    }
 }
 
 /// An engine with customers, and what reads their subscriptions for it.
@@ -122,26 +152,18 @@ impl World {
         }
     }
 
-    /// Takes events over HTTP, beside the floor.
-    async fn taken(&self, version: &str, floor: Hook, size: Size) -> Vec<Pair> {
+    /// What takes events over HTTP.
+    async fn served(&self) -> Server {
         let options = ApiOptions::default();
         let state = AppState::new(self.billing.clone(), Arc::clone(&self.ids), options);
-        let ours = Server::start(api_routes(state)).await;
-        let floor = Server::start(Route::new().at(PATH, post(floor))).await;
-        side_by_side(
-            [ours.address, floor.address],
-            size,
-            size.pick(4_000, 500),
-            |count| self.events(version, count),
-            |count| self.events(version, count),
-        )
-        .await
+        Server::start(api_routes(state)).await
     }
 
     fn events(&self, version: &str, count: usize) -> Vec<Bytes> {
         let (at, batch) = (SystemClock.now().as_second(), SystemIds.seed());
-        let mut customers = self.customers.iter().enumerate().cycle();
-        let events = std::iter::from_fn(|| customers.next())
+        let customers = self.customers.iter().enumerate().cycle();
+        let events = customers
+            .flat_map(|about| std::iter::repeat_n(about, IN_A_ROW))
             .take(count)
             .enumerate();
         events
@@ -190,6 +212,8 @@ fn event(id: &str, version: &str, at: i64, about: usize, customer: CustomerId) -
         "data": { "object": {
             "id": format!("sub_{about}"), "object": "subscription", "status": "active",
             "customer": format!("cus_{about}"), "livemode": false, "created": at,
+            // In its first period, so that it says by itself what is paid.
+            "start_date": at - 86_400,
             "cancel_at_period_end": false, "cancel_at": null, "canceled_at": null,
             "items": { "object": "list", "data": [{
                 "id": format!("si_{about}"), "quantity": 1,

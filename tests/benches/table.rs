@@ -79,6 +79,20 @@ impl Row {
         }
     }
 
+    /// Microseconds beside each other, round by round; at most `wanted` hundredths.
+    pub(crate) fn times(what: String, rounds: &[Pair], wanted: u64) -> Self {
+        let ratio = median(rounds.iter().map(Pair::ratio));
+        let shown = |side: fn(&Pair) -> u64| format!("{} µs", median(rounds.iter().map(side)));
+        Self {
+            what,
+            measured: shown(|pair| pair.ours),
+            floor: shown(|pair| pair.floor),
+            ratio: hundredths(ratio),
+            wanted: format!("≤ {}", hundredths(wanted)),
+            verdict: Verdict::of(ratio <= wanted),
+        }
+    }
+
     fn cells(&self) -> [String; 6] {
         let verdict = match self.verdict {
             Verdict::Met => "met".to_owned(),
