@@ -154,7 +154,8 @@ impl Teller {
         self.observed(seen, fact, seen.read_at())
     }
 
-    /// Money has been seen that is not there yet.
+    /// Money has been seen that is not there yet. That it can be paid is not told with
+    /// it: that would say that nothing is on its way any more.
     fn on_its_way(&self, seen: &Seen) -> Vec<Observed> {
         let told = |fact| self.observed(seen, fact, seen.made_at());
         match seen.ours {
@@ -168,7 +169,7 @@ impl Teller {
             Ours::Invoice(invoice) => {
                 let until = seen.watched_until();
                 let pending = Fact::PaymentPending { invoice, until };
-                vec![self.opened(seen), told(pending)]
+                vec![told(pending)]
             }
             Ours::Garbled => vec![self.opened(seen)],
         }

@@ -9,6 +9,7 @@ use billing_domain::time::Period;
 use serde::Deserialize;
 
 use crate::api_error::{CallError, refused};
+use crate::money::code;
 use crate::provider::Paddle;
 use crate::wire::{Details, Subscription};
 
@@ -60,13 +61,22 @@ impl Paddle {
     }
 }
 
-/// A period of what recurs, in the currency of `in_`.
+/// A period of what recurs. Refused where Paddle bills in another currency than that
+/// of `in_`, which is what was agreed.
 fn bill(found: &Recurring, in_: Money) -> Result<Preview, CallError> {
     let unread = || CallError::Unknown("read what recurs at Paddle: no sums in it".to_owned());
     let details = found
         .recurring_transaction_details
         .as_ref()
         .ok_or_else(unread)?;
+    let billed_in = details.totals.currency_code.as_deref().ok_or_else(unread)?;
+    if billed_in != code(in_.currency) {
+        let why = format!(
+            "Paddle bills in {billed_in} what is sold in {}",
+            in_.currency
+        );
+        return Err(refused("currency_differs", why));
+    }
     let of = |minor: i64| Money::new(minor, in_.currency);
     let total = details.totals.grand_total.or(details.totals.total);
     let owed = of(total.ok_or_else(unread)?.0);
@@ -89,4 +99,37 @@ fn bill(found: &Recurring, in_: Money) -> Result<Preview, CallError> {
         owed,
         pinned: false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use billing_domain::money::Currency;
+
+    use super::*;
+
+    /// As Paddle publishes it.
+    const SAMPLE: &str = include_str!("../tests/fixtures/subscriptions_full_entity.json");
+
+    fn sample() -> Recurring {
+        let sample: serde_json::Value = serde_json::from_str(SAMPLE).unwrap();
+        let entity = sample.get("data").unwrap_or(&sample);
+        serde_json::from_value(entity.clone()).unwrap()
+    }
+
+    #[test]
+    fn a_period_is_billed_in_the_currency_that_was_agreed() {
+        let sample = sample();
+        let billed = bill(&sample, Money::zero(Currency::USD)).unwrap();
+        assert!(billed.owed.amount > 0, "{billed:?}");
+        assert_eq!(sum(&billed.lines, Currency::USD), Ok(billed.owed));
+    }
+
+    #[test]
+    fn another_currency_is_refused_and_not_renamed() {
+        let euros = bill(&sample(), Money::zero(Currency::EUR));
+        assert!(
+            matches!(&euros, Err(CallError::Refused(said)) if said.code == "currency_differs"),
+            "{euros:?}"
+        );
+    }
 }

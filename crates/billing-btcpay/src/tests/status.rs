@@ -83,7 +83,7 @@ fn new_waits_to_be_paid() {
 #[test]
 fn processing_is_on_its_way_and_falls_back_to_new() {
     for qualified in ["None", "PaidOver"] {
-        let renewal = ["opened @1000", "pending until 90000 @1000"];
+        let renewal = ["pending until 90000 @1000"];
         row("Processing", qualified, &[], &["pending @1000"], &renewal);
     }
     row("New", "None", &[], &["opened @1000"], &["opened @1000"]);
@@ -187,7 +187,7 @@ fn expired_with_a_part_tells_the_part_and_never_the_whole() {
 fn paid_late_counts_once_it_is_settled() {
     let paid = ["paid inv1 50000 @5000"];
     row("Expired", "PaidLate", &[LATE], &paid, &paid);
-    let renewal = ["opened @1000", "pending until 90000 @1000"];
+    let renewal = ["pending until 90000 @1000"];
     let unconfirmed = [("tx1", 50_000, 5_000, "Processing")];
     row(
         "Expired",

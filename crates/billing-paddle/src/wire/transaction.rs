@@ -12,6 +12,8 @@ pub(crate) struct Totals {
     pub(crate) total: Option<Minor>,
     #[serde(default)]
     pub(crate) grand_total: Option<Minor>,
+    #[serde(default)]
+    pub(crate) currency_code: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

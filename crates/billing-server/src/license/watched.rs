@@ -6,7 +6,6 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
 
 use billing_ports::{LicenseClaims, LicenseSigner, SignError};
 use uuid::Uuid;
@@ -29,7 +28,7 @@ struct Held {
 }
 
 /// By what a file is known to be another. `None`: it cannot be looked at.
-type Mark = Option<(u64, u64, SystemTime)>;
+type Mark = Option<(u64, u64, Touched)>;
 
 impl FileSigner {
     /// Signs with `ring`, which was read from `path`, and with what is there later.
@@ -78,7 +77,7 @@ impl FileSigner {
 
     fn mark(&self) -> Mark {
         let data = std::fs::metadata(&self.path).ok()?;
-        Some((which(&data), data.len(), data.modified().ok()?))
+        Some((which(&data), data.len(), touched(&data)?))
     }
 }
 
@@ -86,6 +85,25 @@ impl FileSigner {
 #[cfg(unix)]
 fn which(data: &std::fs::Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::ino(data)
+}
+
+/// When its content or its permissions were changed: one that others could read is
+/// looked at again once they cannot.
+#[cfg(unix)]
+type Touched = (i64, i64);
+
+#[cfg(unix)]
+fn touched(data: &std::fs::Metadata) -> Option<Touched> {
+    use std::os::unix::fs::MetadataExt as _;
+    Some((data.ctime(), data.ctime_nsec()))
+}
+
+#[cfg(not(unix))]
+type Touched = std::time::SystemTime;
+
+#[cfg(not(unix))]
+fn touched(data: &std::fs::Metadata) -> Option<Touched> {
+    data.modified().ok()
 }
 
 #[cfg(not(unix))]
