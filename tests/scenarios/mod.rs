@@ -6,6 +6,7 @@
 mod applied;
 mod bitcoin;
 mod books;
+mod btcpay;
 mod charged;
 mod codes;
 mod guests;

@@ -156,8 +156,14 @@ impl Teller {
 
     /// Money has been seen that is not there yet. That it can be paid is not told with
     /// it: that would say that nothing is on its way any more.
+    /// Told alike each time it is looked at.
     fn on_its_way(&self, seen: &Seen) -> Vec<Observed> {
-        let told = |fact| self.observed(seen, fact, seen.made_at());
+        self.on_its_way_at(seen, seen.made_at())
+    }
+
+    /// The same, as it stood at `at`.
+    pub(crate) fn on_its_way_at(&self, seen: &Seen, at: Timestamp) -> Vec<Observed> {
+        let told = |fact| self.observed(seen, fact, at);
         match seen.ours {
             Ours::Checkout(checkout) => vec![told(Fact::CheckoutCompleted {
                 checkout,

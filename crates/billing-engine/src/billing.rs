@@ -15,6 +15,7 @@ use crate::error::EngineError;
 use crate::gate::GateCache;
 use crate::limits::Limits;
 use crate::recent::Recent;
+use crate::ring::LastRead;
 
 /// The billing engine. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -36,6 +37,7 @@ pub(crate) struct Parts {
     pub(crate) catalog: CatalogSlot,
     pub(crate) gates: GateCache,
     pub(crate) recent: Recent,
+    pub(crate) last_read: LastRead,
     /// What claims are mailed with, once there is something.
     pub(crate) claim_post: OnceLock<Arc<dyn ClaimPost>>,
     /// Wakes the worker of this process.
@@ -224,6 +226,7 @@ impl BillingBuilder {
             catalog: CatalogSlot::default(),
             gates,
             recent: Recent::default(),
+            last_read: LastRead::default(),
             claim_post: OnceLock::new(),
             wake: Notify::new(),
         };

@@ -99,8 +99,9 @@ pub(super) fn completed(
     let reference = reference.to_owned();
     let paid = match payment {
         CheckoutPayment::Unpaid => {
-            // What has ended is not reopened by a promise to pay.
-            if checkout.is_open() {
+            // What has ended is not reopened by a promise to pay that is older. Where
+            // its time ran out here while the money was on its way, it goes on waiting.
+            if checkout.is_open() || ran_out_before(&checkout, &reference, at) {
                 owe(draft, &checkout);
                 let state = CheckoutState::Pending { reference };
                 draft.account.put_checkout(Checkout { state, ..checkout });
@@ -159,6 +160,21 @@ pub(super) fn completed(
         draft.park(ParkReason::AmountMismatch, evidence);
     }
     Verdict::Decided
+}
+
+/// Whether the time of this page had run out before `at`, and it was not given up.
+fn ran_out_before(checkout: &Checkout, page: &str, at: Timestamp) -> bool {
+    match &checkout.state {
+        CheckoutState::Expired {
+            at: ran_out,
+            reference,
+        } => reference.as_deref() == Some(page) && *ran_out < at,
+        CheckoutState::Opening
+        | CheckoutState::Open { .. }
+        | CheckoutState::Pending { .. }
+        | CheckoutState::Completed { .. }
+        | CheckoutState::Canceled { .. } => false,
+    }
 }
 
 /// The money is on its way: what is owed has its invoice, for whoever keeps the books.

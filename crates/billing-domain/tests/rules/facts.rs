@@ -75,6 +75,29 @@ fn an_ended_checkout_is_ended_once_and_not_reopened_by_a_promise() {
 }
 
 #[test]
+fn a_page_whose_time_ran_out_while_its_money_was_on_the_way_goes_on_waiting() {
+    let (mut world, begun) = begun();
+    world.tell(opened(&begun));
+    world.tick("2026-01-01T12:00:01Z");
+    let expired = world.account.checkout(begun.checkout).unwrap();
+    assert!(matches!(expired.state, CheckoutState::Expired { .. }));
+    let unpaid = || Fact::CheckoutCompleted {
+        checkout: begun.checkout,
+        reference: "page-1".to_owned(),
+        payment: CheckoutPayment::Unpaid,
+        customer_ref: None,
+        email: None,
+    };
+    // Told of before: whether it still is, nobody knows.
+    world.tell_of(at("2026-01-01T12:00:00Z"), unpaid());
+    assert!(!world.account.checkout(begun.checkout).unwrap().is_open());
+    world.tell_of(at("2026-01-01T12:00:00.5Z"), unpaid());
+    assert!(world.account.checkout(begun.checkout).unwrap().is_open());
+    let invoice = world.account.invoices.first().unwrap();
+    assert!(invoice.is_open());
+}
+
+#[test]
 fn facts_about_strangers_are_unlinked_and_change_nothing() {
     let (world, _) = begun();
     let mut ids = IdSeq::new(world.now, 777);

@@ -34,6 +34,7 @@ pub(crate) use inbox::Whose;
 pub use intake::IntakeError;
 pub use listed::{Difference, Reread, RereadError};
 pub(crate) use perform::Performed;
+pub(crate) use reconcile::LastRead;
 pub use reconcile::Reconciled;
 pub use work::WorkDone;
 

@@ -1,10 +1,15 @@
 //! Reconciling: every open invoice is asked about at its provider, so that a
 //! lost webhook leads to the same state as one that came.
 //!
-//! What is read is received like a webhook, once for every state of the object.
+//! What is read is received like a webhook, once for every state of the object and of
+//! ours: what has come and gone again is news, though it was read just so before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use billing_domain::checkout::Checkout;
 use billing_domain::digest::digest128;
+use billing_domain::fact::Observed;
 use billing_domain::ids::CustomerId;
 use billing_domain::invoice::{Invoice, Issuer};
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
@@ -21,6 +26,28 @@ const PAGE: u16 = 100;
 /// Pages of one go: 10 000 open invoices, each a call to a provider. What lies
 /// beyond comes with a later go, since those that settle leave the list.
 const MAX_PAGES: usize = 100;
+
+/// What each open invoice came to when it was last asked about, by this process: as
+/// many as one go asks about.
+#[derive(Debug, Default)]
+pub(crate) struct LastRead {
+    digests: Mutex<BTreeMap<ProviderRef, String>>,
+}
+
+impl LastRead {
+    /// Remembers what was read now. `true`: it was something else the last time.
+    fn moved(&self, object: &ProviderRef, digest: &str) -> bool {
+        let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = digests.insert(object.clone(), digest.to_owned());
+        before.is_some_and(|before| before != digest)
+    }
+
+    /// Forgets what was not among these.
+    fn keep(&self, asked: &BTreeSet<ProviderRef>) {
+        let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        digests.retain(|object, _| asked.contains(object));
+    }
+}
 
 /// What reconciling came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,6 +75,7 @@ impl Billing {
 impl Parts {
     pub(crate) async fn reconcile(&self) -> Result<Reconciled, EngineError> {
         let mut done = Reconciled::default();
+        let mut asked = BTreeSet::new();
         let mut page = PageAsk {
             after: None,
             limit: PAGE,
@@ -59,13 +87,15 @@ impl Parts {
         for _ in 0..MAX_PAGES {
             let found = self.store.list_invoices(open, page).await?;
             for (customer, invoice) in &found.rows {
-                self.reconcile_one(*customer, invoice, &mut done).await?;
+                let object = self.reconcile_one(*customer, invoice, &mut done).await?;
+                asked.extend(object);
             }
             page.after = found.rows.last().map(|(_, last)| last.id.uuid());
             if !found.more {
                 break;
             }
         }
+        self.last_read.keep(&asked);
         if done.news > 0 {
             tracing::info!(
                 invoices = done.asked,
@@ -76,36 +106,36 @@ impl Parts {
         Ok(done)
     }
 
+    /// Asks about one; gives what was asked about, if anything was.
     async fn reconcile_one(
         &self,
         customer: CustomerId,
         invoice: &Invoice,
         done: &mut Reconciled,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Option<ProviderRef>, EngineError> {
         let (Some(account), Issuer::Engine) = (&invoice.provider, invoice.issuer) else {
-            return Ok(());
+            return Ok(None);
         };
         let Some(provider) = self.providers.get(account) else {
-            return Ok(());
+            return Ok(None);
         };
         let Some(object) = self.payable_at(customer, invoice, account).await? else {
-            return Ok(());
+            return Ok(None);
         };
-        let (account, reference) = (&object.account, &object.id);
         done.asked = done.asked.saturating_add(1);
         let reading = provider.read(&object);
         let read = tokio::time::timeout(self.limits.call_timeout, reading).await;
         let Ok(Ok(facts)) = read else {
             done.unanswered = done.unanswered.saturating_add(1);
-            return Ok(());
+            return Ok(Some(object));
         };
         if facts.is_empty() {
-            return Ok(());
+            return Ok(Some(object));
         }
+        let event_id = self.named(customer, invoice, &object, &facts).await?;
         let delivery = Delivery {
-            account: account.clone(),
-            // The same state again is the same event.
-            event_id: format!("read:{reference}:{}", digest128(&facts)),
+            account: object.account.clone(),
+            event_id,
             kind: "read.invoice".to_owned(),
             reading: Reading::Facts(facts),
             body: Bytes::new(),
@@ -113,7 +143,29 @@ impl Parts {
         if self.receive_new(delivery).await? {
             done.news = done.news.saturating_add(1);
         }
-        Ok(())
+        Ok(Some(object))
+    }
+
+    /// What was read, by name: the same while neither it nor what is held here of the
+    /// invoice becomes other, and another one when it comes back to what it was.
+    async fn named(
+        &self,
+        customer: CustomerId,
+        invoice: &Invoice,
+        object: &ProviderRef,
+        facts: &[Observed],
+    ) -> Result<String, EngineError> {
+        let loaded = self.store.load(customer, &Also::default()).await?;
+        let held = loaded.as_ref().zip(invoice.subscription);
+        let held = held.and_then(|(loaded, id)| loaded.account.subscription(id));
+        let times = held.map(|held| &held.times);
+        let digest = digest128(&(facts, invoice, times));
+        let reference = &object.id;
+        if self.last_read.moved(object, &digest) {
+            let now = self.now().as_microsecond();
+            return Ok(format!("read:{reference}:{digest}:{now}"));
+        }
+        Ok(format!("read:{reference}:{digest}"))
     }
 
     /// Where an open invoice is paid: its own page, or that of the checkout whose

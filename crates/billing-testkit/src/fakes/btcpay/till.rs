@@ -138,34 +138,7 @@ impl Till {
         }
     }
 
-    fn waiting(&self, world: &World) -> Vec<String> {
-        let mut waiting = world.queued();
-        waiting.extend(self.outbox.ids());
-        waiting
-    }
-
-    /// A webhook that was made: what is told goes out from now on.
-    fn aim(&self, hook: &Value) {
-        let url = hook["url"].as_str().and_then(|url| Url::parse(url).ok());
-        self.outbox.set_target(url);
-    }
-}
-
-impl Provider for Till {
-    fn authorized(&self, request: &Incoming) -> bool {
-        let open = ["/api/v1/health", "/api/v1/pull-payments/"];
-        let open = open.iter().any(|path| request.path.starts_with(path));
-        let header = request.header("authorization");
-        let token = header.and_then(|header| header.strip_prefix("token "));
-        open || token == Some(self.key.as_str())
-    }
-
-    fn unauthorized(&self, _request: &Incoming) -> Answer {
-        let message = "Authentication is required for accessing this endpoint";
-        refused(&Refusal::new(401, "unauthenticated", message))
-    }
-
-    fn answer(&self, request: &Incoming) -> Answer {
+    fn reply(&self, request: &Incoming) -> Answer {
         let body = if request.body.is_empty() {
             json!({})
         } else {
@@ -209,6 +182,40 @@ impl Provider for Till {
                 Answer::json(StatusCode::OK, &reply)
             }
         }
+    }
+
+    fn waiting(&self, world: &World) -> Vec<String> {
+        let mut waiting = world.queued();
+        waiting.extend(self.outbox.ids());
+        waiting
+    }
+
+    /// A webhook that was made: what is told goes out from now on.
+    fn aim(&self, hook: &Value) {
+        let url = hook["url"].as_str().and_then(|url| Url::parse(url).ok());
+        self.outbox.set_target(url);
+    }
+}
+
+impl Provider for Till {
+    fn authorized(&self, request: &Incoming) -> bool {
+        let open = ["/api/v1/health", "/api/v1/pull-payments/"];
+        let open = open.iter().any(|path| request.path.starts_with(path));
+        let header = request.header("authorization");
+        let token = header.and_then(|header| header.strip_prefix("token "));
+        open || token == Some(self.key.as_str())
+    }
+
+    fn unauthorized(&self, _request: &Incoming) -> Answer {
+        let message = "Authentication is required for accessing this endpoint";
+        refused(&Refusal::new(401, "unauthenticated", message))
+    }
+
+    fn answer(&self, request: &Incoming) -> Answer {
+        let date = jiff::fmt::rfc2822::DateTimePrinter::new();
+        let date = date.timestamp_to_rfc9110_string(&self.clock.now());
+        let answer = self.reply(request);
+        answer.with_header("date", date.unwrap_or_default())
     }
 
     fn refusal(&self, _request: &Incoming, kind: &FaultKind) -> Answer {

@@ -156,7 +156,8 @@ impl World {
         self.post(kind, &event, now);
     }
 
-    fn post(&mut self, kind: &str, event: &Value, now: Timestamp) {
+    /// Tells everybody who wants to hear of this kind.
+    pub(super) fn post(&mut self, kind: &str, event: &Value, now: Timestamp) {
         let wants = |hook: &&Hook| {
             let all = hook.events.is_empty();
             hook.enabled && (all || hook.events.iter().any(|one| one == kind))

@@ -99,19 +99,37 @@ impl World {
         let sats = self.satoshi(pull)?;
         let pull = self.pulls.get_mut(id).ok_or_else(gone)?;
         let sent = pull.approves || approved;
-        match &mut pull.payout {
+        let mut tells = Vec::new();
+        let payout = match &mut pull.payout {
             Some(payout) if payout.sent => {
                 return Err(Refusal::bad("overdraft", "This pull payment is drained"));
             }
-            Some(payout) => payout.sent = sent,
+            Some(payout) => {
+                payout.sent = sent;
+                payout.id.clone()
+            }
             None => {
+                let payout = format!("{id}{payout_id}");
                 pull.payout = Some(Payout {
-                    id: format!("{id}{payout_id}"),
+                    id: payout.clone(),
                     at: now,
                     sats,
                     sent,
                 });
+                tells.push(("PayoutCreated", "AwaitingApproval"));
+                payout
             }
+        };
+        if sent {
+            tells.push(("PayoutApproved", "AwaitingPayment"));
+            tells.push(("PayoutUpdated", "Completed"));
+        }
+        for (kind, state) in tells {
+            let told = json!({
+                "type": kind, "storeId": self.store_id, "payoutId": payout,
+                "payoutState": state, "pullPaymentId": id,
+            });
+            self.post(kind, &told, now);
         }
         Ok(sent)
     }

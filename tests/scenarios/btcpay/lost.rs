@@ -1,0 +1,195 @@
+//! Webhooks lost altogether: what a worker asks for leads to the same state.
+
+use billing_testkit::fakes::btcpay::InvoiceStatus;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::shop::{
+    Buyer, Shop, asks, bought, days, loses, opens, page, pass_untold, pays, pays_untold, shop,
+};
+use crate::rig::StoreKind;
+use crate::scenarios::harbor::text;
+use crate::scenarios::on_both_stores;
+
+on_both_stores! {
+    /// K-19: a purchase whose webhooks never came.
+    k_19_a_purchase_at_btcpay_is_found;
+    /// K-19: a renewal, and its page that closed, without a word.
+    k_19_a_renewal_at_btcpay_is_found;
+    /// K-19: a change that was paid for, without a word.
+    k_19_a_change_at_btcpay_is_found;
+    /// K-19: money that was on its way and is no more, of which BTCPay tells nobody.
+    k_19_money_that_vanished_is_noticed;
+}
+
+/// What is kept of a buyer, but for ids and instants of ours.
+async fn kept(shop: &Shop, buyer: &Buyer) -> Value {
+    let mut stands = buyer.stands(shop).await;
+    for own in ["id", "customer", "created_at"] {
+        stands[own].take();
+    }
+    let invoices = buyer.invoices(shop).await;
+    let invoices: Vec<Value> = invoices
+        .iter()
+        .map(|row| {
+            json!([
+                row["purpose"],
+                row["status"],
+                row["cycle"],
+                row["payments"],
+                row["period_end"]
+            ])
+        })
+        .collect();
+    let url = format!("/v1/customers/{}/journal?limit=100", buyer.customer);
+    let mut events: Vec<String> = shop
+        .rows(&url)
+        .await
+        .iter()
+        .map(|row| text(&row["event"]))
+        .collect();
+    events.sort();
+    json!({ "stands": stands, "invoices": invoices, "events": events, "plan": buyer.plan(shop).await })
+}
+
+async fn k_19_a_purchase_at_btcpay_is_found(kind: StoreKind) {
+    // Paid at once, or on its way while nobody heard of it.
+    for lightning in [true, false] {
+        let mut ends = Vec::new();
+        for told in [true, false] {
+            let shop = shop(kind).await;
+            let ana = opens(&shop, "ana", "deck-monthly").await;
+            if lightning {
+                shop.fake.pay_by_lightning(&ana.page, 50_000).unwrap();
+            } else {
+                shop.fake
+                    .rules(|rules| rules.block_every = Some(SignedDuration::from_hours(2)));
+                shop.fake.pay_in_full(&ana.page).unwrap();
+            }
+            let by = SignedDuration::from_hours(5);
+            if told {
+                shop.pass(by).await;
+            } else {
+                assert!(loses(&shop) > 0);
+                pass_untold(&shop, by).await;
+            }
+            assert_eq!(
+                ana.plan(&shop).await,
+                "deck",
+                "told {told}, lightning {lightning}"
+            );
+            assert_eq!(ana.licenses(&shop).await.len(), 1);
+            let kept = kept(&shop, &ana).await;
+            ends.push(json!([kept["stands"], kept["plan"], kept["invoices"]]));
+            shop.ends_well().await;
+        }
+        assert_eq!(ends[0], ends[1], "lightning {lightning}");
+    }
+}
+
+async fn k_19_a_renewal_at_btcpay_is_found(kind: StoreKind) {
+    let mut ends = Vec::new();
+    for told in [true, false] {
+        let shop = shop(kind).await;
+        let ana = bought(&shop, "ana", "deck-monthly").await;
+        // The first page closes, and the second is paid.
+        let by = days(35);
+        if told {
+            shop.pass(by).await;
+        } else {
+            pass_untold(&shop, by).await;
+        }
+        let owed = ana.owes(&shop).await;
+        assert_eq!(ana.at_btcpay(&shop).len(), 3, "told {told}");
+        pays_untold(&shop, &owed);
+        if told {
+            shop.settle().await;
+        } else {
+            assert!(loses(&shop) > 0);
+            asks(&shop).await;
+            asks(&shop).await;
+        }
+        assert_eq!(ana.stands(&shop).await["status"], "active");
+        assert_eq!(shop.told("subscription.renewed"), 1);
+        let mut kept = kept(&shop, &ana).await;
+        // Of pages that BTCPay made at other instants.
+        for row in kept["invoices"].as_array_mut().unwrap() {
+            for paid in row[3].as_array_mut().unwrap() {
+                paid["reference"].take();
+                paid["at"].take();
+            }
+        }
+        ends.push(kept);
+        shop.ends_well().await;
+    }
+    assert_eq!(ends[0], ends[1]);
+}
+
+async fn k_19_a_change_at_btcpay_is_found(kind: StoreKind) {
+    let mut ends = Vec::new();
+    for told in [true, false] {
+        let shop = shop(kind).await;
+        let ana = bought(&shop, "ana", "deck-monthly").await;
+        shop.pass(days(10)).await;
+        let session = shop.session(&ana.customer).await;
+        let url = format!(
+            "/v1/me/subscriptions/{}/quotes",
+            text(&ana.stands(&shop).await["id"])
+        );
+        let quote = shop
+            .post_as(&session, &url, &json!({ "plan": "bridge" }))
+            .await
+            .json();
+        let url = format!("/v1/me/quotes/{}/accept", text(&quote["id"]));
+        let change = shop.post_as(&session, &url, &json!({})).await.json();
+        assert_eq!(change["status"], "awaiting_payment", "{change:#}");
+        let owed = page(&change["checkout_url"]);
+        pays_untold(&shop, &owed);
+        assert_eq!(ana.plan(&shop).await, "deck");
+        if told {
+            shop.settle().await;
+        } else {
+            assert!(loses(&shop) > 0);
+            asks(&shop).await;
+            asks(&shop).await;
+        }
+        assert_eq!(ana.plan(&shop).await, "bridge");
+        assert_eq!(shop.told("plan.changed"), 1);
+        assert_eq!(ana.licenses(&shop).await.len(), 1);
+        ends.push(kept(&shop, &ana).await);
+        shop.ends_well().await;
+    }
+    assert_eq!(ends[0], ends[1]);
+}
+
+async fn k_19_money_that_vanished_is_noticed(kind: StoreKind) {
+    let shop = shop(kind).await;
+    shop.fake.rules(|rules| rules.block_every = None);
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    shop.pass(days(37)).await;
+    let ends = ana.stands(&shop).await["grace_ends_at"].clone();
+    let owed = ana.owes(&shop).await;
+    // Asked about before, so that what is read later was read already.
+    asks(&shop).await;
+    for _ in 0..2 {
+        // On its way, which suspends the lapse.
+        shop.fake.advance(SignedDuration::from_hours(1));
+        shop.fake.pay_in_full(&owed).unwrap();
+        loses(&shop);
+        asks(&shop).await;
+        assert_ne!(ana.stands(&shop).await["grace_ends_at"], ends);
+        shop.fake.advance(SignedDuration::from_hours(1));
+        // Spent elsewhere: the grace ends when it was to end.
+        shop.fake.double_spend(&owed).unwrap();
+        assert_eq!(shop.fake.invoice(&owed).unwrap().status, InvoiceStatus::New);
+        assert_eq!(loses(&shop), 0, "BTCPay tells nobody");
+        asks(&shop).await;
+        assert_eq!(ana.stands(&shop).await["grace_ends_at"], ends);
+        asks(&shop).await;
+    }
+    // What is asked again and says the same is not written again.
+    assert_eq!(shop.billing.reconcile().await.unwrap().news, 0);
+    pays(&shop, &owed).await;
+    assert_eq!(ana.stands(&shop).await["status"], "active");
+    shop.ends_well().await;
+}

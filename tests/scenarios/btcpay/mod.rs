@@ -1,0 +1,13 @@
+//! The promises kept with BTCPay Server: a server with its adapter, which runs the
+//! schedule itself, over HTTP against a fake of BTCPay's side, on both stores.
+
+mod foreign;
+mod lost;
+mod order;
+mod outage;
+mod rates;
+mod renewals;
+mod returned;
+mod shop;
+mod signed;
+mod unusual;

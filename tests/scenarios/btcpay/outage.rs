@@ -1,0 +1,113 @@
+//! BTCPay, its Lightning node or its rates away: nothing is half-made, nobody lapses
+//! by it, and nothing is charged at a rate that nobody knows.
+
+use billing_testkit::fakes::btcpay::lightning_failure;
+use billing_testkit::fakes::rig::{Fault, FaultKind};
+use jiff::SignedDuration;
+use poem::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::shop::{Shop, bought, days, down, opens, parked, pays, shop};
+use crate::rig::StoreKind;
+use crate::scenarios::on_both_stores;
+
+on_both_stores! {
+    /// K-16: a checkout while BTCPay is down is a 502, and nothing is half-made.
+    k_16_a_checkout_while_btcpay_is_down_makes_nothing;
+    /// K-16: a renewal is tried again as long as it takes; an outage lapses nobody.
+    k_16_an_outage_of_btcpay_lapses_nobody;
+    /// K-16: an answer that was lost makes no second invoice.
+    k_16_a_lost_answer_makes_no_second_invoice;
+}
+
+async fn k_16_a_checkout_while_btcpay_is_down_makes_nothing(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = shop.customer("ana").await;
+    let asked = json!({ "price": "buoy-sats" });
+    let faults = [
+        FaultKind::LostAnswer,
+        FaultKind::CutBody,
+        FaultKind::HtmlBadGateway,
+        FaultKind::ServerError,
+    ];
+    for fault in faults {
+        let name = fault.name();
+        let session = shop.session(&ana).await;
+        down(&shop, fault);
+        let refused = shop.post_as(&session, "/v1/checkouts", &asked).await;
+        refused.refused(StatusCode::BAD_GATEWAY, "provider_error");
+        assert!(!refused.text.contains("fakebtcpay"), "{}", refused.text);
+        shop.settle().await;
+        shop.fake.faults().clear();
+        shop.pass(SignedDuration::from_hours(2)).await;
+        let url = format!("/v1/subscriptions?customer={ana}");
+        assert_eq!(shop.rows(&url).await, [] as [Value; 0], "{name}");
+        shop.is_sound().await;
+    }
+    let orders = shop.fake.books().objects;
+    let mut orders = orders
+        .iter()
+        .filter(|(order, _)| order.starts_with("order:"));
+    assert!(orders.all(|(_, made)| *made == 1));
+    let ben = bought(&shop, "ben", "buoy-sats").await;
+    assert_eq!(ben.plan(&shop).await, "buoy");
+    shop.is_sound().await;
+}
+
+async fn unpaid_through(shop: &Shop, kind: FaultKind, on: &str) {
+    let ana = bought(shop, "ana", "deck-monthly").await;
+    shop.pass(days(29)).await;
+    shop.fake
+        .fault(Fault::next(kind).on("POST", on).times(10_000));
+    // 5 minutes, 30, 2 hours, 6, 12: tried six times, and then an operator is told.
+    shop.pass(days(5)).await;
+    assert_eq!(ana.at_btcpay(shop).len(), 1);
+    assert_eq!(shop.told("subscription.renewal_stalled"), 1);
+    assert_eq!(parked(shop).await, ["attempts_exhausted"]);
+    shop.pass(days(20)).await;
+    assert_eq!(ana.plan(shop).await, "deck");
+    assert_eq!(shop.told("subscription.lapsed"), 0);
+    assert_eq!(ana.stands(shop).await["grace_ends_at"], Value::Null);
+    // It is back, and an operator says so: one invoice, and its grace begins now.
+    shop.fake.faults().clear();
+    let row = shop.rows("/v1/parked?limit=100").await.remove(0);
+    let url = format!("/v1/parked/{}/replay", row["id"].as_str().unwrap());
+    shop.operate(&url, &json!({}))
+        .await
+        .is(StatusCode::NO_CONTENT);
+    shop.settle().await;
+    assert_eq!(ana.at_btcpay(shop).len(), 2);
+    assert_ne!(ana.stands(shop).await["grace_ends_at"], Value::Null);
+    pays(shop, &ana.owes(shop).await).await;
+    assert_eq!(ana.stands(shop).await["status"], "active");
+    assert_eq!(shop.told("subscription.lapsed"), 0);
+    shop.ends_well().await;
+}
+
+async fn k_16_an_outage_of_btcpay_lapses_nobody(kind: StoreKind) {
+    for fault in [
+        FaultKind::ServerError,
+        FaultKind::HtmlBadGateway,
+        lightning_failure(),
+    ] {
+        unpaid_through(&shop(kind).await, fault, "/").await;
+    }
+}
+
+async fn k_16_a_lost_answer_makes_no_second_invoice(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    shop.pass(days(29)).await;
+    let lost = Fault::next(FaultKind::LostAnswer).on("POST", "/").after();
+    shop.fake.fault(lost);
+    shop.pass(days(3)).await;
+    assert!(shop.fake.faults().open().is_empty(), "it struck");
+    assert_eq!(ana.at_btcpay(&shop).len(), 2);
+    pays(&shop, &ana.owes(&shop).await).await;
+    assert_eq!(ana.stands(&shop).await["status"], "active");
+    // Of a checkout, the buyer is told that it failed, and another one is another sale.
+    let ben = opens(&shop, "ben", "deck-monthly").await;
+    pays(&shop, &ben.page).await;
+    assert_eq!(ben.plan(&shop).await, "deck");
+    shop.ends_well().await;
+}

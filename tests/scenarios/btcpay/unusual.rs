@@ -1,0 +1,228 @@
+//! Money that does not come as it was asked for: in part, late, too much, twice, said
+//! by a person and taken back again.
+
+use billing_domain::parked::ParkReason;
+use billing_testkit::fakes::btcpay::{AdditionalStatus, InvoiceStatus};
+use jiff::SignedDuration;
+
+use super::shop::{BLOCK, bought, days, dollars, opens, parked, pays, shop};
+use crate::rig::StoreKind;
+use crate::scenarios::harbor::sat;
+use crate::scenarios::on_both_stores;
+
+on_both_stores! {
+    /// K-20: a part grants nothing; the rest in time makes it whole.
+    k_20_a_part_is_held_until_it_is_whole;
+    /// K-20: paid after its page has closed, it counts once it is confirmed.
+    k_20_paid_late_it_counts_once_it_is_confirmed;
+    /// K-20: more than is owed pays for it, and the rest waits for a person.
+    k_20_too_much_pays_and_the_rest_is_set_aside;
+    /// K-20: settled and not settled, by a person's word.
+    k_20_what_a_person_marks_counts_and_is_taken_back;
+    /// K-20: two pages of one cycle, both paid late: one cycle, and the rest is the buyer's.
+    k_20_two_tries_of_one_cycle_are_credited_once;
+    /// K-20: what is not confirmed in time pays for nothing.
+    k_20_what_is_never_confirmed_pays_for_nothing;
+}
+
+async fn k_20_a_part_is_held_until_it_is_whole(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = opens(&shop, "ana", "deck-monthly").await;
+    shop.fake.pay(&ana.page, 49_999).unwrap();
+    shop.fake.confirm(&ana.page).unwrap();
+    shop.settle().await;
+    ana.has_nothing(&shop).await;
+    shop.fake.pay(&ana.page, 1).unwrap();
+    shop.settle().await;
+    ana.has_nothing(&shop).await;
+    shop.fake.confirm(&ana.page).unwrap();
+    shop.settle().await;
+    assert_eq!(ana.plan(&shop).await, "deck");
+    assert_eq!(
+        ana.newest(&shop).await["payments"][0]["amount"],
+        sat(50_000)
+    );
+    // A part alone, whose page closes: nothing but something for a person.
+    let ben = opens(&shop, "ben", "deck-monthly").await;
+    shop.fake.pay(&ben.page, 49_999).unwrap();
+    shop.pass(SignedDuration::from_hours(3)).await;
+    assert_eq!(
+        shop.fake.invoice(&ben.page).unwrap().status,
+        InvoiceStatus::Expired
+    );
+    assert_eq!(ben.plan(&shop).await, "");
+    assert_eq!(ben.licenses(&shop).await, [] as [String; 0]);
+    assert_eq!(parked(&shop).await, ["amount_mismatch"]);
+    // And of a renewal the same: it stays owed, at a page of its own.
+    shop.pass(days(32)).await;
+    let owed = ana.owes(&shop).await;
+    shop.fake.pay(&owed, 10_000).unwrap();
+    shop.pass(days(3)).await;
+    assert_eq!(ana.stands(&shop).await["status"], "past_due");
+    assert_ne!(ana.owes(&shop).await, owed);
+    assert_eq!(parked(&shop).await, ["amount_mismatch"; 2]);
+    assert_eq!(shop.told("subscription.renewed"), 0);
+    shop.is_sound().await;
+}
+
+async fn k_20_paid_late_it_counts_once_it_is_confirmed(kind: StoreKind) {
+    let shop = shop(kind).await;
+    shop.fake.rules(|rules| rules.block_every = None);
+    let ana = opens(&shop, "ana", "deck-monthly").await;
+    shop.fake.pay_late(&ana.page, 50_000).unwrap();
+    let late = shop.fake.invoice(&ana.page).unwrap();
+    assert_eq!(
+        (late.status, late.additional),
+        (InvoiceStatus::Expired, AdditionalStatus::PaidLate)
+    );
+    shop.settle().await;
+    assert_eq!(ana.plan(&shop).await, "");
+    shop.fake.confirm(&ana.page).unwrap();
+    shop.settle().await;
+    assert_eq!(ana.plan(&shop).await, "deck");
+    assert_eq!(ana.licenses(&shop).await.len(), 1);
+    // BTCPay was told what it waits for.
+    let marked = shop.fake.invoice(&ana.page).unwrap();
+    assert_eq!(marked.status, InvoiceStatus::Settled);
+    // Late of a renewal, on its way when the grace ends: nobody lapses by it.
+    shop.pass(days(37)).await;
+    let owed = ana.owes(&shop).await;
+    shop.fake.pay_in_full(&owed).unwrap();
+    shop.pass(days(2)).await;
+    assert_eq!(ana.stands(&shop).await["status"], "past_due");
+    assert_eq!(ana.plan(&shop).await, "deck");
+    shop.fake.confirm(&owed).unwrap();
+    shop.settle().await;
+    assert_eq!(ana.stands(&shop).await["status"], "active");
+    assert_eq!(shop.told("subscription.lapsed"), 0);
+    shop.ends_well().await;
+}
+
+async fn k_20_too_much_pays_and_the_rest_is_set_aside(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = opens(&shop, "ana", "deck-monthly").await;
+    shop.fake.pay(&ana.page, 60_000).unwrap();
+    shop.fake.confirm(&ana.page).unwrap();
+    shop.settle().await;
+    assert_eq!(ana.plan(&shop).await, "deck");
+    assert_eq!(parked(&shop).await, ["amount_mismatch"]);
+    let evidence = &shop.parked().await[0].evidence;
+    assert!(
+        evidence.contains("10000") || evidence.contains("10 000"),
+        "{evidence}"
+    );
+    assert_eq!(shop.told("invoice.amount_mismatch"), 1);
+    // Twice to one page, of a renewal: one cycle.
+    shop.pass(days(32)).await;
+    let owed = ana.owes(&shop).await;
+    let through = ana.newest(&shop).await["period_end"].clone();
+    for _ in 0..2 {
+        shop.fake.pay(&owed, 50_000).unwrap();
+    }
+    shop.fake.confirm(&owed).unwrap();
+    shop.settle().await;
+    assert_eq!(ana.stands(&shop).await["paid_through"], through);
+    assert_eq!(shop.told("subscription.renewed"), 1);
+    assert_eq!(parked(&shop).await.len(), 2);
+    let parked = shop.parked().await;
+    assert!(
+        parked
+            .iter()
+            .any(|row| row.reason == ParkReason::LatePayment)
+    );
+    shop.is_sound().await;
+}
+
+async fn k_20_what_a_person_marks_counts_and_is_taken_back(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    shop.pass(days(32)).await;
+    let before = ana.stands(&shop).await;
+    let owed = ana.owes(&shop).await;
+    shop.fake.mark(&owed, true).unwrap();
+    shop.settle().await;
+    assert_eq!(ana.stands(&shop).await["status"], "active");
+    assert_eq!(ana.plan(&shop).await, "deck");
+    assert_eq!(shop.told("subscription.renewed"), 1);
+    // The money was not there after all.
+    shop.fake.mark(&owed, false).unwrap();
+    shop.settle().await;
+    let after = ana.stands(&shop).await;
+    assert_eq!(after["id"], before["id"]);
+    assert_eq!(after["gives_access"], false, "{after:#}");
+    assert_eq!(ana.plan(&shop).await, "");
+    let invoice = ana.newest(&shop).await;
+    assert_eq!(invoice["returned"][0]["state"], "done", "{invoice:#}");
+    // Told again, it is nothing new.
+    let told = shop.notifier.events().len();
+    shop.fake.tell(
+        "InvoiceInvalid",
+        &owed,
+        serde_json::json!({ "manuallyMarked": true }),
+    );
+    shop.settle().await;
+    assert_eq!(shop.notifier.events().len(), told);
+    assert_eq!(ana.plan(&shop).await, "");
+    shop.is_sound().await;
+}
+
+async fn k_20_two_tries_of_one_cycle_are_credited_once(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    shop.pass(days(31)).await;
+    let first = ana.owes(&shop).await;
+    dollars(&shop, 100_000);
+    shop.pass(days(3)).await;
+    let second = ana.owes(&shop).await;
+    assert_ne!(first, second);
+    let through = ana.newest(&shop).await["period_end"].clone();
+    // The older page is paid first, at its own rate, and then the newer one.
+    shop.fake.pay_late(&first, 50_000).unwrap();
+    shop.pass(BLOCK).await;
+    assert_eq!(ana.stands(&shop).await["paid_through"], through);
+    assert_eq!(ana.newest(&shop).await["status"], "settled");
+    shop.fake.pay_late(&second, 25_000).unwrap();
+    shop.pass(BLOCK).await;
+    assert_eq!(ana.stands(&shop).await["paid_through"], through);
+    assert_eq!(shop.told("subscription.renewed"), 1);
+    assert_eq!(parked(&shop).await, ["late_payment"]);
+    let evidence = &shop.parked().await[0].evidence;
+    assert!(evidence.contains("went to the balance"), "{evidence}");
+    // It is worth what it was paid for, and pays for the next cycle.
+    shop.pass(days(31)).await;
+    let next = ana.newest(&shop).await;
+    assert_eq!(next["amount"]["amount"], 0, "{next:#}");
+    assert_eq!(next["status"], "settled");
+    assert_eq!(shop.told("subscription.renewed"), 2);
+    shop.is_sound().await;
+}
+
+async fn k_20_what_is_never_confirmed_pays_for_nothing(kind: StoreKind) {
+    let shop = shop(kind).await;
+    shop.fake.rules(|rules| rules.block_every = None);
+    let ana = opens(&shop, "ana", "deck-monthly").await;
+    shop.fake.pay_in_full(&ana.page).unwrap();
+    shop.settle().await;
+    assert_eq!(ana.plan(&shop).await, "");
+    shop.pass(days(5)).await;
+    assert_eq!(
+        shop.fake.invoice(&ana.page).unwrap().status,
+        InvoiceStatus::Invalid
+    );
+    assert_eq!(ana.plan(&shop).await, "");
+    // Nor does a renewal: it lapses, later than it would have, and once.
+    let ben = opens(&shop, "ben", "buoy-sats").await;
+    pays(&shop, &ben.page).await;
+    shop.pass(days(32)).await;
+    let owed = ben.owes(&shop).await;
+    shop.fake.pay_in_full(&owed).unwrap();
+    shop.pass(days(20)).await;
+    assert_eq!(
+        shop.fake.invoice(&owed).unwrap().status,
+        InvoiceStatus::Invalid
+    );
+    assert_eq!(ben.plan(&shop).await, "");
+    assert_eq!(shop.told("subscription.lapsed"), 1);
+    assert_eq!(shop.told("subscription.renewed"), 0);
+    shop.is_sound().await;
+}
