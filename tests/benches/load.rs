@@ -97,7 +97,7 @@ pub(crate) async fn side_by_side(
     for_floor: impl Fn(usize) -> Vec<Bytes>,
 ) -> Vec<Pair> {
     let both = [ours, floor];
-    in_turn(both, size, count, [&for_ours, &for_floor], rate).await
+    in_turn(both, size, count, for_ours, for_floor, Measure::Rate).await
 }
 
 /// The same of how long 99 in a hundred take at most, in microseconds, over
@@ -108,20 +108,37 @@ pub(crate) async fn slowest_side_by_side(
     count: usize,
     requests: impl Fn(usize) -> Vec<Bytes>,
 ) -> Vec<Pair> {
-    in_turn(both, size, count, [&requests, &requests], slowest).await
+    in_turn(both, size, count, &requests, &requests, Measure::Slowest).await
+}
+
+/// What is measured of each side in turn.
+#[derive(Clone, Copy)]
+enum Measure {
+    Rate,
+    Slowest,
+}
+
+impl Measure {
+    async fn of(self, address: SocketAddr, requests: Vec<Bytes>) -> u64 {
+        match self {
+            Self::Rate => rate(address, requests).await,
+            Self::Slowest => slowest(address, requests).await,
+        }
+    }
 }
 
 async fn in_turn(
     [ours, floor]: [SocketAddr; 2],
     size: Size,
     count: usize,
-    [for_ours, for_floor]: [&dyn Fn(usize) -> Vec<Bytes>; 2],
-    measure: impl AsyncFn(SocketAddr, Vec<Bytes>) -> u64,
+    for_ours: impl Fn(usize) -> Vec<Bytes>,
+    for_floor: impl Fn(usize) -> Vec<Bytes>,
+    what: Measure,
 ) -> Vec<Pair> {
     let began = now();
     // The first round finds nothing prepared on either side.
-    measure(ours, for_ours(count / 4)).await;
-    measure(floor, for_floor(count / 4)).await;
+    what.of(ours, for_ours(count / 4)).await;
+    what.of(floor, for_floor(count / 4)).await;
     let mut rounds = Vec::new();
     for round in 0..size.pick(9, 3) {
         if began.elapsed() > PATIENCE {
@@ -129,15 +146,15 @@ async fn in_turn(
         }
         let (first, second) = (for_ours(count), for_floor(count));
         rounds.push(if round % 2 == 0 {
-            let ours = measure(ours, first).await;
+            let ours = what.of(ours, first).await;
             Pair {
                 ours,
-                floor: measure(floor, second).await,
+                floor: what.of(floor, second).await,
             }
         } else {
-            let floor = measure(floor, second).await;
+            let floor = what.of(floor, second).await;
             Pair {
-                ours: measure(ours, first).await,
+                ours: what.of(ours, first).await,
                 floor,
             }
         });

@@ -40,9 +40,11 @@ async fn replay(rig: &Rig) -> (Replayed, Vec<ReplayFinding>) {
 async fn differs(rig: &Rig) -> Vec<(MismatchCode, String)> {
     let (done, found) = replay(rig).await;
     assert_eq!(done.mismatches, u64::try_from(found.len()).unwrap());
-    let told = found.into_iter().map(|finding| match finding {
-        ReplayFinding::Mismatch(told) => (told.code, told.object.id),
-        other => panic!("{other:?}"),
+    let told = found.into_iter().map(|finding| {
+        let ReplayFinding::Mismatch(told) = finding else {
+            panic!("{finding:?}");
+        };
+        (told.code, told.object.id)
     });
     told.collect()
 }

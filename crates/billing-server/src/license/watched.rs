@@ -77,7 +77,7 @@ impl FileSigner {
 
     fn mark(&self) -> Mark {
         let data = std::fs::metadata(&self.path).ok()?;
-        Some((which(&data), data.len(), touched(&data)?))
+        Some((which(&data), data.len(), touched(&data)))
     }
 }
 
@@ -93,16 +93,16 @@ fn which(data: &std::fs::Metadata) -> u64 {
 type Touched = (i64, i64);
 
 #[cfg(unix)]
-fn touched(data: &std::fs::Metadata) -> Option<Touched> {
+fn touched(data: &std::fs::Metadata) -> Touched {
     use std::os::unix::fs::MetadataExt as _;
-    Some((data.ctime(), data.ctime_nsec()))
+    (data.ctime(), data.ctime_nsec())
 }
 
 #[cfg(not(unix))]
-type Touched = std::time::SystemTime;
+type Touched = Option<std::time::SystemTime>;
 
 #[cfg(not(unix))]
-fn touched(data: &std::fs::Metadata) -> Option<Touched> {
+fn touched(data: &std::fs::Metadata) -> Touched {
     data.modified().ok()
 }
 
