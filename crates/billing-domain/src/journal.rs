@@ -145,6 +145,13 @@ events! {
     /// A license is no longer good: what was paid for it went back, or an operator
     /// decided so, where the note says why.
     LicenseRevoked = "license.revoked";
+    /// A license was activated on a machine; the note is the machine's fingerprint.
+    LicenseMachineActivated = "license.machine_activated";
+    /// A license was taken off a machine; the note is the machine's fingerprint.
+    LicenseMachineDeactivated = "license.machine_deactivated";
+    /// The key of a license was given back to whoever named one of its invoices and
+    /// the address; the note is the address's SHA-256.
+    LicenseRecovered = "license.recovered";
     /// Terms were negotiated with a customer.
     TermsNegotiated = "terms.negotiated";
     /// A plan was granted.

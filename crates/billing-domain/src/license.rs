@@ -20,6 +20,29 @@ pub struct License {
     pub state: LicenseState,
     /// When it was issued.
     pub issued_at: Timestamp,
+    /// The machines that it is activated on, in the order of their activation.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub machines: Vec<Machine>,
+}
+
+/// A machine that a license is activated on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// What is kept of its name: a fingerprint, since the name may tell whose it is.
+    pub mark: String,
+    /// When it was activated.
+    pub activated_at: Timestamp,
+}
+
+/// How a machine stands with a license.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MachineStanding {
+    /// The license is activated on it.
+    Active,
+    /// It is not, and there is a place for it.
+    NotActive,
+    /// It has no place: as many as there are places were activated before it.
+    NoPlace,
 }
 
 /// Whether a license is good, apart from what its subscription gives.
@@ -68,6 +91,26 @@ impl License {
             serial: 1,
             state: LicenseState::Good,
             issued_at: now,
+            machines: Vec::new(),
+        }
+    }
+
+    /// How the machine with this mark stands where `places` are given. Where there
+    /// are fewer places than machines, as after a change of plan, those that were
+    /// activated first have them.
+    #[must_use]
+    pub fn machine(&self, mark: &str, places: u32) -> MachineStanding {
+        let places = usize::try_from(places).unwrap_or(usize::MAX);
+        let known = self
+            .machines
+            .iter()
+            .position(|machine| machine.mark == mark);
+        if known.is_some_and(|place| place < places) {
+            MachineStanding::Active
+        } else if self.machines.len() < places {
+            MachineStanding::NotActive
+        } else {
+            MachineStanding::NoPlace
         }
     }
 
@@ -129,6 +172,8 @@ struct Stored {
     #[serde(default)]
     revoked_at: Option<Timestamp>,
     issued_at: Timestamp,
+    #[serde(default)]
+    machines: Vec<Machine>,
 }
 
 impl From<Stored> for License {
@@ -146,6 +191,7 @@ impl From<Stored> for License {
             serial: stored.serial,
             state,
             issued_at: stored.issued_at,
+            machines: stored.machines,
         }
     }
 }
@@ -153,6 +199,32 @@ impl From<Stored> for License {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_was_first_has_the_places() {
+        use MachineStanding::{Active, NoPlace, NotActive};
+        let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        let (id, subscription) = (uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2));
+        let mut license = License::issued(id.into(), subscription.into(), now);
+        let before = serde_json::to_string(&license).unwrap();
+        assert!(!before.contains("machines"), "{before}");
+        for mark in ["a", "b", "c"] {
+            let mark = mark.to_owned();
+            let activated_at = now;
+            license.machines.push(Machine { mark, activated_at });
+        }
+        for (places, stand) in [
+            (4, [Active, Active, Active, NotActive]),
+            (3, [Active, Active, Active, NoPlace]),
+            (2, [Active, Active, NoPlace, NoPlace]),
+            (0, [NoPlace; 4]),
+        ] {
+            let found = ["a", "b", "c", "d"].map(|mark| license.machine(mark, places));
+            assert_eq!(found, stand, "{places} places");
+        }
+        let json = serde_json::to_string(&license).unwrap();
+        assert_eq!(serde_json::from_str::<License>(&json).unwrap(), license);
+    }
 
     #[test]
     fn licenses_that_were_stored_before_there_were_states_are_read() {

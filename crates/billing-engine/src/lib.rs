@@ -21,17 +21,17 @@ mod worker;
 
 pub use billing::{Billing, BillingBuilder, BuildError};
 pub use billing_domain::decide::{
-    CancelWhen, ChangeAsk, Force, LicenseAct, LicenseActError, NewCustomer, PauseOutcome,
-    PauseRefusal, QuoteRefusal, StepAsk,
+    CancelWhen, ChangeAsk, Force, LicenseAct, LicenseActError, MachineAct, MachineActError,
+    NewCustomer, PauseOutcome, PauseRefusal, QuoteRefusal, StepAsk,
 };
 pub use catalog::{ApplyOutcome, CatalogError};
 pub use commands::{
     AllowedChange, Audited, CancelError, Canceled, ChangeAccepted, ChangeError, CheckoutError,
     CheckoutOpened, CheckoutRequest, CodeError, CreateCustomerError, CustomerRef, Drifted,
     Exchange, Exchanged, GrantError, LeftOut, LicenseError, LicenseHeld, LicenseStanding,
-    MAX_NEGOTIATED, MigrationError, NegotiateError, NewCode, NewTerms, OfMailbox, PauseError,
-    PaymentError, PortalError, QuoteError, ReplayAsk, ReplayFinding, Replayed, Unanswered, Unpaid,
-    What,
+    MAX_NEGOTIATED, MachineError, MigrationError, NegotiateError, NewCode, NewTerms, OfMailbox,
+    PauseError, PaymentError, PortalError, QuoteError, ReplayAsk, ReplayFinding, Replayed,
+    Unanswered, Unpaid, What,
 };
 pub use error::EngineError;
 pub use gate::GateError;

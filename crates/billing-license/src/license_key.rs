@@ -89,24 +89,18 @@ impl LicenseKey {
     ///
     /// [`KeyError`] for every other text.
     pub fn parse(text: &str, secret: &KeySecret) -> Result<[u8; 16], KeyError> {
-        if text.len() > MAX_KEY_BYTES {
-            return Err(KeyError);
-        }
-        let symbols: Vec<char> = text.chars().filter(|c| !is_separator(*c)).collect();
-        let symbols = match symbols.as_slice() {
-            ['l' | 'L' | 'i' | 'I' | '1', 'k' | 'K', rest @ ..] if rest.len() == SYMBOLS => rest,
-            all if all.len() == SYMBOLS => all,
-            _ => return Err(KeyError),
-        };
-        let mut bytes = Vec::with_capacity(ID_BYTES + SEAL_BYTES);
-        for group in symbols.as_chunks().0 {
-            bytes.extend(unspell(group).ok_or(KeyError)?);
-        }
+        let bytes = spelled(text).ok_or(KeyError)?;
         let (id, claimed) = bytes.split_first_chunk().ok_or(KeyError)?;
         seal(secret, id)
             .verify_truncated_left(claimed)
             .map_err(|_another_seal| KeyError)?;
         Ok(*id)
+    }
+
+    /// Whether `text` is spelled as a key is, whoever made it: nothing is said of its seal.
+    #[must_use]
+    pub fn is_spelled(text: &str) -> bool {
+        spelled(text).is_some()
     }
 
     /// The key as it is handed to its owner, and to nobody else.
@@ -133,6 +127,24 @@ fn seal(secret: &KeySecret, id: &[u8; ID_BYTES]) -> Hmac<Sha256> {
     Hmac::new((&*block).into())
         .chain_update(PURPOSE)
         .chain_update(id)
+}
+
+/// The bytes that a pasted text spells; `None` when it is not of the form of a key.
+fn spelled(text: &str) -> Option<Vec<u8>> {
+    if text.len() > MAX_KEY_BYTES {
+        return None;
+    }
+    let symbols: Vec<char> = text.chars().filter(|c| !is_separator(*c)).collect();
+    let symbols = match symbols.as_slice() {
+        ['l' | 'L' | 'i' | 'I' | '1', 'k' | 'K', rest @ ..] if rest.len() == SYMBOLS => rest,
+        all if all.len() == SYMBOLS => all,
+        _ => return None,
+    };
+    let mut bytes = Vec::with_capacity(ID_BYTES + SEAL_BYTES);
+    for group in symbols.as_chunks().0 {
+        bytes.extend(unspell(group)?);
+    }
+    Some(bytes)
 }
 
 /// Eight symbols for five bytes.

@@ -36,6 +36,12 @@ pub struct LicenseHeld {
     pub status: Status,
     /// Whether it is good.
     pub standing: LicenseStanding,
+    /// On how many machines it may be activated, by the plan that holds. Zero: that
+    /// plan gives no license.
+    pub max_machines: u32,
+    /// Until when it is good although what was paid is over. `None`: what is paid is
+    /// not over, or it is not good.
+    pub grace_until: Option<Timestamp>,
 }
 
 /// Whether a license is good.
@@ -147,12 +153,22 @@ pub(crate) fn stands(
             expires_at: good_until(held, until, now),
         })),
     };
+    let is_over = held.times.paid_through.is_some_and(|end| end <= now);
+    let grace_until = match &standing {
+        LicenseStanding::Good(claims) if is_over => claims.expires_at,
+        LicenseStanding::Good(_)
+        | LicenseStanding::Suspended
+        | LicenseStanding::Ended(_)
+        | LicenseStanding::Revoked => None,
+    };
     LicenseHeld {
         license: license.clone(),
         customer: held.customer,
         plan: terms.plan.clone(),
         status: held.status(),
         standing,
+        max_machines: terms.license.map_or(0, |rule| rule.max_machines),
+        grace_until,
     }
 }
 
