@@ -13,6 +13,7 @@ mod guests;
 mod handed;
 mod harbor;
 mod licenses;
+mod machines;
 mod mailed;
 mod offers;
 mod paddle;

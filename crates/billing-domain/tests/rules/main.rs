@@ -48,6 +48,8 @@ mod ledger;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod machines;
+#[cfg(test)]
 mod mirror;
 #[cfg(test)]
 mod mirror_walk;

@@ -3,18 +3,25 @@
 
 mod acts;
 mod key;
+mod machines;
+mod recover;
+mod told;
 mod upgrade;
+mod validate;
 mod views;
 
 pub(crate) use acts::LicenseActsApi;
+pub(crate) use machines::MachinesApi;
+pub(crate) use recover::RecoverApi;
 pub(crate) use upgrade::UpgradesApi;
+pub(crate) use validate::ValidateApi;
 pub(crate) use views::MineView;
 
 use std::sync::Arc;
 
 use billing_domain::ids::{CheckoutId, LicenseId};
 use billing_engine::{Exchange, Exchanged as Found, LicenseHeld, LicenseStanding, Unpaid};
-use billing_license::{Expected, KeySet, read};
+use billing_license::{Expected, KeySet, VerifyError, read};
 use billing_ports::{LicenseClaims, LicenseSigner};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::web::Data;
@@ -149,8 +156,8 @@ impl LicensesApi {
         body: Body<RefreshBody>,
     ) -> Result<Exchanged, Problem> {
         let held = match shown(&state, &body.0.token)? {
-            Some(id) => state.billing.license(id).await?,
-            None => None,
+            Ok(id) => state.billing.license(id).await?,
+            Err(_none_of_ours) => None,
         };
         match held {
             Some(held) => given(&state, &held, Handing::Token),
@@ -258,10 +265,11 @@ fn signer(state: &AppState) -> Result<&Arc<dyn LicenseSigner>, Problem> {
     })
 }
 
-/// The license that a genuine token shows, whether or not it has ended.
-fn shown(state: &AppState, token: &str) -> Result<Option<LicenseId>, Problem> {
+/// The license that a genuine token shows, whether or not it has ended; or why it is
+/// none of ours.
+fn shown(state: &AppState, token: &str) -> Result<Result<LicenseId, VerifyError>, Problem> {
     let Some(signer) = &state.signer else {
-        return Ok(None);
+        return Ok(Err(VerifyError::UnknownKey));
     };
     let clock = state
         .billing
@@ -277,7 +285,10 @@ fn shown(state: &AppState, token: &str) -> Result<Option<LicenseId>, Problem> {
         customer: None,
     };
     let reading = read(token, &keys, &expected, clock.now().as_second());
-    Ok(reading.ok().and_then(|held| held.claims.jti.parse().ok()))
+    Ok(reading.and_then(|held| {
+        let id = held.claims.jti.parse();
+        id.map_err(|_no_id| VerifyError::Malformed)
+    }))
 }
 
 fn ended(reason: &str) -> Problem {

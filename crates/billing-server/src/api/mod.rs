@@ -123,9 +123,17 @@ type Changing = (
     forecasts::ForecastsApi,
     portals::PortalsApi,
     migrations::MigrationsApi,
+    Licensed,
+);
+
+/// Licenses, and what is done by their keys.
+type Licensed = (
     licenses::LicensesApi,
     licenses::UpgradesApi,
     licenses::LicenseActsApi,
+    licenses::ValidateApi,
+    licenses::MachinesApi,
+    licenses::RecoverApi,
 );
 
 fn service() -> OpenApiService<Apis, ()> {
@@ -154,9 +162,14 @@ fn service() -> OpenApiService<Apis, ()> {
             forecasts::ForecastsApi,
             portals::PortalsApi,
             migrations::MigrationsApi,
-            licenses::LicensesApi,
-            licenses::UpgradesApi,
-            licenses::LicenseActsApi,
+            (
+                licenses::LicensesApi,
+                licenses::UpgradesApi,
+                licenses::LicenseActsApi,
+                licenses::ValidateApi,
+                licenses::MachinesApi,
+                licenses::RecoverApi,
+            ),
         ),
     );
     OpenApiService::new(apis, "Billing", env!("CARGO_PKG_VERSION")).description(

@@ -389,3 +389,58 @@ async fn who_guesses_keys_is_not_served_for_long() {
         assert!(!got.header("retry-after").is_empty());
     }
 }
+
+/// A shop that counts mismatches and lost keys.
+async fn strict(failures_per_minute: u32, links_per_hour: u32) -> Rig {
+    Rig::made(Making {
+        mode: billing_sandbox::Mode::EngineSchedule { saves_cards: false },
+        plans: PLANS,
+        options: ApiOptions {
+            public_url: "https://billing.example.com".to_owned(),
+            rates: RateOptions {
+                public_posts_per_minute: 0,
+                failures_per_minute,
+                links_per_hour,
+            },
+            ..ApiOptions::default()
+        },
+        ..Making::default()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn k_22_who_validates_guesses_is_told_nothing_after_a_while() {
+    let rig = strict(3, 0).await;
+    let body = json!({ "license_key": "LK-x" });
+    for reason in ["bad_format", "bad_format", "bad_format", "rate_limited"] {
+        let got = rig.post("/v1/validate").json(body.clone()).send().await;
+        assert_eq!(got.ok(200), json!({ "ok": false, "reason": reason }));
+    }
+}
+
+#[tokio::test]
+async fn k_23_lost_keys_are_asked_for_a_few_times() {
+    let body = |invoice: &str| json!({ "invoice": invoice, "email": "ana@buyers.test" });
+    // By invoice, whether or not there is one.
+    let rig = strict(0, 2).await;
+    for (invoice, status, code) in [
+        ("inv_1", 404, "not_found"),
+        ("inv_1", 404, "not_found"),
+        ("inv_1", 429, "rate_limited"),
+        ("inv_2", 404, "not_found"),
+    ] {
+        let got = rig.post("/v1/recover").json(body(invoice)).send().await;
+        got.refused(status, code);
+    }
+    // By address.
+    let rig = strict(2, 0).await;
+    for (invoice, status, code) in [
+        ("inv_1", 404, "not_found"),
+        ("inv_2", 404, "not_found"),
+        ("inv_3", 429, "rate_limited"),
+    ] {
+        let got = rig.post("/v1/recover").json(body(invoice)).send().await;
+        got.refused(status, code);
+    }
+}

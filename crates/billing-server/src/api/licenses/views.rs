@@ -189,12 +189,30 @@ pub(crate) struct LicenseView {
     revoked_at: Option<String>,
     /// Why an operator suspended or revoked it. Absent: none did.
     reason: Option<String>,
+    /// On how many machines it may be activated.
+    max_machines: u32,
+    /// The machines that it is activated on, first those that were first.
+    machines: Vec<MachineView>,
+}
+
+/// A machine of a license.
+#[derive(Debug, Object)]
+#[oai(rename = "ActivatedMachine")]
+pub(crate) struct MachineView {
+    /// Its fingerprint: all that is kept of its name.
+    fingerprint: String,
+    /// When it was activated.
+    activated_at: String,
+    /// Whether it has a place. `false`: the plan has fewer places than it had.
+    has_place: bool,
 }
 
 impl From<&LicenseHeld> for LicenseView {
     fn from(held: &LicenseHeld) -> Self {
         let license = &held.license;
         let claims = said(held);
+        let places = usize::try_from(held.max_machines).unwrap_or(usize::MAX);
+        let machines = license.machines.iter().enumerate();
         Self {
             id: license.id.to_string(),
             customer: held.customer.to_string(),
@@ -208,6 +226,14 @@ impl From<&LicenseHeld> for LicenseView {
             suspended_at: license.suspended_at().map(|at| at.to_string()),
             revoked_at: license.revoked_at().map(|at| at.to_string()),
             reason: license.reason().map(str::to_owned),
+            max_machines: held.max_machines,
+            machines: machines
+                .map(|(place, machine)| MachineView {
+                    fingerprint: machine.mark.clone(),
+                    activated_at: machine.activated_at.to_string(),
+                    has_place: place < places,
+                })
+                .collect(),
         }
     }
 }
