@@ -35,7 +35,7 @@ fn machines_are_activated_while_there_is_a_place_and_nothing_is_done_twice() {
         (Activate, "a", Ok(1)),
         (Activate, "a", Ok(1)),
         (Activate, "b", Ok(2)),
-        (Activate, "c", full.clone()),
+        (Activate, "c", full),
         (Activate, "b", Ok(2)),
         (Deactivate, "a", Ok(1)),
         (Deactivate, "a", Ok(1)),

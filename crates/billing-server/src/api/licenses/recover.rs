@@ -70,16 +70,14 @@ impl RecoverApi {
         state
             .limiters
             .asked_for(&format!("recover {}", body.invoice))?;
-        match state.billing.recover(invoice, &body.email).await? {
-            Some(held) => Ok(Told(RecoveredView {
-                license: held.license.id.to_string(),
-                license_key: signer(&state)?.key_of(held.license.id.uuid()),
-                plan: held.plan.to_string(),
-            })),
-            None => {
-                state.limiters.failure(client_address(&state, request))?;
-                Err(Problem::not_found())
-            }
-        }
+        let Some(held) = state.billing.recover(invoice, &body.email).await? else {
+            state.limiters.failure(client_address(&state, request))?;
+            return Err(Problem::not_found());
+        };
+        Ok(Told(RecoveredView {
+            license: held.license.id.to_string(),
+            license_key: signer(&state)?.key_of(held.license.id.uuid()),
+            plan: held.plan.to_string(),
+        }))
     }
 }

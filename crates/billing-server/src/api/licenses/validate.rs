@@ -141,7 +141,7 @@ impl ValidateApi {
             }
         };
         let catalog = state.billing.catalog().await?;
-        let reason = wrong_with(&held, &catalog.catalog.product(), &body);
+        let reason = wrong_with(&held, catalog.catalog.product(), &body);
         Ok(Told(view(Some(&held), reason)))
     }
 }
