@@ -106,9 +106,9 @@ pub(crate) async fn slowest_side_by_side(
     both: [SocketAddr; 2],
     size: Size,
     count: usize,
-    requests: impl Fn(usize) -> Vec<Bytes>,
+    requests: impl Fn(usize) -> Vec<Bytes> + Copy,
 ) -> Vec<Pair> {
-    in_turn(both, size, count, &requests, &requests, Measure::Slowest).await
+    in_turn(both, size, count, requests, requests, Measure::Slowest).await
 }
 
 /// What is measured of each side in turn.
