@@ -192,8 +192,8 @@ impl World {
             what,
             measured: format!("{rate} /s"),
             floor: format!("{taken} /s taken"),
-            ratio: format!("{} ×", hundredths(ratio)),
-            wanted: format!("≥ {} ×", hundredths(WANTED_DRAIN)),
+            ratio: hundredths(ratio),
+            wanted: format!("≥ {}", hundredths(WANTED_DRAIN)),
             verdict: Verdict::of(ratio >= WANTED_DRAIN),
         }
     }
