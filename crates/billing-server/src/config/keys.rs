@@ -62,3 +62,12 @@ pub const KEYS: [&str; 58] = [
     "limits.failures_per_minute",
     "limits.links_per_hour",
 ];
+
+/// The keys of a section, such as `stripe` or `mail.smtp`.
+pub(super) fn keys_of(section: &str) -> impl Iterator<Item = &'static str> {
+    let within = move |key: &&str| {
+        let rest = key.strip_prefix(section);
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    };
+    KEYS.into_iter().filter(within)
+}

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use super::built::Built;
+use super::keys::keys_of;
 use super::providers::built_without;
 use super::reader::Reader;
 use super::values::{path, whole};
@@ -67,15 +68,6 @@ pub enum SmtpTls {
     None,
 }
 
-const SMTP: [&str; 6] = [
-    "mail.smtp.host",
-    "mail.smtp.port",
-    "mail.smtp.tls",
-    "mail.smtp.user",
-    "mail.smtp.password",
-    "mail.smtp.from",
-];
-
 /// A server wins over a folder.
 pub(super) fn mail(reader: &mut Reader<'_>, built: Built) -> Option<MailConfig> {
     let smtp = smtp(reader, built);
@@ -86,10 +78,10 @@ pub(super) fn mail(reader: &mut Reader<'_>, built: Built) -> Option<MailConfig> 
 
 fn smtp(reader: &mut Reader<'_>, built: Built) -> Option<SmtpConfig> {
     if !built.smtp {
-        built_without(reader, &SMTP, "smtp");
+        built_without(reader, "mail.smtp", "smtp");
         return None;
     }
-    if !SMTP.iter().any(|key| reader.says(key)) {
+    if !keys_of("mail.smtp").any(|key| reader.says(key)) {
         return None;
     }
     let expected = "the name of a mail server, such as smtp.example.com";

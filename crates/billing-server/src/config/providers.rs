@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::built::Built;
+use super::keys::keys_of;
 use super::reader::Reader;
 use super::values::{duration, public_url};
 
@@ -153,30 +154,21 @@ pub(super) fn operator(reader: &mut Reader<'_>) -> String {
     named.unwrap_or_else(|| DEFAULT_OPERATOR.to_owned())
 }
 
-/// What each of `keys` must be, unless the program was built with `feature`.
-pub(super) fn built_without(reader: &mut Reader<'_>, keys: &[&str], feature: &str) {
+/// What each key of `section` must be, unless the program was built with `feature`.
+pub(super) fn built_without(reader: &mut Reader<'_>, section: &str, feature: &str) {
     let expected =
         format!("nothing, since this program was built without it (cargo feature `{feature}`)");
-    for key in keys {
+    for key in keys_of(section) {
         let _noted = reader.hidden_value(key, &expected, |_| None::<()>);
     }
 }
 
-const STRIPE: [&str; 6] = [
-    "stripe.secret_key",
-    "stripe.webhook_secrets",
-    "stripe.base_url",
-    "stripe.portal_configuration",
-    "stripe.pause",
-    "stripe.trial",
-];
-
 pub(super) fn stripe(reader: &mut Reader<'_>, built: Built) -> Option<StripeConfig> {
     if !built.stripe {
-        built_without(reader, &STRIPE, "stripe");
+        built_without(reader, "stripe", "stripe");
         return None;
     }
-    if !STRIPE.iter().any(|key| reader.says(key)) {
+    if !keys_of("stripe").any(|key| reader.says(key)) {
         return None;
     }
     let key = "a secret or restricted key: sk_live_…, sk_test_…, rk_live_… or rk_test_…";
@@ -222,20 +214,12 @@ pub(super) fn stripe(reader: &mut Reader<'_>, built: Built) -> Option<StripeConf
     })
 }
 
-const PADDLE: [&str; 5] = [
-    "paddle.api_key",
-    "paddle.webhook_secrets",
-    "paddle.base_url",
-    "paddle.checkout_url",
-    "paddle.client_token",
-];
-
 pub(super) fn paddle(reader: &mut Reader<'_>, built: Built) -> Option<PaddleConfig> {
     if !built.paddle {
-        built_without(reader, &PADDLE, "paddle");
+        built_without(reader, "paddle", "paddle");
         return None;
     }
-    if !PADDLE.iter().any(|key| reader.says(key)) {
+    if !keys_of("paddle").any(|key| reader.says(key)) {
         return None;
     }
     let api_key = secret(
@@ -270,27 +254,12 @@ pub(super) fn paddle(reader: &mut Reader<'_>, built: Built) -> Option<PaddleConf
     })
 }
 
-const BTCPAY: [&str; 12] = [
-    "btcpay.base_url",
-    "btcpay.store_id",
-    "btcpay.api_key",
-    "btcpay.webhook_secrets",
-    "btcpay.speed",
-    "btcpay.checkout_lifetime",
-    "btcpay.invoice_lifetime",
-    "btcpay.rate_pins",
-    "btcpay.rate_sources",
-    "btcpay.kraken_url",
-    "btcpay.coinbase_url",
-    "btcpay.coingecko_url",
-];
-
 pub(super) fn btcpay(reader: &mut Reader<'_>, built: Built) -> Option<BtcPayConfig> {
     if !built.btcpay {
-        built_without(reader, &BTCPAY, "btcpay");
+        built_without(reader, "btcpay", "btcpay");
         return None;
     }
-    if !BTCPAY.iter().any(|key| reader.says(key)) {
+    if !keys_of("btcpay").any(|key| reader.says(key)) {
         return None;
     }
     let api_key = secret(reader, "btcpay.api_key", "an API key of the store");
@@ -375,7 +344,7 @@ fn rate_sources(text: &str) -> Option<Vec<Source>> {
 
 /// Whether anything is said of a provider that moves money.
 pub(super) fn any_is_said(reader: &Reader<'_>) -> bool {
-    let mut keys = STRIPE.iter().chain(&PADDLE).chain(&BTCPAY);
+    let mut keys = ["stripe", "paddle", "btcpay"].into_iter().flat_map(keys_of);
     keys.any(|key| reader.says(key))
 }
 
