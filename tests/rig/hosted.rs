@@ -17,7 +17,7 @@ use billing_http::{HttpClient, HttpOptions};
 use billing_ports::store::{PageAsk, Store};
 use billing_ports::{Clock, IdSource, Mail, PaymentProvider, WebhookDecoder};
 use billing_server::{AppState, TokenSigner, api_routes, page_routes};
-use billing_testkit::fakes::rig::{FakeClock, Outbox, SignedWebhook};
+use billing_testkit::fakes::rig::{Rig, SignedWebhook};
 use billing_testkit::{RecordingMailer, RecordingNotifier, SeededIds};
 use jiff::SignedDuration;
 use poem::http::StatusCode;
@@ -37,15 +37,9 @@ const KEYED_WITH: [u8; 32] = [4; 32];
 const MAX_STEP: SignedDuration = SignedDuration::from_hours(12);
 
 /// What the rig asks of a fake provider.
-pub(crate) trait Fake: Send + Sync {
+pub(crate) trait Fake: Deref<Target = Rig> + Send + Sync {
     /// The provider's key, as in its webhooks' route.
     const NAME: &'static str;
-
-    fn clock(&self) -> &FakeClock;
-    /// Moves the clock; what comes due on the way happens.
-    fn advance(&self, by: SignedDuration);
-    /// The webhooks that wait.
-    fn deliveries(&self) -> &Outbox;
 }
 
 /// An adapter, as a server is made of.

@@ -12,7 +12,7 @@ use billing_rates::{BtcPayStore, Rates, RatesOptions, Source};
 use billing_testkit::fakes::btcpay::{
     DEFAULT_KEY, DEFAULT_SECRET, DEFAULT_STORE, Decimal, FakeBtcPay, FakeBtcPayOptions, Invoice,
 };
-use billing_testkit::fakes::rig::{FakeClock, Fault, FaultKind, Outbox};
+use billing_testkit::fakes::rig::{Fault, FaultKind};
 use jiff::SignedDuration;
 use poem::http::header::{AUTHORIZATION, HeaderValue};
 use poem::http::{Method, StatusCode};
@@ -40,18 +40,6 @@ pub(super) type Shop = Hosted<FakeBtcPay>;
 
 impl Fake for FakeBtcPay {
     const NAME: &'static str = "btcpay";
-
-    fn clock(&self) -> &FakeClock {
-        Self::clock(self)
-    }
-
-    fn advance(&self, by: SignedDuration) {
-        Self::advance(self, by);
-    }
-
-    fn deliveries(&self) -> &Outbox {
-        Self::deliveries(self)
-    }
 }
 
 /// A client that asks once, and after any failure again as soon as it is told to: how

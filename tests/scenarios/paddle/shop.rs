@@ -11,7 +11,6 @@ use billing_paddle::{Paddle, PaddleDecoder, PaddleOptions};
 use billing_testkit::fakes::paddle::{
     Card, DEFAULT_KEY, FakePaddle, FakePaddleOptions, PriceSeed, Rules, Subscription,
 };
-use billing_testkit::fakes::rig::{FakeClock, Outbox};
 use jiff::SignedDuration;
 use poem::http::header::{AUTHORIZATION, HeaderValue};
 use poem::http::{Method, StatusCode};
@@ -73,18 +72,6 @@ pub(super) type Shop = Hosted<FakePaddle>;
 
 impl Fake for FakePaddle {
     const NAME: &'static str = "paddle";
-
-    fn clock(&self) -> &FakeClock {
-        Self::clock(self)
-    }
-
-    fn advance(&self, by: SignedDuration) {
-        Self::advance(self, by);
-    }
-
-    fn deliveries(&self) -> &Outbox {
-        Self::deliveries(self)
-    }
 }
 
 /// A Paddle that has the prices of the plans, and one that is none of theirs.

@@ -9,7 +9,7 @@ use billing_domain::time::Interval;
 use billing_http::{Request, RetryPolicy};
 use billing_ports::store::Store;
 use billing_stripe::{Stripe, StripeDecoder, StripeOptions};
-use billing_testkit::fakes::rig::{FakeClock, Outbox, SignedWebhook, Webhook};
+use billing_testkit::fakes::rig::{SignedWebhook, Webhook};
 use billing_testkit::fakes::stripe::{Card, FakeOptions, FakeStripe, PINNED_VERSION, Payment};
 use jiff::SignedDuration;
 use poem::http::header::{AUTHORIZATION, HeaderValue};
@@ -67,18 +67,6 @@ pub(super) type Shop = Hosted<FakeStripe>;
 
 impl Fake for FakeStripe {
     const NAME: &'static str = "stripe";
-
-    fn clock(&self) -> &FakeClock {
-        Self::clock(self)
-    }
-
-    fn advance(&self, by: SignedDuration) {
-        Self::advance(self, by);
-    }
-
-    fn deliveries(&self) -> &Outbox {
-        Self::deliveries(self)
-    }
 }
 
 /// A Stripe that has the prices of [`PLANS`].

@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     fake.rules(|rules| rules.rates.extend(arguments.rates));
     say(&format!("fake BTCPay Server on {}", fake.url()));
     tokio::select! {
-        () = fake.rig().keep_up() => {}
+        () = fake.keep_up() => {}
         stopped = tokio::signal::ctrl_c() => stopped?,
     }
     Ok(())

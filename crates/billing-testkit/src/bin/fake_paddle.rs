@@ -45,7 +45,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     fake.rules(|rules| rules.checkout_page = Some(page.into()));
     say(&format!("fake Paddle on {}", fake.url()));
     tokio::select! {
-        () = fake.rig().keep_up() => {}
+        () = fake.keep_up() => {}
         stopped = tokio::signal::ctrl_c() => stopped?,
     }
     Ok(())

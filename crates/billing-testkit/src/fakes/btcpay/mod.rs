@@ -37,6 +37,7 @@ mod till;
 mod world;
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 use billing_domain::time::{Timestamp, shifted};
@@ -53,10 +54,7 @@ pub use things::{
 };
 pub use world::{Rules, World};
 
-use super::rig::{
-    Books, FakeClock, Fault, FaultKind, FaultPlan, Outbox, Provider as _, RequestLog, Rig,
-    StartError,
-};
+use super::rig::{Books, FakeClock, FaultKind, Outbox, Provider as _, Rig, StartError};
 use till::Till;
 
 /// The key that a fake takes where no other is given.
@@ -149,6 +147,16 @@ pub struct FakeBtcPay {
     till: Arc<Till>,
 }
 
+impl Deref for FakeBtcPay {
+    type Target = Rig;
+
+    /// Its address, its clock, the faults that are ordered, the requests so far and
+    /// the webhooks that wait.
+    fn deref(&self) -> &Rig {
+        &self.rig
+    }
+}
+
 impl FakeBtcPay {
     /// Starts one.
     ///
@@ -190,57 +198,11 @@ impl FakeBtcPay {
         Ok(Self { rig, till })
     }
 
-    /// The base URL of the server, ending in a slash.
-    #[must_use]
-    pub fn url(&self) -> &Url {
-        self.rig.url()
-    }
-
-    /// Its clock.
-    #[must_use]
-    pub fn clock(&self) -> &FakeClock {
-        self.rig.clock()
-    }
-
-    /// Moves its clock on, doing what comes due on the way at its own instant.
-    pub fn advance(&self, by: SignedDuration) {
-        self.rig.advance(by);
-    }
-
-    /// Orders a fault.
-    pub fn fault(&self, fault: Fault) {
-        self.rig.faults().order(fault);
-    }
-
-    /// The faults that are ordered.
-    #[must_use]
-    pub fn faults(&self) -> &FaultPlan {
-        self.rig.faults()
-    }
-
-    /// The requests so far.
-    #[must_use]
-    pub fn requests(&self) -> &RequestLog {
-        self.rig.requests()
-    }
-
-    /// The deliveries that wait: to be taken, reordered, doubled or dropped.
-    #[must_use]
-    pub fn deliveries(&self) -> &Outbox {
-        self.rig.deliveries()
-    }
-
     /// How many invoices there are, of each order and customer, and how much was
     /// paid and sent back, in satoshi.
     #[must_use]
     pub fn books(&self) -> Books {
         self.till.books()
-    }
-
-    /// The rig underneath.
-    #[must_use]
-    pub fn rig(&self) -> &Rig {
-        &self.rig
     }
 
     /// A copy of everything that it holds.

@@ -43,10 +43,10 @@ mod till;
 mod world;
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use billing_domain::time::Timestamp;
-use jiff::SignedDuration;
 use serde_json::Value;
 use url::Url;
 
@@ -61,9 +61,7 @@ pub use things::{
 };
 pub use world::{Exhausted, PriceSeed, Rules, World};
 
-use super::rig::{
-    Books, FakeClock, Fault, FaultPlan, Outbox, Provider as _, RequestLog, Rig, StartError,
-};
+use super::rig::{Books, FakeClock, Outbox, Provider as _, Rig, StartError};
 use till::Till;
 
 /// The key that a fake takes where no other is given.
@@ -127,6 +125,16 @@ pub struct FakePaddle {
     till: Arc<Till>,
 }
 
+impl Deref for FakePaddle {
+    type Target = Rig;
+
+    /// Its address, its clock, the faults that are ordered, the requests so far and
+    /// the webhooks that wait.
+    fn deref(&self) -> &Rig {
+        &self.rig
+    }
+}
+
 impl FakePaddle {
     /// Starts one.
     ///
@@ -168,57 +176,11 @@ impl FakePaddle {
         Ok(Self { rig, till })
     }
 
-    /// The base URL of its API, ending in a slash.
-    #[must_use]
-    pub fn url(&self) -> &Url {
-        self.rig.url()
-    }
-
-    /// Its clock.
-    #[must_use]
-    pub fn clock(&self) -> &FakeClock {
-        self.rig.clock()
-    }
-
-    /// Moves its clock on, doing what comes due on the way at its own instant.
-    pub fn advance(&self, by: SignedDuration) {
-        self.rig.advance(by);
-    }
-
-    /// Orders a fault.
-    pub fn fault(&self, fault: Fault) {
-        self.rig.faults().order(fault);
-    }
-
-    /// The faults that are ordered.
-    #[must_use]
-    pub fn faults(&self) -> &FaultPlan {
-        self.rig.faults()
-    }
-
-    /// The requests so far.
-    #[must_use]
-    pub fn requests(&self) -> &RequestLog {
-        self.rig.requests()
-    }
-
-    /// The notifications that wait: to be taken, reordered, doubled or dropped.
-    #[must_use]
-    pub fn deliveries(&self) -> &Outbox {
-        self.rig.deliveries()
-    }
-
     /// How often and how much everybody was charged, and how much there is of
     /// everything: a transaction made twice is there twice.
     #[must_use]
     pub fn books(&self) -> Books {
         self.till.books()
-    }
-
-    /// The rig underneath.
-    #[must_use]
-    pub fn rig(&self) -> &Rig {
-        &self.rig
     }
 
     /// A copy of everything that it holds.

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use billing_domain::time::shifted;
+use billing_domain::time::{Timestamp, shifted};
 use billing_http::{HttpClient, HttpOptions, OptionsError};
 use hyper::body::Incoming as HyperBody;
 use hyper::service::service_fn;
@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use url::Url;
 
-use super::fault::FaultPlan;
+use super::fault::{Fault, FaultPlan};
 use super::log::RequestLog;
 use super::outbox::{Outbox, SignedWebhook};
 use super::strike::{Outcome, cut, response, work};
@@ -158,6 +158,17 @@ impl Rig {
         &self.parts.clock
     }
 
+    /// Now, by the fake's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    /// Orders a fault.
+    pub fn fault(&self, fault: Fault) {
+        self.parts.faults.order(fault);
+    }
+
     /// The faults that are ordered.
     #[must_use]
     pub fn faults(&self) -> &FaultPlan {
@@ -170,7 +181,8 @@ impl Rig {
         &self.parts.log
     }
 
-    /// The webhooks that wait.
+    /// The webhooks that wait: to be taken, reordered, doubled or dropped, or to be
+    /// delivered to a URL.
     #[must_use]
     pub fn deliveries(&self) -> &Outbox {
         &self.parts.outbox

@@ -28,21 +28,17 @@ mod sale;
 mod thing;
 mod world;
 
+use std::ops::Deref;
 use std::sync::{Arc, MutexGuard};
 
 use billing_domain::money::Currency;
 use billing_domain::time::{Interval, Timestamp};
-use jiff::SignedDuration;
 use serde_json::Value;
-use url::Url;
 
 use self::api::PriceSeed;
 use self::provider::{State, Stripe};
 use self::world::{Rules, World};
-use super::rig::{
-    Books, DeliverError, FakeClock, Fault, Outbox, Provider as _, RequestLog, Rig, SignedWebhook,
-    StartError, hmac_sha256_hex, lock,
-};
+use super::rig::{Books, FakeClock, Outbox, Provider as _, Rig, StartError, hmac_sha256_hex, lock};
 
 pub use self::options::{
     AfterRetries, BillingMode, FakeOptions, OLD_VERSION, PINNED_VERSION, Version,
@@ -58,6 +54,16 @@ pub const SIGNATURE_HEADER: &str = "stripe-signature";
 pub struct FakeStripe {
     rig: Rig,
     stripe: Arc<Stripe>,
+}
+
+impl Deref for FakeStripe {
+    type Target = Rig;
+
+    /// Its address, its clock, the faults that are ordered, the requests so far and
+    /// the webhooks that wait.
+    fn deref(&self) -> &Rig {
+        &self.rig
+    }
 }
 
 impl FakeStripe {
@@ -88,69 +94,6 @@ impl FakeStripe {
         let provider: Arc<dyn super::rig::Provider> = Arc::<Stripe>::clone(&stripe);
         let rig = Rig::serve(bound, provider, clock, outbox)?;
         Ok(Self { rig, stripe })
-    }
-
-    /// The base URL, ending in a slash: what an adapter is told in the place of
-    /// the real one's.
-    #[must_use]
-    pub fn url(&self) -> &Url {
-        self.rig.url()
-    }
-
-    /// The fake's clock, to read or to hand to others. Move it by [`Self::advance`].
-    #[must_use]
-    pub fn clock(&self) -> &FakeClock {
-        self.rig.clock()
-    }
-
-    /// Now, by the fake's clock.
-    #[must_use]
-    pub fn now(&self) -> Timestamp {
-        self.rig.clock().now()
-    }
-
-    /// Moves the clock on; renewals, retries and ends happen on the way, each
-    /// at its own instant.
-    pub fn advance(&self, by: SignedDuration) {
-        self.rig.advance(by);
-    }
-
-    /// Does what comes due by a clock that runs, for ever.
-    pub async fn keep_up(&self) {
-        self.rig.keep_up().await;
-    }
-
-    /// Orders a fault.
-    pub fn fault(&self, fault: Fault) {
-        self.rig.faults().order(fault);
-    }
-
-    /// The faults that are ordered.
-    #[must_use]
-    pub fn faults(&self) -> &super::rig::FaultPlan {
-        self.rig.faults()
-    }
-
-    /// The requests so far.
-    #[must_use]
-    pub fn requests(&self) -> &RequestLog {
-        self.rig.requests()
-    }
-
-    /// The webhooks that wait: to take, reorder, duplicate or drop, or to be
-    /// delivered to a URL.
-    #[must_use]
-    pub fn deliveries(&self) -> &Outbox {
-        self.rig.deliveries()
-    }
-
-    /// Sends one webhook to a URL once; the status that came back.
-    ///
-    /// # Errors
-    ///
-    /// [`DeliverError`] when no answer came.
-    pub async fn post(&self, url: &Url, webhook: &SignedWebhook) -> Result<u16, DeliverError> {
-        self.rig.post(url, webhook).await
     }
 
     /// How often and how much everybody was charged, and how much there is of everything.
