@@ -10,6 +10,9 @@ use std::time::Duration;
 use crate::stores::Folder;
 use crate::table::{Row, Verdict, none, now};
 
+/// Where there is no release program.
+pub(crate) const NO_PROGRAM: &str = "run `cargo build --release` first";
+
 /// Resident megabytes at rest.
 const WANTED_MEMORY: u64 = 40;
 
@@ -30,15 +33,14 @@ const ASK_EVERY: Duration = Duration::from_millis(2);
 /// Starts a second start, when its files are there.
 pub(crate) fn measure() -> Vec<Row> {
     let what = "release program on SQLite, idle";
-    let path = program();
-    if !path.exists() {
-        return Row::skipped(what, "run `cargo build --release` first");
-    }
+    let Some(path) = program() else {
+        return Row::skipped(what, NO_PROGRAM);
+    };
     let folder = Folder::fresh();
-    start(&path, &folder).end();
-    let running = start(&path, &folder);
+    start(&path, &folder, &[]).end();
+    let running = start(&path, &folder, &[]);
     std::thread::sleep(REST);
-    let memory = resident(&running.child.id().to_string());
+    let memory = running.resident();
     let took = running.took;
     running.end();
     vec![
@@ -69,26 +71,36 @@ pub(crate) fn resident(process: &str) -> u64 {
     kilobytes.unwrap_or(0_u64).div_ceil(1024)
 }
 
-/// The release program, beside the benchmarks.
-fn program() -> PathBuf {
+/// The release program, beside the benchmarks. `None`: it was not built.
+pub(crate) fn program() -> Option<PathBuf> {
     let own = std::env::current_exe().unwrap();
     let folder = own.parent().and_then(Path::parent).unwrap();
-    folder.join("billing")
+    Some(folder.join("billing")).filter(|path| path.exists())
 }
 
-struct Running {
+/// A program at work.
+pub(crate) struct Running {
     child: Child,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
     took: Duration,
 }
 
 impl Running {
-    fn end(mut self) {
+    /// Its resident megabytes.
+    pub(crate) fn resident(&self) -> u64 {
+        resident(&self.child.id().to_string())
+    }
+
+    /// Ends it.
+    pub(crate) fn end(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 }
 
-fn start(path: &Path, folder: &Folder) -> Running {
+/// Starts it in `folder` with these settings, and waits until it is ready.
+pub(crate) fn start(path: &Path, folder: &Folder, settings: &[(&str, &str)]) -> Running {
     let address = free();
     let began = now();
     let child = Command::new(path)
@@ -96,6 +108,7 @@ fn start(path: &Path, folder: &Folder) -> Running {
         // Its own settings and no other: it refuses what it does not know.
         .env_clear()
         .env("BILLING_LISTEN", address.to_string())
+        .envs(settings.iter().copied())
         .current_dir(folder.path())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -104,6 +117,7 @@ fn start(path: &Path, folder: &Folder) -> Running {
         .unwrap();
     let mut running = Running {
         child,
+        address,
         took: Duration::ZERO,
     };
     while !is_ready(address) {

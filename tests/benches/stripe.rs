@@ -28,10 +28,12 @@ use crate::Size;
 use crate::fill::catalog;
 use crate::floor::Hook;
 use crate::intake::FLOOR_CONNECTIONS;
-use crate::load::{CONNECTIONS, FEW_CONNECTIONS, request, side_by_side, slowest_side_by_side};
-use crate::program::resident;
+use crate::load::{
+    CONNECTIONS, FEW_CONNECTIONS, rate, request, side_by_side, slowest_side_by_side,
+};
+use crate::program::{NO_PROGRAM, program, start};
 use crate::serve::Server;
-use crate::stores::{NO_SERVER, connect, postgres, server};
+use crate::stores::{Folder, NO_SERVER, connect, postgres, server};
 use crate::table::{Row, Verdict, hundredths, in_hundredths, median, none, now, per_second};
 
 const SECRET: &str = "whsec_of_the_benchmarks";
@@ -43,6 +45,23 @@ const OLD_VERSION: &str = "2024-06-20";
 
 /// What everybody holds; the catalog's own name stands for Stripe's.
 const PRICE: &str = "personal-monthly";
+
+/// The same to the program.
+const PLANS: &str = r"
+product: Bench
+currency: USD
+plans:
+  personal:
+    name: Personal
+    prices:
+      personal-monthly:
+        amount: 5.00
+        interval: month
+        stripe: personal-monthly
+";
+
+const OPERATOR: &str = "bench";
+const API_KEY: &str = "sk_test_bench";
 
 /// Customers whose subscriptions the events are about, in turn.
 const CUSTOMERS: usize = 500;
@@ -94,13 +113,44 @@ pub(crate) async fn on_postgres(size: Size) -> Vec<Row> {
         rows.push(Row::times(slowest, &rounds, WANTED_SLOWEST));
         rows.push(world.drained(told, taken).await);
     }
-    rows.push(limited(resident("self")));
+    rows.extend(memory(&server, size).await);
     rows
 }
 
-fn limited(memory: u64) -> Row {
+/// The memory of the release program when it has taken and decided as many.
+async fn memory(server: &str, size: Size) -> Vec<Row> {
+    let what = format!("release program on PostgreSQL, {CONNECTIONS} connections of Stripe's");
+    let Some(program) = program() else {
+        return Row::skipped(&what, NO_PROGRAM);
+    };
+    let (url, store) = postgres(server).await;
+    let world = World::new(Arc::new(store)).await;
+    let folder = Folder::fresh();
+    let plans = folder.file("plans.yaml");
+    std::fs::write(&plans, PLANS).unwrap();
+    let settings = [
+        ("BILLING_DATABASE_URL", url.as_str()),
+        ("BILLING_PLANS", plans.to_str().unwrap()),
+        ("BILLING_OPERATOR", OPERATOR),
+        ("BILLING_STRIPE_SECRET_KEY", API_KEY),
+        ("BILLING_STRIPE_WEBHOOK_SECRETS", SECRET),
+        // What is told whole asks Stripe nothing; nobody listens here.
+        ("BILLING_STRIPE_BASE_URL", "http://127.0.0.1:9"),
+    ];
+    let running = start(&program, &folder, &settings);
+    let mut most = 0;
+    for _ in 0..size.pick(5, 2) {
+        let events = world.events(API_VERSION, size.pick(4_000, 500));
+        rate(running.address, events).await;
+        most = most.max(running.resident());
+    }
+    running.end();
+    vec![limited(what, most)]
+}
+
+fn limited(what: String, memory: u64) -> Row {
     Row {
-        what: "resident memory afterwards, load and floor in the same process".to_owned(),
+        what,
         measured: format!("{memory} MB"),
         floor: none(),
         ratio: none(),
@@ -120,9 +170,9 @@ struct World {
 impl World {
     async fn new(store: Arc<dyn Store>) -> Self {
         let account = ProviderAccount::main("stripe".parse::<ProviderKey>().unwrap());
-        let key = SecretString::from("sk_test_bench");
+        let key = SecretString::from(API_KEY);
         let secrets = vec![SecretString::from(SECRET)];
-        let options = StripeOptions::new(account.clone(), key, secrets, "bench".to_owned());
+        let options = StripeOptions::new(account.clone(), key, secrets, OPERATOR.to_owned());
         let decoder = StripeDecoder::new(&options.unwrap()).unwrap();
         let provider = Arc::new(Reader {
             account,
@@ -220,7 +270,7 @@ fn event(id: &str, version: &str, at: i64, about: usize, customer: CustomerId) -
                 "price": { "id": PRICE, "object": "price", "currency": "usd" },
                 "current_period_start": at - 86_400, "current_period_end": at + 29 * 86_400,
             }] },
-            "metadata": { "billing_customer": customer.to_string(), "billing_operator": "bench" },
+            "metadata": { "billing_customer": customer.to_string(), "billing_operator": OPERATOR },
             "more": more,
         } },
     })

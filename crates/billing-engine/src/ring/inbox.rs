@@ -10,12 +10,13 @@ use billing_domain::parked::{ParkReason, Parked};
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::time::shifted;
 use billing_ports::Reading;
-use billing_ports::store::{Also, Claimed, InboxItem, Locator, Release, Resolution, StoreError};
+use billing_ports::store::{Also, Claimed, InboxItem, Release, Resolution};
 
 use crate::billing::Parts;
 use crate::limits::{INBOX_RETRY, MAX_INBOX_ATTEMPTS};
 use crate::ring::group::done;
 use crate::ring::hints::{is_foreign, is_hint, tells_a_return};
+use crate::ring::whose::Whose;
 
 /// One customer's deliveries.
 pub(crate) struct Group {
@@ -25,16 +26,6 @@ pub(crate) struct Group {
     pub(crate) items: Vec<InboxItem>,
     /// Those of them that only hinted at objects, and tell by now what was read.
     pub(crate) read: BTreeSet<InboxId>,
-}
-
-/// Whose a delivery is.
-pub(crate) enum Whose {
-    /// This customer's.
-    Customer(CustomerId),
-    /// Nobody's that is known.
-    Nobody,
-    /// Its own words disagree about it.
-    Disputed,
 }
 
 impl Parts {
@@ -88,15 +79,15 @@ impl Parts {
         groups: &mut BTreeMap<CustomerId, Vec<InboxItem>>,
     ) -> Vec<InboxItem> {
         let mut nobodys = Vec::new();
-        for item in items {
-            match self.whose(&item).await {
+        for (item, whose) in self.whose_each(items).await {
+            match whose {
                 Ok(Whose::Customer(customer)) => groups.entry(customer).or_default().push(item),
                 Ok(Whose::Nobody) => nobodys.push(item),
                 Ok(Whose::Disputed) => {
                     let evidence = "its correlation and its objects belong to different customers";
                     self.set_aside(&item, ParkReason::Conflict, evidence).await;
                 }
-                Err(error) => self.try_later(&item, &error.to_string()).await,
+                Err(error) => self.try_later(&item, &error).await,
             }
         }
         nobodys
@@ -142,50 +133,6 @@ impl Parts {
         if let Err(error) = self.store.resolve_parked(parked, replay, self.now()).await {
             tracing::warn!(inbox = %item.id, %error, "event parked whose customer is known");
         }
-    }
-
-    /// Ties a delivery to a customer: by hand first, then by our own ids as they
-    /// came back, then by the provider's objects. Never by e-mail.
-    async fn whose(&self, item: &InboxItem) -> Result<Whose, StoreError> {
-        match item.linked {
-            Some(linked) => Ok(Whose::Customer(linked)),
-            None => self.whose_are(facts(item)).await,
-        }
-    }
-
-    pub(crate) async fn whose_are(&self, facts: &[Observed]) -> Result<Whose, StoreError> {
-        let mut found: Option<CustomerId> = None;
-        for observed in facts {
-            let link = &observed.link;
-            let own = link
-                .checkout
-                .or_else(|| observed.fact.checkout())
-                .map(Locator::Checkout);
-            let invoice = observed.fact.invoice().map(Locator::Invoice);
-            let refs = link.refs.iter().cloned().map(Locator::Provider);
-            let claimed = link.customer;
-            let mut by_object = None;
-            for locator in own.into_iter().chain(invoice).chain(refs) {
-                by_object = self.store.find(&locator).await?;
-                if by_object.is_some() {
-                    break;
-                }
-            }
-            let by_claim = match claimed {
-                Some(customer) => self.store.find(&Locator::Customer(customer)).await?,
-                None => None,
-            };
-            let this = match (by_object, by_claim) {
-                (Some(object), Some(claim)) if object != claim => return Ok(Whose::Disputed),
-                (object, claim) => object.or(claim),
-            };
-            match (found, this) {
-                (Some(known), Some(other)) if known != other => return Ok(Whose::Disputed),
-                (None, Some(this)) => found = Some(this),
-                _ => {}
-            }
-        }
-        Ok(found.map_or(Whose::Nobody, Whose::Customer))
     }
 
     /// Settles what needs no customer: events of no interest, and unreadable ones.

@@ -12,6 +12,7 @@ mod listed;
 mod perform;
 mod reconcile;
 mod wanted;
+mod whose;
 mod work;
 
 use billing_domain::catalog::CatalogRevision;
@@ -30,12 +31,12 @@ use billing_ports::{Delivery, Reading};
 use bytes::Bytes;
 
 pub(crate) use group::READ;
-pub(crate) use inbox::Whose;
 pub use intake::IntakeError;
 pub use listed::{Difference, Reread, RereadError};
 pub(crate) use perform::Performed;
 pub(crate) use reconcile::LastRead;
 pub use reconcile::Reconciled;
+pub(crate) use whose::Whose;
 pub use work::WorkDone;
 
 use crate::billing::Parts;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::{Difference, MAX_READS, Pace, Reread, RereadError};
 use crate::billing::Parts;
 use crate::ring::hints::{hinted, is_foreign};
-use crate::ring::inbox::Whose;
+use crate::ring::whose::Whose;
 
 impl Parts {
     /// `true`: they were read to the end. A dry run writes nothing, not even how
