@@ -1,24 +1,25 @@
 //! The gate: may this customer use this feature, now?
 //!
-//! One cached read, then a pure function. A cached answer lives until the
-//! instant at which it may change, five seconds at most, and dies at once on a
-//! commit in this process. Writes nothing and calls nobody.
+//! One cached read, then a pure function. Writes nothing and calls nobody.
+
+mod cache;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::Arc;
 
 use billing_domain::access::{Effective, Gate, Need};
-use billing_domain::catalog::{Catalog, CatalogRevision};
+use billing_domain::catalog::Catalog;
 use billing_domain::customer::{Account, Customer};
 use billing_domain::ids::CustomerId;
-use billing_domain::time::{Timestamp, shifted};
-use billing_ports::store::{Also, Locator};
-use jiff::SignedDuration;
+use billing_domain::time::Timestamp;
+use billing_ports::store::Also;
 
 use crate::billing::{Billing, Parts};
 use crate::commands::CustomerRef;
 use crate::error::EngineError;
+
+pub(crate) use cache::GateCache;
+use cache::{Held, Mark, Named};
 
 /// Why the gate cannot answer. A denial is an answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,22 +86,6 @@ impl Billing {
         };
         let catalog = &held.catalog.catalog;
         Ok(held.effective.gate(catalog, feature, need, now))
-    }
-}
-
-/// How a customer is named, without owning the name.
-#[derive(Debug, Clone, Copy)]
-enum Named<'a> {
-    Id(CustomerId),
-    External(&'a str),
-}
-
-impl Named<'_> {
-    fn locator(self) -> Locator {
-        match self {
-            Self::Id(id) => Locator::Customer(id),
-            Self::External(name) => Locator::ExternalRef(name.to_owned()),
-        }
     }
 }
 
@@ -187,286 +172,5 @@ impl Parts {
         joined.subscriptions.extend(held.subscriptions);
         joined.grants.extend(held.grants);
         Ok(Some(held.customer))
-    }
-}
-
-/// A cached answer.
-pub(crate) struct Held {
-    effective: Effective,
-    catalog: Arc<CatalogRevision>,
-    read_at: Timestamp,
-}
-
-/// Cached answers, bounded: two generations, the older dropped when the younger
-/// is full.
-pub(crate) struct GateCache {
-    generations: RwLock<Generations>,
-    generation_size: usize,
-    keep: SignedDuration,
-}
-
-struct Generations {
-    young: Generation,
-    old: Generation,
-    /// Raised by everything that makes answers wrong, by [`stripe_of`] a customer.
-    epochs: [u64; STRIPES],
-}
-
-/// How many customers' answers are told apart while they are being read. 256:
-/// a few dozen commits during one read rarely touch the customer who is read.
-const STRIPES: usize = 256;
-
-/// How many answers a customer's commits had made wrong when it was about to be read.
-#[derive(Debug, Clone, Copy)]
-struct Mark {
-    of: CustomerId,
-    stripe: usize,
-    epoch: u64,
-}
-
-impl Generations {
-    fn epoch(&self, stripe: usize) -> u64 {
-        self.epochs.get(stripe).copied().unwrap_or_default()
-    }
-}
-
-/// Which epoch a customer's commits raise. The end of an id is its random part.
-fn stripe_of(id: CustomerId) -> usize {
-    let [.., last] = id.uuid().into_bytes();
-    usize::from(last)
-}
-
-#[derive(Default)]
-struct Generation {
-    held: HashMap<CustomerId, Arc<Held>>,
-    by_name: HashMap<Box<str>, CustomerId>,
-    /// Those whose answers depend on this customer too: members, and the accounts
-    /// that a guest is attached to.
-    members: HashMap<CustomerId, Vec<CustomerId>>,
-    /// Answers put here, ever: what bounds all three maps.
-    puts: usize,
-}
-
-impl Generation {
-    fn get(&self, of: Named<'_>) -> Option<&Arc<Held>> {
-        match of {
-            Named::Id(id) => self.held.get(&id),
-            Named::External(name) => self.held.get(self.by_name.get(name)?),
-        }
-    }
-
-    fn put(&mut self, customer: &Customer, held: Arc<Held>, marks: &[Mark]) {
-        let id = customer.id;
-        self.puts = self.puts.saturating_add(1);
-        self.held.insert(id, held);
-        if let Some(name) = &customer.external_ref {
-            self.by_name.insert(name.as_str().into(), id);
-        }
-        for beside in marks.iter().filter(|mark| mark.of != id) {
-            self.members.entry(beside.of).or_default().push(id);
-        }
-    }
-
-    fn forget(&mut self, id: CustomerId) {
-        self.held.remove(&id);
-        for member in self.members.remove(&id).unwrap_or_default() {
-            self.held.remove(&member);
-        }
-    }
-}
-
-impl GateCache {
-    pub(crate) fn new(size: usize, keep: SignedDuration) -> Self {
-        let generation_size = size.checked_div(2).unwrap_or(0).max(1);
-        Self {
-            generations: RwLock::new(Generations {
-                young: Generation::default(),
-                old: Generation::default(),
-                epochs: [0; STRIPES],
-            }),
-            generation_size,
-            keep,
-        }
-    }
-
-    fn get(&self, of: Named<'_>, now: Timestamp) -> Option<Arc<Held>> {
-        let generations = self
-            .generations
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        let held = generations
-            .young
-            .get(of)
-            .or_else(|| generations.old.get(of))?;
-        // A clock that was set back makes every answer of its future too old.
-        let fresh = held.read_at <= now && now < shifted(held.read_at, self.keep);
-        let holds = held.effective.until.is_none_or(|until| now < until);
-        (fresh && holds).then(|| Arc::clone(held))
-    }
-
-    fn mark(&self, id: CustomerId) -> Mark {
-        let generations = self
-            .generations
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        let stripe = stripe_of(id);
-        let epoch = generations.epoch(stripe);
-        Mark {
-            of: id,
-            stripe,
-            epoch,
-        }
-    }
-
-    /// Keeps an answer, unless it was made wrong since its marks were noted.
-    fn put(&self, customer: &Customer, held: Arc<Held>, marks: &[Mark]) {
-        let mut generations = self.write();
-        let overtaken = |mark: &Mark| generations.epoch(mark.stripe) != mark.epoch;
-        if marks.iter().any(overtaken) {
-            return;
-        }
-        if generations.young.puts >= self.generation_size {
-            generations.old = std::mem::take(&mut generations.young);
-        }
-        generations.young.put(customer, held, marks);
-    }
-
-    pub(crate) fn forget(&self, id: CustomerId) {
-        let mut generations = self.write();
-        if let Some(epoch) = generations.epochs.get_mut(stripe_of(id)) {
-            *epoch = epoch.wrapping_add(1);
-        }
-        generations.young.forget(id);
-        generations.old.forget(id);
-    }
-
-    pub(crate) fn clear(&self) {
-        let mut generations = self.write();
-        generations.young = Generation::default();
-        generations.old = Generation::default();
-        for epoch in &mut generations.epochs {
-            *epoch = epoch.wrapping_add(1);
-        }
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Generations> {
-        self.generations
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use billing_domain::entitlement::Entitlements;
-    use billing_domain::money::Currency;
-    use billing_testkit::fixtures::{self, Maker};
-
-    const KEEP: SignedDuration = SignedDuration::from_secs(5);
-
-    fn held(read_at: Timestamp) -> Arc<Held> {
-        let catalog = Catalog::builder("Acme", Currency::EUR).build().unwrap();
-        Arc::new(Held {
-            effective: Effective {
-                plan: None,
-                entitlements: Entitlements::default(),
-                until: None,
-                lost: Vec::new(),
-            },
-            catalog: Arc::new(CatalogRevision {
-                number: 1,
-                catalog,
-                applied_at: read_at,
-            }),
-            read_at,
-        })
-    }
-
-    /// Two customers whose commits are told apart.
-    fn two() -> (Customer, Customer) {
-        let (one, other) = (Maker::new(1).customer(), Maker::new(2).customer());
-        assert_ne!(stripe_of(one.id), stripe_of(other.id));
-        (one, other)
-    }
-
-    #[test]
-    fn an_answer_is_kept_unless_its_own_customer_was_changed_meanwhile() {
-        let now = fixtures::start();
-        let (one, other) = two();
-        let kept = |meanwhile: &dyn Fn(&GateCache)| {
-            let cache = GateCache::new(10, KEEP);
-            let marks = [cache.mark(one.id)];
-            meanwhile(&cache);
-            cache.put(&one, held(now), &marks);
-            cache.get(Named::Id(one.id), now).is_some()
-        };
-        assert!(kept(&|_| {}));
-        assert!(kept(&|cache| cache.forget(other.id)));
-        assert!(!kept(&|cache| cache.forget(one.id)));
-        assert!(!kept(&|cache| cache.clear()));
-    }
-
-    #[test]
-    fn a_member_is_forgotten_with_its_owner() {
-        let now = fixtures::start();
-        let (owner, member) = two();
-        let cache = GateCache::new(10, KEEP);
-        let marks = [cache.mark(member.id), cache.mark(owner.id)];
-        cache.put(&member, held(now), &marks);
-        assert!(cache.get(Named::Id(member.id), now).is_some());
-        cache.forget(owner.id);
-        assert!(cache.get(Named::Id(member.id), now).is_none());
-        cache.put(&member, held(now), &marks);
-        assert!(cache.get(Named::Id(member.id), now).is_none());
-    }
-
-    #[test]
-    fn what_is_wrong_is_forgotten_in_both_generations() {
-        let now = fixtures::start();
-        let (one, other) = two();
-        let cache = GateCache::new(2, KEEP);
-        for customer in [&one, &other] {
-            cache.put(customer, held(now), &[cache.mark(customer.id)]);
-        }
-        let known = |customer: &Customer| cache.get(Named::Id(customer.id), now).is_some();
-        assert!(known(&one) && known(&other));
-        cache.forget(one.id);
-        assert!(!known(&one) && known(&other));
-        cache.clear();
-        assert!(!known(&other));
-    }
-
-    #[test]
-    fn no_more_is_held_than_the_size_says() {
-        let (now, mut make) = (fixtures::start(), Maker::new(1));
-        let cache = GateCache::new(10, KEEP);
-        for _ in 0..100 {
-            let customer = make.customer();
-            let marks = [cache.mark(customer.id)];
-            // Twice, as when it is read anew.
-            cache.put(&customer, held(now), &marks);
-            cache.put(&customer, held(now), &marks);
-            assert!(cache.get(Named::Id(customer.id), now).is_some());
-            let generations = cache.write();
-            for generation in [&generations.young, &generations.old] {
-                assert!(generation.held.len() <= 5);
-                assert!(generation.by_name.len() <= 5);
-            }
-        }
-    }
-
-    #[test]
-    fn an_answer_ends_at_its_instant_and_a_clock_set_back_ends_it() {
-        let (now, mut make) = (fixtures::start(), Maker::new(1));
-        let customer = make.customer();
-        let cache = GateCache::new(10, KEEP);
-        let marks = [cache.mark(customer.id)];
-        cache.put(&customer, held(now), &marks);
-        let step = SignedDuration::from_micros(1);
-        let known = |at| cache.get(Named::Id(customer.id), at).is_some();
-        assert!(known(now) && known(shifted(now, KEEP - step)));
-        assert!(!known(shifted(now, KEEP)));
-        assert!(!known(shifted(now, -step)));
     }
 }
