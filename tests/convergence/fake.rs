@@ -5,7 +5,7 @@ use std::sync::Arc;
 use billing_domain::money::Currency;
 use billing_domain::provider::ProviderAccount;
 use billing_domain::time::{Interval, Timestamp};
-use billing_http::{HttpClient, HttpOptions};
+use billing_http::{HttpClient, HttpOptions, Request, RetryPolicy};
 use billing_paddle::{Paddle, PaddleDecoder, PaddleOptions};
 use billing_ports::{PaymentProvider, WebhookDecoder};
 use billing_stripe::{Stripe, StripeDecoder, StripeOptions};
@@ -15,6 +15,8 @@ use billing_testkit::fakes::paddle::{
 use billing_testkit::fakes::rig::{Outbox, SignedWebhook};
 use billing_testkit::fakes::stripe::{self, FakeOptions, FakeStripe, Version};
 use jiff::SignedDuration;
+use poem::http::Method;
+use poem::http::header::{AUTHORIZATION, HeaderValue};
 use serde_json::{Value, json};
 
 /// The operator's name, as both carry it through.
@@ -167,6 +169,38 @@ impl Fake {
         }
     }
 
+    /// Sells `price` to a customer of the provider's past every checkout of ours, and
+    /// it is paid: what is sold so carries no correlation.
+    pub(crate) async fn sell_by_hand(&self, price: &str, customer: &str) {
+        match self {
+            Self::Stripe(fake) => {
+                let body = url::form_urlencoded::Serializer::new(String::new())
+                    .extend_pairs([
+                        ("mode", "subscription"),
+                        ("line_items[0][price]", price),
+                        ("line_items[0][quantity]", "1"),
+                        ("customer", customer),
+                        ("success_url", "https://elsewhere.test/thanks"),
+                    ])
+                    .finish();
+                let (key, kind) = (FakeOptions::default().key, "x-www-form-urlencoded");
+                let path = "v1/checkout/sessions";
+                let page = posted(fake.url().join(path).unwrap(), &key, kind, body).await;
+                self.pay(page["id"].as_str().unwrap());
+            }
+            Self::Paddle(fake) => {
+                let body = json!({
+                    "items": [{ "price_id": price, "quantity": 1 }],
+                    "collection_mode": "automatic",
+                    "customer_id": customer,
+                });
+                let path = fake.url().join("transactions").unwrap();
+                let made = posted(path, DEFAULT_KEY, "json", body.to_string()).await;
+                self.pay(made["data"]["id"].as_str().unwrap());
+            }
+        }
+    }
+
     /// From now on the card on file pays, or is declined.
     pub(crate) fn set_card(&self, customer: &str, subscription: &str, pays: bool) {
         match self {
@@ -196,4 +230,17 @@ impl Fake {
             Self::Paddle(fake) => fake.cancel_in_portal(subscription).unwrap(),
         }
     }
+}
+
+/// What is answered to what a person types over there.
+async fn posted(url: url::Url, key: &str, kind: &str, body: String) -> Value {
+    let kind = HeaderValue::from_str(&format!("application/{kind}")).unwrap();
+    let asked = Request::new(Method::POST, url, RetryPolicy::Never)
+        .with_header(AUTHORIZATION, &format!("Bearer {key}"))
+        .unwrap()
+        .with_body(kind, body);
+    let client = HttpClient::new(HttpOptions::default()).unwrap();
+    let answer = client.send(asked).await.unwrap();
+    assert!(answer.status.is_success(), "{answer:?}");
+    serde_json::from_slice(&answer.body).unwrap()
 }

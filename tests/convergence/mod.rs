@@ -93,6 +93,11 @@ macro_rules! sets {
             async fn a_cancellation() {
                 converges($kind, Set::Cancellation, $as).await;
             }
+
+            #[tokio::test]
+            async fn a_sale_by_hand() {
+                converges($kind, Set::HandSale, $as).await;
+            }
         }
     )*};
 }

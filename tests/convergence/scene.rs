@@ -6,6 +6,7 @@ use billing::{
     Billing, Catalog, ChangeAsk, CheckoutRequest, CustomerRef, NewCustomer, ReplayAsk, What,
 };
 use billing_domain::customer::Account;
+use billing_domain::invoice::Purpose;
 use billing_domain::money::{Currency, Money};
 use billing_domain::subscription::{State as Stands, Status};
 use billing_domain::time::Timestamp;
@@ -37,14 +38,18 @@ pub(crate) enum Set {
     Recovery,
     /// The customer cancels in the provider's portal, and the period ends.
     Cancellation,
+    /// A subscription is sold by hand to whom the provider knows as ours: no checkout
+    /// of ours leads to it, and nothing that is told of it carries a correlation.
+    HandSale,
 }
 
 impl Set {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Purchase,
         Self::Upgrade,
         Self::Recovery,
         Self::Cancellation,
+        Self::HandSale,
     ];
 
     /// What must have come of it: a set that does nothing would converge as well.
@@ -53,7 +58,8 @@ impl Set {
         let paid = end.account.invoices.iter().filter(|one| !one.is_open());
         let paid: Vec<i64> = paid.map(|one| one.amount.amount).collect();
         assert_eq!(end.parked, [], "{end:#?}");
-        assert_eq!(end.account.subscriptions.len(), 1);
+        let held_in_all = if self == Self::HandSale { 2 } else { 1 };
+        assert_eq!(end.account.subscriptions.len(), held_in_all, "{end:#?}");
         match self {
             Self::Purchase => assert_eq!((held.status(), paid), (Status::Active, vec![1_000])),
             Self::Upgrade => {
@@ -68,6 +74,18 @@ impl Set {
             Self::Cancellation => {
                 assert!(matches!(held.state, Stands::Canceled { .. }), "{end:#?}");
                 assert_eq!(paid, [1_000]);
+            }
+            Self::HandSale => {
+                let sold = &end.account.subscriptions[1];
+                assert_eq!((sold.status(), sold.checkout), (Status::Active, None));
+                assert_eq!(sold.terms.plan.as_str(), "large");
+                let of_it = end.account.invoices.iter();
+                let mut of_it = of_it.filter(|one| one.subscription == Some(sold.id));
+                let first = of_it.next().expect("its invoice is tied to it");
+                assert_eq!((first.is_open(), first.amount.amount), (false, 3_000));
+                assert_eq!(first.purpose, Purpose::Purchase);
+                assert_eq!(of_it.next(), None);
+                assert_eq!(paid.len(), 2, "{end:#?}");
             }
         }
     }
@@ -117,7 +135,7 @@ impl Scene {
         one.clock.set(scene.at[1]);
         one.hears(&scene.before).await;
         one.asks(set).await;
-        scene.happen(&one.account().await);
+        scene.happen(&one.account().await).await;
         scene.fake.advance(LATER);
         scene.events = scene.take(telling);
         scene.at[2] = scene.fake.now();
@@ -125,7 +143,7 @@ impl Scene {
         scene
     }
 
-    fn happen(&self, account: &Account) {
+    async fn happen(&self, account: &Account) {
         let (Some(held), Some(customer)) = (
             account
                 .subscriptions
@@ -148,6 +166,7 @@ impl Scene {
                 self.fake.cancel(held);
                 self.fake.advance(days(22));
             }
+            Set::HandSale => self.fake.sell_by_hand(PRICES[1].0, customer).await,
         }
     }
 

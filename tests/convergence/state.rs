@@ -83,10 +83,26 @@ pub(crate) async fn state(store: &dyn Store, mut account: Account) -> State {
             *seen_digest = 0;
         }
     }
+    name_alike(&mut account);
     let parked = store.list_parked(None, page).await.unwrap().rows;
     let mut parked: Vec<_> = parked.into_iter().map(|one| one.reason).collect();
     parked.sort_by_key(|reason| reason.as_str());
     State { account, parked }
+}
+
+/// What no checkout of ours sold draws an id when it is first heard of, and is as
+/// old as the earliest word of it that came: neither is a value.
+fn name_alike(account: &mut Account) {
+    let mut ids = IdSeq::new(Timestamp::UNIX_EPOCH, 1);
+    let unsold = account.subscriptions.iter_mut();
+    for held in unsold.filter(|held| held.checkout.is_none()) {
+        let drawn = std::mem::replace(&mut held.id, ids.draw());
+        held.created_at = Timestamp::UNIX_EPOCH;
+        let theirs = account.invoices.iter_mut();
+        for invoice in theirs.filter(|invoice| invoice.subscription == Some(drawn)) {
+            invoice.subscription = Some(held.id);
+        }
+    }
 }
 
 fn unnamed(mut invoices: Vec<Invoice>) -> Vec<Invoice> {

@@ -21,6 +21,11 @@ pub struct Invoice {
     pub purpose: Purpose,
     /// The subscription it belongs to. `None` when it belongs to none (yet).
     pub subscription: Option<SubscriptionId>,
+    /// The provider's id of the subscription that its provider made it for: what
+    /// ties it to ours, however late that is heard of. `None`: it is ours, it is for
+    /// no subscription, or it was kept by a version that did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription_ref: Option<String>,
     /// The checkout it was paid through, if any.
     pub checkout: Option<CheckoutId>,
     /// Where it is paid.

@@ -103,6 +103,7 @@ macro_rules! store_contract {
                 closed_things_are_loaded_only_when_asked_for
                 a_checkout_that_is_asked_for_brings_its_invoice
                 an_invoice_is_found_by_its_payment_and_its_page
+                an_invoice_is_found_by_a_subscription_that_is_not_known
                 what_is_anothers_is_not_loaded
                 every_locator_finds_its_customer
                 a_mailbox_leads_to_whoever_it_is_of

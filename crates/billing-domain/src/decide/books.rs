@@ -55,6 +55,7 @@ pub(super) fn mirror_invoice(
             id: draft.id(),
             purpose: purpose.unwrap_or(Purpose::Renewal),
             subscription,
+            subscription_ref: None,
             checkout: from_checkout.map(|(checkout, _)| checkout),
             provider: Some(account.clone()),
             reference: Some(reference.clone()),
@@ -75,6 +76,9 @@ pub(super) fn mirror_invoice(
         },
     };
     invoice.subscription = invoice.subscription.or(subscription);
+    if invoice.subscription_ref.is_none() {
+        invoice.subscription_ref.clone_from(subscription_ref);
+    }
     let first_told = invoice.opened_at.min(observed.at);
     invoice.opened_at = opened_at.unwrap_or(first_told);
     let event = settle_mirrored(
@@ -99,6 +103,22 @@ pub(super) fn mirror_invoice(
         compare_with_quote(draft, id, *amount, observed.at);
     }
     Verdict::Decided
+}
+
+/// Ties the invoices to a subscription that its provider made for it, and told of
+/// before the subscription. What was paid through a checkout is tied already. A
+/// change needs a subscription that is known: so none is matched by its quote here.
+pub(super) fn tie_invoices(draft: &mut Draft, account: &ProviderAccount, reference: &str) {
+    let Some(id) = find(draft, account, reference).map(|held| held.id) else {
+        return;
+    };
+    for invoice in &mut draft.account.invoices {
+        let theirs = invoice.subscription_ref.as_deref() == Some(reference)
+            && invoice.provider.as_ref() == Some(account);
+        if theirs && invoice.subscription.is_none() {
+            invoice.subscription = Some(id);
+        }
+    }
 }
 
 /// How far a provider's clock may be behind ours: it dates its invoices in whole

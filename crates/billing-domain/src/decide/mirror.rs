@@ -5,6 +5,7 @@ mod outrank;
 mod price;
 
 use crate::catalog::{CatalogRevision, OnPause};
+use crate::decide::books::tie_invoices;
 use crate::decide::change::order_again;
 use crate::decide::fact::Verdict;
 use crate::decide::license::{extend, follow_terms, issue};
@@ -45,6 +46,7 @@ pub(super) fn mirror_subscription(
     }) = known.as_ref().map(|known| &known.schedule)
     {
         if observed.at < *seen_at || (observed.at == *seen_at && digest == *seen_digest) {
+            date_back(draft, known.as_ref(), observed.at);
             return Verdict::Decided;
         }
         if observed.at == *seen_at {
@@ -95,6 +97,7 @@ pub(super) fn mirror_subscription(
     let (id, welcome) = (seen.id, seen.status() != Status::Incomplete);
     let paid_more = seen.times.paid_through > paid_before && paid_before.is_some();
     draft.account.put_subscription(seen);
+    tie_invoices(draft, account, &snapshot.reference);
     if welcome {
         issue(draft, id);
     }
@@ -105,6 +108,17 @@ pub(super) fn mirror_subscription(
     step_seen(draft, id, observed.at);
     keep_promise(draft, id, catalog);
     Verdict::Decided
+}
+
+/// What no checkout of ours sold is as old as the earliest word of it.
+fn date_back(draft: &mut Draft, known: Option<&Subscription>, told_at: Timestamp) {
+    let unsold = known.filter(|known| known.checkout.is_none() && told_at < known.created_at);
+    if let Some(known) = unsold {
+        draft.account.put_subscription(Subscription {
+            created_at: told_at,
+            ..known.clone()
+        });
+    }
 }
 
 /// The subscription that this provider account calls `reference`.

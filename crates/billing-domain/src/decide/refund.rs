@@ -167,6 +167,8 @@ pub(super) fn returns_before(account: &Account) -> Before {
     };
     Before {
         full: returned()
+            // Of what is tied to nothing yet, nothing was undone.
+            .filter(|invoice| invoice.subscription.is_some() || invoice.subscription_ref.is_none())
             .filter(|invoice| invoice.returned_since().is_some())
             .map(|invoice| invoice.id)
             .collect(),

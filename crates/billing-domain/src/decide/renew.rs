@@ -78,6 +78,7 @@ pub(super) fn open_cycle(
         id,
         purpose: Purpose::Renewal,
         subscription: Some(subscription.id),
+        subscription_ref: None,
         checkout: None,
         provider: subscription.provider.clone(),
         reference: None,

@@ -179,6 +179,7 @@ pub(super) fn purchase_invoice(checkout: &Checkout, state: InvoiceState) -> Invo
             Purpose::OneTime
         },
         subscription: None,
+        subscription_ref: None,
         checkout: Some(checkout.id),
         provider: checkout.provider.clone(),
         reference: None,

@@ -3,12 +3,14 @@
 use billing_domain::customer::Account;
 use billing_domain::decide::Begun;
 use billing_domain::fact::{
-    CheckoutPayment, Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot,
+    CheckoutPayment, Fact, Link, Observed, ProviderInvoiceState, RefundSnapshot, RefundState,
+    SubscriptionSnapshot,
 };
-use billing_domain::ids::{CustomerId, IdSeq};
+use billing_domain::ids::{CustomerId, IdSeq, SubscriptionId};
+use billing_domain::invoice::Purpose;
 use billing_domain::journal::Event;
 use billing_domain::money::Money;
-use billing_domain::subscription::Status;
+use billing_domain::subscription::{Access, NoAccess, Status};
 use billing_domain::time::{Period, Timestamp};
 
 use crate::common::{World, at, sold, terms, usd};
@@ -267,4 +269,125 @@ fn of_an_invoice_that_was_voided() {
         of("05", seen(Status::Expired, None)),
     ];
     same_in_every_order(&world, &facts, 0);
+}
+
+/// As it is told of what no checkout of ours sold.
+fn unsold(instant: &str, fact: Fact) -> Observed {
+    Observed {
+        fact,
+        at: at(instant),
+        link: Link::default(),
+    }
+}
+
+/// As [`values`], where the subscription's id was drawn as well.
+fn named(account: &Account) -> Account {
+    let mut account = account.clone();
+    let mut ids = IdSeq::new(at("2020-01-01"), 0);
+    let id: SubscriptionId = ids.draw();
+    let held = &mut account.subscriptions[0];
+    let known = held.id;
+    held.id = id;
+    held.customer = account.customer.id;
+    for invoice in &mut account.invoices {
+        invoice.subscription = invoice
+            .subscription
+            .map(|of| if of == known { id } else { of });
+    }
+    let mut account = values(&account);
+    let paid = account.invoices[0].id;
+    for withheld in &mut account.subscriptions[0].withheld {
+        withheld.invoice = paid;
+    }
+    account
+}
+
+/// An invoice of the provider's for `s-1`, for this purpose.
+fn of_purpose(purpose: Purpose, state: ProviderInvoiceState) -> Fact {
+    let mut fact = invoice(state, Some(january()));
+    if let Fact::ProviderInvoiceSeen { purpose: told, .. } = &mut fact {
+        *told = Some(purpose);
+    }
+    fact
+}
+
+#[test]
+fn of_a_sale_that_no_checkout_of_ours_led_to() {
+    let facts = [
+        unsold("2026-01-01T00:05:01Z", seen(Status::Incomplete, None)),
+        unsold("2026-01-01T00:05:08Z", seen(Status::Active, None)),
+        unsold(
+            "2026-01-01T00:05:02Z",
+            of_purpose(Purpose::Purchase, ProviderInvoiceState::Open),
+        ),
+        unsold(
+            "2026-01-01T00:05:03Z",
+            of_purpose(Purpose::Purchase, ProviderInvoiceState::Failed),
+        ),
+        unsold(
+            "2026-01-01T00:05:07Z",
+            of_purpose(Purpose::Purchase, ProviderInvoiceState::Paid),
+        ),
+    ];
+    let mut expected: Option<Account> = None;
+    for order in permutations(&facts) {
+        for twice in [false, true] {
+            let mut world = World::new();
+            for (step, fact) in order.iter().enumerate() {
+                world.now = at(&format!("2026-01-01T06:0{step}:00Z"));
+                for _ in 0..=usize::from(twice) {
+                    world.observe(fact);
+                }
+            }
+            assert_eq!(world.count(Event::SubscriptionActivated), 1);
+            assert_eq!(world.count(Event::InvoiceSettled), 1);
+            let (held, paid) = (&world.account.subscriptions[0], &world.account.invoices[0]);
+            assert_eq!(paid.subscription, Some(held.id), "{order:#?}");
+            let end = named(&world.account);
+            match &expected {
+                None => expected = Some(end),
+                Some(expected) => assert_eq!(&end, expected, "{order:#?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn of_such_a_sale_and_of_all_of_its_money_that_went_back() {
+    let bought = unsold("2026-01-01T00:05:08Z", seen(Status::Active, None));
+    let paid = unsold(
+        "2026-01-01T00:05:07Z",
+        of_purpose(Purpose::Purchase, ProviderInvoiceState::Paid),
+    );
+    let back = unsold(
+        "2026-01-01T03:00:00Z",
+        Fact::RefundSeen(RefundSnapshot {
+            refund: "re-1".to_owned(),
+            of: vec!["i-1".to_owned()],
+            amount: usd(1_000),
+            state: RefundState::Done,
+        }),
+    );
+    let mut expected: Option<Account> = None;
+    for order in [
+        [&bought, &paid, &back],
+        [&paid, &bought, &back],
+        [&paid, &back, &bought],
+    ] {
+        let mut world = World::new();
+        world.now = at("2026-01-01T06:00:00Z");
+        for fact in order {
+            world.observe(fact);
+            world.observe(fact);
+        }
+        let held = &world.account.subscriptions[0];
+        assert_eq!(held.access(world.now), Access::Denied(NoAccess::Refunded));
+        // Nothing more is charged for it, and that is ordered once.
+        assert_eq!(world.orders.len(), 1, "{order:#?} {:#?}", world.orders);
+        let end = named(&world.account);
+        match &expected {
+            None => expected = Some(end),
+            Some(expected) => assert_eq!(&end, expected, "{order:#?}"),
+        }
+    }
 }

@@ -253,6 +253,12 @@ pub(crate) fn also_of<'a>(observed: impl Iterator<Item = &'a Observed>) -> Also 
             .iter()
             .filter(|object| object.kind == RefKind::Invoice || is_paid_by(object, observed));
         also.invoice_refs.extend(invoices.cloned());
+        if let Fact::SubscriptionSeen(_) = observed.fact {
+            // Its invoices may have been told of, and paid, before it was.
+            let named = observed.link.refs.iter();
+            let named = named.filter(|object| object.kind == RefKind::Subscription);
+            also.invoice_refs.extend(named.cloned());
+        }
         // What a provider charged for a change says not for which: it may long be applied.
         also.last_changes |= matches!(
             observed.fact,

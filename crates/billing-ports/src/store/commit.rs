@@ -43,9 +43,10 @@ pub struct Also {
     pub changes: Vec<ChangeId>,
     /// The changes that these quotes became.
     pub quotes: Vec<QuoteId>,
-    /// Invoices by the provider's object: an invoice, a payment of one, or the
-    /// checkout that one was paid through, which is loaded with it. A store may
-    /// load more of this customer's than was asked for, and never less.
+    /// Invoices by the provider's object: an invoice, a payment of one, the checkout
+    /// that one was paid through, which is loaded with it, or a subscription that one
+    /// was made for while it is tied to none of ours. A store may load more of this
+    /// customer's than was asked for, and never less.
     pub invoice_refs: Vec<ProviderRef>,
     /// The newest changes that were applied, [`LAST_CHANGES`] at most.
     pub last_changes: bool,

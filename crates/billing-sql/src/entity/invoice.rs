@@ -23,6 +23,8 @@ pub struct Model {
     pub account: Option<String>,
     /// The provider's id.
     pub reference: Option<String>,
+    /// The provider's id of the subscription that it was made for.
+    pub subscription_ref: Option<String>,
     /// The change it pays for.
     pub change_id: Option<Uuid>,
     /// The invoice.

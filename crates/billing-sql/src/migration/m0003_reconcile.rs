@@ -1,5 +1,6 @@
-//! Version 3: how far reading providers' own books has come, and the name of a
-//! customer's mailbox, by which a guest's purchase finds its account.
+//! Version 3: how far reading providers' own books has come, the name of a
+//! customer's mailbox, by which a guest's purchase finds its account, and the
+//! provider's subscription that an invoice was made for.
 
 use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
@@ -45,7 +46,17 @@ impl MigrationTrait for Migration {
             &["mailbox", "id"],
             "mailbox is not null",
         );
-        schema.create_index(mailboxes).await
+        schema.create_index(mailboxes).await?;
+        schema
+            .alter_table(column("invoices", "subscription_ref", Text))
+            .await?;
+        let untied = index(
+            "invoices",
+            "invoices_untied",
+            &["customer_id"],
+            "subscription_id is null and subscription_ref is not null",
+        );
+        schema.create_index(untied).await
     }
 }
 

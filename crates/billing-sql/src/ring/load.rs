@@ -154,6 +154,9 @@ fn invoices_asked(customer: Uuid, also: &Also) -> Condition {
     for held in of_kind(also, RefKind::Invoice) {
         wanted = wanted.add(by_ref(held));
     }
+    for held in of_kind(also, RefKind::Subscription) {
+        wanted = wanted.add(untied(held));
+    }
     for held in of_kind(also, RefKind::Payment) {
         let paid = mentions((invoice::Entity, invoice::Column::Body), held);
         let there = invoice::Column::Account.eq(held.account.to_string());
@@ -231,6 +234,16 @@ fn last_applied(customer: Uuid) -> SelectStatement {
         .order_by(change::Column::Id, Order::Desc)
         .limit(u64::try_from(LAST_CHANGES).unwrap_or(u64::MAX))
         .take()
+}
+
+/// Made for this subscription, and tied to none of ours.
+fn untied(held: &ProviderRef) -> Condition {
+    Condition::all()
+        .add(invoice::Column::SubscriptionId.is_null())
+        // Written out, so that the partial index over such invoices is seen to fit.
+        .add(Expr::cust("subscription_ref is not null"))
+        .add(invoice::Column::Account.eq(held.account.to_string()))
+        .add(invoice::Column::SubscriptionRef.eq(held.id.clone()))
 }
 
 fn by_ref(held: &ProviderRef) -> Condition {

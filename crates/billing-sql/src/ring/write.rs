@@ -132,6 +132,7 @@ pub(super) fn invoices(
             .to_owned(),
             account: held.provider.as_ref().map(ToString::to_string),
             reference: held.reference.clone(),
+            subscription_ref: held.subscription_ref.clone(),
             change_id: held.change.map(ChangeId::uuid),
             body: stored(held)?,
         })

@@ -3,7 +3,7 @@
 use billing_domain::checkout::CheckoutState;
 use billing_domain::claim::{Claim, ClaimState};
 use billing_domain::customer::Account;
-use billing_domain::ids::{CheckoutId, InvoiceId};
+use billing_domain::ids::{CheckoutId, InvoiceId, SubscriptionId};
 use billing_domain::invoice::{InvoiceState, Payment, Purpose};
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_ports::Store;
@@ -179,6 +179,52 @@ pub async fn an_invoice_is_found_by_its_payment_and_its_page(store: &dyn Store) 
             (Vec::new(), Vec::new())
         );
     }
+}
+
+/// "Or a subscription that one was made for while it is tied to none of ours": its
+/// invoices may have been told of, and paid, before it was.
+pub async fn an_invoice_is_found_by_a_subscription_that_is_not_known(store: &dyn Store) {
+    let mut make = Maker::new(7);
+    let mut account = make.account();
+    let subscription: SubscriptionId = make.id();
+    let at = make.now;
+    for (reference, tied) in [("sub_1", false), ("sub_1", true), ("sub_2", false)] {
+        let mut invoice = make.invoice(Purpose::Renewal, tied.then_some(subscription));
+        invoice.state = InvoiceState::Settled { at };
+        invoice.cycle = None;
+        invoice.subscription_ref = Some(reference.to_owned());
+        account.put_invoice(invoice);
+    }
+    create(store, &account, make.now).await;
+    let load = async |owner: &str, id: &str| {
+        let also = Also {
+            invoice_refs: vec![ProviderRef {
+                account: fixtures::provider(owner),
+                kind: RefKind::Subscription,
+                id: id.to_owned(),
+            }],
+            ..Also::default()
+        };
+        let loaded = store.load(account.customer.id, &also).await;
+        let loaded = loaded.expect("the store answers").expect("it is known");
+        loaded.account.invoices
+    };
+    assert_eq!(load("sandbox/main", "sub_1").await, account.invoices[..1]);
+    assert_eq!(load("sandbox/main", "sub_2").await, account.invoices[2..]);
+    assert_eq!(load("sandbox/other", "sub_1").await, []);
+    assert_eq!(load("sandbox/main", "sub_3").await, []);
+    // Tied, it is found as any other.
+    let mut loaded = store
+        .load(account.customer.id, &Also::default())
+        .await
+        .expect("the store answers")
+        .expect("it is known");
+    loaded.account.invoices = account.invoices.clone();
+    let mut tied = loaded.account.clone();
+    tied.invoices[0].subscription = Some(subscription);
+    let commit = fixtures::next_commit(&loaded, &tied, make.now);
+    store.commit(commit).await.expect("it is free");
+    assert_eq!(load("sandbox/main", "sub_1").await, []);
 }
 
 /// "No transaction spans two customers": asking for another's things gives nothing.

@@ -269,7 +269,11 @@ fn is_invoice(reference: &ProviderRef, invoice: &Invoice) -> bool {
     let named = match reference.kind {
         RefKind::Invoice => invoice.reference.as_ref() == Some(&reference.id),
         RefKind::Payment => invoice.has_payment(&reference.id),
-        RefKind::Customer | RefKind::Subscription | RefKind::Checkout => false,
+        RefKind::Subscription => {
+            invoice.subscription.is_none()
+                && invoice.subscription_ref.as_ref() == Some(&reference.id)
+        }
+        RefKind::Customer | RefKind::Checkout => false,
     };
     named && invoice.provider.as_ref() == Some(&reference.account)
 }

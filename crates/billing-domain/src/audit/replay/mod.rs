@@ -169,9 +169,7 @@ pub fn replay(stored: &Stored<'_>, told: &[Told], catalog: &CatalogRevision) -> 
     for row in rows {
         for observed in &row.facts {
             let verdict = rebuilding.hear(row, observed);
-            // Its subscription may not have been known yet; to hear it twice is nothing.
-            let again = matches!(observed.fact, Fact::ProviderInvoiceSeen { .. });
-            if verdict == Verdict::Unlinked || again {
+            if verdict == Verdict::Unlinked {
                 early.push((row, observed));
             }
         }

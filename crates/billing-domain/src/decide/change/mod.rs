@@ -268,6 +268,7 @@ fn invoice(draft: &mut Draft, mut change: Change, held: &Subscription) -> Effect
         id,
         purpose: Purpose::Change,
         subscription: Some(held.id),
+        subscription_ref: None,
         checkout: None,
         provider: held.provider.clone(),
         reference: None,
