@@ -23,6 +23,10 @@ pub(super) const MAX_BYTES: usize = 8 * 1024;
 /// What is put behind the name while the file is replaced.
 const NEW: &str = ".new";
 
+/// What is put behind the name while the file is made. Not the same, since nobody is
+/// stopped by what a start left that was killed.
+const MADE: &str = ".made";
+
 /// Why the keys cannot be had from their file, or not be changed. Never tells what
 /// is in it.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +129,8 @@ pub(crate) fn look(path: &Path) -> Result<Option<KeyRing>, KeyFileError> {
     ring.map(Some).ok_or_else(form)
 }
 
-/// Draws keys and writes them to `path`, where nothing or an empty file is.
+/// The keys at `path`; where nothing or an empty file is, drawn and written there. Of
+/// several processes that do so at once one draws them, and all have hers.
 ///
 /// # Errors
 ///
@@ -136,16 +141,43 @@ pub(crate) fn make(
     ids: &dyn IdSource,
     now: Timestamp,
 ) -> Result<KeyRing, KeyFileError> {
-    let ring = KeyRing::draw(algorithm, ids, now)?;
+    let failed = |source| io_error(path, source);
     let mut options = OpenOptions::new();
-    // Never over keys: what is there is empty.
+    // What is there is not touched, only held.
     options.create(true).append(true);
     private(&mut options);
-    let mut file = options
-        .open(path)
-        .map_err(|source| io_error(path, source))?;
-    fill(&mut file, &ring).map_err(|source| io_error(path, source))?;
+    let held = options.open(path).map_err(failed)?;
+    // Held for as long as one file is written, and let go with the process however it ends.
+    held.lock().map_err(failed)?;
+    if let Some(ring) = look(path)? {
+        return Ok(ring);
+    }
+    let ring = KeyRing::draw(algorithm, ids, now)?;
+    put(path, &held, &ring).map_err(failed)?;
     Ok(ring)
+}
+
+/// Puts a file with `ring` in the place of the empty one that is `held`.
+fn put(path: &Path, held: &File, ring: &KeyRing) -> io::Result<()> {
+    let made = beside(path, MADE);
+    match std::fs::remove_file(&made) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut options = OpenOptions::new();
+    options.create_new(true).write(true);
+    private(&mut options);
+    let mut file = options.open(&made)?;
+    give_to_owner_of(&file, &held.metadata()?)?;
+    fill(&mut file, ring)?;
+    std::fs::rename(&made, path)?;
+    sync_folder(path)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 /// Changes the keys at `path`, one change at a time.
@@ -157,9 +189,7 @@ pub(crate) fn change<T>(
     path: &Path,
     change: impl FnOnce(&mut KeyRing) -> Result<T, RingError>,
 ) -> Result<T, KeyFileError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(NEW);
-    let new = PathBuf::from(name);
+    let new = beside(path, NEW);
     let mut options = OpenOptions::new();
     options.create_new(true).write(true);
     private(&mut options);
@@ -385,6 +415,51 @@ mod tests {
         assert!(look(&at.0).unwrap().is_none());
         make(&at.0, &SeededIds::new(2)).unwrap();
         assert_ne!(kid(look(&at.0).unwrap()), before);
+    }
+
+    #[test]
+    fn of_many_first_starts_one_makes_the_keys_and_all_use_them() {
+        /// Starts at once; enough that some are always in each other's way.
+        const STARTS: u64 = 16;
+        let at = At::new("race");
+        // Where nothing is, and where an empty file is.
+        for round in 0..2 {
+            let barrier = std::sync::Barrier::new(STARTS.try_into().unwrap());
+            let start = |seed| {
+                let ids = SeededIds::new(seed);
+                barrier.wait();
+                // As a start does: whoever looks meanwhile sees nothing, or all of it.
+                let held = look(&at.0).unwrap();
+                held.unwrap_or_else(|| make(&at.0, &ids).unwrap())
+            };
+            let start = &start;
+            let rings: Vec<KeyRing> = std::thread::scope(|scope| {
+                let seeds = round * STARTS..(round + 1) * STARTS;
+                let started: Vec<_> = seeds.map(|seed| scope.spawn(move || start(seed))).collect();
+                started.into_iter().map(|one| one.join().unwrap()).collect()
+            });
+            let kept = look(&at.0).unwrap().unwrap();
+            for ring in rings {
+                assert_eq!((ring.list(), &ring.secret), (kept.list(), &kept.secret));
+            }
+            std::fs::write(&at.0, "").unwrap();
+        }
+    }
+
+    #[test]
+    fn what_a_start_left_that_was_killed_is_in_nobody_s_way() {
+        let at = At::new("killed");
+        let left = PathBuf::from(format!("{}.made", at.0.display()));
+        std::fs::write(&left, "half of a f").unwrap();
+        let made = make(&at.0, &SeededIds::new(1)).unwrap();
+        assert_eq!(kid(look(&at.0).unwrap()), made.kid());
+        assert!(!left.exists());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let permissions = std::fs::metadata(&at.0).unwrap().permissions();
+            assert_eq!(permissions.mode() & 0o777, 0o600);
+        }
     }
 
     #[test]
