@@ -138,40 +138,61 @@ fn keeping(state: &AppState) -> Result<Keep<'_>, Problem> {
     })
 }
 
-/// Opens a link, once. `None`: there is no such link, it was opened before, it
-/// is too late, or whom it claims to be is somebody else by now.
-pub(crate) async fn open(state: &AppState, secret: &str) -> Result<Option<Opened>, Problem> {
+/// A link that could be opened when it was found.
+pub(crate) struct Found<'a> {
+    /// Whose session it opens.
+    pub(crate) customer: CustomerId,
+    secret: &'a str,
+}
+
+/// Finds a link without spending it; who opens one for the first time is a customer from here
+/// on. `None`: there is no such link, it was opened before, it is too late, or whom it claims
+/// to be is somebody else by now.
+pub(crate) async fn find<'a>(
+    state: &AppState,
+    secret: &'a str,
+) -> Result<Option<Found<'a>>, Problem> {
     let (store, now) = parts(state)?;
-    let token = fresh(state.ids.as_ref(), SESSION_PREFIX);
-    let Some((_, claim)) = secret.split_once('.') else {
-        let found = store.open_link(hash(secret), hash(&token), now).await?;
-        return Ok(found.map(|session| Opened { session, token }));
-    };
-    // The link is spent first, so that it opens once whatever comes after.
-    // Nobody is told the token of this session, which is no customer's.
-    let spent = hash(&fresh(state.ids.as_ref(), SESSION_PREFIX));
-    let Some(session) = store.open_link(hash(secret), spent, now).await? else {
+    let Some(session) = store.find_link(hash(secret), now).await? else {
         return Ok(None);
     };
-    let found = if claim == GUEST {
-        let guest = session.customer;
-        state.billing.confirm_claim(guest, Some(BY_LINK)).await?
-    } else {
-        match Claim::read(claim) {
+    let customer = match secret.split_once('.') {
+        None => Some(session.customer),
+        Some((_, GUEST)) => {
+            let guest = session.customer;
+            state.billing.confirm_claim(guest, Some(BY_LINK)).await?
+        }
+        Some((_, claim)) => match Claim::read(claim) {
             Some(claim) => claimed(state, claim).await?,
             None => None,
+        },
+    };
+    Ok(customer.map(|customer| Found { customer, secret }))
+}
+
+impl Found<'_> {
+    /// Opens the link, once, after whatever its opener is to be given was made: what fails
+    /// before this leaves it as it was. `None`: somebody else was first, or it is too late.
+    pub(crate) async fn open(&self, state: &AppState) -> Result<Option<Opened>, Problem> {
+        let (store, now) = parts(state)?;
+        let token = fresh(state.ids.as_ref(), SESSION_PREFIX);
+        if !self.secret.contains('.') {
+            let opening = store.open_link(hash(self.secret), hash(&token), now);
+            let found = opening.await?;
+            return Ok(found.map(|session| Opened { session, token }));
         }
-    };
-    let Some(customer) = found else {
-        return Ok(None);
-    };
-    let session = Session {
-        id: IdSeq::new(now, state.ids.seed()).draw::<SessionId>(),
-        customer,
-        expires_at: shifted(now, state.options.session_lifetime),
-    };
-    store.add_session(session.clone(), hash(&token)).await?;
-    Ok(Some(Opened { session, token }))
+        // The session that is kept with a claim is nobody's; this one is its customer's. Where
+        // the link is not opened after all, nobody is told its token.
+        let session = Session {
+            id: IdSeq::new(now, state.ids.seed()).draw::<SessionId>(),
+            customer: self.customer,
+            expires_at: shifted(now, state.options.session_lifetime),
+        };
+        store.add_session(session.clone(), hash(&token)).await?;
+        let spent = hash(&fresh(state.ids.as_ref(), SESSION_PREFIX));
+        let opened = store.open_link(hash(self.secret), spent, now).await?;
+        Ok(opened.map(|_nobodys| Opened { session, token }))
+    }
 }
 
 /// Makes the customer of a claim. `None`: there is one by now whose mail goes

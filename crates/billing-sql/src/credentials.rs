@@ -84,6 +84,23 @@ impl<D: Database> Credentials for SqlStore<D> {
         Ok(self.write(AddSession(row)).await?)
     }
 
+    async fn find_link(
+        &self,
+        link: SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StoreError> {
+        let on = self.database().reader();
+        let read = || async {
+            let found = session::Entity::find()
+                .filter(session::Column::LinkHash.eq(link.to_vec()))
+                .filter(session::Column::LinkExpiresAt.gt(column(now)))
+                .one(on)
+                .await?;
+            Ok(found.as_ref().map(opened).transpose()?)
+        };
+        Ok(self.read(read).await?)
+    }
+
     async fn open_link(
         &self,
         link: SecretHash,

@@ -115,6 +115,14 @@ pub trait Credentials: Send + Sync {
         link_expires_at: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// The session that a link would open at `now`; finding it changes nothing. `None`: as
+    /// with [`Self::open_link`].
+    async fn find_link(
+        &self,
+        link: SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StoreError>;
+
     /// Opens a link, once: from now on `token` is the session's. `None`: there
     /// is no such link, it was opened before, or it is too late.
     async fn open_link(

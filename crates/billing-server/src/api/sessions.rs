@@ -187,7 +187,10 @@ impl SessionsApi {
         state: Data<&AppState>,
         body: Body<OpenBody>,
     ) -> Result<Created<OpenedView>, Problem> {
-        let opened = links::open(&state, &body.0.link).await?;
+        let opened = match links::find(&state, &body.0.link).await? {
+            Some(found) => found.open(&state).await?,
+            None => None,
+        };
         let opened = opened.ok_or_else(|| {
             Problem::new(
                 StatusCode::NOT_FOUND,

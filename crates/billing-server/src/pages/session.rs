@@ -6,7 +6,7 @@
 //! named as their `return_url`.
 
 use billing_domain::catalog::{Billing, Catalog};
-use billing_domain::customer::Account;
+use billing_domain::ids::CustomerId;
 use billing_domain::subscription::Subscription;
 use billing_engine::CustomerRef;
 use maud::{Markup, html};
@@ -99,7 +99,7 @@ pub(super) async fn open(Data(pages): Data<&Pages>, request: &Request, body: Bod
         },
     };
     match opened(pages, &field("link").unwrap_or_default(), onward).await {
-        Ok(Some(Then::Show(account))) => show(pages, &account).await,
+        Ok(Some(Then::Show(held))) => page(pages, StatusCode::OK, held).await,
         Ok(Some(Then::Go(to))) => led_on(&to),
         Ok(None) => refused(pages, StatusCode::NOT_FOUND, EXPIRED).await,
         // Why was logged where it failed.
@@ -110,7 +110,7 @@ pub(super) async fn open(Data(pages): Data<&Pages>, request: &Request, body: Bod
 /// What comes of opening a link.
 enum Then {
     /// What its customer holds is shown.
-    Show(Box<Account>),
+    Show(Markup),
     /// The browser goes to an application of the host's.
     Go(Url),
 }
@@ -147,6 +147,7 @@ const EXPIRED: &str = "This link was used, or is too old. Please ask for another
 const UNREADABLE: &str = "We could not read what was sent. Please use the link once more.";
 const TOO_MANY: &str = "That was too often. Please try again in a minute.";
 
+/// Opens a link at last: all that could fail was made before it is spent.
 async fn opened(
     pages: &Pages,
     link: &str,
@@ -155,34 +156,38 @@ async fn opened(
     if !pages.state.billing.is_enabled() {
         return Ok(None);
     }
-    let Some(opened) = links::open(&pages.state, link).await? else {
+    let Some(found) = links::find(&pages.state, link).await? else {
         return Ok(None);
     };
-    if let Some((to, delivery)) = onward {
-        let to = delivery.of(&pages.state, to, &opened).await?;
-        return Ok(Some(Then::Go(to)));
-    }
-    let customer = CustomerRef::Id(opened.session.customer);
-    let account = pages.state.billing.account(&customer).await?;
-    Ok(account.map(|account| Then::Show(Box::new(account))))
+    let Some((to, delivery)) = onward else {
+        let Some(held) = held_by(pages, found.customer).await? else {
+            return Ok(None);
+        };
+        let opened = found.open(&pages.state).await?;
+        return Ok(opened.map(|_token_for_nobody| Then::Show(held)));
+    };
+    let prepared = delivery.prepared(&pages.state, found.customer).await?;
+    let opened = found.open(&pages.state).await?;
+    Ok(opened.map(|opened| Then::Go(prepared.at(to, &opened))))
 }
 
-async fn show(pages: &Pages, account: &Account) -> Response {
-    let customer = CustomerRef::Id(account.customer.id);
+/// What a customer holds, as it is shown. `None`: there is no such customer.
+async fn held_by(pages: &Pages, customer: CustomerId) -> Result<Option<Markup>, Problem> {
+    let customer = CustomerRef::Id(customer);
     let billing = &pages.state.billing;
-    let (Ok(revision), Ok(Some(access))) =
-        (billing.catalog().await, billing.access(&customer).await)
-    else {
-        return unavailable();
+    let Some(account) = billing.account(&customer).await? else {
+        return Ok(None);
     };
-    let Ok(guests) = billing.attached_to(&customer).await else {
-        return unavailable();
+    let Some(access) = billing.access(&customer).await? else {
+        return Ok(None);
     };
-    let held_all = std::iter::once(account).chain(&guests);
+    let revision = billing.catalog().await?;
+    let guests = billing.attached_to(&customer).await?;
+    let held_all = std::iter::once(&account).chain(&guests);
     let held_all = held_all.flat_map(|account| &account.subscriptions);
     let catalog = &revision.catalog;
     let plan = access.plan.as_ref().map(|key| name(catalog, key.as_str()));
-    let body = html! {
+    Ok(Some(html! {
         section class="notice good" {
             h1 { "Your billing" }
             @match plan {
@@ -194,8 +199,7 @@ async fn show(pages: &Pages, account: &Account) -> Response {
             }
             p { a href="/pricing" { "Plans and prices" } }
         }
-    };
-    page(pages, StatusCode::OK, body).await
+    }))
 }
 
 fn held(catalog: &Catalog, subscription: &Subscription) -> Markup {

@@ -132,6 +132,7 @@ far!(Credentials {
     revoke_key(id: KeyId, now: Timestamp) -> bool, StoreError;
     add_session(session: Session, token: SecretHash) -> (), StoreError;
     add_link(session: Session, link: SecretHash, link_expires_at: Timestamp) -> (), StoreError;
+    find_link(link: SecretHash, now: Timestamp) -> Option<Session>, StoreError;
     open_link(link: SecretHash, token: SecretHash, now: Timestamp) -> Option<Session>, StoreError;
     find_session(token: SecretHash, now: Timestamp) -> Option<Session>, StoreError;
     remember(caller: &str, key: &str, request: SecretHash, now: Timestamp, reserved_until: Timestamp) -> Remembered, StoreError;

@@ -40,6 +40,8 @@ mod me;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod opened;
+#[cfg(test)]
 mod operation;
 #[cfg(test)]
 mod outage;

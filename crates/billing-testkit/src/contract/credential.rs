@@ -95,9 +95,17 @@ pub async fn a_link_expires(store: &dyn Store) {
         let token = secret(link + 50);
         store.open_link(secret(link), token, second(at)).await
     };
+    // Finding one tells the same, and changes nothing.
+    let find = async |link, at| store.find_link(secret(link), second(at)).await;
+    assert_eq!(find(3, 1).await, Ok(None), "there is no such link");
     assert_eq!(open(3, 1).await, Ok(None), "there is no such link");
+    assert_eq!(find(1, 10).await, Ok(None), "it is too late");
     assert_eq!(open(1, 10).await, Ok(None), "it is too late");
-    assert_eq!(open(2, 9).await, Ok(sessions.pop()));
+    let last = sessions.pop();
+    assert_eq!(find(2, 9).await, Ok(last.clone()));
+    assert_eq!(find(2, 9).await, Ok(last.clone()), "it was only found");
+    assert_eq!(open(2, 9).await, Ok(last));
+    assert_eq!(find(2, 9).await, Ok(None), "it was opened before");
     assert_eq!(open(2, 9).await, Ok(None), "it was opened before");
     let late = store.find_session(secret(51), second(11)).await;
     assert_eq!(late, Ok(None));

@@ -147,6 +147,18 @@ impl Credentials for MemoryStore {
         })
     }
 
+    async fn find_link(
+        &self,
+        link: SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StoreError> {
+        self.call(Call::Credential, |state| {
+            let held = state.vault.links.get(&link);
+            let in_time = held.filter(|(_, end)| now < *end);
+            Ok(in_time.map(|(session, _)| session.clone()))
+        })
+    }
+
     async fn open_link(
         &self,
         link: SecretHash,

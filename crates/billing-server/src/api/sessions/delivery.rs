@@ -41,23 +41,43 @@ impl Delivery {
         Self::ALL.into_iter().find(|way| way.as_str() == name)
     }
 
-    /// `to` with what is delivered of a session that was opened; where there is no
-    /// license to give, with `license=` and the reason.
-    pub(crate) async fn of(
+    /// Makes what is delivered to `customer`, all but the session that is still to be opened.
+    pub(crate) async fn prepared(
         self,
         state: &AppState,
-        mut to: Url,
-        opened: &Opened,
-    ) -> Result<Url, Problem> {
-        let (name, value) = match self {
-            Self::Session => ("session", opened.token.clone()),
-            Self::Token => match license(state, opened.session.customer).await? {
-                Ok(token) => ("token", token),
-                Err(reason) => ("license", reason.to_owned()),
+        customer: CustomerId,
+    ) -> Result<Prepared, Problem> {
+        Ok(match self {
+            Self::Session => Prepared::Session,
+            Self::Token => match license(state, customer).await? {
+                Ok(token) => Prepared::Token(token),
+                Err(reason) => Prepared::Reason(reason),
             },
+        })
+    }
+}
+
+/// What is delivered once its link is opened.
+pub(crate) enum Prepared {
+    /// The session that the link opens.
+    Session,
+    /// The signed license.
+    Token(String),
+    /// Why there is no license to give.
+    Reason(&'static str),
+}
+
+impl Prepared {
+    /// `to` with what is delivered of a session that was opened; where there is no
+    /// license to give, with `license=` and the reason.
+    pub(crate) fn at(&self, mut to: Url, opened: &Opened) -> Url {
+        let (name, value) = match self {
+            Self::Session => ("session", opened.token.as_str()),
+            Self::Token(token) => ("token", token.as_str()),
+            Self::Reason(reason) => ("license", *reason),
         };
-        to.query_pairs_mut().append_pair(name, &value);
-        Ok(to)
+        to.query_pairs_mut().append_pair(name, value);
+        to
     }
 }
 
