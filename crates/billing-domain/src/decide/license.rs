@@ -101,9 +101,17 @@ pub(super) fn issue(draft: &mut Draft, id: SubscriptionId) {
     told(draft, license, Event::LicenseIssued, None);
 }
 
-/// What it shows is good for longer.
+/// What it shows is good for longer. Of one that is suspended nobody is told so: it is given
+/// to nobody until it is reinstated, which is told then.
 pub(super) fn extend(draft: &mut Draft, id: SubscriptionId) {
-    again(draft, id, Event::LicenseReissued);
+    let Some(license) = raised(draft, id) else {
+        return;
+    };
+    if matches!(license.state, LicenseState::Suspended { .. }) {
+        draft.account.put_license(license);
+    } else {
+        told(draft, license, Event::LicenseReissued, None);
+    }
 }
 
 /// What it shows is another plan, or another quantity of it.
@@ -113,7 +121,10 @@ pub(super) fn follow_terms(draft: &mut Draft, id: SubscriptionId, before: &Terms
         held.terms.plan != before.plan || held.terms.quantity != before.quantity
     });
     if changed && before.license.is_some() {
-        again(draft, id, Event::LicenseTierChanged);
+        // Of one that is suspended, too: what it shows is another tier from now on.
+        if let Some(license) = raised(draft, id) {
+            told(draft, license, Event::LicenseTierChanged, None);
+        }
     }
 }
 
@@ -136,13 +147,13 @@ fn issue_if_first(draft: &mut Draft, id: SubscriptionId, before: &Terms) {
     }
 }
 
-fn again(draft: &mut Draft, id: SubscriptionId, event: Event) {
+/// The license of a subscription, showing something newer than before. `None`: it has none
+/// that is or can be good again.
+fn raised(draft: &Draft, id: SubscriptionId) -> Option<License> {
     let license = draft.account.license_of(id).cloned();
-    let Some(license) = license.filter(|license| license.revoked_at().is_none()) else {
-        return;
-    };
+    let license = license.filter(|license| license.revoked_at().is_none())?;
     let serial = license.serial.saturating_add(1);
-    told(draft, License { serial, ..license }, event, None);
+    Some(License { serial, ..license })
 }
 
 fn told(draft: &mut Draft, license: License, event: Event, reason: Option<&str>) {

@@ -502,6 +502,48 @@ async fn a_renewal_extends_the_same_license() {
 }
 
 #[tokio::test]
+async fn a_renewal_of_a_suspended_license_is_not_told_as_one_that_is_good_for_longer() {
+    let rig = rig().await;
+    let ana = rig.customer("ana").await;
+    let opened = rig.open("ana", "pro-monthly").await;
+    pay(&rig, &opened, 900).await;
+    let before = only(&rig.billing, ana).await;
+    let act = async |act| {
+        let acting = rig
+            .billing
+            .act_on_license(before.license.id, act, "asked", None);
+        acting.await.unwrap();
+    };
+    act(LicenseAct::Suspend).await;
+    let held = rig.account(ana).subscriptions.remove(0);
+    rig.clock.set(held.times.paid_through.unwrap());
+    rig.work().await;
+    let invoices = rig.account(ana).invoices;
+    let invoice = invoices.iter().find(|invoice| invoice.is_open()).unwrap();
+    let settled = Fact::InvoicePaid {
+        invoice: invoice.id,
+        payment: "pay_renewal".to_owned(),
+        amount: eur(900),
+        conversion: None,
+    };
+    rig.tell(vec![seen(settled, rig.clock.now())]).await;
+    rig.work().await;
+    // The cycle is paid, and nobody is told that a license was given.
+    assert_eq!(rig.happened("subscription.renewed"), 1);
+    assert_eq!(rig.happened("license.reissued"), 0);
+    let suspended = only(&rig.billing, ana).await;
+    assert_eq!(suspended.standing, LicenseStanding::Suspended);
+    // Reinstated, it says what it would have said, as something newer.
+    act(LicenseAct::Reinstate).await;
+    assert_eq!(rig.happened("license.reinstated"), 1);
+    assert_eq!(rig.happened("license.reissued"), 0);
+    let after = only(&rig.billing, ana).await;
+    assert_eq!(after.license.id, before.license.id);
+    assert!(says(&after).serial > says(&before).serial);
+    assert!(says(&after).expires_at > says(&before).expires_at);
+}
+
+#[tokio::test]
 async fn what_the_provider_runs_is_good_as_long_as_the_provider_lets_it() {
     let rig = Rig::with(true, Limits::default(), |builder| builder).await;
     rig.billing.apply_catalog(&shop()).await.unwrap();
