@@ -1,4 +1,5 @@
 //! The engine inside another application: its object, and its routes.
 
+mod adapters;
 mod example;
 mod mounted;

@@ -46,7 +46,12 @@ pub(crate) fn run() -> Outcome<()> {
 /// everything on they are built by the other steps.
 const LEANER: [(&str, &[&str]); 3] = [
     ("billing-server", &["btcpay", "paddle", "sandbox", "stripe"]),
-    ("billing", &["sqlite", "postgres", "sandbox", "mock"]),
+    (
+        "billing",
+        &[
+            "btcpay", "http", "mock", "paddle", "postgres", "rates", "sandbox", "sqlite", "stripe",
+        ],
+    ),
     ("billing-testkit", &["fakes"]),
 ];
 
