@@ -128,6 +128,7 @@ impl Draft {
             change: None,
             license: None,
             money: None,
+            renewal: None,
             note: None,
         };
         detail(&mut entry);

@@ -38,8 +38,25 @@ pub struct JournalEntry {
     pub license: Option<LicenseId>,
     /// The money concerned.
     pub money: Option<Money>,
+    /// With `subscription.renewal_pending`: which cycle is to be paid, how much of what, and
+    /// until when. `None`: something else happened, or before this was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewal: Option<RenewalOwed>,
     /// What else a reader needs: a reason, a pay link, a date.
     pub note: Option<String>,
+}
+
+/// What it takes to pay a cycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenewalOwed {
+    /// The subscription's cycle. Only ever grows, per subscription.
+    pub cycle: u32,
+    /// What is collected: in satoshi where bitcoin is, else what is listed.
+    pub collected: Money,
+    /// When it is to be paid.
+    pub due_at: Timestamp,
+    /// Until when it can be paid: from then on, the subscription is lapsed.
+    pub grace_ends_at: Timestamp,
 }
 
 macro_rules! events {
@@ -90,7 +107,8 @@ events! {
     SubscriptionActivated = "subscription.activated";
     /// A trial ends soon.
     SubscriptionTrialEnding = "subscription.trial_ending";
-    /// A renewal can be paid; the note is the pay link.
+    /// A renewal can be paid; the note is the provider's page. Told again where another page
+    /// is made for the same cycle.
     SubscriptionRenewalPending = "subscription.renewal_pending";
     /// A further cycle is paid.
     SubscriptionRenewed = "subscription.renewed";
@@ -134,7 +152,7 @@ events! {
     BalanceChanged = "balance.changed";
     /// A license was issued.
     LicenseIssued = "license.issued";
-    /// A license is good for longer.
+    /// A license is good for longer. Not told of one that is suspended.
     LicenseReissued = "license.reissued";
     /// A license shows another plan.
     LicenseTierChanged = "license.tier_changed";

@@ -18,7 +18,7 @@ use crate::effect::{EffectKey, Order};
 use crate::fact::{About, Fact, Observed};
 use crate::ids::{EffectId, InvoiceId};
 use crate::invoice::{Conversion, Invoice, InvoiceState};
-use crate::journal::Event;
+use crate::journal::{Event, RenewalOwed};
 use crate::parked::ParkReason;
 use crate::provider::{ProviderAccount, ProviderRef};
 use crate::subscription::Schedule;
@@ -186,7 +186,7 @@ fn invoice_opened(draft: &mut Draft, id: InvoiceId, made: &Made<'_>, at: Timesta
         void_late(draft, &invoice, made.reference);
     }
     let subscription = invoice.subscription;
-    let amount = invoice.amount;
+    let (amount, collected, cycle) = (invoice.amount, invoice.collected(), invoice.cycle);
     draft.account.put_invoice(invoice);
     let held = subscription.and_then(|held| draft.account.subscription(held).cloned());
     let Some(mut held) = held.filter(|_| open) else {
@@ -199,11 +199,18 @@ fn invoice_opened(draft: &mut Draft, id: InvoiceId, made: &Made<'_>, at: Timesta
         held.times.grace_ends_at = Some(shifted(due_at, held.terms.grace));
     }
     let id_of_held = held.id;
+    let times = held.times.due_at.zip(held.times.grace_ends_at);
     draft.account.put_subscription(held);
     draft.note(Event::SubscriptionRenewalPending, |entry| {
         entry.subscription = Some(id_of_held);
         entry.invoice = Some(id);
         entry.money = Some(amount);
+        entry.renewal = cycle.zip(times).map(|(cycle, times)| RenewalOwed {
+            cycle,
+            collected,
+            due_at: times.0,
+            grace_ends_at: times.1,
+        });
         entry.note = made.pay_url.map(str::to_owned);
     });
     Verdict::Decided

@@ -198,6 +198,7 @@ pub async fn a_journal_is_listed_page_by_page(store: &dyn Store) {
                 checkout: None,
                 grant: None,
                 money: None,
+                renewal: None,
                 note: None,
                 ..entry
             };
