@@ -30,8 +30,8 @@ pub use commands::{
     CheckoutOpened, CheckoutRequest, CodeError, CreateCustomerError, CustomerRef, Drifted,
     Exchange, Exchanged, GrantError, LeftOut, LicenseError, LicenseHeld, LicenseStanding,
     MAX_NEGOTIATED, MachineError, MigrationError, NegotiateError, NewCode, NewTerms, OfMailbox,
-    PauseError, PaymentError, PortalError, QuoteError, ReplayAsk, ReplayFinding, Replayed,
-    Unanswered, Unpaid, What,
+    PauseError, PaymentError, PortalError, QuoteError, RenewalPage, RenewalPageError,
+    RenewalStanding, RenewalToPay, ReplayAsk, ReplayFinding, Replayed, Unanswered, Unpaid, What,
 };
 pub use error::EngineError;
 pub use gate::GateError;

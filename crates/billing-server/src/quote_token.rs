@@ -4,58 +4,30 @@
 //! what is owed and until when it stands. Nothing of that is read out of the
 //! token; a quote that says anything else has another signature.
 //!
-//! The key of a day is drawn when the first quote of that day is signed, and kept
-//! in the store, so that every process with the same books takes the tokens of all
-//! others, and a restart ends none; a week later it is gone, and its tokens with it.
-//! Whoever reads the books can sign as well: what that buys is a change that its
-//! customer still has to pay for. Knows no route.
-
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+//! The key of a day is drawn when the first quote of that day is signed; a week later it
+//! is gone, and its tokens with it. Knows no route.
 
 use billing_domain::ids::QuoteId;
 use billing_domain::quote::Quote;
-use billing_domain::time::{Timestamp, shifted};
-use billing_ports::store::Remembered;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use ring::hmac;
 
+use crate::drawn_keys::{DrawnKeys, IfNone};
 use crate::problem::Problem;
 use crate::state::AppState;
 
 /// What a token begins with.
 const PREFIX: &str = "bq_";
 
-/// Under whose name the keys are kept, and for which request: no caller's
-/// idempotency key is kept under its own text, so none meets these.
-const KEEPER: &str = "quote-tokens";
-const REQUEST: [u8; 32] = [0; 32];
-
-/// What is kept beside a key, where an answer has its HTTP status: none was sent.
-const NO_STATUS: u16 = 0;
-
-/// How long drawing a key may take: two writes.
-const DRAWN_WITHIN: SignedDuration = SignedDuration::from_secs(5);
-
-/// Looks at a key that another process is drawing, and the pause between two:
-/// half a second together, in which two writes are done.
-const LOOKS: usize = 10;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-
-/// Keys held in memory: today's, and those of the days before whose quotes still
-/// stand. A week is as long as the store keeps them.
-const MAX_HELD: usize = 8;
-
 /// Digits of an id without its prefix, and of that with a signature.
 const ID_DIGITS: usize = 32;
 const DIGITS: usize = 96;
 
-/// The keys that were looked up or drawn, by their day.
-#[derive(Default)]
-pub(crate) struct QuoteKeys {
-    held: Mutex<BTreeMap<String, hmac::Key>>,
+/// The keys, by their day. A week is as long as the store keeps them, and longer than any
+/// quote stands.
+pub(crate) const fn keys() -> DrawnKeys {
+    DrawnKeys::new("quote-tokens", SignedDuration::ZERO)
 }
 
 /// The token of a quote.
@@ -64,7 +36,8 @@ pub(crate) struct QuoteKeys {
 ///
 /// 503 when the store fails.
 pub(crate) async fn sign(state: &AppState, quote: &Quote) -> Result<String, Problem> {
-    let key = key(state, &day(quote), IfNone::Draw).await?;
+    let day = day(quote);
+    let key = state.quote_keys.key(state, &day, IfNone::Draw).await?;
     let key = key.ok_or_else(Problem::unavailable)?;
     let signature = hmac::sign(&key, signed(quote).as_bytes());
     let id = quote.id.uuid().simple();
@@ -84,7 +57,8 @@ pub(crate) async fn opened(state: &AppState, token: &str) -> Result<Quote, Probl
         .ok_or_else(Problem::billing_disabled)?;
     let quote = store.get_quote(id).await?;
     let quote = quote.ok_or_else(Problem::unauthorized)?;
-    let key = key(state, &day(&quote), IfNone::Leave).await?;
+    let day = day(&quote);
+    let key = state.quote_keys.key(state, &day, IfNone::Leave).await?;
     let key = key.ok_or_else(Problem::unauthorized)?;
     hmac::verify(&key, signed(&quote).as_bytes(), &signature)
         .map_err(|_altered| Problem::unauthorized())?;
@@ -119,70 +93,6 @@ fn signed(quote: &Quote) -> String {
 /// The day in UTC whose key signs a quote.
 fn day(quote: &Quote) -> String {
     quote.created_at.to_zoned(TimeZone::UTC).date().to_string()
-}
-
-/// What to do where a day has no key.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum IfNone {
-    Draw,
-    Leave,
-}
-
-/// The key of a day. `None`: none was drawn, or its time is over.
-async fn key(state: &AppState, day: &str, if_none: IfNone) -> Result<Option<hmac::Key>, Problem> {
-    if let Some(key) = state.quote_keys.get(day) {
-        return Ok(Some(key));
-    }
-    let store = state
-        .billing
-        .store()
-        .ok_or_else(Problem::billing_disabled)?;
-    for _ in 0..LOOKS {
-        match remembered(state, day).await? {
-            Remembered::Answered { body, .. } => {
-                return Ok(body.map(|secret| state.quote_keys.put(day, &secret)));
-            }
-            Remembered::Fresh if if_none == IfNone::Draw => {
-                // Looked up again: what was kept counts, whoever drew it.
-                let secret = state.ids.secret().to_vec();
-                store.answer(KEEPER, day, NO_STATUS, Some(secret)).await?;
-            }
-            Remembered::Fresh => {
-                store.forget(KEEPER, day).await?;
-                return Ok(None);
-            }
-            Remembered::Mismatch => return Ok(None),
-            Remembered::Busy => tokio::time::sleep(BETWEEN_LOOKS).await,
-        }
-    }
-    Err(Problem::unavailable())
-}
-
-async fn remembered(state: &AppState, day: &str) -> Result<Remembered, Problem> {
-    let billing = &state.billing;
-    let store = billing.store().ok_or_else(Problem::billing_disabled)?;
-    let clock = billing.clock().ok_or_else(Problem::billing_disabled)?;
-    let now: Timestamp = clock.now();
-    let until = shifted(now, DRAWN_WITHIN);
-    Ok(store.remember(KEEPER, day, REQUEST, now, until).await?)
-}
-
-impl QuoteKeys {
-    fn get(&self, day: &str) -> Option<hmac::Key> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.get(day).cloned()
-    }
-
-    fn put(&self, day: &str, secret: &[u8]) -> hmac::Key {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.insert(day.to_owned(), key.clone());
-        while held.len() > MAX_HELD {
-            // The oldest day stands first.
-            held.pop_first();
-        }
-        key
-    }
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ impl Endpoint for Site {
         let first = path.split('/').nth(1).unwrap_or_default();
         match (first, &self.sandbox) {
             ("sandbox", Some(sandbox)) => sandbox.call(request).await,
-            ("" | "pricing" | "checkout" | "session" | "assets" | "sandbox", _) => {
+            ("" | "pricing" | "checkout" | "session" | "renewal" | "assets" | "sandbox", _) => {
                 self.pages.call(request).await
             }
             // Programs get the API's words for what does not exist, people a page.

@@ -3,8 +3,10 @@
 //! Knows nothing of configuration files: the wiring fills in [`ApiOptions`].
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use billing_domain::journal::JournalEntry;
 use billing_engine::Billing;
 use billing_ports::{IdSource, LicenseSigner, Mailer};
 use jiff::SignedDuration;
@@ -12,12 +14,13 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::auth::KeyCache;
 use crate::claims::ClaimLetters;
+use crate::drawn_keys::DrawnKeys;
 use crate::http::RateLimiters;
 use crate::mail::Post;
 use crate::migrations::Migrations;
 use crate::pages::PaddlePage;
-use crate::quote_token::QuoteKeys;
 use crate::sessions::SessionCache;
+use crate::{quote_token, renewal_link};
 
 /// What every route needs. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -35,7 +38,10 @@ pub struct AppState {
     pub(crate) limiters: Arc<RateLimiters>,
     pub(crate) post: Post,
     pub(crate) migrations: Migrations,
-    pub(crate) quote_keys: Arc<QuoteKeys>,
+    pub(crate) quote_keys: Arc<DrawnKeys>,
+    pub(crate) renewal_keys: Arc<DrawnKeys>,
+    /// Whether the pages are there, so that links may lead to them.
+    pages: Arc<AtomicBool>,
     /// `None`: no license is signed here.
     pub(crate) signer: Option<Arc<dyn LicenseSigner>>,
     /// `None`: there is no page that opens Paddle's checkout.
@@ -66,7 +72,9 @@ impl AppState {
             limiters: Arc::new(limiters),
             post: Post::new(None),
             migrations: Migrations::default(),
-            quote_keys: Arc::default(),
+            quote_keys: Arc::new(quote_token::keys()),
+            renewal_keys: Arc::new(renewal_link::keys()),
+            pages: Arc::default(),
             signer: None,
             paddle: None,
         }
@@ -107,6 +115,22 @@ impl AppState {
             }
         }
         self
+    }
+
+    /// The address where the renewal that `entry` tells of is paid, for as long as it can be,
+    /// at a page of this server: for a host that tells its customers itself. The provider's
+    /// own page, the entry's note, closes sooner. `None`: the entry tells of no renewal, no
+    /// pages are mounted, or the store cannot be reached.
+    pub async fn renewal_address(&self, entry: &JournalEntry) -> Option<String> {
+        renewal_link::address(self, entry).await.ok().flatten()
+    }
+
+    pub(crate) fn shows_pages(&self) {
+        self.pages.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_pages(&self) -> bool {
+        self.pages.load(Ordering::Relaxed)
     }
 
     /// Waits until every mail at hand was sent or given up, which takes some

@@ -2,6 +2,7 @@
 //! schedule itself, over HTTP against a fake of BTCPay's side, on both stores.
 
 mod foreign;
+mod links;
 mod lost;
 mod order;
 mod outage;

@@ -53,6 +53,23 @@ async fn k_12_a_renewal_in_satoshi_is_told_with_all_that_it_takes_to_pay(kind: S
         assert_eq!(told["money"], invoice["amount"]);
         assert_eq!(told["note"], invoice["pay_url"]);
         assert_eq!(shop.told("subscription.renewal_pending"), cycle);
+        // All that it takes to pay stands in the event itself, whoever is told of it.
+        let renewal = &told["renewal"];
+        assert_eq!(renewal["cycle"], invoice["cycle"]);
+        assert_eq!(renewal["collected"], sat(50_000));
+        assert_eq!(at(&renewal["due_at"]), ends);
+        assert_eq!(renewal["grace_ends_at"], stands["grace_ends_at"]);
+        let heard = shop.notifier.deliveries();
+        let heard = heard.iter().flat_map(|(_, told)| &told.entries);
+        let mut heard = heard.filter(|entry| entry.event == Event::SubscriptionRenewalPending);
+        let heard = heard.next_back().and_then(|entry| entry.renewal).unwrap();
+        assert_eq!(invoice["cycle"], heard.cycle);
+        assert_eq!(heard.collected.amount, 50_000);
+        assert_eq!(heard.collected.currency.to_string(), "sat");
+        assert_eq!(
+            (heard.due_at, at(&stands["grace_ends_at"])),
+            (ends, heard.grace_ends_at)
+        );
 
         // Once more, and a day later: there is one, at either side.
         shop.pass(days(1)).await;
@@ -196,6 +213,11 @@ async fn k_12_a_page_that_closed_is_quoted_anew_in_the_same_cycle(kind: StoreKin
     assert_eq!(pending.len(), 2);
     assert_eq!(pending[0]["note"], anew["pay_url"]);
     assert_eq!(pending[0]["invoice"], pending[1]["invoice"]);
+    assert_eq!(pending[0]["renewal"]["collected"], sat(25_000));
+    assert_eq!(pending[1]["renewal"]["collected"], sat(50_000));
+    for same in ["cycle", "due_at", "grace_ends_at"] {
+        assert_eq!(pending[0]["renewal"][same], pending[1]["renewal"][same]);
+    }
     pays(&shop, &second).await;
     assert_eq!(ana.stands(&shop).await["status"], "active");
     assert_eq!(

@@ -23,6 +23,7 @@ mod payment;
 mod portal;
 mod quote;
 mod recover;
+mod renewal;
 mod replay;
 mod step;
 
@@ -45,4 +46,5 @@ pub use pause::PauseError;
 pub use payment::PaymentError;
 pub use portal::PortalError;
 pub use quote::{AllowedChange, QuoteError};
+pub use renewal::{RenewalPage, RenewalPageError, RenewalStanding, RenewalToPay};
 pub use replay::{LeftOut, ReplayAsk, ReplayFinding, Replayed};

@@ -31,6 +31,7 @@ use billing_ports::{Delivery, Reading};
 use bytes::Bytes;
 
 pub(crate) use group::READ;
+pub(crate) use inbox::also_of;
 pub use intake::IntakeError;
 pub use listed::{Difference, Reread, RereadError};
 pub(crate) use perform::Performed;
@@ -94,6 +95,12 @@ impl Deciding {
     /// The effects are performed by the caller, until this instant.
     pub(crate) const fn leasing_until(mut self, instant: Timestamp) -> Self {
         self.lease_effects_until = Some(instant);
+        self
+    }
+
+    /// This was read to decide, and is received with what is decided.
+    pub(crate) fn replying(mut self, id: InboxId, delivery: Delivery) -> Self {
+        self.replies.push((id, delivery));
         self
     }
 

@@ -17,6 +17,7 @@ use crate::api::views::{CustomerView, JournalView};
 use crate::api::{Answer, Created, Group};
 use crate::auth::{ReadKey, WriteKey};
 use crate::problem::Problem;
+use crate::renewal_link;
 use crate::state::AppState;
 
 /// A customer to be made.
@@ -193,7 +194,14 @@ impl CustomersApi {
             .store()
             .ok_or_else(Problem::billing_disabled)?;
         let found = store.list_journal(id, ask).await?;
-        let (data, next_cursor) = page::views(found, |row| row.id, JournalView::from);
+        let mut addresses = Vec::with_capacity(found.rows.len());
+        for entry in &found.rows {
+            addresses.push(renewal_link::address(&state, entry).await?);
+        }
+        let (views, next_cursor) = page::views(found, |row| row.id, JournalView::from);
+        let views = views.into_iter().zip(addresses);
+        let data = views.map(|(view, address)| view.payable_at(address));
+        let data = data.collect();
         Ok(Json(JournalsView { data, next_cursor }))
     }
 }

@@ -1,5 +1,5 @@
-//! The pages that people see: prices, what became of a checkout, and where a
-//! mailed link leads.
+//! The pages that people see: prices, what became of a checkout, where a mailed link
+//! leads, and where a renewal is paid.
 //!
 //! Rendered here, working without a script, with one stylesheet; only where
 //! Paddle's checkout opens is there a script. Deliberately decides nothing: a visit
@@ -13,6 +13,7 @@ mod origin;
 mod pay;
 mod policy;
 mod pricing;
+mod renewal;
 mod session;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use poem::http::StatusCode;
 use poem::{Endpoint, EndpointExt, Response, Route, get, post};
 
 use crate::AppState;
+use crate::renewal_link;
 pub(crate) use pay::PaddlePage;
 
 /// What the pages need.
@@ -34,6 +36,7 @@ pub(crate) struct Pages {
 /// The pages, to be mounted at the root beside the API.
 #[must_use]
 pub fn page_routes(state: &AppState) -> impl Endpoint<Output = Response> + use<> {
+    state.shows_pages();
     let pages = Pages {
         state: state.clone(),
         public_url: Arc::from(state.options.public_url.as_str()),
@@ -47,6 +50,7 @@ pub fn page_routes(state: &AppState) -> impl Endpoint<Output = Response> + use<>
         .at("/checkout/cancel", get(checkout::canceled))
         .at("/checkout/pay", get(pay::pay))
         .at("/session", get(session::ask).post(session::open))
+        .at(renewal_link::PAGE, get(renewal::ask).post(renewal::pay))
         .at("/assets/billing.css", get(assets::stylesheet))
         .at("/assets/paddle.js", get(assets::paddle_script))
         .data(pages)

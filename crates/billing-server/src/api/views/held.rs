@@ -4,7 +4,7 @@ use billing_domain::catalog::QuantityRule;
 use billing_domain::claim::{Claim, ClaimState};
 use billing_domain::customer::Customer;
 use billing_domain::grant::{Grant, GrantReason};
-use billing_domain::journal::JournalEntry;
+use billing_domain::journal::{JournalEntry, RenewalOwed};
 use billing_domain::negotiated::Negotiated;
 use billing_domain::parked::Parked;
 use billing_domain::time::Timestamp;
@@ -213,8 +213,50 @@ pub(crate) struct JournalView {
     license: Option<String>,
     /// The money concerned.
     money: Option<MoneyView>,
+    /// With `subscription.renewal_pending`: what it takes to pay.
+    #[oai(skip_serializing_if_is_none)]
+    renewal: Option<RenewalView>,
     /// What else a reader needs.
     note: Option<String>,
+}
+
+/// What it takes to pay a cycle.
+#[derive(Debug, Object)]
+#[oai(rename = "RenewalOwed")]
+pub(crate) struct RenewalView {
+    /// The number of the subscription's cycle.
+    cycle: u32,
+    /// What is collected: in satoshi where bitcoin is, else what is listed.
+    collected: MoneyView,
+    /// When it is to be paid.
+    due_at: String,
+    /// Until when it can be paid.
+    grace_ends_at: String,
+    /// Where it is paid: a page of this server's that goes on working until then. Without
+    /// pages: the provider's, which closes sooner.
+    pay_url: Option<String>,
+}
+
+impl From<RenewalOwed> for RenewalView {
+    fn from(owed: RenewalOwed) -> Self {
+        Self {
+            cycle: owed.cycle,
+            collected: owed.collected.into(),
+            due_at: owed.due_at.to_string(),
+            grace_ends_at: owed.grace_ends_at.to_string(),
+            pay_url: None,
+        }
+    }
+}
+
+impl JournalView {
+    /// With where a renewal is paid: `address`, or else the provider's page.
+    pub(crate) fn payable_at(mut self, address: Option<String>) -> Self {
+        if let Some(renewal) = &mut self.renewal {
+            renewal.pay_url = address.or_else(|| self.note.clone());
+        }
+        self
+    }
 }
 
 impl From<JournalEntry> for JournalView {
@@ -231,6 +273,7 @@ impl From<JournalEntry> for JournalView {
             change: entry.change.map(|id| id.to_string()),
             license: entry.license.map(|id| id.to_string()),
             money: entry.money.map(MoneyView::from),
+            renewal: entry.renewal.map(RenewalView::from),
             note: entry.note,
         }
     }
