@@ -148,7 +148,11 @@ impl Paddle {
     }
 
     /// What a transaction tells; a page that nobody has paid at tells that it is there.
+    /// Another deployment's tells nothing, not even whose it is over there.
     fn of_transaction(&self, transaction: &Transaction) -> Vec<Observed> {
+        if self.teller.is_elsewhere(transaction) {
+            return Vec::new();
+        }
         let mut facts = self.teller.transaction(transaction, Said::Nothing);
         if facts.is_empty() {
             facts.push(self.teller.uneventful(transaction));

@@ -126,14 +126,52 @@ async fn h_04_another_deployment_s_sale_is_ignored(kind: StoreKind) {
     let shop = shop(kind).await;
     let ana = shop.customer("ana").await;
     let theirs = json!({ "billing_operator": "another", "billing_customer": ana });
-    sold(&shop, "pri_solo", &theirs, None).await;
+    let mut sales = Vec::new();
     // And what somebody sells there without any deployment of this.
-    sold(&shop, "pri_foreign", &Value::Null, None).await;
+    for (price, custom) in [("pri_solo", &theirs), ("pri_foreign", &Value::Null)] {
+        for _ in 0..2 {
+            sales.push(sold(&shop, price, custom, None).await);
+        }
+    }
     shop.settle().await;
     assert_eq!(plan_of(&shop, &ana).await, "");
     assert!(held(&shop, &ana).await.is_empty());
-    assert_eq!(at_paddle(&shop).len(), 2);
+    assert_eq!(at_paddle(&shop).len(), 4);
     shop.ends_well().await;
+
+    // Nor is what goes back of it.
+    for pair in sales.chunks(2) {
+        goes_back(&shop, &pair[0], &pair[1]).await;
+        shop.ends_well().await;
+    }
+    // Not even where Paddle knows the payer as ours: it keeps one customer of an address.
+    let ben = bought(&shop, "ben", "solo-monthly").await;
+    let world = shop.fake.world();
+    let ours = world.subscriptions.values();
+    let payer = ours.max_by_key(|one| one.created_at).unwrap();
+    let theirs = json!({ "billing_operator": "another", "billing_customer": ana });
+    let mut sales = Vec::new();
+    for _ in 0..2 {
+        sales.push(sold(&shop, "pri_solo", &theirs, Some(&payer.customer_id)).await);
+    }
+    shop.settle().await;
+    goes_back(&shop, &sales[0], &sales[1]).await;
+    assert_eq!(plan_of(&shop, &ben).await, "solo");
+    assert_eq!(held(&shop, &ben).await.len(), 1);
+    assert_eq!(invoices(&shop, &ben).await.len(), 1);
+    assert!(held(&shop, &ana).await.is_empty());
+    shop.ends_well().await;
+}
+
+/// The one is refunded, the other is taken back by the bank and given again.
+async fn goes_back(shop: &Shop, refunded: &str, disputed: &str) {
+    let refund = shop.fake.refund(refunded).unwrap();
+    shop.settle().await;
+    shop.fake.decide_refund(&refund, true).unwrap();
+    shop.fake.dispute(disputed).unwrap();
+    shop.settle().await;
+    shop.fake.win_dispute(disputed).unwrap();
+    shop.settle().await;
 }
 
 async fn g_04_who_pays_is_known_by_ids_alone(kind: StoreKind) {

@@ -8,7 +8,6 @@ use billing_domain::catalog::CatalogRevision;
 use billing_domain::decide::{Verdict, apply_fact, outrank};
 use billing_domain::fact::Observed;
 use billing_domain::ids::{CustomerId, InboxId};
-use billing_domain::parked::ParkReason;
 use billing_domain::provider::ProviderRef;
 use billing_domain::time::Timestamp;
 use billing_ports::store::{Also, InboxItem, InboxMark};
@@ -114,8 +113,7 @@ impl Parts {
                 }
                 Err(DecideError::Refused(Stop::Unlinked(unlinked))) => {
                     for item in items.extract_if(.., |item| item.id == unlinked) {
-                        let evidence = "is about nothing that its customer has";
-                        self.set_aside(&item, ParkReason::Unlinked, evidence).await;
+                        self.set_aside_of_nothing(item, deadline).await;
                     }
                 }
                 Err(DecideError::Refused(Stop::TooEarly(early))) => {

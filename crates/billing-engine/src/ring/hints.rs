@@ -2,41 +2,44 @@
 //!
 //! Where the customer is known, deciding reads the object. Where nobody is, the
 //! object is read before: it may say itself whose it is, and what it sells tells
-//! a sale of ours from somebody else's in the same account.
+//! a sale of ours from somebody else's in the same account. So is the payment that
+//! money goes back of, where what goes back names it and says nothing more.
 
 use std::collections::BTreeMap;
 
 use billing_domain::catalog::CatalogRevision;
 use billing_domain::fact::{Fact, Observed};
-use billing_domain::provider::{ProviderAccount, ProviderRef};
+use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
 use billing_domain::time::Timestamp;
 use billing_ports::Reading;
 use billing_ports::store::InboxItem;
 use futures_util::stream::{self, StreamExt};
+use tokio::time::Instant;
 
 use crate::billing::Parts;
 use crate::ring::inbox::facts;
 
 /// What reading the objects of hints came to.
 pub(crate) struct ReadHints {
-    /// Those whose objects were read: they tell now what was read.
+    /// Those whose objects were read: they tell now what was read. What goes back of a
+    /// payment of somebody else's tells nothing any more.
     pub(crate) told: Vec<InboxItem>,
     /// Those whose objects could not be read, and why.
     pub(crate) unread: Vec<(InboxItem, String)>,
 }
 
 impl Parts {
-    /// Reads what these hints name, every object once, side by side.
-    pub(crate) async fn read_hints(&self, items: Vec<InboxItem>) -> ReadHints {
+    /// Reads what these name, every object once, side by side, until `deadline`.
+    pub(crate) async fn read_hints(
+        &self,
+        items: Vec<InboxItem>,
+        deadline: Option<Instant>,
+    ) -> ReadHints {
         let mut objects: BTreeMap<ProviderRef, Result<Vec<Observed>, String>> = BTreeMap::new();
-        let wanted = items.iter().flat_map(facts).filter_map(hinted);
+        let wanted = items.iter().flat_map(facts).filter_map(to_be_read);
         for object in wanted {
             objects.insert(object.clone(), Ok(Vec::new()));
         }
-        // Half of what a call may take: deciding may have to read too, and both
-        // together have to end before the claim does.
-        let half = self.limits.call_timeout.checked_div(2).unwrap_or_default();
-        let deadline = tokio::time::Instant::now().checked_add(half);
         let read = stream::iter(objects.into_keys())
             .map(|object| async move {
                 let answer = self.read_object(&object, deadline).await;
@@ -69,6 +72,13 @@ pub(crate) fn is_hint(item: &InboxItem) -> bool {
         .any(|observed| hinted(observed).is_some())
 }
 
+/// Whether it has to be read whose it is: it hints, or names a payment and no more.
+pub(crate) fn says_too_little(item: &InboxItem) -> bool {
+    facts(item)
+        .iter()
+        .any(|observed| to_be_read(observed).is_some())
+}
+
 /// Whether it hints at this object.
 pub(crate) fn hints_at(item: &InboxItem, object: &ProviderRef) -> bool {
     facts(item).iter().filter_map(hinted).any(|it| it == object)
@@ -88,6 +98,28 @@ pub(crate) fn hinted(observed: &Observed) -> Option<&ProviderRef> {
     None
 }
 
+/// The payment that money goes back of, where nothing but its objects is named: what
+/// was sold by it, and by whom, is said there.
+fn payment_of(observed: &Observed) -> Option<&ProviderRef> {
+    let link = &observed.link;
+    let says_more = link.garbled
+        || link.checkout.is_some()
+        || link.customer.is_some()
+        || !link.prices.is_empty();
+    let is_bare = tells_a_return(std::slice::from_ref(observed)) && !says_more;
+    let pays = |object: &&ProviderRef| {
+        matches!(
+            object.kind,
+            RefKind::Invoice | RefKind::Payment | RefKind::Checkout
+        )
+    };
+    link.refs.iter().filter(|_| is_bare).find(pays)
+}
+
+fn to_be_read(observed: &Observed) -> Option<&ProviderRef> {
+    hinted(observed).or_else(|| payment_of(observed))
+}
+
 /// What was read after something was told of it at `told_at` is no older, whatever
 /// instant the provider gives it: of a snapshot, the newest counts. What has happened
 /// once, as a payment has, happened when the provider says.
@@ -104,14 +136,15 @@ pub(crate) fn no_older(read: Observed, told_at: Timestamp) -> Observed {
     Observed { at, ..read }
 }
 
-/// The facts of `item`, each hint replaced by what was read.
+/// The facts of `item`, each hint replaced by what was read, and what goes back told
+/// with the link of its payment.
 fn told(
     item: &InboxItem,
     objects: &BTreeMap<ProviderRef, Result<Vec<Observed>, String>>,
 ) -> Result<Vec<Observed>, String> {
     let mut all = Vec::new();
     for observed in facts(item) {
-        let Some(object) = hinted(observed) else {
+        let Some(object) = to_be_read(observed) else {
             all.push(observed.clone());
             continue;
         };
@@ -119,7 +152,14 @@ fn told(
             .get(object)
             .cloned()
             .unwrap_or_else(|| Ok(Vec::new()))?;
-        let read = read.into_iter();
+        let mut read = read.into_iter();
+        if hinted(observed).is_none() {
+            all.extend(read.next().map(|payment| Observed {
+                link: payment.link,
+                ..observed.clone()
+            }));
+            continue;
+        }
         all.extend(read.map(|fact| no_older(fact, observed.at)));
     }
     Ok(all)

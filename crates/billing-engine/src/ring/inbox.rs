@@ -11,11 +11,12 @@ use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::time::shifted;
 use billing_ports::Reading;
 use billing_ports::store::{Also, Claimed, InboxItem, Release, Resolution};
+use tokio::time::Instant;
 
 use crate::billing::Parts;
 use crate::limits::{INBOX_RETRY, MAX_INBOX_ATTEMPTS};
 use crate::ring::group::done;
-use crate::ring::hints::{is_foreign, is_hint, tells_a_return};
+use crate::ring::hints::{is_foreign, is_hint, says_too_little, tells_a_return};
 use crate::ring::whose::Whose;
 
 /// One customer's deliveries.
@@ -34,15 +35,22 @@ impl Parts {
     pub(crate) async fn group(&self, items: Vec<InboxItem>) -> Vec<Group> {
         let mut groups: BTreeMap<CustomerId, Vec<InboxItem>> = BTreeMap::new();
         let nobodys = self.sort_out(items, &mut groups).await;
-        let (hints, nobodys): (Vec<_>, Vec<_>) = nobodys.into_iter().partition(is_hint);
-        let read = self.read_hints(hints).await;
+        let (unclear, nobodys): (Vec<_>, Vec<_>) = nobodys.into_iter().partition(says_too_little);
+        let hints = unclear.iter().filter(|item| is_hint(item));
+        let hints: BTreeSet<InboxId> = hints.map(|item| item.id).collect();
+        // Half of what a call may take: deciding may have to read too, and both
+        // together have to end before the claim does.
+        let half = self.limits.call_timeout.checked_div(2).unwrap_or_default();
+        let read = self
+            .read_hints(unclear, Instant::now().checked_add(half))
+            .await;
         for (item, failure) in &read.unread {
             self.try_later(item, failure).await;
         }
-        let hints: BTreeSet<InboxId> = read.told.iter().map(|item| item.id).collect();
         let told = self.sort_out(read.told, &mut groups).await;
         for item in told {
-            if tells_a_return(facts(&item)) && !self.is_elsewhere(&item).await {
+            let names_too_little = hints.contains(&item.id) && tells_a_return(facts(&item));
+            if names_too_little && !self.is_elsewhere(&item).await {
                 // Its hint names too little to wait for: it is read again.
                 self.try_later(&item, "money went back of nothing known yet")
                     .await;
@@ -105,6 +113,30 @@ impl Parts {
             self.set_aside_unlinked(item).await;
             return;
         }
+        self.settle_foreign(item).await;
+    }
+
+    /// Sets aside what is about nothing that its customer has, unless it goes back of
+    /// what somebody else has sold to whom the provider knows as the same payer.
+    pub(crate) async fn set_aside_of_nothing(&self, item: InboxItem, deadline: Option<Instant>) {
+        let mut item = item;
+        if says_too_little(&item) {
+            let read = self.read_hints(vec![item.clone()], deadline).await;
+            if let Some((item, failure)) = read.unread.first() {
+                return self.try_later(item, failure).await;
+            }
+            for told in read.told {
+                item = told;
+            }
+            if facts(&item).is_empty() || self.is_elsewhere(&item).await {
+                return self.settle_foreign(&item).await;
+            }
+        }
+        let evidence = "is about nothing that its customer has";
+        self.set_aside(&item, ParkReason::Unlinked, evidence).await;
+    }
+
+    async fn settle_foreign(&self, item: &InboxItem) {
         tracing::info!(inbox = %item.id, account = %item.delivery.account,
             kind = item.delivery.kind, "event of no business of ours");
         if let Err(error) = self.store.settle_inbox(done(item), self.now()).await {

@@ -20,6 +20,11 @@ pub(crate) enum Said {
 }
 
 impl Teller {
+    /// Whether another deployment has sold it.
+    pub(crate) fn is_elsewhere(&self, transaction: &Transaction) -> bool {
+        is_foreign(transaction.custom_data.as_ref(), &self.operator)
+    }
+
     /// What ties it to a customer.
     pub(crate) fn transaction_link(&self, transaction: &Transaction) -> Link {
         let refs = [
@@ -37,7 +42,7 @@ impl Teller {
     /// That the subscription that it pays for is to be read. `None`: it pays for none,
     /// or not for one of ours.
     pub(crate) fn subscription_of(&self, transaction: &Transaction) -> Option<Observed> {
-        if is_foreign(transaction.custom_data.as_ref(), &self.operator) {
+        if self.is_elsewhere(transaction) {
             return None;
         }
         let id = transaction.subscription_id.as_deref()?;
@@ -84,7 +89,7 @@ impl Teller {
     /// What it tells, in the order in which it is to be decided. The subscription
     /// that it pays for is only hinted at: whoever holds the answer reads it.
     pub(crate) fn transaction(&self, transaction: &Transaction, said: Said) -> Vec<Observed> {
-        if is_foreign(transaction.custom_data.as_ref(), &self.operator) {
+        if self.is_elsewhere(transaction) {
             return Vec::new();
         }
         // Nothing is charged by it: it carries a new card.
