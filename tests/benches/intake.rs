@@ -91,6 +91,7 @@ pub(crate) fn webhooks(count: usize) -> Vec<Bytes> {
                 payment: format!("pay_{batch:x}_{number}"),
                 amount: Money::new(500, Currency::USD),
                 conversion: None,
+                parts: Vec::new(),
             };
             let link = Link {
                 customer: Some(ids.draw()),

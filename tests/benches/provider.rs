@@ -70,6 +70,7 @@ impl PaymentProvider for PaidAtOnce {
             payment: format!("paid:{key}"),
             amount: ask.amount,
             conversion: None,
+            parts: Vec::new(),
         };
         let facts = [opened, paid];
         Ok(Answer::Done(

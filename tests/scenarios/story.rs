@@ -329,6 +329,7 @@ impl Told {
                     payment: paid.reference.clone(),
                     amount: paid.amount,
                     conversion: invoice.conversion.clone(),
+                    parts: Vec::new(),
                 },
                 at: paid.at,
                 link: Link::default(),

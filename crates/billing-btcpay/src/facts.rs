@@ -1,6 +1,6 @@
 //! What an invoice of BTCPay's says, in our words. Knows nothing of how it was read.
 
-use billing_domain::fact::{CheckoutPayment, Fact, Observed, ProviderInvoiceState};
+use billing_domain::fact::{CheckoutPayment, Fact, Observed, PaymentPart, ProviderInvoiceState};
 use billing_domain::invoice::Conversion;
 use billing_domain::money::{Currency, Money};
 use billing_domain::provider::ProviderAccount;
@@ -10,7 +10,7 @@ use url::Url;
 use crate::api_error::CallError;
 use crate::correlation::{self, Metadata, Ours};
 use crate::decimal::Decimal;
-use crate::payments::{Paid, Sorted, sort, sum};
+use crate::payments::{Paid, Sorted, last, sort, sum};
 use crate::wire::{Invoice, at};
 
 /// What BTCPay calls a satoshi. Every invoice of ours is in it.
@@ -18,6 +18,9 @@ pub(crate) const SATOSHI: &str = "SATS";
 
 /// What BTCPay says of what a person has decided.
 const MARKED: &str = "Marked";
+
+/// How a person's word is named, for what no transaction has brought.
+const VOUCHED: &str = "vouched";
 
 /// Where BTCPay shows an invoice to its payer.
 const PAGE: &str = "i";
@@ -183,23 +186,39 @@ impl Teller {
 
     /// The money is there, or a person says so.
     fn settled(&self, seen: &Seen) -> Vec<Observed> {
-        let (id, settled) = (seen.invoice.id.as_str(), seen.settled());
+        let settled = seen.settled();
         let sorted = sort(&settled, seen.owed);
-        if sorted.whole.is_some() {
+        if !sorted.whole.is_empty() {
             return self.as_sorted(seen, &sorted);
         }
-        if seen.is_marked() {
-            return vec![self.paid(seen, id, seen.owed, seen.read_at())];
-        }
-        // A store that waits for no confirmation settles what is still without one.
-        let sorted = sort(&seen.paid, seen.owed);
-        if sorted.whole.is_some() {
+        // A person, or a store that waits for no confirmation, settles what is still
+        // without one. What is not needed for it waits to be confirmed.
+        let mut sorted = sort(&seen.paid, seen.owed);
+        if !sorted.whole.is_empty() {
+            sorted.rest.retain(|payment| payment.settled);
             return self.as_sorted(seen, &sorted);
         }
-        // Less than is owed, by a tolerance that is not ours: told as what it is.
-        let told = seen.invoice.paid_amount.and_then(Decimal::floor);
-        let amount = told.unwrap_or_else(|| sum(&seen.paid));
-        vec![self.paid(seen, id, amount, seen.read_at())]
+        let mut parts: Vec<PaymentPart> = seen.paid.iter().map(part).collect();
+        let came = sum(&seen.paid);
+        let amount = if seen.is_marked() {
+            let vouched = PaymentPart {
+                id: format!("{}:{VOUCHED}", seen.invoice.id),
+                amount: satoshi(seen.owed.saturating_sub(came)),
+                at: seen.read_at(),
+            };
+            parts.push(vouched);
+            seen.owed
+        } else {
+            // Less than is owed, by a tolerance that is not ours: told as what it is.
+            let told = seen.invoice.paid_amount.and_then(Decimal::floor);
+            told.unwrap_or(came)
+        };
+        let whole = Payment {
+            name: &seen.invoice.id,
+            satoshi: amount,
+            parts,
+        };
+        vec![self.paid(seen, whole, seen.read_at())]
     }
 
     /// Its page has closed. What has settled is told, whatever it is good for.
@@ -216,7 +235,7 @@ impl Teller {
             let reversed = self.observed(seen, reversed, seen.read_at());
             return vec![reversed, self.closed(seen)];
         }
-        if sorted.whole.is_some() {
+        if !sorted.whole.is_empty() {
             return self.as_sorted(seen, &sorted);
         }
         if expired && sum(&seen.paid) >= seen.owed {
@@ -227,17 +246,32 @@ impl Teller {
         facts
     }
 
+    /// The whole under the name of the invoice, with the transactions that it is made
+    /// of; each of the others by itself.
     fn as_sorted(&self, seen: &Seen, sorted: &Sorted<'_>) -> Vec<Observed> {
-        let id = seen.invoice.id.as_str();
-        let whole = sorted.whole.map(|(sum, at)| self.paid(seen, id, sum, at));
-        let rest = sorted.rest.iter();
-        let rest = rest.map(|one| self.paid(seen, &one.id, one.satoshi, one.at));
+        let whole = last(&sorted.whole).map(|at| {
+            let whole = Payment {
+                name: &seen.invoice.id,
+                satoshi: sum(sorted.whole.iter().copied()),
+                parts: sorted.whole.iter().copied().map(part).collect(),
+            };
+            self.paid(seen, whole, at)
+        });
+        let rest = sorted.rest.iter().map(|one| {
+            let alone = Payment {
+                name: &one.id,
+                satoshi: one.satoshi,
+                parts: Vec::new(),
+            };
+            self.paid(seen, alone, one.at)
+        });
         whole.into_iter().chain(rest).collect()
     }
 
-    fn paid(&self, seen: &Seen, payment: &str, satoshi: i64, at: Timestamp) -> Observed {
-        let payment = payment.to_owned();
-        let amount = Money::new(satoshi, Currency::SAT);
+    fn paid(&self, seen: &Seen, told: Payment<'_>, at: Timestamp) -> Observed {
+        let payment = told.name.to_owned();
+        let amount = satoshi(told.satoshi);
+        let parts = told.parts;
         let conversion = seen.conversion();
         let fact = match seen.ours {
             Ours::Checkout(checkout) => Fact::CheckoutCompleted {
@@ -247,6 +281,7 @@ impl Teller {
                     payment,
                     amount,
                     conversion,
+                    parts,
                 },
                 customer_ref: None,
                 email: correlation::text(&seen.metadata(), EMAIL).map(str::to_owned),
@@ -256,6 +291,7 @@ impl Teller {
                 payment,
                 amount,
                 conversion,
+                parts,
             },
             Ours::Garbled => garbled(seen, ProviderInvoiceState::Paid),
         };
@@ -302,12 +338,31 @@ impl Teller {
     }
 }
 
+/// A payment as it is told.
+struct Payment<'a> {
+    name: &'a str,
+    satoshi: i64,
+    parts: Vec<PaymentPart>,
+}
+
+fn part(paid: &Paid) -> PaymentPart {
+    PaymentPart {
+        id: paid.id.clone(),
+        amount: satoshi(paid.satoshi),
+        at: paid.at,
+    }
+}
+
+const fn satoshi(amount: i64) -> Money {
+    Money::new(amount, Currency::SAT)
+}
+
 /// Money that is ours, of nobody who could be told: a person looks.
 fn garbled(seen: &Seen, state: ProviderInvoiceState) -> Fact {
     Fact::ProviderInvoiceSeen {
         reference: seen.invoice.id.clone(),
         subscription_ref: None,
-        amount: Money::new(seen.owed, Currency::SAT),
+        amount: satoshi(seen.owed),
         period: None,
         state,
         purpose: None,

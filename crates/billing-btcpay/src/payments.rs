@@ -25,11 +25,11 @@ pub(crate) struct Paid {
 /// What is there, as far as it makes up the whole that is owed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sorted<'a> {
-    /// The first transactions that together are enough: their sum, and when the last of
-    /// them came. `None`: all of them are not.
-    pub(crate) whole: Option<(i64, Timestamp)>,
+    /// The first transactions that together are enough, and of which none can be spared,
+    /// oldest first. Empty: all of them are not enough.
+    pub(crate) whole: Vec<&'a Paid>,
     /// The others, each for itself.
-    pub(crate) rest: &'a [Paid],
+    pub(crate) rest: Vec<&'a Paid>,
 }
 
 /// The transactions, oldest first. One that was replaced or spent twice is none.
@@ -54,29 +54,43 @@ pub(crate) fn received(methods: &[Method]) -> Result<Vec<Paid>, CallError> {
     Ok(received)
 }
 
-/// Parts what makes up `owed` from what came besides. Told again later, when more has
-/// come, the first part is the same.
+/// Parts what makes up `owed` from what came besides. Told again, when more has come
+/// later, the first part is the same. Where an older transaction is confirmed only
+/// then, it may not be: what is told names the transactions, so that each counts once.
 pub(crate) fn sort(paid: &[Paid], owed: i64) -> Sorted<'_> {
-    let mut sum = 0_i64;
-    for (index, payment) in paid.iter().enumerate() {
-        sum = sum.saturating_add(payment.satoshi);
-        if sum >= owed {
-            let rest = paid.get(index.saturating_add(1)..).unwrap_or_default();
-            return Sorted {
-                whole: Some((sum, payment.at)),
-                rest,
-            };
+    let mut whole: Vec<&Paid> = Vec::new();
+    let mut above = owed.saturating_neg();
+    for payment in paid {
+        if above >= 0 {
+            break;
         }
+        above = above.saturating_add(payment.satoshi);
+        whole.push(payment);
     }
-    Sorted {
-        whole: None,
-        rest: paid,
+    if above < 0 {
+        whole.clear();
     }
+    // Whoever paid too little at first, and then all of it, is owed the first.
+    whole.retain(|payment| {
+        let spared = payment.satoshi <= above;
+        if spared {
+            above = above.saturating_sub(payment.satoshi);
+        }
+        !spared
+    });
+    let is_besides = |payment: &&Paid| !whole.iter().any(|part| part.id == payment.id);
+    let rest = paid.iter().filter(is_besides).collect();
+    Sorted { whole, rest }
+}
+
+/// When the last of them came. `None`: there are none.
+pub(crate) fn last(paid: &[&Paid]) -> Option<Timestamp> {
+    paid.iter().map(|payment| payment.at).max()
 }
 
 /// All of it together.
-pub(crate) fn sum(paid: &[Paid]) -> i64 {
-    let amounts = paid.iter().map(|payment| payment.satoshi);
+pub(crate) fn sum<'a>(paid: impl IntoIterator<Item = &'a Paid>) -> i64 {
+    let amounts = paid.into_iter().map(|payment| payment.satoshi);
     amounts.fold(0, i64::saturating_add)
 }
 
@@ -116,19 +130,25 @@ mod tests {
 
     #[test]
     fn the_first_that_are_enough_are_the_whole_whatever_comes_later() {
-        for (amounts, owed, whole, rest) in [
-            (&[][..], 50, None, 0),
-            (&[49], 50, None, 1),
-            (&[50], 50, Some((50, at(0))), 0),
-            (&[60], 50, Some((60, at(0))), 0),
-            (&[20, 30], 50, Some((50, at(1))), 0),
-            (&[20, 30, 50], 50, Some((50, at(1))), 1),
-            (&[60, 1], 50, Some((60, at(0))), 1),
+        for (amounts, whole, rest) in [
+            (&[][..], &[][..], &[][..]),
+            (&[49], &[], &["0"]),
+            (&[50], &["0"], &[]),
+            (&[60], &["0"], &[]),
+            (&[20, 30], &["0", "1"], &[]),
+            (&[20, 30, 50], &["0", "1"], &["2"]),
+            (&[60, 1], &["0"], &["1"]),
+            // What it is enough without came besides.
+            (&[20, 50], &["1"], &["0"]),
+            (&[10, 30, 40], &["1", "2"], &["0"]),
         ] {
             let paid = paid(amounts);
-            let sorted = sort(&paid, owed);
-            assert_eq!(sorted.whole, whole, "{amounts:?}");
-            assert_eq!(sorted.rest.len(), rest, "{amounts:?}");
+            let sorted = sort(&paid, 50);
+            let named = |them: &[&Paid]| them.iter().map(|it| it.id.clone()).collect::<Vec<_>>();
+            assert_eq!(named(&sorted.whole), whole, "{amounts:?}");
+            assert_eq!(named(&sorted.rest), rest, "{amounts:?}");
+            let latest = whole.last().map(|id| at(id.parse().unwrap()));
+            assert_eq!(last(&sorted.whole), latest, "{amounts:?}");
         }
     }
 

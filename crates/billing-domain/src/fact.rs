@@ -109,6 +109,10 @@ pub enum Fact {
         /// How the invoice was collected in another currency. `None`: as it stood.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         conversion: Option<Conversion>,
+        /// What it is made of, where the provider may tell of a part by itself, or of
+        /// more parts later. Empty: it is one by its own name.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        parts: Vec<PaymentPart>,
     },
     /// A payment for an invoice of ours was refused.
     PaymentFailed {
@@ -195,6 +199,18 @@ pub enum Fact {
     Irrelevant,
 }
 
+/// A transaction that a payment is made of. Told as a payment of its own, before or
+/// after, it is the same money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentPart {
+    /// The provider's id of it.
+    pub id: String,
+    /// What came by it, in the currency that was collected.
+    pub amount: Money,
+    /// When it came.
+    pub at: Timestamp,
+}
+
 /// Money that goes back to a buyer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundSnapshot {
@@ -275,6 +291,9 @@ pub enum CheckoutPayment {
         /// How the price was collected in another currency. `None`: as it stood.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         conversion: Option<Conversion>,
+        /// What it is made of, as for an invoice.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        parts: Vec<PaymentPart>,
     },
     /// Nothing was owed today (a trial).
     NotRequired,

@@ -176,6 +176,18 @@ pub struct Payment {
     /// `None`: nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub off_balance: Option<Money>,
+    /// The provider's ids of what it is made of: none of them counts by itself. Empty:
+    /// it is one by its own name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
+}
+
+impl Payment {
+    /// Whether it goes by this name, or is made of what does.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.reference == name || self.parts.iter().any(|part| part == name)
+    }
 }
 
 impl Invoice {
@@ -199,12 +211,10 @@ impl Invoice {
             .map_or(self.amount, |conversion| conversion.collected)
     }
 
-    /// Whether this payment has been seen before.
+    /// Whether this payment has been seen before, by itself or as a part of another.
     #[must_use]
     pub fn has_payment(&self, reference: &str) -> bool {
-        self.payments
-            .iter()
-            .any(|payment| payment.reference == reference)
+        self.payments.iter().any(|payment| payment.has(reference))
     }
 
     /// Its payments at the provider, where they go by names of their own.

@@ -21,6 +21,8 @@ on_both_stores! {
     k_20_what_a_person_marks_counts_and_is_taken_back;
     /// K-20: two pages of one cycle, both paid late: one cycle, and the rest is the buyer's.
     k_20_two_tries_of_one_cycle_are_credited_once;
+    /// K-20: of money that comes in several transactions each counts once.
+    k_20_each_transaction_counts_once;
     /// K-20: what is not confirmed in time pays for nothing.
     k_20_what_is_never_confirmed_pays_for_nothing;
 }
@@ -194,6 +196,79 @@ async fn k_20_two_tries_of_one_cycle_are_credited_once(kind: StoreKind) {
     assert_eq!(next["amount"]["amount"], 0, "{next:#}");
     assert_eq!(next["status"], "settled");
     assert_eq!(shop.told("subscription.renewed"), 2);
+    shop.is_sound().await;
+}
+
+async fn k_20_each_transaction_counts_once(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "buoy-sats").await;
+    shop.pass(days(32)).await;
+    // A part, and its page closes: for a person. Another page is made.
+    let owed = ana.owes(&shop).await;
+    let through = ana.newest(&shop).await["period_end"].clone();
+    shop.fake.pay(&owed, 20_000).unwrap();
+    shop.pass(days(3)).await;
+    assert_ne!(ana.owes(&shop).await, owed);
+    assert_eq!(parked(&shop).await, ["amount_mismatch"]);
+    // The rest comes there all the same, and again, and is told several times.
+    shop.fake.pay_late(&owed, 30_000).unwrap();
+    shop.pass(BLOCK).await;
+    let stands = ana.stands(&shop).await;
+    assert_eq!(
+        (&stands["status"], &stands["paid_through"]),
+        (&"active".into(), &through)
+    );
+    let invoice = ana.newest(&shop).await;
+    let paid = |payments: &serde_json::Value| -> Vec<_> {
+        let payments = payments.as_array().unwrap().iter();
+        payments
+            .map(|row| (row["amount"].clone(), row["credited"].clone()))
+            .collect()
+    };
+    assert_eq!(
+        paid(&invoice["payments"]),
+        [(sat(50_000), true.into())],
+        "{invoice:#}"
+    );
+    assert_eq!(parked(&shop).await, ["amount_mismatch"]);
+    for _ in 0..2 {
+        for event in ["InvoicePaymentSettled", "InvoiceSettled"] {
+            shop.fake.tell(event, &owed, serde_json::json!({}));
+        }
+        shop.settle().await;
+    }
+    assert_eq!(ana.newest(&shop).await, invoice);
+    shop.fake.pay(&owed, 7_000).unwrap();
+    shop.pass(BLOCK).await;
+    let more = ana.newest(&shop).await;
+    let both = [(sat(50_000), true.into()), (sat(7_000), false.into())];
+    assert_eq!(paid(&more["payments"]), both, "{more:#}");
+    let evidence = &shop.parked().await[1].evidence;
+    assert!(
+        evidence.contains("SAT 7000 went to the balance"),
+        "{evidence}"
+    );
+    shop.is_sound().await;
+
+    // Of a purchase, the older one is confirmed when the newer was enough already.
+    shop.fake.rules(|rules| rules.block_every = None);
+    let ben = opens(&shop, "ben", "buoy-sats").await;
+    shop.fake.pay(&ben.page, 40_000).unwrap();
+    shop.fake.advance(SignedDuration::from_mins(1));
+    shop.fake.pay_by_lightning(&ben.page, 50_000).unwrap();
+    shop.settle().await;
+    assert_eq!(ben.plan(&shop).await, "buoy");
+    assert_eq!(parked(&shop).await.len(), 2);
+    shop.fake.confirm(&ben.page).unwrap();
+    shop.settle().await;
+    let invoice = ben.newest(&shop).await;
+    let both = [(sat(50_000), true.into()), (sat(40_000), false.into())];
+    assert_eq!(paid(&invoice["payments"]), both, "{invoice:#}");
+    let parked = shop.parked().await;
+    let late = parked
+        .iter()
+        .filter(|row| row.reason == ParkReason::LatePayment);
+    assert_eq!(late.count(), 2);
     shop.is_sound().await;
 }
 

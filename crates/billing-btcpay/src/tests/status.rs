@@ -1,6 +1,6 @@
 //! Every way in which an invoice of BTCPay's stands, and what it is told as.
 
-use billing_domain::fact::{CheckoutPayment, Fact, Observed};
+use billing_domain::fact::{CheckoutPayment, Fact, Observed, PaymentPart};
 use billing_domain::invoice::Conversion;
 use billing_domain::money::{Currency, Money};
 use billing_domain::provider::RefKind;
@@ -30,18 +30,20 @@ fn word(observed: &Observed) -> String {
         Fact::CheckoutOpened { .. } | Fact::InvoiceOpened { .. } => format!("opened @{second}"),
         Fact::CheckoutCompleted { payment, .. } => match payment {
             CheckoutPayment::Paid {
-                payment, amount, ..
-            } => {
-                format!("paid {payment} {} @{second}", amount.amount)
-            }
+                payment,
+                amount,
+                parts,
+                ..
+            } => paid(payment, *amount, parts, second),
             CheckoutPayment::Unpaid => format!("pending @{second}"),
             CheckoutPayment::NotRequired => panic!("{observed:?}"),
         },
         Fact::InvoicePaid {
-            payment, amount, ..
-        } => {
-            format!("paid {payment} {} @{second}", amount.amount)
-        }
+            payment,
+            amount,
+            parts,
+            ..
+        } => paid(payment, *amount, parts, second),
         Fact::PaymentPending { until, .. } => {
             format!("pending until {} @{second}", until.as_second())
         }
@@ -50,6 +52,23 @@ fn word(observed: &Observed) -> String {
         Fact::PaymentReversed { payment } => format!("reversed {payment} @{second}"),
         other => panic!("{other:?}"),
     }
+}
+
+/// With what it is made of, unless that is one transaction of that amount and instant.
+fn paid(payment: &str, amount: Money, parts: &[PaymentPart], second: i64) -> String {
+    let mut told = format!("paid {payment} {}", amount.amount);
+    if let [one] = parts
+        && (one.id.as_str(), one.amount, one.at) == ("tx1", amount, at(second))
+    {
+        // Nothing but that transaction.
+    } else if !parts.is_empty() {
+        let parts = parts.iter();
+        let named: Vec<_> = parts
+            .map(|part| format!("{} {}", part.id, part.amount.amount))
+            .collect();
+        told = format!("{told} ({})", named.join(", "));
+    }
+    format!("{told} @{second}")
 }
 
 #[track_caller]
@@ -97,8 +116,36 @@ fn settled_is_paid_at_the_instant_of_its_last_transaction() {
         ("tx1", 20_000, 2_000, "Settled"),
         ("tx2", 30_000, 3_000, "Settled"),
     ];
-    let paid = ["paid inv1 50000 @3000"];
+    let paid = ["paid inv1 50000 (tx1 20000, tx2 30000) @3000"];
     row("Settled", "None", &parts, &paid, &paid);
+}
+
+#[test]
+fn what_is_confirmed_after_the_whole_is_told_besides() {
+    // The older one is confirmed when the newer one was enough already.
+    let first = [
+        ("tx0", 40_000, 1_500, "Processing"),
+        ("tx1", 50_000, 2_000, "Settled"),
+    ];
+    let alone = ["paid inv1 50000 @2000"];
+    row("Settled", "PaidOver", &first, &alone, &alone);
+    let then = [
+        ("tx0", 40_000, 1_500, "Settled"),
+        ("tx1", 50_000, 2_000, "Settled"),
+    ];
+    let both = ["paid inv1 50000 @2000", "paid tx0 40000 @1500"];
+    row("Settled", "PaidOver", &then, &both, &both);
+}
+
+#[test]
+fn a_part_is_told_by_its_name_and_in_the_whole_by_the_same() {
+    let part = ("tx1", 20_000, 2_000, "Settled");
+    let told = ["paid tx1 20000 @2000", "closed @4600"];
+    row("Expired", "PaidPartial", &[part], &told, &told);
+    let rest = ("tx2", 30_000, 5_000, "Settled");
+    let told = ["paid inv1 50000 (tx1 20000, tx2 30000) @5000"];
+    row("Expired", "PaidLate", &[part, rest], &told, &told);
+    row("Settled", "Marked", &[part, rest], &told, &told);
 }
 
 #[test]
@@ -133,22 +180,32 @@ fn paid_over_is_told_with_what_is_above() {
 
 #[test]
 fn marked_settled_is_paid_because_a_person_says_so() {
-    let said = ["paid inv1 50000 @9000"];
+    let said = ["paid inv1 50000 (inv1:vouched 50000) @9000"];
     row("Settled", "Marked", &[], &said, &said);
-    row(
-        "Settled",
-        "Marked",
-        &[("tx1", 20_000, 2_000, "Settled")],
-        &said,
-        &said,
-    );
+    // What has come is part of what was vouched for, and is not told again.
+    let said = ["paid inv1 50000 (tx1 20000, inv1:vouched 30000) @9000"];
+    for came in ["Settled", "Processing"] {
+        row(
+            "Settled",
+            "Marked",
+            &[("tx1", 20_000, 2_000, came)],
+            &said,
+            &said,
+        );
+    }
+    let unconfirmed = [
+        ("tx1", 60_000, 2_000, "Processing"),
+        ("tx2", 10_000, 3_000, "Processing"),
+    ];
+    let whole = ["paid inv1 60000 @2000"];
+    row("Settled", "Marked", &unconfirmed, &whole, &whole);
     let paid = ["paid inv1 50000 @5000"];
     row("Settled", "Marked", &[LATE], &paid, &paid);
 }
 
 #[test]
 fn settled_below_what_is_owed_is_told_as_what_came() {
-    let less = ["paid inv1 49999 @9000"];
+    let less = ["paid inv1 49999 (tx1 49999) @9000"];
     let mut bought = invoice("Settled", "None", &of_checkout());
     bought["paidAmount"] = json!("49999");
     assert_eq!(told(bought, &[("tx1", 49_999, 2_000, "Settled")]), less);

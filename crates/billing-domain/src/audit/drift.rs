@@ -174,6 +174,7 @@ pub fn drift(account: &Account, object: &ProviderRef, seen: &[Observed]) -> Vec<
                 payment,
                 amount,
                 conversion,
+                parts: _,
             } => comparing.paid(*invoice, payment, *amount, conversion.as_ref()),
             Fact::ProviderInvoiceSeen { .. } => comparing.provider_invoice(&told.fact),
             // Owed, as ours is; or about something else than how these objects stand:

@@ -242,6 +242,7 @@ fn settle_mirrored(
                 credited: true,
                 to_balance: None,
                 off_balance: None,
+                parts: Vec::new(),
             }];
             Some(Event::InvoiceSettled)
         }

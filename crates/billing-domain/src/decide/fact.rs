@@ -108,6 +108,7 @@ fn apply(
             payment,
             amount,
             conversion,
+            parts,
         } => {
             if draft.account.invoice(*invoice).is_none() {
                 return Verdict::Unlinked;
@@ -116,6 +117,7 @@ fn apply(
                 payment: payment.clone(),
                 amount: *amount,
                 conversion: conversion.clone(),
+                parts: parts.clone(),
                 at,
             };
             pay(draft, *invoice, received, catalog);

@@ -33,6 +33,7 @@ pub(crate) fn paid_on_time(draft: &mut Draft, id: InvoiceId, catalog: &CatalogRe
         return false;
     };
     let received = Received {
+        parts: Vec::new(),
         payment: String::new(),
         amount,
         conversion: None,

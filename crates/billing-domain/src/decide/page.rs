@@ -7,7 +7,7 @@ use crate::catalog::CatalogRevision;
 use crate::checkout::{Checkout, CheckoutState};
 use crate::decide::checkout::{close_page, settle_code};
 use crate::decide::fact::Verdict;
-use crate::decide::settle::{Received, pay};
+use crate::decide::settle::{Received, pay, take_in};
 use crate::decide::start::{purchase_invoice, start_subscription};
 use crate::decision::Draft;
 use crate::fact::CheckoutPayment;
@@ -84,12 +84,14 @@ pub(super) fn completed(
             payment,
             amount,
             conversion,
+            parts,
         } = payment
         {
             let again = Received {
                 payment: payment.clone(),
                 amount: *amount,
                 conversion: conversion.clone(),
+                parts: parts.clone(),
                 at,
             };
             paid_again(draft, &checkout, again, catalog);
@@ -110,7 +112,10 @@ pub(super) fn completed(
         }
         CheckoutPayment::NotRequired => None,
         CheckoutPayment::Paid {
-            payment, amount, ..
+            payment,
+            amount,
+            parts,
+            ..
         } => Some(Payment {
             reference: payment.clone(),
             amount: *amount,
@@ -118,6 +123,7 @@ pub(super) fn completed(
             credited: true,
             to_balance: None,
             off_balance: None,
+            parts: parts.iter().map(|part| part.id.clone()).collect(),
         }),
     };
     let conversion = match payment {
@@ -239,10 +245,13 @@ fn hold(
     let mut invoice = known
         .cloned()
         .unwrap_or_else(|| purchase_invoice(&checkout, InvoiceState::Open));
-    invoice.payments.extend(paid.map(|paid| Payment {
-        credited: false,
-        ..paid
-    }));
+    if let Some(paid) = paid {
+        take_in(draft, &mut invoice, &paid.parts);
+        invoice.payments.push(Payment {
+            credited: false,
+            ..paid
+        });
+    }
     draft.account.put_invoice(invoice);
     if checkout.is_open() {
         let state = CheckoutState::Pending { reference };

@@ -13,6 +13,7 @@ use crate::decide::renew::{note_skipped, skip_ended};
 use crate::decide::start::park_if_duplicate;
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
+use crate::fact::PaymentPart;
 use crate::ids::InvoiceId;
 use crate::invoice::{Conversion, Invoice, InvoiceState, Issuer, Payment};
 use crate::journal::Event;
@@ -31,6 +32,8 @@ pub(super) struct Received {
     pub(super) amount: Money,
     /// How it was collected in another currency, if it was.
     pub(super) conversion: Option<Conversion>,
+    /// What it is made of. Empty: it is one by its own name.
+    pub(super) parts: Vec<PaymentPart>,
     /// When.
     pub(super) at: Timestamp,
 }
@@ -41,9 +44,12 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
     let Some(mut invoice) = draft.account.invoice(id).cloned() else {
         return;
     };
-    if invoice.has_payment(&received.payment) {
+    if invoice.has_payment(&received.payment) || is_in_part(&invoice, &received.parts) {
+        pay_besides(draft, &invoice, &received, catalog);
         return;
     }
+    let parts: Vec<String> = received.parts.into_iter().map(|part| part.id).collect();
+    take_in(draft, &mut invoice, &parts);
     // A rate is good for the amount that it was stated for.
     let known = invoice.conversion.clone();
     let converted = received
@@ -58,13 +64,14 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
         credited: false,
         to_balance: None,
         off_balance: None,
+        parts,
     };
     if let Err((reason, evidence)) = creditable(draft, &invoice, amount) {
         let worth = listed(&invoice, amount);
-        // What was collected before stays as it was collected.
-        if !invoice.is_open() {
-            invoice.conversion = known;
-        }
+        // What was collected before stays as it was collected, and what can be paid as
+        // it can.
+        let first = invoice.conversion.take().filter(|_| invoice.is_open());
+        invoice.conversion = known.or(first);
         set_aside(draft, invoice, (paid, worth), reason, evidence);
         return;
     }
@@ -86,6 +93,51 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
         let evidence =
             format!("payment {payment} for invoice {id} is {excess} above what was owed");
         draft.park(ParkReason::AmountMismatch, evidence);
+    }
+}
+
+/// Whether something was paid for with a part of this already: the others came besides.
+fn is_in_part(invoice: &Invoice, parts: &[PaymentPart]) -> bool {
+    let mut credited = invoice.payments.iter().filter(|held| held.credited);
+    credited.any(|held| parts.iter().any(|part| held.has(&part.id)))
+}
+
+/// A payment told again: what it is made of by now and was not before came besides, as
+/// a payment of its own.
+fn pay_besides(draft: &mut Draft, known: &Invoice, again: &Received, catalog: &CatalogRevision) {
+    let mut held = known.payments.iter();
+    let same = held.find(|held| held.reference == again.payment);
+    // What was kept without its parts was kept when nothing said them.
+    if same.is_some_and(|same| same.parts.is_empty()) {
+        return;
+    }
+    let mut parts = again.parts.iter();
+    for part in parts.by_ref().filter(|part| !known.has_payment(&part.id)) {
+        let besides = Received {
+            payment: part.id.clone(),
+            amount: part.amount,
+            conversion: again.conversion.clone(),
+            parts: Vec::new(),
+            at: part.at,
+        };
+        pay(draft, known.id, besides, catalog);
+    }
+}
+
+/// Takes back what was made of these parts when they were told by themselves: from now
+/// on they count in what they are parts of.
+pub(super) fn take_in(draft: &mut Draft, invoice: &mut Invoice, parts: &[String]) {
+    let taken = invoice
+        .payments
+        .extract_if(.., |held| !held.credited && parts.contains(&held.reference));
+    for held in taken.collect::<Vec<_>>() {
+        let Some(went) = held.to_balance else {
+            continue;
+        };
+        let gone = held.off_balance.unwrap_or(Money::zero(went.currency));
+        if let Ok(back) = gone.checked_sub(went) {
+            add_to_balance(draft, back, Some(invoice.id), "part of a late payment");
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use crate::catalog::{Billing, CatalogRevision};
 use crate::checkout::Checkout;
 use crate::decide::license::issue;
 use crate::decide::promise::{keep_promise, take_up_promise};
+use crate::decide::settle::take_in;
 use crate::decision::Draft;
 use crate::invoice::{Invoice, InvoiceState, Issuer, Payment, Purpose};
 use crate::journal::Event;
@@ -146,19 +147,17 @@ fn record_purchase(
     paid: Payment,
 ) {
     let (at, id) = (paid.at, checkout.invoice);
-    // Payments that were set aside before are remembered.
-    let mut payments = draft
-        .account
-        .invoice(id)
-        .map(|known| known.payments.clone())
-        .unwrap_or_default();
-    payments.push(paid);
-    let invoice = Invoice {
+    let mut invoice = Invoice {
         subscription: Some(subscription.id),
         period,
-        payments,
         ..purchase_invoice(checkout, InvoiceState::Settled { at })
     };
+    // Payments that were set aside before are remembered.
+    if let Some(known) = draft.account.invoice(id) {
+        invoice.payments.clone_from(&known.payments);
+    }
+    take_in(draft, &mut invoice, &paid.parts);
+    invoice.payments.push(paid);
     let amount = invoice.amount;
     draft.account.put_invoice(invoice);
     draft.note(Event::InvoiceSettled, |entry| {

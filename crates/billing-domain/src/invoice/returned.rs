@@ -94,7 +94,7 @@ impl Returned {
 
     /// Whether it is about a payment that settled nothing, by that one's name.
     fn is_of(&self, payment: &Payment) -> bool {
-        !payment.credited && self.of.contains(&payment.reference)
+        !payment.credited && self.of.iter().any(|name| payment.has(name))
     }
 
     fn is_same(&self, other: &Self) -> bool {

@@ -200,6 +200,7 @@ impl World {
                 payment: format!("pay-{}", begun.checkout),
                 amount,
                 conversion: None,
+                parts: Vec::new(),
             }
         };
         self.tell(Fact::CheckoutCompleted {
@@ -293,6 +294,7 @@ impl World {
             payment: format!("pay-{id}"),
             amount,
             conversion: None,
+            parts: Vec::new(),
         });
     }
 

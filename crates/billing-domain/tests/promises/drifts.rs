@@ -283,6 +283,7 @@ fn a_payment_that_nobody_heard_of() {
         payment: "pay-1".to_owned(),
         amount: usd(amount),
         conversion: None,
+        parts: Vec::new(),
     };
     for (amount, theirs, remedy) in [
         (1_000, "USD 10.00 paid", Remedy::Credit),

@@ -30,6 +30,7 @@ fn paid() -> CheckoutPayment {
         payment: "pay-0".to_owned(),
         amount: usd(1_000),
         conversion: None,
+        parts: Vec::new(),
     }
 }
 

@@ -178,6 +178,7 @@ impl World {
                     payment: "pay-0".to_owned(),
                     amount,
                     conversion: None,
+                    parts: Vec::new(),
                 }
             };
             world.complete(&begun, payment);
@@ -323,6 +324,7 @@ impl World {
                 payment: payment.to_owned(),
                 amount,
                 conversion: None,
+                parts: Vec::new(),
             },
         );
     }

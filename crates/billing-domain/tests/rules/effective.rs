@@ -97,6 +97,7 @@ fn everything_that_gives_access_is_merged_and_the_highest_rank_named() {
         payment: "p".to_owned(),
         amount: crate::common::usd(600),
         conversion: None,
+        parts: Vec::new(),
     };
     world.complete(&begun, payment);
     let effective = world.effective();
@@ -141,6 +142,7 @@ fn what_was_lost_says_how() {
         payment: "p".to_owned(),
         amount: crate::common::usd(1_000),
         conversion: None,
+        parts: Vec::new(),
     };
     again.complete(&begun, payment);
     again.pause().unwrap();
@@ -194,6 +196,7 @@ fn early_customers_hold_their_plan_buy_a_higher_one_and_fall_back() {
             payment: "p".to_owned(),
             amount: crate::common::usd(1_000),
             conversion: None,
+            parts: Vec::new(),
         };
         world.complete(&begun, payment);
         assert_eq!(world.plan(), "pro");

@@ -127,6 +127,7 @@ fn facts_about_strangers_are_unlinked_and_change_nothing() {
             payment: "p".to_owned(),
             amount: usd(1),
             conversion: None,
+            parts: Vec::new(),
         },
         Fact::PaymentFailed {
             invoice,

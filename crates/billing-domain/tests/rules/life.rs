@@ -73,6 +73,7 @@ fn month_ends_stay_on_the_anchor() {
         payment: "pay-0".to_owned(),
         amount: usd(1_000),
         conversion: None,
+        parts: Vec::new(),
     };
     world.complete(&begun, paid);
     let mut ends = vec![world.paid_through()];

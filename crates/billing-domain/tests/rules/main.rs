@@ -58,6 +58,7 @@ mod money;
 #[cfg(test)]
 mod negotiated;
 #[cfg(test)]
+mod parts;
 mod pause;
 #[cfg(test)]
 mod pending;

@@ -23,6 +23,7 @@ fn paid(payment: &str, amount: Money) -> CheckoutPayment {
         payment: payment.to_owned(),
         amount,
         conversion: None,
+        parts: Vec::new(),
     }
 }
 

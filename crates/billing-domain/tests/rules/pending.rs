@@ -143,6 +143,7 @@ fn a_late_payment_of_the_first_page_is_credited_once_at_its_own_rate() {
             source: "pin".to_owned(),
             at: at("2026-02-01"),
         }),
+        parts: Vec::new(),
     };
     world.go("2026-02-04");
     world.tell(closed(invoice, &format!("at-provider-{invoice}")));

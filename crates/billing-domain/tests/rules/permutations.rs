@@ -103,6 +103,7 @@ fn paid(amount: Money) -> CheckoutPayment {
         payment: "p-1".to_owned(),
         amount,
         conversion: None,
+        parts: Vec::new(),
     }
 }
 

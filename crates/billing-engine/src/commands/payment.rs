@@ -119,6 +119,7 @@ fn told(invoice: &Invoice, reference: &str, amount: Money, paid_at: Timestamp) -
                 payment,
                 amount,
                 conversion: None,
+                parts: Vec::new(),
             },
             customer_ref: None,
             email: None,
@@ -128,6 +129,7 @@ fn told(invoice: &Invoice, reference: &str, amount: Money, paid_at: Timestamp) -
             payment,
             amount,
             conversion: None,
+            parts: Vec::new(),
         },
     };
     Observed {

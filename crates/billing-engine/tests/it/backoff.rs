@@ -164,6 +164,7 @@ async fn an_answer_that_no_commit_takes_ends_with_a_person() {
                 payment: "pay_of_ben".to_owned(),
                 amount: eur(900),
                 conversion: None,
+                parts: Vec::new(),
             };
         }
         completed

@@ -82,6 +82,7 @@ async fn accepting_gives_the_page_to_pay_and_paying_applies() {
         payment: "pay_1".to_owned(),
         amount: quote.owed_now,
         conversion: None,
+        parts: Vec::new(),
     };
     rig.tell(vec![seen(paid, rig.clock_now())]).await;
     rig.work().await;

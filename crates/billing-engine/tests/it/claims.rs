@@ -257,6 +257,7 @@ async fn what_the_provider_tells_goes_on_to_the_guest() {
             payment: "pay_2".to_owned(),
             amount: invoice.amount,
             conversion: None,
+            parts: Vec::new(),
         },
         due,
     );

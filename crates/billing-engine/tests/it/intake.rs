@@ -372,6 +372,7 @@ async fn a_second_payment_of_an_invoice_is_known_for_what_it_is() {
             payment: payment.to_owned(),
             amount: eur(900),
             conversion: None,
+            parts: Vec::new(),
         };
         rig.tell(vec![seen(fact, rig.clock.now())]).await;
         rig.work().await;

@@ -440,6 +440,7 @@ async fn upgrading(rig: &Rig, of: CustomerId, held: SubscriptionId) -> (Fact, Ti
         payment: "pay_upgrade".to_owned(),
         amount: quote.owed_now,
         conversion: None,
+        parts: Vec::new(),
     };
     (settled, rig.clock.now())
 }
@@ -491,6 +492,7 @@ async fn a_renewal_extends_the_same_license() {
         payment: "pay_renewal".to_owned(),
         amount: eur(900),
         conversion: None,
+        parts: Vec::new(),
     };
     rig.tell(vec![seen(settled, rig.clock.now())]).await;
     rig.work().await;

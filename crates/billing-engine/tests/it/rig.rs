@@ -368,6 +368,7 @@ impl Rig {
             payment: "pay_2".to_owned(),
             amount: invoice.amount,
             conversion: None,
+            parts: Vec::new(),
         };
         self.provider.has(seen(paid, self.clock_now()));
     }
@@ -549,6 +550,7 @@ pub(crate) fn paid(opened: &CheckoutOpened, cents: i64, at: Timestamp) -> Observ
             payment: format!("pay_{}", opened.id),
             amount: eur(cents),
             conversion: None,
+            parts: Vec::new(),
         },
         customer_ref: None,
         email: None,

@@ -170,6 +170,7 @@ fn checkout_seen(transaction: &Transaction, link: &Link) -> Option<Fact> {
                     payment: transaction.id.clone(),
                     amount,
                     conversion: None,
+                    parts: Vec::new(),
                 }
             };
             Some(Fact::CheckoutCompleted {

@@ -130,6 +130,7 @@ impl World {
                         payment: payment.clone(),
                         amount: checkout.collected(),
                         conversion: checkout.conversion.clone(),
+                        parts: Vec::new(),
                     },
                     None => CheckoutPayment::NotRequired,
                 };
@@ -238,6 +239,7 @@ impl World {
                     payment: payment.clone().unwrap_or_else(|| invoice.id.clone()),
                     amount: invoice.collected(),
                     conversion: invoice.conversion.clone(),
+                    parts: Vec::new(),
                 }
             }
             (InvoiceFor::Engine { .. }, InvoiceState::Void) => Fact::Irrelevant,

@@ -125,6 +125,7 @@ fn payment(session: &Session) -> Result<CheckoutPayment, Unreadable> {
                 payment: payment.to_owned(),
                 amount,
                 conversion: None,
+                parts: Vec::new(),
             }
         }
         _ => {

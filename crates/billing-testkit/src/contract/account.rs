@@ -145,6 +145,7 @@ pub async fn an_invoice_is_found_by_its_payment_and_its_page(store: &dyn Store) 
             credited: true,
             to_balance: None,
             off_balance: None,
+            parts: Vec::new(),
         }];
         account.put_checkout(checkout);
         account.put_invoice(invoice);
