@@ -144,14 +144,10 @@ impl BtcPay {
 
     /// That it was made, and how it stands if that is something else.
     fn tell_made(&self, made: &Seen) -> Result<Vec<Observed>, CallError> {
-        let mut facts = vec![self.teller.opened(made)];
-        let stands = self.teller.tell(made)?;
-        facts.extend(
-            stands
-                .into_iter()
-                .filter(|fact| Some(fact) != facts.first())
-                .collect::<Vec<_>>(),
-        );
+        let opened = self.teller.opened(made);
+        let mut facts = self.teller.tell(made)?;
+        facts.retain(|fact| *fact != opened);
+        facts.insert(0, opened);
         Ok(facts)
     }
 
