@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::billing::Parts;
 use crate::error::EngineError;
 use crate::limits::MAX_READS;
-use crate::ring::hints::{hints_at, no_older, tells_a_return};
+use crate::ring::hints::{hints_at, no_older, tells_a_return, tells_money};
 use crate::ring::inbox::{Group, also_of, facts};
 use crate::ring::{DecideError, Deciding};
 
@@ -243,7 +243,8 @@ fn apply_all(
         outrank(draft, &object.account, fact);
         // What is contradicted by what was read is read already.
         let verdict = apply_fact(draft, &object.account, fact, catalog);
-        if verdict == Verdict::Unlinked && tells_a_return(std::slice::from_ref(fact)) {
+        let is_money = tells_a_return(std::slice::from_ref(fact)) || is_lost(read, object, fact);
+        if verdict == Verdict::Unlinked && is_money {
             early.push((object, fact));
         }
     }
@@ -273,7 +274,12 @@ fn apply_all(
         if apply_fact(draft, &object.account, fact, catalog) == Verdict::Unlinked
             && let Some(item) = items.iter().find(|item| hints_at(item, object))
         {
-            return Err(Stop::TooEarly(item.id));
+            // What is paid for is known before it can be paid.
+            return Err(if tells_money(fact) {
+                Stop::Unlinked(item.id)
+            } else {
+                Stop::TooEarly(item.id)
+            });
         }
     }
     Ok(())
@@ -285,6 +291,14 @@ fn apply_all(
 fn is_told_besides(item: &InboxItem, fact: &Observed) -> bool {
     let besides = |told: &Observed| told.fact.checkout().is_none();
     fact.fact.checkout().is_some() && facts(item).iter().any(besides)
+}
+
+/// Whether `fact` tells of money that nothing else read of its object tells of: where it
+/// is for nothing that the customer has, a person looks for what it is for.
+fn is_lost(read: &Readings, object: &ProviderRef, fact: &Observed) -> bool {
+    let mut others = read.facts.iter().filter(|(from, _)| from == object);
+    let is_besides = |(_, told): &(_, Observed)| told.fact.checkout().is_none();
+    tells_money(fact) && (fact.fact.checkout().is_none() || !others.any(is_besides))
 }
 
 /// The closed things that these facts are about.

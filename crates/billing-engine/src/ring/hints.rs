@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use billing_domain::catalog::CatalogRevision;
-use billing_domain::fact::{Fact, Observed};
+use billing_domain::fact::{CheckoutPayment, Fact, Observed};
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
 use billing_domain::time::Timestamp;
 use billing_ports::Reading;
@@ -89,6 +89,18 @@ pub(crate) fn tells_a_return(facts: &[Observed]) -> bool {
     let is_return =
         |observed: &Observed| matches!(observed.fact, Fact::RefundSeen(_) | Fact::DisputeSeen(_));
     facts.iter().any(is_return)
+}
+
+/// Whether it tells of money that is there, for something of ours.
+pub(crate) const fn tells_money(observed: &Observed) -> bool {
+    matches!(
+        observed.fact,
+        Fact::InvoicePaid { .. }
+            | Fact::CheckoutCompleted {
+                payment: CheckoutPayment::Paid { .. },
+                ..
+            }
+    )
 }
 
 pub(crate) fn hinted(observed: &Observed) -> Option<&ProviderRef> {
