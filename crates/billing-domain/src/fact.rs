@@ -128,6 +128,10 @@ pub enum Fact {
         invoice: InvoiceId,
         /// When the provider stops waiting for it.
         until: Timestamp,
+        /// When it was seen, as far as it is enough. `None`: the provider does not say,
+        /// and it counts as seen when it is heard of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen: Option<Timestamp>,
     },
     /// Nobody can pay an invoice of ours any more where the provider had made it.
     InvoiceClosed {

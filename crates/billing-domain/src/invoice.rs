@@ -2,6 +2,7 @@
 
 mod returned;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ChangeId, CheckoutId, InvoiceId, SubscriptionId};
@@ -54,6 +55,9 @@ pub struct Invoice {
     pub attempt: u32,
     /// Where the buyer pays. `None` until the provider has made a page.
     pub pay_url: Option<String>,
+    /// While nobody could pay it.
+    #[serde(default, skip_serializing_if = "Unpayable::is_never")]
+    pub unpayable: Unpayable,
     /// How far it has come.
     pub state: InvoiceState,
     /// Every payment that was seen for it, credited or not.
@@ -67,6 +71,26 @@ pub struct Invoice {
     pub failed: bool,
     /// When it was opened.
     pub opened_at: Timestamp,
+}
+
+/// While an invoice could not be paid anywhere, after it first could: its page had
+/// closed, and no other was made yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unpayable {
+    /// Since when it cannot be paid. `None`: it can, or never could yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// For how long it could not before, in all.
+    #[serde(default, skip_serializing_if = "SignedDuration::is_zero")]
+    pub before: SignedDuration,
+}
+
+impl Unpayable {
+    /// Whether it could be paid ever since it first could.
+    #[must_use]
+    pub fn is_never(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What an invoice pays for; decides what its settlement does.

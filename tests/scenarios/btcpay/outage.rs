@@ -1,6 +1,7 @@
 //! BTCPay, its Lightning node or its rates away: nothing is half-made, nobody lapses
 //! by it, and nothing is charged at a rate that nobody knows.
 
+use billing_domain::time::{Timestamp, shifted};
 use billing_testkit::fakes::btcpay::lightning_failure;
 use billing_testkit::fakes::rig::{Fault, FaultKind};
 use jiff::SignedDuration;
@@ -16,6 +17,8 @@ on_both_stores! {
     k_16_a_checkout_while_btcpay_is_down_makes_nothing;
     /// K-16: a renewal is tried again as long as it takes; an outage lapses nobody.
     k_16_an_outage_of_btcpay_lapses_nobody;
+    /// K-16: a page that closed while no other can be made lapses nobody.
+    k_16_no_page_to_pay_at_lapses_nobody;
     /// K-16: an answer that was lost makes no second invoice.
     k_16_a_lost_answer_makes_no_second_invoice;
 }
@@ -92,6 +95,59 @@ async fn k_16_an_outage_of_btcpay_lapses_nobody(kind: StoreKind) {
     ] {
         unpaid_through(&shop(kind).await, fault, "/").await;
     }
+}
+
+async fn k_16_no_page_to_pay_at_lapses_nobody(kind: StoreKind) {
+    for comes_back in [true, false] {
+        let shop = shop(kind).await;
+        let ana = bought(&shop, "ana", "deck-monthly").await;
+        shop.pass(days(32)).await;
+        let first = ana.owes(&shop).await;
+        let ends = at(&ana.stands(&shop).await["grace_ends_at"]);
+        let closes = shop.fake.invoice(&first).unwrap().expires;
+        let through = at(&ana.stands(&shop).await["paid_through"]);
+        shop.fake.fault(
+            Fault::next(FaultKind::ServerError)
+                .on("POST", "/")
+                .times(10_000),
+        );
+        shop.pass(days(12)).await;
+        assert!(ends < shop.now());
+        assert_eq!(ana.newest(&shop).await["pay_url"], Value::Null);
+        assert_eq!(ana.stands(&shop).await["status"], "past_due");
+        assert_eq!(ana.plan(&shop).await, "deck");
+        assert_eq!(shop.told("subscription.lapsed"), 0);
+        assert_eq!(shop.told("subscription.renewal_stalled"), 1);
+        let limit = shifted(through, days(30));
+        if comes_back {
+            shop.fake.faults().clear();
+            let row = shop.rows("/v1/parked?limit=100").await.remove(0);
+            let url = format!("/v1/parked/{}/replay", row["id"].as_str().unwrap());
+            shop.operate(&url, &json!({}))
+                .await
+                .is(StatusCode::NO_CONTENT);
+            shop.settle().await;
+            // What was left of the grace when the page closed is left now.
+            let second = ana.owes(&shop).await;
+            let opened = shop.fake.invoice(&second).unwrap().created;
+            let later = shifted(ends, opened.duration_since(closes));
+            assert_eq!(at(&ana.stands(&shop).await["grace_ends_at"]), later);
+            pays(&shop, &second).await;
+            assert_eq!(ana.stands(&shop).await["status"], "active");
+            assert_eq!(shop.told("subscription.lapsed"), 0);
+            shop.ends_well().await;
+        } else {
+            assert_eq!(at(&ana.stands(&shop).await["grace_ends_at"]), limit);
+            shop.pass(limit.duration_since(shop.now())).await;
+            assert_eq!(ana.stands(&shop).await["status"], "lapsed");
+            assert_eq!(ana.plan(&shop).await, "");
+            shop.is_sound().await;
+        }
+    }
+}
+
+fn at(text: &Value) -> Timestamp {
+    text.as_str().unwrap().parse().unwrap()
 }
 
 async fn k_16_a_lost_answer_makes_no_second_invoice(kind: StoreKind) {

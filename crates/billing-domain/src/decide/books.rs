@@ -10,7 +10,7 @@ use crate::decide::mirror::find;
 use crate::decision::Draft;
 use crate::fact::{Fact, Observed, ProviderInvoiceState};
 use crate::ids::InvoiceId;
-use crate::invoice::{Invoice, InvoiceState, Issuer, Payment, Purpose};
+use crate::invoice::{Invoice, InvoiceState, Issuer, Payment, Purpose, Unpayable};
 use crate::journal::Event;
 use crate::money::Money;
 use crate::parked::ParkReason;
@@ -68,6 +68,7 @@ pub(super) fn mirror_invoice(
             cycle: None,
             attempt: 1,
             pay_url: None,
+            unpayable: Unpayable::default(),
             state: InvoiceState::Open,
             payments: Vec::new(),
             opened_at: observed.at,

@@ -10,7 +10,7 @@ use crate::decide::change::fail_change;
 use crate::decide::claim::make_claim;
 use crate::decide::mirror::mirror_subscription;
 use crate::decide::page::{completed, ended, give_up_checkout, opened};
-use crate::decide::pending::{await_no_more, invoice_closed, payment_pending};
+use crate::decide::pending::{await_no_more, invoice_closed, payable_again, payment_pending};
 use crate::decide::refund::{follow_returns, payment_reversed, return_seen, returns_before};
 use crate::decide::settle::{Received, pay};
 use crate::decision::Draft;
@@ -124,8 +124,14 @@ fn apply(
             Verdict::Decided
         }
         Fact::PaymentFailed { invoice, reason } => payment_failed(draft, *invoice, reason),
-        Fact::PaymentPending { invoice, until } => payment_pending(draft, *invoice, *until),
-        Fact::InvoiceClosed { invoice, reference } => invoice_closed(draft, *invoice, reference),
+        Fact::PaymentPending {
+            invoice,
+            until,
+            seen,
+        } => payment_pending(draft, *invoice, *until, *seen),
+        Fact::InvoiceClosed { invoice, reference } => {
+            invoice_closed(draft, *invoice, reference, at)
+        }
         Fact::PaymentReversed { payment } => payment_reversed(draft, account, payment, at),
         Fact::Refused {
             effect,
@@ -180,6 +186,7 @@ fn invoice_opened(draft: &mut Draft, id: InvoiceId, made: &Made<'_>, at: Timesta
         }
         return Verdict::Decided;
     }
+    payable_again(draft, &mut invoice, at);
     invoice.reference = Some(made.reference.to_owned());
     invoice.pay_url = made.pay_url.map(str::to_owned);
     invoice.conversion = invoice.conversion.or_else(|| made.conversion.cloned());

@@ -1,29 +1,54 @@
 //! Invoices of ours that a provider collects slowly: money on its way suspends the
 //! lapse, and a page that has closed unpaid makes room for another.
 
+use jiff::SignedDuration;
+
 use crate::decide::fact::Verdict;
 use crate::decision::Draft;
 use crate::effect::{CreateInvoice, EffectKey, Order};
 use crate::ids::InvoiceId;
 use crate::invoice::Invoice;
-use crate::subscription::{Schedule, State, Subscription};
+use crate::journal::Event;
+use crate::subscription::{Schedule, State, Status, Subscription};
 use crate::time::{Timestamp, shifted};
 
+/// How soon a page that has closed has another, where nothing is wrong: at once, or
+/// within the hour in which what is open is asked about. So long nobody's grace is
+/// prolonged, unless that was its end.
+const MADE_ANEW_WITHIN: SignedDuration = SignedDuration::from_hours(2);
+
 /// Money has been seen in time that is not final: what it pays for does not lapse
-/// before the provider stops waiting for it.
-pub(super) fn payment_pending(draft: &mut Draft, id: InvoiceId, until: Timestamp) -> Verdict {
+/// before the provider stops waiting for it. Heard of too late, it is as if nothing had
+/// lapsed: what counts is when it was seen.
+pub(super) fn payment_pending(
+    draft: &mut Draft,
+    id: InvoiceId,
+    until: Timestamp,
+    seen: Option<Timestamp>,
+) -> Verdict {
     let Some(invoice) = draft.account.invoice(id).cloned() else {
         return Verdict::Unlinked;
     };
     let now = draft.now();
-    let held = owing(draft, &invoice);
+    // The provider's clock may be ahead of ours.
+    let seen = seen.map_or(now, |seen| seen.min(now));
     let in_time = |held: &Subscription| {
         let ends = held.times.grace_ends_at;
-        ends.is_some_and(|ends| now < ends && ends < until)
+        ends.is_some_and(|ends| seen < ends && ends < until)
     };
-    if let Some(mut held) = held.filter(in_time) {
-        held.times.grace_ends_at = Some(until);
-        draft.account.put_subscription(held);
+    let held = owing(draft, &invoice).or_else(|| unlapsed(draft, &invoice));
+    let Some(mut held) = held.filter(in_time) else {
+        return Verdict::Decided;
+    };
+    held.times.grace_ends_at = Some(until);
+    let known = draft.account.subscription(held.id);
+    let had_lapsed = known.is_some_and(|known| known.status() == Status::Lapsed);
+    let (id, gives_access) = (held.id, held.gives_access(now));
+    draft.account.put_subscription(held);
+    if had_lapsed && gives_access {
+        draft.note(Event::SubscriptionActivated, |entry| {
+            entry.subscription = Some(id);
+        });
     }
     Verdict::Decided
 }
@@ -34,18 +59,58 @@ pub(super) fn await_no_more(draft: &mut Draft, invoice: &Invoice) {
     let Some(mut held) = owing(draft, invoice) else {
         return;
     };
-    let ends = held.times.due_at.map(|due| shifted(due, held.terms.grace));
+    let ends = grace_end(&held, invoice);
     if ends < held.times.grace_ends_at {
         held.times.grace_ends_at = ends;
         draft.account.put_subscription(held);
     }
 }
 
-/// Where it was to be paid, it no longer can be. A cycle is asked for anew, under the
-/// same number as another try: as long as it could be paid in time, and nobody waits
-/// for an answer already. What waits for the payment of a change ends by itself.
-pub(super) fn invoice_closed(draft: &mut Draft, id: InvoiceId, reference: &str) -> Verdict {
-    let Some(invoice) = draft.account.invoice(id).cloned() else {
+/// When the grace of an open renewal is over: what time it could not be paid in does not
+/// count, up to the limit of every outage. `None`: it could not be paid yet.
+fn grace_end(held: &Subscription, invoice: &Invoice) -> Option<Timestamp> {
+    let own = shifted(held.times.due_at?, held.terms.grace);
+    let limit = own.max(stall_end(held).unwrap_or(own));
+    Some(match invoice.unpayable.since {
+        Some(_) => limit,
+        None => shifted(own, invoice.unpayable.before).min(limit),
+    })
+}
+
+/// Until when an outage costs nobody anything, at most.
+fn stall_end(held: &Subscription) -> Option<Timestamp> {
+    let paid_through = held.times.paid_through?;
+    Some(shifted(paid_through, held.terms.stall_limit))
+}
+
+/// It can be paid again, at another page that was made at `at`.
+pub(super) fn payable_again(draft: &mut Draft, invoice: &mut Invoice, at: Timestamp) {
+    let Some(since) = invoice.unpayable.since.take() else {
+        return;
+    };
+    let Some(mut held) = owing(draft, invoice) else {
+        return;
+    };
+    let away = at.duration_since(since).max(SignedDuration::ZERO);
+    let is_over = grace_end(&held, invoice).is_some_and(|ends| ends <= at);
+    if away > MADE_ANEW_WITHIN || is_over {
+        invoice.unpayable.before = invoice.unpayable.before.saturating_add(away);
+    }
+    held.times.grace_ends_at = grace_end(&held, invoice);
+    draft.account.put_subscription(held);
+}
+
+/// Where it was to be paid, it no longer can be since `at`. A cycle is asked for anew,
+/// under the same number as another try: as long as it could be paid in time, and nobody
+/// waits for an answer already. Until there is another page nobody lapses, since nobody
+/// could pay. What waits for the payment of a change ends by itself.
+pub(super) fn invoice_closed(
+    draft: &mut Draft,
+    id: InvoiceId,
+    reference: &str,
+    at: Timestamp,
+) -> Verdict {
+    let Some(mut invoice) = draft.account.invoice(id).cloned() else {
         return Verdict::Unlinked;
     };
     if invoice.reference.as_deref() != Some(reference) {
@@ -78,6 +143,9 @@ pub(super) fn invoice_closed(draft: &mut Draft, id: InvoiceId, reference: &str) 
         EffectKey::renewal(held.id, cycle, attempt),
         Order::CreateInvoice(order),
     );
+    // The provider's clock may be ahead of ours.
+    invoice.unpayable.since = Some(at.min(now));
+    held.times.grace_ends_at = grace_end(&held, &invoice);
     draft.account.put_subscription(held);
     draft.account.put_invoice(Invoice {
         reference: None,
@@ -87,6 +155,20 @@ pub(super) fn invoice_closed(draft: &mut Draft, id: InvoiceId, reference: &str) 
         ..invoice
     });
     Verdict::Decided
+}
+
+/// The subscription that owes an open renewal, as it stood before it lapsed. `None`: it
+/// has not.
+fn unlapsed(draft: &Draft, invoice: &Invoice) -> Option<Subscription> {
+    let held = draft.account.subscription(invoice.subscription?)?.clone();
+    let owes = invoice.is_open() && invoice.is_renewal();
+    let since = invoice.period?.start;
+    // What follows a trial, or a pause that outlived what was paid, has no grace.
+    let no_grace = held.paid.iter().all(|paid| paid.period.end != since);
+    match held.state {
+        State::Lapsed { .. } if owes => held.moved(State::PastDue { since, no_grace }).ok(),
+        _ => None,
+    }
 }
 
 /// The subscription that owes an open renewal, if it can still go on.

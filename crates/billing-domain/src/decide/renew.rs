@@ -10,7 +10,7 @@ use crate::decide::settle::credit_cycle;
 use crate::decision::Draft;
 use crate::effect::{CreateInvoice, EffectKey, Order};
 use crate::ids::{InvoiceId, SubscriptionId};
-use crate::invoice::{Invoice, InvoiceState, Issuer, Purpose};
+use crate::invoice::{Invoice, InvoiceState, Issuer, Purpose, Unpayable};
 use crate::journal::Event;
 use crate::parked::ParkReason;
 use crate::subscription::{NextCycle, Schedule, Subscription};
@@ -91,6 +91,7 @@ pub(super) fn open_cycle(
         cycle: Some(next.number),
         attempt,
         pay_url: None,
+        unpayable: Unpayable::default(),
         state: InvoiceState::Open,
         payments: Vec::new(),
         opened_at: now,

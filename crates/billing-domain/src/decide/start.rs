@@ -6,7 +6,7 @@ use crate::decide::license::issue;
 use crate::decide::promise::{keep_promise, take_up_promise};
 use crate::decide::settle::take_in;
 use crate::decision::Draft;
-use crate::invoice::{Invoice, InvoiceState, Issuer, Payment, Purpose};
+use crate::invoice::{Invoice, InvoiceState, Issuer, Payment, Purpose, Unpayable};
 use crate::journal::Event;
 use crate::parked::ParkReason;
 use crate::subscription::{PaidPeriod, Promise, Schedule, State, Subscription, Times};
@@ -196,6 +196,7 @@ pub(super) fn purchase_invoice(checkout: &Checkout, state: InvoiceState) -> Invo
         cycle: recurring.then_some(0),
         attempt: 1,
         pay_url: None,
+        unpayable: Unpayable::default(),
         state,
         payments: Vec::new(),
         opened_at: checkout.created_at,

@@ -51,7 +51,8 @@ impl Status {
             }
             Self::PastDue => matches!(to, Self::Active | Self::Lapsed | Self::Canceled),
             Self::Paused => matches!(to, Self::Active | Self::PastDue | Self::Canceled),
-            Self::Lapsed => matches!(to, Self::Active | Self::Canceled),
+            // Owing again where money had been seen in time, and nobody had heard of it.
+            Self::Lapsed => matches!(to, Self::Active | Self::PastDue | Self::Canceled),
             Self::Canceled | Self::Expired => false,
         }
     }

@@ -9,6 +9,7 @@ use billing_domain::journal::Event;
 use billing_domain::money::{Currency, Money};
 use billing_domain::subscription::Status;
 use billing_domain::time::Timestamp;
+use jiff::SignedDuration;
 
 use crate::common::{World, at, terms};
 
@@ -38,6 +39,15 @@ fn pending(invoice: InvoiceId) -> Fact {
     Fact::PaymentPending {
         invoice,
         until: at("2026-02-20"),
+        seen: None,
+    }
+}
+
+fn seen(invoice: InvoiceId, when: &str) -> Fact {
+    Fact::PaymentPending {
+        invoice,
+        until: at("2026-02-20"),
+        seen: Some(at(when)),
     }
 }
 
@@ -66,6 +76,64 @@ fn money_on_its_way_suspends_the_lapse_until_it_is_there() {
 }
 
 #[test]
+fn money_that_was_seen_in_time_and_heard_of_too_late_lapses_nothing() {
+    let last = "2026-02-07T23:59:59Z";
+    for worker_ran in [false, true] {
+        let (mut world, invoice) = due();
+        assert_eq!(grace_ends(&world), at("2026-02-08"));
+        world.go("2026-02-10");
+        if worker_ran {
+            world.tick("2026-02-10");
+            assert_eq!(world.status(), Status::Lapsed);
+            assert!(!world.gives_access("2026-02-10"));
+        }
+        for _ in 0..2 {
+            world.tell(seen(invoice, last));
+            world.tick("2026-02-10");
+            assert_eq!(world.status(), Status::PastDue, "worker ran {worker_ran}");
+            assert_eq!(grace_ends(&world), at("2026-02-20"));
+            assert!(world.gives_access("2026-02-10"));
+        }
+        assert_eq!(
+            world.count(Event::SubscriptionActivated),
+            usize::from(worker_ran)
+        );
+        // It goes on as agreed, whenever it is there.
+        world.go("2026-02-12");
+        let owed = world.open_invoice().unwrap().amount;
+        world.pay_as(invoice, "page", owed, at(last));
+        assert_eq!(world.status(), Status::Active);
+        assert_eq!(world.sub().paid[0].period.start, at("2026-02-01"));
+    }
+    // Seen when it was over, it had lapsed; and so it has where nothing comes of it.
+    for (when, then) in [("2026-02-08", "2026-02-10"), (last, "2026-02-20")] {
+        let (mut world, invoice) = due();
+        world.tick("2026-02-10");
+        world.tell(seen(invoice, when));
+        world.tick(then);
+        assert_eq!(world.status(), Status::Lapsed, "seen {when}");
+    }
+}
+
+#[test]
+fn money_for_what_follows_a_trial_gives_no_grace_that_there_was_not() {
+    let mut terms = terms("pro-monthly");
+    terms.trial = Some(SignedDuration::from_hours(14 * 24));
+    let mut world = World::bought(terms);
+    world.tick("2026-01-15");
+    let invoice = world.link();
+    assert_eq!(world.status(), Status::PastDue);
+    assert!(!world.gives_access("2026-01-16"));
+    world.tick("2026-01-25");
+    assert_eq!(world.status(), Status::Lapsed);
+    world.forget();
+    world.tell(seen(invoice, "2026-01-16"));
+    assert_eq!(world.status(), Status::PastDue);
+    assert!(!world.gives_access("2026-01-25"));
+    assert_eq!(world.count(Event::SubscriptionActivated), 0);
+}
+
+#[test]
 fn money_that_does_not_come_gives_no_more_time_than_there_was() {
     for still in [
         |invoice| opened(invoice, &format!("at-provider-{invoice}")),
@@ -76,6 +144,8 @@ fn money_that_does_not_come_gives_no_more_time_than_there_was() {
         world.go("2026-02-06");
         world.tell(pending(invoice));
         world.tell(still(invoice));
+        // At once, where its page had closed.
+        world.tell(opened(invoice, "another page"));
         assert_eq!(grace_ends(&world), ends);
     }
     // Nobody waits for ever, and what lapsed before is not brought back.
@@ -125,6 +195,104 @@ fn a_page_that_closed_unpaid_is_made_anew_as_another_try_of_the_cycle() {
         Some("second")
     );
     assert_eq!(world.orders.len(), 1);
+}
+
+#[test]
+fn nobody_lapses_while_no_other_page_can_be_made() {
+    let (mut world, invoice) = due();
+    let ends = grace_ends(&world);
+    let first = format!("at-provider-{invoice}");
+    world.go("2026-02-04T01:00:00Z");
+    // Closed an hour before anybody heard of it.
+    world.tell_of(at("2026-02-04"), closed(invoice, &first));
+    assert_eq!(
+        grace_ends(&world),
+        at("2026-03-03"),
+        "30 days after what is paid"
+    );
+    world.tick("2026-02-10");
+    assert_eq!(world.status(), Status::PastDue);
+    assert!(world.gives_access("2026-02-10"));
+    // It is back after ten days, which count for no grace: nothing of what was left is lost.
+    let mut back = world.clone();
+    back.go("2026-02-14");
+    back.tell(opened(invoice, "second"));
+    back.tell(opened(invoice, "second"));
+    let later = SignedDuration::from_hours(10 * 24);
+    assert_eq!(grace_ends(&back), ends + later);
+    back.tell(pending(invoice));
+    back.tell(opened(invoice, "second"));
+    assert_eq!(
+        grace_ends(&back),
+        ends + later,
+        "as before what was on its way"
+    );
+    back.tick("2026-02-17T23:59:59Z");
+    assert_eq!(back.status(), Status::PastDue);
+    // Away once more, both times count.
+    let mut again = back.clone();
+    again.tell_of(at("2026-02-16"), closed(invoice, "second"));
+    again.go("2026-02-18");
+    again.tell(opened(invoice, "third"));
+    assert_eq!(
+        grace_ends(&again),
+        ends + later + SignedDuration::from_hours(2 * 24)
+    );
+    back.tick("2026-02-18");
+    assert_eq!(back.status(), Status::Lapsed);
+    // Never back, it ends where every outage ends.
+    world.tick("2026-03-02T23:59:59Z");
+    assert_eq!(world.status(), Status::PastDue);
+    world.tick("2026-03-03");
+    assert_eq!(world.status(), Status::Lapsed);
+    assert!(!world.gives_access("2026-03-03"));
+    let owed = world.open_invoice().unwrap().amount;
+    world.pay_as(invoice, "first", owed, at("2026-02-20"));
+    assert_eq!(world.status(), Status::Active);
+    assert!(world.open_invoice().is_none());
+}
+
+#[test]
+fn a_page_that_is_made_anew_soon_prolongs_no_grace_but_at_its_end() {
+    for (closes, opens, ends) in [
+        (
+            "2026-02-04T00:00:00Z",
+            "2026-02-04T02:00:00Z",
+            "2026-02-08T00:00:00Z",
+        ),
+        (
+            "2026-02-04T00:00:00Z",
+            "2026-02-04T02:00:01Z",
+            "2026-02-08T02:00:01Z",
+        ),
+        (
+            "2026-02-07T23:00:00Z",
+            "2026-02-08T00:00:00Z",
+            "2026-02-08T01:00:00Z",
+        ),
+    ] {
+        let (mut world, invoice) = due();
+        world.go(closes);
+        world.tell(closed(invoice, &format!("at-provider-{invoice}")));
+        world.tick(opens);
+        world.tell(opened(invoice, "second"));
+        assert_eq!(grace_ends(&world), at(ends), "{closes} {opens}");
+        assert_eq!(world.status(), Status::PastDue);
+    }
+}
+
+#[test]
+fn an_outage_of_pages_gives_no_more_than_its_limit() {
+    let (mut world, invoice) = due();
+    let mut known = format!("at-provider-{invoice}");
+    for (closes, opens) in [("2026-02-04", "2026-02-14"), ("2026-02-16", "2026-03-02")] {
+        world.go(closes);
+        world.tell(closed(invoice, &known));
+        world.go(opens);
+        known = format!("page of {opens}");
+        world.tell(opened(invoice, &known));
+    }
+    assert_eq!(grace_ends(&world), at("2026-03-03"));
 }
 
 #[test]

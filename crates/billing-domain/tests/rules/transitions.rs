@@ -23,7 +23,7 @@ const TABLE: [&str; 8] = [
     "..=xx.xx", // active
     "..x=.xx.", // past due
     "..xx=.x.", // paused
-    "..x..=x.", // lapsed
+    "..xx.=x.", // lapsed
     "......=.", // canceled
     ".......=", // expired
 ];

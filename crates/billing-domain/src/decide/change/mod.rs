@@ -18,7 +18,7 @@ use crate::decide::step::accept_step;
 use crate::decision::Draft;
 use crate::effect::{ChangeWhen, CreateInvoice, EffectKey, Order};
 use crate::ids::{ChangeId, EffectId, InvoiceId};
-use crate::invoice::{Invoice, InvoiceState, Issuer, Purpose};
+use crate::invoice::{Invoice, InvoiceState, Issuer, Purpose, Unpayable};
 use crate::journal::Event;
 use crate::quote::{Quote, Step, Timing};
 use crate::subscription::{Schedule, Scheduled, Subscription, Why};
@@ -281,6 +281,7 @@ fn invoice(draft: &mut Draft, mut change: Change, held: &Subscription) -> Effect
         cycle: None,
         attempt: 1,
         pay_url: None,
+        unpayable: Unpayable::default(),
         state: InvoiceState::Open,
         payments: Vec::new(),
         opened_at: now,
