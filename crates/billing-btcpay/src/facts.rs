@@ -3,7 +3,7 @@
 use billing_domain::fact::{CheckoutPayment, Fact, Observed, PaymentPart, ProviderInvoiceState};
 use billing_domain::invoice::Conversion;
 use billing_domain::money::{Currency, Money};
-use billing_domain::provider::ProviderAccount;
+use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
 use billing_domain::time::Timestamp;
 use url::Url;
 
@@ -43,7 +43,7 @@ pub(crate) struct Seen {
     pub(crate) ours: Ours,
     /// What is owed, in satoshi.
     pub(crate) owed: i64,
-    /// What was paid. Empty as well where nobody needs to know.
+    /// What was paid. Empty as well where nothing was enough yet: nobody needs to know.
     pub(crate) paid: Vec<Paid>,
     /// When it was read, by BTCPay's clock. `None`: it did not say.
     pub(crate) read_at: Option<Timestamp>,
@@ -55,7 +55,7 @@ impl Seen {
     }
 
     fn is_marked(&self) -> bool {
-        self.invoice.qualified() == MARKED
+        is_marked(&self.invoice)
     }
 
     fn settled(&self) -> Vec<Paid> {
@@ -95,10 +95,20 @@ impl Seen {
     }
 }
 
-/// Whether it is paid, or its page has closed. Before that nobody has to know its
-/// payments to tell how it stands, and nothing can have gone back.
+/// Whether it stands as it does because a person says so, or because we took it back.
+pub(crate) fn is_marked(invoice: &Invoice) -> bool {
+    invoice.qualified() == MARKED
+}
+
+/// Whether it is paid, or its page has closed. Before that nothing can have gone back.
 pub(crate) fn has_closed(invoice: &Invoice) -> bool {
     !matches!(invoice.status.as_str(), "New" | "Processing")
+}
+
+/// Whether its payments say how it stands. While it waits for its money, they say
+/// nothing that anybody could rely on.
+pub(crate) fn needs_payments(invoice: &Invoice) -> bool {
+    invoice.status != "New"
 }
 
 impl Teller {
@@ -176,8 +186,12 @@ impl Teller {
                 email: None,
             })],
             Ours::Invoice(invoice) => {
-                let until = seen.watched_until();
-                let pending = Fact::PaymentPending { invoice, until };
+                let whole = sort(&seen.paid, seen.owed).whole;
+                let pending = Fact::PaymentPending {
+                    invoice,
+                    until: seen.watched_until(),
+                    seen: last(&whole),
+                };
                 vec![told(pending)]
             }
             Ours::Garbled => vec![self.opened(seen)],
@@ -229,11 +243,18 @@ impl Teller {
         let metadata = seen.metadata();
         let by_hand = seen.is_marked() && !correlation::is_taken_back(&metadata);
         if !expired && by_hand {
-            // A person has said that what was paid, if anything, is not.
-            let payment = seen.invoice.id.clone();
-            let reversed = Fact::PaymentReversed { payment };
-            let reversed = self.observed(seen, reversed, seen.read_at());
-            return vec![reversed, self.closed(seen)];
+            // A person has said that what was paid, if anything, is not: the whole, and
+            // what was told by itself.
+            let parts = seen.paid.iter().map(|payment| &payment.id);
+            let named = std::iter::once(&seen.invoice.id).chain(parts);
+            let reversed = named.map(|name| {
+                let payment = name.clone();
+                let fact = Fact::PaymentReversed { payment };
+                let mut observed = self.observed(seen, fact, seen.read_at());
+                observed.link.refs.push(self.payment(seen));
+                observed
+            });
+            return reversed.chain([self.closed(seen)]).collect();
         }
         if !sorted.whole.is_empty() {
             return self.as_sorted(seen, &sorted);
@@ -317,6 +338,16 @@ impl Teller {
             seen.read_at()
         };
         self.observed(seen, fact, at)
+    }
+
+    /// The payment that it is told as: a page that closed is no longer its invoice's, and
+    /// a payment stays known.
+    pub(crate) fn payment(&self, seen: &Seen) -> ProviderRef {
+        ProviderRef {
+            account: self.account.clone(),
+            kind: RefKind::Payment,
+            id: seen.invoice.id.clone(),
+        }
     }
 
     fn page(&self, invoice: &Invoice) -> String {

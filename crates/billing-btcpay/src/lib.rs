@@ -27,6 +27,7 @@ mod decimal;
 mod decoder;
 mod doctor;
 mod facts;
+mod listed;
 mod options;
 mod payments;
 mod perform;

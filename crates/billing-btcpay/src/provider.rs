@@ -9,13 +9,16 @@ use billing_domain::effect::{EffectKey, Order};
 use billing_domain::fact::Observed;
 use billing_domain::ids::EffectId;
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef, RefKind};
+use billing_domain::time::Timestamp;
 use billing_http::HttpClient;
-use billing_ports::{Answer, Clock, Finding, PaymentProvider, PerformError, RateSource};
+use billing_ports::{
+    Answer, Clock, Delivery, Finding, Listed, PaymentProvider, PerformError, RateSource,
+};
 use serde_json::json;
 
 use crate::api_error::CallError;
 use crate::client::{Answered, Client};
-use crate::facts::{Seen, Teller, has_closed};
+use crate::facts::{Seen, Teller, has_closed, needs_payments};
 use crate::options::{BtcPayOptions, OptionsError};
 use crate::payments::received;
 use crate::wire::{Invoice, Method};
@@ -84,7 +87,7 @@ impl BtcPay {
         let Some(ours) = self.teller.ours(&invoice).filter(|_| !elsewhere) else {
             return Ok(None);
         };
-        let paid = if has_closed(&invoice) {
+        let paid = if needs_payments(&invoice) {
             let path = ["invoices", invoice.id.as_str(), "payment-methods"];
             let methods: Answered<Vec<Method>> = self.client.get(&path, &[]).await?;
             received(&methods.body)?
@@ -136,6 +139,7 @@ impl BtcPay {
             return Ok(Vec::new());
         };
         let seen = self.settle_late(seen).await?;
+        self.forget_taking_back(&seen).await?;
         let mut facts = self.teller.tell(&seen)?;
         if has_closed(&seen.invoice) {
             facts.extend(self.refunds_of(&seen).await?);
@@ -182,6 +186,26 @@ impl PaymentProvider for BtcPay {
             return Err(misdirected(Some(&object.account), &self.teller.account));
         }
         self.look(object).await.map_err(CallError::of_read)
+    }
+
+    /// There are none at BTCPay: the engine runs them.
+    async fn list_subscriptions(
+        &self,
+        _after: Option<String>,
+    ) -> Result<Listed<Observed>, PerformError> {
+        Ok(Listed {
+            rows: Vec::new(),
+            next: None,
+        })
+    }
+
+    async fn list_events(
+        &self,
+        since: Timestamp,
+        after: Option<String>,
+    ) -> Result<Listed<Delivery>, PerformError> {
+        let listed = self.paid_since(since, after.as_deref()).await;
+        listed.map_err(CallError::of_read)
     }
 
     async fn doctor(&self, catalog: &Catalog) -> Vec<Finding> {

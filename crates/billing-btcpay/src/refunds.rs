@@ -6,7 +6,6 @@
 
 use billing_domain::fact::{Fact, Observed, RefundSnapshot, RefundState};
 use billing_domain::money::{Currency, Money};
-use billing_domain::provider::{ProviderRef, RefKind};
 use serde::Deserialize;
 
 use crate::api_error::CallError;
@@ -122,13 +121,7 @@ impl BtcPay {
                 state: payout.state(),
             });
             let mut observed = self.teller.observed(seen, fact, at(payout.date));
-            // A page that closed is no longer its invoice's, and a payment stays known.
-            let payment = ProviderRef {
-                kind: RefKind::Payment,
-                account: observed.link.refs.first()?.account.clone(),
-                id: seen.invoice.id.clone(),
-            };
-            observed.link.refs.push(payment);
+            observed.link.refs.push(self.teller.payment(seen));
             Some(observed)
         });
         Ok(told.collect())

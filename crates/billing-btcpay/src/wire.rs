@@ -30,6 +30,9 @@ pub(crate) struct Invoice {
     pub(crate) additional_status: Option<String>,
     #[serde(default)]
     pub(crate) metadata: Option<Metadata>,
+    /// `None`: they were not asked for, or an older version lists none.
+    #[serde(default)]
+    pub(crate) payment_methods: Option<Vec<Method>>,
 }
 
 impl Invoice {

@@ -18,6 +18,8 @@ on_both_stores! {
     k_19_a_renewal_at_btcpay_is_found;
     /// K-19: a change that was paid for, without a word.
     k_19_a_change_at_btcpay_is_found;
+    /// K-19: a page that closed unpaid, and was paid afterward without a word.
+    k_19_what_was_paid_after_its_page_closed_is_found;
     /// K-19: money that was on its way and is no more, of which BTCPay tells nobody.
     k_19_money_that_vanished_is_noticed;
 }
@@ -160,6 +162,54 @@ async fn k_19_a_change_at_btcpay_is_found(kind: StoreKind) {
         shop.ends_well().await;
     }
     assert_eq!(ends[0], ends[1]);
+}
+
+/// A worker reads what was paid at the store.
+async fn rereads(shop: &Shop) {
+    let account = "btcpay/main".parse().unwrap();
+    let done = shop.billing.reread(&account, |_| {}).await.unwrap();
+    assert!(done.finished);
+    shop.work().await;
+}
+
+async fn k_19_what_was_paid_after_its_page_closed_is_found(kind: StoreKind) {
+    let shop = shop(kind).await;
+    shop.fake.rules(|rules| rules.block_every = None);
+    // A page that was left, and forgotten.
+    let ana = opens(&shop, "ana", "deck-monthly").await;
+    pass_untold(&shop, SignedDuration::from_hours(30)).await;
+    rereads(&shop).await;
+    ana.has_nothing(&shop).await;
+    shop.fake.pay_late(&ana.page, 50_000).unwrap();
+    loses(&shop);
+    rereads(&shop).await;
+    ana.has_nothing(&shop).await;
+    shop.fake.confirm(&ana.page).unwrap();
+    assert!(loses(&shop) > 0);
+    rereads(&shop).await;
+    assert_eq!(ana.plan(&shop).await, "deck");
+    assert_eq!(ana.licenses(&shop).await.len(), 1);
+    let marked = shop.fake.invoice(&ana.page).unwrap();
+    assert_eq!(marked.status, InvoiceStatus::Settled);
+    // A renewal's first page, when the second is what can be paid.
+    pass_untold(&shop, days(32)).await;
+    let first = ana.owes(&shop).await;
+    let through = ana.newest(&shop).await["period_end"].clone();
+    pass_untold(&shop, days(3)).await;
+    assert_ne!(ana.owes(&shop).await, first);
+    shop.fake.pay_late(&first, 50_000).unwrap();
+    shop.fake.confirm(&first).unwrap();
+    loses(&shop);
+    asks(&shop).await;
+    assert_eq!(ana.stands(&shop).await["status"], "past_due");
+    for _ in 0..2 {
+        rereads(&shop).await;
+        let stands = ana.stands(&shop).await;
+        assert_eq!(stands["status"], "active");
+        assert_eq!(stands["paid_through"], through);
+    }
+    assert_eq!(shop.told("subscription.renewed"), 1);
+    shop.ends_well().await;
 }
 
 async fn k_19_money_that_vanished_is_noticed(kind: StoreKind) {

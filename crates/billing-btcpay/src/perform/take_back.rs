@@ -109,7 +109,36 @@ impl BtcPay {
         match marked {
             Ok(marked) => Ok(self.look_into(marked).await?.unwrap_or(held)),
             // It has changed meanwhile.
-            Err(CallError::Refused(_)) => Ok(self.seen(&id).await?.unwrap_or(held)),
+            Err(CallError::Refused(_)) => {
+                let changed = self.seen(&id).await?.unwrap_or(held);
+                self.forget_taking_back(&changed).await?;
+                Ok(changed)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the note off an invoice that was settled after we took it back, or before we
+    /// could: whoever marks it invalid from then on is a person, and means what was paid.
+    ///
+    /// BTCPay keeps neither the order of marks nor who made them. Settled and not settled
+    /// again by a person between two looks of ours, it stands as we left it: what was
+    /// paid for it is told as paid then, and that it was marked twice cannot be told.
+    pub(crate) async fn forget_taking_back(&self, seen: &Seen) -> Result<(), CallError> {
+        let mut metadata = seen.invoice.metadata.clone().unwrap_or_default();
+        if seen.invoice.status != "Settled" || metadata.remove(TAKEN_BACK).is_none() {
+            return Ok(());
+        }
+        let path = ["invoices", seen.invoice.id.as_str()];
+        let body = json!({ "metadata": metadata });
+        let forgotten: Result<Answered<Value>, _> = self.client.put(&path, &body).await;
+        match forgotten {
+            Ok(_) => Ok(()),
+            // What was paid counts all the same.
+            Err(error @ (CallError::Refused(_) | CallError::Misconfigured(_))) => {
+                tracing::warn!(invoice = seen.invoice.id, %error, "settled, and noted as taken back");
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }

@@ -7,7 +7,7 @@ mod webhooks;
 use billing_domain::provider::ProviderAccount;
 use serde_json::{Value, json};
 
-use crate::facts::{Seen, Teller, has_closed};
+use crate::facts::{Seen, Teller, needs_payments};
 use crate::options::BtcPayOptions;
 use crate::payments::received;
 use crate::wire::{Invoice, at};
@@ -90,7 +90,7 @@ fn methods(payments: &[Transaction<'_>]) -> Value {
 fn seen(invoice: Value, payments: &[Transaction<'_>]) -> Seen {
     let invoice: Invoice = serde_json::from_value(invoice).unwrap();
     let methods: Vec<_> = serde_json::from_value(methods(payments)).unwrap();
-    let paid = if has_closed(&invoice) {
+    let paid = if needs_payments(&invoice) {
         received(&methods).unwrap()
     } else {
         Vec::new()

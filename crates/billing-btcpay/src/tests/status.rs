@@ -44,8 +44,9 @@ fn word(observed: &Observed) -> String {
             parts,
             ..
         } => paid(payment, *amount, parts, second),
-        Fact::PaymentPending { until, .. } => {
-            format!("pending until {} @{second}", until.as_second())
+        Fact::PaymentPending { until, seen, .. } => {
+            let seen = seen.map_or("unsaid".to_owned(), |seen| seen.as_second().to_string());
+            format!("pending until {}, seen {seen} @{second}", until.as_second())
         }
         Fact::CheckoutEnded { canceled: true, .. } => format!("canceled @{second}"),
         Fact::CheckoutEnded { .. } | Fact::InvoiceClosed { .. } => format!("closed @{second}"),
@@ -102,9 +103,23 @@ fn new_waits_to_be_paid() {
 #[test]
 fn processing_is_on_its_way_and_falls_back_to_new() {
     for qualified in ["None", "PaidOver"] {
-        let renewal = ["pending until 90000 @1000"];
+        let renewal = ["pending until 90000, seen unsaid @1000"];
         row("Processing", qualified, &[], &["pending @1000"], &renewal);
     }
+    // Seen once it was enough, however much comes later.
+    let parts = [
+        ("tx1", 20_000, 2_000, "Settled"),
+        ("tx2", 30_000, 3_000, "Processing"),
+        ("tx3", 10_000, 4_000, "Processing"),
+    ];
+    let renewal = ["pending until 90000, seen 3000 @1000"];
+    row(
+        "Processing",
+        "PaidOver",
+        &parts,
+        &["pending @1000"],
+        &renewal,
+    );
     row("New", "None", &[], &["opened @1000"], &["opened @1000"]);
 }
 
@@ -244,7 +259,7 @@ fn expired_with_a_part_tells_the_part_and_never_the_whole() {
 fn paid_late_counts_once_it_is_settled() {
     let paid = ["paid inv1 50000 @5000"];
     row("Expired", "PaidLate", &[LATE], &paid, &paid);
-    let renewal = ["pending until 90000 @1000"];
+    let renewal = ["pending until 90000, seen 5000 @1000"];
     let unconfirmed = [("tx1", 50_000, 5_000, "Processing")];
     row(
         "Expired",
@@ -317,11 +332,13 @@ fn invalid_for_want_of_confirmations_is_closed_until_they_come() {
 
 #[test]
 fn marked_invalid_takes_back_what_was_said_to_be_paid() {
-    for payments in [&[][..], &[PAID]] {
-        let bought = ["reversed inv1 @9000", "canceled @9000"];
-        let renewed = ["reversed inv1 @9000", "closed @9000"];
-        row("Invalid", "Marked", payments, &bought, &renewed);
-    }
+    let bought = ["reversed inv1 @9000", "canceled @9000"];
+    let renewed = ["reversed inv1 @9000", "closed @9000"];
+    row("Invalid", "Marked", &[], &bought, &renewed);
+    // A part may have been told by itself.
+    let bought = [bought[0], "reversed tx1 @9000", bought[1]];
+    let renewed = [renewed[0], "reversed tx1 @9000", renewed[1]];
+    row("Invalid", "Marked", &[PAID], &bought, &renewed);
 }
 
 #[test]

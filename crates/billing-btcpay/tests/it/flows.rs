@@ -3,10 +3,11 @@
 use billing_domain::effect::{EffectKey, Order};
 use billing_domain::fact::Fact;
 use billing_domain::provider::RefKind;
-use billing_domain::time::days;
-use billing_ports::{Answer, PaymentProvider, PerformError};
+use billing_domain::time::{days, shifted};
+use billing_ports::{Answer, PaymentProvider, PerformError, Reading};
 use billing_testkit::fakes::btcpay::{AdditionalStatus, InvoiceStatus};
 use billing_testkit::fakes::rig::{Fault, FaultKind};
+use serde_json::{Value, json};
 
 use super::rig::{Rig, reference, usd, word};
 
@@ -141,7 +142,7 @@ async fn not_confirmed_in_time_it_is_closed_and_marked_by_a_person_it_is_reverse
     rig.fake.mark(&id, true).unwrap();
     assert_eq!(rig.told(&id).await, ["paid 50000"]);
     rig.fake.mark(&id, false).unwrap();
-    assert_eq!(rig.told(&id).await, ["reversed", "closed"]);
+    assert_eq!(rig.told(&id).await, ["reversed", "reversed", "closed"]);
 }
 
 #[tokio::test]
@@ -164,6 +165,138 @@ async fn taken_back_it_cannot_be_paid_and_who_pays_all_the_same_is_told_of() {
     rig.fake.pay(&id, 50_000).unwrap();
     rig.fake.confirm(&id).unwrap();
     assert_eq!(rig.told(&id).await, ["paid 50000"]);
+}
+
+#[tokio::test]
+async fn what_a_person_marks_after_we_took_it_back_is_a_person_s_word() {
+    let rig = Rig::start().await;
+    let (invoice, id) = rig.invoices().await;
+    rig.voids(invoice, Some(&id)).await.unwrap();
+    rig.fake.pay(&id, 50_000).unwrap();
+    rig.fake.confirm(&id).unwrap();
+    assert_eq!(rig.told(&id).await, ["paid 50000"]);
+    // A person has it count at BTCPay too, and finds out later that the money is not there.
+    rig.fake.mark(&id, true).unwrap();
+    for _ in 0..2 {
+        assert_eq!(rig.told(&id).await, ["paid 50000"]);
+    }
+    let held = rig.fake.invoice(&id).unwrap();
+    assert_eq!(
+        held.metadata["billing_taken_back"],
+        Value::Null,
+        "it is not any more"
+    );
+    assert!(held.order_id().is_some(), "the rest of the metadata stays");
+    rig.fake.mark(&id, false).unwrap();
+    let told = ["reversed", "reversed", "closed"];
+    assert_eq!(
+        rig.told(&id).await,
+        told,
+        "the whole, and its part by itself"
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_may_not_take_the_note_off_is_told_what_was_paid() {
+    let rig = Rig::start().await;
+    let (invoice, id) = rig.invoices().await;
+    rig.voids(invoice, Some(&id)).await.unwrap();
+    rig.fake.mark(&id, true).unwrap();
+    rig.fake
+        .permit(vec!["btcpay.store.canviewinvoices".to_owned()]);
+    assert_eq!(rig.told(&id).await, ["paid 50000"]);
+}
+
+#[tokio::test]
+async fn what_was_paid_and_no_webhook_told_of_is_listed_once_for_each_state() {
+    let rig = Rig::start().await;
+    rig.fake.rules(|rules| rules.block_every = None);
+    let begun = rig.now();
+    let (_, id) = rig.invoices().await;
+    let (taken_back, voided) = rig.invoices().await;
+    rig.voids(taken_back, Some(&voided)).await.unwrap();
+    rig.invoices().await;
+    let foreign = rig
+        .makes(&json!({ "amount": null, "currency": "USD" }))
+        .await;
+    rig.fake.pay_by_lightning(&foreign, 5).unwrap();
+    let listed = async || -> Vec<(String, String)> {
+        let listed = rig.btcpay.list_events(rig.now(), None).await.unwrap();
+        assert_eq!(listed.next, None);
+        listed
+            .rows
+            .into_iter()
+            .map(|row| {
+                let Reading::Facts(facts) = row.reading else {
+                    panic!("{row:?}");
+                };
+                let [told] = facts.as_slice() else {
+                    panic!("{facts:?}");
+                };
+                let Fact::Hinted { object } = &told.fact else {
+                    panic!("{told:?}");
+                };
+                (row.event_id, object.id.clone())
+            })
+            .collect()
+    };
+    rig.fake.advance(days(4));
+    assert_eq!(
+        rig.fake.invoice(&id).unwrap().status,
+        InvoiceStatus::Expired
+    );
+    assert_eq!(listed().await, [], "nothing was paid");
+    let mut known = Vec::new();
+    let mut is_news = async || {
+        let found = listed().await;
+        let news: Vec<_> = found
+            .iter()
+            .filter(|row| !known.contains(*row))
+            .cloned()
+            .collect();
+        known.extend(found);
+        news.into_iter().map(|(_, id)| id).collect::<Vec<_>>()
+    };
+    rig.fake.pay(&id, 20_000).unwrap();
+    assert_eq!(is_news().await, [id.clone()]);
+    assert!(is_news().await.is_empty(), "the same state");
+    rig.fake.pay(&id, 30_000).unwrap();
+    assert_eq!(is_news().await, [id.clone()]);
+    rig.fake.confirm(&id).unwrap();
+    assert_eq!(is_news().await, [id.clone()]);
+    rig.fake.mark(&id, true).unwrap();
+    assert_eq!(is_news().await, [id.clone()]);
+    rig.fake.mark(&id, false).unwrap();
+    assert_eq!(is_news().await, [id.clone()]);
+    rig.fake.pay(&voided, 1).unwrap();
+    assert_eq!(is_news().await, [voided]);
+    // Longer ago than BTCPay looks for payments of it.
+    let later = rig.btcpay.list_events(shifted(begun, days(7)), None).await;
+    assert_eq!(later.unwrap().rows, []);
+}
+
+#[tokio::test]
+async fn a_long_list_is_read_page_by_page_and_its_place_is_believed() {
+    let rig = Rig::start().await;
+    for _ in 0..101 {
+        let (_, id) = rig.invoices().await;
+        rig.fake.pay_by_lightning(&id, 50_000).unwrap();
+    }
+    let first = rig.btcpay.list_events(rig.now(), None).await.unwrap();
+    assert_eq!(
+        (first.rows.len(), first.next.as_deref()),
+        (100, Some("100"))
+    );
+    let last = rig.btcpay.list_events(rig.now(), first.next).await.unwrap();
+    assert_eq!((last.rows.len(), last.next), (1, None));
+    assert!(
+        rig.btcpay
+            .list_subscriptions(None)
+            .await
+            .unwrap()
+            .rows
+            .is_empty()
+    );
 }
 
 #[tokio::test]

@@ -267,7 +267,10 @@ fn of_no_interest(facts: &[Observed]) -> bool {
 /// Whether an object may name an invoice in a roundabout way, as what goes back of
 /// a payment does.
 const fn is_paid_by(object: &ProviderRef, observed: &Observed) -> bool {
-    let goes_back = matches!(observed.fact, Fact::RefundSeen(_) | Fact::DisputeSeen(_));
+    let goes_back = matches!(
+        observed.fact,
+        Fact::RefundSeen(_) | Fact::DisputeSeen(_) | Fact::PaymentReversed { .. }
+    );
     goes_back && matches!(object.kind, RefKind::Payment | RefKind::Checkout)
 }
 

@@ -161,6 +161,23 @@ async fn it_sweeps_every_hour() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_reads_the_books_of_every_provider_every_hour() {
+    // Whoever runs the schedule.
+    let rig = Rig::new().await;
+    let reads = || rig.provider.asked_since.lock().unwrap().len();
+    let worker = Worker::start(&rig.billing).await;
+    settle().await;
+    assert_eq!(reads(), 0);
+    for hours in 1..=3 {
+        rig.pass(SignedDuration::from_mins(61));
+        rig.billing.wake();
+        settle().await;
+        assert_eq!(reads(), hours);
+    }
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn switched_off_it_only_waits_to_be_stopped() {
     let worker = Worker::start(&Billing::disabled()).await;
     assert!(!worker.task.is_finished());

@@ -141,12 +141,7 @@ impl Parts {
     /// What the worker reads every hour: what happened, and once a day how
     /// everything stands. A provider that fails holds up no other.
     pub(crate) async fn reread_all(&self) {
-        let accounts: Vec<ProviderAccount> = self
-            .providers
-            .iter()
-            .filter(|(_, provider)| provider.capabilities().owns_schedule)
-            .map(|(account, _)| account.clone())
-            .collect();
+        let accounts: Vec<ProviderAccount> = self.providers.keys().cloned().collect();
         for account in accounts {
             match self.reread_by_tick(&account).await {
                 Ok(done) => note(&account, done),
