@@ -1,5 +1,7 @@
 //! Lives of invoices: paid, in parts, late, twice, not at all, taken back, refunded.
 
+use std::slice;
+
 use billing_domain::effect::{EffectKey, Order};
 use billing_domain::fact::Fact;
 use billing_domain::provider::RefKind;
@@ -258,16 +260,16 @@ async fn what_was_paid_and_no_webhook_told_of_is_listed_once_for_each_state() {
         news.into_iter().map(|(_, id)| id).collect::<Vec<_>>()
     };
     rig.fake.pay(&id, 20_000).unwrap();
-    assert_eq!(is_news().await, [id.clone()]);
+    assert_eq!(is_news().await, slice::from_ref(&id));
     assert!(is_news().await.is_empty(), "the same state");
     rig.fake.pay(&id, 30_000).unwrap();
-    assert_eq!(is_news().await, [id.clone()]);
+    assert_eq!(is_news().await, slice::from_ref(&id));
     rig.fake.confirm(&id).unwrap();
-    assert_eq!(is_news().await, [id.clone()]);
+    assert_eq!(is_news().await, slice::from_ref(&id));
     rig.fake.mark(&id, true).unwrap();
-    assert_eq!(is_news().await, [id.clone()]);
+    assert_eq!(is_news().await, slice::from_ref(&id));
     rig.fake.mark(&id, false).unwrap();
-    assert_eq!(is_news().await, [id.clone()]);
+    assert_eq!(is_news().await, slice::from_ref(&id));
     rig.fake.pay(&voided, 1).unwrap();
     assert_eq!(is_news().await, [voided]);
     // Longer ago than BTCPay looks for payments of it.

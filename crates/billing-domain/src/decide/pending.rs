@@ -162,13 +162,13 @@ pub(super) fn invoice_closed(
 fn unlapsed(draft: &Draft, invoice: &Invoice) -> Option<Subscription> {
     let held = draft.account.subscription(invoice.subscription?)?.clone();
     let owes = invoice.is_open() && invoice.is_renewal();
+    if !owes || held.status() != Status::Lapsed {
+        return None;
+    }
     let since = invoice.period?.start;
     // What follows a trial, or a pause that outlived what was paid, has no grace.
     let no_grace = held.paid.iter().all(|paid| paid.period.end != since);
-    match held.state {
-        State::Lapsed { .. } if owes => held.moved(State::PastDue { since, no_grace }).ok(),
-        _ => None,
-    }
+    held.moved(State::PastDue { since, no_grace }).ok()
 }
 
 /// The subscription that owes an open renewal, if it can still go on.
