@@ -1,6 +1,8 @@
 //! What an invoice of BTCPay's says, in our words. Knows nothing of how it was read.
 
-use billing_domain::fact::{CheckoutPayment, Fact, Observed, PaymentPart, ProviderInvoiceState};
+mod paid;
+
+use billing_domain::fact::{CheckoutPayment, Fact, Observed, ProviderInvoiceState};
 use billing_domain::invoice::Conversion;
 use billing_domain::money::{Currency, Money};
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
@@ -9,8 +11,7 @@ use url::Url;
 
 use crate::api_error::CallError;
 use crate::correlation::{self, Metadata, Ours};
-use crate::decimal::Decimal;
-use crate::payments::{Paid, Sorted, last, sort, sum};
+use crate::payments::{Paid, last, sort, sum};
 use crate::wire::{Invoice, at};
 
 /// What BTCPay calls a satoshi. Every invoice of ours is in it.
@@ -18,9 +19,6 @@ pub(crate) const SATOSHI: &str = "SATS";
 
 /// What BTCPay says of what a person has decided.
 const MARKED: &str = "Marked";
-
-/// How a person's word is named, for what no transaction has brought.
-const VOUCHED: &str = "vouched";
 
 /// Where BTCPay shows an invoice to its payer.
 const PAGE: &str = "i";
@@ -198,43 +196,6 @@ impl Teller {
         }
     }
 
-    /// The money is there, or a person says so.
-    fn settled(&self, seen: &Seen) -> Vec<Observed> {
-        let settled = seen.settled();
-        let sorted = sort(&settled, seen.owed);
-        if !sorted.whole.is_empty() {
-            return self.as_sorted(seen, &sorted);
-        }
-        // A person, or a store that waits for no confirmation, settles what is still
-        // without one. What is not needed for it waits to be confirmed.
-        let mut sorted = sort(&seen.paid, seen.owed);
-        if !sorted.whole.is_empty() {
-            sorted.rest.retain(|payment| payment.settled);
-            return self.as_sorted(seen, &sorted);
-        }
-        let mut parts: Vec<PaymentPart> = seen.paid.iter().map(part).collect();
-        let came = sum(&seen.paid);
-        let amount = if seen.is_marked() {
-            let vouched = PaymentPart {
-                id: format!("{}:{VOUCHED}", seen.invoice.id),
-                amount: satoshi(seen.owed.saturating_sub(came)),
-                at: seen.read_at(),
-            };
-            parts.push(vouched);
-            seen.owed
-        } else {
-            // Less than is owed, by a tolerance that is not ours: told as what it is.
-            let told = seen.invoice.paid_amount.and_then(Decimal::floor);
-            told.unwrap_or(came)
-        };
-        let whole = Payment {
-            name: &seen.invoice.id,
-            satoshi: amount,
-            parts,
-        };
-        vec![self.paid(seen, whole, seen.read_at())]
-    }
-
     /// Its page has closed. What has settled is told, whatever it is good for.
     fn over(&self, seen: &Seen) -> Vec<Observed> {
         let settled = seen.settled();
@@ -265,58 +226,6 @@ impl Teller {
         let mut facts = self.as_sorted(seen, &sorted);
         facts.push(self.closed(seen));
         facts
-    }
-
-    /// The whole under the name of the invoice, with the transactions that it is made
-    /// of; each of the others by itself.
-    fn as_sorted(&self, seen: &Seen, sorted: &Sorted<'_>) -> Vec<Observed> {
-        let whole = last(&sorted.whole).map(|at| {
-            let whole = Payment {
-                name: &seen.invoice.id,
-                satoshi: sum(sorted.whole.iter().copied()),
-                parts: sorted.whole.iter().copied().map(part).collect(),
-            };
-            self.paid(seen, whole, at)
-        });
-        let rest = sorted.rest.iter().map(|one| {
-            let alone = Payment {
-                name: &one.id,
-                satoshi: one.satoshi,
-                parts: Vec::new(),
-            };
-            self.paid(seen, alone, one.at)
-        });
-        whole.into_iter().chain(rest).collect()
-    }
-
-    fn paid(&self, seen: &Seen, told: Payment<'_>, at: Timestamp) -> Observed {
-        let payment = told.name.to_owned();
-        let amount = satoshi(told.satoshi);
-        let parts = told.parts;
-        let conversion = seen.conversion();
-        let fact = match seen.ours {
-            Ours::Checkout(checkout) => Fact::CheckoutCompleted {
-                checkout,
-                reference: seen.invoice.id.clone(),
-                payment: CheckoutPayment::Paid {
-                    payment,
-                    amount,
-                    conversion,
-                    parts,
-                },
-                customer_ref: None,
-                email: correlation::text(&seen.metadata(), EMAIL).map(str::to_owned),
-            },
-            Ours::Invoice(invoice) => Fact::InvoicePaid {
-                invoice,
-                payment,
-                amount,
-                conversion,
-                parts,
-            },
-            Ours::Garbled => garbled(seen, ProviderInvoiceState::Paid),
-        };
-        self.observed(seen, fact, at)
     }
 
     /// Nobody can pay it any more.
@@ -366,21 +275,6 @@ impl Teller {
         let metadata = seen.metadata();
         let link = correlation::link(&self.account, &seen.invoice.id, seen.ours, &metadata);
         Observed { fact, at, link }
-    }
-}
-
-/// A payment as it is told.
-struct Payment<'a> {
-    name: &'a str,
-    satoshi: i64,
-    parts: Vec<PaymentPart>,
-}
-
-fn part(paid: &Paid) -> PaymentPart {
-    PaymentPart {
-        id: paid.id.clone(),
-        amount: satoshi(paid.satoshi),
-        at: paid.at,
     }
 }
 

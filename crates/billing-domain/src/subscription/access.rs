@@ -158,7 +158,7 @@ impl Subscription {
                 None => paid_through.map(|end| shifted(end, self.terms.stall_limit)),
                 Some(due_at) => match self.terms.on_past_due {
                     OnPastDue::Cut => Some(due_at),
-                    // Longer than the plan's, while money is on its way.
+                    // Longer than the plan's, while money is on its way or nobody can pay.
                     OnPastDue::Grace | OnPastDue::Keep => {
                         let own = shifted(due_at, self.terms.grace);
                         Some(self.times.grace_ends_at.map_or(own, |ends| ends.max(own)))

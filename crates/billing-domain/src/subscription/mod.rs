@@ -302,8 +302,8 @@ pub struct Times {
     pub due_at: Option<Timestamp>,
     /// When the engine next acts on it. `None`: it waits for somebody.
     pub next_attempt_at: Option<Timestamp>,
-    /// `due_at` plus the plan's grace, or longer while money is on its way: unpaid at
-    /// this instant, it lapses.
+    /// `due_at` plus the plan's grace, or longer while money is on its way, and by what
+    /// time nobody could pay: unpaid at this instant, it lapses.
     pub grace_ends_at: Option<Timestamp>,
 }
 
