@@ -2,6 +2,7 @@
 //! token itself, listed for operators without key or token.
 
 mod acts;
+mod cancel;
 mod key;
 mod machines;
 mod recover;
@@ -11,6 +12,7 @@ mod validate;
 mod views;
 
 pub(crate) use acts::LicenseActsApi;
+pub(crate) use cancel::CancelByKeyApi;
 pub(crate) use machines::MachinesApi;
 pub(crate) use recover::RecoverApi;
 pub(crate) use upgrade::UpgradesApi;

@@ -130,6 +130,7 @@ type Changing = (
 type Licensed = (
     licenses::LicensesApi,
     licenses::UpgradesApi,
+    licenses::CancelByKeyApi,
     licenses::LicenseActsApi,
     licenses::ValidateApi,
     licenses::MachinesApi,
@@ -165,6 +166,7 @@ fn service() -> OpenApiService<Apis, ()> {
             (
                 licenses::LicensesApi,
                 licenses::UpgradesApi,
+                licenses::CancelByKeyApi,
                 licenses::LicenseActsApi,
                 licenses::ValidateApi,
                 licenses::MachinesApi,

@@ -22,7 +22,7 @@ const METHODS: &str = "GET, POST, DELETE";
 const EXPOSED: &str = "etag, idempotent-replayed, retry-after, x-request-id";
 
 /// Routes that pages may call.
-const SHARED: [&str; 12] = [
+const SHARED: [&str; 13] = [
     "/v1/plans",
     "/v1/checkouts",
     "/v1/billing-sessions",
@@ -31,6 +31,7 @@ const SHARED: [&str; 12] = [
     "/v1/licenses/exchange",
     "/v1/upgrade-quote",
     "/v1/upgrade",
+    "/v1/subscriptions/cancel",
     "/v1/validate",
     "/v1/machines",
     "/v1/recover",

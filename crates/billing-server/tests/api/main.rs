@@ -6,6 +6,8 @@ mod auth;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod cancels;
+#[cfg(test)]
 mod catalog;
 #[cfg(test)]
 mod changes;
