@@ -2,8 +2,10 @@
 //!
 //! The children are this test binary itself, started with [`CHILD_URL`] set.
 //! Their provider keeps its books in a table beside the engine's, one row for
-//! every call, so that a second call for one invoice would show.
+//! every call, so that a second call for one invoice would show; or it is a fake
+//! BTCPay of the parent's, over HTTP, which makes an invoice as often as it is asked.
 
+mod btcpay;
 mod child;
 mod due;
 
@@ -18,12 +20,14 @@ use billing_testkit::ManualClock;
 use jiff::SignedDuration;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 
-use crate::rig::{connect_postgres, findings, server};
+use crate::rig::{account, connect_postgres, findings, server};
 
 /// Where a child finds the database; set in children alone.
 const CHILD_URL: &str = "BILLING_TEST_CHILD_URL";
 /// How many seconds a child's clock is ahead.
 const CHILD_AHEAD: &str = "BILLING_TEST_CHILD_AHEAD";
+/// Where a child finds the fake BTCPay. Unset: its provider is the table.
+const CHILD_BTCPAY: &str = "BILLING_TEST_CHILD_BTCPAY";
 
 /// Subscriptions that are due at once.
 const DUE: usize = 1_000;
@@ -108,7 +112,7 @@ async fn prepared() -> (String, DatabaseConnection) {
         .execute_unprepared("create table fake_calls (key text not null, invoice text not null)")
         .await
         .unwrap();
-    due::fill(&store, DUE).await;
+    due::fill(&store, DUE, &account()).await;
     (url, books)
 }
 
@@ -123,7 +127,13 @@ async fn assert_sound(url: &str, ahead: i64) {
 }
 
 fn spawn(url: &str, ahead: i64) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+    child_on(url, ahead).spawn().unwrap()
+}
+
+/// A child that works on this database, with its clock so many seconds ahead.
+fn child_on(url: &str, ahead: i64) -> Command {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child
         .args([
             "processes::child::work",
             "--exact",
@@ -132,9 +142,8 @@ fn spawn(url: &str, ahead: i64) -> Child {
         ])
         .env(CHILD_URL, url)
         .env(CHILD_AHEAD, ahead.to_string())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap()
+        .stdout(std::process::Stdio::null());
+    child
 }
 
 async fn count(books: &DatabaseConnection, sql: &str) -> i64 {
