@@ -1,13 +1,29 @@
 //! Working off the queues: claim, work side by side, until nothing is due or
 //! the budget is spent.
+//!
+//! Who is due and what was delivered is decided batch by batch. Effects are
+//! performed meanwhile, and one that is over makes room for the next at once: a
+//! provider that takes its time holds up neither decisions nor other calls.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use billing_ports::store::Claiming;
-use futures_util::stream::{self, StreamExt};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, FuturesUnordered, StreamExt};
+use tokio::time::Instant;
 
 use crate::billing::{Billing, Parts};
 use crate::error::EngineError;
+
+/// How often at most the outbox is looked into for a few places that have become
+/// free: seldom enough that those of calls which take no time are filled together,
+/// often enough that a call of some hundred milliseconds hardly waits.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// How long the end of a call is waited for before everything is looked into again:
+/// what is delivered while a provider hangs waits no longer.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a go of work came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,24 +55,12 @@ impl Billing {
     /// [`EngineError`] when the queues cannot be read. A row that fails is
     /// logged, waits, and stops no other.
     pub async fn work(&self, budget: Duration) -> Result<WorkDone, EngineError> {
-        let parts = self.parts()?;
-        let started = tokio::time::Instant::now();
-        let mut done = WorkDone::default();
-        loop {
-            let due = parts.work_due().await?;
-            let inbox = parts.work_inbox().await?;
-            let outbox = parts.work_outbox().await?;
-            done.due = done.due.saturating_add(due);
-            done.inbox = done.inbox.saturating_add(inbox);
-            done.outbox = done.outbox.saturating_add(outbox);
-            if due == 0 && inbox == 0 && outbox == 0 {
-                return Ok(done);
-            }
-            if started.elapsed() >= budget {
-                done.more = true;
-                return Ok(done);
-            }
-        }
+        let mut going = Going::new(self.parts()?, budget);
+        let worked = going.work().await;
+        // What has begun is finished, whatever became of the rest.
+        while going.calls.next().await.is_some() {}
+        let more = worked?;
+        Ok(WorkDone { more, ..going.done })
     }
 
     /// Works until nothing is left that can be done at this instant.
@@ -69,43 +73,138 @@ impl Billing {
     }
 }
 
+/// A go of work.
+struct Going<'a> {
+    parts: &'a Parts,
+    /// Effects on their way.
+    calls: FuturesUnordered<BoxFuture<'a, ()>>,
+    done: WorkDone,
+    started: Instant,
+    budget: Duration,
+    /// When the outbox was looked into last.
+    looked: Instant,
+}
+
+impl<'a> Going<'a> {
+    fn new(parts: &'a Parts, budget: Duration) -> Self {
+        let started = Instant::now();
+        Self {
+            parts,
+            calls: FuturesUnordered::new(),
+            done: WorkDone::default(),
+            started,
+            budget,
+            looked: started,
+        }
+    }
+
+    /// Whether the budget ended it, rather than the work.
+    async fn work(&mut self) -> Result<bool, EngineError> {
+        loop {
+            let found = self.turn().await?;
+            if !found && self.calls.is_empty() {
+                return Ok(false);
+            }
+            if self.started.elapsed() >= self.budget {
+                return Ok(true);
+            }
+            if !found {
+                // Whichever comes first: both are looked at in the next turn.
+                let _over = tokio::time::timeout(LOOK_AGAIN, self.calls.next()).await;
+            }
+        }
+    }
+
+    /// Decides a batch of each kind, and performs effects meanwhile. Whether there
+    /// was anything.
+    async fn turn(&mut self) -> Result<bool, EngineError> {
+        let parts = self.parts;
+        let mut deciding = pin!(async {
+            let due = parts.work_due().await?;
+            let inbox = parts.work_inbox().await?;
+            Ok::<_, EngineError>((due, inbox))
+        });
+        let mut taken = Ok(0_usize);
+        let (due, inbox) = loop {
+            tokio::select! {
+                biased;
+                decided = &mut deciding => break decided?,
+                Some(()) = self.calls.next(), if !self.calls.is_empty() => {
+                    if let Ok(before) = taken && self.is_worth_a_look() {
+                        let more = self.take().await;
+                        taken = more.map(|more| before.saturating_add(more));
+                    }
+                }
+            }
+        };
+        let outbox = taken?.saturating_add(self.take().await?);
+        self.done.due = self.done.due.saturating_add(due);
+        self.done.inbox = self.done.inbox.saturating_add(inbox);
+        Ok(due > 0 || inbox > 0 || outbox > 0)
+    }
+
+    /// Places that are free.
+    fn free(&self) -> usize {
+        self.parts.at_once().saturating_sub(self.calls.len())
+    }
+
+    fn is_worth_a_look(&self) -> bool {
+        let half = self.parts.at_once().div_ceil(2);
+        self.free() >= half || self.looked.elapsed() >= LOOK_EVERY
+    }
+
+    /// Begins as many effects as there are places; how many.
+    async fn take(&mut self) -> Result<usize, EngineError> {
+        let free = self.free();
+        if free == 0 {
+            return Ok(0);
+        }
+        let (parts, ask) = (self.parts, self.parts.ask(free));
+        let claimed = parts.store.claim_outbox(ask).await?;
+        self.looked = Instant::now();
+        let count = claimed.len();
+        let begun = claimed.into_iter();
+        self.calls.extend(
+            begun.map(|item| -> BoxFuture<'a, ()> { Box::pin(parts.perform_claimed(item)) }),
+        );
+        self.done.outbox = self.done.outbox.saturating_add(count);
+        Ok(count)
+    }
+}
+
 impl Parts {
-    /// No more than are worked on at once: what waits for its turn would wait
-    /// on a claim that runs.
-    fn ask(&self) -> Claiming {
-        let at_once = u16::try_from(self.limits.in_flight).unwrap_or(u16::MAX);
+    /// How many are worked on at once.
+    fn at_once(&self) -> usize {
+        self.limits.in_flight.max(1)
+    }
+
+    /// A batch, and no more than there are places: what waits for its turn would
+    /// wait on a claim that runs.
+    fn ask(&self, places: usize) -> Claiming {
+        let places = u16::try_from(places).unwrap_or(u16::MAX);
         Claiming {
             now: self.now(),
             lease: self.limits.lease,
-            limit: self.limits.batch.min(at_once).max(1),
+            limit: self.limits.batch.min(places).max(1),
         }
     }
 
     async fn work_due(&self) -> Result<usize, EngineError> {
-        let claimed = self.store.claim_due(self.ask()).await?;
+        let claimed = self.store.claim_due(self.ask(self.at_once())).await?;
         let count = claimed.len();
         stream::iter(claimed)
-            .for_each_concurrent(self.limits.in_flight, |due| self.decide_due(due))
+            .for_each_concurrent(self.at_once(), |due| self.decide_due(due))
             .await;
         Ok(count)
     }
 
     async fn work_inbox(&self) -> Result<usize, EngineError> {
-        let claimed = self.store.claim_inbox(self.ask()).await?;
+        let claimed = self.store.claim_inbox(self.ask(self.at_once())).await?;
         let count = claimed.len();
         let items = self.settle_plain(claimed).await;
         let groups = self.group(items).await;
         stream::iter(groups)
-            .for_each_concurrent(self.limits.in_flight, |group| self.decide_group(group))
-            .await;
-        Ok(count)
-    }
-
-    async fn work_outbox(&self) -> Result<usize, EngineError> {
-        let claimed = self.store.claim_outbox(self.ask()).await?;
-        let count = claimed.len();
-        stream::iter(claimed)
-            .for_each_concurrent(self.limits.in_flight, |item| self.perform_claimed(item))
+            .for_each_concurrent(self.at_once(), |group| self.decide_group(group))
             .await;
         Ok(count)
     }

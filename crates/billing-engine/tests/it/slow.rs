@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use crate::mirrored::{mirrored, snapshot, states, status};
-use crate::rig::{Act, Rig, settle};
+use crate::rig::{Act, Rig, paid, settle};
 
 /// How long a call may take.
 fn bound() -> Duration {
@@ -56,6 +56,52 @@ async fn slow_answers_are_waited_for_side_by_side() {
     rig.work().await;
     assert_eq!(began.elapsed(), bound());
     assert_eq!(rig.happened("subscription.renewal_pending"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_that_is_free_is_taken_before_the_slowest_is_over() {
+    let limits = Limits {
+        in_flight: 2,
+        ..Limits::default()
+    };
+    let rig = Rig::with(false, limits, |builder| builder).await;
+    let mut due = fixtures::start();
+    for name in ["ana", "ben", "cleo", "dan"] {
+        let customer = rig.customer(name).await;
+        rig.subscribe(name).await;
+        due = rig.account(customer).wake_at().unwrap();
+    }
+    rig.clock.set(due);
+    let seconds = Duration::from_secs;
+    rig.provider
+        .next([30, 10, 10, 10].map(|each| Act::Slow(seconds(each))));
+    let began = Instant::now();
+    let done = rig.billing.work_until_idle().await.unwrap();
+    assert_eq!((done.due, done.outbox), (4, 4));
+    // Three of ten seconds beside the one of thirty, and never three at once.
+    assert_eq!(began.elapsed(), seconds(30));
+    assert_eq!(rig.happened("subscription.renewal_pending"), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_delivered_while_a_provider_hangs_is_decided() {
+    let rig = Rig::new().await;
+    let due = rig.customer("ben").await;
+    rig.subscribe("ben").await;
+    rig.clock.set(rig.account(due).wake_at().unwrap());
+    let customer = rig.customer("ana").await;
+    let opened = rig.open("ana", "pro-monthly").await;
+    rig.provider.next([Act::Hang]);
+    let hanging = tokio::spawn({
+        let billing = rig.billing.clone();
+        async move { billing.work_until_idle().await }
+    });
+    settle().await;
+    rig.tell(vec![paid(&opened, 900, rig.clock_now())]).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!hanging.is_finished());
+    assert_eq!(rig.account(customer).subscriptions.len(), 1);
+    hanging.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
