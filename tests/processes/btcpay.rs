@@ -13,7 +13,9 @@ use billing_domain::time::Timestamp;
 use billing_http::{HttpClient, HttpOptions};
 use billing_rates::{Rates, RatesOptions};
 use billing_testkit::ManualClock;
-use billing_testkit::fakes::btcpay::{DEFAULT_KEY, DEFAULT_STORE, FakeBtcPay, FakeBtcPayOptions};
+use billing_testkit::fakes::btcpay::{
+    DEFAULT_KEY, DEFAULT_STORE, FakeBtcPay, FakeBtcPayOptions, Invoice,
+};
 use billing_testkit::fakes::rig::{Fault, FaultKind};
 use sea_orm::{Database, DatabaseConnection};
 use url::Url;
@@ -170,7 +172,7 @@ impl Shared {
         assert_eq!(made("order:"), [1; DUE], "by cycle");
         assert_eq!(made("customer:"), [1; DUE], "by customer");
         let world = self.fake.world();
-        let sats: BTreeSet<i128> = world.invoices.values().map(|one| one.due()).collect();
+        let sats: BTreeSet<i128> = world.invoices.values().map(Invoice::due).collect();
         // USD 5.00 at USD 50 000.00 a bitcoin.
         assert_eq!(sats, BTreeSet::from([10_000]));
         let due = i64::try_from(DUE).unwrap();
