@@ -8,8 +8,8 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use billing_ports::store::Claiming;
-use futures_util::future::BoxFuture;
+use billing_ports::store::{Claiming, OutboxItem, StoreError};
+use futures_util::future::{BoxFuture, Fuse, FusedFuture, FutureExt};
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
@@ -83,6 +83,8 @@ struct Going<'a> {
     budget: Duration,
     /// When the outbox was looked into last.
     looked: Instant,
+    /// How many effects are over since then.
+    freed: usize,
 }
 
 impl<'a> Going<'a> {
@@ -95,6 +97,7 @@ impl<'a> Going<'a> {
             started,
             budget,
             looked: started,
+            freed: 0,
         }
     }
 
@@ -115,8 +118,11 @@ impl<'a> Going<'a> {
         }
     }
 
-    /// Decides a batch of each kind, and performs effects meanwhile. Whether there
-    /// was anything.
+    /// Decides a batch of each kind, and looks into the outbox meanwhile and after
+    /// that. Whether there was anything.
+    ///
+    /// Nothing is awaited by itself: what was not polled meanwhile would keep its
+    /// connection to the database, and what was awaited might wait for just that one.
     async fn turn(&mut self) -> Result<bool, EngineError> {
         let parts = self.parts;
         let mut deciding = pin!(async {
@@ -124,23 +130,36 @@ impl<'a> Going<'a> {
             let inbox = parts.work_inbox().await?;
             Ok::<_, EngineError>((due, inbox))
         });
-        let mut taken = Ok(0_usize);
-        let (due, inbox) = loop {
-            tokio::select! {
-                biased;
-                decided = &mut deciding => break decided?,
-                Some(()) = self.calls.next(), if !self.calls.is_empty() => {
-                    if let Ok(before) = taken && self.is_worth_a_look() {
-                        let more = self.take().await;
-                        taken = more.map(|more| before.saturating_add(more));
-                    }
+        let mut decided = None;
+        let mut claiming = Fuse::terminated();
+        let mut begun = Ok(0_usize);
+        let mut is_last = false;
+        while decided.is_none() || !is_last || !claiming.is_terminated() {
+            if claiming.is_terminated() {
+                is_last = decided.is_some();
+                if is_last || self.is_worth_a_look() {
+                    claiming = self.claim().fuse();
                 }
             }
-        };
-        let outbox = taken?.saturating_add(self.take().await?);
+            tokio::select! {
+                biased;
+                result = &mut deciding, if decided.is_none() => decided = Some(result),
+                claimed = &mut claiming, if !claiming.is_terminated() => {
+                    // What goes wrong is told once nothing is under way any more.
+                    begun = match (begun, claimed) {
+                        (Ok(before), Ok(items)) => Ok(before.saturating_add(self.begin(items))),
+                        (Err(first), _) | (_, Err(first)) => Err(first),
+                    };
+                }
+                Some(()) = self.calls.next(), if !self.calls.is_empty() => {
+                    self.freed = self.freed.saturating_add(1);
+                }
+            }
+        }
+        let (due, inbox) = decided.unwrap_or(Ok((0, 0)))?;
         self.done.due = self.done.due.saturating_add(due);
         self.done.inbox = self.done.inbox.saturating_add(inbox);
-        Ok(due > 0 || inbox > 0 || outbox > 0)
+        Ok(due > 0 || inbox > 0 || begun? > 0)
     }
 
     /// Places that are free.
@@ -150,25 +169,29 @@ impl<'a> Going<'a> {
 
     fn is_worth_a_look(&self) -> bool {
         let half = self.parts.at_once().div_ceil(2);
-        self.free() >= half || self.looked.elapsed() >= LOOK_EVERY
+        self.freed >= half || self.freed > 0 && self.looked.elapsed() >= LOOK_EVERY
     }
 
-    /// Begins as many effects as there are places; how many.
-    async fn take(&mut self) -> Result<usize, EngineError> {
-        let free = self.free();
-        if free == 0 {
-            return Ok(0);
+    /// As many effects as there are places.
+    fn claim(&mut self) -> BoxFuture<'a, Result<Vec<OutboxItem>, StoreError>> {
+        let (parts, free) = (self.parts, self.free());
+        (self.looked, self.freed) = (Instant::now(), 0);
+        Box::pin(async move {
+            if free == 0 {
+                return Ok(Vec::new());
+            }
+            parts.store.claim_outbox(parts.ask(free)).await
+        })
+    }
+
+    /// Begins effects that were claimed; how many.
+    fn begin(&mut self, items: Vec<OutboxItem>) -> usize {
+        let (parts, count) = (self.parts, items.len());
+        for item in items {
+            self.calls.push(Box::pin(parts.perform_claimed(item)));
         }
-        let (parts, ask) = (self.parts, self.parts.ask(free));
-        let claimed = parts.store.claim_outbox(ask).await?;
-        self.looked = Instant::now();
-        let count = claimed.len();
-        let begun = claimed.into_iter();
-        self.calls.extend(
-            begun.map(|item| -> BoxFuture<'a, ()> { Box::pin(parts.perform_claimed(item)) }),
-        );
         self.done.outbox = self.done.outbox.saturating_add(count);
-        Ok(count)
+        count
     }
 }
 
