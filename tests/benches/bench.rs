@@ -12,11 +12,13 @@
 )]
 
 mod accept;
+mod btcpay;
 mod build;
 mod fill;
 mod floor;
 mod gate;
 mod intake;
+mod licenses;
 mod load;
 mod migrations;
 mod program;
@@ -52,7 +54,7 @@ impl Size {
 }
 
 /// Rows of the table, by the names that a filter is compared with.
-const ROWS: [&str; 16] = [
+const ROWS: [&str; 20] = [
     "intake-postgres",
     "intake-sqlite",
     "stripe-postgres",
@@ -64,7 +66,11 @@ const ROWS: [&str; 16] = [
     "accept",
     "migration-postgres",
     "migration-sqlite",
-    "renewals",
+    "due-renewals-postgres",
+    "due-renewals-sqlite",
+    "btcpay-renewals",
+    "license-verify",
+    "license-validate",
     "tick-postgres",
     "tick-sqlite",
     "program",
@@ -72,10 +78,20 @@ const ROWS: [&str; 16] = [
 ];
 
 fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, database, fake] = arguments.as_slice()
+        && word == btcpay::WORKER
+    {
+        return runtime.block_on(btcpay::work(database, fake));
+    }
     let mut size = Size::Full;
     let mut builds = false;
     let mut filter = String::new();
-    for argument in std::env::args().skip(1) {
+    for argument in arguments {
         match argument.as_str() {
             "--quick" => size = Size::Quick,
             "--build" => builds = true,
@@ -84,10 +100,6 @@ fn main() {
             other => other.clone_into(&mut filter),
         }
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
     let mut table = Table::default();
     let before = load_average();
     for name in ROWS.into_iter().filter(|name| name.contains(&filter)) {
@@ -128,7 +140,11 @@ async fn measure(name: &str, size: Size) -> Vec<Row> {
         "accept" => accept::measure(size).await,
         "migration-postgres" => migrations::on_postgres(size).await,
         "migration-sqlite" => migrations::on_sqlite(size).await,
-        "renewals" => renewals::measure(size).await,
+        "due-renewals-postgres" => renewals::on_postgres(size).await,
+        "due-renewals-sqlite" => renewals::on_sqlite(size).await,
+        "btcpay-renewals" => btcpay::measure(size).await,
+        "license-verify" => licenses::verified(size),
+        "license-validate" => licenses::validated(size).await,
         "tick-postgres" => tick::on_postgres(size).await,
         "tick-sqlite" => tick::on_sqlite(size).await,
         "program" => program::measure(),

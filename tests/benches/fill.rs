@@ -4,11 +4,14 @@
 use billing_domain::catalog::{Catalog, CatalogDraft};
 use billing_domain::customer::Account;
 use billing_domain::ids::{CustomerId, SubscriptionId};
+use billing_domain::provider::ProviderAccount;
 use billing_domain::time::Timestamp;
 use billing_ports::store::Store;
 use billing_testkit::catalogs;
 use billing_testkit::fixtures::{creation, due_subscriber};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
+
+use crate::provider::account;
 
 /// Rows copied by one statement: large enough that statements cost nothing,
 /// small enough that none takes long.
@@ -31,7 +34,18 @@ pub(crate) async fn fill(
     count: usize,
     due: Due,
 ) -> CustomerId {
-    let first = one(store, due.first).await;
+    fill_at(store, rows, count, due, &account()).await
+}
+
+/// The same for subscribers who pay at `provider`.
+pub(crate) async fn fill_at(
+    store: &dyn Store,
+    rows: &DatabaseConnection,
+    count: usize,
+    due: Due,
+    provider: &ProviderAccount,
+) -> CustomerId {
+    let first = one_at(store, due.first, provider).await;
     let subscription = first.subscriptions.first().unwrap().id;
     let mut done = 1;
     while done < count {
@@ -67,12 +81,19 @@ pub(crate) fn catalog() -> Catalog {
 
 /// Puts the catalog and one subscriber into an empty store.
 pub(crate) async fn one(store: &dyn Store, due_at: Timestamp) -> Account {
+    one_at(store, due_at, &account()).await
+}
+
+async fn one_at(store: &dyn Store, due_at: Timestamp, provider: &ProviderAccount) -> Account {
     store
         .apply_catalog(&catalog(), 0, due_at)
         .await
         .unwrap()
         .unwrap();
-    let account = due_subscriber(0, due_at);
+    let mut account = due_subscriber(0, due_at);
+    for held in &mut account.subscriptions {
+        held.provider = Some(provider.clone());
+    }
     store.commit(creation(&account, due_at)).await.unwrap();
     account
 }

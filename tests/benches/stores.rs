@@ -28,11 +28,15 @@ pub(crate) const NO_SERVER: &str = "no PostgreSQL: run `cargo xtask bench`";
 pub(crate) async fn postgres(server: &str) -> (String, PostgresStore) {
     let name = format!("bench_{}", SystemIds.seed());
     let url = PostgresStore::create_database(server, &name).await.unwrap();
-    let store = PostgresStore::connect(&url, PostgresOptions::default())
-        .await
-        .unwrap();
+    let store = reconnect(&url).await;
     store.migrate().await.unwrap();
     (url, store)
+}
+
+/// A store on a database that has our schema.
+pub(crate) async fn reconnect(url: &str) -> PostgresStore {
+    let options = PostgresOptions::default();
+    PostgresStore::connect(url, options).await.unwrap()
 }
 
 /// Plain connections to a database, as a hand-written program would have.
