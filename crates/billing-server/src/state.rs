@@ -16,6 +16,7 @@ use crate::auth::KeyCache;
 use crate::claims::ClaimLetters;
 use crate::drawn_keys::DrawnKeys;
 use crate::http::RateLimiters;
+use crate::license::ReadKeys;
 use crate::mail::Post;
 use crate::migrations::Migrations;
 use crate::pages::PaddlePage;
@@ -44,6 +45,8 @@ pub struct AppState {
     pages: Arc<AtomicBool>,
     /// `None`: no license is signed here.
     pub(crate) signer: Option<Arc<dyn LicenseSigner>>,
+    /// The keys that the signer shows.
+    pub(crate) license_keys: Arc<ReadKeys>,
     /// `None`: there is no page that opens Paddle's checkout.
     pub(crate) paddle: Option<PaddlePage>,
 }
@@ -76,6 +79,7 @@ impl AppState {
             renewal_keys: Arc::new(renewal_link::keys()),
             pages: Arc::default(),
             signer: None,
+            license_keys: Arc::default(),
             paddle: None,
         }
     }

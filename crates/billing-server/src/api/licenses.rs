@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use billing_domain::ids::{CheckoutId, LicenseId};
 use billing_engine::{Exchange, Exchanged as Found, LicenseHeld, LicenseStanding, Unpaid};
-use billing_license::{Expected, KeySet, VerifyError, read};
+use billing_license::{Expected, VerifyError, read};
 use billing_ports::{LicenseClaims, LicenseSigner};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::web::Data;
@@ -277,7 +277,7 @@ fn shown(state: &AppState, token: &str) -> Result<Result<LicenseId, VerifyError>
         .billing
         .clock()
         .ok_or_else(Problem::billing_disabled)?;
-    let keys = KeySet::from_jwks(&signer.jwks()).map_err(|error| {
+    let keys = state.license_keys.of(signer.jwks()).map_err(|error| {
         tracing::error!(%error, "the license keys cannot be read");
         Problem::internal()
     })?;

@@ -5,6 +5,7 @@
 //! they are in one file, which its owner alone may read.
 
 mod file;
+mod read_keys;
 mod ring;
 mod signer;
 mod start;
@@ -12,6 +13,7 @@ mod text;
 mod watched;
 
 pub(crate) use file::{KeyFileError, change, look};
+pub(crate) use read_keys::ReadKeys;
 pub(crate) use ring::Listed;
 pub use signer::TokenSigner;
 pub(crate) use start::{ANOTHER_ALGORITHM, UNNAMED, is_lost, key_file, licensed, signer};
