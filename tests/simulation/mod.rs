@@ -18,7 +18,7 @@ use tally::Tally;
 use world::World;
 
 /// Runs in all, spread over [`SHARES`] tests so that they run side by side.
-const RUNS: u64 = 1_000;
+const RUNS: u64 = 1_200;
 
 /// Tests that share the runs.
 const SHARES: u64 = 4;
