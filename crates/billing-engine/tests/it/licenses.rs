@@ -527,6 +527,7 @@ async fn a_renewal_of_a_suspended_license_is_not_told_as_one_that_is_good_for_lo
         payment: "pay_renewal".to_owned(),
         amount: eur(900),
         conversion: None,
+        parts: Vec::new(),
     };
     rig.tell(vec![seen(settled, rig.clock.now())]).await;
     rig.work().await;

@@ -175,6 +175,7 @@ fn what_is_bought_once_carries_its_money() {
         payment: "txn_completed".to_owned(),
         amount: usd(2_000),
         conversion: None,
+        parts: Vec::new(),
     };
     assert_eq!(*payment, paid);
     assert_eq!(customer_ref.as_deref(), Some("ctm_1"));
