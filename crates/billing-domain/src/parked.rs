@@ -31,6 +31,9 @@ pub struct Parked {
 pub enum ParkReason {
     /// It matches nothing known.
     Unlinked,
+    /// Nothing ties it to one of ours but a customer over there, and several of ours
+    /// are that customer: whose it is, a person says, by linking it.
+    SharedCustomer,
     /// The provider's price is not in the catalog.
     UnknownPrice,
     /// What was paid is not what was owed.
@@ -57,6 +60,7 @@ impl ParkReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unlinked => "unlinked",
+            Self::SharedCustomer => "shared_customer",
             Self::UnknownPrice => "unknown_price",
             Self::AmountMismatch => "amount_mismatch",
             Self::LatePayment => "late_payment",
@@ -67,5 +71,11 @@ impl ParkReason {
             Self::Conflict => "conflict",
             Self::Unreadable => "unreadable",
         }
+    }
+
+    /// Whether whose it is may become known by itself: then it is tried again.
+    #[must_use]
+    pub const fn awaits_its_customer(self) -> bool {
+        matches!(self, Self::Unlinked | Self::SharedCustomer)
     }
 }

@@ -75,6 +75,7 @@ struct State {
     codes: Drawer,
     migrations: BTreeMap<MigrationId, MigrationRow>,
     faults: Faults,
+    loads: u64,
 }
 
 impl MemoryStore {
@@ -88,6 +89,12 @@ impl MemoryStore {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::of(&self.lock())
+    }
+
+    /// How often a customer was loaded.
+    #[must_use]
+    pub fn loads(&self) -> u64 {
+        self.lock().loads
     }
 
     /// Fails the next call of a kind, once. Several wait for one call each, in

@@ -24,6 +24,9 @@ on_both_stores! {
     g_04_who_pays_is_known_by_ids_alone;
     /// G-04: two who share Paddle's customer are told apart by what comes before it.
     g_04_two_may_share_paddle_s_customer;
+    /// G-04: what is sold by hand to one of whom two are is nobody's, until a person
+    /// says whose.
+    g_04_a_sale_to_whom_two_share_waits_for_a_person;
 }
 
 /// Buys at Paddle past our checkout, with this custom data; the transaction.
@@ -280,5 +283,47 @@ async fn g_04_two_may_share_paddle_s_customer(kind: StoreKind) {
     shop.settle().await;
     assert_eq!(plan_of(&shop, &ben).await, "");
     assert_eq!(plan_of(&shop, &ana).await, "solo");
+    shop.ends_well().await;
+}
+
+async fn g_04_a_sale_to_whom_two_share_waits_for_a_person(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = typed(&shop, "ana", "solo-monthly", "home@buyers.test").await;
+    let ben = typed(&shop, "ben", "team-monthly", "Home@buyers.test").await;
+    let shared = shop.fake.world().customers.into_keys().next().unwrap();
+    sold(&shop, "pri_solo", &Value::Null, Some(&shared)).await;
+    shop.settle().await;
+    for who in [&ana, &ben] {
+        only(&shop, who).await;
+        assert_eq!(invoices(&shop, who).await.len(), 1);
+    }
+    let parked = shop.parked().await;
+    assert!(!parked.is_empty());
+    for row in &parked {
+        assert_eq!(row.reason, ParkReason::SharedCustomer, "{row:?}");
+        assert!(row.evidence.contains("link it to one"), "{}", row.evidence);
+    }
+    let rows = shop
+        .rows("/v1/parked?reason=shared_customer&limit=100")
+        .await;
+    assert_eq!(rows.len(), parked.len());
+    // It was for ben, as the operator who sold it knows.
+    for row in rows.iter().rev() {
+        let url = format!("/v1/parked/{}/link", id(row));
+        let done = shop.operate(&url, &json!({ "customer": ben })).await;
+        assert!(
+            done.status == StatusCode::NO_CONTENT || done.status == StatusCode::NOT_FOUND,
+            "linked, or woken by the one before: {}",
+            done.text
+        );
+        shop.settle().await;
+    }
+    assert_eq!(held(&shop, &ben).await.len(), 2);
+    only(&shop, &ana).await;
+    assert_eq!(invoices(&shop, &ben).await.len(), 2);
+    // From then on its own objects link it, renewals and all.
+    shop.pass(days(32)).await;
+    assert_eq!(invoices(&shop, &ben).await.len(), 4);
+    assert_eq!(invoices(&shop, &ana).await.len(), 2);
     shop.ends_well().await;
 }

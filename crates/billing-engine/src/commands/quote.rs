@@ -88,7 +88,7 @@ impl Billing {
         let now = parts.now();
         let catalog = parts.catalog(now).await?;
         for _ in 0..MAX_OVERTAKEN {
-            let held = parts
+            let Lately { held, is_fresh } = parts
                 .lately(of)
                 .await?
                 .ok_or(QuoteRefusal::NoSubscription)?;
@@ -97,6 +97,7 @@ impl Billing {
             // found anew in the store, and a quote is stored where it still holds.
             let stands = match &quoted {
                 Ok(quote) => parts.store.put_quote(quote, held.revision).await,
+                Err(_) if is_fresh => Ok(true),
                 Err(_) => parts.still_stands(&held).await,
             };
             if stands.map_err(EngineError::from)? {
@@ -181,6 +182,14 @@ impl Billing {
     }
 }
 
+/// A customer as it was when it was last loaded.
+pub(crate) struct Lately {
+    /// The customer.
+    pub(crate) held: Arc<Loaded>,
+    /// Whether that was just now: what stands against it stands in the store.
+    pub(crate) is_fresh: bool,
+}
+
 /// What could be asked for: every price on sale, and one step more or less.
 fn asks(
     held: &billing_domain::subscription::Subscription,
@@ -230,21 +239,20 @@ impl Parts {
     }
 
     /// The customer, as it was when it was last loaded.
-    pub(crate) async fn lately(
-        &self,
-        of: &CustomerRef,
-    ) -> Result<Option<Arc<Loaded>>, EngineError> {
+    pub(crate) async fn lately(&self, of: &CustomerRef) -> Result<Option<Lately>, EngineError> {
         let Some(id) = self.id_of(of).await? else {
             return Ok(None);
         };
         if let Some(held) = self.recent.get(id) {
-            return Ok(Some(held));
+            let is_fresh = false;
+            return Ok(Some(Lately { held, is_fresh }));
         }
         let loaded = self.store.load(id, &Also::default()).await?.map(Arc::new);
         if let Some(loaded) = &loaded {
             self.recent.put(Arc::clone(loaded));
         }
-        Ok(loaded)
+        let is_fresh = true;
+        Ok(loaded.map(|held| Lately { held, is_fresh }))
     }
 
     /// Whether a customer is what it was when it was loaded.

@@ -12,7 +12,7 @@ use billing_ports::{PerformError, ResumePreviewed};
 
 use crate::billing::{Billing, Parts};
 use crate::commands::CustomerRef;
-use crate::commands::quote::QuoteError;
+use crate::commands::quote::{Lately, QuoteError};
 use crate::error::EngineError;
 use crate::limits::MAX_OVERTAKEN;
 
@@ -34,11 +34,12 @@ impl Billing {
         let catalog = parts.catalog(now).await?;
         for _ in 0..MAX_OVERTAKEN {
             let held = parts.lately(&holder).await?;
-            let held = held.ok_or(QuoteRefusal::NoSubscription)?;
+            let Lately { held, is_fresh } = held.ok_or(QuoteRefusal::NoSubscription)?;
             let quoted = parts.step_quoted(&held.account, ask, &catalog, now).await;
             // What is only held to be so may have become wrong.
             let stands = match &quoted {
                 Ok(quote) => parts.store.put_quote(quote, held.revision).await,
+                Err(_) if is_fresh => Ok(true),
                 Err(_) => parts.still_stands(&held).await,
             };
             if stands.map_err(EngineError::from)? {

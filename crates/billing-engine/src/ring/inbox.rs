@@ -10,7 +10,7 @@ use billing_domain::parked::{ParkReason, Parked};
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::time::shifted;
 use billing_ports::Reading;
-use billing_ports::store::{Also, Claimed, InboxItem, Release, Resolution};
+use billing_ports::store::{Also, Claimed, InboxItem, Release, Resolution, StoreError};
 use tokio::time::Instant;
 
 use crate::billing::Parts;
@@ -148,12 +148,18 @@ impl Parts {
     /// customer known since it was looked for found nothing waiting to be woken:
     /// so it is looked for once more, now that it waits.
     async fn set_aside_unlinked(&self, item: &InboxItem) {
-        let reason = ParkReason::Unlinked;
         let garbled = facts(item).iter().any(|observed| observed.link.garbled);
-        let evidence = if garbled {
-            "carries a correlation that cannot be read"
-        } else {
-            "matches no known customer"
+        let (reason, evidence) = match self.is_of_several(item).await {
+            Ok(true) => (
+                ParkReason::SharedCustomer,
+                "is of a customer over there whom several of ours are: link it to one of them",
+            ),
+            Ok(false) if garbled => (
+                ParkReason::Unlinked,
+                "carries a correlation that cannot be read",
+            ),
+            Ok(false) => (ParkReason::Unlinked, "matches no known customer"),
+            Err(error) => return self.try_later(item, &error.to_string()).await,
         };
         let Some(parked) = self.set_aside(item, reason, evidence).await else {
             return;
@@ -165,6 +171,18 @@ impl Parts {
         if let Err(error) = self.store.resolve_parked(parked, replay, self.now()).await {
             tracing::warn!(inbox = %item.id, %error, "event parked whose customer is known");
         }
+    }
+
+    /// Whether it names a provider's object that several customers of ours are.
+    async fn is_of_several(&self, item: &InboxItem) -> Result<bool, StoreError> {
+        let objects = facts(item).iter().flat_map(|observed| &observed.link.refs);
+        let mut asked = BTreeSet::new();
+        for object in objects.filter(|object| !object.kind.is_exclusive()) {
+            if asked.insert(object) && self.store.is_shared(object).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Settles what needs no customer: events of no interest, and unreadable ones.

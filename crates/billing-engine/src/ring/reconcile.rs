@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use billing_domain::checkout::Checkout;
+use billing_domain::customer::Account;
 use billing_domain::digest::digest128;
 use billing_domain::fact::Observed;
 use billing_domain::ids::CustomerId;
@@ -86,9 +86,12 @@ impl Parts {
         };
         for _ in 0..MAX_PAGES {
             let found = self.store.list_invoices(open, page).await?;
+            let owners = self.owners(&found.rows).await?;
             for (customer, invoice) in &found.rows {
-                let object = self.reconcile_one(*customer, invoice, &mut done).await?;
-                asked.extend(object);
+                let Some(owner) = owners.get(customer) else {
+                    continue;
+                };
+                asked.extend(self.reconcile_one(owner, invoice, &mut done).await?);
             }
             page.after = found.rows.last().map(|(_, last)| last.id.uuid());
             if !found.more {
@@ -106,10 +109,37 @@ impl Parts {
         Ok(done)
     }
 
+    /// The customers whose invoices are asked about, each loaded once, with the
+    /// checkouts that these invoices are paid through.
+    async fn owners(
+        &self,
+        rows: &[(CustomerId, Invoice)],
+    ) -> Result<BTreeMap<CustomerId, Account>, EngineError> {
+        let mut wanted: BTreeMap<CustomerId, Also> = BTreeMap::new();
+        for (customer, invoice) in rows.iter().filter(|(_, held)| self.asks_about(held)) {
+            let also = wanted.entry(*customer).or_default();
+            also.checkouts.extend(invoice.checkout);
+        }
+        let mut owners = BTreeMap::new();
+        for (customer, also) in wanted {
+            if let Some(loaded) = self.store.load(customer, &also).await? {
+                owners.insert(customer, loaded.account);
+            }
+        }
+        Ok(owners)
+    }
+
+    /// Whether it is ours, and a provider is there to be asked.
+    fn asks_about(&self, invoice: &Invoice) -> bool {
+        let account = invoice.provider.as_ref();
+        let known = account.is_some_and(|account| self.providers.contains_key(account));
+        known && invoice.issuer == Issuer::Engine
+    }
+
     /// Asks about one; gives what was asked about, if anything was.
     async fn reconcile_one(
         &self,
-        customer: CustomerId,
+        owner: &Account,
         invoice: &Invoice,
         done: &mut Reconciled,
     ) -> Result<Option<ProviderRef>, EngineError> {
@@ -119,7 +149,7 @@ impl Parts {
         let Some(provider) = self.providers.get(account) else {
             return Ok(None);
         };
-        let Some(object) = self.payable_at(customer, invoice, account).await? else {
+        let Some(object) = payable_at(owner, invoice, account) else {
             return Ok(None);
         };
         done.asked = done.asked.saturating_add(1);
@@ -132,7 +162,7 @@ impl Parts {
         if facts.is_empty() {
             return Ok(Some(object));
         }
-        let event_id = self.named(customer, invoice, &object, &facts).await?;
+        let event_id = self.named(owner, invoice, &object, &facts);
         let delivery = Delivery {
             account: object.account.clone(),
             event_id,
@@ -148,54 +178,42 @@ impl Parts {
 
     /// What was read, by name: the same while neither it nor what is held here of the
     /// invoice becomes other, and another one when it comes back to what it was.
-    async fn named(
+    fn named(
         &self,
-        customer: CustomerId,
+        owner: &Account,
         invoice: &Invoice,
         object: &ProviderRef,
         facts: &[Observed],
-    ) -> Result<String, EngineError> {
-        let loaded = self.store.load(customer, &Also::default()).await?;
-        let held = loaded.as_ref().zip(invoice.subscription);
-        let held = held.and_then(|(loaded, id)| loaded.account.subscription(id));
+    ) -> String {
+        let held = invoice.subscription.and_then(|id| owner.subscription(id));
         let times = held.map(|held| &held.times);
         let digest = digest128(&(facts, invoice, times));
         let reference = &object.id;
         if self.last_read.moved(object, &digest) {
             let now = self.now().as_microsecond();
-            return Ok(format!("read:{reference}:{digest}:{now}"));
+            return format!("read:{reference}:{digest}:{now}");
         }
-        Ok(format!("read:{reference}:{digest}"))
+        format!("read:{reference}:{digest}")
     }
+}
 
-    /// Where an open invoice is paid: its own page, or that of the checkout whose
-    /// money is on its way. `None`: nowhere yet.
-    async fn payable_at(
-        &self,
-        customer: CustomerId,
-        invoice: &Invoice,
-        account: &ProviderAccount,
-    ) -> Result<Option<ProviderRef>, EngineError> {
-        let at = |kind, id: &str| ProviderRef {
-            account: account.clone(),
-            kind,
-            id: id.to_owned(),
-        };
-        if let Some(reference) = &invoice.reference {
-            return Ok(Some(at(RefKind::Invoice, reference)));
-        }
-        let Some(checkout) = invoice.checkout else {
-            return Ok(None);
-        };
-        let also = Also {
-            checkouts: vec![checkout],
-            ..Also::default()
-        };
-        let loaded = self.store.load(customer, &also).await?;
-        let held = loaded.as_ref().and_then(|it| it.account.checkout(checkout));
-        // One that has ended says nothing more of its money.
-        let held = held.filter(|held| held.is_open());
-        let reference = held.and_then(Checkout::reference);
-        Ok(reference.map(|reference| at(RefKind::Checkout, reference)))
+/// Where an open invoice is paid: its own page, or that of the checkout whose
+/// money is on its way. `None`: nowhere yet.
+fn payable_at(
+    owner: &Account,
+    invoice: &Invoice,
+    account: &ProviderAccount,
+) -> Option<ProviderRef> {
+    let at = |kind, id: &str| ProviderRef {
+        account: account.clone(),
+        kind,
+        id: id.to_owned(),
+    };
+    if let Some(reference) = &invoice.reference {
+        return Some(at(RefKind::Invoice, reference));
     }
+    // One that has ended says nothing more of its money.
+    let held = owner.checkout(invoice.checkout?);
+    let held = held.filter(|held| held.is_open())?;
+    Some(at(RefKind::Checkout, held.reference()?))
 }

@@ -337,3 +337,19 @@ async fn a_second_quote_asks_the_store_for_nothing_but_to_keep_it() {
     assert_eq!(second, first);
     assert_eq!(rig.store.faults_given(), 0, "nothing was loaded");
 }
+
+#[tokio::test]
+async fn a_refusal_is_found_anew_only_where_it_was_found_in_what_was_held() {
+    let rig = Rig::new().await;
+    let (_, held) = subscribed(&rig).await;
+    for loads in [1, 1] {
+        // First from the store; then from what is held, and so in the store once more.
+        let before = rig.store.loads();
+        let refused = rig.billing.quote(&"ana".into(), &to(held, "pro")).await;
+        assert!(
+            matches!(refused, Err(QuoteError::Refused(_))),
+            "{refused:?}"
+        );
+        assert_eq!(rig.store.loads() - before, loads);
+    }
+}

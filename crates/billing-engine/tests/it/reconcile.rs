@@ -1,9 +1,12 @@
 //! Reconciling: a lost webhook leads to the same state as one that came.
 
 use billing_domain::fact::{CheckoutPayment, Fact};
+use billing_domain::invoice::{Invoice, Purpose};
 use billing_domain::provider::RefKind;
 use billing_domain::subscription::Status;
 use billing_engine::{CancelWhen, Reconciled};
+use billing_ports::store::{Also, Ring as _};
+use billing_testkit::fixtures::{Maker, next_commit};
 use jiff::SignedDuration;
 
 use crate::rig::{Act, Rig, eur, paid, seen};
@@ -94,4 +97,31 @@ async fn a_checkout_whose_money_came_untold_is_found() {
     rig.work().await;
     assert_eq!(rig.happened("subscription.activated"), 1);
     assert_eq!(rig.billing.reconcile().await.unwrap().asked, 0);
+}
+
+#[tokio::test]
+async fn whoever_owes_several_is_loaded_once() {
+    let rig = Rig::new().await;
+    let (customer, _, open) = rig.owes("ana").await;
+    let loaded = rig.store.load(customer, &Also::default()).await;
+    let loaded = loaded.unwrap().unwrap();
+    let mut after = loaded.account.clone();
+    let mut make = Maker::new(9);
+    for name in ["in_8", "in_9"] {
+        after.put_invoice(Invoice {
+            id: make.id(),
+            purpose: Purpose::OneTime,
+            subscription: None,
+            cycle: None,
+            reference: Some(name.to_owned()),
+            ..open.clone()
+        });
+    }
+    let commit = next_commit(&loaded, &after, rig.clock_now());
+    rig.store.commit(commit).await.unwrap();
+    rig.pays_untold(&open);
+    let before = rig.store.loads();
+    let done = rig.billing.reconcile().await.unwrap();
+    assert_eq!((done.asked, done.unanswered), (3, 0));
+    assert_eq!(rig.store.loads() - before, 1);
 }

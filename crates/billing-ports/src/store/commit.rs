@@ -104,7 +104,7 @@ pub struct Changes {
     /// New and changed licenses.
     pub licenses: Vec<License>,
     /// Provider objects that are this customer's from now on. Those of a kind that
-    /// is not exclusive may be another's already, and then stay that one's.
+    /// is not exclusive may be another's already, and then are shared.
     pub refs: Vec<ProviderRef>,
 }
 

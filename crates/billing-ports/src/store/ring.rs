@@ -83,19 +83,23 @@ pub struct Sweep {
 /// - `commit` MUST refuse a revision that is not the present one, and a claim
 ///   whose fence is not the present one.
 /// - `commit` MUST refuse a provider's object of an exclusive kind that is
-///   another's, and MUST leave one of the other kinds with whoever named it first.
+///   another's; one of the other kinds that a second customer names MUST lead to
+///   nobody from then on, and MUST be told as shared.
 /// - `receive` MUST store a delivery once per (provider account, event id), for ever.
 /// - `claim_*` MUST give a row to one worker at a time, oldest first, skip
 ///   nothing, and give it again when its lease has run out.
 /// - `of_mailbox` MUST find by what a customer's last commit says, and by no
 ///   other likeness than that of equal names.
-/// - A parked `unlinked` inbox row MUST go back to its queue when a commit makes
+/// - An inbox row parked as `unlinked` or `shared_customer` MUST go back to its queue when a commit makes
 ///   one of its provider references, checkout or customer known.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Ring: Send + Sync {
     /// Whose it is. `None`: nobody's that is known.
     async fn find(&self, by: &Locator) -> Result<Option<CustomerId>, StoreError>;
+
+    /// Whether several customers have named this object as theirs: it leads to none.
+    async fn is_shared(&self, object: &ProviderRef) -> Result<bool, StoreError>;
 
     /// The customers found by this mailbox, as
     /// [`Customer::mailbox`](billing_domain::customer::Customer::mailbox) names

@@ -44,8 +44,9 @@ pub(crate) struct ParkedListView {
 }
 
 /// Every reason, as a filter.
-const REASONS: [ParkReason; 10] = [
+const REASONS: [ParkReason; 11] = [
     ParkReason::Unlinked,
+    ParkReason::SharedCustomer,
     ParkReason::UnknownPrice,
     ParkReason::AmountMismatch,
     ParkReason::LatePayment,

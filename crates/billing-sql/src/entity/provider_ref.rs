@@ -17,6 +17,8 @@ pub struct Model {
     pub reference: String,
     /// Whose.
     pub customer_id: Uuid,
+    /// Whether a second customer has named it too. Null: none has.
+    pub shared: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

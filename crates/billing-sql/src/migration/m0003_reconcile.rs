@@ -1,11 +1,12 @@
 //! Version 3: how far reading providers' own books has come, the name of a
-//! customer's mailbox, by which a guest's purchase finds its account, and the
-//! provider's subscription that an invoice was made for.
+//! customer's mailbox, by which a guest's purchase finds its account, the provider's
+//! subscription that an invoice was made for, and which customers of providers stand
+//! for several of ours.
 
 use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
-use super::table::Kind::{Instant, Text};
+use super::table::Kind::{Bool, Instant, Text};
 use super::table::{column, index, table};
 
 pub(super) struct Migration;
@@ -49,6 +50,9 @@ impl MigrationTrait for Migration {
         schema.create_index(mailboxes).await?;
         schema
             .alter_table(column("invoices", "subscription_ref", Text))
+            .await?;
+        schema
+            .alter_table(column("provider_refs", "shared", Bool))
             .await?;
         let untied = index(
             "invoices",

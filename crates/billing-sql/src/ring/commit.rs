@@ -2,7 +2,6 @@
 //! they are run is the parts' business. Decides nothing.
 
 use async_trait::async_trait;
-use billing_domain::parked::ParkReason;
 use billing_domain::provider::ProviderRef;
 use billing_ports::store::{Commit, Revision};
 use sea_orm::prelude::DateTimeUtc;
@@ -40,7 +39,7 @@ impl Operation for Write {
         let commit = &*self.0;
         let mut waits = Vec::new();
         for entry in &commit.parked {
-            if let (ParkReason::Unlinked, Some(row)) = (entry.reason, entry.inbox) {
+            if let (true, Some(row)) = (entry.reason.awaits_its_customer(), entry.inbox) {
                 waits.extend(links::named_by(on, row.uuid()).await?);
             }
         }
@@ -164,6 +163,7 @@ fn refs(parts: &mut Parts, commit: &Commit) {
         kind: sea_orm::Set(held.kind.as_str().to_owned()),
         reference: sea_orm::Set(held.id),
         customer_id: sea_orm::Set(commit.customer.uuid()),
+        shared: sea_orm::Set(None),
     };
     let known = || {
         OnConflict::columns([
@@ -173,10 +173,16 @@ fn refs(parts: &mut Parts, commit: &Commit) {
         ])
     };
     if !shared.is_empty() {
-        // It stays with whoever named it first.
+        // Another's is that one's alone no more.
+        let mut conflict = known();
+        conflict
+            .value(provider_ref::Column::Shared, true)
+            .action_and_where(
+                Expr::col((provider_ref::Entity, provider_ref::Column::CustomerId))
+                    .ne(commit.customer.uuid()),
+            );
         let insert = provider_ref::Entity::insert_many(shared.into_iter().map(row));
-        let insert = insert.on_conflict(known().do_nothing().to_owned());
-        parts.any(insert.into_query());
+        parts.any(insert.on_conflict(conflict).into_query());
     }
     if exclusive.is_empty() {
         return;

@@ -2,6 +2,7 @@
 
 use billing_domain::customer::Customer;
 use billing_domain::ids::CustomerId;
+use billing_domain::provider::ProviderRef;
 use billing_ports::store::{Locator, MAX_OF_MAILBOX};
 use sea_orm::prelude::Uuid;
 use sea_orm::{
@@ -46,16 +47,30 @@ pub(super) async fn find<C: ConnectionTrait>(
             owner(on, rows, license::Column::CustomerId).await
         }
         Locator::Provider(held) => {
-            let key = (
-                held.account.to_string(),
-                held.kind.as_str().to_owned(),
-                held.id.clone(),
-            );
-            let rows = provider_ref::Entity::find_by_id(key);
+            // What several have named leads to none of them.
+            let shared = provider_ref::Column::Shared;
+            let rows = by_ref(held).filter(shared.is_null());
             owner(on, rows, provider_ref::Column::CustomerId).await
         }
     };
     Ok(found?.map(CustomerId::from))
+}
+
+pub(super) async fn is_shared<C: ConnectionTrait>(
+    on: &C,
+    object: &ProviderRef,
+) -> Result<bool, Fault> {
+    let row = by_ref(object).one(on).await?;
+    Ok(row.is_some_and(|row| row.shared == Some(true)))
+}
+
+fn by_ref(object: &ProviderRef) -> Select<provider_ref::Entity> {
+    let key = (
+        object.account.to_string(),
+        object.kind.as_str().to_owned(),
+        object.id.clone(),
+    );
+    provider_ref::Entity::find_by_id(key)
 }
 
 pub(super) async fn of_mailbox<C: ConnectionTrait>(

@@ -14,6 +14,9 @@ use crate::entity::{inbox, inbox_link, parked, state};
 use crate::fault::Fault;
 use crate::rows;
 
+/// The reasons of what waits for its customer to become known.
+const AWAITING: [ParkReason; 2] = [ParkReason::Unlinked, ParkReason::SharedCustomer];
+
 pub(crate) fn customer(id: CustomerId) -> String {
     id.to_string()
 }
@@ -103,7 +106,7 @@ pub(crate) fn wake(parts: &mut Parts, links: &[String], now: DateTimeUtc) {
             .col_expr(parked::Column::Resolution, "known".into())
             .filter(parked::Column::InboxId.in_subquery(waiting()))
             .filter(parked::Column::ResolvedAt.is_null())
-            .filter(parked::Column::Reason.eq(ParkReason::Unlinked.as_str()))
+            .filter(parked::Column::Reason.is_in(AWAITING.map(ParkReason::as_str)))
             .into_query(),
     );
     parts.any(

@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use billing_domain::customer::Customer;
 use billing_domain::ids::{CustomerId, InboxId, ParkedId};
 use billing_domain::parked::Parked;
+use billing_domain::provider::ProviderRef;
 use billing_domain::time::Timestamp;
 use billing_ports::delivery::Delivery;
 use billing_ports::store::{
@@ -41,6 +42,11 @@ impl<D: Database> Ring for SqlStore<D> {
     async fn find(&self, by: &Locator) -> Result<Option<CustomerId>, StoreError> {
         let on = self.database().reader();
         Ok(self.read(|| find::find(on, by)).await?)
+    }
+
+    async fn is_shared(&self, object: &ProviderRef) -> Result<bool, StoreError> {
+        let on = self.database().reader();
+        Ok(self.read(|| find::is_shared(on, object)).await?)
     }
 
     async fn of_mailbox(&self, mailbox: &str) -> Result<Vec<Customer>, StoreError> {

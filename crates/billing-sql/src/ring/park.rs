@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use billing_domain::ids::{InboxId, ParkedId};
-use billing_domain::parked::{ParkReason, Parked};
+use billing_domain::parked::Parked;
 use billing_ports::store::{Fence, Resolution};
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{
@@ -48,7 +48,7 @@ impl Operation for SetAside {
     }
 
     async fn run<C: ConnectionTrait>(&self, on: &C) -> Result<(), Fault> {
-        let waits = if self.parked.reason == ParkReason::Unlinked {
+        let waits = if self.parked.reason.awaits_its_customer() {
             links::named_by(on, self.id.uuid()).await?
         } else {
             Vec::new()

@@ -178,8 +178,8 @@ pub async fn a_provider_object_belongs_to_one_customer(store: &dyn Store) {
     assert!(store.commit(kin).await.is_ok());
 }
 
-/// "Some providers have one per e-mail address": whoever is the second to name
-/// a customer over there knows it too, and it leads to the first.
+/// "One of the other kinds that a second customer names MUST lead to nobody from then
+/// on, and MUST be told as shared": some providers have one customer per e-mail address.
 pub async fn a_providers_customer_may_stand_for_several(store: &dyn Store) {
     let mut make = Maker::new(5);
     let one = newcomer(store, &mut make).await;
@@ -204,8 +204,27 @@ pub async fn a_providers_customer_may_stand_for_several(store: &dyn Store) {
         let found = store.find(&Locator::Provider(own)).await;
         assert_eq!(found, Ok(Some(after.customer.id)));
         let found = store.find(&Locator::Provider(reference.clone())).await;
-        assert_eq!(found, Ok(Some(one.account.customer.id)), "the first's");
+        let alone = (at == 1).then_some(one.account.customer.id);
+        assert_eq!(found, Ok(alone), "the first's, while it is alone");
+        assert_eq!(store.is_shared(&reference).await, Ok(alone.is_none()));
     }
+    // Named once more by who has named it, it is no less shared, nor more of anybody's.
+    let held = reload(store, &one.account).await;
+    let mut again = next_commit(&held, &held.account, second(3));
+    let alone = make.reference(RefKind::Customer);
+    again
+        .changes
+        .refs
+        .extend([reference.clone(), alone.clone(), alone.clone()]);
+    assert!(store.commit(again).await.is_ok());
+    let held = reload(store, &one.account).await;
+    let mut again = next_commit(&held, &held.account, second(3));
+    again.changes.refs.push(alone.clone());
+    assert!(store.commit(again).await.is_ok());
+    assert_eq!(store.is_shared(&reference).await, Ok(true));
+    assert_eq!(store.is_shared(&alone).await, Ok(false));
+    let found = store.find(&Locator::Provider(alone)).await;
+    assert_eq!(found, Ok(Some(one.account.customer.id)));
     // Naming it at the same instant is no conflict either.
     let reference = make.reference(RefKind::Customer);
     let accounts: Vec<_> = (0..CALLERS).map(|_| make.account()).collect();
@@ -215,9 +234,9 @@ pub async fn a_providers_customer_may_stand_for_several(store: &dyn Store) {
         async move { store.commit(commit).await }
     });
     assert!(named.iter().all(Result::is_ok), "{named:?}");
+    assert_eq!(store.is_shared(&reference).await, Ok(true));
     let found = store.find(&Locator::Provider(reference)).await;
-    let found = found.expect("the store answers");
-    assert!(accounts.iter().any(|held| Some(held.customer.id) == found));
+    assert_eq!(found, Ok(None), "of none of them alone");
 }
 
 /// "What makes a repetition of a call the same call … Unique": the second

@@ -57,6 +57,8 @@ pub(super) struct Books {
     external_refs: BTreeMap<String, CustomerId>,
     checkouts: BTreeMap<CheckoutId, CustomerId>,
     refs: BTreeMap<ProviderRef, CustomerId>,
+    /// Those that several have named.
+    shared: BTreeSet<ProviderRef>,
     places: BTreeMap<Place, InvoiceId>,
 }
 
@@ -126,8 +128,14 @@ impl Books {
             Locator::Invoice(id) => self.invoices.get(id).copied(),
             Locator::Change(id) => self.changes.get(id).copied(),
             Locator::License(id) => self.licenses.get(id).copied(),
+            Locator::Provider(held) if self.is_shared(held) => None,
             Locator::Provider(held) => self.refs.get(held).copied(),
         }
+    }
+
+    /// Whether several have named it.
+    pub(super) fn is_shared(&self, object: &ProviderRef) -> bool {
+        self.shared.contains(object)
     }
 
     /// Whether every unique name in these changes is free for `owner`.
@@ -222,8 +230,11 @@ impl Books {
         self.licenses
             .extend(changes.licenses.iter().map(|held| (held.id, owner)));
         for held in &changes.refs {
-            // What may be shared stays with whoever named it first.
-            self.refs.entry(held.clone()).or_insert(owner);
+            // What is exclusive was free, or the owner's.
+            let first = *self.refs.entry(held.clone()).or_insert(owner);
+            if first != owner {
+                self.shared.insert(held.clone());
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use billing_domain::effect::{Effect, EffectKey};
 use billing_domain::fact::Link;
 use billing_domain::ids::{CheckoutId, CustomerId, EffectId, InboxId, ParkedId};
-use billing_domain::parked::{ParkReason, Parked};
+use billing_domain::parked::Parked;
 use billing_domain::provider::{ProviderAccount, ProviderRef};
 use billing_domain::time::Timestamp;
 use billing_ports::delivery::{Delivery, Reading};
@@ -130,7 +130,7 @@ impl Mail {
 
     /// Sets something aside; an unlinked row waits for what it names.
     pub(super) fn park(&mut self, parked: Parked) {
-        if parked.reason == ParkReason::Unlinked {
+        if parked.reason.awaits_its_customer() {
             for awaited in self.awaited_by(&parked) {
                 self.awaited.entry(awaited).or_default().insert(parked.id);
             }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use billing_domain::customer::Customer;
 use billing_domain::ids::{CustomerId, InboxId, ParkedId};
 use billing_domain::parked::Parked;
+use billing_domain::provider::ProviderRef;
 use billing_domain::time::Timestamp;
 use billing_ports::delivery::Delivery;
 use billing_ports::store::{
@@ -21,6 +22,10 @@ impl Ring for MemoryStore {
         self.call(Call::Load, |state| Ok(state.books.find(by)))
     }
 
+    async fn is_shared(&self, object: &ProviderRef) -> Result<bool, StoreError> {
+        self.call(Call::Load, |state| Ok(state.books.is_shared(object)))
+    }
+
     async fn of_mailbox(&self, mailbox: &str) -> Result<Vec<Customer>, StoreError> {
         let limit = usize::try_from(MAX_OF_MAILBOX).unwrap_or(usize::MAX);
         self.call(Call::Load, |state| {
@@ -33,6 +38,7 @@ impl Ring for MemoryStore {
 
     async fn load(&self, id: CustomerId, also: &Also) -> Result<Option<Loaded>, StoreError> {
         self.call(Call::Load, |state| {
+            state.loads = state.loads.saturating_add(1);
             Ok(state.books.shelves.get(&id).map(|shelf| shelf.load(also)))
         })
     }
