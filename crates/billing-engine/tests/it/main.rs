@@ -34,6 +34,8 @@ mod negotiated;
 #[cfg(test)]
 mod notifier;
 #[cfg(test)]
+mod pauses;
+#[cfg(test)]
 mod reading;
 #[cfg(test)]
 mod reconcile;

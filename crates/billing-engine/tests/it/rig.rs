@@ -1,6 +1,7 @@
 //! What the tests share: an engine with everything around it in memory.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -62,6 +63,8 @@ pub(crate) struct Called {
 pub(crate) struct Stub {
     account: ProviderAccount,
     pub(crate) owns_schedule: bool,
+    /// Whether it can pause a subscription.
+    pub(crate) pauses: AtomicBool,
     clock: ManualClock,
     store: MemoryStore,
     script: Mutex<VecDeque<Act>>,
@@ -182,7 +185,7 @@ impl PaymentProvider for Stub {
             prorates: false,
             hosted_checkout: true,
             portal: false,
-            pause: true,
+            pause: self.pauses.load(Ordering::Relaxed),
             saved_method: false,
         }
     }
@@ -275,6 +278,7 @@ impl Rig {
         let provider = Arc::new(Stub {
             account: fixtures::provider("sandbox/main"),
             owns_schedule,
+            pauses: AtomicBool::new(true),
             clock: clock.clone(),
             store: store.clone(),
             script: Mutex::default(),
