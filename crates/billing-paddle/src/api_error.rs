@@ -53,8 +53,24 @@ fn named(request_id: Option<&str>) -> String {
 #[derive(Deserialize)]
 struct Body {
     error: Said,
-    #[serde(default)]
-    meta: Option<Meta>,
+}
+
+/// As much of a body as names its request.
+#[derive(Deserialize)]
+struct Named {
+    meta: Meta,
+}
+
+/// Longest name of a request that is kept; Paddle's have 36 bytes.
+const REQUEST_MAX_CHARS: usize = 128;
+
+/// How a body names its request. `None`: it does not, or is no JSON.
+pub(crate) fn request_in(body: &[u8]) -> Option<String> {
+    let named: Named = serde_json::from_slice(body).ok()?;
+    let plain = |id: &String| {
+        id.len() <= REQUEST_MAX_CHARS && id.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    named.meta.request_id.filter(plain)
 }
 
 #[derive(Deserialize)]
@@ -85,12 +101,13 @@ impl ApiError {
     /// What a body says; what cannot be read still has its status.
     pub(crate) fn read(status: StatusCode, body: &[u8]) -> Self {
         let status = status.as_u16();
+        let request_id = request_in(body);
         let Ok(body) = serde_json::from_slice::<Body>(body) else {
             return Self {
                 status,
                 code: format!("http_{status}"),
                 detail: "no readable error".to_owned(),
-                request_id: None,
+                request_id,
             };
         };
         let mut detail = body.error.detail;
@@ -104,7 +121,16 @@ impl ApiError {
             status,
             code: stable(&body.error.code).unwrap_or_else(|| format!("http_{status}")),
             detail: detail.chars().take(DETAIL_MAX_CHARS).collect(),
-            request_id: body.meta.and_then(|meta| meta.request_id),
+            request_id,
+        }
+    }
+
+    /// The same, under the name of the request that came beside the body, where the
+    /// body has none.
+    pub(crate) fn or_named(self, request_id: Option<String>) -> Self {
+        Self {
+            request_id: self.request_id.or(request_id),
+            ..self
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use billing_http::{HttpClient, HttpError, Request, RetryPolicy};
+use billing_http::{HttpClient, HttpError, Request, Response, RetryPolicy};
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Method};
 use secrecy::{ExposeSecret, SecretString};
@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::api_error::{ApiError, CallError};
+use crate::api_error::{ApiError, CallError, request_in};
 use crate::options::{OptionsError, PaddleOptions};
 use crate::wire::{Envelope, Row};
 
@@ -147,16 +147,10 @@ impl Client {
         if !response.status.is_success() {
             // An answer may quote what it was asked with.
             let response = response.hiding(self.key.expose_secret());
-            return Err(ApiError::read(response.status, &response.body).judged());
+            let error = ApiError::read(response.status, &response.body);
+            return Err(error.or_named(response.request_id).judged());
         }
-        serde_json::from_slice(&response.body).map_err(|error| {
-            // The position says where to look, and shows nothing of the content.
-            CallError::Unknown(format!(
-                "read Paddle's answer: unexpected shape at line {}, column {}",
-                error.line(),
-                error.column()
-            ))
-        })
+        serde_json::from_slice(&response.body).map_err(|error| unreadable(&response, &error))
     }
 
     fn url(&self, path: &[&str]) -> Result<Url, CallError> {
@@ -169,9 +163,35 @@ impl Client {
     }
 }
 
+/// An answer that says yes in words that are not known. What can be read of it still
+/// names the request, for whoever looks for it over there.
+fn unreadable(response: &Response, error: &serde_json::Error) -> CallError {
+    let named = response.request_id.clone();
+    let named = request_in(&response.body).or(named);
+    let named = named.map_or_else(String::new, |id| format!(" (request {id})"));
+    // The position says where to look, and shows nothing of the content.
+    CallError::Unknown(format!(
+        "read Paddle's answer: unexpected shape at line {}, column {}{named}",
+        error.line(),
+        error.column()
+    ))
+}
+
+/// An error with everything beneath it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 fn failed(error: HttpError) -> CallError {
-    let why = error.to_string();
+    let why = chain(&error);
     match error {
         HttpError::NotSent { .. } => CallError::NotSent(why),
         HttpError::Unknown { .. } => CallError::Unknown(why),

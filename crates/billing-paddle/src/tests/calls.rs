@@ -1,13 +1,18 @@
 //! Calls: errors told apart, and the orders and reads around changes.
 
+use std::net::TcpListener;
+
 use billing_domain::effect::{EffectKey, Order};
 use billing_domain::fact::Fact;
 use billing_domain::ids::EffectId;
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::subscription::Status;
+use billing_http::{HttpClient, HttpOptions};
 use billing_ports::provider::{PortalAnswer, PortalAsk, PortalPurpose};
 use billing_ports::{Answer, PaymentProvider, PerformError, Reading};
 use serde_json::{Value, json};
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, ResponseTemplate};
 
 use super::{
     MONTHLY, account, answer, at, checkout, january, paddle, refusal, respond, sent, snapshot,
@@ -78,6 +83,80 @@ async fn an_answer_that_cannot_be_read_leaves_the_outcome_open() {
         assert_eq!(cancels.len(), 1, "never sent twice by itself");
         server.reset().await;
         answer(&server, "GET", PLACE, &subscription(MONTHLY, january())).await;
+    }
+}
+
+/// What a call came to that was answered so.
+async fn failed_with(answer: ResponseTemplate) -> PerformError {
+    let (server, paddle) = paddle().await;
+    Mock::given(method("GET"))
+        .and(path(PLACE))
+        .respond_with(answer)
+        .mount(&server)
+        .await;
+    let read = paddle.read(&object(RefKind::Subscription, "sub_1")).await;
+    read.expect_err("nothing was answered that can be read")
+}
+
+#[tokio::test]
+async fn whatever_cannot_be_read_still_names_its_request() {
+    let header = |status: u16| ResponseTemplate::new(status).insert_header("request-id", "req-h");
+    let page = "<html>Bad Gateway</html>";
+    let meta = json!({ "odd": 1, "meta": { "request_id": "req-b" } });
+    for (answer, named) in [
+        // After a success, by the body or beside it.
+        (
+            header(200).set_body_string("{\"data\": {\"id\": \"sub"),
+            "req-h",
+        ),
+        (header(200).set_body_json(json!({ "odd": 1 })), "req-h"),
+        (ResponseTemplate::new(200).set_body_json(&meta), "req-b"),
+        // Errors that are none of Paddle's, and one in a shape that is not known.
+        (header(502).set_body_string(page), "req-h"),
+        (header(429).set_body_string(page), "req-h"),
+        (header(403).set_body_string(page), "req-h"),
+        (ResponseTemplate::new(500).set_body_json(&meta), "req-b"),
+        (
+            header(500).set_body_json(refusal("internal_error", "no")),
+            "req-1",
+        ),
+    ] {
+        let shown = format!("{answer:?}");
+        let why = failed_with(answer).await.to_string();
+        assert!(
+            why.contains(&format!("(request {named})")),
+            "{shown}: {why}"
+        );
+        assert!(!why.contains("html"), "{why}");
+    }
+    // What names no request says so by its silence.
+    let silent = ResponseTemplate::new(502).set_body_string(page);
+    let why = failed_with(silent).await.to_string();
+    assert!(!why.contains("request"), "{why}");
+}
+
+#[tokio::test]
+async fn a_failure_on_the_way_says_what_was_beneath_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let options = PaddleOptions {
+        base_url: Some(format!("http://{address}").parse().unwrap()),
+        ..super::options()
+    };
+    let once = HttpOptions {
+        max_attempts: 1,
+        ..HttpOptions::default()
+    };
+    let http = HttpClient::new(once).unwrap();
+    let paddle = Paddle::new(&options, http).unwrap();
+    let read = paddle.read(&object(RefKind::Subscription, "sub_1")).await;
+    match read {
+        Err(PerformError::NotSent(why)) => {
+            assert!(why.starts_with("connect for GET"), "{why}");
+            assert!(why.to_lowercase().contains("refused"), "{why}");
+        }
+        other => panic!("nobody is there, and not {other:?}"),
     }
 }
 

@@ -98,6 +98,31 @@ async fn what_leaves_the_outcome_open_is_unknown() {
 }
 
 #[tokio::test]
+async fn whatever_cannot_be_read_still_names_its_request() {
+    let named = |status: u16| ResponseTemplate::new(status).insert_header("request-id", "req_8");
+    let page = "<html>Bad Gateway</html>";
+    for answer in [
+        named(200).set_body_string("{\"url\": \"https://bill"),
+        named(200).set_body_json(json!({ "object": "list" })),
+        named(200).set_body_string(page),
+        named(502).set_body_string(page),
+        named(500).set_body_json(json!({ "odd": 1 })),
+        named(429).set_body_string(page),
+        named(403).set_body_string(page),
+    ] {
+        let shown = format!("{answer:?}");
+        match asked(answer).await {
+            Err(error) => {
+                let why = error.to_string();
+                assert!(why.contains("req_8"), "{shown}: {why}");
+                assert!(!why.contains("html"), "{why}");
+            }
+            other => panic!("it cannot be read, and is not {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn being_turned_away_has_no_effect() {
     for code in ["rate_limit", "lock_timeout"] {
         let turned = no(429, &error("invalid_request_error", code));
@@ -140,11 +165,15 @@ async fn nobody_there_means_that_nothing_was_sent() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let far = Far::start().await.at(&format!("http://{address}"));
-    let answer = ask(&far).await;
-    assert!(
-        matches!(answer, Err(PerformError::NotSent(_))),
-        "{answer:?}"
-    );
+    match ask(&far).await {
+        Err(PerformError::NotSent(why)) => {
+            assert!(
+                why.to_lowercase().contains("refused"),
+                "what was beneath: {why}"
+            );
+        }
+        other => panic!("nothing was sent, and not {other:?}"),
+    }
 }
 
 #[tokio::test]
