@@ -7,6 +7,7 @@ mod guests;
 mod linked;
 mod order;
 mod outage;
+mod promises;
 mod renewals;
 mod returned;
 mod shop;

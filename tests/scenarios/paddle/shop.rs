@@ -27,7 +27,7 @@ pub(super) const OLD_SECRET: &str = "pdl_ntfset_an_older_secret_of_the_tests";
 pub(super) const OPERATOR: &str = "inkwell";
 
 /// Plans in the words of a plan file, priced in Paddle's.
-const PLANS: &str = r#"
+pub(super) const PLANS: &str = r#"
 currency: usd
 product: "Inkwell"
 features:

@@ -249,28 +249,41 @@ async fn s_11_samples_are_accepted_and_ignored(kind: StoreKind) {
     shop.ends_well().await;
 }
 
+/// An id of the same kind that is nobody's.
+fn other_than(id: &str) -> String {
+    let (rest, last) = id.split_at(id.len() - 1);
+    let other = if last == "0" { "1" } else { "0" };
+    format!("{rest}{other}")
+}
+
 async fn x_07_not_yours_is_not_there(kind: StoreKind) {
     let shop = shop(kind).await;
     let ana = sold(&shop, "ana", "bosun-monthly").await;
     let ben = sold(&shop, "ben", "deckhand-monthly").await;
     let session = shop.session(&ben.customer).await;
-    let nothing = format!("{}0", &ana.id[..ana.id.len() - 1]);
-    let nothing = if nothing == ana.id {
-        nothing.replace('0', "1")
-    } else {
-        nothing
-    };
+    let nothing = other_than(&ana.id);
     let quote = json!({ "plan": "deckhand" });
     let empty = json!({});
+    // What is quoted to ana is hers to accept.
+    let as_ana = shop.session(&ana.customer).await;
+    let url = format!("/v1/me/subscriptions/{}/quotes", ana.id);
+    let quoted = shop.post_as(&as_ana, &url, &quote).await;
+    let quoted = quoted.is(StatusCode::CREATED).json();
+    let of_ana = quoted["id"].as_str().unwrap().to_owned();
+    let no_quote = other_than(&of_ana);
     for (method, path, body) in [
         ("GET", "/v1/me/subscriptions/{id}/changes", &empty),
         ("GET", "/v1/me/subscriptions/{id}/forecast", &empty),
         ("POST", "/v1/me/subscriptions/{id}/quotes", &quote),
         ("POST", "/v1/me/subscriptions/{id}/cancel", &empty),
         ("POST", "/v1/me/subscriptions/{id}/payment-method", &empty),
+        ("POST", "/v1/me/subscriptions/{id}/pause", &empty),
+        ("POST", "/v1/me/subscriptions/{id}/resume", &empty),
+        ("POST", "/v1/me/quotes/{quote}/accept", &empty),
     ] {
         let mut answers = Vec::new();
-        for id in [&ana.id, &nothing] {
+        for (id, quote) in [(&ana.id, &of_ana), (&nothing, &no_quote)] {
+            let path = path.replace("{quote}", quote);
             let url = path.replace("{id}", id);
             shop.fake.requests().clear();
             let seen = if method == "GET" {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use billing_catalog::read_plan_file;
 use billing_domain::money::Currency;
 use billing_domain::time::Interval;
-use billing_http::{Request, RetryPolicy};
+use billing_http::{HttpClient, Request, RetryPolicy};
 use billing_ports::store::Store;
 use billing_stripe::{Stripe, StripeDecoder, StripeOptions};
 use billing_testkit::fakes::rig::{SignedWebhook, Webhook};
@@ -120,9 +120,20 @@ pub(super) async fn with(
     options: StripeOptions,
     plans: &str,
 ) -> Shop {
+    with_client(store, fake, options, plans, client()).await
+}
+
+/// The same, calling Stripe by this client.
+pub(super) async fn with_client(
+    store: Arc<dyn Store>,
+    fake: Arc<FakeStripe>,
+    options: StripeOptions,
+    plans: &str,
+    client: HttpClient,
+) -> Shop {
     let decoder = StripeDecoder::new(&options).unwrap();
     let clock = Arc::new(fake.clock().clone());
-    let provider = Stripe::new(options, client(), clock).unwrap();
+    let provider = Stripe::new(options, client, clock).unwrap();
     let adapter = Adapter {
         provider: Arc::new(provider),
         decoder: Arc::new(decoder),
