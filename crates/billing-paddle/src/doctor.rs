@@ -2,13 +2,14 @@
 
 use billing_domain::catalog::{Billing, Catalog, Price as CatalogPrice};
 use billing_ports::{Finding, FindingLevel};
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::api_error::CallError;
 use crate::options::Mode;
 use crate::perform::cycle_of;
 use crate::provider::Paddle;
-use crate::wire::{Minor, Price};
+use crate::wire::{Cycle, Minor, Price};
 
 /// How many prices are looked at; each is a call, and Paddle allows 240 a minute.
 const PRICES_MAX: usize = 150;
@@ -146,7 +147,10 @@ impl Paddle {
             let found: Result<Option<Price>, CallError> =
                 self.client.find(&["prices", reference], &[]).await;
             findings.push(match found {
-                Ok(Some(found)) => compared(price, &found),
+                Ok(Some(found)) => {
+                    let plan = catalog.plan(price.plan.as_str());
+                    compared(price, plan.and_then(|plan| plan.trial), &found)
+                }
                 Ok(None) => bad(format!(
                     "price {}: Paddle has no {reference} in {mode}; it may be of the other \
                      environment, or of another account",
@@ -165,8 +169,8 @@ impl Paddle {
     }
 }
 
-/// What is different at Paddle from what the catalog says.
-fn compared(ours: &CatalogPrice, theirs: &Price) -> Finding {
+/// What is different at Paddle from what the catalog says. `trial`: the plan's.
+fn compared(ours: &CatalogPrice, trial: Option<SignedDuration>, theirs: &Price) -> Finding {
     let mut differences = Vec::new();
     let amount = theirs.unit.as_ref();
     let same = amount.is_some_and(|theirs| {
@@ -190,6 +194,9 @@ fn compared(ours: &CatalogPrice, theirs: &Price) -> Finding {
         differences.push(format!("is not charged every {} there", ours.interval));
     }
     let sold = ours.retired.is_none();
+    if sold && cycle.is_some() {
+        differences.extend(other_trial(trial, theirs.trial_period.as_ref()));
+    }
     if sold && theirs.status.as_deref() != Some("active") {
         differences.push("is archived there".to_owned());
     }
@@ -202,6 +209,56 @@ fn compared(ours: &CatalogPrice, theirs: &Price) -> Finding {
             "{named} {differences}. Correct the plan file, or the price at Paddle"
         ))
     }
+}
+
+/// What is different in how long a price is tried for nothing. `None`: nothing is.
+fn other_trial(ours: Option<SignedDuration>, theirs: Option<&Cycle>) -> Option<String> {
+    match (ours, theirs) {
+        (None, None) => None,
+        (Some(ours), Some(theirs)) if is_as_long(theirs, ours) => None,
+        (Some(ours), None) => Some(format!(
+            "has no trial there, and one of {} here, so that its checkouts are refused",
+            in_days(ours)
+        )),
+        (ours, Some(theirs)) => {
+            let here = ours.map_or_else(
+                || "none".to_owned(),
+                |ours| format!("one of {}", in_days(ours)),
+            );
+            let Cycle {
+                interval,
+                frequency,
+            } = theirs;
+            Some(format!(
+                "has a trial of {frequency} {interval} there, and {here} here"
+            ))
+        }
+    }
+}
+
+/// A trial in words: whole days, or hours where it is none.
+fn in_days(trial: SignedDuration) -> String {
+    let hours = trial.as_hours();
+    match (hours.checked_div(24), hours.checked_rem(24)) {
+        (Some(days), Some(0)) => format!("{days} days"),
+        _ => format!("{hours} hours"),
+    }
+}
+
+/// Whether a trial at Paddle takes as long as the plan's, which knows no calendar: a
+/// month or a year of theirs is as long as one of them can be.
+fn is_as_long(theirs: &Cycle, ours: SignedDuration) -> bool {
+    let (least, most) = match theirs.interval.as_str() {
+        "day" => (1, 1),
+        "week" => (7, 7),
+        "month" => (28, 31),
+        "year" => (365, 366),
+        _ => return false,
+    };
+    let times = i64::from(theirs.frequency);
+    let days =
+        |each: i64| SignedDuration::from_hours(each.saturating_mul(times).saturating_mul(24));
+    (days(least)..=days(most)).contains(&ours)
 }
 
 fn good(text: String) -> Finding {

@@ -3,6 +3,7 @@
 use billing_domain::catalog::Catalog;
 use billing_domain::money::Currency;
 use billing_ports::{Finding, FindingLevel, PaymentProvider};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use wiremock::MockServer;
 
@@ -163,6 +164,51 @@ async fn prices_that_differ_are_found() {
     .await;
     let findings = paddle.doctor(&catalog()).await;
     assert!(bad(&findings)[0].contains("Paddle has no pri_year"));
+}
+
+#[tokio::test]
+async fn a_trial_that_differs_is_found() {
+    let trial =
+        |interval: &str, frequency: u16| json!({ "interval": interval, "frequency": frequency });
+    for (ours, theirs, words) in [
+        (None, Value::Null, None),
+        (Some(14), trial("day", 14), None),
+        (Some(14), trial("week", 2), None),
+        (Some(30), trial("month", 1), None),
+        (Some(14), Value::Null, Some("has no trial there")),
+        (Some(14), trial("day", 7), Some("a trial of 7 day there")),
+        (
+            Some(14),
+            trial("month", 1),
+            Some("a trial of 1 month there"),
+        ),
+        (None, trial("week", 1), Some("and none here")),
+    ] {
+        let (server, paddle) = paddle().await;
+        answer(&server, "GET", "/notification-settings", &json!([])).await;
+        let mut monthly = price(MONTHLY);
+        monthly["trial_period"] = theirs;
+        answer(&server, "GET", &format!("/prices/{MONTHLY}"), &monthly).await;
+        let catalog = Catalog::builder("Acme", Currency::USD)
+            .plan("team", "Team", |plan| {
+                let plan = match ours {
+                    Some(days) => plan.trial(SignedDuration::from_hours(24 * days)),
+                    None => plan,
+                };
+                plan.monthly("team-month", usd(2_000))
+                    .provider_ref("paddle", MONTHLY)
+            })
+            .build()
+            .unwrap();
+        let findings = paddle.doctor(&catalog).await;
+        let bad = bad(&findings);
+        match words {
+            None => assert!(bad.is_empty(), "{ours:?} {monthly}: {bad:?}"),
+            Some(words) => {
+                assert!(bad.len() == 1 && bad[0].contains(words), "{words}: {bad:?}");
+            }
+        }
+    }
 }
 
 #[test]
