@@ -337,6 +337,9 @@ pub struct ChangeSubscription {
     pub when: ChangeWhen,
 }
 
+/// How a provider's adapter refuses what was to come with a period that has begun.
+pub const TOO_LATE: &str = "too_late";
+
 /// When a provider changes a subscription, and what it charges for that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "when", rename_all = "snake_case")]
@@ -351,7 +354,12 @@ pub enum ChangeWhen {
     /// At once, and no money moves.
     Unbilled,
     /// With the next period.
-    NextPeriod,
+    NextPeriod {
+        /// When that begins: where it has begun already, the change comes too late,
+        /// and is refused. `None`: whenever it begins.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
+    },
 }
 
 /// What a provider says a change would cost.

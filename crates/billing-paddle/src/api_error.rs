@@ -25,6 +25,9 @@ pub(crate) enum CallError {
     /// It had no effect, and may have one later.
     #[error("{0}")]
     NotSent(String),
+    /// Paddle said no for as long as something else is under way.
+    #[error("{0}")]
+    Passing(ApiError),
     /// Nobody knows whether it had an effect.
     #[error("{0}")]
     Unknown(String),
@@ -141,7 +144,7 @@ impl ApiError {
             // Turned away before anything was looked at.
             429 => CallError::NotSent(self.to_string()),
             408 | 500.. => CallError::Unknown(self.to_string()),
-            _ if PASSING.contains(&self.code.as_str()) => CallError::NotSent(self.to_string()),
+            _ if PASSING.contains(&self.code.as_str()) => CallError::Passing(self),
             300..=399 => CallError::Misconfigured(self.to_string()),
             _ => CallError::Refused(self),
         }
@@ -160,6 +163,11 @@ impl CallError {
         matches!(self, Self::Refused(error) if error.status == 404)
     }
 
+    /// Whether nothing has changed for certain.
+    pub(crate) const fn had_no_effect(&self) -> bool {
+        matches!(self, Self::NotSent(_) | Self::Passing(_) | Self::Refused(_))
+    }
+
     /// Whether it is a refusal, with what code.
     pub(crate) fn refusal(self) -> Result<Refusal, PerformError> {
         match self {
@@ -168,6 +176,7 @@ impl CallError {
                 message: error.to_string(),
             }),
             Self::NotSent(why) => Err(PerformError::NotSent(why)),
+            Self::Passing(error) => Err(PerformError::NotSent(error.to_string())),
             Self::Unknown(why) => Err(PerformError::Unknown(why)),
             Self::Misconfigured(why) => Err(PerformError::Misconfigured(why)),
         }

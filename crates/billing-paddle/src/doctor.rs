@@ -73,7 +73,10 @@ impl Paddle {
                          settings ({why}). Copy it once more from Developer tools > Authentication, \
                          and look at its permissions"
                     ),
-                    error @ (CallError::NotSent(_) | CallError::Unknown(_) | CallError::Refused(_)) => format!("{account}: Paddle did not answer in {mode}: {error}"),
+                    error @ (CallError::NotSent(_)
+                    | CallError::Passing(_)
+                    | CallError::Unknown(_)
+                    | CallError::Refused(_)) => format!("{account}: Paddle did not answer in {mode}: {error}"),
                 }));
                 return findings;
             }

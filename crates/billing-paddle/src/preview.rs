@@ -67,7 +67,7 @@ impl Paddle {
         };
         match change.when {
             ChangeWhen::Prorated { .. } => {}
-            ChangeWhen::Unbilled | ChangeWhen::NextPeriod => return Ok(free),
+            ChangeWhen::Unbilled | ChangeWhen::NextPeriod { .. } => return Ok(free),
         }
         let held = self.existing(&change.reference).await?;
         if held.status == "trialing" {

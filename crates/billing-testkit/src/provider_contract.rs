@@ -120,6 +120,7 @@ macro_rules! provider_contract {
                 a_stale_quote_is_refused
                 a_refused_change_changes_nothing
                 what_comes_with_the_next_period_comes_then
+                what_comes_too_late_is_refused
                 what_was_to_come_can_be_taken_back
             }
             webhook () {

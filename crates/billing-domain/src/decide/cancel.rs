@@ -79,6 +79,7 @@ fn at_provider(
     subscription.cancellation = ends_at.map(|ends_at| Cancellation {
         requested_at: now,
         ends_at,
+        unconfirmed: true,
     });
     if let Some(provider) = subscription.provider.clone() {
         let key = EffectKey::subscription("cancel", id, now);
@@ -96,6 +97,18 @@ fn at_provider(
         entry.subscription = Some(id);
     });
     CancelOutcome::Ends { at: ends_at }
+}
+
+/// The provider has not canceled what it was asked to: from now on its word counts.
+pub fn cancellation_failed(draft: &mut Draft, reference: &str) {
+    let held = draft.account.subscriptions.iter();
+    let mut asked = held.filter(|held| held.reference() == Some(reference));
+    if let Some(mut held) = asked.next().cloned()
+        && let Some(to_come) = &mut held.cancellation
+    {
+        to_come.unconfirmed = false;
+        draft.account.put_subscription(held);
+    }
 }
 
 fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> CancelOutcome {
@@ -129,6 +142,7 @@ fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> Can
         subscription.cancellation = Some(Cancellation {
             requested_at: now,
             ends_at,
+            unconfirmed: false,
         });
         draft.note(Event::SubscriptionCancelScheduled, |entry| {
             entry.subscription = Some(id);

@@ -16,7 +16,7 @@ use crate::decide::settle::{Received, pay};
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
 use crate::fact::{About, Fact, Observed};
-use crate::ids::{EffectId, InvoiceId};
+use crate::ids::{ChangeId, EffectId, InvoiceId};
 use crate::invoice::{Conversion, Invoice, InvoiceState};
 use crate::journal::{Event, RenewalOwed};
 use crate::parked::ParkReason;
@@ -281,6 +281,11 @@ fn refused(
 ) -> Verdict {
     match about {
         About::Checkout(id) => return give_up_checkout(draft, id, at),
+        About::Change(id) if holds_here(draft, id) => {
+            let evidence = format!("the provider said {code} of change {id}, which holds here");
+            draft.park_effect(ParkReason::ProviderRefused, effect, evidence);
+            return Verdict::Decided;
+        }
         About::Change(id) => {
             // The buyer is told at once, and nothing was changed.
             fail_change(draft, id, Some(code));
@@ -302,6 +307,13 @@ fn refused(
         format!("the provider said {code}"),
     );
     Verdict::Decided
+}
+
+/// Whether a change took effect in our books, by the calendar, before its provider
+/// had answered.
+fn holds_here(draft: &Draft, id: ChangeId) -> bool {
+    let change = draft.account.change(id);
+    change.is_some_and(|change| change.applied_at().is_some())
 }
 
 /// The last attempt failed, and nobody knows the outcome: a person is needed.

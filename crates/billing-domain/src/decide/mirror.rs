@@ -77,6 +77,7 @@ pub(super) fn mirror_subscription(
     };
     follow_price(draft, account, &mut seen, snapshot, catalog, observed.at);
     let canceling = before.and_then(|(.., cancellation)| cancellation);
+    park_if_renewed(draft, canceling, &seen, snapshot);
     if canceling.is_some() && seen.cancellation.is_none() {
         // While it was to end, its provider had nothing that was to come.
         order_again(draft, &mut seen);
@@ -296,15 +297,57 @@ pub(crate) fn mirrored(
             .map(|end| shifted(end.max(at).max(now), ALARM_AFTER)),
         grace_ends_at: due_at.map(|due_at| shifted(due_at, seen.terms.grace)),
     };
-    seen.cancellation = snapshot
-        .cancel_at
+    seen.cancellation = seen
+        .cancellation
         .filter(|_| alive)
-        .map(|ends_at| Cancellation {
+        .and_then(|asked| still_asked(asked, snapshot));
+    if let Some(ends_at) = snapshot.cancel_at.filter(|_| alive) {
+        seen.cancellation = Some(Cancellation {
             // A snapshot does not say when it was asked for; our journal does.
             requested_at: at,
             ends_at,
+            unconfirmed: false,
         });
+    }
     seen
+}
+
+/// What a provider was asked to end stays asked for until it has answered. Where it
+/// has begun another period in the meantime, it ends with that. `None`: somebody has
+/// taken it back there.
+fn still_asked(asked: Cancellation, snapshot: &SubscriptionSnapshot) -> Option<Cancellation> {
+    let renewed = snapshot
+        .period
+        .filter(|period| period.start >= asked.ends_at);
+    asked.unconfirmed.then_some(Cancellation {
+        ends_at: renewed.map_or(asked.ends_at, |period| period.end),
+        ..asked
+    })
+}
+
+/// The provider renewed what it was asked to end before: for a person, who gives back
+/// what was charged.
+fn park_if_renewed(
+    draft: &mut Draft,
+    asked: Option<Cancellation>,
+    seen: &Subscription,
+    snapshot: &SubscriptionSnapshot,
+) {
+    let Some(asked) = asked.filter(|asked| asked.unconfirmed && !seen.is_over()) else {
+        return;
+    };
+    let Some(period) = snapshot
+        .period
+        .filter(|period| period.start >= asked.ends_at)
+    else {
+        return;
+    };
+    let evidence = format!(
+        "subscription {} was to end at {}, asked for at {}, and was renewed at {} before its \
+         provider knew: what was charged since is to be given back",
+        seen.id, asked.ends_at, asked.requested_at, period.start
+    );
+    draft.park(ParkReason::Conflict, evidence);
 }
 
 fn note_moves(

@@ -29,7 +29,7 @@ mod settle;
 mod start;
 mod step;
 
-pub use cancel::{CancelOutcome, CancelWhen, cancel};
+pub use cancel::{CancelOutcome, CancelWhen, cancel, cancellation_failed};
 pub use change::{
     AcceptRefusal, Accepted, ForceRefusal, TakeBackRefusal, accept, after, force_change, take_back,
 };

@@ -314,6 +314,10 @@ pub struct Cancellation {
     pub requested_at: Timestamp,
     /// When the subscription ends.
     pub ends_at: Timestamp,
+    /// Whether the provider that runs the schedule was asked for it and has not said
+    /// so yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unconfirmed: bool,
 }
 
 impl Subscription {

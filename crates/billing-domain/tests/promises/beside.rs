@@ -2,11 +2,12 @@
 //! a change that is taken back, and what is paid ahead is worked at its own price.
 
 use billing_domain::catalog::{CatalogRevision, LockEnd};
-use billing_domain::decide::CancelWhen;
+use billing_domain::decide::{CancelWhen, cancellation_failed};
 use billing_domain::effect::{ChangeWhen, Order};
 use billing_domain::fact::{About, Fact};
 use billing_domain::ids::{IdSeq, MigrationId};
 use billing_domain::journal::Event;
+use billing_domain::parked::ParkReason;
 use billing_domain::subscription::{Promise, Status, Why};
 use billing_domain::time::{Interval, Period, Timestamp, days};
 
@@ -216,6 +217,10 @@ fn told() -> World {
     world
 }
 
+fn price_of(world: &World) -> &str {
+    world.sub().terms.price.as_ref().unwrap().as_str()
+}
+
 /// It stays at `key`, whatever was to come of the price before.
 fn stays(world: &mut World, key: &str) {
     assert_eq!(world.sub().scheduled, None);
@@ -223,7 +228,7 @@ fn stays(world: &mut World, key: &str) {
     let undone = |order: &&Order| matches!(order, Order::UndoChange { .. });
     assert_eq!(world.orders.iter().filter(undone).count(), 1);
     world.tick("2026-03-01T01:00:00Z");
-    assert_eq!(world.sub().terms.price.as_ref().unwrap().as_str(), key);
+    assert_eq!(price_of(world), key);
 }
 
 #[test]
@@ -243,9 +248,10 @@ fn is_told_again(world: &World, key: &str) {
     let [Order::ChangeSubscription(again)] = &world.orders[..] else {
         panic!("once: {:?}", world.orders);
     };
-    assert_eq!(again.when, ChangeWhen::NextPeriod);
+    let at = Some(at("2026-03-01"));
+    assert_eq!(again.when, ChangeWhen::NextPeriod { at });
     assert_eq!(again.price_ref, key);
-    assert_eq!(world.sub().promise.told, Some(at("2026-03-01")));
+    assert_eq!(world.sub().promise.told, at);
 }
 
 #[test]
@@ -253,6 +259,8 @@ fn what_was_to_come_is_told_again_when_a_cancellation_is_taken_back() {
     let mut world = told();
     world.cancel(CancelWhen::PeriodEnd);
     world.orders.clear();
+    // Nothing came of it, as when it is confirmed and then taken back.
+    world.decide(|draft| cancellation_failed(draft, "sub-at-provider"));
     world.now = at("2026-02-12");
     world.seen("old", month(1), Status::Active);
     assert_eq!(world.sub().cancellation, None);
@@ -272,6 +280,21 @@ fn what_was_to_come_is_told_again_when_a_change_at_once_is_refused() {
     });
     world.keep_promises();
     is_told_again(&world, "new");
+}
+
+#[test]
+fn what_is_renewed_at_the_old_price_after_all_is_shown_to_a_person() {
+    let mut world = told();
+    world.tick("2026-03-01T00:00:01Z");
+    assert_eq!(price_of(&world), "new");
+    // Word of the period before is no renewal.
+    world.now = at("2026-03-01T00:00:30Z");
+    world.seen("old", month(1), Status::Active);
+    assert!(world.parked.is_empty());
+    world.now = at("2026-03-01T01:00:00Z");
+    world.seen("old", month(2), Status::Active);
+    assert_eq!(price_of(&world), "old", "as it is charged");
+    assert_eq!(world.parked, [ParkReason::Conflict]);
 }
 
 #[test]

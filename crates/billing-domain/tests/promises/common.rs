@@ -16,6 +16,7 @@ use billing_domain::invoice::Invoice;
 use billing_domain::journal::{Event, JournalEntry};
 use billing_domain::migration::MigrationAsk;
 use billing_domain::money::{Currency, Money};
+use billing_domain::parked::ParkReason;
 use billing_domain::provider::ProviderAccount;
 use billing_domain::quote::Quote;
 use billing_domain::subscription::{Status, Subscription};
@@ -145,6 +146,7 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     pub(crate) journal: Vec<JournalEntry>,
     pub(crate) orders: Vec<Order>,
+    pub(crate) parked: Vec<ParkReason>,
     seed: u64,
 }
 
@@ -160,6 +162,7 @@ impl World {
             now,
             journal: Vec::new(),
             orders: Vec::new(),
+            parked: Vec::new(),
             seed: 1,
         }
     }
@@ -227,9 +230,12 @@ impl World {
             account,
             effects,
             journal,
+            parked,
             ..
         } = draft.finish(false);
         self.account = account;
+        self.parked
+            .extend(parked.into_iter().map(|parked| parked.reason));
         self.journal.extend(journal);
         self.orders
             .extend(effects.into_iter().map(|effect| effect.order));

@@ -152,6 +152,7 @@ fn a_cancellation_to_come_ends_it_sooner_and_never_later() {
         Some(Cancellation {
             requested_at: at("2026-01-02"),
             ends_at: at(ends_at),
+            unconfirmed: false,
         })
     };
     for schedule in schedules() {
@@ -224,6 +225,7 @@ prop_compose! {
         held.cancellation = cancellation.map(|ends_at| Cancellation {
             requested_at: at("2026-01-01"),
             ends_at,
+            unconfirmed: false,
         });
         held
     }

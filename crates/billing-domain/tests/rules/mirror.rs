@@ -1,7 +1,7 @@
 //! Subscriptions that the provider runs: its newest word is believed.
 
 use billing_domain::catalog::{CatchUp, OnPastDue, OnPause};
-use billing_domain::decide::{Begun, CancelOutcome, CancelWhen, Verdict};
+use billing_domain::decide::{Begun, CancelOutcome, CancelWhen, Verdict, cancellation_failed};
 use billing_domain::effect::Order;
 use billing_domain::fact::{Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot};
 use billing_domain::invoice::Purpose;
@@ -270,6 +270,46 @@ fn canceling_is_asked_of_the_provider_and_believed_meanwhile() {
     see(&mut world, &begun, at("2026-01-12"), &seen);
     assert_eq!(world.count(Event::SubscriptionCancelUnscheduled), 1);
     assert!(world.gives_access("2026-02-02"));
+}
+
+#[test]
+fn what_is_told_while_a_cancellation_is_on_its_way_does_not_take_it_back() {
+    let (mut world, begun) = bought();
+    world.go("2026-01-10");
+    world.cancel(CancelWhen::PeriodEnd);
+    let on_the_way = january(Status::Active);
+    see(&mut world, &begun, at("2026-01-10T00:00:02Z"), &on_the_way);
+    assert_eq!(world.count(Event::SubscriptionCancelUnscheduled), 0);
+    assert!(!world.gives_access("2026-02-01"));
+    assert!(world.parked.is_empty());
+    // Nobody will: from here on the provider's word counts.
+    world.decide(|draft| cancellation_failed(draft, "s-1"));
+    see(&mut world, &begun, at("2026-01-11"), &on_the_way);
+    assert_eq!(world.count(Event::SubscriptionCancelUnscheduled), 1);
+    assert!(world.gives_access("2026-02-02"));
+}
+
+#[test]
+fn what_is_renewed_before_its_cancellation_arrived_is_shown_to_a_person_once() {
+    let confirmed = [None, Some("2026-03-01")];
+    for cancel_at in confirmed {
+        let (mut world, begun) = bought();
+        world.go("2026-01-31T23:50:00Z");
+        world.cancel(CancelWhen::PeriodEnd);
+        world.go("2026-02-02");
+        let mut renewed = february(Status::Active);
+        renewed.cancel_at = cancel_at.map(at);
+        see(&mut world, &begun, at("2026-02-01T00:10:00Z"), &renewed);
+        let ends = world.sub().cancellation.map(|to_come| to_come.ends_at);
+        assert_eq!(ends, Some(at("2026-03-01")), "it ends with what is paid");
+        assert!(world.gives_access("2026-02-20"));
+        renewed.cancel_at = Some(at("2026-03-01"));
+        see(&mut world, &begun, at("2026-02-01T00:20:00Z"), &renewed);
+        assert_eq!(world.parked, [ParkReason::Conflict], "once");
+        assert!(world.evidence[0].contains("given back"));
+        // As agreed from now on.
+        assert!(!world.gives_access("2026-03-01"));
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use billing_domain::Draft;
 use billing_domain::catalog::CatalogRevision;
-use billing_domain::decide::{Verdict, apply_fact, outrank};
+use billing_domain::decide::{Verdict, apply_fact, cancellation_failed, outrank};
 use billing_domain::effect::{Effect, EffectKey, Order};
 use billing_domain::fact::{Fact, Link, Observed};
 use billing_domain::ids::InboxId;
@@ -319,6 +319,12 @@ fn answered(draft: &mut Draft, item: &OutboxItem, facts: &[Observed], catalog: &
     for fact in facts {
         if reads {
             outrank(draft, account, fact);
+        }
+        let nothing_came = matches!(fact.fact, Fact::Refused { .. } | Fact::GivenUp { .. });
+        if let (true, Order::CancelSubscription { reference, .. }) =
+            (nothing_came, &item.effect.order)
+        {
+            cancellation_failed(draft, reference);
         }
         match apply_fact(draft, account, fact, catalog) {
             Verdict::Decided => {}

@@ -88,7 +88,7 @@ fn wants_change(account: &Account, order: &ChangeSubscription) -> bool {
             change.state.is_open() || (change.applied_at().is_some() && is_held(account, order))
         });
     }
-    if order.when != ChangeWhen::NextPeriod {
+    if !matches!(order.when, ChangeWhen::NextPeriod { .. }) {
         return true;
     }
     held(account, &order.reference).is_none_or(|held| {

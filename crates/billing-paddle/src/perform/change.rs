@@ -4,7 +4,7 @@
 //! Nothing tells Paddle a repetition, so what is in place is compared first: a
 //! change that is there already is done, and its lost answer never charges twice.
 
-use billing_domain::effect::{ChangeSubscription, ChangeWhen};
+use billing_domain::effect::{ChangeSubscription, ChangeWhen, TOO_LATE};
 use billing_domain::fact::Observed;
 use billing_domain::ids::ChangeId;
 use billing_domain::money::Money;
@@ -46,7 +46,7 @@ impl Paddle {
                 let now = self.place(&held, &target, custom, None).await?;
                 self.told(&now).await
             }
-            ChangeWhen::NextPeriod => self.defer(&held, order).await,
+            ChangeWhen::NextPeriod { at } => self.defer(&held, order, at).await,
         }
     }
 
@@ -72,6 +72,7 @@ impl Paddle {
         &self,
         held: &Subscription,
         order: &ChangeSubscription,
+        at: Option<Timestamp>,
     ) -> Result<Vec<Observed>, CallError> {
         let later = target(order);
         let (Some(paid), Some(period)) = (present(held), held.period()) else {
@@ -80,6 +81,11 @@ impl Paddle {
                 "there is no period with whose end it could change",
             ));
         };
+        let is_there = in_place(held).as_ref() == Some(&later);
+        if !is_there && at.is_some_and(|at| period.start >= at) {
+            let why = "the period with which it was to come has begun";
+            return Err(refused(TOO_LATE, why));
+        }
         let known = note(held);
         let until = known.as_ref().map_or(period.end, |known| known.until);
         let moves_dates = known.as_ref().is_some_and(|known| known.moves_dates)
@@ -92,13 +98,17 @@ impl Paddle {
             moves_dates,
             lifted: false,
         });
-        if known == fresh && in_place(held).as_ref() == Some(&later) {
+        if known == fresh && is_there {
             return self.told(held).await;
         }
         let custom = changed_by(noted(held, fresh.as_ref()), order);
         let ends = moves_dates.then_some(until);
-        let now = self.place_until(held, &later, custom, ends).await?;
-        self.told(&now).await
+        match self.place_until(held, &later, custom, ends).await {
+            Ok(now) => self.told(&now).await,
+            // The lock before a renewal: once it passes, the period has begun.
+            Err(CallError::Passing(locked)) if at.is_some() => Err(CallError::Refused(locked)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Changes at once and charges for it, if it still costs what was quoted.
@@ -119,7 +129,7 @@ impl Paddle {
             (Ok(now), _) => self.changed(&now, &target(order)).await,
             // Nothing happened: what was to come still is. After a lost answer it stays
             // lifted, and the next try begins there.
-            (Err(error @ (CallError::Refused(_) | CallError::NotSent(_))), Some(note)) => {
+            (Err(error), Some(note)) if error.had_no_effect() => {
                 self.lower(&lifted, &note).await?;
                 Err(error)
             }

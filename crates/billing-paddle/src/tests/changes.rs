@@ -185,7 +185,11 @@ async fn what_is_to_come_stands_in_place_under_a_note() {
     let (server, paddle) = paddle().await;
     let held = subscription(MONTHLY, january());
     world(&server, &held, &deferred(), "0").await;
-    let facts = done(&paddle, &order(change(BIGGER, ChangeWhen::NextPeriod))).await;
+    let facts = done(
+        &paddle,
+        &order(change(BIGGER, ChangeWhen::NextPeriod { at: None })),
+    )
+    .await;
     assert_eq!(snapshot(&facts).price_ref, MONTHLY, "not before its time");
     let body = &sent(&server, "PATCH", PLACE).await[0];
     assert_eq!(body["proration_billing_mode"], "do_not_bill");
@@ -206,7 +210,7 @@ async fn a_deferred_change_of_interval_says_when_the_period_ends() {
     world(&server, &held, &deferred(), "0").await;
     let yearly = ChangeSubscription {
         interval: Some(Interval::YEAR),
-        ..change(YEARLY, ChangeWhen::NextPeriod)
+        ..change(YEARLY, ChangeWhen::NextPeriod { at: None })
     };
     done(&paddle, &order(yearly)).await;
     let body = &sent(&server, "PATCH", PLACE).await[0];
@@ -218,7 +222,11 @@ async fn a_deferred_change_of_interval_says_when_the_period_ends() {
 async fn the_same_deferred_change_again_sends_nothing() {
     let (server, paddle) = paddle().await;
     world(&server, &deferred(), &deferred(), "0").await;
-    let facts = done(&paddle, &order(change(BIGGER, ChangeWhen::NextPeriod))).await;
+    let facts = done(
+        &paddle,
+        &order(change(BIGGER, ChangeWhen::NextPeriod { at: None })),
+    )
+    .await;
     assert_eq!(snapshot(&facts).price_ref, MONTHLY);
     assert!(sent(&server, "PATCH", PLACE).await.is_empty());
 }
@@ -367,7 +375,7 @@ async fn a_preview_asks_and_changes_nothing() {
     for (when, owed) in [
         (now(None), 1_000),
         (ChangeWhen::Unbilled, 0),
-        (ChangeWhen::NextPeriod, 0),
+        (ChangeWhen::NextPeriod { at: None }, 0),
     ] {
         let previewed = paddle.preview(&change(BIGGER, when)).await;
         assert!(matches!(previewed, Ok(Previewed::Costs(cost)) if cost.owed == usd(owed)));

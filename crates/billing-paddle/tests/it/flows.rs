@@ -206,7 +206,7 @@ async fn a_downgrade_to_come_keeps_what_is_paid_for_and_bills_less_then() {
         let rig = Rig::start().await;
         let held = rig.buys(LARGE, Card::Pays).await;
         rig.fake.advance(days(10));
-        let change = rig.change(&held, later, ChangeWhen::NextPeriod);
+        let change = rig.change(&held, later, ChangeWhen::NextPeriod { at: None });
         rig.done(&Order::ChangeSubscription(change)).await;
         let waits = rig.told(&held).await;
         assert_eq!(waits.price_ref, LARGE);
@@ -232,7 +232,7 @@ async fn a_downgrade_to_come_keeps_what_is_paid_for_and_bills_less_then() {
 async fn a_downgrade_taken_back_was_never_there() {
     let rig = Rig::start().await;
     let held = rig.buys(LARGE, Card::Pays).await;
-    let change = rig.change(&held, SMALL, ChangeWhen::NextPeriod);
+    let change = rig.change(&held, SMALL, ChangeWhen::NextPeriod { at: None });
     rig.done(&Order::ChangeSubscription(change)).await;
     assert_eq!(rig.in_place(&held), SMALL);
     let undo = rig.undo(&held);
@@ -249,7 +249,7 @@ async fn an_upgrade_over_a_downgrade_to_come_costs_what_its_preview_said() {
     let rig = Rig::start().await;
     let held = rig.buys(LARGE, Card::Pays).await;
     rig.fake.advance(days(10));
-    let change = rig.change(&held, SMALL, ChangeWhen::NextPeriod);
+    let change = rig.change(&held, SMALL, ChangeWhen::NextPeriod { at: None });
     rig.done(&Order::ChangeSubscription(change)).await;
     let two = |when| billing_domain::effect::ChangeSubscription {
         quantity: 2,

@@ -60,7 +60,7 @@ async fn who_is_turned_away_while_changing_is_charged_once_and_later() {
     for skip in [0, 1] {
         let rig = Rig::start().await;
         let held = rig.buys(LARGE, Card::Pays).await;
-        let later = rig.change(&held, SMALL, ChangeWhen::NextPeriod);
+        let later = rig.change(&held, SMALL, ChangeWhen::NextPeriod { at: None });
         rig.done(&Order::ChangeSubscription(later)).await;
         rig.fake.advance(days(1));
         let before = rig.paid();

@@ -79,7 +79,7 @@ async fn an_unbilled_change_of_the_interval_leaves_the_paid_period_alone() {
 #[tokio::test]
 async fn what_is_to_come_comes_with_the_next_period() {
     let (mut rig, ana, reference) = ana().await;
-    let change = to_business(&reference, ChangeWhen::NextPeriod);
+    let change = to_business(&reference, ChangeWhen::NextPeriod { at: None });
     let facts = rig
         .perform("change", &Order::ChangeSubscription(change))
         .await;
@@ -112,7 +112,7 @@ async fn what_is_to_come_comes_with_the_next_period() {
 #[tokio::test]
 async fn another_interval_comes_with_the_next_period() {
     let (mut rig, _, reference) = ana().await;
-    let order = yearly(to_business(&reference, ChangeWhen::NextPeriod));
+    let order = yearly(to_business(&reference, ChangeWhen::NextPeriod { at: None }));
     rig.perform("change", &order).await;
     rig.until("2026-02-02").await;
     assert_eq!(
@@ -130,7 +130,7 @@ async fn another_interval_comes_with_the_next_period() {
 #[tokio::test]
 async fn a_pause_that_outlasts_the_period_resumes_at_what_was_to_come() {
     let (mut rig, ana, reference) = ana().await;
-    let order = yearly(to_business(&reference, ChangeWhen::NextPeriod));
+    let order = yearly(to_business(&reference, ChangeWhen::NextPeriod { at: None }));
     rig.perform("change", &order).await;
     let (provider, named) = (account(), reference.clone());
     let pause = Order::PauseSubscription {
@@ -156,7 +156,7 @@ async fn a_pause_that_outlasts_the_period_resumes_at_what_was_to_come() {
 #[tokio::test]
 async fn what_was_to_come_can_be_taken_back_and_taken_back_again() {
     let (mut rig, ana, reference) = ana().await;
-    let change = to_business(&reference, ChangeWhen::NextPeriod);
+    let change = to_business(&reference, ChangeWhen::NextPeriod { at: None });
     rig.perform("change", &Order::ChangeSubscription(change))
         .await;
     for key in ["undo", "undo", "another"] {
@@ -173,9 +173,9 @@ async fn what_was_to_come_can_be_taken_back_and_taken_back_again() {
 #[tokio::test]
 async fn the_latest_of_what_is_to_come_comes() {
     let (mut rig, ana, reference) = ana().await;
-    let first = yearly(to_business(&reference, ChangeWhen::NextPeriod));
+    let first = yearly(to_business(&reference, ChangeWhen::NextPeriod { at: None }));
     rig.perform("first", &first).await;
-    let second = to_business(&reference, ChangeWhen::NextPeriod);
+    let second = to_business(&reference, ChangeWhen::NextPeriod { at: None });
     rig.perform("second", &Order::ChangeSubscription(second))
         .await;
     rig.until("2026-02-02").await;
@@ -186,7 +186,7 @@ async fn the_latest_of_what_is_to_come_comes() {
 async fn a_change_at_once_clears_what_was_to_come() {
     for when in [None, Some(ChangeWhen::Unbilled)] {
         let (mut rig, _, reference) = ana().await;
-        let later = yearly(to_business(&reference, ChangeWhen::NextPeriod));
+        let later = yearly(to_business(&reference, ChangeWhen::NextPeriod { at: None }));
         rig.perform("later", &later).await;
         let when = when.unwrap_or_else(|| rig.now());
         let change = to_business(&reference, when);
@@ -203,7 +203,7 @@ async fn a_change_at_once_clears_what_was_to_come() {
 #[tokio::test]
 async fn a_refused_change_at_once_leaves_what_was_to_come() {
     let (mut rig, _, reference) = ana().await;
-    let later = yearly(to_business(&reference, ChangeWhen::NextPeriod));
+    let later = yearly(to_business(&reference, ChangeWhen::NextPeriod { at: None }));
     rig.perform("later", &later).await;
     let stale = ChangeWhen::Prorated {
         at: rig.sandbox.clock().now(),

@@ -143,7 +143,11 @@ async fn only_what_is_active_or_on_trial_is_prorated() {
     let owing = Order::ChangeSubscription(to_business(&reference, rig.now()));
     assert_eq!(rig.refusal("owing", &owing).await, "subscription_past_due");
     rig.until("2026-03-01").await;
-    for when in [rig.now(), ChangeWhen::Unbilled, ChangeWhen::NextPeriod] {
+    for when in [
+        rig.now(),
+        ChangeWhen::Unbilled,
+        ChangeWhen::NextPeriod { at: None },
+    ] {
         let ended = Order::ChangeSubscription(to_business(&reference, when));
         let key = format!("{when:?}");
         assert_eq!(rig.refusal(&key, &ended).await, "subscription_canceled");

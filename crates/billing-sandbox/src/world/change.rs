@@ -1,7 +1,7 @@
 //! Changing a subscription on our own schedule: asking what that costs, doing it
 //! at once, having it come with the next period, and taking that back.
 
-use billing_domain::effect::{ChangeSubscription, ChangeWhen, Order, Preview};
+use billing_domain::effect::{ChangeSubscription, ChangeWhen, Order, Preview, TOO_LATE};
 use billing_domain::invoice::Purpose;
 use billing_domain::money::Money;
 use billing_domain::time::{Period, Timestamp, shifted};
@@ -45,8 +45,12 @@ impl World {
                 let changed = self.changed_at(subscription, "subscription.updated", now);
                 self.tell(&changed)
             }
-            ChangeWhen::NextPeriod => {
+            ChangeWhen::NextPeriod { at } => {
                 let mut subscription = worked.subscription;
+                if at.is_some_and(|at| subscription.period.start >= at) {
+                    let why = "the period with which it was to come has begun";
+                    return Outcome::refused(TOO_LATE, why);
+                }
                 subscription.to_come = Some(worked.costs);
                 // What it is now has not changed, so nothing is told.
                 self.put(subscription.clone());

@@ -1,6 +1,6 @@
 //! Changing a subscription, and saying beforehand what that would cost.
 
-use billing_domain::effect::{ChangeSubscription, ChangeWhen, EffectKey, Preview};
+use billing_domain::effect::{ChangeSubscription, ChangeWhen, EffectKey, Preview, TOO_LATE};
 use billing_domain::money::Money;
 use billing_domain::time::Timestamp;
 use billing_ports::{PerformError, Previewed};
@@ -35,9 +35,13 @@ impl Stripe {
                 let call = forms::change_unbilled(change, &item.id, key.as_str());
                 self.changed(&change.reference, call).await
             }
-            ChangeWhen::NextPeriod => {
+            ChangeWhen::NextPeriod { at } => {
                 if is_at(item, change) && standing.body.schedule.is_none() {
                     return self.told(&standing);
+                }
+                if at.is_some_and(|at| has_begun(&standing.body, at)) {
+                    let why = "the period with which it was to come has begun";
+                    return Err(Failure::refused(TOO_LATE, why));
                 }
                 self.change_next_period(key, change, &standing.body).await
             }
@@ -61,7 +65,7 @@ impl Stripe {
         let item = only_item(&standing.body)?;
         match change.when {
             ChangeWhen::Prorated { at, .. } => self.previewed(change, item, at).await,
-            ChangeWhen::Unbilled | ChangeWhen::NextPeriod => Ok(Preview {
+            ChangeWhen::Unbilled | ChangeWhen::NextPeriod { .. } => Ok(Preview {
                 lines: Vec::new(),
                 owed: Money::zero(change.amount.currency),
                 pinned: true,
@@ -120,6 +124,12 @@ pub(super) fn only_item(subscription: &Subscription) -> Result<&Item, Failure> {
             "the subscription has not exactly one item, so that it is open which changes",
         )),
     }
+}
+
+/// Whether the period that begins at `at`, or a later one, has begun.
+fn has_begun(subscription: &Subscription, at: Timestamp) -> bool {
+    let period = subscription.period();
+    period.is_some_and(|(start, _)| start >= at.as_second())
 }
 
 fn is_at(item: &Item, change: &ChangeSubscription) -> bool {

@@ -348,7 +348,7 @@ fn what_comes_with_the_next_period() {
         discounts: vec!["di_1".to_owned()],
         trial_end: Some(1_702_592_000),
     };
-    let change = change(ChangeWhen::NextPeriod);
+    let change = change(ChangeWhen::NextPeriod { at: None });
     let quarter = Interval::new(Unit::Month, 3).unwrap();
     check(
         &schedule::two_phases("sub_sched_1", &present, &change, quarter, "change:chg_1"),

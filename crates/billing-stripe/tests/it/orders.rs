@@ -356,7 +356,7 @@ async fn a_schedule_that_a_lost_answer_made_is_taken_over() {
     let path = "/v1/subscription_schedules/sub_sched_1";
     far.answers("GET", path, ok(&schedule)).await;
     far.answers("POST", path, ok(&schedule)).await;
-    let order = Order::ChangeSubscription(change(ChangeWhen::NextPeriod));
+    let order = Order::ChangeSubscription(change(ChangeWhen::NextPeriod { at: None }));
     assert_eq!(brief(&far.done(&order).await), ["sub_1 active"]);
     assert!(far.calls().await.contains(&format!("POST {path}")));
 }

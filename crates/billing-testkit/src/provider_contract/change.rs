@@ -3,7 +3,7 @@
 //! Laws of providers that run the schedule and prorate. Of any other, each
 //! behavior holds that it says so, and that a preview is beyond it.
 
-use billing_domain::effect::{ChangeSubscription, ChangeWhen, Order, Preview};
+use billing_domain::effect::{ChangeSubscription, ChangeWhen, Order, Preview, TOO_LATE};
 use billing_domain::fact::{Fact, Observed, SubscriptionSnapshot};
 use billing_domain::invoice::Purpose;
 use billing_domain::line;
@@ -113,6 +113,22 @@ pub async fn what_comes_with_the_next_period_comes_then(rig: &impl ProviderRig) 
     assert!(now.period.map(|period| period.start) > before.period.map(|period| period.start));
 }
 
+/// What was to come with a period that has begun is refused, and nothing is changed:
+/// with the next one it was not agreed.
+pub async fn what_comes_too_late_is_refused(rig: &impl ProviderRig) {
+    let Some(far) = changes(rig).await else {
+        return;
+    };
+    let change = far.charged_change();
+    let began = told(rig, &change).await.period.map(|period| period.start);
+    let late = ChangeSubscription {
+        when: ChangeWhen::NextPeriod { at: began },
+        ..change
+    };
+    assert!(began.is_some());
+    assert_eq!(unchanged_by(rig, far, &late).await, TOO_LATE);
+}
+
 /// "Take a change back that was to come at the period's end": it never comes.
 pub async fn what_was_to_come_can_be_taken_back(rig: &impl ProviderRig) {
     let Some(far) = changes(rig).await else {
@@ -213,7 +229,7 @@ fn quoted(change: &ChangeSubscription, owed: Money) -> ChangeSubscription {
             },
             ..change.clone()
         },
-        ChangeWhen::Unbilled | ChangeWhen::NextPeriod => {
+        ChangeWhen::Unbilled | ChangeWhen::NextPeriod { .. } => {
             panic!("a charged change is prorated: {change:?}")
         }
     }
@@ -221,7 +237,7 @@ fn quoted(change: &ChangeSubscription, owed: Money) -> ChangeSubscription {
 
 fn next_period(change: ChangeSubscription) -> ChangeSubscription {
     ChangeSubscription {
-        when: ChangeWhen::NextPeriod,
+        when: ChangeWhen::NextPeriod { at: None },
         ..change
     }
 }

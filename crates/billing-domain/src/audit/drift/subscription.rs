@@ -8,7 +8,7 @@ use crate::decide::mirrored;
 use crate::digest::digest64;
 use crate::fact::{Observed, SubscriptionSnapshot};
 use crate::provider::RefKind;
-use crate::subscription::{Schedule, Subscription};
+use crate::subscription::{Cancellation, Schedule, Subscription};
 use crate::terms::Terms;
 
 impl Comparing<'_> {
@@ -53,16 +53,18 @@ impl Comparing<'_> {
                 verdict,
             );
         }
-        let ends = |held: &Subscription| held.cancellation.map(|to_come| to_come.ends_at);
-        if ends(held) != ends(&theirs) {
-            let asked = held.cancellation.map(|to_come| to_come.requested_at);
-            let verdict = if asked.is_some_and(|asked| asked > told.at) {
-                // The provider was asked for it since, or is about to be.
+        let ours = held.cancellation.map(|to_come| to_come.ends_at);
+        let told_end = snapshot.cancel_at.filter(|_| !theirs.is_over());
+        if ours != told_end {
+            // The provider was asked for it since, or is about to be.
+            let on_its_way =
+                |to_come: Cancellation| to_come.unconfirmed || to_come.requested_at > told.at;
+            let verdict = if held.cancellation.is_some_and(on_its_way) {
                 (Side::Ours, Remedy::Keep)
             } else {
                 verdict
             };
-            let said = Said::new(or_never(ends(held)), or_never(ends(&theirs)));
+            let said = Said::new(or_never(ours), or_never(told_end));
             differ(DriftCode::Cancellation, said, verdict);
         }
         if held.is_over() || theirs.is_over() || is_expected(held, snapshot) {

@@ -4,10 +4,10 @@ use crate::catalog::CatalogRevision;
 use crate::change::{Change, ChangeState};
 use crate::decide::checkout::CHECKOUT_LIFETIME;
 use crate::decide::promise::{give_back_displaced, keep_promise, realign};
-use crate::decide::quote::at_provider;
+use crate::decide::quote::{at_provider, with_period};
 use crate::decide::settle::void_invoice;
 use crate::decision::Draft;
-use crate::effect::{ChangeWhen, EffectKey, Order};
+use crate::effect::{EffectKey, Order};
 use crate::ids::{ChangeId, SubscriptionId};
 use crate::journal::Event;
 use crate::provider::ProviderAccount;
@@ -274,7 +274,7 @@ pub(in crate::decide) fn order_again(draft: &mut Draft, held: &mut Subscription)
         held.promise.told = None;
         return;
     };
-    if let Some(mut order) = at_provider(held, &to_come.terms, ChangeWhen::NextPeriod) {
+    if let Some(mut order) = at_provider(held, &to_come.terms, with_period(to_come)) {
         order.change = Some(change);
         let key = EffectKey::subscription("again", held.id, now);
         draft.order(key, Order::ChangeSubscription(order));

@@ -194,7 +194,11 @@ fn schedule(
 ) {
     supersede_scheduled(draft, &mut held);
     let (id, at) = (change.id, change.quote.effective_at);
-    let undone = at_provider(&held, &change.quote.terms, ChangeWhen::NextPeriod);
+    let undone = at_provider(
+        &held,
+        &change.quote.terms,
+        ChangeWhen::NextPeriod { at: Some(at) },
+    );
     change.state = ChangeState::Scheduled;
     displace(&mut held);
     held.scheduled = Some(Scheduled {

@@ -7,9 +7,10 @@ use crate::decide::change::{in_effect, supersede_scheduled};
 use crate::decision::Draft;
 use crate::fact::SubscriptionSnapshot;
 use crate::journal::Event;
+use crate::parked::ParkReason;
 use crate::provider::ProviderAccount;
 use crate::quote::Step;
-use crate::subscription::{Promise, Scheduled, Subscription, Why};
+use crate::subscription::{Promise, Replaced, Scheduled, Subscription, Why};
 use crate::terms::Terms;
 use crate::time::Timestamp;
 
@@ -31,6 +32,9 @@ pub(super) fn follow_price(
         if replaced.price_ref == snapshot.price_ref && before {
             seen.replaced = Some(replaced);
             return;
+        }
+        if replaced.price_ref == snapshot.price_ref {
+            park_renewed_as_before(draft, seen, &replaced);
         }
     }
     let tells = |terms: &Terms| {
@@ -90,6 +94,17 @@ pub(super) fn follow_price(
         entry.subscription = Some(id);
         entry.note = Some(plan);
     });
+}
+
+/// The provider renewed at the price that our record had replaced: it was told too
+/// late, or never. What it charges is what is held; a person sees to the difference.
+fn park_renewed_as_before(draft: &mut Draft, seen: &Subscription, replaced: &Replaced) {
+    let evidence = format!(
+        "subscription {} was renewed at price {}, though plan {} was to hold from {}: its \
+         provider was told too late; what differs is to be given back, and the change made anew",
+        seen.id, replaced.price_ref, seen.terms.plan, replaced.at
+    );
+    draft.park(ParkReason::Conflict, evidence);
 }
 
 /// It is held at `terms` now. What was to come of another price comes no more, nor

@@ -1,9 +1,9 @@
 //! What a provider that runs the schedule is told: the price of its next period,
 //! in that period's time and not before.
 
-use crate::decide::quote::at_provider;
+use crate::decide::quote::{at_provider, with_period};
 use crate::decision::Draft;
-use crate::effect::{ChangeWhen, EffectKey, Order};
+use crate::effect::{EffectKey, Order};
 use crate::subscription::{Schedule, Scheduled, Subscription, Why};
 
 use super::outlook::cycle_starts;
@@ -51,7 +51,7 @@ pub(in crate::decide) fn tell_provider(
     if after.promise.told == Some(at) && before.scheduled == after.scheduled {
         return;
     }
-    if let Some(order) = at_provider(after, &to_come.terms, ChangeWhen::NextPeriod) {
+    if let Some(order) = at_provider(after, &to_come.terms, with_period(to_come)) {
         let key = EffectKey::subscription("reprice", after.id, draft.now());
         draft.order(key, Order::ChangeSubscription(order));
         after.promise.told = Some(at);
@@ -65,7 +65,7 @@ fn tell_again(draft: &mut Draft, before: &Subscription, after: &Subscription, to
     if was.why != to_come.why || was.terms == to_come.terms {
         return;
     }
-    if let Some(mut order) = at_provider(after, &to_come.terms, ChangeWhen::NextPeriod) {
+    if let Some(mut order) = at_provider(after, &to_come.terms, with_period(to_come)) {
         order.change = Some(change);
         let key = EffectKey::subscription("reprice", after.id, draft.now());
         draft.order(key, Order::ChangeSubscription(order));

@@ -377,6 +377,13 @@ impl Planned {
     }
 }
 
+/// With the period in which `to_come` begins.
+pub(super) const fn with_period(to_come: &Scheduled) -> ChangeWhen {
+    ChangeWhen::NextPeriod {
+        at: Some(to_come.at),
+    }
+}
+
 /// The order that changes a provider-run subscription to `terms`. `None`: the
 /// provider does not run it.
 pub(super) fn at_provider(
