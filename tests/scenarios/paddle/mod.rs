@@ -5,6 +5,7 @@ mod buying;
 mod changes;
 mod guests;
 mod linked;
+mod locked;
 mod order;
 mod outage;
 mod promises;

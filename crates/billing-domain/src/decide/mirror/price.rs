@@ -26,6 +26,10 @@ pub(super) fn follow_price(
     at: Timestamp,
 ) {
     let begins = snapshot.period.map(|period| period.start);
+    let tells = |terms: &Terms| {
+        terms.price_ref.as_deref() == Some(snapshot.price_ref.as_str())
+            && terms.quantity == snapshot.quantity
+    };
     if let Some(replaced) = seen.replaced.take() {
         // The provider's period before the one that our record has begun.
         let before = begins.is_none_or(|start| start < replaced.at);
@@ -33,14 +37,10 @@ pub(super) fn follow_price(
             seen.replaced = Some(replaced);
             return;
         }
-        if replaced.price_ref == snapshot.price_ref {
+        if replaced.price_ref == snapshot.price_ref && !tells(&seen.terms) {
             park_renewed_as_before(draft, seen, &replaced);
         }
     }
-    let tells = |terms: &Terms| {
-        terms.price_ref.as_deref() == Some(snapshot.price_ref.as_str())
-            && terms.quantity == snapshot.quantity
-    };
     let awaited = draft.account.awaiting_change(seen.id).cloned();
     if let Some(change) =
         awaited.filter(|change| change.quote.step == Step::Change && tells(&change.quote.terms))
