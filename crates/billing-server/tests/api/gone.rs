@@ -16,7 +16,7 @@ use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
 use billing_domain::license::License;
 use billing_domain::parked::{ParkReason, Parked};
-use billing_domain::provider::ProviderAccount;
+use billing_domain::provider::{ProviderAccount, ProviderRef};
 use billing_domain::quote::Quote;
 use billing_domain::subscription::Subscription;
 use billing_domain::time::Timestamp;
@@ -58,6 +58,7 @@ macro_rules! far {
 
 far!(Ring {
     find(by: &Locator) -> Option<CustomerId>, StoreError;
+    is_shared(object: &ProviderRef) -> bool, StoreError;
     of_mailbox(mailbox: &str) -> Vec<Customer>, StoreError;
     load(id: CustomerId, also: &Also) -> Option<Loaded>, StoreError;
     commit(commit: Commit) -> Revision, CommitError;
