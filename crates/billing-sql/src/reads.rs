@@ -10,6 +10,7 @@ use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
 use billing_domain::license::License;
 use billing_domain::parked::{ParkReason, Parked};
+use billing_domain::provider::ProviderAccount;
 use billing_domain::subscription::{Status, Subscription};
 use billing_ports::store::{
     ChangeFilter, Holding, InvoiceFilter, KeptDelivery, Page, PageAsk, ReadModels, StoreError,
@@ -210,6 +211,15 @@ impl<D: Database> ReadModels for SqlStore<D> {
     ) -> Result<Vec<KeptDelivery>, StoreError> {
         let on = self.database().reader();
         Ok(self.read(|| kept::walk(on, after, limit)).await?)
+    }
+
+    async fn has_received(
+        &self,
+        account: &ProviderAccount,
+        event_id: &str,
+    ) -> Result<bool, StoreError> {
+        let on = self.database().reader();
+        Ok(self.read(|| kept::has(on, account, event_id)).await?)
     }
 
     async fn holdings(&self) -> Result<Vec<Holding>, StoreError> {

@@ -276,7 +276,7 @@ pub(crate) fn facts(item: &InboxItem) -> &[Observed] {
     }
 }
 
-fn of_no_interest(facts: &[Observed]) -> bool {
+pub(crate) fn of_no_interest(facts: &[Observed]) -> bool {
     facts
         .iter()
         .all(|observed| observed.fact == Fact::Irrelevant)

@@ -1,7 +1,8 @@
 //! Reading a provider's own books.
 
 use billing_domain::audit::{DriftCode, Remedy, Side};
-use billing_domain::fact::{Fact, Link, Observed};
+use billing_domain::fact::{Fact, Link, Observed, RefundSnapshot, RefundState};
+use billing_domain::money::{Currency, Money};
 use billing_domain::subscription::Status;
 use billing_domain::time::Timestamp;
 use billing_engine::{Difference, Limits, Reread, RereadError};
@@ -133,6 +134,54 @@ async fn a_dry_run_tells_the_same_and_writes_nothing() {
     let mark = rig.store.get_bookmark(&account, Book::Subscriptions).await;
     assert_eq!(mark, Ok(None));
     assert_eq!(status(&rig, customer), Status::Active);
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_of_the_events_that_had_not_come() {
+    let (rig, customer, opened) = mirrored().await;
+    let seen = snapshot(opened.id, Status::Active, later());
+    let refund = Observed {
+        fact: Fact::RefundSeen(RefundSnapshot {
+            refund: "re_1".to_owned(),
+            of: vec!["in_1".to_owned()],
+            amount: Money::new(100, Currency::USD),
+            state: RefundState::Done,
+        }),
+        at: later(),
+        link: seen.link.clone(),
+    };
+    let theirs = foreign("sub_8", "price_of_theirs");
+    let nothing = Observed {
+        fact: Fact::Irrelevant,
+        ..seen.clone()
+    };
+    for facts in [vec![seen], vec![refund], vec![theirs], vec![nothing]] {
+        let event = rig.event(facts);
+        rig.provider.happened.lock().unwrap().push(event);
+    }
+    let came = rig.provider.happened.lock().unwrap()[0].clone();
+    rig.billing.receive_trusted(came).await.unwrap();
+    rig.work().await;
+    let before = rig.store.snapshot();
+    let account = fixtures::provider("sandbox/main");
+    for _ in 0..2 {
+        let mut told = Vec::new();
+        let each = |difference: &Difference| told.push(difference.clone());
+        let done = rig.billing.reread_dry(&account, each).await.unwrap();
+        assert_eq!((done.events, done.lost, done.finished), (4, 1, true));
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0].customer, Some(customer));
+        assert_eq!(told[0].drift.code, DriftCode::Unknown);
+        assert_eq!(
+            (told[0].drift.right, told[0].drift.remedy),
+            (Side::Provider, Remedy::TakeOver)
+        );
+        assert_eq!(rig.store.snapshot(), before, "nothing is written");
+        let mark = rig.store.get_bookmark(&account, Book::Events).await;
+        assert_eq!(mark, Ok(None));
+    }
+    let (done, _) = reread(&rig).await;
+    assert_eq!(done.unwrap().lost, 3, "received, whatever it tells");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
 use billing_domain::license::License;
 use billing_domain::parked::{ParkReason, Parked};
+use billing_domain::provider::ProviderAccount;
 use billing_domain::subscription::{Status, Subscription};
 use billing_domain::time::Timestamp;
 use uuid::Uuid;
@@ -176,6 +177,13 @@ pub trait ReadModels: Send + Sync {
         after: Option<InboxId>,
         limit: u16,
     ) -> Result<Vec<KeptDelivery>, StoreError>;
+
+    /// Whether a delivery of this event was stored, however far it has come.
+    async fn has_received(
+        &self,
+        account: &ProviderAccount,
+        event_id: &str,
+    ) -> Result<bool, StoreError>;
 
     /// Who holds what, over everybody.
     async fn holdings(&self) -> Result<Vec<Holding>, StoreError>;

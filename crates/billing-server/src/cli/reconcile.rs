@@ -34,7 +34,7 @@ pub(crate) struct Reconcile {
     /// Whose books to read
     #[arg(long, value_name = "ACCOUNT")]
     provider: ProviderAccount,
-    /// Compare the subscriptions, and write nothing
+    /// Look for what had not come and compare the subscriptions, and write nothing
     #[arg(long)]
     dry_run: bool,
 }
@@ -117,12 +117,10 @@ impl Reconcile {
         if done.foreign > 0 {
             told.push(format!("{} are somebody else's", done.foreign));
         }
-        if !self.dry_run {
-            let (events, lost) = (done.events, done.lost);
-            told.push(format!(
-                "{events} events read, of which {lost} had not come"
-            ));
-        }
+        let (events, lost) = (done.events, done.lost);
+        told.push(format!(
+            "{events} events read, of which {lost} had not come"
+        ));
         match (done.finished, self.dry_run) {
             (true, _) => {}
             (false, true) => told.push("more was left than a dry run reads".to_owned()),

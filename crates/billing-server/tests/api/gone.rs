@@ -90,6 +90,7 @@ far!(ReadModels {
     get_parked(id: ParkedId) -> Option<Parked>, StoreError;
     list_journal(customer: CustomerId, page: PageAsk) -> Page<JournalEntry>, StoreError;
     walk_inbox(after: Option<InboxId>, limit: u16) -> Vec<KeptDelivery>, StoreError;
+    has_received(account: &ProviderAccount, event_id: &str) -> bool, StoreError;
     holdings() -> Vec<Holding>, StoreError;
 });
 

@@ -1,6 +1,8 @@
 //! `billing reconcile`: a purchase of which no webhook told is found in the
 //! provider's own books.
 
+use billing_domain::money::Currency;
+use billing_testkit::fakes::paddle::{Card as PaddleCard, PriceSeed};
 use billing_testkit::fakes::stripe::{Card, FakeStripe};
 use serde_json::{Value, json};
 
@@ -10,6 +12,8 @@ use crate::server::Server;
 
 const STRIPE_KEY: &str = "sk_test_fake";
 const STRIPE_SECRET: &str = "whsec_fake";
+const PADDLE_KEY: &str = "pdl_sdbx_apikey_fake";
+const PADDLE_SECRET: &str = "pdl_ntfset_fake";
 
 /// A server that sells through the fake, whose webhooks lead nowhere.
 fn variables(fake: &FakeStripe) -> Vec<(&'static str, String)> {
@@ -47,7 +51,8 @@ fn a_purchase_that_no_webhook_told_of_is_found_and_received() {
     dry.exits(1).tells(&[
         "drift_unknown  ",
         "the provider is right",
-        "1 subscriptions read: 1 differences.",
+        "1 subscriptions read: 1 differences; ",
+        "events read, of which ",
     ]);
     let dry = reconcile(&["--dry-run", "--json"]).exits(1).json();
     assert_eq!(dry["dry_run"], true);
@@ -74,6 +79,84 @@ fn a_purchase_that_no_webhook_told_of_is_found_and_received() {
     silent
         .exits(5)
         .complains(&["failed to read the provider's books"]);
+}
+
+/// The same with a price that is bought once at Paddle.
+const ONCE: &str = r"
+product: Acme
+currency: usd
+plans:
+  lifetime:
+    name: Lifetime
+    prices:
+      lifetime-once: { amount: 99.00, interval: once, paddle: pri_once }
+";
+
+#[test]
+fn a_dry_run_finds_a_purchase_and_what_went_back_of_it() {
+    let folder = Folder::new("reconcile-paddle");
+    folder.write("plans.yaml", ONCE);
+    let fake = far::paddle(PADDLE_KEY, PADDLE_SECRET);
+    fake.sell(&PriceSeed::new("pri_once", 9_900, Currency::USD, None));
+    fake.rules(|rules| rules.approve_refunds = true);
+    let url = fake.url().to_string();
+    let told = [
+        ("BILLING_PADDLE_API_KEY", PADDLE_KEY),
+        ("BILLING_PADDLE_WEBHOOK_SECRETS", PADDLE_SECRET),
+        ("BILLING_PADDLE_BASE_URL", url.as_str()),
+        ("BILLING_PLANS", "plans.yaml"),
+    ];
+    let made = folder.billing_with(
+        &told,
+        &["keys", "create", "ops", "--scope", "admin", "--json"],
+    );
+    let key = made.exits(0).json()["secret"].as_str().unwrap().to_owned();
+    let reconcile = |more: &[&str]| {
+        let mut words = vec!["reconcile", "--provider", "paddle/main"];
+        words.extend(more);
+        folder.billing_with(&told, &words)
+    };
+    let mut server = Server::again(&folder, &told);
+    server.key.clone_from(&key);
+    let ask = json!({ "price": "lifetime-once", "email": "ana@example.com" });
+    let opened: Value = server.operator("POST", "/v1/checkouts", &ask);
+    let page = opened["url"].as_str().unwrap();
+    let transaction = page.rsplit("_ptxn=").next().unwrap().to_owned();
+    assert!(fake.pay(&transaction, PaddleCard::Pays).unwrap());
+    server.stop();
+
+    // It is no subscription: only its events tell of it. Looked at twice, nothing moves.
+    for _ in 0..2 {
+        reconcile(&["--dry-run"]).exits(1).tells(&[
+            "drift_unknown  ",
+            &transaction,
+            "the provider's transaction.completed",
+            "the provider is right",
+            "0 subscriptions read: nothing differs; ",
+            " had not come.",
+        ]);
+    }
+    reconcile(&[]).exits(1).tells(&[" had not come"]);
+    let mut server = Server::again(&folder, &told);
+    server.key = key;
+    server.wait_for("the purchase", |server| {
+        let held = server.read("/v1/subscriptions");
+        (held["data"][0]["status"] == "active").then_some(())
+    });
+    server.stop();
+    let nothing_lost = ["of which 0 had not come"];
+    reconcile(&["--dry-run"]).exits(0).tells(&nothing_lost);
+
+    // And what goes back of it.
+    fake.refund(&transaction).unwrap();
+    let dry = reconcile(&["--dry-run", "--json"]).exits(1).json();
+    assert_ne!(dry["lost"], 0);
+    let told = dry["differences"].as_array().unwrap();
+    let of_refund = |row: &&Value| row["theirs"] == "adjustment.created";
+    let refund = told.iter().find(of_refund).expect("it is told");
+    assert_eq!(refund["right"], "provider");
+    assert_eq!(refund["remedy"], "take_over");
+    assert!(refund["customer"].is_string(), "{refund}");
 }
 
 /// Buys and pays.

@@ -2,6 +2,7 @@
 //! Knows nothing of what a row means.
 
 use billing_domain::ids::{CustomerId, InboxId};
+use billing_domain::provider::ProviderAccount;
 use billing_ports::store::{KeptDelivery, KeptState, StoreError};
 use sea_orm::prelude::{DateTimeUtc, Json, Uuid};
 use sea_orm::{
@@ -59,6 +60,23 @@ pub(crate) async fn walk<C: ConnectionTrait>(
         .await?;
     let rows = found.into_iter().map(kept);
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Whether an event is among them, by its provider's name for it.
+pub(crate) async fn has<C: ConnectionTrait>(
+    on: &C,
+    account: &ProviderAccount,
+    event_id: &str,
+) -> Result<bool, Fault> {
+    let found: Option<Uuid> = inbox::Entity::find()
+        .select_only()
+        .column(inbox::Column::Id)
+        .filter(inbox::Column::Account.eq(account.to_string()))
+        .filter(inbox::Column::EventId.eq(rows::text(event_id)))
+        .into_tuple()
+        .one(on)
+        .await?;
+    Ok(found.is_some())
 }
 
 fn kept(row: Row) -> Result<KeptDelivery, StoreError> {

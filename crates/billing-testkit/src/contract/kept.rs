@@ -8,11 +8,12 @@ use billing_ports::store::{KeptDelivery, KeptState, NewReply, Resolution};
 use bytes::Bytes;
 
 use super::support::{claim_inbox, newcomer, second};
-use crate::fixtures::{Maker, next_commit};
+use crate::fixtures::{Maker, next_commit, provider};
 
 /// "The inbox in the order of receipt, everybody's …; replies to our own calls among
 /// them": every row once, however few are asked for, with how far it has come and
-/// without its bytes.
+/// without its bytes. "Whether a delivery of this event was stored, however far it has
+/// come": each of them, at its own account and no other.
 pub async fn the_inbox_is_walked_in_the_order_of_receipt(store: &dyn Store) {
     let mut make = Maker::new(41);
     let held = newcomer(store, &mut make).await;
@@ -101,5 +102,16 @@ pub async fn the_inbox_is_walked_in_the_order_of_receipt(store: &dyn Store) {
             walked.extend(rows);
         }
         assert_eq!(walked, kept, "by {limit}");
+    }
+    let elsewhere = provider("sandbox/elsewhere");
+    for row in &kept {
+        let event = &row.delivery.event_id;
+        let known = store.has_received(&row.delivery.account, event).await;
+        assert_eq!(known, Ok(true), "{row:?}");
+        let unknown = store.has_received(&elsewhere, event).await;
+        assert_eq!(unknown, Ok(false), "of another account");
+        let longer = format!("{event}0");
+        let unknown = store.has_received(&row.delivery.account, &longer).await;
+        assert_eq!(unknown, Ok(false), "no event of this name came");
     }
 }

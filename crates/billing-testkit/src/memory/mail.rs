@@ -56,7 +56,11 @@ pub(super) struct Mail {
 
 impl Mail {
     pub(super) fn knows_event(&self, delivery: &Delivery) -> bool {
-        let event = (delivery.account.clone(), delivery.event_id.clone());
+        self.knows(&delivery.account, &delivery.event_id)
+    }
+
+    pub(super) fn knows(&self, account: &ProviderAccount, event_id: &str) -> bool {
+        let event = (account.clone(), event_id.to_owned());
         self.events.contains(&event)
     }
 

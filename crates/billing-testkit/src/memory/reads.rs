@@ -11,6 +11,7 @@ use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
 use billing_domain::license::License;
 use billing_domain::parked::{ParkReason, Parked};
+use billing_domain::provider::ProviderAccount;
 use billing_domain::subscription::Subscription;
 use billing_ports::delivery::Delivery;
 use billing_ports::store::{
@@ -175,6 +176,14 @@ impl ReadModels for MemoryStore {
             let rows = rows.take(usize::from(limit));
             Ok(rows.map(|(id, row)| kept(*id, row)).collect())
         })
+    }
+
+    async fn has_received(
+        &self,
+        account: &ProviderAccount,
+        event_id: &str,
+    ) -> Result<bool, StoreError> {
+        self.call(Call::Read, |state| Ok(state.mail.knows(account, event_id)))
     }
 
     async fn holdings(&self) -> Result<Vec<Holding>, StoreError> {

@@ -1,13 +1,19 @@
 //! A provider's events: each is received under the id that its webhook has, so
 //! that one which came is known.
 
-use billing_domain::provider::ProviderAccount;
+use billing_domain::audit::{Drift, DriftCode, Remedy, Side};
+use billing_domain::fact::Observed;
+use billing_domain::provider::{ProviderAccount, ProviderRef};
 use billing_domain::time::{Timestamp, shifted};
+use billing_ports::Reading;
 use billing_ports::store::{Book, Bookmark};
 use jiff::SignedDuration;
 
-use super::{Pace, Reread, RereadError};
+use super::{Difference, MAX_PAGES, Pace, Reread, RereadError};
 use crate::billing::Parts;
+use crate::ring::hints::{hinted, is_foreign};
+use crate::ring::inbox::of_no_interest;
+use crate::ring::whose::Whose;
 
 /// How far back the first go looks: as long as providers try to deliver a webhook.
 const FIRST_LOOK: SignedDuration = SignedDuration::from_hours(3 * 24);
@@ -47,6 +53,74 @@ impl Parts {
             }
         }
         Ok(false)
+    }
+}
+
+impl Parts {
+    /// Looks which events had not come, and writes nothing, not even how far it came.
+    /// `true`: they were read to the end.
+    pub(super) async fn look_for_events(
+        &self,
+        account: &ProviderAccount,
+        done: &mut Reread,
+        each: &mut (impl FnMut(&Difference) + Send),
+    ) -> Result<bool, RereadError> {
+        let provider = self.provider(account)?;
+        let catalog = self.catalog(self.now()).await?;
+        let mut mark = self.go(account, Book::Events, since).await?;
+        for _ in 0..MAX_PAGES {
+            let listing = provider.list_events(mark.since, mark.next.clone());
+            let page = self.in_time(listing).await?;
+            for delivery in page.rows {
+                done.events = done.events.saturating_add(1);
+                if self.store.has_received(account, &delivery.event_id).await? {
+                    continue;
+                }
+                let Reading::Facts(facts) = &delivery.reading else {
+                    // It would be parked for a person, who sees it then.
+                    done.lost = done.lost.saturating_add(1);
+                    continue;
+                };
+                if of_no_interest(facts) || is_foreign(account, facts, &catalog) {
+                    continue;
+                }
+                done.lost = done.lost.saturating_add(1);
+                if let Some(object) = object_of(facts) {
+                    let customer = match self.whose_are(facts).await? {
+                        Whose::Customer(customer) => Some(customer),
+                        Whose::Nobody | Whose::Disputed => None,
+                    };
+                    let drift = lost(object, &delivery.kind);
+                    each(&Difference { customer, drift });
+                }
+            }
+            mark.next = page.next;
+            if mark.next.is_none() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// What an event is about, as far as it says: the first of its objects.
+fn object_of(facts: &[Observed]) -> Option<ProviderRef> {
+    let named = facts
+        .iter()
+        .find_map(|seen| hinted(seen).or_else(|| seen.link.refs.first()));
+    named.cloned()
+}
+
+/// It happened there and was not heard of here.
+fn lost(object: ProviderRef, kind: &str) -> Drift {
+    Drift {
+        code: DriftCode::Unknown,
+        object,
+        row: None,
+        ours: "nothing".to_owned(),
+        theirs: kind.to_owned(),
+        right: Side::Provider,
+        remedy: Remedy::TakeOver,
     }
 }
 

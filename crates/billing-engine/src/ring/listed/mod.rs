@@ -117,8 +117,10 @@ impl Billing {
         Ok(done)
     }
 
-    /// Compares `account`'s subscriptions with these books; `each` hears every
-    /// difference. Writes nothing. A dry run begins at the beginning.
+    /// Compares `account`'s subscriptions with these books, from the first of them, and
+    /// looks which of its events had not come since they were last read: such as tell
+    /// something, and nothing of somebody else's. `each` hears every difference, and of
+    /// every such event. Writes nothing.
     ///
     /// # Errors
     ///
@@ -130,9 +132,11 @@ impl Billing {
     ) -> Result<Reread, RereadError> {
         let parts = self.parts()?;
         let mut done = Reread::default();
-        done.finished = parts
+        let subscriptions = parts
             .reread_subscriptions(account, &Pace::dry(), &mut done, &mut each)
             .await?;
+        let events = parts.look_for_events(account, &mut done, &mut each).await?;
+        done.finished = subscriptions && events;
         Ok(done)
     }
 }
