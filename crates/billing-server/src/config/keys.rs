@@ -2,7 +2,7 @@
 
 /// Every key of the configuration, as in the file; its variable is
 /// `BILLING_…` in upper case, with `_` for the dot.
-pub const KEYS: [&str; 58] = [
+pub const KEYS: [&str; 59] = [
     "enabled",
     "database_url",
     "listen",
@@ -23,6 +23,7 @@ pub const KEYS: [&str; 58] = [
     "paddle.base_url",
     "paddle.checkout_url",
     "paddle.client_token",
+    "paddle.webhook_tolerance",
     "btcpay.base_url",
     "btcpay.store_id",
     "btcpay.api_key",

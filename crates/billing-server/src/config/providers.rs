@@ -28,6 +28,10 @@ const MAX_SECRETS: usize = 3;
 /// What `btcpay.rate_sources` says where nobody is to be asked.
 const NO_SOURCES: &str = "none";
 
+/// How far off a webhook of Paddle's may be told to be: what Paddle's own libraries take
+/// is 5 seconds, and beyond minutes it is a clock that is wrong, and to be set right.
+const TOLERANCE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
+
 /// How long a checkout at BTCPay can be paid: a wallet has to be opened, and nothing
 /// here outlives a checkout of ours.
 const CHECKOUT_LIVES: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(24));
@@ -98,6 +102,9 @@ pub struct PaddleConfig {
     /// What this server's page names the account with to Paddle's script. Public.
     /// `None`: there is no such page.
     pub client_token: Option<String>,
+    /// How far a webhook's signature may be from its arrival, either way. `None`: 30
+    /// seconds.
+    pub webhook_tolerance: Option<Duration>,
 }
 
 /// A BTCPay store.
@@ -245,12 +252,15 @@ pub(super) fn paddle(reader: &mut Reader<'_>, built: Built) -> Option<PaddleConf
             (kind && plain).then(|| text.to_owned())
         },
     );
+    let tolerance = "a time from 1s to 5m";
+    let webhook_tolerance = duration(reader, "paddle.webhook_tolerance", tolerance, TOLERANCE);
     Some(PaddleConfig {
         api_key: api_key?,
         webhook_secrets: webhook_secrets?,
         base_url,
         checkout_url,
         client_token,
+        webhook_tolerance,
     })
 }
 

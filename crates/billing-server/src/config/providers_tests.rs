@@ -38,6 +38,12 @@ fn an_account_is_two_secrets_and_everything_else_has_a_default() {
     assert_eq!(paddle.api_key.expose_secret(), PADDLE_KEY.1);
     assert_eq!(shown(&paddle.webhook_secrets), ["pdl_ntfset_one"]);
     assert!(paddle.base_url.is_none() && paddle.checkout_url.is_none());
+    assert!(paddle.webhook_tolerance.is_none());
+    let lenient = ("BILLING_PADDLE_WEBHOOK_TOLERANCE", "2m");
+    let config = read(None, &[PADDLE_KEY, PADDLE_HOOK, lenient]).unwrap();
+    let told = config.paddle.unwrap().webhook_tolerance;
+    assert_eq!(told, Some(Duration::from_mins(2)));
+    let config = read(None, &[STRIPE_KEY, STRIPE_HOOK]).unwrap();
     assert_eq!(config.operator, "billing");
     assert!(config.sandbox.is_none(), "not beside what moves money");
 }

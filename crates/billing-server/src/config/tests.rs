@@ -258,6 +258,8 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("paddle.base_url", "api.paddle.com", "http or https"),
     ("paddle.checkout_url", "/pay", "http or https"),
     ("paddle.client_token", "secret", "client-side token"),
+    ("paddle.webhook_tolerance", "0s", "1s to 5m"),
+    ("paddle.webhook_tolerance", "301s", "1s to 5m"),
     ("btcpay.api_key", "a b", "an API key"),
     (
         "btcpay.webhook_secrets",

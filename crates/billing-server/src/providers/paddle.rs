@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use billing_paddle::{Mode, Paddle, PaddleDecoder, PaddleOptions};
+use billing_paddle::{DEFAULT_TOLERANCE, Mode, Paddle, PaddleDecoder, PaddleOptions};
+use jiff::SignedDuration;
 use url::Url;
 
 use super::{client, main_account, unusable, webhook_url};
@@ -31,6 +32,9 @@ pub(super) fn attach(
     options.webhook_secrets.clone_from(&told.webhook_secrets);
     options.base_url.clone_from(&told.base_url);
     options.checkout_url = checkout_url(told, public_url)?;
+    if let Some(tolerance) = told.webhook_tolerance {
+        options.tolerance = SignedDuration::try_from(tolerance).unwrap_or(DEFAULT_TOLERANCE);
+    }
     let webhooks = Url::parse(&webhook_url(public_url, NAME));
     options.webhook_url = Some(webhooks.map_err(|error| unusable(NAME, &error))?);
     let decoder = PaddleDecoder::new(&options);
