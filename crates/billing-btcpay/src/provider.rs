@@ -12,7 +12,7 @@ use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef, RefKi
 use billing_domain::time::Timestamp;
 use billing_http::HttpClient;
 use billing_ports::{
-    Answer, Clock, Delivery, Finding, Listed, PaymentProvider, PerformError, RateSource,
+    Answer, Clock, Delivery, Finding, Listed, PaymentProvider, PerformError, RateSource, RefundLink,
 };
 use serde_json::json;
 
@@ -206,6 +206,20 @@ impl PaymentProvider for BtcPay {
     ) -> Result<Listed<Delivery>, PerformError> {
         let listed = self.paid_since(since, after.as_deref()).await;
         listed.map_err(CallError::of_read)
+    }
+
+    fn promises_refunds(&self) -> bool {
+        true
+    }
+
+    async fn refund_link(
+        &self,
+        key: &EffectKey,
+        payment: &str,
+    ) -> Result<Option<RefundLink>, PerformError> {
+        let link = self.link_of(key, payment).await;
+        let link = link.map_err(CallError::of_read)?;
+        Ok(link.map(|url| RefundLink { url }))
     }
 
     async fn doctor(&self, catalog: &Catalog) -> Vec<Finding> {

@@ -62,6 +62,12 @@ impl EffectKey {
         Self(format!("change:{change}"))
     }
 
+    /// Promising money back: so many promises were made of this invoice, this included.
+    #[must_use]
+    pub fn refund(invoice: InvoiceId, number: u32) -> Self {
+        Self(format!("refund:{invoice}:{number}"))
+    }
+
     /// Taking a change back that the provider knows of.
     #[must_use]
     pub fn undo(change: ChangeId) -> Self {
@@ -160,6 +166,8 @@ pub enum Order {
         /// The provider's id. `None` when its creation was never answered: look by our id.
         reference: Option<String>,
     },
+    /// Make a link by which a buyer gets money back.
+    PromiseRefund(PromiseRefund),
     /// Change a subscription that the provider runs.
     ChangeSubscription(ChangeSubscription),
     /// Take a change back that was to come at the period's end.
@@ -312,6 +320,24 @@ pub struct CreateInvoice {
     pub amount: Money,
 }
 
+/// Everything a provider needs to promise money back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromiseRefund {
+    /// The provider account.
+    pub provider: ProviderAccount,
+    /// Our invoice.
+    pub invoice: InvoiceId,
+    /// The provider's name of the payment.
+    pub reference: String,
+    /// How much, in the currency that was collected.
+    pub amount: Money,
+    /// What was paid: all promises together come to no more.
+    pub paid: Money,
+    /// Why, in words that the buyer reads. `None`: none are given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
 /// Everything a provider needs to change a subscription that it runs, or to say
 /// beforehand what that would cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -415,6 +441,7 @@ impl Order {
         match self {
             Self::OpenCheckout(order) => Some(&order.provider),
             Self::CreateInvoice(order) => Some(&order.provider),
+            Self::PromiseRefund(order) => Some(&order.provider),
             Self::ChangeSubscription(order) => Some(&order.provider),
             Self::ExpireCheckout { provider, .. }
             | Self::VoidInvoice { provider, .. }
@@ -438,6 +465,7 @@ impl Order {
             Self::ExpireCheckout { checkout, .. } => About::Checkout(*checkout),
             Self::CreateInvoice(order) => About::Invoice(order.invoice),
             Self::VoidInvoice { invoice, .. } => About::Invoice(*invoice),
+            Self::PromiseRefund(order) => About::Invoice(order.invoice),
             Self::ChangeSubscription(order) => match order.change {
                 Some(change) => About::Change(change),
                 None => About::Other,
@@ -466,6 +494,7 @@ impl Order {
             Self::ExpireCheckout { .. } => "expire_checkout",
             Self::CreateInvoice(_) => "create_invoice",
             Self::VoidInvoice { .. } => "void_invoice",
+            Self::PromiseRefund(_) => "promise_refund",
             Self::ChangeSubscription(_) => "change_subscription",
             Self::UndoChange { .. } => "undo_change",
             Self::SettleCode { .. } => "settle_code",

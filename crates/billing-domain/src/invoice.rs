@@ -1,5 +1,6 @@
 //! Invoices: what is owed, for one purpose. Knows nothing of how it is paid.
 
+mod promised;
 mod returned;
 
 use jiff::SignedDuration;
@@ -11,6 +12,7 @@ use crate::money::{Currency, Money, MoneyError};
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
 use crate::time::{Period, Timestamp};
 
+pub use promised::RefundPromise;
 pub use returned::{ReturnKind, Returned};
 
 /// What is owed, for one purpose.
@@ -65,6 +67,9 @@ pub struct Invoice {
     /// What went back of them, or is contested, by the provider's ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub returned: Vec<Returned>,
+    /// What was promised back by a link, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub promised: Vec<RefundPromise>,
     /// Whether it was told that a provider failed to collect it, and nothing has come
     /// of it since. Always `false` for one that is not open.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

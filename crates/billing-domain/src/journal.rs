@@ -186,6 +186,8 @@ events! {
     InvoicePaymentFailed = "invoice.payment_failed";
     /// What was paid is not what was owed; an operator decides.
     InvoiceAmountMismatch = "invoice.amount_mismatch";
+    /// An operator promised money back by a link; the money is how much, the note why.
+    InvoiceRefundPromised = "invoice.refund_promised";
     /// Money of a payment went back; the money is how much, the note the refund.
     InvoiceRefunded = "invoice.refunded";
     /// A buyer's bank contests a payment; the note is the dispute.

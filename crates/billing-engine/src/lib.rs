@@ -22,7 +22,7 @@ mod worker;
 pub use billing::{Billing, BillingBuilder, BuildError};
 pub use billing_domain::decide::{
     CancelWhen, ChangeAsk, Force, LicenseAct, LicenseActError, MachineAct, MachineActError,
-    NewCustomer, PauseOutcome, PauseRefusal, QuoteRefusal, StepAsk,
+    NewCustomer, PauseOutcome, PauseRefusal, QuoteRefusal, RefundAsk, RefundRefusal, StepAsk,
 };
 pub use catalog::{ApplyOutcome, CatalogError};
 pub use commands::{
@@ -30,8 +30,9 @@ pub use commands::{
     CheckoutOpened, CheckoutRequest, CodeError, CreateCustomerError, CustomerRef, Drifted,
     Exchange, Exchanged, GrantError, LeftOut, LicenseError, LicenseHeld, LicenseStanding,
     MAX_NEGOTIATED, MachineError, MigrationError, NegotiateError, NewCode, NewTerms, OfMailbox,
-    PauseError, PaymentError, PortalError, QuoteError, RenewalPage, RenewalPageError,
-    RenewalStanding, RenewalToPay, ReplayAsk, ReplayFinding, Replayed, Unanswered, Unpaid, What,
+    PauseError, PaymentError, PortalError, QuoteError, RefundError, RefundMade, RenewalPage,
+    RenewalPageError, RenewalStanding, RenewalToPay, ReplayAsk, ReplayFinding, Replayed,
+    Unanswered, Unpaid, What,
 };
 pub use error::EngineError;
 pub use gate::GateError;

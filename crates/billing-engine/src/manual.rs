@@ -102,6 +102,9 @@ impl PaymentProvider for ManualProvider {
             | Order::ReadSubscription { .. } => {
                 return Err(PerformError::Unsupported("running a schedule"));
             }
+            Order::PromiseRefund(_) => {
+                return Err(PerformError::Unsupported("promising refunds"));
+            }
             Order::SettleCode { .. }
             | Order::MailClaim
             | Order::AttachClaim { .. }

@@ -92,6 +92,20 @@ impl std::fmt::Debug for PortalAnswer {
     }
 }
 
+/// A link by which a buyer gets back what was promised.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RefundLink {
+    /// Its address. Whoever holds it can claim the money.
+    pub url: String,
+}
+
+impl std::fmt::Debug for RefundLink {
+    /// Leaves the address out.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RefundLink").finish_non_exhaustive()
+    }
+}
+
 /// A page of what a provider lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed<T> {
@@ -186,6 +200,24 @@ pub trait PaymentProvider: Send + Sync {
     async fn portal(&self, ask: &PortalAsk) -> Result<PortalAnswer, PerformError> {
         let _nobody_to_ask = ask;
         Err(PerformError::Unsupported("a customer portal"))
+    }
+
+    /// Whether it sends nothing back by itself, and makes links by which buyers claim
+    /// what was promised.
+    fn promises_refunds(&self) -> bool {
+        false
+    }
+
+    /// The link that was made under this key for a payment. Its address lets whoever
+    /// holds it have the money: never stored, never logged. `None`: there is none, or
+    /// it can be claimed no more.
+    async fn refund_link(
+        &self,
+        key: &EffectKey,
+        payment: &str,
+    ) -> Result<Option<RefundLink>, PerformError> {
+        let _nothing_to_read = (key, payment);
+        Err(PerformError::Unsupported("refunds by a link"))
     }
 
     /// The subscriptions that the account has, ended ones included, a page at a

@@ -6,6 +6,7 @@ mod links;
 mod lost;
 mod order;
 mod outage;
+mod promised;
 mod rates;
 mod renewals;
 mod returned;

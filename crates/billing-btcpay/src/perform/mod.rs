@@ -2,6 +2,7 @@
 //! it was carried out before.
 
 mod make;
+mod promise;
 mod take_back;
 
 use billing_domain::effect::{EffectKey, Order};
@@ -31,6 +32,7 @@ impl BtcPay {
                 self.void_invoice(effect, *invoice, reference.as_deref())
                     .await
             }
+            Order::PromiseRefund(order) => self.promise_refund(effect, key, order).await,
             Order::CancelSubscription { .. }
             | Order::PauseSubscription { .. }
             | Order::ResumeSubscription { .. }

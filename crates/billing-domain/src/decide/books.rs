@@ -73,6 +73,7 @@ pub(super) fn mirror_invoice(
             payments: Vec::new(),
             opened_at: observed.at,
             returned: Vec::new(),
+            promised: Vec::new(),
             failed: false,
         },
     };

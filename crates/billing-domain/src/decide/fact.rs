@@ -12,6 +12,7 @@ use crate::decide::mirror::mirror_subscription;
 use crate::decide::page::{completed, ended, give_up_checkout, opened};
 use crate::decide::pending::{await_no_more, invoice_closed, payable_again, payment_pending};
 use crate::decide::refund::{follow_returns, payment_reversed, return_seen, returns_before};
+use crate::decide::refund_link::fail_promise;
 use crate::decide::settle::{Received, pay};
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
@@ -291,6 +292,8 @@ fn refused(
             fail_change(draft, id, Some(code));
             return Verdict::Decided;
         }
+        // Whoever ordered it is told.
+        About::Invoice(id) if fail_promise(draft, id, effect, code) => return Verdict::Decided,
         About::Invoice(id) => {
             // One that is void was to be taken back, and a person looks.
             let open = draft.account.invoice(id).filter(|held| held.is_open());
@@ -319,6 +322,10 @@ fn holds_here(draft: &Draft, id: ChangeId) -> bool {
 /// The last attempt failed, and nobody knows the outcome: a person is needed.
 /// The buyer's grace does not begin, since there is no pay link.
 fn given_up(draft: &mut Draft, effect: EffectId, about: About, at: Timestamp) -> Verdict {
+    if let About::Invoice(id) = about {
+        // It may have been made all the same: a person looks.
+        fail_promise(draft, id, effect, "no_answer");
+    }
     let stalled = match about {
         About::Checkout(id) => return give_up_checkout(draft, id, at),
         // It may have been made all the same: a person looks.

@@ -24,6 +24,7 @@ mod pending;
 mod promise;
 mod quote;
 mod refund;
+mod refund_link;
 mod renew;
 mod settle;
 mod start;
@@ -53,3 +54,4 @@ pub use promise::{keep_promises, may_rejoin};
 pub use quote::{
     ChangeAsk, Force, Planned, PlannedStep, QuoteRefusal, StepAsk, plan_change, plan_step,
 };
+pub use refund_link::{PromisedRefund, RefundAsk, RefundRefusal, promise_refund};

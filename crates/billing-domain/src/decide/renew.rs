@@ -96,6 +96,7 @@ pub(super) fn open_cycle(
         payments: Vec::new(),
         opened_at: now,
         returned: Vec::new(),
+        promised: Vec::new(),
         failed: false,
     };
     draft.note(Event::InvoiceOpened, |entry| {

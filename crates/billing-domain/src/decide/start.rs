@@ -201,6 +201,7 @@ pub(super) fn purchase_invoice(checkout: &Checkout, state: InvoiceState) -> Invo
         payments: Vec::new(),
         opened_at: checkout.created_at,
         returned: Vec::new(),
+        promised: Vec::new(),
         failed: false,
     }
 }

@@ -66,6 +66,8 @@ mod permutations;
 #[cfg(test)]
 mod refund;
 #[cfg(test)]
+mod refund_link;
+#[cfg(test)]
 mod refund_once;
 #[cfg(test)]
 mod segments_walk;

@@ -358,6 +358,7 @@ fn taken_back(order: &Order) -> Option<ProviderRef> {
             reference: None, ..
         }
         | Order::OpenCheckout(_)
+        | Order::PromiseRefund(_)
         | Order::CreateInvoice(_)
         | Order::ChangeSubscription(_)
         | Order::UndoChange { .. }

@@ -42,6 +42,7 @@ impl Parts {
             Order::OpenCheckout(_)
             | Order::ExpireCheckout { .. }
             | Order::VoidInvoice { .. }
+            | Order::PromiseRefund(_)
             | Order::SettleCode { .. }
             | Order::CancelSubscription { .. }
             | Order::ReadSubscription { .. }
@@ -72,6 +73,7 @@ fn wants(account: &Account, order: &Order) -> bool {
         Order::OpenCheckout(_)
         | Order::ExpireCheckout { .. }
         | Order::VoidInvoice { .. }
+        | Order::PromiseRefund(_)
         | Order::SettleCode { .. }
         | Order::CancelSubscription { .. }
         | Order::ReadSubscription { .. }

@@ -162,6 +162,7 @@ impl Stub {
             | Order::SettleCode { .. }
             | Order::ExpireCheckout { .. }
             | Order::VoidInvoice { .. }
+            | Order::PromiseRefund(_)
             | Order::CancelSubscription { .. }
             | Order::PauseSubscription { .. }
             | Order::ResumeSubscription { .. }

@@ -45,6 +45,11 @@ impl Paddle {
                     "an invoice of ours: Paddle makes its own",
                 ));
             }
+            Order::PromiseRefund(_) => {
+                return Err(PerformError::Unsupported(
+                    "refunds by a link: they are made in the dashboard",
+                ));
+            }
             Order::SettleCode { .. }
             | Order::MailClaim
             | Order::AttachClaim { .. }

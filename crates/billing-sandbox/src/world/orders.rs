@@ -94,6 +94,9 @@ impl World {
             | Order::ReadSubscription { .. }
             | Order::ChangeSubscription(_)
             | Order::UndoChange { .. } => own,
+            Order::PromiseRefund(_) => {
+                return Err(PerformError::Unsupported("refunds by a link"));
+            }
             Order::OpenCheckout(_)
             | Order::ExpireCheckout { .. }
             | Order::VoidInvoice { .. }
@@ -137,7 +140,8 @@ impl World {
             Order::ReadSubscription { reference, .. } => self.read_one(reference),
             Order::ChangeSubscription(order) => self.change_subscription(order, now),
             Order::UndoChange { reference, .. } => self.undo_change(reference),
-            Order::SettleCode { .. }
+            Order::PromiseRefund(_)
+            | Order::SettleCode { .. }
             | Order::MailClaim
             | Order::AttachClaim { .. }
             | Order::Notify { .. } => {

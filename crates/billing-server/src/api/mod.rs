@@ -25,6 +25,7 @@ mod payments;
 mod plans;
 mod portals;
 mod quotes;
+mod refunds;
 mod sessions;
 mod subscriptions;
 mod terms;
@@ -126,11 +127,12 @@ type Changing = (
     Licensed,
 );
 
-/// Licenses, and what is done by their keys.
+/// Licenses, what is done by their keys, and what goes back.
 type Licensed = (
     licenses::LicensesApi,
     licenses::UpgradesApi,
     licenses::CancelByKeyApi,
+    refunds::RefundsApi,
     licenses::LicenseActsApi,
     licenses::ValidateApi,
     licenses::MachinesApi,
@@ -167,6 +169,7 @@ fn service() -> OpenApiService<Apis, ()> {
                 licenses::LicensesApi,
                 licenses::UpgradesApi,
                 licenses::CancelByKeyApi,
+                refunds::RefundsApi,
                 licenses::LicenseActsApi,
                 licenses::ValidateApi,
                 licenses::MachinesApi,

@@ -58,6 +58,8 @@ mod quotes;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod refunds;
+#[cfg(test)]
 mod refused;
 #[cfg(test)]
 mod rig;

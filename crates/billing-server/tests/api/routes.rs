@@ -157,6 +157,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("get_license", Method::GET, "/v1/licenses/lic_{0}", Who::Read, None, 404),
     route("quote_upgrade", Method::POST, "/v1/upgrade-quote", Who::Public, Some((JSON, r#"{"license_key":"LK-none","plan":"team"}"#)), 401),
     route("upgrade", Method::POST, "/v1/upgrade", Who::Public, Some((JSON, r#"{"license_key":"LK-none","plan":"team"}"#)), 401),
+    route("refund_invoice", Method::POST, "/v1/invoices/inv_{0}/refund", Who::Write, None, 404),
     route("cancel_by_key", Method::POST, "/v1/subscriptions/cancel", Who::Public, Some((JSON, r#"{"license_key":"LK-none"}"#)), 401),
     route("validate_license", Method::POST, "/v1/validate", Who::Public, Some((JSON, r#"{"license_key":"LK-none"}"#)), 200),
     route("activate_machine", Method::POST, "/v1/machines/activate", Who::Public, Some((JSON, r#"{"license_key":"LK-none","machine":"m1"}"#)), 401),

@@ -59,6 +59,11 @@ impl Stripe {
                     "invoices of our own; Stripe runs the schedule",
                 ));
             }
+            Order::PromiseRefund(_) => {
+                return Err(PerformError::Unsupported(
+                    "refunds by a link: they are made in the dashboard",
+                ));
+            }
             Order::SettleCode { .. }
             | Order::MailClaim
             | Order::AttachClaim { .. }

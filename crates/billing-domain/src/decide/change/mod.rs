@@ -290,6 +290,7 @@ fn invoice(draft: &mut Draft, mut change: Change, held: &Subscription) -> Effect
         payments: Vec::new(),
         opened_at: now,
         returned: Vec::new(),
+        promised: Vec::new(),
         failed: false,
     });
     draft.note(Event::InvoiceOpened, |entry| {

@@ -1,0 +1,154 @@
+//! Promising money back by a link. Nothing is taken by that: what is claimed and
+//! sent is told by the provider, and decided like every refund. One promise of an
+//! invoice is open at a time, so that no two add up to more than was paid.
+
+use crate::decision::Draft;
+use crate::effect::{EffectKey, Order, PromiseRefund};
+use crate::ids::{EffectId, InvoiceId};
+use crate::invoice::RefundPromise;
+use crate::journal::Event;
+use crate::money::{Currency, Money};
+
+/// What is to be promised back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundAsk {
+    /// Of which invoice.
+    pub invoice: InvoiceId,
+    /// How much, in the currency that was collected. `None`: what was paid, and is
+    /// neither gone again nor on its way back.
+    pub amount: Option<Money>,
+    /// Why, in words that the buyer reads. `None`: none are given.
+    pub reason: Option<String>,
+}
+
+/// Why nothing was promised.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RefundRefusal {
+    /// The customer has no such invoice.
+    #[error("no such invoice")]
+    NotFound,
+    /// Nothing was paid for it, or all of it is gone again or on its way back.
+    #[error("nothing is left to pay back")]
+    NothingLeft,
+    /// It is not money, or in another currency than was collected.
+    #[error("not an amount of {0}")]
+    NotThis(Currency),
+    /// More than is left.
+    #[error("more than is left to pay back")]
+    Beyond {
+        /// What is left.
+        left: Money,
+    },
+    /// Another promise can still be claimed.
+    #[error("another refund can still be claimed")]
+    Open {
+        /// How much was promised.
+        amount: Money,
+    },
+}
+
+/// A promise that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromisedRefund {
+    /// What orders it.
+    pub effect: EffectId,
+    /// The key of that.
+    pub key: EffectKey,
+    /// How much.
+    pub amount: Money,
+    /// The provider's name of the payment.
+    pub reference: String,
+}
+
+/// Orders a promise of the provider's. The same again, while it can be claimed, is the
+/// same promise, and nothing is ordered.
+///
+/// # Errors
+///
+/// [`RefundRefusal`], and nothing is changed.
+pub fn promise_refund(draft: &mut Draft, ask: &RefundAsk) -> Result<PromisedRefund, RefundRefusal> {
+    let held = draft.account.invoice(ask.invoice);
+    let mut invoice = held.cloned().ok_or(RefundRefusal::NotFound)?;
+    let (paid, reference) = invoice.refundable().ok_or(RefundRefusal::NothingLeft)?;
+    let reference = reference.to_owned();
+    let currency = paid.currency;
+    let of_it = |asked: &Money| asked.currency == currency && asked.amount > 0;
+    if ask.amount.is_some_and(|asked| !of_it(&asked)) {
+        return Err(RefundRefusal::NotThis(currency));
+    }
+    if let Some(open) = invoice.open_promise() {
+        if ask.amount.is_some_and(|asked| asked != open.amount) {
+            return Err(RefundRefusal::Open {
+                amount: open.amount,
+            });
+        }
+        return Ok(PromisedRefund {
+            effect: open.effect,
+            key: EffectKey::refund(invoice.id, open.number),
+            amount: open.amount,
+            reference,
+        });
+    }
+    let going = i64::try_from(invoice.going()).unwrap_or(i64::MAX);
+    let before = Money::new(going, currency);
+    let left = Money::new(paid.amount.saturating_sub(going), currency);
+    if left.amount <= 0 {
+        return Err(RefundRefusal::NothingLeft);
+    }
+    let amount = ask.amount.unwrap_or(left);
+    if amount.amount > left.amount {
+        return Err(RefundRefusal::Beyond { left });
+    }
+    let provider = invoice.provider.clone();
+    let provider = provider.ok_or(RefundRefusal::NothingLeft)?;
+    let number = invoice
+        .promised
+        .last()
+        .map_or(1, |last| last.number.saturating_add(1));
+    let key = EffectKey::refund(invoice.id, number);
+    let order = Order::PromiseRefund(PromiseRefund {
+        provider,
+        invoice: invoice.id,
+        reference: reference.clone(),
+        amount,
+        paid,
+        reason: ask.reason.clone(),
+    });
+    let effect = draft.order(key.clone(), order);
+    let (id, subscription) = (invoice.id, invoice.subscription);
+    invoice.promised.push(RefundPromise {
+        number,
+        effect,
+        amount,
+        before,
+        at: draft.now(),
+        failed: None,
+    });
+    draft.account.put_invoice(invoice);
+    draft.note(Event::InvoiceRefundPromised, |entry| {
+        entry.invoice = Some(id);
+        entry.subscription = subscription;
+        entry.money = Some(amount);
+        entry.note.clone_from(&ask.reason);
+    });
+    Ok(PromisedRefund {
+        effect,
+        key,
+        amount,
+        reference,
+    })
+}
+
+/// The provider made no promise of it. `false`: `effect` ordered none.
+pub(super) fn fail_promise(draft: &mut Draft, id: InvoiceId, effect: EffectId, code: &str) -> bool {
+    let Some(mut invoice) = draft.account.invoice(id).cloned() else {
+        return false;
+    };
+    let mut promised = invoice.promised.iter_mut();
+    let Some(promise) = promised.find(|promise| promise.effect == effect) else {
+        return false;
+    };
+    promise.failed = Some(code.to_owned());
+    draft.account.put_invoice(invoice);
+    true
+}

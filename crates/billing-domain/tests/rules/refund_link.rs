@@ -1,0 +1,133 @@
+//! Promising money back by a link: one at a time, and never more than was paid.
+
+use billing_domain::decide::{PromisedRefund, RefundAsk, RefundRefusal, promise_refund};
+use billing_domain::effect::Order;
+use billing_domain::fact::{About, Fact, RefundSnapshot, RefundState};
+use billing_domain::ids::InvoiceId;
+use billing_domain::journal::Event;
+use billing_domain::money::{Currency, Money};
+use billing_domain::parked::ParkReason;
+
+use crate::common::{World, terms, usd};
+
+/// Bought on 1 January, renewed on 1 February.
+fn renewed() -> (World, InvoiceId, Money) {
+    let mut world = World::bought(terms("pro-monthly"));
+    world.tick("2026-02-01");
+    world.link();
+    let invoice = world.pay();
+    let paid = world.account.invoice(invoice).unwrap().amount;
+    world.forget();
+    (world, invoice, paid)
+}
+
+fn asks(
+    world: &mut World,
+    invoice: InvoiceId,
+    amount: Option<Money>,
+) -> Result<PromisedRefund, RefundRefusal> {
+    let ask = RefundAsk {
+        invoice,
+        amount,
+        reason: None,
+    };
+    world.decide(|draft| promise_refund(draft, &ask))
+}
+
+fn goes_back(world: &mut World, name: &str, amount: Money, state: RefundState) {
+    let of = world.account.invoices.last().unwrap().reference.clone();
+    world.tell(Fact::RefundSeen(RefundSnapshot {
+        refund: name.to_owned(),
+        of: of.into_iter().collect(),
+        amount,
+        state,
+    }));
+}
+
+#[test]
+fn one_promise_is_open_at_a_time_and_the_same_again_is_the_same() {
+    let (mut world, invoice, paid) = renewed();
+    let part = usd(100);
+    let rest = paid.checked_sub(part).unwrap();
+    let before = world.sub().clone();
+    let first = asks(&mut world, invoice, Some(part)).unwrap();
+    assert_eq!(first.key.to_string(), format!("refund:{invoice}:1"));
+    assert_eq!(asks(&mut world, invoice, Some(part)), Ok(first.clone()));
+    assert_eq!(asks(&mut world, invoice, None), Ok(first));
+    let other = asks(&mut world, invoice, Some(usd(50)));
+    assert_eq!(other, Err(RefundRefusal::Open { amount: part }));
+    assert_eq!(world.keys.len(), 1);
+    assert_eq!(world.events, [Event::InvoiceRefundPromised]);
+    assert_eq!(*world.sub(), before, "a promise takes nothing");
+
+    // Claimed in two parts; what is on its way counts.
+    goes_back(&mut world, "po-1", usd(40), RefundState::Done);
+    let still = asks(&mut world, invoice, Some(part)).unwrap();
+    assert_eq!(still.key.to_string(), format!("refund:{invoice}:1"));
+    goes_back(&mut world, "po-2", usd(60), RefundState::Pending);
+    let next = asks(&mut world, invoice, None).unwrap();
+    assert_eq!(next.key.to_string(), format!("refund:{invoice}:2"));
+    assert_eq!(next.amount, rest);
+    let Some(Order::PromiseRefund(order)) = world.orders.last() else {
+        panic!("{:?}", world.orders);
+    };
+    assert_eq!((order.amount, order.paid), (rest, paid));
+    goes_back(&mut world, "po-3", rest, RefundState::Pending);
+    let none = asks(&mut world, invoice, None);
+    assert_eq!(none, Err(RefundRefusal::NothingLeft));
+    // What failed is owed again.
+    goes_back(&mut world, "po-3", rest, RefundState::Failed);
+    let again = asks(&mut world, invoice, Some(rest)).unwrap();
+    assert_eq!(again.key.to_string(), format!("refund:{invoice}:2"));
+}
+
+#[test]
+fn no_more_is_promised_than_was_paid() {
+    let (mut world, invoice, paid) = renewed();
+    let more = paid.checked_add(usd(1)).unwrap();
+    for (amount, refusal) in [
+        (more, RefundRefusal::Beyond { left: paid }),
+        (usd(0), RefundRefusal::NotThis(Currency::USD)),
+        (usd(-1), RefundRefusal::NotThis(Currency::USD)),
+        (
+            Money::new(1, Currency::SAT),
+            RefundRefusal::NotThis(Currency::USD),
+        ),
+    ] {
+        assert_eq!(asks(&mut world, invoice, Some(amount)), Err(refusal));
+    }
+    let none: InvoiceId = world.drawn();
+    assert_eq!(asks(&mut world, none, None), Err(RefundRefusal::NotFound));
+    // What nobody has paid.
+    world.tick("2026-03-01");
+    let open = world.open_invoice().unwrap().id;
+    let refused = asks(&mut world, open, None);
+    assert_eq!(refused, Err(RefundRefusal::NothingLeft));
+    assert!(!world.events.contains(&Event::InvoiceRefundPromised));
+}
+
+#[test]
+fn what_the_provider_refused_may_be_asked_for_again() {
+    let (mut world, invoice, paid) = renewed();
+    let first = asks(&mut world, invoice, None).unwrap();
+    let about = About::Invoice(invoice);
+    world.tell(Fact::Refused {
+        effect: first.effect,
+        about,
+        code: "missing_permission".to_owned(),
+    });
+    let held = world.account.invoice(invoice).unwrap();
+    let failed = held.promised[0].failed.as_deref();
+    assert_eq!(failed, Some("missing_permission"));
+    assert_eq!(world.parked, [] as [ParkReason; 0]);
+    let second = asks(&mut world, invoice, None).unwrap();
+    assert_eq!((second.amount, second.key == first.key), (paid, false));
+    // Of what was given up nobody knows: a person looks.
+    world.tell(Fact::GivenUp {
+        effect: second.effect,
+        about,
+    });
+    assert_eq!(world.parked, [ParkReason::AttemptsExhausted]);
+    let third = asks(&mut world, invoice, None).unwrap();
+    assert_eq!(third.key.to_string(), format!("refund:{invoice}:3"));
+}

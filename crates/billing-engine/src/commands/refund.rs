@@ -1,0 +1,148 @@
+//! Promising money back by a link, where a provider sends nothing by itself: the ring
+//! in the foreground, since an operator waits for the address. The address is read
+//! from the provider, handed out, and never kept.
+
+use billing_domain::decide::{PromisedRefund, RefundAsk, RefundRefusal, promise_refund};
+use billing_domain::ids::InvoiceId;
+use billing_domain::money::Money;
+use billing_domain::provider::ProviderAccount;
+use billing_domain::time::shifted;
+use billing_ports::store::{Also, Fence, Locator, OutboxItem};
+
+use crate::billing::{Billing, Parts};
+use crate::error::EngineError;
+use crate::ring::{Deciding, Performed};
+
+/// Why there is no link.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RefundError {
+    /// What is asked for cannot be promised.
+    #[error(transparent)]
+    Refused(#[from] RefundRefusal),
+    /// Its provider makes no such links: refunds are made over there.
+    #[error("refunds of {0} are made there")]
+    Elsewhere(ProviderAccount),
+    /// No provider collected it.
+    #[error("no provider collected it")]
+    ByHand,
+    /// The provider refuses; this is its code.
+    #[error("the provider refused: {0}")]
+    Provider(String),
+    /// The provider did not answer. The same again gives the link once it has.
+    #[error("the provider did not answer")]
+    NoAnswer,
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// A link by which a buyer gets money back.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RefundMade {
+    /// Its address: whoever holds it can claim the money. Told here and nowhere else.
+    pub url: String,
+    /// How much it is for, in the currency that was collected.
+    pub amount: Money,
+}
+
+impl std::fmt::Debug for RefundMade {
+    /// Leaves the address out.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RefundMade")
+            .field("amount", &self.amount)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Billing {
+    /// Makes a link by which the buyer gets money back of a paid invoice. The same
+    /// again, while it can be claimed, gives the same link. Nothing is taken by that:
+    /// what is claimed and sent is noticed like every refund.
+    ///
+    /// # Errors
+    ///
+    /// [`RefundError`].
+    pub async fn refund(
+        &self,
+        ask: &RefundAsk,
+        actor: Option<&str>,
+    ) -> Result<RefundMade, RefundError> {
+        let parts = self.parts()?;
+        let found = parts.store.get_invoice(ask.invoice).await;
+        let found = found.map_err(EngineError::from)?;
+        let (_, invoice) = found.ok_or(RefundRefusal::NotFound)?;
+        let account = invoice.provider.ok_or(RefundError::ByHand)?;
+        let provider = parts.providers.get(&account);
+        let provider = provider
+            .filter(|provider| provider.promises_refunds())
+            .ok_or_else(|| RefundError::Elsewhere(account.clone()))?;
+        let promised = parts.promised(ask, actor).await?;
+        let reading = provider.refund_link(&promised.key, &promised.reference);
+        match tokio::time::timeout(parts.limits.call_timeout, reading).await {
+            Ok(Ok(Some(link))) => Ok(RefundMade {
+                url: link.url,
+                amount: promised.amount,
+            }),
+            Ok(Ok(None)) | Err(_) => Err(RefundError::NoAnswer),
+            Ok(Err(error)) => {
+                tracing::warn!(account = %provider.account(), %error, "refund link not read");
+                Err(RefundError::NoAnswer)
+            }
+        }
+    }
+}
+
+impl Parts {
+    /// Orders the promise, and has it made where it is new.
+    async fn promised(
+        &self,
+        ask: &RefundAsk,
+        actor: Option<&str>,
+    ) -> Result<PromisedRefund, RefundError> {
+        let found = self.store.find(&Locator::Invoice(ask.invoice)).await;
+        let found = found.map_err(EngineError::from)?;
+        let customer = found.ok_or(RefundRefusal::NotFound)?;
+        let also = Also {
+            invoices: vec![ask.invoice],
+            ..Also::default()
+        };
+        let lease_ends = shifted(self.now(), self.limits.lease);
+        let deciding = Deciding::about(customer).by(actor).with(also);
+        let deciding = deciding.leasing_until(lease_ends);
+        let decided = self
+            .decide(&deciding, |draft, _| {
+                promise_refund(draft, ask).map_err(RefundError::from)
+            })
+            .await?;
+        let promised = decided.said;
+        let mut made = decided.effects.into_iter();
+        if let Some(effect) = made.find(|made| made.id == promised.effect) {
+            let item = OutboxItem {
+                customer,
+                effect,
+                attempts: 0,
+                fence: Fence(1),
+            };
+            if self.perform_one(&item).await? != Performed::Decided {
+                return Err(RefundError::NoAnswer);
+            }
+            if let Some(code) = self.why_not(ask.invoice, &promised).await? {
+                return Err(RefundError::Provider(code));
+            }
+        }
+        Ok(promised)
+    }
+
+    /// Why nothing was promised after all. `None`: it was.
+    async fn why_not(
+        &self,
+        invoice: InvoiceId,
+        promised: &PromisedRefund,
+    ) -> Result<Option<String>, EngineError> {
+        let held = self.store.get_invoice(invoice).await?;
+        Ok(held.and_then(|(_, invoice)| {
+            let mut promises = invoice.promised.into_iter();
+            promises.find(|held| held.effect == promised.effect)?.failed
+        }))
+    }
+}

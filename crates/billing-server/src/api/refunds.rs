@@ -1,0 +1,144 @@
+//! Refunds that an operator orders: links by which buyers get money back, where a
+//! provider makes such.
+
+use billing_domain::ids::InvoiceId;
+use billing_domain::money::Money;
+use billing_engine::{RefundAsk, RefundError, RefundRefusal};
+use poem::http::StatusCode;
+use poem::web::Data;
+use poem_openapi::param::Path;
+use poem_openapi::{Object, OpenApi};
+
+use crate::api::body::{Body, Fields, MAX_TEXT, ReadBody};
+use crate::api::views::MoneyView;
+use crate::api::{Created, Group};
+use crate::auth::WriteKey;
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// What is to go back.
+#[derive(Debug, Object)]
+#[oai(rename = "NewRefund")]
+pub(crate) struct RefundBody {
+    /// How much, in the currency that was collected. Absent: what was paid, and is
+    /// neither gone again nor on its way back.
+    amount: Option<MoneyView>,
+    /// Why, in words that the buyer reads. Absent: none are given.
+    reason: Option<String>,
+    /// The same amount, read.
+    #[oai(skip)]
+    asked: Option<Money>,
+}
+
+impl ReadBody for RefundBody {
+    const MAY_BE_EMPTY: bool = true;
+
+    fn read(fields: &mut Fields) -> Self {
+        Self {
+            amount: None,
+            reason: fields.text("reason", MAX_TEXT),
+            asked: fields.money("amount"),
+        }
+    }
+}
+
+/// A link by which a buyer gets money back.
+#[derive(Debug, Object)]
+#[oai(rename = "Refund")]
+pub(crate) struct RefundView {
+    /// Its address. Whoever holds it can claim the money; it is told here and kept
+    /// nowhere.
+    url: String,
+    /// How much it is for, in the currency that was collected.
+    amount: MoneyView,
+}
+
+pub(crate) struct RefundsApi;
+
+#[OpenApi(tag = "Group::Books")]
+impl RefundsApi {
+    /// Makes a link by which the buyer gets money back of a paid invoice. The same
+    /// again, while it can be claimed, gives the same link. It takes nothing: what is
+    /// claimed and sent does. 409 `refund_elsewhere` where the provider makes no
+    /// such links.
+    #[oai(
+        path = "/v1/invoices/:id/refund",
+        method = "post",
+        operation_id = "refund_invoice"
+    )]
+    async fn refund(
+        &self,
+        state: Data<&AppState>,
+        by: WriteKey,
+        id: Path<String>,
+        body: Body<RefundBody>,
+    ) -> Result<Created<RefundView>, Problem> {
+        let invoice: InvoiceId = id.parse().map_err(|_invalid| Problem::not_found())?;
+        let ask = RefundAsk {
+            invoice,
+            amount: body.0.asked,
+            reason: body.0.reason,
+        };
+        let made = state.billing.refund(&ask, Some(&by.actor())).await?;
+        Ok(Created::with_secret(RefundView {
+            url: made.url,
+            amount: made.amount.into(),
+        }))
+    }
+}
+
+impl From<RefundError> for Problem {
+    fn from(error: RefundError) -> Self {
+        match error {
+            RefundError::Refused(refusal) => refusal.into(),
+            RefundError::Elsewhere(account) => Self::new(
+                StatusCode::CONFLICT,
+                "refund_elsewhere",
+                format!("refunds of {account} are made in its own dashboard, and noticed here"),
+            ),
+            RefundError::ByHand => Self::new(
+                StatusCode::CONFLICT,
+                "refund_elsewhere",
+                "no provider collected this invoice: pay it back the way that it was paid",
+            ),
+            RefundError::Provider(code) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "provider_refused",
+                "the payment provider refuses the refund, and nothing was promised",
+            )
+            .with("provider_code", code),
+            RefundError::NoAnswer => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "provider_error",
+                "the payment provider did not answer; the same again makes no second refund",
+            ),
+            RefundError::Engine(error) => error.into(),
+        }
+    }
+}
+
+impl From<RefundRefusal> for Problem {
+    fn from(refusal: RefundRefusal) -> Self {
+        match refusal {
+            RefundRefusal::NotFound => Self::not_found(),
+            RefundRefusal::NothingLeft => Self::new(
+                StatusCode::CONFLICT,
+                "nothing_to_refund",
+                "nothing was paid for the invoice that has not gone back, or is about to",
+            ),
+            RefundRefusal::NotThis(currency) => {
+                Self::field("amount", format!("is not an amount of {currency}"))
+            }
+            RefundRefusal::Beyond { left } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "refund_beyond_paid",
+                format!("only {left} is left to pay back"),
+            ),
+            RefundRefusal::Open { amount } => Self::new(
+                StatusCode::CONFLICT,
+                "refund_open",
+                format!("a refund of {amount} can still be claimed"),
+            ),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Refunds that an operator orders: a link of BTCPay's, made once, which the buyer
+//! claims. What it takes is told by the refund, not by the link.
+
+use billing_testkit::fakes::btcpay::DEFAULT_STORE;
+use billing_testkit::fakes::rig::{Fault, FaultKind};
+use poem::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::shop::{Buyer, Shop, bought, loses, opens, parked, shop};
+use crate::rig::{Seen, StoreKind};
+use crate::scenarios::harbor::{sat, text};
+use crate::scenarios::on_both_stores;
+
+on_both_stores! {
+    /// a link is made once, takes nothing, and what is claimed of it does.
+    x_11_a_refund_is_ordered_and_claimed_at_btcpay;
+    /// a lost answer makes no second link, and in the end gives the first.
+    x_11_a_lost_answer_makes_no_second_refund;
+    /// what was not paid, or more than was, is promised to nobody.
+    x_11_no_more_is_promised_than_was_paid;
+}
+
+async fn refunds(shop: &Shop, buyer: &Buyer, body: &Value) -> Seen {
+    let invoice = text(&buyer.newest(shop).await["id"]);
+    shop.operate(&format!("/v1/invoices/{invoice}/refund"), body)
+        .await
+}
+
+/// The pull payment that a link leads to.
+fn pull(refund: &Value) -> String {
+    let url = text(&refund["url"]);
+    url.rsplit_once('/').unwrap().1.to_owned()
+}
+
+/// How many links BTCPay has made.
+fn links(shop: &Shop) -> usize {
+    shop.fake.world().pulls.len()
+}
+
+async fn x_11_a_refund_is_ordered_and_claimed_at_btcpay(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    let part = json!({ "amount": sat(20_000), "reason": "Half a month was down" });
+    let first = refunds(&shop, &ana, &part).await;
+    let first = first.is(StatusCode::CREATED).json();
+    assert_eq!(first["amount"], sat(20_000));
+    // Whoever clicks again has the same, and nothing else meanwhile.
+    let again = refunds(&shop, &ana, &part).await;
+    assert_eq!(again.is(StatusCode::CREATED).json(), first);
+    let again = refunds(&shop, &ana, &json!({})).await;
+    assert_eq!(again.is(StatusCode::CREATED).json(), first);
+    let other = refunds(&shop, &ana, &json!({ "amount": sat(10_000) })).await;
+    other.refused(StatusCode::CONFLICT, "refund_open");
+    assert_eq!(links(&shop), 1);
+    let told = ana.happened(&shop, "invoice.refund_promised").await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["note"], "Half a month was down");
+    shop.settle().await;
+    assert_eq!(ana.plan(&shop).await, "deck", "a promise is no refund");
+    assert_eq!(ana.newest(&shop).await["returned"], json!([]));
+
+    shop.fake.claim(&pull(&first)).unwrap();
+    shop.fake.approve_claim(&pull(&first)).unwrap();
+    shop.settle().await;
+    let gone = &ana.newest(&shop).await["returned"][0];
+    assert_eq!(
+        (&gone["amount"], &gone["state"]),
+        (&sat(20_000), &json!("done"))
+    );
+    assert_eq!(ana.plan(&shop).await, "deck", "a part keeps the access");
+
+    // The rest, which is what is left, ends it once it was sent.
+    let rest = refunds(&shop, &ana, &json!({})).await;
+    let rest = rest.is(StatusCode::CREATED).json();
+    assert_eq!(rest["amount"], sat(30_000));
+    assert_eq!(links(&shop), 2);
+    shop.fake.claim(&pull(&rest)).unwrap();
+    shop.fake.approve_claim(&pull(&rest)).unwrap();
+    shop.settle().await;
+    assert_eq!(ana.plan(&shop).await, "");
+    let none = refunds(&shop, &ana, &json!({})).await;
+    none.refused(StatusCode::CONFLICT, "nothing_to_refund");
+    assert_eq!(parked(&shop).await, [] as [&str; 0]);
+    assert_eq!(loses(&shop), 0);
+    shop.ends_well().await;
+}
+
+async fn x_11_a_lost_answer_makes_no_second_refund(kind: StoreKind) {
+    let shop = shop(kind).await;
+    // Made, and nobody heard of it.
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    let path = format!(
+        "/api/v1/stores/{DEFAULT_STORE}/invoices/{}/refund",
+        ana.page
+    );
+    shop.fake
+        .fault(Fault::next(FaultKind::LostAnswer).on("POST", &path).after());
+    let lost = refunds(&shop, &ana, &json!({})).await;
+    lost.refused(StatusCode::BAD_GATEWAY, "provider_error");
+    assert_eq!(links(&shop), 1);
+    let there = refunds(&shop, &ana, &json!({})).await;
+    let there = there.is(StatusCode::CREATED).json();
+    assert_eq!(there["amount"], sat(50_000));
+    shop.pass(super::shop::days(2)).await;
+    assert_eq!(links(&shop), 1, "a worker tries again, and finds it");
+    let same = refunds(&shop, &ana, &json!({})).await;
+    assert_eq!(same.is(StatusCode::CREATED).json(), there);
+    shop.ends_well().await;
+}
+
+async fn x_11_no_more_is_promised_than_was_paid(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    for (body, status, code) in [
+        (
+            sat(50_001),
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "refund_beyond_paid",
+        ),
+        (sat(0), StatusCode::BAD_REQUEST, "invalid_request"),
+        (sat(-1), StatusCode::BAD_REQUEST, "invalid_request"),
+        (
+            json!({ "amount": 100, "currency": "usd" }),
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+        ),
+    ] {
+        let refused = refunds(&shop, &ana, &json!({ "amount": body })).await;
+        refused.refused(status, code);
+    }
+    // What a shopkeeper has promised besides counts.
+    let body = json!({
+        "refundVariant": "RateThen", "payoutMethodId": "BTC-CHAIN", "subtractPercentage": "50",
+    });
+    let path = format!("invoices/{}/refund", ana.page);
+    super::shop::dashboard(&shop, &path, &body).await;
+    let refused = refunds(&shop, &ana, &json!({ "amount": sat(25_001) })).await;
+    refused.refused(StatusCode::UNPROCESSABLE_ENTITY, "provider_refused");
+    assert_eq!(refused.json()["provider_code"], "promised_already");
+    let rest = refunds(&shop, &ana, &json!({ "amount": sat(25_000) })).await;
+    rest.is(StatusCode::CREATED);
+    assert_eq!(links(&shop), 2);
+    // A renewal that nobody has paid.
+    shop.pass(super::shop::days(31)).await;
+    let refused = refunds(&shop, &ana, &json!({})).await;
+    refused.refused(StatusCode::CONFLICT, "nothing_to_refund");
+    let ben = opens(&shop, "ben", "deck-monthly").await;
+    assert_eq!(ben.invoices(&shop).await, [] as [Value; 0]);
+    let none = "/v1/invoices/inv_00000000000000000000000000000001/refund";
+    let refused = shop.operate(none, &json!({})).await;
+    refused.refused(StatusCode::NOT_FOUND, "not_found");
+    assert_eq!(parked(&shop).await, [] as [&str; 0]);
+    shop.ends_well().await;
+}
