@@ -39,7 +39,6 @@ pub mod refusal;
 pub mod settle;
 mod support;
 pub mod sweep;
-pub mod upgraded;
 
 use billing_ports::Store;
 

@@ -28,6 +28,12 @@ pub mod notifier;
 )]
 pub mod provider_contract;
 
+#[expect(
+    clippy::expect_used,
+    reason = "a behavior is a test: it panics where the law is broken"
+)]
+pub mod upgraded;
+
 pub use clock::ManualClock;
 pub use ids::SeededIds;
 pub use mailer::RecordingMailer;

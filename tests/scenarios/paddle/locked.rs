@@ -77,7 +77,7 @@ async fn g_02_a_downgrade_within_paddle_s_lock_is_refused(kind: StoreKind) {
 
     shop.pass(days(1)).await;
     assert_eq!(plan_of(&shop, &ana).await, "team");
-    let renewed = ("renewal".to_owned(), "settled".to_owned(), 2_000);
+    let renewed = ("renewal".to_owned(), "settled".to_owned(), 3_000);
     assert_eq!(invoices(&shop, &ana).await[0], renewed);
     shop.ends_well().await;
 }

@@ -47,6 +47,7 @@ pub use migrate::{MigrateError, Migrated, migrate};
 pub(crate) use mirror::mirrored;
 pub use mirror::outrank;
 pub use pause::{PauseOutcome, PauseRefusal, pause, resume};
+pub use pending::grace_end;
 pub(crate) use promise::{
     Promised, cycle_number, cycle_starts, is_dearer, is_given, terms_at_price,
 };

@@ -66,9 +66,11 @@ pub(super) fn await_no_more(draft: &mut Draft, invoice: &Invoice) {
     }
 }
 
-/// When the grace of an open renewal is over: what time it could not be paid in does not
-/// count, up to the limit of every outage. `None`: it could not be paid yet.
-fn grace_end(held: &Subscription, invoice: &Invoice) -> Option<Timestamp> {
+/// When the grace of an open renewal is over by itself, whatever money is on its way:
+/// what time it could not be paid in does not count, up to the limit of every outage.
+/// `None`: it could not be paid yet.
+#[must_use]
+pub fn grace_end(held: &Subscription, invoice: &Invoice) -> Option<Timestamp> {
     let own = shifted(held.times.due_at?, held.terms.grace);
     let limit = own.max(stall_end(held).unwrap_or(own));
     Some(match invoice.unpayable.since {

@@ -141,8 +141,8 @@ impl Parts {
     ) -> Result<Option<String>, EngineError> {
         let held = self.store.get_invoice(invoice).await?;
         Ok(held.and_then(|(_, invoice)| {
-            let mut promises = invoice.promised.into_iter();
-            promises.find(|held| held.effect == promised.effect)?.failed
+            let mut all = invoice.promised.into_iter();
+            all.find(|held| held.effect == promised.effect)?.failed
         }))
     }
 }

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use billing_domain::catalog::PlanKey;
-use billing_domain::decide::{Verdict, apply_fact};
+use billing_domain::decide::{Verdict, apply_fact, grace_end};
 use billing_domain::effect::{Effect, Order};
 use billing_domain::fact::{Fact, Observed};
 use billing_domain::ids::{CustomerId, InboxId, InvoiceId};
@@ -165,7 +165,7 @@ impl Parts {
         let times = &held.times;
         let open = invoice.is_open();
         // Grace goes on beyond its own end only while money is on its way.
-        let ends = times.due_at.map(|due| shifted(due, held.terms.grace));
+        let ends = grace_end(held, invoice);
         let waits = ends < times.grace_ends_at;
         let standing = match invoice.state {
             InvoiceState::Settled { .. } => RenewalStanding::Paid,

@@ -1,6 +1,6 @@
 //! Upgrades: books that any earlier version wrote are brought up to date whole.
 
-use billing_testkit::contract::upgraded::books_are_whole;
+use billing_testkit::upgraded::books_are_whole;
 use sea_orm::sqlx::postgres::PgConnection;
 use sea_orm::sqlx::{Connection, query_scalar, raw_sql};
 

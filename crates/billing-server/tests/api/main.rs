@@ -56,9 +56,9 @@ mod plans;
 #[cfg(test)]
 mod quotes;
 #[cfg(test)]
-mod refusals;
-#[cfg(test)]
 mod refunds;
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 mod refused;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use billing_sqlite::{SqliteOptions, SqliteStore};
-use billing_testkit::contract::upgraded::books_are_whole;
+use billing_testkit::upgraded::books_are_whole;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sea_orm::sqlx::{Connection, query_scalar, raw_sql};
 

@@ -12,12 +12,7 @@ impl Stripe {
     pub(crate) async fn open_portal(&self, ask: &PortalAsk) -> Result<PortalAnswer, PerformError> {
         let call = customer::portal(ask, self.portal_configuration.as_deref());
         match self.client.send::<PortalSession>(call).await {
-            Ok(Reply { body, .. }) if !body.url.is_empty() => {
-                Ok(PortalAnswer::Page { url: body.url })
-            }
-            Ok(_) => Err(PerformError::Unknown(
-                "a portal session without a page".to_owned(),
-            )),
+            Ok(Reply { body, .. }) => Ok(PortalAnswer::Page { url: body.url }),
             Err(failure) => failure.refusal().map(PortalAnswer::Refused),
         }
     }

@@ -48,8 +48,8 @@ pub(crate) struct Customer {
 }
 
 /// `billing_portal.session`
-#[derive(Clone, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Deserialize)]
 pub(crate) struct PortalSession {
+    /// Without it, the session is of no use.
     pub(crate) url: String,
 }
