@@ -99,16 +99,27 @@ fn at_provider(
     CancelOutcome::Ends { at: ends_at }
 }
 
-/// The provider has not canceled what it was asked to: from now on its word counts.
-pub fn cancellation_failed(draft: &mut Draft, reference: &str) {
+/// The provider has answered what it was asked to cancel: from now on its word counts.
+/// `done`: it has done so. Where what is known of it says nothing of an end all the same,
+/// somebody has taken that back there since.
+pub fn cancellation_answered(draft: &mut Draft, reference: &str, done: bool) {
     let held = draft.account.subscriptions.iter();
     let mut asked = held.filter(|held| held.reference() == Some(reference));
-    if let Some(mut held) = asked.next().cloned()
-        && let Some(to_come) = &mut held.cancellation
-    {
-        to_come.unconfirmed = false;
-        draft.account.put_subscription(held);
+    let Some(mut held) = asked.next().cloned() else {
+        return;
+    };
+    let Some(to_come) = held.cancellation.as_mut().filter(|it| it.unconfirmed) else {
+        return;
+    };
+    to_come.unconfirmed = false;
+    let id = held.id;
+    if done {
+        held.cancellation = None;
+        draft.note(Event::SubscriptionCancelUnscheduled, |entry| {
+            entry.subscription = Some(id);
+        });
     }
+    draft.account.put_subscription(held);
 }
 
 fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> CancelOutcome {

@@ -30,7 +30,7 @@ mod settle;
 mod start;
 mod step;
 
-pub use cancel::{CancelOutcome, CancelWhen, cancel, cancellation_failed};
+pub use cancel::{CancelOutcome, CancelWhen, cancel, cancellation_answered};
 pub use change::{
     AcceptRefusal, Accepted, ForceRefusal, TakeBackRefusal, accept, after, force_change, take_back,
 };

@@ -3,7 +3,7 @@
 
 use billing_domain::audit::{Drift, DriftCode, Remedy, Side, drift, open_objects};
 use billing_domain::customer::Account;
-use billing_domain::decide::{CancelWhen, cancellation_failed};
+use billing_domain::decide::{CancelWhen, cancellation_answered};
 use billing_domain::fact::{Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot};
 use billing_domain::invoice::InvoiceState;
 use billing_domain::provider::{ProviderRef, RefKind};
@@ -172,7 +172,7 @@ fn what_was_told_later_is_not_taken_back() {
     assert_eq!(short(found), asked);
     let after = compared(&world.account, snapshot(), at("2026-01-16"));
     assert_eq!(short(after), asked, "as long as it has not said so");
-    world.decide(|draft| cancellation_failed(draft, "sub-at-provider"));
+    world.decide(|draft| cancellation_answered(draft, "sub-at-provider", false));
     let after = compared(&world.account, snapshot(), at("2026-01-16"));
     let undone = (after[0].right, after[0].remedy);
     assert_eq!(undone, (Side::Provider, Remedy::TakeOver));

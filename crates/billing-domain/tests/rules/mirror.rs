@@ -1,7 +1,7 @@
 //! Subscriptions that the provider runs: its newest word is believed.
 
 use billing_domain::catalog::{CatchUp, OnPastDue, OnPause};
-use billing_domain::decide::{Begun, CancelOutcome, CancelWhen, Verdict, cancellation_failed};
+use billing_domain::decide::{Begun, CancelOutcome, CancelWhen, Verdict, cancellation_answered};
 use billing_domain::effect::Order;
 use billing_domain::fact::{Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot};
 use billing_domain::invoice::Purpose;
@@ -283,10 +283,30 @@ fn what_is_told_while_a_cancellation_is_on_its_way_does_not_take_it_back() {
     assert!(!world.gives_access("2026-02-01"));
     assert!(world.parked.is_empty());
     // Nobody will: from here on the provider's word counts.
-    world.decide(|draft| cancellation_failed(draft, "s-1"));
+    world.decide(|draft| cancellation_answered(draft, "s-1", false));
     see(&mut world, &begun, at("2026-01-11"), &on_the_way);
     assert_eq!(world.count(Event::SubscriptionCancelUnscheduled), 1);
     assert!(world.gives_access("2026-02-02"));
+}
+
+#[test]
+fn what_was_canceled_and_taken_back_there_goes_on_in_any_order_of_the_two() {
+    let orders = [[true, false], [false, true]];
+    for order in orders {
+        let (mut world, begun) = bought();
+        world.go("2026-01-10");
+        world.cancel(CancelWhen::PeriodEnd);
+        for canceled in order {
+            let mut seen = january(Status::Active);
+            seen.cancel_at = canceled.then(|| at("2026-02-01"));
+            let told_at = at(if canceled { "2026-01-10" } else { "2026-01-11" });
+            see(&mut world, &begun, told_at, &seen);
+        }
+        world.decide(|draft| cancellation_answered(draft, "s-1", true));
+        assert_eq!(world.sub().cancellation, None, "{order:?}");
+        assert_eq!(world.count(Event::SubscriptionCancelUnscheduled), 1);
+        assert!(world.gives_access("2026-02-02"));
+    }
 }
 
 #[test]

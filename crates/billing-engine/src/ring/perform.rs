@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use billing_domain::Draft;
 use billing_domain::catalog::CatalogRevision;
-use billing_domain::decide::{Verdict, apply_fact, cancellation_failed, outrank};
+use billing_domain::decide::{Verdict, apply_fact, cancellation_answered, outrank};
 use billing_domain::effect::{Effect, EffectKey, Order};
 use billing_domain::fact::{Fact, Link, Observed};
 use billing_domain::ids::InboxId;
@@ -320,12 +320,6 @@ fn answered(draft: &mut Draft, item: &OutboxItem, facts: &[Observed], catalog: &
         if reads {
             outrank(draft, account, fact);
         }
-        let nothing_came = matches!(fact.fact, Fact::Refused { .. } | Fact::GivenUp { .. });
-        if let (true, Order::CancelSubscription { reference, .. }) =
-            (nothing_came, &item.effect.order)
-        {
-            cancellation_failed(draft, reference);
-        }
         match apply_fact(draft, account, fact, catalog) {
             Verdict::Decided => {}
             Verdict::Read(object) if doubtful.contains(&object) => {}
@@ -334,6 +328,13 @@ fn answered(draft: &mut Draft, item: &OutboxItem, facts: &[Observed], catalog: &
                 tracing::error!(effect = %item.effect.id, "the answer is about nothing known");
             }
         }
+    }
+    if let Order::CancelSubscription { reference, .. } = &item.effect.order {
+        let came_to_nothing =
+            |fact: &Observed| matches!(fact.fact, Fact::Refused { .. } | Fact::GivenUp { .. });
+        // In doubt, what is read next is believed.
+        let done = doubtful.is_empty() && !facts.iter().any(came_to_nothing);
+        cancellation_answered(draft, reference, done);
     }
     for object in doubtful {
         ask_for(draft, object);
