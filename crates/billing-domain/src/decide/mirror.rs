@@ -23,7 +23,7 @@ use crate::subscription::{
     ALARM_AFTER, Cancellation, Promise, Schedule, State, Status, Subscription, Times,
 };
 use crate::terms::{Seller, Terms};
-use crate::time::{Timestamp, shifted};
+use crate::time::{Period, Timestamp, shifted};
 
 pub use outrank::outrank;
 use price::follow_price;
@@ -316,13 +316,18 @@ pub(crate) fn mirrored(
 /// has begun another period in the meantime, it ends with that. `None`: somebody has
 /// taken it back there.
 fn still_asked(asked: Cancellation, snapshot: &SubscriptionSnapshot) -> Option<Cancellation> {
-    let renewed = snapshot
-        .period
-        .filter(|period| period.start >= asked.ends_at);
+    let renewed = renewed_over(asked, snapshot);
     asked.unconfirmed.then_some(Cancellation {
         ends_at: renewed.map_or(asked.ends_at, |period| period.end),
         ..asked
     })
+}
+
+/// The period that began where it was to end. `None`: none did.
+fn renewed_over(asked: Cancellation, snapshot: &SubscriptionSnapshot) -> Option<Period> {
+    snapshot
+        .period
+        .filter(|period| period.start >= asked.ends_at)
 }
 
 /// The provider renewed what it was asked to end before: for a person, who gives back
@@ -336,10 +341,7 @@ fn park_if_renewed(
     let Some(asked) = asked.filter(|asked| asked.unconfirmed && !seen.is_over()) else {
         return;
     };
-    let Some(period) = snapshot
-        .period
-        .filter(|period| period.start >= asked.ends_at)
-    else {
+    let Some(period) = renewed_over(asked, snapshot) else {
         return;
     };
     let evidence = format!(

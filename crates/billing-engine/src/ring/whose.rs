@@ -29,6 +29,14 @@ struct Tie {
     claimed: Option<CustomerId>,
 }
 
+/// How a delivery is tied to a customer.
+enum Tied {
+    /// By hand, to this one.
+    Linked(CustomerId),
+    /// As all with the ties at this place.
+    Alike(usize),
+}
+
 impl Parts {
     /// Whose each of these is, in their order, or why that could not be found out.
     /// What is tied alike is looked for once, and all of it side by side.
@@ -37,34 +45,29 @@ impl Parts {
         items: Vec<InboxItem>,
     ) -> Vec<(InboxItem, Result<Whose, String>)> {
         let mut distinct: Vec<Vec<Tie>> = Vec::new();
-        for item in items.iter().filter(|item| item.linked.is_none()) {
-            let ties = ties(facts(item));
-            if !distinct.contains(&ties) {
-                distinct.push(ties);
-            }
+        let mut tied = Vec::with_capacity(items.len());
+        for item in items {
+            let by = match item.linked {
+                Some(linked) => Tied::Linked(linked),
+                None => Tied::Alike(place_of(ties(facts(&item)), &mut distinct)),
+            };
+            tied.push((item, by));
         }
         let found = stream::iter(distinct)
             .map(|ties| async move {
                 let whose = self.whose_tied(&ties).await;
-                (ties, whose.map_err(|error| error.to_string()))
+                whose.map_err(|error| error.to_string())
             })
-            .buffer_unordered(self.limits.in_flight.max(1));
+            .buffered(self.limits.places());
         let found: Vec<_> = found.collect().await;
-        let whose = |item: &InboxItem| {
-            if let Some(linked) = item.linked {
-                return Ok(Whose::Customer(linked));
-            }
-            let ties = ties(facts(item));
-            let alike = found.iter().find(|(known, _)| *known == ties);
-            alike.map_or(Ok(Whose::Nobody), |(_, whose)| whose.clone())
-        };
-        let items = items.into_iter();
-        items
-            .map(|item| {
-                let whose = whose(&item);
-                (item, whose)
-            })
-            .collect()
+        let tied = tied.into_iter().map(|(item, by)| {
+            let whose = match by {
+                Tied::Linked(linked) => Ok(Whose::Customer(linked)),
+                Tied::Alike(place) => found.get(place).cloned().unwrap_or(Ok(Whose::Nobody)),
+            };
+            (item, whose)
+        });
+        tied.collect()
     }
 
     /// Whose `item` is.
@@ -106,6 +109,15 @@ impl Parts {
         }
         Ok(found.map_or(Whose::Nobody, Whose::Customer))
     }
+}
+
+/// Where `ties` stand among the distinct ones, which they are added to if they are new.
+fn place_of(ties: Vec<Tie>, distinct: &mut Vec<Vec<Tie>>) -> usize {
+    let known = distinct.iter().position(|known| *known == ties);
+    known.unwrap_or_else(|| {
+        distinct.push(ties);
+        distinct.len().saturating_sub(1)
+    })
 }
 
 /// What ties these facts to customers. Facts of one delivery are mostly tied alike.
