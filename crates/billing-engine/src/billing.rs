@@ -8,8 +8,9 @@ use billing_domain::ids::IdSeq;
 use billing_domain::provider::ProviderAccount;
 use billing_domain::time::{Timestamp, to_micros};
 use billing_ports::{ClaimPost, Clock, IdSource, Notifier, PaymentProvider, Store, WebhookDecoder};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
+use crate::asked::AskedLately;
 use crate::catalog::CatalogSlot;
 use crate::error::EngineError;
 use crate::gate::GateCache;
@@ -34,8 +35,11 @@ pub(crate) struct Parts {
     pub(crate) decoders: BTreeMap<ProviderAccount, Arc<dyn WebhookDecoder>>,
     pub(crate) notifier: Option<Arc<dyn Notifier>>,
     pub(crate) limits: Limits,
+    /// A place for each call of the queue's that may be under way.
+    pub(crate) places: Semaphore,
     pub(crate) catalog: CatalogSlot,
     pub(crate) gates: GateCache,
+    pub(crate) asked: AskedLately,
     pub(crate) recent: Recent,
     pub(crate) last_read: LastRead,
     /// What claims are mailed with, once there is something.
@@ -223,8 +227,10 @@ impl BillingBuilder {
             decoders,
             notifier: self.notifier,
             limits: self.limits,
+            places: Semaphore::new(self.limits.places()),
             catalog: CatalogSlot::default(),
             gates,
+            asked: AskedLately::new(self.limits.gate_cache),
             recent: Recent::default(),
             last_read: LastRead::default(),
             claim_post: OnceLock::new(),

@@ -16,10 +16,11 @@ use billing_ports::store::Also;
 
 use crate::billing::{Billing, Parts};
 use crate::commands::CustomerRef;
+use crate::epochs::Mark;
 use crate::error::EngineError;
 
 pub(crate) use cache::GateCache;
-use cache::{Held, Mark, Named};
+use cache::{Held, Named};
 
 /// Why the gate cannot answer. A denial is an answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -8,9 +8,11 @@
 //! ready-made [`worker`](Billing::run_worker). Knows no database, no provider
 //! and no wall clock; all come in through the ports.
 
+mod asked;
 mod billing;
 mod catalog;
 mod commands;
+mod epochs;
 mod error;
 mod gate;
 mod limits;

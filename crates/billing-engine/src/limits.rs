@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use tokio::sync::Semaphore;
 
 /// The bounds of the engine; the defaults suit a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,8 +11,11 @@ pub struct Limits {
     /// Rows that a worker claims at once. 25: small enough that a worker that
     /// dies delays little, large enough that claiming costs little.
     pub batch: u16,
-    /// Rows in work at the same time; no more are claimed. As many as a batch:
-    /// what they wait for is the provider.
+    /// Deliveries that a worker claims at once. Four times as many: most tell the
+    /// same purchase as others beside them, and are decided together.
+    pub inbox_batch: u16,
+    /// Calls to providers, and customers decided, at the same time. As many as a
+    /// batch: what they wait for is the provider.
     pub in_flight: usize,
     /// How long a claim lasts. Twice the time that a call to a provider may
     /// take, so that no claim runs out under a worker that lives.
@@ -23,8 +27,9 @@ pub struct Limits {
     pub poll: Duration,
     /// How long the worker goes on in one go before it looks at its surroundings.
     pub work_budget: Duration,
-    /// How long a cached gate answer lives, when nothing ends it sooner: what
-    /// another process decides is seen after so long at the latest.
+    /// How long a cached gate answer lives, and a license that was validated, when
+    /// nothing ends it sooner: what another process decides is seen after so long at
+    /// the latest.
     pub gate_cache: SignedDuration,
     /// Customers whose gate answers are cached; at some 500 bytes each, 25 MB.
     pub gate_cache_size: usize,
@@ -34,6 +39,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             batch: 25,
+            inbox_batch: 100,
             in_flight: 25,
             lease: SignedDuration::from_mins(2),
             call_timeout: Duration::from_mins(1),
@@ -42,6 +48,26 @@ impl Default for Limits {
             gate_cache: SignedDuration::from_secs(5),
             gate_cache_size: 50_000,
         }
+    }
+}
+
+impl Limits {
+    /// How many are worked on at once: one at least.
+    pub(crate) fn places(&self) -> usize {
+        self.in_flight.clamp(1, Semaphore::MAX_PERMITS)
+    }
+
+    /// Effects that are claimed before there is a place for them, a quarter of the
+    /// places: so few that none waits long, enough that no place stands empty while
+    /// the outbox is looked into.
+    pub(crate) fn ready(&self) -> usize {
+        self.places().div_ceil(4)
+    }
+
+    /// How long a claimed effect waits for a place before it is given back: with what
+    /// a call may take it is over before its claim is.
+    pub(crate) fn place_timeout(&self) -> Duration {
+        self.call_timeout.checked_div(2).unwrap_or_default()
     }
 }
 

@@ -9,7 +9,7 @@ use billing_domain::decide::{
 use billing_domain::effect::Effect;
 use billing_domain::ids::{ChangeId, CustomerId, QuoteId};
 use billing_domain::time::shifted;
-use billing_ports::store::{Also, Fence, Locator, OutboxItem};
+use billing_ports::store::{Also, Locator};
 
 use crate::billing::{Billing, Parts};
 use crate::commands::CustomerRef;
@@ -180,13 +180,7 @@ impl Parts {
             .filter(|made| made.order.provider().is_some());
         let mut unanswered = false;
         for effect in asked {
-            let item = OutboxItem {
-                customer,
-                effect,
-                attempts: 0,
-                fence: Fence(1),
-            };
-            unanswered = self.perform_one(&item).await? != Performed::Decided;
+            unanswered = self.perform_leased(customer, effect).await? != Performed::Decided;
             if unanswered {
                 break;
             }

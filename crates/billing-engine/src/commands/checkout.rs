@@ -7,7 +7,7 @@ use billing_domain::discount::CodeRefusal;
 use billing_domain::effect::Effect;
 use billing_domain::ids::{CheckoutId, CustomerId, Id as _, NegotiatedId};
 use billing_domain::time::{Interval, Timestamp};
-use billing_ports::store::{Also, Fence, Locator, OutboxItem};
+use billing_ports::store::{Also, Locator};
 use ring::digest::{SHA256, digest};
 
 use crate::billing::{Billing, Parts};
@@ -181,13 +181,7 @@ impl Billing {
         let Some(effect) = effect else {
             return Ok(opened(None, None, true));
         };
-        let item = OutboxItem {
-            customer,
-            effect,
-            attempts: 0,
-            fence: Fence(1),
-        };
-        match parts.perform_one(&item).await? {
+        match parts.perform_leased(customer, effect).await? {
             Performed::Decided => {}
             Performed::Overtaken | Performed::Later => return Err(CheckoutError::Provider),
         }

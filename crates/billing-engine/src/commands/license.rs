@@ -104,6 +104,44 @@ impl Billing {
         Ok(held.find(|held| held.license.id == id))
     }
 
+    /// A license, as it stands now, for whoever only asks. What it is made of may have
+    /// been read a moment ago, as a gate's answer: a commit in this process is seen at
+    /// once, and another process's within
+    /// [`Limits::gate_cache`](crate::Limits::gate_cache). `None`: there is none with
+    /// this id.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] when the store fails.
+    pub async fn validate_license(
+        &self,
+        id: LicenseId,
+    ) -> Result<Option<LicenseHeld>, EngineError> {
+        let parts = self.parts()?;
+        let now = parts.now();
+        let catalog = parts.catalog(now).await?;
+        if let Some(asked) = parts.asked.get(id, now) {
+            return Ok(Some(stands(&asked.license, &asked.held, &catalog, now)));
+        }
+        let Some(customer) = parts.store.find(&Locator::License(id)).await? else {
+            return Ok(None);
+        };
+        let mark = parts.asked.mark(customer);
+        let Some(account) = parts.load(&customer.into()).await? else {
+            return Ok(None);
+        };
+        let license = account.licenses.iter().find(|license| license.id == id);
+        let found = license.and_then(|license| {
+            let held = account.subscription(license.subscription)?;
+            Some((license.clone(), held.clone()))
+        });
+        Ok(found.map(|(license, held)| {
+            let standing = stands(&license, &held, &catalog, now);
+            parts.asked.put(license, held, mark, now);
+            standing
+        }))
+    }
+
     /// All licenses of a customer as they stand now, oldest first. None where
     /// there is no such customer.
     ///

@@ -3,11 +3,11 @@
 //! from the provider, handed out, and never kept.
 
 use billing_domain::decide::{PromisedRefund, RefundAsk, RefundRefusal, promise_refund};
-use billing_domain::ids::InvoiceId;
+use billing_domain::ids::{CustomerId, InvoiceId};
 use billing_domain::money::Money;
 use billing_domain::provider::ProviderAccount;
 use billing_domain::time::shifted;
-use billing_ports::store::{Also, Fence, Locator, OutboxItem};
+use billing_ports::store::Also;
 
 use crate::billing::{Billing, Parts};
 use crate::error::EngineError;
@@ -70,13 +70,13 @@ impl Billing {
         let parts = self.parts()?;
         let found = parts.store.get_invoice(ask.invoice).await;
         let found = found.map_err(EngineError::from)?;
-        let (_, invoice) = found.ok_or(RefundRefusal::NotFound)?;
+        let (customer, invoice) = found.ok_or(RefundRefusal::NotFound)?;
         let account = invoice.provider.ok_or(RefundError::ByHand)?;
         let provider = parts.providers.get(&account);
         let provider = provider
             .filter(|provider| provider.promises_refunds())
             .ok_or_else(|| RefundError::Elsewhere(account.clone()))?;
-        let promised = parts.promised(ask, actor).await?;
+        let promised = parts.promised(customer, ask, actor).await?;
         let reading = provider.refund_link(&promised.key, &promised.reference);
         match tokio::time::timeout(parts.limits.call_timeout, reading).await {
             Ok(Ok(Some(link))) => Ok(RefundMade {
@@ -96,12 +96,10 @@ impl Parts {
     /// Orders the promise, and has it made where it is new.
     async fn promised(
         &self,
+        customer: CustomerId,
         ask: &RefundAsk,
         actor: Option<&str>,
     ) -> Result<PromisedRefund, RefundError> {
-        let found = self.store.find(&Locator::Invoice(ask.invoice)).await;
-        let found = found.map_err(EngineError::from)?;
-        let customer = found.ok_or(RefundRefusal::NotFound)?;
         let also = Also {
             invoices: vec![ask.invoice],
             ..Also::default()
@@ -117,13 +115,7 @@ impl Parts {
         let promised = decided.said;
         let mut made = decided.effects.into_iter();
         if let Some(effect) = made.find(|made| made.id == promised.effect) {
-            let item = OutboxItem {
-                customer,
-                effect,
-                attempts: 0,
-                fence: Fence(1),
-            };
-            if self.perform_one(&item).await? != Performed::Decided {
+            if self.perform_leased(customer, effect).await? != Performed::Decided {
                 return Err(RefundError::NoAnswer);
             }
             if let Some(code) = self.why_not(ask.invoice, &promised).await? {

@@ -16,7 +16,7 @@ use billing_domain::invoice::{Invoice, InvoiceState};
 use billing_domain::money::Money;
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::time::{Timestamp, shifted};
-use billing_ports::store::{Also, Fence, Locator, OutboxItem};
+use billing_ports::store::{Also, Locator};
 use billing_ports::{Delivery, Reading};
 use bytes::Bytes;
 
@@ -262,13 +262,7 @@ impl Parts {
             }
             let is_page =
                 matches!(&effect.order, Order::CreateInvoice(order) if order.invoice == invoice);
-            let item = OutboxItem {
-                customer,
-                effect,
-                attempts: 0,
-                fence: Fence(1),
-            };
-            let performed = self.perform_one(&item).await?;
+            let performed = self.perform_leased(customer, effect).await?;
             if is_page && performed == Performed::Later {
                 return Err(RenewalPageError::Provider);
             }

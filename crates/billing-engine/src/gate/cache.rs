@@ -13,6 +13,8 @@ use billing_domain::time::{Timestamp, shifted};
 use billing_ports::store::Locator;
 use jiff::SignedDuration;
 
+use crate::epochs::{Epochs, Mark};
+
 /// How a customer is named, without owning the name.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Named<'a> {
@@ -44,40 +46,15 @@ pub(super) struct Held {
 /// is full.
 pub(crate) struct GateCache {
     generations: RwLock<Generations>,
+    epochs: Epochs,
     generation_size: usize,
     keep: SignedDuration,
 }
 
+#[derive(Default)]
 struct Generations {
     young: Generation,
     old: Generation,
-    /// Raised by everything that makes answers wrong, by [`stripe_of`] a customer.
-    epochs: [u64; STRIPES],
-}
-
-/// How many customers' answers are told apart while they are being read. 256:
-/// a few dozen commits during one read rarely touch the customer who is read.
-const STRIPES: usize = 256;
-
-/// How many answers a customer's commits had made wrong when it was about to be read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
-    /// Whose.
-    pub(super) of: CustomerId,
-    stripe: usize,
-    epoch: u64,
-}
-
-impl Generations {
-    fn epoch(&self, stripe: usize) -> u64 {
-        self.epochs.get(stripe).copied().unwrap_or_default()
-    }
-}
-
-/// Which epoch a customer's commits raise. The end of an id is its random part.
-fn stripe_of(id: CustomerId) -> usize {
-    let [.., last] = id.uuid().into_bytes();
-    usize::from(last)
 }
 
 #[derive(Default)]
@@ -124,11 +101,8 @@ impl GateCache {
     pub(crate) fn new(size: usize, keep: SignedDuration) -> Self {
         let generation_size = size.checked_div(2).unwrap_or(0).max(1);
         Self {
-            generations: RwLock::new(Generations {
-                young: Generation::default(),
-                old: Generation::default(),
-                epochs: [0; STRIPES],
-            }),
+            generations: RwLock::default(),
+            epochs: Epochs::default(),
             generation_size,
             keep,
         }
@@ -152,24 +126,13 @@ impl GateCache {
 
     /// Noted before `id` is read.
     pub(super) fn mark(&self, id: CustomerId) -> Mark {
-        let generations = self
-            .generations
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        let stripe = stripe_of(id);
-        let epoch = generations.epoch(stripe);
-        Mark {
-            of: id,
-            stripe,
-            epoch,
-        }
+        self.epochs.mark(id)
     }
 
     /// Keeps an answer, unless it was made wrong since its marks were noted.
     pub(super) fn put(&self, customer: &Customer, held: Arc<Held>, marks: &[Mark]) {
         let mut generations = self.write();
-        let overtaken = |mark: &Mark| generations.epoch(mark.stripe) != mark.epoch;
-        if marks.iter().any(overtaken) {
+        if !marks.iter().all(|mark| self.epochs.stands(mark)) {
             return;
         }
         if generations.young.puts >= self.generation_size {
@@ -180,22 +143,17 @@ impl GateCache {
 
     /// A commit has made this customer's answers wrong.
     pub(crate) fn forget(&self, id: CustomerId) {
+        // First, so that whatever was kept by the old count is there to be dropped.
+        self.epochs.raise(id);
         let mut generations = self.write();
-        if let Some(epoch) = generations.epochs.get_mut(stripe_of(id)) {
-            *epoch = epoch.wrapping_add(1);
-        }
         generations.young.forget(id);
         generations.old.forget(id);
     }
 
     /// All answers are wrong.
     pub(crate) fn clear(&self) {
-        let mut generations = self.write();
-        generations.young = Generation::default();
-        generations.old = Generation::default();
-        for epoch in &mut generations.epochs {
-            *epoch = epoch.wrapping_add(1);
-        }
+        self.epochs.raise_all();
+        *self.write() = Generations::default();
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Generations> {
@@ -236,7 +194,10 @@ mod tests {
     /// Two customers whose commits are told apart.
     fn two() -> (Customer, Customer) {
         let (one, other) = (Maker::new(1).customer(), Maker::new(2).customer());
-        assert_ne!(stripe_of(one.id), stripe_of(other.id));
+        let epochs = Epochs::default();
+        let marks = [one.id, other.id].map(|id| epochs.mark(id));
+        epochs.raise(one.id);
+        assert_eq!(marks.map(|mark| epochs.stands(&mark)), [false, true]);
         (one, other)
     }
 

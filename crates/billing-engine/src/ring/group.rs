@@ -62,14 +62,13 @@ enum Stop {
 impl Parts {
     /// Decides one customer's deliveries in one commit. Where one of them stands
     /// against that, each is decided by itself, so that the others are not held up.
-    pub(crate) async fn decide_group(&self, group: Group) {
+    /// What has to be read is read by `deadline`, or later.
+    pub(crate) async fn decide_group(&self, group: Group, deadline: Option<Instant>) {
         let Group {
             customer,
             mut items,
             read: hints,
         } = group;
-        // All reading together takes as long as one call may, so that the claim holds.
-        let deadline = Instant::now().checked_add(self.limits.call_timeout);
         match self
             .decide_together(customer, &mut items, &hints, deadline)
             .await

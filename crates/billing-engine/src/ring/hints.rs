@@ -45,7 +45,7 @@ impl Parts {
                 let answer = self.read_object(&object, deadline).await;
                 (object, answer)
             })
-            .buffer_unordered(self.limits.in_flight.max(1));
+            .buffer_unordered(self.limits.places());
         let objects: BTreeMap<_, _> = read.collect().await;
         let mut done = ReadHints {
             told: Vec::with_capacity(items.len()),

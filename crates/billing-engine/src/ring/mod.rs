@@ -227,6 +227,7 @@ impl Parts {
 
     /// Whatever was held of a customer is wrong from now on.
     fn forget(&self, customer: CustomerId) {
+        self.asked.forget(customer);
         self.gates.forget(customer);
         self.recent.forget(customer);
     }

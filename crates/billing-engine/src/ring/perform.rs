@@ -8,11 +8,11 @@ use billing_domain::catalog::CatalogRevision;
 use billing_domain::decide::{Verdict, apply_fact, cancellation_answered, outrank};
 use billing_domain::effect::{Effect, EffectKey, Order};
 use billing_domain::fact::{Fact, Link, Observed};
-use billing_domain::ids::InboxId;
+use billing_domain::ids::{CustomerId, InboxId};
 use billing_domain::parked::ParkReason;
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
 use billing_domain::time::{Timestamp, shifted};
-use billing_ports::store::{Claimed, OutboxItem, OutboxMark, Release, StoreError};
+use billing_ports::store::{Claimed, Fence, OutboxItem, OutboxMark, Release, StoreError};
 use billing_ports::{Answer, Delivery, PaymentProvider, PerformError, Reading, Refusal};
 use bytes::Bytes;
 use jiff::SignedDuration;
@@ -34,6 +34,15 @@ pub(crate) enum Performed {
     Overtaken,
 }
 
+/// When an effect's provider is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// At once: a person waits for it.
+    AtOnce,
+    /// When a place among the queue's calls is free.
+    Queue,
+}
+
 /// What the world said.
 enum Heard {
     Facts(Vec<Observed>),
@@ -46,7 +55,7 @@ enum Heard {
 impl Parts {
     /// Performs one claimed effect. Failures are logged; the effect waits.
     pub(crate) async fn perform_claimed(&self, item: OutboxItem) {
-        let Err(error) = self.perform_one(&item).await else {
+        let Err(error) = self.perform_one(&item, Turn::Queue).await else {
             return;
         };
         tracing::warn!(effect = %item.effect.id, %error, "effect not settled");
@@ -59,7 +68,22 @@ impl Parts {
         }
     }
 
-    pub(crate) async fn perform_one(&self, item: &OutboxItem) -> Result<Performed, EngineError> {
+    /// Performs an effect that the commit which ordered it leased to this call.
+    pub(crate) async fn perform_leased(
+        &self,
+        customer: CustomerId,
+        effect: Effect,
+    ) -> Result<Performed, EngineError> {
+        let item = OutboxItem {
+            customer,
+            effect,
+            attempts: 0,
+            fence: Fence(1),
+        };
+        self.perform_one(&item, Turn::AtOnce).await
+    }
+
+    async fn perform_one(&self, item: &OutboxItem, turn: Turn) -> Result<Performed, EngineError> {
         if let Order::Notify { .. } = item.effect.order {
             return self.notify(item).await;
         }
@@ -82,11 +106,24 @@ impl Parts {
         let Some(account) = item.effect.order.provider().cloned() else {
             return Ok(Performed::Overtaken);
         };
+        let place = match turn {
+            Turn::AtOnce => None,
+            Turn::Queue => {
+                let waiting = self.places.acquire();
+                match tokio::time::timeout(self.limits.place_timeout(), waiting).await {
+                    Ok(place) => place.ok(),
+                    Err(_elapsed) => return self.give_back(item).await,
+                }
+            }
+        };
         if !self.is_wanted(item).await? {
             tracing::info!(effect = %item.effect.id, key = %item.effect.key, "no longer wanted");
             return self.settle_untold(item).await;
         }
-        let facts = match self.call(item, &account).await {
+        let heard = self.call(item, &account).await;
+        // What follows is our own work.
+        drop(place);
+        let facts = match heard {
             Heard::Facts(facts) => facts,
             Heard::Nothing(failure) => {
                 tracing::warn!(effect = %item.effect.id, key = %item.effect.key, failure, "no answer");
@@ -274,11 +311,28 @@ impl Parts {
         item: &OutboxItem,
         wait: SignedDuration,
     ) -> Result<Performed, EngineError> {
+        let retry_at = shifted(self.now(), wait);
+        self.release(item, retry_at, true).await
+    }
+
+    /// Gives an effect back that was not tried: all calls that are under way take
+    /// their time.
+    async fn give_back(&self, item: &OutboxItem) -> Result<Performed, EngineError> {
+        tracing::warn!(effect = %item.effect.id, key = %item.effect.key, "no place became free");
+        self.release(item, self.now(), false).await
+    }
+
+    async fn release(
+        &self,
+        item: &OutboxItem,
+        retry_at: Timestamp,
+        counts: bool,
+    ) -> Result<Performed, EngineError> {
         let release = Release {
             row: Claimed::Outbox(item.effect.id),
             fence: item.fence,
-            retry_at: shifted(self.now(), wait),
-            counts: true,
+            retry_at,
+            counts,
         };
         let released = self.store.release(release).await?;
         Ok(if released {

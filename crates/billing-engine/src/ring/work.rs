@@ -162,13 +162,15 @@ impl<'a> Going<'a> {
         Ok(due > 0 || inbox > 0 || begun? > 0)
     }
 
-    /// Places that are free.
+    /// How many more effects may be claimed: some wait for their place already here.
     fn free(&self) -> usize {
-        self.parts.at_once().saturating_sub(self.calls.len())
+        let limits = &self.parts.limits;
+        let held = limits.places().saturating_add(limits.ready());
+        held.saturating_sub(self.calls.len())
     }
 
     fn is_worth_a_look(&self) -> bool {
-        let half = self.parts.at_once().div_ceil(2);
+        let half = self.parts.limits.places().div_ceil(2);
         self.freed >= half || self.freed > 0 && self.looked.elapsed() >= LOOK_EVERY
     }
 
@@ -196,38 +198,44 @@ impl<'a> Going<'a> {
 }
 
 impl Parts {
-    /// How many are worked on at once.
-    fn at_once(&self) -> usize {
-        self.limits.in_flight.max(1)
-    }
-
     /// A batch, and no more than there are places: what waits for its turn would
     /// wait on a claim that runs.
     fn ask(&self, places: usize) -> Claiming {
         let places = u16::try_from(places).unwrap_or(u16::MAX);
+        self.claiming(self.limits.batch.min(places))
+    }
+
+    fn claiming(&self, limit: u16) -> Claiming {
         Claiming {
             now: self.now(),
             lease: self.limits.lease,
-            limit: self.limits.batch.min(places).max(1),
+            limit: limit.max(1),
         }
     }
 
     async fn work_due(&self) -> Result<usize, EngineError> {
-        let claimed = self.store.claim_due(self.ask(self.at_once())).await?;
+        let places = self.limits.places();
+        let claimed = self.store.claim_due(self.ask(places)).await?;
         let count = claimed.len();
         stream::iter(claimed)
-            .for_each_concurrent(self.at_once(), |due| self.decide_due(due))
+            .for_each_concurrent(places, |due| self.decide_due(due))
             .await;
         Ok(count)
     }
 
     async fn work_inbox(&self) -> Result<usize, EngineError> {
-        let claimed = self.store.claim_inbox(self.ask(self.at_once())).await?;
+        let ask = self.claiming(self.limits.inbox_batch);
+        let claimed = self.store.claim_inbox(ask).await?;
         let count = claimed.len();
         let items = self.settle_plain(claimed).await;
         let groups = self.group(items).await;
+        // All reading of all of them takes as long as one call may, so that the
+        // claims hold.
+        let deadline = Instant::now().checked_add(self.limits.call_timeout);
         stream::iter(groups)
-            .for_each_concurrent(self.at_once(), |group| self.decide_group(group))
+            .for_each_concurrent(self.limits.places(), |group| {
+                self.decide_group(group, deadline)
+            })
             .await;
         Ok(count)
     }

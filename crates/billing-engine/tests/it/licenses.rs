@@ -575,3 +575,63 @@ async fn switched_off_there_is_none() {
     let off = Billing::disabled();
     assert_eq!(off.license(none).await, Err(EngineError::Disabled));
 }
+
+#[tokio::test]
+async fn what_is_validated_again_knows_every_commit_here_and_soon_every_other() {
+    let rig = rig().await;
+    rig.customer("ana").await;
+    let opened = rig.open("ana", "pro-monthly").await;
+    pay(&rig, &opened, 900).await;
+    let id = rig.billing.licenses(&"ana".into()).await.unwrap()[0]
+        .license
+        .id;
+    let validated = async |billing: &Billing| {
+        let held = billing.validate_license(id).await.unwrap().unwrap();
+        assert_eq!(held.license.id, id);
+        held.standing.as_str()
+    };
+    let act = async |billing: &Billing, act| {
+        billing
+            .act_on_license(id, act, "theft", None)
+            .await
+            .unwrap()
+    };
+    let other = rig.sibling(9);
+    assert_eq!(validated(&rig.billing).await, "good");
+    act(&rig.billing, LicenseAct::Suspend).await;
+    assert_eq!(validated(&rig.billing).await, "suspended");
+    act(&rig.billing, LicenseAct::Reinstate).await;
+    assert_eq!(validated(&rig.billing).await, "good");
+    // What another process decides is seen when what was read is five seconds old.
+    act(&other, LicenseAct::Revoke).await;
+    assert_eq!(validated(&rig.billing).await, "good");
+    rig.pass(Limits::default().gate_cache);
+    assert_eq!(validated(&rig.billing).await, "revoked");
+    assert_eq!(validated(&other).await, "revoked");
+    let none = fixtures::Maker::new(5).id();
+    assert_eq!(rig.billing.validate_license(none).await, Ok(None));
+}
+
+#[tokio::test]
+async fn what_is_validated_again_ends_by_the_clock() {
+    let rig = rig().await;
+    let customer = rig.customer("ana").await;
+    let opened = rig.open("ana", "pro-monthly").await;
+    pay(&rig, &opened, 900).await;
+    rig.clock.set(rig.account(customer).wake_at().unwrap());
+    rig.work().await;
+    let of_ana = async || rig.billing.licenses(&"ana".into()).await.unwrap().remove(0);
+    let held = of_ana().await;
+    let id = held.license.id;
+    let LicenseStanding::Good(claims) = held.standing else {
+        panic!("a license that is not good");
+    };
+    let ends = claims.expires_at.unwrap();
+    // Within what a license is held for, and nobody works.
+    for (at, standing) in [(-1, "good"), (0, "unpaid")] {
+        rig.clock.set(shifted(ends, SignedDuration::from_secs(at)));
+        let validated = rig.billing.validate_license(id).await.unwrap().unwrap();
+        assert_eq!(validated, of_ana().await);
+        assert_eq!(validated.standing.as_str(), standing);
+    }
+}

@@ -83,6 +83,62 @@ async fn a_place_that_is_free_is_taken_before_the_slowest_is_over() {
     assert_eq!(rig.happened("subscription.renewal_pending"), 4);
 }
 
+/// Three renewals that are due, and one call at a time; the first is never answered.
+async fn one_place_taken() -> Rig {
+    let limits = Limits {
+        in_flight: 1,
+        ..Limits::default()
+    };
+    let rig = Rig::with(false, limits, |builder| builder).await;
+    let mut due = fixtures::start();
+    for name in ["ana", "ben", "cleo"] {
+        let customer = rig.customer(name).await;
+        rig.subscribe(name).await;
+        due = rig.account(customer).wake_at().unwrap();
+    }
+    rig.clock.set(due);
+    rig.provider.next([Act::Hang]);
+    rig
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_too_long_for_a_place_is_given_back_and_was_not_tried() {
+    let rig = one_place_taken().await;
+    let before = rig.provider.keys().len();
+    let began = Instant::now();
+    rig.work().await;
+    assert_eq!(began.elapsed(), bound());
+    assert_eq!(
+        rig.provider.keys().len() - before,
+        3,
+        "none is called twice"
+    );
+    assert_eq!(rig.happened("subscription.renewal_pending"), 2);
+    let held = rig.store.snapshot();
+    let tried: u16 = held.outbox.iter().map(|row| row.attempts).sum();
+    assert_eq!(tried, 1, "of the one that hung");
+    let replies = held.inbox.iter().map(|row| &row.delivery.event_id);
+    let claimed_again = replies.filter(|id| id.starts_with("reply:") && id.ends_with(":2"));
+    assert!(claimed_again.count() > 0, "none was given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_buyer_waits_for_no_place() {
+    let rig = one_place_taken().await;
+    rig.customer("dan").await;
+    let hanging = tokio::spawn({
+        let billing = rig.billing.clone();
+        async move { billing.work_until_idle().await }
+    });
+    settle().await;
+    let began = Instant::now();
+    let opened = rig.open("dan", "pro-monthly").await;
+    assert!(opened.url.is_some());
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert!(!hanging.is_finished());
+    hanging.await.unwrap().unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_delivered_while_a_provider_hangs_is_decided() {
     let rig = Rig::new().await;

@@ -128,7 +128,10 @@ impl ValidateApi {
     ) -> Result<Told<ValidatedView>, Problem> {
         let body = body.0;
         let held = match named(&state, &body)? {
-            Ok(id) => state.billing.license(id).await?.ok_or(Reason::NotFound),
+            Ok(id) => {
+                let held = state.billing.validate_license(id).await?;
+                held.ok_or(Reason::NotFound)
+            }
             Err(reason) => Err(reason),
         };
         let held = match held {
