@@ -10,6 +10,9 @@
 //! 4. The answer is read into small tolerant shapes (`wire`), and told as facts
 //!    (`facts`), by Stripe's clock.
 //!
+//! Each call is held, name by name and value by value, against what Stripe's own SDK
+//! sends for the same (`tests/it/recorded`).
+//!
 //! What happens when a webhook arrives: [`StripeDecoder`] verifies and reads it in
 //! one step. A body in the pinned version is told as it stands; of any other only a
 //! hint is taken, and the object is read.

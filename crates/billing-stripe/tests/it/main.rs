@@ -16,4 +16,6 @@ mod orders;
 #[cfg(test)]
 mod reads;
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod vectors;

@@ -1,0 +1,370 @@
+//! Orders, as `record.py` says them.
+
+use billing_domain::discount::Reduction;
+use billing_domain::effect::{
+    ChangeSubscription, ChangeWhen, OpenCheckout, Order, OrderedDiscount, Resuming,
+};
+use billing_domain::money::{Currency, Money};
+use billing_domain::time::{Interval, Unit};
+use billing_ports::{PaymentProvider, ResumePreviewed};
+use billing_stripe::{PauseStyle, StripeOptions, TrialStyle};
+use serde_json::{Value, json};
+
+use super::Recording;
+use crate::support::{Far, account, at, no, ok};
+
+const SUBSCRIPTION: &str = "/v1/subscriptions/sub_1";
+const SCHEDULE: &str = "/v1/subscription_schedules/sub_sched_1";
+const SESSIONS: &str = "/v1/checkout/sessions";
+
+fn checkout() -> OpenCheckout {
+    OpenCheckout {
+        provider: account(),
+        checkout: "chk_00000000000000000000000000000001".parse().unwrap(),
+        customer: "cus_00000000000000000000000000000002".parse().unwrap(),
+        external_ref: Some("user-7".to_owned()),
+        customer_ref: Some("cus_9".to_owned()),
+        email: Some("ana@example.com".to_owned()),
+        description: "Acme, Team".to_owned(),
+        amount: Money::new(2_000, Currency::USD),
+        quantity: 2,
+        price_ref: Some("price_team".to_owned()),
+        discount: None,
+        recurring: Some(Interval::MONTH),
+        trial_end: None,
+        success_url: "https://app.example.com/done?s={CHECKOUT_SESSION_ID}".to_owned(),
+        cancel_url: "https://app.example.com/plans".to_owned(),
+        expires_at: at("2026-11-21T12:00:00Z"),
+    }
+}
+
+fn session(status: &str) -> Value {
+    json!({ "id": "cs_1", "status": status, "payment_status": "unpaid", "mode": "subscription",
+        "url": "https://checkout.stripe.com/c/pay/cs_1", "customer": "cus_9",
+        "client_reference_id": "chk_00000000000000000000000000000001", "expires_at": 1_795_262_400,
+        "metadata": { "billing_checkout": "chk_00000000000000000000000000000001" } })
+}
+
+fn less(reduction: Reduction, cycles: Option<u32>) -> OrderedDiscount {
+    OrderedDiscount {
+        reduction,
+        off: Money::new(500, Currency::USD),
+        cycles,
+    }
+}
+
+pub(super) async fn pages(recording: &mut Recording) {
+    let later: fn(StripeOptions) -> StripeOptions = |options| options;
+    let first: fn(StripeOptions) -> StripeOptions = |options| StripeOptions {
+        trial: TrialStyle::MethodFirst,
+        ..options
+    };
+    let unknown = OpenCheckout {
+        customer_ref: None,
+        ..checkout()
+    };
+    let long_trial = OpenCheckout {
+        trial_end: Some(at("2026-12-05T10:00:00Z")),
+        ..checkout()
+    };
+    let short_trial = OpenCheckout {
+        trial_end: Some(at("2026-11-22T11:00:00Z")),
+        ..checkout()
+    };
+    let part = Reduction::Percent {
+        basis_points: 1_225,
+    };
+    let for_less = OpenCheckout {
+        discount: Some(less(part, Some(3))),
+        ..checkout()
+    };
+    let amount = Reduction::Fixed {
+        amount: Money::new(500, Currency::USD),
+    };
+    let once = OpenCheckout {
+        recurring: None,
+        external_ref: None,
+        customer_ref: None,
+        email: None,
+        quantity: 1,
+        discount: Some(less(amount, None)),
+        ..checkout()
+    };
+    for (options, order, names) in [
+        (
+            later,
+            unknown,
+            ["make a customer", "sell a subscription"].as_slice(),
+        ),
+        (later, long_trial, &["sell a subscription after a trial"]),
+        (
+            first,
+            short_trial,
+            &["sell a subscription after days of trial"],
+        ),
+        (
+            later,
+            for_less,
+            &["make a coupon of a part", "sell a subscription for less"],
+        ),
+        (
+            later,
+            once,
+            &[
+                "make a coupon of an amount",
+                "sell something once, for less",
+            ],
+        ),
+    ] {
+        let far = Far::with(options).await;
+        far.answers("POST", "/v1/customers", ok(&json!({ "id": "cus_9" })))
+            .await;
+        far.answers("POST", "/v1/coupons", ok(&json!({ "id": "key_1" })))
+            .await;
+        far.answers("POST", SESSIONS, ok(&session("open"))).await;
+        far.done(&Order::OpenCheckout(order)).await;
+        recording.has(&far, names).await;
+    }
+}
+
+/// What is looked for that an answer may have been lost of, and a page that is closed.
+pub(super) async fn lost_answers(recording: &mut Recording) {
+    let far = Far::start().await;
+    let unavailable = no(500, &json!({ "error": { "type": "api_error" } }));
+    far.answers("POST", "/v1/customers", unavailable).await;
+    let found = json!({ "data": [{ "id": "cus_9" }] });
+    far.answers("GET", "/v1/customers/search", ok(&found)).await;
+    let taken = no(400, &json!({ "error": { "type": "idempotency_error" } }));
+    far.answers("POST", SESSIONS, taken).await;
+    let first = json!({ "data": [{ "id": "cs_0" }], "has_more": true });
+    far.answers_once("GET", SESSIONS, ok(&first)).await;
+    let second = json!({ "data": [session("open")], "has_more": false });
+    far.answers("GET", SESSIONS, ok(&second)).await;
+    let unknown = OpenCheckout {
+        customer_ref: None,
+        ..checkout()
+    };
+    far.done(&Order::OpenCheckout(unknown)).await;
+    let names = [
+        "make a customer",
+        "look for a customer",
+        "sell a subscription",
+        "list the pages of a customer",
+        "list the pages of a customer, further",
+    ];
+    recording.has(&far, &names).await;
+
+    let far = Far::start().await;
+    let closed = no(
+        400,
+        &json!({ "error": { "type": "invalid_request_error" } }),
+    );
+    far.answers("POST", "/v1/checkout/sessions/cs_1/expire", closed)
+        .await;
+    let expired = ok(&session("expired"));
+    far.answers("GET", "/v1/checkout/sessions/cs_1", expired)
+        .await;
+    let order = Order::ExpireCheckout {
+        provider: account(),
+        checkout: checkout().checkout,
+        reference: "cs_1".to_owned(),
+    };
+    far.done(&order).await;
+    recording.has(&far, &["close a page", "read a page"]).await;
+}
+
+/// A subscription of two pieces, and whatever else is said of it.
+fn subscription(more: &Value) -> Value {
+    let mut subscription = json!({
+        "id": "sub_1", "status": "active", "customer": "cus_9", "metadata": {},
+        "items": { "data": [{
+            "id": "si_1", "price": { "id": "price_team" }, "quantity": 2,
+            "current_period_start": 1_795_200_000, "current_period_end": 1_797_792_000,
+        }]},
+    });
+    for (name, value) in more.as_object().unwrap() {
+        subscription[name] = value.clone();
+    }
+    subscription
+}
+
+/// A Stripe with one subscription, that does whatever is asked of it.
+async fn with(options: fn(StripeOptions) -> StripeOptions, more: &Value) -> Far {
+    let far = Far::with(options).await;
+    let standing = ok(&subscription(more));
+    for (verb, path) in [
+        ("GET", SUBSCRIPTION),
+        ("POST", SUBSCRIPTION),
+        ("DELETE", SUBSCRIPTION),
+        ("POST", "/v1/subscriptions/sub_1/pause"),
+        ("POST", "/v1/subscriptions/sub_1/resume"),
+    ] {
+        far.answers(verb, path, standing.clone()).await;
+    }
+    let change = "chg_00000000000000000000000000000003";
+    let schedule = ok(&json!({ "id": "sub_sched_1", "status": "active",
+        "metadata": { "billing_change": change },
+        "current_phase": { "start_date": 1_795_200_000, "end_date": 1_797_792_000 } }));
+    let release = format!("{SCHEDULE}/release");
+    for (verb, path) in [
+        ("GET", SCHEDULE),
+        ("POST", SCHEDULE),
+        ("POST", "/v1/subscription_schedules"),
+        ("POST", release.as_str()),
+    ] {
+        far.answers(verb, path, schedule.clone()).await;
+    }
+    let preview = json!({ "id": "upcoming_in_1", "currency": "usd", "total": 2_100,
+        "amount_due": 2_100, "lines": { "data": [{ "amount": 2_100 }] } });
+    far.answers("POST", "/v1/invoices/create_preview", ok(&preview))
+        .await;
+    far
+}
+
+async fn standing(more: &Value) -> Far {
+    with(|options| options, more).await
+}
+
+fn change(when: ChangeWhen) -> ChangeSubscription {
+    ChangeSubscription {
+        provider: account(),
+        reference: "sub_1".to_owned(),
+        change: Some("chg_00000000000000000000000000000003".parse().unwrap()),
+        description: "Acme, Pro".to_owned(),
+        price_ref: "price_pro".to_owned(),
+        amount: Money::new(5_000, Currency::USD),
+        quantity: 3,
+        interval: Interval::new(Unit::Month, 3).ok(),
+        when,
+    }
+}
+
+pub(super) async fn changes(recording: &mut Recording) {
+    let far = standing(&json!({ "schedule": "sub_sched_1" })).await;
+    let prorated = change(ChangeWhen::Prorated {
+        at: at("2026-11-21T09:58:00Z"),
+        quoted: Some(Money::new(2_100, Currency::USD)),
+    });
+    far.done(&Order::ChangeSubscription(prorated)).await;
+    let names = [
+        "read a subscription",
+        "preview a change",
+        "let a schedule go",
+        "change at once, prorated",
+    ];
+    recording.has(&far, &names).await;
+
+    let far = standing(&json!({})).await;
+    far.done(&Order::ChangeSubscription(change(ChangeWhen::Unbilled)))
+        .await;
+    let names = ["read a subscription", "change at once, unbilled"];
+    recording.has(&far, &names).await;
+}
+
+pub(super) async fn schedules(recording: &mut Recording) {
+    let on_trial = json!({ "status": "trialing", "trial_end": 1_797_792_000,
+        "discounts": ["di_1"] });
+    let far = standing(&on_trial).await;
+    let next = change(ChangeWhen::NextPeriod { at: None });
+    far.done(&Order::ChangeSubscription(next)).await;
+    let names = [
+        "read a subscription",
+        "put a change off: make a schedule",
+        "put a change off: say the phases",
+        "read a subscription",
+    ];
+    recording.has(&far, &names).await;
+
+    let far = standing(&json!({ "schedule": "sub_sched_1" })).await;
+    let undo = Order::UndoChange {
+        provider: account(),
+        reference: "sub_1".to_owned(),
+        change: change(ChangeWhen::Unbilled).change,
+    };
+    far.done(&undo).await;
+    let names = [
+        "read a subscription",
+        "read a schedule",
+        "let a schedule go",
+        "read a subscription",
+    ];
+    recording.has(&far, &names).await;
+}
+
+pub(super) async fn ends(recording: &mut Recording) {
+    for (at_once, name) in [(false, "end with the period"), (true, "end at once")] {
+        let far = standing(&json!({})).await;
+        let order = Order::CancelSubscription {
+            provider: account(),
+            reference: "sub_1".to_owned(),
+            at_once,
+        };
+        far.done(&order).await;
+        recording.has(&far, &["read a subscription", name]).await;
+    }
+}
+
+const WHOLE: fn(StripeOptions) -> StripeOptions = |options| StripeOptions {
+    pause: PauseStyle::Subscription,
+    ..options
+};
+
+pub(super) async fn pauses(recording: &mut Recording) {
+    let collection: fn(StripeOptions) -> StripeOptions = |options| options;
+    for (options, name) in [
+        (collection, "pause the collection"),
+        (WHOLE, "pause as a whole"),
+    ] {
+        let far = with(options, &json!({})).await;
+        let order = Order::PauseSubscription {
+            provider: account(),
+            reference: "sub_1".to_owned(),
+            change: None,
+        };
+        far.done(&order).await;
+        recording.has(&far, &["read a subscription", name]).await;
+    }
+}
+
+pub(super) async fn resumptions(recording: &mut Recording) {
+    let left_out = json!({ "id": "in_1", "status": "void", "attempt_count": 0,
+        "billing_reason": "subscription_cycle", "currency": "usd", "total": 2_000,
+        "lines": { "data": [{ "amount": 2_000,
+            "period": { "start": 1_795_200_000, "end": 1_797_792_000 } }] } });
+    let void = json!({ "behavior": "void" });
+    for (stopped, preview, resume) in [
+        (
+            json!({ "status": "paused" }),
+            Some("preview going on"),
+            "resume as a whole",
+        ),
+        (
+            json!({ "pause_collection": void, "latest_invoice": left_out }),
+            Some("preview going on with a new period"),
+            "collect again, with a new period",
+        ),
+        (json!({ "pause_collection": void }), None, "collect again"),
+    ] {
+        let far = standing(&stopped).await;
+        let ask = Resuming {
+            provider: account(),
+            reference: "sub_1".to_owned(),
+            amount: Money::new(2_000, Currency::USD),
+            interval: Some(Interval::MONTH),
+            at: at("2026-11-21T10:00:00Z"),
+        };
+        let said = far.stripe.preview_resume(&ask).await;
+        assert!(matches!(said, Ok(ResumePreviewed::Costs(_))), "{said:?}");
+        let order = Order::ResumeSubscription {
+            provider: account(),
+            reference: "sub_1".to_owned(),
+            change: None,
+            quoted: None,
+        };
+        far.done(&order).await;
+        let mut names = vec!["read a subscription"];
+        names.extend(preview);
+        names.extend(["read a subscription", resume]);
+        recording.has(&far, &names).await;
+    }
+}
