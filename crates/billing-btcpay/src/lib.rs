@@ -32,6 +32,7 @@ mod options;
 mod payments;
 mod perform;
 mod provider;
+mod pulls;
 mod refunds;
 mod wire;
 

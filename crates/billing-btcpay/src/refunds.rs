@@ -1,83 +1,23 @@
-//! Refunds, read back. BTCPay sends nothing by itself: a refund is a promise with a link
-//! (a pull payment), which the buyer claims, once or in parts. What was claimed and sent
-//! is told; a promise that nobody claims is not.
-//!
-//! BTCPay does not say which invoice a promise is of, but in the name that it gives it.
+//! Refunds, read back. BTCPay sends nothing by itself: a refund is a promise with a link,
+//! which the buyer claims, once or in parts. What was claimed and sent is told; a promise
+//! that nobody claims is not.
 
-use billing_domain::fact::{Fact, Observed, RefundSnapshot, RefundState};
+use billing_domain::fact::{Fact, Observed, RefundSnapshot};
 use billing_domain::money::{Currency, Money};
-use serde::Deserialize;
 
 use crate::api_error::CallError;
 use crate::client::Answered;
-use crate::decimal::Decimal;
-use crate::facts::{SATOSHI, Seen};
+use crate::facts::Seen;
 use crate::provider::BtcPay;
+use crate::pulls::{Payout, PullPayment};
 use crate::wire::at;
-
-/// How BTCPay names what an invoice is refunded by, with the invoice's id after it.
-const NAMED: &str = "Refund ";
-
-#[derive(Debug, Deserialize)]
-struct PullPayment {
-    id: String,
-    #[serde(default)]
-    name: Option<String>,
-}
-
-impl PullPayment {
-    /// The invoice that it refunds, if it refunds one.
-    fn invoice(&self) -> Option<&str> {
-        self.name.as_deref()?.strip_prefix(NAMED)
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Payout {
-    id: String,
-    /// When it was claimed.
-    date: i64,
-    /// `amount` before 2.1.
-    #[serde(alias = "amount")]
-    original_amount: Decimal,
-    #[serde(default)]
-    original_currency: Option<String>,
-    /// In bitcoin.
-    #[serde(default, rename = "payoutAmount")]
-    sent: Option<Decimal>,
-    state: String,
-}
-
-impl Payout {
-    /// What is sent. `None`: it is not known in satoshi.
-    fn satoshi(&self) -> Option<i64> {
-        match self.original_currency.as_deref() {
-            Some(SATOSHI) => self.original_amount.floor(),
-            Some("BTC") => self.original_amount.satoshi(),
-            // Promised in another currency: known once it is approved.
-            _ => self.sent?.satoshi(),
-        }
-    }
-
-    fn state(&self) -> RefundState {
-        match self.state.as_str() {
-            "Completed" => RefundState::Done,
-            "Cancelled" => RefundState::Failed,
-            _ => RefundState::Pending,
-        }
-    }
-}
 
 impl BtcPay {
     /// What went back of an invoice. A key that may not look is told nothing; that it
     /// may not, the doctor says.
     pub(crate) async fn refunds_of(&self, seen: &Seen) -> Result<Vec<Observed>, CallError> {
-        let query = [("includeArchived", "true")];
-        let listed: Result<Answered<Vec<PullPayment>>, _> =
-            self.client.get(&["pull-payments"], &query).await;
-        let listed = match listed {
-            Ok(listed) => listed.body,
+        let promised = match self.promises_of(&seen.invoice.id).await {
+            Ok(promised) => promised,
             Err(CallError::Misconfigured(why)) => {
                 tracing::debug!(why, "refunds are not looked at");
                 return Ok(Vec::new());
@@ -85,10 +25,8 @@ impl BtcPay {
             Err(error) => return Err(error),
         };
         let mut facts = Vec::new();
-        for pull in &listed {
-            if pull.invoice() == Some(seen.invoice.id.as_str()) {
-                facts.extend(self.payouts(pull, seen).await?);
-            }
+        for pull in &promised {
+            facts.extend(self.payouts(pull, seen).await?);
         }
         Ok(facts)
     }
@@ -111,12 +49,11 @@ impl BtcPay {
     }
 
     async fn payouts(&self, pull: &PullPayment, seen: &Seen) -> Result<Vec<Observed>, CallError> {
-        let path = ["pull-payments", pull.id.as_str(), "payouts"];
-        let payouts: Answered<Vec<Payout>> = self.client.get_outside(&path).await?;
-        let told = payouts.body.iter().filter_map(|payout| {
+        let claims = self.claims_of(pull).await?;
+        let told = claims.iter().filter_map(|payout| {
             let fact = Fact::RefundSeen(RefundSnapshot {
                 refund: payout.id.clone(),
-                of: vec![seen.invoice.id.clone()],
+                of: goes_back_of(pull, payout, seen),
                 amount: Money::new(payout.satoshi()?, Currency::SAT),
                 state: payout.state(),
             });
@@ -126,4 +63,16 @@ impl BtcPay {
         });
         Ok(told.collect())
     }
+}
+
+/// The names of what a claim pays back: what was ordered here is of the payment that
+/// settled the invoice. What a person promised may be of anything that had come when it
+/// was claimed, and BTCPay does not say of what: of what came besides first.
+fn goes_back_of(pull: &PullPayment, payout: &Payout, seen: &Seen) -> Vec<String> {
+    let claimed_at = at(payout.date);
+    let by_hand = pull.ordered().is_none();
+    let came = seen.paid.iter();
+    let came = came.filter(|paid| by_hand && paid.at <= claimed_at);
+    let whole = std::iter::once(seen.invoice.id.clone());
+    whole.chain(came.map(|paid| paid.id.clone())).collect()
 }

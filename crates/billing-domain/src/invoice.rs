@@ -1,5 +1,6 @@
 //! Invoices: what is owed, for one purpose. Knows nothing of how it is paid.
 
+mod apportioned;
 mod promised;
 mod returned;
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::shop::{Shop, asks, bought, dashboard, loses, shop};
+use super::shop::{Shop, asks, bought, dashboard, loses, opens, shop};
 use crate::rig::StoreKind;
 use crate::scenarios::harbor::sat;
 use crate::scenarios::on_both_stores;
@@ -10,6 +10,8 @@ use crate::scenarios::on_both_stores;
 on_both_stores! {
     /// a refund counts once it was claimed and sent, and revokes its license.
     x_11_a_refund_at_btcpay_counts_once_it_was_sent;
+    /// what was paid above what was owed goes back, and ends nothing.
+    x_11_what_was_overpaid_at_btcpay_goes_back_and_ends_nothing;
 }
 
 /// Promises what was paid for an invoice back, less so many percent, as a shopkeeper does.
@@ -56,4 +58,44 @@ async fn x_11_a_refund_at_btcpay_counts_once_it_was_sent(kind: StoreKind) {
     assert_eq!(loses(&shop), 0);
     asks(&shop).await;
     shop.ends_well().await;
+}
+
+async fn x_11_what_was_overpaid_at_btcpay_goes_back_and_ends_nothing(kind: StoreKind) {
+    let shop = shop(kind).await;
+    // Twice, by two transactions.
+    let ana = opens(&shop, "ana", "deck-monthly").await;
+    shop.fake.pay(&ana.page, 50_000).unwrap();
+    shop.fake.pay(&ana.page, 50_000).unwrap();
+    // Too much, by one.
+    let ben = opens(&shop, "ben", "deck-monthly").await;
+    shop.fake.pay(&ben.page, 60_000).unwrap();
+    for (buyer, above) in [(&ana, 50_000), (&ben, 10_000)] {
+        shop.fake.confirm(&buyer.page).unwrap();
+        shop.settle().await;
+        assert_eq!(buyer.plan(&shop).await, "deck");
+        let body = json!({ "refundVariant": "OverpaidAmount", "payoutMethodId": "BTC-CHAIN" });
+        let path = format!("invoices/{}/refund", buyer.page);
+        let made = dashboard(&shop, &path, &body).await;
+        let pull = made["id"].as_str().unwrap();
+        shop.fake.claim(pull).unwrap();
+        shop.fake.approve_claim(pull).unwrap();
+        shop.settle().await;
+        let invoice = buyer.newest(&shop).await;
+        assert_eq!(invoice["returned"][0]["amount"], sat(above));
+        assert_eq!(invoice["returned"][0]["state"], "done");
+        assert_eq!(buyer.plan(&shop).await, "deck", "{invoice:#}");
+        assert_eq!(buyer.stands(&shop).await["status"], "active");
+        let held = shop
+            .read(&format!("/v1/customers/{}", buyer.customer))
+            .await;
+        assert_eq!(held["balances"], json!([]), "{held:#}");
+        // What it was paid by, besides, undoes it.
+        let pull = promises(&shop, &buyer.page, 0).await;
+        shop.fake.claim(&pull).unwrap();
+        shop.fake.approve_claim(&pull).unwrap();
+        shop.settle().await;
+        assert_eq!(buyer.plan(&shop).await, "");
+    }
+    assert_eq!(loses(&shop), 0);
+    shop.is_sound().await;
 }

@@ -6,59 +6,18 @@ use billing_domain::effect::{EffectKey, PromiseRefund};
 use billing_domain::fact::{Fact, Link, Observed};
 use billing_domain::ids::EffectId;
 use billing_domain::time::to_micros;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::api_error::{CallError, refused};
 use crate::client::Answered;
-use crate::decimal::Decimal;
-use crate::facts::SATOSHI;
 use crate::provider::BtcPay;
+use crate::pulls::{NAMED, ORDERED, PullPayment};
 
 /// Satoshi in a bitcoin.
 const BITCOIN: i64 = 100_000_000;
 
-/// What a promise is named, with the invoice's id after it: BTCPay's own word, and all
-/// that ties the two.
-const NAMED: &str = "Refund ";
-
-/// What stands before the key in the description of a promise.
-const ORDERED: &str = "Reference: ";
-
 /// How the buyer gets it. A store without a wallet for it refuses.
 const PAID_OUT_BY: &str = "BTC-CHAIN";
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Promise {
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    description: Option<String>,
-    amount: Decimal,
-    currency: String,
-    #[serde(default)]
-    archived: bool,
-    #[serde(default)]
-    view_link: Option<String>,
-}
-
-impl Promise {
-    fn is_of(&self, key: &EffectKey) -> bool {
-        let said = self.description.as_deref().unwrap_or_default();
-        let mut keys = said.lines().filter_map(|line| line.strip_prefix(ORDERED));
-        keys.next_back() == Some(key.as_str())
-    }
-
-    /// What is promised. `None`: not in bitcoin.
-    fn satoshi(&self) -> Option<i64> {
-        match self.currency.as_str() {
-            SATOSHI => self.amount.floor(),
-            "BTC" => self.amount.satoshi(),
-            _ => None,
-        }
-    }
-}
 
 impl BtcPay {
     pub(super) async fn promise_refund(
@@ -70,7 +29,7 @@ impl BtcPay {
         let made = self.promises_of(&order.reference).await?;
         if !made.iter().any(|promise| promise.is_of(key)) {
             let open = made.iter().filter(|promise| !promise.archived);
-            let all = open.map(Promise::satoshi).sum::<Option<i64>>();
+            let all = open.map(PullPayment::satoshi).sum::<Option<i64>>();
             let all = all.and_then(|all| all.checked_add(order.amount.amount));
             if all.is_none_or(|all| all > order.paid.amount) {
                 return Err(refused(
@@ -99,17 +58,6 @@ impl BtcPay {
         let mut made = made.into_iter().filter(|promise| !promise.archived);
         let promise = made.find(|promise| promise.is_of(key));
         Ok(promise.and_then(|promise| promise.view_link))
-    }
-
-    async fn promises_of(&self, invoice: &str) -> Result<Vec<Promise>, CallError> {
-        let query = [("includeArchived", "true")];
-        let listed: Answered<Vec<Promise>> = self.client.get(&["pull-payments"], &query).await?;
-        let mut held = listed.body;
-        held.retain(|promise| {
-            let name = promise.name.as_deref().unwrap_or_default();
-            name.strip_prefix(NAMED) == Some(invoice)
-        });
-        Ok(held)
     }
 }
 

@@ -424,7 +424,7 @@ async fn refunds_are_read_back_once_they_are_claimed() {
     let Fact::RefundSeen(refund) = &seen.fact else {
         panic!("{seen:?}");
     };
-    assert_eq!(refund.of, [id]);
+    assert_eq!(refund.of[0], id);
     let ties = |kind| seen.link.refs.iter().any(|tie| tie.kind == kind);
     assert!(
         ties(RefKind::Payment),
@@ -435,4 +435,46 @@ async fn refunds_are_read_back_once_they_are_claimed() {
     rig.fake
         .permit(vec!["btcpay.store.canviewinvoices".to_owned()]);
     assert_eq!(rig.told(&refund.of[0]).await, ["paid 50000"]);
+}
+
+/// The names of what goes back by this claim, but for the page itself.
+async fn of_transactions(rig: &Rig, pull: &str, page: &str) -> Vec<String> {
+    let facts = rig.look(RefKind::Payment, pull).await.unwrap();
+    let Fact::RefundSeen(refund) = &facts[0].fact else {
+        panic!("{facts:?}");
+    };
+    let (first, rest) = refund.of.split_first().unwrap();
+    assert_eq!(first, page, "the strongest name");
+    rest.to_vec()
+}
+
+#[tokio::test]
+async fn what_goes_back_is_named_by_all_that_had_come_by_then() {
+    let rig = Rig::start().await;
+    let (_, id) = rig.invoices().await;
+    let pays = |satoshi| {
+        rig.fake.pay(&id, satoshi).unwrap();
+        let held = rig.fake.invoice(&id).unwrap();
+        held.payments.last().unwrap().id.clone()
+    };
+    let (whole, besides) = (pays(50_000), pays(10_000));
+    rig.fake.confirm(&id).unwrap();
+    let pull = rig.refund_by(&id, "OverpaidAmount").await;
+    rig.fake.claim(&pull).unwrap();
+    rig.fake.approve_claim(&pull).unwrap();
+    let came = [whole, besides];
+    assert_eq!(of_transactions(&rig, &pull, &id).await, came);
+    // What comes later is none of it, however often it is read.
+    rig.fake.advance(days(1));
+    pays(7_000);
+    rig.fake.confirm(&id).unwrap();
+    assert_eq!(of_transactions(&rig, &pull, &id).await, came);
+    // What was ordered here is of the payment itself.
+    let (key, order) = rig.promise(&id, 20_000);
+    rig.done(&key, &order).await;
+    let world = rig.fake.world();
+    let mut pulls = world.pulls.values();
+    let ours = pulls.find(|held| held.id != pull).unwrap().id.clone();
+    rig.fake.claim(&ours).unwrap();
+    assert_eq!(of_transactions(&rig, &ours, &id).await, [] as [String; 0]);
 }

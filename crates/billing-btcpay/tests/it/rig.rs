@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use billing_btcpay::{BtcPay, BtcPayDecoder, BtcPayOptions};
-use billing_domain::effect::{CreateInvoice, EffectKey, OpenCheckout, Order};
+use billing_domain::effect::{CreateInvoice, EffectKey, OpenCheckout, Order, PromiseRefund};
 use billing_domain::fact::{CheckoutPayment, Fact, Observed};
 use billing_domain::ids::{EffectId, IdSeq, InvoiceId};
 use billing_domain::money::{Currency, Money};
@@ -132,11 +132,31 @@ impl Rig {
 
     /// Promises the money of an invoice back: the pull payment's id.
     pub(crate) async fn refund(&self, id: &str) -> String {
-        let body = json!({ "refundVariant": "RateThen", "payoutMethods": ["BTC-CHAIN"] });
+        self.refund_by(id, "RateThen").await
+    }
+
+    /// Promises back of an invoice what BTCPay works out so.
+    pub(crate) async fn refund_by(&self, id: &str, variant: &str) -> String {
+        let body = json!({ "refundVariant": variant, "payoutMethods": ["BTC-CHAIN"] });
         let made = self
             .by_hand(Method::POST, &format!("invoices/{id}/refund"), &body)
             .await;
         made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// An order to promise so much back of a page for 50 000 satoshi, and its key.
+    pub(crate) fn promise(&self, page: &str, satoshi: i64) -> (EffectKey, Order) {
+        let invoice = self.ids.lock().unwrap().draw();
+        let order = PromiseRefund {
+            provider: self.account(),
+            invoice,
+            reference: page.to_owned(),
+            amount: sat(satoshi),
+            paid: sat(50_000),
+            reason: None,
+        };
+        let key = EffectKey::refund(invoice, 1);
+        (key, Order::PromiseRefund(order))
     }
 
     /// Has the store tell an address of what happens.

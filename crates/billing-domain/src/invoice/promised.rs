@@ -39,21 +39,14 @@ impl Invoice {
 
     /// What of that is gone again, or on its way back.
     pub(crate) fn going(&self) -> i128 {
-        let currency = self.paid_in();
-        let going = self.returned.iter().filter(|held| {
-            let back = matches!(
-                held.kind,
+        let going = self.apportioned(|kind| {
+            matches!(
+                kind,
                 ReturnKind::Refund(RefundState::Pending | RefundState::Done)
                     | ReturnKind::Dispute(DisputeState::Lost)
-            );
-            let extra = |payment: &super::Payment| {
-                !payment.credited && held.of.contains(&payment.reference)
-            };
-            back && held.amount.currency == currency && !self.payments.iter().any(extra)
+            )
         });
-        going.fold(0_i128, |sum, held| {
-            sum.saturating_add(i128::from(held.amount.amount))
-        })
+        going.settling()
     }
 
     /// The newest promise of which something is still to be claimed.

@@ -93,7 +93,7 @@ impl Returned {
     }
 
     /// Whether it is about a payment that settled nothing, by that one's name.
-    fn is_of(&self, payment: &Payment) -> bool {
+    pub(super) fn is_of(&self, payment: &Payment) -> bool {
         !payment.credited && self.of.iter().any(|name| payment.has(name))
     }
 
@@ -143,15 +143,16 @@ impl Invoice {
 
     /// What of one payment that settled nothing is gone again, in its currency.
     pub(crate) fn gone_of(&self, payment: &Payment) -> i128 {
-        let gone = self.returned.iter().filter(|held| held.kind.is_gone());
-        let of_it = gone.filter(|held| held.is_of(payment));
-        sum(of_it.map(|held| held.amount), payment.amount.currency)
+        let gone = self.apportioned(ReturnKind::is_gone);
+        let mut besides = gone.besides.into_iter();
+        let of_it = besides.find(|(held, _)| held.reference == payment.reference);
+        of_it.map_or(0, |(_, amount)| amount)
     }
 
     /// Whether any of what was charged for it is gone again. What was paid above
     /// that may go back.
     pub(crate) fn is_short(&self) -> bool {
-        let gone: i128 = self.gone_of_settling().map(|(_, amount)| amount).sum();
+        let gone = self.apportioned(ReturnKind::is_gone).settling();
         let above = self
             .settling()
             .saturating_sub(i128::from(self.collected().amount));
@@ -162,7 +163,7 @@ impl Invoice {
     /// above it may go back, and is no part of it.
     pub(crate) fn gone_of_amount(&self) -> Money {
         let none = Money::zero(self.amount.currency);
-        let gone: i128 = self.gone_of_settling().map(|(_, amount)| amount).sum();
+        let gone = self.apportioned(ReturnKind::is_gone).settling();
         let collected = self.collected().amount;
         let above = self.settling().saturating_sub(i128::from(collected));
         let gone = gone.saturating_sub(above.max(0));
@@ -181,16 +182,6 @@ impl Invoice {
         sum(credited.map(|payment| payment.amount), self.paid_in())
     }
 
-    /// What of the money that settled it is gone again, and when.
-    fn gone_of_settling(&self) -> impl Iterator<Item = (Timestamp, i128)> {
-        let currency = self.paid_in();
-        self.returned
-            .iter()
-            .filter(move |held| held.kind.is_gone() && held.amount.currency == currency)
-            .filter(|held| !self.payments.iter().any(|payment| held.is_of(payment)))
-            .map(|held| (held.at, i128::from(held.amount.amount)))
-    }
-
     /// Whether the balance paid a part of it: that part does not go back.
     fn has_drawn(&self) -> bool {
         let mut lines = self.lines.iter();
@@ -207,7 +198,7 @@ impl Invoice {
         if paid <= 0 || self.has_drawn() || !is_settled {
             return None;
         }
-        let mut gone: Vec<_> = self.gone_of_settling().collect();
+        let mut gone = self.apportioned(ReturnKind::is_gone).of_settling;
         gone.sort_unstable();
         let mut left = paid;
         for (at, amount) in gone {

@@ -77,6 +77,7 @@ mod shop;
 mod sold;
 #[cfg(test)]
 mod step;
+mod surplus;
 #[cfg(test)]
 mod transitions;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use billing_domain::decide::{PromisedRefund, RefundAsk, RefundRefusal, promise_refund};
 use billing_domain::effect::Order;
-use billing_domain::fact::{About, Fact, RefundSnapshot, RefundState};
+use billing_domain::fact::{About, Fact, PaymentPart, RefundSnapshot, RefundState};
 use billing_domain::ids::InvoiceId;
 use billing_domain::journal::Event;
 use billing_domain::money::{Currency, Money};
@@ -130,4 +130,31 @@ fn what_the_provider_refused_may_be_asked_for_again() {
     assert_eq!(world.parked, [ParkReason::AttemptsExhausted]);
     let third = asks(&mut world, invoice, None).unwrap();
     assert_eq!(third.key.to_string(), format!("refund:{invoice}:3"));
+}
+
+#[test]
+fn what_came_besides_and_went_back_is_none_of_what_can_be_promised() {
+    // By the name of the payment, and by that of a transaction that it is made of.
+    for name in ["another page", "tx-z"] {
+        let (mut world, invoice, paid) = renewed();
+        world.tell(Fact::InvoicePaid {
+            invoice,
+            payment: "another page".to_owned(),
+            amount: paid,
+            conversion: None,
+            parts: vec![PaymentPart {
+                id: "tx-z".to_owned(),
+                amount: paid,
+                at: world.now,
+            }],
+        });
+        world.tell(Fact::RefundSeen(RefundSnapshot {
+            refund: "po-1".to_owned(),
+            of: vec![name.to_owned()],
+            amount: paid,
+            state: RefundState::Done,
+        }));
+        let promised = asks(&mut world, invoice, None).unwrap();
+        assert_eq!(promised.amount, paid, "{name}");
+    }
 }
