@@ -247,6 +247,21 @@ impl Invoice {
         self.payments.iter().any(|payment| payment.has(reference))
     }
 
+    /// Whether this is a payment that was set aside before, with more that has come since.
+    pub(crate) fn is_outgrown_by(&self, paid: &Payment) -> bool {
+        let mut aside = self.payments.iter().filter(|held| !held.credited);
+        let held = aside.find(|held| held.reference == paid.reference);
+        held.is_some_and(|held| {
+            let is_new = |part: &String| !held.parts.contains(part);
+            let same = held.amount.currency == paid.amount.currency;
+            let known = !held.parts.is_empty();
+            known
+                && same
+                && held.amount.amount < paid.amount.amount
+                && paid.parts.iter().any(is_new)
+        })
+    }
+
     /// Its payments at the provider, where they go by names of their own.
     pub(crate) fn payment_refs(&self) -> impl Iterator<Item = ProviderRef> {
         let payments = self.payments.iter().map(|payment| &payment.reference);

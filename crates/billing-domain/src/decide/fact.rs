@@ -21,7 +21,7 @@ use crate::ids::{ChangeId, EffectId, InvoiceId};
 use crate::invoice::{Conversion, Invoice, InvoiceState};
 use crate::journal::{Event, RenewalOwed};
 use crate::parked::ParkReason;
-use crate::provider::{ProviderAccount, ProviderRef};
+use crate::provider::{ProviderAccount, ProviderRef, RefKind};
 use crate::subscription::Schedule;
 use crate::time::{Timestamp, shifted};
 
@@ -119,6 +119,7 @@ fn apply(
                 amount: *amount,
                 conversion: conversion.clone(),
                 parts: parts.clone(),
+                page: page_of(observed, account),
                 at,
             };
             pay(draft, *invoice, received, catalog);
@@ -169,6 +170,13 @@ fn know_customer(
     }
 }
 
+/// The provider's name of the page that this is told of. `None`: it is not said.
+fn page_of(observed: &Observed, account: &ProviderAccount) -> Option<String> {
+    let mut named = observed.link.refs.iter();
+    let page = named.find(|named| named.kind == RefKind::Invoice && named.account == *account);
+    page.map(|page| page.id.clone())
+}
+
 /// An invoice as the provider made it.
 struct Made<'a> {
     reference: &'a str,
@@ -190,7 +198,9 @@ fn invoice_opened(draft: &mut Draft, id: InvoiceId, made: &Made<'_>, at: Timesta
     payable_again(draft, &mut invoice, at);
     invoice.reference = Some(made.reference.to_owned());
     invoice.pay_url = made.pay_url.map(str::to_owned);
-    invoice.conversion = invoice.conversion.or_else(|| made.conversion.cloned());
+    // What is still to be paid, is paid at the rate of this page and of no other.
+    let paid_at = invoice.conversion.take().filter(|_| !invoice.is_open());
+    invoice.conversion = paid_at.or_else(|| made.conversion.cloned());
     let open = invoice.is_open() && invoice.is_renewal();
     if matches!(invoice.state, InvoiceState::Void { .. }) {
         void_late(draft, &invoice, made.reference);

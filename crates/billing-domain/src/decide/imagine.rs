@@ -34,6 +34,7 @@ pub(crate) fn paid_on_time(draft: &mut Draft, id: InvoiceId, catalog: &CatalogRe
     };
     let received = Received {
         parts: Vec::new(),
+        page: None,
         payment: String::new(),
         amount,
         conversion: None,

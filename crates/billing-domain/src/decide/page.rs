@@ -92,6 +92,7 @@ pub(super) fn completed(
                 amount: *amount,
                 conversion: conversion.clone(),
                 parts: parts.clone(),
+                page: None,
                 at,
             };
             paid_again(draft, &checkout, again, catalog);
@@ -236,7 +237,7 @@ fn hold(
     let known = draft.account.invoice(checkout.invoice);
     let seen = known.is_some_and(|known| {
         paid.as_ref()
-            .is_none_or(|paid| known.has_payment(&paid.reference))
+            .is_none_or(|paid| known.has_payment(&paid.reference) && !known.is_outgrown_by(paid))
     });
     if seen {
         return;
@@ -246,7 +247,7 @@ fn hold(
         .cloned()
         .unwrap_or_else(|| purchase_invoice(&checkout, InvoiceState::Open));
     if let Some(paid) = paid {
-        take_in(draft, &mut invoice, &paid.parts);
+        take_in(draft, &mut invoice, &paid);
         invoice.payments.push(Payment {
             credited: false,
             ..paid

@@ -34,8 +34,20 @@ pub(super) struct Received {
     pub(super) conversion: Option<Conversion>,
     /// What it is made of. Empty: it is one by its own name.
     pub(super) parts: Vec<PaymentPart>,
+    /// The provider's name of the page that it came to. `None`: it is not said.
+    pub(super) page: Option<String>,
     /// When.
     pub(super) at: Timestamp,
+}
+
+impl Received {
+    /// Whether it came to the page at which the invoice is paid, as far as is known.
+    fn is_of_page_of(&self, invoice: &Invoice) -> bool {
+        match (&self.page, &invoice.reference) {
+            (Some(page), Some(known)) => page == known,
+            _ => true,
+        }
+    }
 }
 
 /// A payment for one of our invoices: exactly the amount settles it, more
@@ -44,19 +56,9 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
     let Some(mut invoice) = draft.account.invoice(id).cloned() else {
         return;
     };
-    if invoice.has_payment(&received.payment) || is_in_part(&invoice, &received.parts) {
-        pay_besides(draft, &invoice, &received, catalog);
-        return;
-    }
-    let parts: Vec<String> = received.parts.into_iter().map(|part| part.id).collect();
-    take_in(draft, &mut invoice, &parts);
-    // A rate is good for the amount that it was stated for.
-    let known = invoice.conversion.clone();
-    let converted = received
-        .conversion
-        .filter(|conversion| conversion.listed == invoice.amount);
-    invoice.conversion = converted.or(invoice.conversion);
-    let (at, amount, payment) = (received.at, received.amount, received.payment);
+    let is_of_known_page = received.is_of_page_of(&invoice);
+    let parts = received.parts.iter().map(|part| part.id.clone());
+    let (at, amount, payment) = (received.at, received.amount, received.payment.clone());
     let paid = Payment {
         reference: payment.clone(),
         amount,
@@ -64,14 +66,26 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
         credited: false,
         to_balance: None,
         off_balance: None,
-        parts,
+        parts: parts.collect(),
     };
+    let outgrows = invoice.is_open() && invoice.is_outgrown_by(&paid);
+    let known = invoice.has_payment(&payment) || is_in_part(&invoice, &paid.parts);
+    if known && !outgrows {
+        pay_besides(draft, &invoice, &received, catalog);
+        return;
+    }
+    take_in(draft, &mut invoice, &paid);
+    // A rate is good for the amount that it was stated for, and for its own page.
+    let known = invoice.conversion.clone();
+    let converted = received
+        .conversion
+        .filter(|conversion| conversion.listed == invoice.amount);
+    invoice.conversion = converted.or(invoice.conversion.filter(|_| is_of_known_page));
     if let Err((reason, evidence)) = creditable(draft, &invoice, amount) {
         let worth = listed(&invoice, amount);
         // What was collected before stays as it was collected, and what can be paid as
-        // it can.
-        let first = invoice.conversion.take().filter(|_| invoice.is_open());
-        invoice.conversion = known.or(first);
+        // its page says.
+        invoice.conversion = known;
         set_aside(draft, invoice, (paid, worth), reason, evidence);
         return;
     }
@@ -97,9 +111,9 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
 }
 
 /// Whether something was paid for with a part of this already: the others came besides.
-fn is_in_part(invoice: &Invoice, parts: &[PaymentPart]) -> bool {
+fn is_in_part(invoice: &Invoice, parts: &[String]) -> bool {
     let mut credited = invoice.payments.iter().filter(|held| held.credited);
-    credited.any(|held| parts.iter().any(|part| held.has(&part.id)))
+    credited.any(|held| parts.iter().any(|part| held.has(part)))
 }
 
 /// A payment told again: what it is made of by now and was not before came besides, as
@@ -118,18 +132,19 @@ fn pay_besides(draft: &mut Draft, known: &Invoice, again: &Received, catalog: &C
             amount: part.amount,
             conversion: again.conversion.clone(),
             parts: Vec::new(),
+            page: again.page.clone(),
             at: part.at,
         };
         pay(draft, known.id, besides, catalog);
     }
 }
 
-/// Takes back what was made of these parts when they were told by themselves: from now
-/// on they count in what they are parts of.
-pub(super) fn take_in(draft: &mut Draft, invoice: &mut Invoice, parts: &[String]) {
+/// Takes back what was made of a payment when it was less, and of its parts when they
+/// were told by themselves: from now on they count in what they are parts of.
+pub(super) fn take_in(draft: &mut Draft, invoice: &mut Invoice, paid: &Payment) {
     let taken = invoice
         .payments
-        .extract_if(.., |held| !held.credited && parts.contains(&held.reference));
+        .extract_if(.., |held| !held.credited && paid.has(&held.reference));
     for held in taken.collect::<Vec<_>>() {
         let Some(went) = held.to_balance else {
             continue;

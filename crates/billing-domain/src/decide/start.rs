@@ -156,7 +156,7 @@ fn record_purchase(
     if let Some(known) = draft.account.invoice(id) {
         invoice.payments.clone_from(&known.payments);
     }
-    take_in(draft, &mut invoice, &paid.parts);
+    take_in(draft, &mut invoice, &paid);
     invoice.payments.push(paid);
     let amount = invoice.amount;
     draft.account.put_invoice(invoice);

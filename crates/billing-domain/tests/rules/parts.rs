@@ -338,3 +338,70 @@ fn what_was_kept_before_parts_were_is_not_counted_again() {
     let read: Fact = serde_json::from_value(amount).unwrap();
     assert!(matches!(read, Fact::InvoicePaid { parts, .. } if parts.is_empty()));
 }
+
+/// What is owed but for a cent, and the cent, and more of it.
+const SHORT: Transaction = ("tx-s", 999, "2026-02-01T01:00:00Z");
+const CENT: Transaction = ("tx-t", 1, "2026-02-01T02:00:00Z");
+
+#[test]
+fn the_rest_of_what_was_too_little_makes_it_whole_in_any_order() {
+    // As a whole, by a tolerance that is not ours; and then with what came after.
+    let told = [Whole(&[SHORT]), Whole(&[SHORT, CENT])];
+    let (world, invoice) = in_every_order(Stands::Open, &told);
+    let [whole] = of_the_page(&world, invoice)[..] else {
+        panic!("{:?}", of_the_page(&world, invoice));
+    };
+    assert!(whole.credited);
+    assert_eq!((whole.amount, balance(&world)), (usd(1_000), 0));
+    assert_eq!(world.status(), Status::Active);
+    // By itself first, it is the same.
+    let told = [Whole(&[SHORT]), Alone(CENT), Whole(&[SHORT, CENT])];
+    let (world, invoice) = in_every_order(Stands::Open, &told);
+    assert_eq!(of_the_page(&world, invoice).len(), 1);
+    // Still too little: it is set aside for a person as what it is by now.
+    let (mut world, invoice) = Stands::Open.world();
+    tell(&mut world, invoice, Whole(&[FIRST]));
+    tell(&mut world, invoice, Whole(&[FIRST, EXTRA]));
+    tell(&mut world, invoice, Whole(&[FIRST, EXTRA]));
+    tell(&mut world, invoice, Whole(&[FIRST]));
+    assert_eq!(world.parked, [ParkReason::AmountMismatch; 2]);
+    assert!(world.evidence[1].contains("7.00"), "{:?}", world.evidence);
+    let [held] = of_the_page(&world, invoice)[..] else {
+        panic!("{:?}", of_the_page(&world, invoice));
+    };
+    assert_eq!(held.amount, usd(700));
+}
+
+#[test]
+fn the_rest_of_what_was_too_little_for_a_checkout_is_never_lost() {
+    let paid = |parts: &[Transaction]| CheckoutPayment::Paid {
+        payment: PAGE.to_owned(),
+        amount: sum(parts),
+        conversion: None,
+        parts: parts.iter().copied().map(part).collect(),
+    };
+    let mut world = World::new();
+    let begun = world.begin(terms("pro-monthly"), false);
+    for _ in 0..2 {
+        world.complete(&begun, paid(&[FIRST]));
+    }
+    assert_eq!(world.parked, [ParkReason::AmountMismatch]);
+    for _ in 0..2 {
+        world.complete(&begun, paid(&[FIRST, EXTRA]));
+        world.complete(&begun, paid(&[FIRST]));
+    }
+    assert_eq!(world.parked, [ParkReason::AmountMismatch; 2]);
+    let invoice = world.account.invoices.first().unwrap().id;
+    let payments = &held(&world, invoice).payments;
+    let [kept] = &payments[..] else {
+        panic!("{payments:?}");
+    };
+    assert_eq!(kept.amount, usd(700));
+    world.complete(&begun, paid(&[FIRST, SECOND]));
+    assert_eq!(world.status(), Status::Active);
+    let credited = held(&world, invoice).payments.iter();
+    assert_eq!(credited.filter(|payment| payment.credited).count(), 1);
+    // What came besides, and was told of before, is the customer's.
+    world.complete(&begun, paid(&[FIRST, SECOND, EXTRA]));
+    assert_eq!(balance(&world), 300);
+}

@@ -2,16 +2,18 @@
 
 use billing_domain::decide::Verdict;
 use billing_domain::effect::Order;
-use billing_domain::fact::Fact;
+use billing_domain::fact::{Fact, Link, Observed};
 use billing_domain::ids::{IdSeq, InvoiceId};
 use billing_domain::invoice::Conversion;
 use billing_domain::journal::Event;
 use billing_domain::money::{Currency, Money};
+use billing_domain::parked::ParkReason;
+use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::subscription::Status;
 use billing_domain::time::Timestamp;
 use jiff::SignedDuration;
 
-use crate::common::{World, at, terms};
+use crate::common::{World, at, provider, terms};
 
 /// Due on 1 February, with a link; its grace ends on the 8th.
 fn due() -> (World, InvoiceId) {
@@ -376,4 +378,111 @@ fn strangers_are_unlinked() {
     assert_eq!(world.tell(pending(stranger)), Verdict::Unlinked);
     assert_eq!(world.tell(closed(stranger, "page")), Verdict::Unlinked);
     assert_eq!(world.account, before);
+}
+
+/// 25.00 dollars or whatever is listed, at so many satoshi.
+fn rate(listed: Money, satoshi: i64) -> Conversion {
+    Conversion {
+        listed,
+        collected: Money::new(satoshi, Currency::SAT),
+        rate: 1,
+        source: "pin".to_owned(),
+        at: at("2026-02-01"),
+    }
+}
+
+fn opened_at(invoice: InvoiceId, reference: &str, conversion: Conversion) -> Fact {
+    Fact::InvoiceOpened {
+        invoice,
+        reference: reference.to_owned(),
+        pay_url: Some(format!("https://pay.example.com/{reference}")),
+        conversion: Some(conversion),
+    }
+}
+
+/// A payment as its page tells it, by this name.
+fn comes(
+    world: &mut World,
+    invoice: InvoiceId,
+    (page, payment): (&str, &str),
+    satoshi: i64,
+    conversion: Option<Conversion>,
+) {
+    let page = ProviderRef {
+        account: provider(),
+        kind: RefKind::Invoice,
+        id: page.to_owned(),
+    };
+    world.observe(&Observed {
+        fact: Fact::InvoicePaid {
+            invoice,
+            payment: payment.to_owned(),
+            amount: Money::new(satoshi, Currency::SAT),
+            conversion,
+            parts: Vec::new(),
+        },
+        at: world.now,
+        link: Link {
+            refs: vec![page],
+            ..Link::default()
+        },
+    });
+}
+
+/// Its first page was made at 50 000 satoshi, and has closed.
+fn first_closed() -> (World, InvoiceId, Money) {
+    let mut world = World::bought(terms("pro-monthly"));
+    world.tick("2026-02-01");
+    let held = world.open_invoice().unwrap();
+    let (invoice, listed) = (held.id, held.amount);
+    world.tell(opened_at(invoice, "first", rate(listed, 50_000)));
+    world.go("2026-02-04");
+    world.tell(closed(invoice, "first"));
+    world.forget();
+    (world, invoice, listed)
+}
+
+#[test]
+fn a_part_that_came_to_a_page_before_leaves_its_rate_on_no_other() {
+    let (mut world, invoice, listed) = first_closed();
+    comes(
+        &mut world,
+        invoice,
+        ("first", "tx-1"),
+        20_000,
+        Some(rate(listed, 50_000)),
+    );
+    assert_eq!(world.parked, [ParkReason::AmountMismatch]);
+    world.tell(opened_at(invoice, "second", rate(listed, 40_000)));
+    let held = world.open_invoice().unwrap();
+    assert_eq!(held.collected(), Money::new(40_000, Currency::SAT));
+    // And what comes to the first when there is a second, changes nothing of that one.
+    comes(
+        &mut world,
+        invoice,
+        ("first", "tx-2"),
+        20_000,
+        Some(rate(listed, 50_000)),
+    );
+    let held = world.open_invoice().unwrap();
+    assert_eq!(held.collected(), Money::new(40_000, Currency::SAT));
+    comes(&mut world, invoice, ("second", "second"), 40_000, None);
+    assert_eq!(world.status(), Status::Active);
+    let held = world.account.invoice(invoice).unwrap();
+    assert_eq!(held.collected(), Money::new(40_000, Currency::SAT));
+}
+
+#[test]
+fn what_was_paid_at_one_page_is_never_worth_what_another_says() {
+    // It says no rate of its own: what it is worth, a person finds out.
+    let (mut world, invoice, listed) = first_closed();
+    world.tell(opened_at(invoice, "second", rate(listed, 40_000)));
+    comes(&mut world, invoice, ("first", "first"), 50_000, None);
+    assert_eq!(world.status(), Status::PastDue);
+    assert_eq!(world.parked, [ParkReason::CurrencyMismatch]);
+    let held = world.open_invoice().unwrap();
+    assert_eq!(held.collected(), Money::new(40_000, Currency::SAT));
+    // Its own says it.
+    comes(&mut world, invoice, ("second", "second"), 40_000, None);
+    assert_eq!(world.status(), Status::Active);
 }
