@@ -10,7 +10,7 @@ use billing_domain::time::Timestamp;
 use billing_http::HttpClient;
 use billing_ports::provider::{Listed, PortalAnswer, PortalAsk};
 use billing_ports::{
-    Answer, Delivery, Finding, PaymentProvider, PerformError, Previewed, ResumePreviewed,
+    Answer, Delivery, Finding, PaymentProvider, PerformError, Previewed, Resent, ResumePreviewed,
 };
 use url::Url;
 
@@ -21,7 +21,7 @@ use crate::map::proof::{Proof, prove};
 use crate::map::subscription::Untold;
 use crate::map::transaction::Said;
 use crate::options::{Mode, OptionsError, PaddleOptions};
-use crate::wire::{Adjustment, Customer, Subscription, Transaction};
+use crate::wire::{Adjustment, Customer, SentAgain, Subscription, Transaction};
 
 /// How many of a subscription's newest transactions are looked at to see what is
 /// paid for: a page, which Paddle limits to 30. A period rarely has more than two,
@@ -58,17 +58,12 @@ impl Paddle {
         })
     }
 
-    /// Has a notification sent again, by the id that Paddle gave it
-    /// (`notification_id` of a webhook). Its event keeps its id.
-    ///
-    /// # Errors
-    ///
-    /// [`PerformError`] when Paddle was not reached, or would not.
-    pub async fn replay(&self, notification: &str) -> Result<(), PerformError> {
+    /// Has a notification sent again (`notification_id` of a webhook). Its event
+    /// keeps its id.
+    async fn send_again(&self, notification: &str) -> Result<SentAgain, CallError> {
         let nothing = serde_json::json!({});
         let path = ["notifications", notification, "replay"];
-        let sent: Result<serde_json::Value, CallError> = self.client.post(&path, &nothing).await;
-        sent.map(drop).map_err(CallError::of_read)
+        self.client.post(&path, &nothing).await
     }
 
     /// The subscription as it stands. `None`: there is none.
@@ -239,6 +234,16 @@ impl PaymentProvider for Paddle {
     ) -> Result<Listed<Delivery>, PerformError> {
         let listed = self.events_after(since, after.as_deref()).await;
         listed.map_err(CallError::of_read)
+    }
+
+    async fn resend(&self, notification: &str) -> Result<Resent, PerformError> {
+        match self.send_again(notification).await {
+            Ok(sent) => Ok(Resent::Sending {
+                under: sent.notification_id,
+            }),
+            Err(error) if error.is_not_found() => Ok(Resent::NoSuch),
+            Err(error) => error.refusal().map(Resent::Refused),
+        }
     }
 
     async fn doctor(&self, catalog: &Catalog) -> Vec<Finding> {

@@ -106,6 +106,21 @@ impl std::fmt::Debug for RefundLink {
     }
 }
 
+/// What a provider answered to being asked to tell of an event again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resent {
+    /// It is sending it.
+    Sending {
+        /// The id under which it is sent this time; the event keeps its own. `None`:
+        /// the same.
+        under: Option<String>,
+    },
+    /// It knows of none with this id.
+    NoSuch,
+    /// It refuses.
+    Refused(Refusal),
+}
+
 /// A page of what a provider lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed<T> {
@@ -239,6 +254,12 @@ pub trait PaymentProvider: Send + Sync {
     ) -> Result<Listed<Delivery>, PerformError> {
         let _nothing_to_list = (since, after);
         Err(PerformError::Unsupported("listing events"))
+    }
+
+    /// Has a webhook sent once more, by the id that the provider gave to its sending.
+    async fn resend(&self, notification: &str) -> Result<Resent, PerformError> {
+        let _nothing_to_send = notification;
+        Err(PerformError::Unsupported("sending a webhook again"))
     }
 
     /// Looks at keys, mode, webhooks and prices.

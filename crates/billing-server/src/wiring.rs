@@ -1,6 +1,6 @@
 //! The composition root: which parts the server is made of. Knows every room,
 //! and decides nothing. A new provider is a cargo feature and one line in
-//! [`Parts::around`].
+//! [`moving_money`].
 
 use std::path::Path;
 use std::sync::Arc;
@@ -106,11 +106,7 @@ impl Parts {
             Some(sandbox) => sandbox.clock(),
             None => Arc::new(SystemClock),
         };
-        // A provider that moves money is one line here.
-        let mut attached: Vec<Attached> = Vec::new();
-        attached.extend(providers::stripe(config, public_url, &clock)?);
-        attached.extend(providers::paddle(config, public_url)?);
-        attached.extend(providers::btcpay(config, public_url, &clock)?);
+        let mut attached = moving_money(config, public_url, &clock)?;
         if let (Some(sandbox), Some(told)) = (&sandbox, &config.sandbox) {
             let mut live: Vec<ProviderAccount> = attached.iter().map(Attached::account).collect();
             live.sort();
@@ -179,6 +175,20 @@ impl Attached {
     pub(crate) fn account(&self) -> ProviderAccount {
         self.provider.account().clone()
     }
+}
+
+/// The accounts that move money. They need no books.
+pub(crate) fn moving_money(
+    config: &Config,
+    public_url: &str,
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<Attached>, WiringError> {
+    // A provider is one line here.
+    let mut attached: Vec<Attached> = Vec::new();
+    attached.extend(providers::stripe(config, public_url, clock)?);
+    attached.extend(providers::paddle(config, public_url)?);
+    attached.extend(providers::btcpay(config, public_url, clock)?);
+    Ok(attached)
 }
 
 /// Takes the SQLite file, which one process at a time may have.

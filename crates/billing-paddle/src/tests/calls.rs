@@ -9,7 +9,7 @@ use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::subscription::Status;
 use billing_http::{HttpClient, HttpOptions};
 use billing_ports::provider::{PortalAnswer, PortalAsk, PortalPurpose};
-use billing_ports::{Answer, PaymentProvider, PerformError, Reading};
+use billing_ports::{Answer, PaymentProvider, PerformError, Reading, Resent};
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, ResponseTemplate};
@@ -494,8 +494,13 @@ async fn a_notification_is_sent_again() {
         &json!({ "notification_id": "ntf_2" }),
     )
     .await;
-    assert_eq!(paddle.replay("ntf_1").await, Ok(()));
+    let sending = Resent::Sending {
+        under: Some("ntf_2".to_owned()),
+    };
+    assert_eq!(paddle.resend("ntf_1").await, Ok(sending));
     assert_eq!(sent(&server, "POST", place).await.len(), 1);
+    // Nothing answers under another id: the server says 404.
+    assert_eq!(paddle.resend("ntf_9").await, Ok(Resent::NoSuch));
 }
 
 #[test]

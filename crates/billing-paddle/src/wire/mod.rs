@@ -175,6 +175,14 @@ pub(crate) struct Customer {
     pub(crate) updated_at: Option<Timestamp>,
 }
 
+/// The answer to a notification that is to be sent again.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct SentAgain {
+    /// The id of this sending.
+    #[serde(default)]
+    pub(crate) notification_id: Option<String>,
+}
+
 /// The later of the two instants of an object; without either, the beginning of
 /// time, so that it is never newer than anything.
 pub(crate) fn instant(created: Option<Timestamp>, updated: Option<Timestamp>) -> Timestamp {

@@ -17,6 +17,8 @@ pub(crate) struct Failure {
     message: String,
     /// What helps. Empty: nothing is known.
     hint: String,
+    /// Its stable name, for programs. `None`: it has none.
+    name: Option<&'static str>,
     kind: Kind,
 }
 
@@ -59,6 +61,7 @@ impl Failure {
         Self {
             message,
             hint: String::new(),
+            name: None,
             kind,
         }
     }
@@ -67,6 +70,16 @@ impl Failure {
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
         self
+    }
+
+    /// Under a stable name, for programs.
+    pub(crate) fn named(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    pub(crate) const fn name(&self) -> Option<&'static str> {
+        self.name
     }
 
     pub(crate) fn message(&self) -> &str {

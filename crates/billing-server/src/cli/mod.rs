@@ -22,6 +22,7 @@ mod prorate;
 mod reconcile;
 mod remote;
 mod replay;
+mod resend;
 mod serve;
 mod target;
 mod told;
@@ -63,10 +64,10 @@ Exit codes:
      replay: something differs
   2  wrong usage, or a configuration that cannot be used
   3  refused: a plan file with mistakes, or one that breaks a promise; a migration that
-     cannot be, or is not what was planned
+     cannot be, or is not what was planned; a notification that there is none of
   4  a running server has the books, or the server that was asked said no
-  5  audit, reconcile: a provider did not answer for everything; replay: something could not
-     be compared";
+  5  audit, reconcile, resend: a provider did not answer for everything; replay: something
+     could not be compared";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -106,6 +107,8 @@ enum Command {
     Reconcile(reconcile::Reconcile),
     /// Rebuild what providers run from all that they told, and compare
     Replay(replay::Replay),
+    /// Have a provider send webhooks again, by the ids of their notifications
+    Resend(resend::Resend),
     /// Tell the next invoices of a subscription
     Forecast(forecast::Forecast),
     /// Move holders from one price to another, planned before it is done
@@ -180,6 +183,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failu
         Command::Audit(command) => Box::pin(command.run(context)).await,
         Command::Reconcile(command) => Box::pin(command.run(context)).await,
         Command::Replay(command) => Box::pin(command.run(context)).await,
+        Command::Resend(command) => Box::pin(command.run(context)).await,
         Command::Forecast(command) => Box::pin(command.run(context)).await,
         Command::MigratePrices(command) => Box::pin(command.run(context)).await,
         Command::Prorate(command) => command.run(context),

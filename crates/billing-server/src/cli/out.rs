@@ -74,7 +74,10 @@ impl Out {
     /// Prints a failure to standard error.
     pub(crate) fn failure(self, failure: &Failure) {
         if self.json {
-            let told = json!({ "error": failure.message(), "hint": failure.hint() });
+            let mut told = json!({ "error": failure.message(), "hint": failure.hint() });
+            if let (Some(name), Some(told)) = (failure.name(), told.as_object_mut()) {
+                told.insert("code".to_owned(), name.into());
+            }
             return self.remark(&format!("{told:#}"));
         }
         let error = paint(self.error_color, Color::Red, "error:");

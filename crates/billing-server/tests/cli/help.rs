@@ -3,7 +3,7 @@
 use crate::rig::Folder;
 
 /// Every command there is, as it is typed.
-const COMMANDS: [&str; 30] = [
+const COMMANDS: [&str; 31] = [
     "",
     "serve",
     "migrate",
@@ -28,6 +28,7 @@ const COMMANDS: [&str; 30] = [
     "audit",
     "reconcile",
     "replay",
+    "resend",
     "forecast",
     "migrate-prices",
     "migrate-prices plan",

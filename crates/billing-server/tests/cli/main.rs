@@ -62,6 +62,8 @@ mod prorate;
 #[cfg(test)]
 mod provider_docs;
 #[cfg(test)]
+mod resend;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod terminal;
