@@ -2,6 +2,13 @@
 //!
 //! Every event carries a snapshot of its object. What it proves is told; what it
 //! does not (an active subscription's payment) is hinted at, and read.
+//!
+//! Two that could look like ours are accepted and deliberately tell nothing.
+//! `customer.updated`: our customer is tied to Paddle's by id, which stays; the name
+//! and address typed over there are Paddle's, for its receipts, and must not change
+//! whom we write to or who can claim what. `payment_method.deleted`: whether a renewal
+//! can be charged shows when it is, and `transaction.payment_failed` and
+//! `subscription.past_due` tell that; until then nothing that is paid for changes.
 
 use billing_domain::fact::Observed;
 use billing_domain::provider::ProviderAccount;

@@ -161,6 +161,17 @@ async fn refusals_are_named_and_locks_pass() {
         (400, "subscription_locked_pending_changes", false),
         (
             400,
+            "subscription_invalid_billing_mode_for_scheduled_change",
+            false,
+        ),
+        (
+            400,
+            "subscription_incorrect_proration_on_paused_subscription",
+            false,
+        ),
+        (400, "subscription_is_canceled_action_invalid", false),
+        (
+            400,
             "subscription_credit_creation_against_processing_transaction",
             true,
         ),

@@ -275,6 +275,35 @@ fn refunds_and_chargebacks_are_told() {
     );
 }
 
+/// Neither says anything of what is sold and paid: whole bodies, of a customer of ours.
+#[test]
+fn a_customer_s_new_address_and_a_card_taken_away_tell_nothing() {
+    let customer = json!({
+        "id": "ctm_1", "status": "active", "name": "Ana", "email": "new@example.com",
+        "marketing_consent": false, "locale": "en", "import_meta": null,
+        "custom_data": { "billing_operator": "acme",
+            "billing_customer": "cus_00000000000000000000000000000002" },
+        "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-09T00:00:00Z",
+    });
+    let method = json!({
+        "id": "paymtd_1", "customer_id": "ctm_1", "address_id": "add_1", "type": "card",
+        "origin": "subscription", "deletion_reason": "api",
+        "saved_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-09T00:00:00Z",
+    });
+    for (kind, data) in [
+        ("customer.updated", customer),
+        ("payment_method.deleted", method),
+    ] {
+        let told = deliver(kind, &data);
+        assert_eq!(told.kind, kind);
+        assert_eq!(told.reading, Reading::Facts(Vec::new()));
+        assert!(
+            !crate::HANDLED_EVENTS.contains(&kind),
+            "nobody has to subscribe to it"
+        );
+    }
+}
+
 #[test]
 fn what_is_no_concern_of_ours_is_accepted_with_nothing() {
     for kind in [

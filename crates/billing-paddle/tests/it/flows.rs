@@ -6,7 +6,7 @@ use billing_domain::proration::TaxRate;
 use billing_domain::provider::RefKind;
 use billing_domain::subscription::Status;
 use billing_domain::time::{Period, Timestamp, days};
-use billing_ports::{PaymentProvider, Previewed};
+use billing_ports::{PaymentProvider, PerformError, Previewed};
 use billing_testkit::fakes::paddle::{Card, Exhausted};
 
 use super::rig::{LARGE, ONCE, Rig, SMALL, TRIED, YEARLY, usd};
@@ -70,6 +70,79 @@ async fn bought_renewed_and_canceled() {
     let ended = rig.told(&held).await;
     assert_eq!(ended.status, Status::Canceled);
     assert!(ended.ended_at.is_some());
+}
+
+/// Paddle takes no proration on what is paused; without money, it does.
+#[tokio::test]
+async fn a_paused_subscription_is_changed_without_money_or_refused_by_name() {
+    let rig = Rig::start().await;
+    let held = rig.buys(SMALL, Card::Pays).await;
+    let pause = Order::PauseSubscription {
+        provider: rig.account(),
+        reference: held.clone(),
+        change: None,
+    };
+    rig.done(&pause).await;
+    assert_eq!(rig.told(&held).await.status, Status::Paused);
+    let paid = rig.paid();
+    let code = "subscription_incorrect_proration_on_paused_subscription";
+    let at_once = rig.change(&held, LARGE, rig.prorated(None));
+    let previewed = rig.paddle.preview(&at_once).await;
+    assert!(
+        matches!(&previewed, Ok(Previewed::Refused(refusal)) if refusal.code == code),
+        "{previewed:?}"
+    );
+    assert_eq!(rig.refused(&Order::ChangeSubscription(at_once)).await, code);
+    assert_eq!(rig.in_place(&held), SMALL);
+    let unbilled = rig.change(&held, LARGE, ChangeWhen::Unbilled);
+    rig.done(&Order::ChangeSubscription(unbilled)).await;
+    assert_eq!(rig.in_place(&held), LARGE);
+    assert_eq!(rig.paid(), paid, "no money moves");
+}
+
+/// Of Paddle's five ways to bill a change, a scheduled one rules out those that wait
+/// for the next period. Ours do not.
+#[tokio::test]
+async fn a_scheduled_end_is_in_the_way_of_no_change() {
+    let rig = Rig::start().await;
+    let held = rig.buys(SMALL, Card::Pays).await;
+    let cancel = Order::CancelSubscription {
+        provider: rig.account(),
+        reference: held.clone(),
+        at_once: false,
+    };
+    rig.done(&cancel).await;
+    let ends = rig.told(&held).await.cancel_at;
+    assert!(ends.is_some());
+    for (price, when) in [
+        (LARGE, rig.prorated(None)),
+        (SMALL, ChangeWhen::Unbilled),
+        (LARGE, rig.prorated(None)),
+    ] {
+        let change = rig.change(&held, price, when);
+        rig.done(&Order::ChangeSubscription(change)).await;
+        assert_eq!(rig.in_place(&held), price);
+        assert_eq!(rig.told(&held).await.cancel_at, ends, "it still ends");
+    }
+}
+
+/// The money of a purchase is on its way: nothing can be credited against it yet.
+#[tokio::test]
+async fn a_change_right_after_a_purchase_waits_for_its_money() {
+    let rig = Rig::start().await;
+    rig.fake.rules(|rules| rules.processing = days(1));
+    let held = rig.buys(SMALL, Card::Pays).await;
+    let change = Order::ChangeSubscription(rig.change(&held, LARGE, rig.prorated(None)));
+    let waits = rig.perform(&change).await;
+    let code = "subscription_credit_creation_against_processing_transaction";
+    assert!(
+        matches!(&waits, Err(PerformError::NotSent(why)) if why.contains(code)),
+        "{waits:?}"
+    );
+    assert_eq!(rig.in_place(&held), SMALL);
+    rig.fake.advance(days(1));
+    rig.done(&change).await;
+    assert_eq!(rig.in_place(&held), LARGE);
 }
 
 #[tokio::test]
@@ -332,7 +405,7 @@ async fn before_a_renewal_a_change_waits() {
     let when = rig.prorated(None);
     let change = Order::ChangeSubscription(rig.change(&held, LARGE, when));
     let locked = rig.perform(&change).await;
-    let waits = matches!(locked, Err(billing_ports::PerformError::NotSent(_)));
+    let waits = matches!(locked, Err(PerformError::NotSent(_)));
     assert!(waits, "{locked:?}");
     rig.fake.advance(jiff::SignedDuration::from_mins(20));
     rig.done(&change).await;
