@@ -1,20 +1,39 @@
 //! A fake BTCPay Server on loopback, to try a server against by hand.
 
-use billing_domain::time::Timestamp;
+mod program;
+
 use billing_testkit::fakes::btcpay::{
     DEFAULT_KEY, DEFAULT_SECRET, DEFAULT_STORE, Decimal, FakeBtcPay, FakeBtcPayOptions,
 };
 use clap::Parser;
 use url::Url;
 
-/// A fake BTCPay Server on loopback.
+use self::program::{ClockArgs, beside, say, until_stopped};
+
+/// What buyers, miners and shopkeepers do, for the help text.
+const ACTS: &str = "  POST /_act/…     acts of buyers, miners and shopkeepers:
+                   pay {invoice, method?, sats?}, confirm {invoice, blocks?},
+                   double_spend {invoice}, mark {invoice, status},
+                   claim {pull_payment}, approve_payout {pull_payment},
+                   rate {currency, rate}, restart {}, which forgets the
+                   deliveries that wait
+  GET  /i/…        the page where an invoice is paid
+
+Methods: BTC-CHAIN, which waits for blocks, and BTC-LN. Without sats the rest
+of what is due is paid.";
+
+/// A stateful fake of a BTCPay Server on loopback.
+///
+/// Point a server's BTCPay base URL at the address that is printed. Checkout links
+/// lead to a page of the fake. Its clock runs on from now, or stands at --start
+/// until it is moved.
 #[derive(Debug, Parser)]
-#[command(name = "fake-btcpay")]
+#[command(name = "fake-btcpay", after_help = beside(ACTS))]
 struct Arguments {
-    /// The port of loopback.
+    /// The port on loopback; 0 takes one that is free.
     #[arg(long, default_value_t = 12_113)]
     port: u16,
-    /// Where deliveries go.
+    /// Where deliveries go. Without it they are held.
     #[arg(long)]
     webhook: Option<Url>,
     /// The API key that it takes.
@@ -26,6 +45,8 @@ struct Arguments {
     /// What it signs with.
     #[arg(long, default_value = DEFAULT_SECRET)]
     secret: String,
+    #[command(flatten)]
+    clock: ClockArgs,
     /// What a bitcoin costs: `USD=50000.00`.
     #[arg(long = "rate", value_parser = rate)]
     rates: Vec<(String, Decimal)>,
@@ -36,34 +57,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
     let options = FakeBtcPayOptions {
         port: arguments.port,
-        running: true,
+        running: arguments.clock.runs(),
         key: arguments.key,
         store_id: arguments.store,
         secret: arguments.secret,
         webhook: arguments.webhook,
-        ..FakeBtcPayOptions::new(now())
+        ..FakeBtcPayOptions::new(arguments.clock.start())
     };
     let fake = FakeBtcPay::start(options).await?;
     fake.rules(|rules| rules.rates.extend(arguments.rates));
-    say(&format!("fake BTCPay Server on {}", fake.url()));
-    tokio::select! {
-        () = fake.keep_up() => {}
-        stopped = tokio::signal::ctrl_c() => stopped?,
-    }
+    say(&format!("fake BTCPay Server at {}", fake.url()))?;
+    until_stopped(fake.keep_up()).await?;
     Ok(())
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the start of a clock of its own is read once"
-)]
-fn now() -> Timestamp {
-    Timestamp::now()
-}
-
-#[expect(clippy::print_stdout, reason = "tells a person where it listens")]
-fn say(line: &str) {
-    println!("{line}");
 }
 
 /// Reads `USD=50000.00`.

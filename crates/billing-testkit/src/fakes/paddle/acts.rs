@@ -40,7 +40,7 @@ pub(super) fn act(
             let id = world.chargeback(read::text(body, "transaction")?, reverse, now)?;
             Ok(json!({"adjustment": id}))
         }
-        _ => Err(Refusal::field("act", "unknown act")),
+        _ => Err(Refusal::bad("unknown_act", "there is no such act")),
     }
 }
 
