@@ -8,17 +8,19 @@
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use billing::Billing;
 use billing_domain::catalog::Catalog;
 use billing_domain::parked::Parked;
 use billing_domain::time::Timestamp;
 use billing_http::{HttpClient, HttpOptions};
-use billing_ports::store::{PageAsk, Store};
+use billing_ports::store::{Claiming, PageAsk, Resolution, Store};
 use billing_ports::{Clock, IdSource, Mail, PaymentProvider, WebhookDecoder};
 use billing_server::{AppState, TokenSigner, api_routes, page_routes};
-use billing_testkit::fakes::rig::{Rig, SignedWebhook};
+use billing_testkit::fakes::rig::{Fault, FaultKind, Rig, SignedWebhook};
 use billing_testkit::{RecordingMailer, RecordingNotifier, SeededIds};
+use bytes::Bytes;
 use jiff::SignedDuration;
 use poem::http::StatusCode;
 use poem::{EndpointExt, Route};
@@ -56,6 +58,19 @@ pub(crate) fn client() -> HttpClient {
         ..HttpOptions::default()
     };
     HttpClient::new(once).unwrap()
+}
+
+/// A client that waits for an answer a fifth of a second.
+pub(crate) fn impatient() -> HttpClient {
+    let patience = Duration::from_millis(200);
+    let options = HttpOptions {
+        max_attempts: 1,
+        connect_timeout: patience / 2,
+        request_timeout: patience,
+        total_timeout: patience,
+        ..HttpOptions::default()
+    };
+    HttpClient::new(options).unwrap()
 }
 
 /// A seed that no other server of this process has: two that share a provider's
@@ -183,6 +198,11 @@ impl<F: Fake> Hosted<F> {
     /// Lets time pass, delivering and working on the way, as a server that runs would.
     pub(crate) async fn pass(&self, by: SignedDuration) {
         let end = billing_domain::time::shifted(self.now(), by);
+        self.pass_until(end).await;
+    }
+
+    /// The same, until an instant.
+    pub(crate) async fn pass_until(&self, end: Timestamp) {
         self.settle().await;
         while self.now() < end {
             let next = self.store.next_work().await.unwrap();
@@ -243,6 +263,31 @@ impl<F: Fake> Hosted<F> {
             limit: 100,
         };
         self.store.list_parked(None, page).await.unwrap().rows
+    }
+
+    /// Every request to the provider is struck by this until the faults are cleared.
+    pub(crate) fn down(&self, kind: FaultKind) {
+        self.fake.fault(Fault::next(kind).times(10_000));
+    }
+
+    /// Has everything that was set aside back in the inbox; the bodies as they were
+    /// kept, in their order as bytes.
+    pub(crate) async fn had_back(&self) -> Vec<Bytes> {
+        for row in self.parked().await {
+            let resolved = self
+                .store
+                .resolve_parked(row.id, Resolution::Replay, self.now());
+            assert!(resolved.await.unwrap(), "{row:?}");
+        }
+        let claiming = Claiming {
+            now: self.now(),
+            lease: SignedDuration::from_mins(1),
+            limit: 100,
+        };
+        let claimed = self.store.claim_inbox(claiming).await.unwrap();
+        let mut kept: Vec<Bytes> = claimed.into_iter().map(|row| row.delivery.body).collect();
+        kept.sort();
+        kept
     }
 
     /// Nothing waits, nothing was set aside for a person, and the books are sound.

@@ -26,7 +26,7 @@ use secrecy::SecretString;
 pub(crate) use audit::findings;
 pub(crate) use door::Seen;
 pub(crate) use driver::{Buying, Driver, InvoiceSeen, QuoteSeen, SubscriptionSeen, Target};
-pub(crate) use hosted::{Adapter, Fake, Hosted, client, permutations};
+pub(crate) use hosted::{Adapter, Fake, Hosted, client, impatient, permutations};
 pub(crate) use http::{KEY, PUBLIC, options};
 pub(crate) use log::{alone, listen, logged};
 pub(crate) use site::{KEYED_WITH, SEED, Site};

@@ -1,13 +1,16 @@
 //! Paddle down, slow, or with another key: nothing is half-made, nothing is lost,
 //! and nobody pays for it.
 
+use std::time::Duration;
+
 use billing_testkit::fakes::paddle::{Card, Rules};
-use billing_testkit::fakes::rig::{Fault, FaultKind};
+use billing_testkit::fakes::rig::FaultKind;
 use poem::http::StatusCode;
 use serde_json::json;
 
 use super::shop::{
-    Shop, bought, days, held, invoices, only, opened, pays, plan_of, quoted, shop, shop_with,
+    bought, days, held, impatient_shop, invoices, only, opened, pays, plan_of, quoted, shop,
+    shop_with,
 };
 use crate::rig::StoreKind;
 use crate::scenarios::on_both_stores;
@@ -15,15 +18,12 @@ use crate::scenarios::on_both_stores;
 on_both_stores! {
     /// K-16: a checkout while Paddle is down is a 502, and nothing is half-made.
     k_16_a_checkout_while_paddle_is_down_makes_nothing;
+    /// K-16: a Paddle that does not answer is waited for as long as one call may take.
+    k_16_a_paddle_that_is_slow_is_not_waited_for;
     /// K-16: what could not be asked is decided later, and nobody lapses by it.
     k_16_webhooks_while_paddle_is_down_are_decided_later;
     /// K-16: a wrong key is an alarm; it ends nobody's access.
     k_16_a_wrong_key_is_an_alarm_and_lapses_nobody;
-}
-
-/// Every request is struck by this until the faults are cleared.
-fn down(shop: &Shop, kind: FaultKind) {
-    shop.fake.fault(Fault::next(kind).times(10_000));
 }
 
 async fn k_16_a_checkout_while_paddle_is_down_makes_nothing(kind: StoreKind) {
@@ -35,6 +35,7 @@ async fn k_16_a_checkout_while_paddle_is_down_makes_nothing(kind: StoreKind) {
         FaultKind::CutBody,
         FaultKind::HtmlBadGateway,
         FaultKind::ServerError,
+        FaultKind::Conflict,
         FaultKind::RateLimited {
             retry_after: Some(30),
         },
@@ -42,7 +43,7 @@ async fn k_16_a_checkout_while_paddle_is_down_makes_nothing(kind: StoreKind) {
     for (before, fault) in faults.into_iter().enumerate() {
         let name = fault.name();
         let session = shop.session(&ana).await;
-        down(&shop, fault);
+        shop.down(fault);
         let refused = shop.post_as(&session, "/v1/checkouts", &asked).await;
         refused.refused(StatusCode::BAD_GATEWAY, "provider_error");
         shop.settle().await;
@@ -66,12 +67,33 @@ async fn k_16_a_checkout_while_paddle_is_down_makes_nothing(kind: StoreKind) {
     shop.is_sound().await;
 }
 
+async fn k_16_a_paddle_that_is_slow_is_not_waited_for(kind: StoreKind) {
+    let shop = impatient_shop(kind).await;
+    let ana = shop.customer("ana").await;
+    let asked = json!({ "price": "solo-monthly" });
+    let session = shop.session(&ana).await;
+    shop.down(FaultKind::Slow { millis: 100_000 });
+    let asking = shop.post_as(&session, "/v1/checkouts", &asked);
+    let refused = tokio::time::timeout(Duration::from_secs(50), asking).await;
+    let refused = refused.expect("long before Paddle would have answered");
+    refused.refused(StatusCode::BAD_GATEWAY, "provider_error");
+    shop.settle().await;
+    assert!(held(&shop, &ana).await.is_empty());
+    assert!(invoices(&shop, &ana).await.is_empty());
+    shop.fake.faults().clear();
+    let checkout = opened(&shop, &ana, &asked).await;
+    pays(&shop, &checkout, Card::Pays);
+    shop.settle().await;
+    assert_eq!(plan_of(&shop, &ana).await, "solo");
+    shop.is_sound().await;
+}
+
 async fn k_16_webhooks_while_paddle_is_down_are_decided_later(kind: StoreKind) {
     let shop = shop(kind).await;
     let ana = shop.customer("ana").await;
     let checkout = opened(&shop, &ana, &json!({ "price": "team-monthly" })).await;
     pays(&shop, &checkout, Card::Pays);
-    down(&shop, FaultKind::LostAnswer);
+    shop.down(FaultKind::LostAnswer);
     // Taken and stored, whatever can be asked.
     shop.deliver_all().await;
     shop.work().await;
@@ -90,7 +112,7 @@ async fn k_16_webhooks_while_paddle_is_down_are_decided_later(kind: StoreKind) {
 
     // Nor does an outage through a renewal lapse anybody: it is Paddle's, not theirs.
     shop.pass(days(30)).await;
-    down(&shop, FaultKind::HtmlBadGateway);
+    shop.down(FaultKind::HtmlBadGateway);
     shop.pass(days(2)).await;
     assert_eq!(plan_of(&shop, &ana).await, "team");
     shop.fake.faults().clear();
@@ -119,19 +141,17 @@ async fn k_16_a_wrong_key_is_an_alarm_and_lapses_nobody(kind: StoreKind) {
     let denied = json!({ "error": { "type": "request_error", "code": "authentication_malformed",
         "detail": "Authentication header included, but incorrectly formatted" },
         "meta": { "request_id": "r" } });
-    down(
-        &shop,
-        FaultKind::Fixed {
-            status: 401,
-            body: denied,
-        },
-    );
+    shop.down(FaultKind::Fixed {
+        status: 401,
+        body: denied,
+    });
     shop.pass(days(33)).await;
     assert_eq!(plan_of(&shop, &ana).await, "team", "it is ours to mend");
     assert_eq!(shop.told("subscription.past_due"), 0);
     assert_eq!(shop.told("subscription.lapsed"), 0);
     shop.fake.faults().clear();
     let rows = shop.rows("/v1/parked?limit=100").await;
+    assert!(!rows.is_empty(), "nobody is told of the key");
     for row in &rows {
         let url = format!("/v1/parked/{}/replay", super::shop::id(row));
         shop.operate(&url, &json!({}))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use billing_catalog::read_plan_file;
 use billing_domain::money::Currency;
 use billing_domain::time::Interval;
-use billing_http::{Request, RetryPolicy};
+use billing_http::{HttpClient, Request, RetryPolicy};
 use billing_paddle::{Paddle, PaddleDecoder, PaddleOptions};
 use billing_testkit::fakes::paddle::{
     Card, DEFAULT_KEY, FakePaddle, FakePaddleOptions, PriceSeed, Rules, Subscription,
@@ -17,7 +17,7 @@ use poem::http::{Method, StatusCode};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::rig::{Adapter, Fake, Hosted, StoreKind, client};
+use crate::rig::{Adapter, Fake, Hosted, StoreKind, client, impatient};
 
 /// What the account signs with, and has signed with before.
 pub(super) const SECRET: &str = "pdl_ntfset_a_secret_of_the_tests";
@@ -119,11 +119,20 @@ pub(super) async fn shop_of(kind: StoreKind, rules: Rules) -> Shop {
 
 /// A shop that calls the account with this key.
 pub(super) async fn shop_with(kind: StoreKind, rules: Rules, key: &str) -> Shop {
+    shop_through(kind, rules, key, client()).await
+}
+
+/// The shop, which waits a fifth of a second for an answer.
+pub(super) async fn impatient_shop(kind: StoreKind) -> Shop {
+    shop_through(kind, Rules::default(), DEFAULT_KEY, impatient()).await
+}
+
+async fn shop_through(kind: StoreKind, rules: Rules, key: &str, client: HttpClient) -> Shop {
     let fake = account(rules).await;
     let options = options(&fake, key);
     let adapter = Adapter {
         decoder: Arc::new(PaddleDecoder::new(&options)),
-        provider: Arc::new(Paddle::new(&options, client()).unwrap()),
+        provider: Arc::new(Paddle::new(&options, client).unwrap()),
     };
     let catalog = read_plan_file("inkwell.yaml", PLANS.as_bytes()).unwrap();
     Hosted::over(kind.fresh().await, fake, adapter, &catalog).await

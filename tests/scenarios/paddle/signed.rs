@@ -175,4 +175,12 @@ async fn g_01_whatever_is_sent_is_never_an_error_of_ours(kind: StoreKind) {
     assert_eq!(shop.parked().await.len(), unreadable.len() + 1);
     assert_eq!(only(&shop, &ana).await, before);
     shop.is_sound().await;
+    // Had back by a person, each is the very bytes that were sent.
+    let mut sent: Vec<Bytes> = unreadable
+        .into_iter()
+        .chain([odd])
+        .map(Bytes::from)
+        .collect();
+    sent.sort();
+    assert_eq!(shop.had_back().await, sent);
 }

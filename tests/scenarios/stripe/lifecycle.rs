@@ -389,13 +389,14 @@ async fn h_11_pausing_reaches_stripe(kind: StoreKind) {
         let shop = pausing(kind, pause).await;
         let held = sold(&shop, "ana", "bosun-monthly").await;
         shop.pass(days(5)).await;
-        let who = held
-            .customer
-            .parse::<billing_domain::ids::CustomerId>()
-            .unwrap();
-        let id = held.id.parse().unwrap();
-        shop.billing.pause(&who.into(), id, None).await.unwrap();
-        shop.settle().await;
+        let session = shop.session(&held.customer).await;
+        let asks = async |what: &str| {
+            let url = format!("/v1/me/subscriptions/{}/{what}", held.id);
+            let seen = shop.post_as(&session, &url, &json!({})).await;
+            seen.is(StatusCode::OK);
+            shop.settle().await;
+        };
+        asks("pause").await;
         let there = held.there(&shop);
         let paused = match pause {
             PauseStyle::Collection => !there["pause_collection"].is_null(),
@@ -403,8 +404,7 @@ async fn h_11_pausing_reaches_stripe(kind: StoreKind) {
         };
         assert!(paused, "{there}");
         assert_eq!(held.status(&shop).await, "paused");
-        shop.billing.resume(&who.into(), id, None).await.unwrap();
-        shop.settle().await;
+        asks("resume").await;
         assert_eq!(held.there(&shop)["status"], "active");
         assert!(held.there(&shop)["pause_collection"].is_null());
         assert_eq!(held.status(&shop).await, "active");

@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use billing_http::{HttpClient, HttpOptions};
 use billing_stripe::StripeOptions;
-use billing_testkit::fakes::rig::{Fault, FaultKind};
+use billing_testkit::fakes::rig::FaultKind;
 use billing_testkit::fakes::stripe::{FakeOptions, Version};
 use jiff::SignedDuration;
 use poem::http::StatusCode;
@@ -16,7 +15,7 @@ use super::shop::{
     PLANS, Shop, account, bought, days, opened, options, pays, plan_of, reasons, shop, sold, with,
     with_client,
 };
-use crate::rig::StoreKind;
+use crate::rig::{StoreKind, impatient};
 use crate::scenarios::on_both_stores;
 
 on_both_stores! {
@@ -28,11 +27,6 @@ on_both_stores! {
     k_16_webhooks_while_stripe_is_down_are_decided_later;
     /// K-16: a key that Stripe refuses is an alarm; it ends nobody's access.
     k_16_a_key_that_stripe_refuses_is_an_alarm_and_lapses_nobody;
-}
-
-/// Every request is struck by this until the faults are cleared.
-fn down(shop: &Shop, kind: FaultKind) {
-    shop.fake.fault(Fault::next(kind).times(10_000));
 }
 
 /// The checkout sessions that there are.
@@ -65,7 +59,7 @@ async fn k_16_a_checkout_while_stripe_is_down_makes_nothing(kind: StoreKind) {
     for (before, fault) in (0..).zip(faults) {
         let name = fault.name();
         let session = shop.session(&ana).await;
-        down(&shop, fault);
+        shop.down(fault);
         let refused = shop.post_as(&session, "/v1/checkouts", &asked).await;
         refused.refused(StatusCode::BAD_GATEWAY, "provider_error");
         shop.settle().await;
@@ -87,20 +81,12 @@ async fn k_16_a_checkout_while_stripe_is_down_makes_nothing(kind: StoreKind) {
 }
 
 async fn k_16_a_stripe_that_is_slow_is_not_waited_for(kind: StoreKind) {
-    let patience = Duration::from_millis(200);
-    let client = HttpClient::new(HttpOptions {
-        max_attempts: 1,
-        connect_timeout: patience / 2,
-        request_timeout: patience,
-        total_timeout: patience,
-        ..HttpOptions::default()
-    });
     let fake = account(FakeOptions::default()).await;
     let options = options(&fake, "cellar");
-    let shop = with_client(kind.fresh().await, fake, options, PLANS, client.unwrap()).await;
+    let shop = with_client(kind.fresh().await, fake, options, PLANS, impatient()).await;
     let ana = shop.customer("ana").await;
     let session = shop.session(&ana).await;
-    down(&shop, FaultKind::Slow { millis: 100_000 });
+    shop.down(FaultKind::Slow { millis: 100_000 });
     let asked = json!({ "price": "bosun-monthly" });
     let asking = shop.post_as(&session, "/v1/checkouts", &asked);
     let refused = tokio::time::timeout(Duration::from_secs(50), asking).await;
@@ -124,7 +110,7 @@ async fn k_16_webhooks_while_stripe_is_down_are_decided_later(kind: StoreKind) {
         let ana = shop.customer("ana").await;
         let checkout = opened(&shop, &ana, "bosun-monthly").await;
         pays(&shop, &checkout);
-        down(&shop, FaultKind::ServerError);
+        shop.down(FaultKind::ServerError);
         // Taken and stored, whatever can be asked.
         assert!(shop.deliver_all().await > 0);
         shop.work().await;
@@ -144,7 +130,7 @@ async fn k_16_webhooks_while_stripe_is_down_are_decided_later(kind: StoreKind) {
 /// An outage through a renewal lapses nobody: it is Stripe's, not theirs.
 async fn renews_through_an_outage(shop: &Shop, ana: &str) {
     shop.pass(days(30)).await;
-    down(shop, FaultKind::HtmlBadGateway);
+    shop.down(FaultKind::HtmlBadGateway);
     shop.pass(days(2)).await;
     assert_eq!(plan_of(shop, ana).await, "bosun");
     shop.fake.faults().clear();
@@ -185,7 +171,7 @@ async fn k_16_a_key_that_stripe_refuses_is_an_alarm_and_lapses_nobody(kind: Stor
     // The key is revoked under a shop that sold before.
     let shop = super::shop::shop(kind).await;
     let ana = sold(&shop, "ana", "bosun-monthly").await;
-    down(&shop, denied());
+    shop.down(denied());
     shop.pass(days(33)).await;
     assert_eq!(ana.plan(&shop).await, "bosun", "it is ours to mend");
     for never in ["subscription.past_due", "subscription.lapsed"] {

@@ -44,16 +44,13 @@ fn latest(shop: &Shop, held: &Sold) -> String {
     there["latest_invoice"].as_str().unwrap().to_owned()
 }
 
-async fn until(shop: &Shop, end: Timestamp) {
-    shop.pass(end.duration_since(shop.now())).await;
-}
-
 async fn w_06_an_upgrade_in_the_draft_hour_pays_no_renewal(kind: StoreKind) {
     let shop = shop(kind).await;
     let held = sold(&shop, "ana", "deckhand-monthly").await;
     let (_, first_end) = period(&shop, &held);
     let minutes = SignedDuration::from_mins(10);
-    until(&shop, first_end.checked_add(minutes).unwrap()).await;
+    shop.pass_until(first_end.checked_add(minutes).unwrap())
+        .await;
     let draft = latest(&shop, &held);
     assert_eq!(shop.fake.object(&draft).unwrap()["status"], "draft");
     shop.fake
@@ -158,8 +155,7 @@ async fn h_11_a_period_left_out_is_not_paid(kind: StoreKind) {
     assert_eq!(charges(&shop, &held), 1);
 
     let (_, second_end) = period(&shop, &held);
-    until(
-        &shop,
+    shop.pass_until(
         second_end
             .checked_add(SignedDuration::from_hours(3))
             .unwrap(),
