@@ -200,6 +200,16 @@ pub enum Order {
         /// `false`: at the period's end.
         at_once: bool,
     },
+    /// Take a cancellation at the period's end back, before it has come to be. One that
+    /// is not there is as good as taken back; what is over is refused.
+    UndoCancellation {
+        /// The provider account.
+        provider: ProviderAccount,
+        /// The provider's id.
+        reference: String,
+        /// Our subscription.
+        subscription: SubscriptionId,
+    },
     /// Pause a subscription that the provider runs.
     PauseSubscription {
         /// The provider account.
@@ -447,6 +457,7 @@ impl Order {
             | Self::VoidInvoice { provider, .. }
             | Self::UndoChange { provider, .. }
             | Self::CancelSubscription { provider, .. }
+            | Self::UndoCancellation { provider, .. }
             | Self::PauseSubscription { provider, .. }
             | Self::ResumeSubscription { provider, .. }
             | Self::ReadSubscription { provider, .. } => Some(provider),
@@ -476,6 +487,7 @@ impl Order {
                     None => About::Other,
                 }
             }
+            Self::UndoCancellation { subscription, .. } => About::Cancellation(*subscription),
             Self::UndoChange { .. }
             | Self::SettleCode { .. }
             | Self::CancelSubscription { .. }
@@ -499,6 +511,7 @@ impl Order {
             Self::UndoChange { .. } => "undo_change",
             Self::SettleCode { .. } => "settle_code",
             Self::CancelSubscription { .. } => "cancel_subscription",
+            Self::UndoCancellation { .. } => "undo_cancellation",
             Self::PauseSubscription { .. } => "pause_subscription",
             Self::ResumeSubscription { .. } => "resume_subscription",
             Self::ReadSubscription { .. } => "read_subscription",

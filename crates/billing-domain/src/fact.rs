@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ChangeId, CheckoutId, CustomerId, EffectId, InvoiceId};
+use crate::ids::{ChangeId, CheckoutId, CustomerId, EffectId, InvoiceId, SubscriptionId};
 use crate::invoice::{Conversion, Purpose};
 use crate::money::Money;
 use crate::provider::ProviderRef;
@@ -278,6 +278,8 @@ pub enum About {
     Invoice(InvoiceId),
     /// A change at the provider.
     Change(ChangeId),
+    /// The cancellation of a subscription, which is to be taken back.
+    Cancellation(SubscriptionId),
     /// Something else.
     Other,
 }

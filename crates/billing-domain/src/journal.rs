@@ -128,6 +128,9 @@ events! {
     SubscriptionCancelScheduled = "subscription.cancel_scheduled";
     /// A scheduled cancellation was taken back.
     SubscriptionCancelUnscheduled = "subscription.cancel_unscheduled";
+    /// A scheduled cancellation was to be taken back, and stands: the provider refused,
+    /// with the code that the note says, or did not answer.
+    SubscriptionCancelUpheld = "subscription.cancel_upheld";
     /// A subscription ended on request.
     SubscriptionCanceled = "subscription.canceled";
     /// A subscription ended unpaid.

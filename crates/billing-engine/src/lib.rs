@@ -25,6 +25,7 @@ pub use billing::{Billing, BillingBuilder, BuildError};
 pub use billing_domain::decide::{
     CancelWhen, ChangeAsk, Force, LicenseAct, LicenseActError, MachineAct, MachineActError,
     NewCustomer, PauseOutcome, PauseRefusal, QuoteRefusal, RefundAsk, RefundRefusal, StepAsk,
+    UncancelRefusal,
 };
 pub use catalog::{ApplyOutcome, CatalogError};
 pub use commands::{
@@ -34,7 +35,7 @@ pub use commands::{
     MAX_NEGOTIATED, MachineError, MigrationError, NegotiateError, NewCode, NewTerms, OfMailbox,
     PauseError, PaymentError, PortalError, QuoteError, RefundError, RefundMade, RenewalPage,
     RenewalPageError, RenewalStanding, RenewalToPay, ReplayAsk, ReplayFinding, Replayed,
-    Unanswered, Unpaid, What,
+    Unanswered, UncancelError, Uncanceled, Unpaid, What,
 };
 pub use error::EngineError;
 pub use gate::GateError;

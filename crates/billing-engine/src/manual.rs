@@ -97,6 +97,7 @@ impl PaymentProvider for ManualProvider {
             Order::ChangeSubscription(_)
             | Order::UndoChange { .. }
             | Order::CancelSubscription { .. }
+            | Order::UndoCancellation { .. }
             | Order::PauseSubscription { .. }
             | Order::ResumeSubscription { .. }
             | Order::ReadSubscription { .. } => {

@@ -12,6 +12,7 @@
 //! and `rt-multi-thread`) among the crate's dev-dependencies. Nothing here
 //! sleeps or reads a clock.
 
+pub mod cancel;
 pub mod change;
 pub mod perform;
 pub mod webhook;
@@ -122,6 +123,13 @@ macro_rules! provider_contract {
                 what_comes_with_the_next_period_comes_then
                 what_comes_too_late_is_refused
                 what_was_to_come_can_be_taken_back
+            }
+            cancel (await) {
+                a_cancellation_taken_back_is_none
+                a_cancellation_after_one_that_was_taken_back_stands
+                where_nothing_ends_nothing_is_taken_back
+                an_undo_whose_answer_is_lost_is_done_all_the_same
+                what_has_ended_is_not_taken_back
             }
             webhook () {
                 a_genuine_webhook_tells_its_facts

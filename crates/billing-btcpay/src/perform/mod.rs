@@ -34,6 +34,7 @@ impl BtcPay {
             }
             Order::PromiseRefund(order) => self.promise_refund(effect, key, order).await,
             Order::CancelSubscription { .. }
+            | Order::UndoCancellation { .. }
             | Order::PauseSubscription { .. }
             | Order::ResumeSubscription { .. }
             | Order::ReadSubscription { .. }

@@ -2,7 +2,9 @@
 
 use crate::change::ChangeState;
 use crate::decide::change::{end_awaiting, supersede_scheduled};
+use crate::decide::promise::displace;
 use crate::decide::settle::take_back_next_cycle;
+use crate::decide::uncancel;
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
 use crate::ids::SubscriptionId;
@@ -36,7 +38,10 @@ pub enum CancelOutcome {
 pub fn cancel(draft: &mut Draft, id: SubscriptionId, when: CancelWhen) -> Option<CancelOutcome> {
     let subscription = draft.account.subscription(id)?.clone();
     let (now, at_once) = (draft.now(), when == CancelWhen::AtOnce);
-    let ends = |to_come: Cancellation| !at_once || to_come.ends_at <= now;
+    let ends = |to_come: Cancellation| {
+        let stands = to_come.taken_back.is_none();
+        (stands && !at_once) || to_come.ends_at <= now
+    };
     let settled = subscription.is_over()
         || subscription.cancellation.is_some_and(ends)
         || (matches!(subscription.schedule, Schedule::Perpetual) && !at_once);
@@ -80,6 +85,7 @@ fn at_provider(
         requested_at: now,
         ends_at,
         unconfirmed: true,
+        taken_back: None,
     });
     if let Some(provider) = subscription.provider.clone() {
         let key = EffectKey::subscription("cancel", id, now);
@@ -101,18 +107,29 @@ fn at_provider(
 
 /// The provider has answered what it was asked to cancel: from now on its word counts.
 /// `done`: it has done so. Where what is known of it says nothing of an end all the same,
-/// somebody has taken that back there since.
+/// somebody has taken that back there since. What was taken back here in the meantime is
+/// asked back now.
 pub fn cancellation_answered(draft: &mut Draft, reference: &str, done: bool) {
     let held = draft.account.subscriptions.iter();
     let mut asked = held.filter(|held| held.reference() == Some(reference));
     let Some(mut held) = asked.next().cloned() else {
         return;
     };
+    let id = held.id;
+    if let Some(to_come) = held
+        .cancellation
+        .as_mut()
+        .filter(|it| it.taken_back.is_some())
+    {
+        to_come.unconfirmed = false;
+        uncancel::order(draft, &held);
+        draft.account.put_subscription(held);
+        return;
+    }
     let Some(to_come) = held.cancellation.as_mut().filter(|it| it.unconfirmed) else {
         return;
     };
     to_come.unconfirmed = false;
-    let id = held.id;
     if done {
         held.cancellation = None;
         draft.note(Event::SubscriptionCancelUnscheduled, |entry| {
@@ -147,13 +164,15 @@ fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> Can
         .is_some_and(|to_come| later.is_some() && subscription.is_paid_beyond(to_come.at));
     if !stands {
         supersede_scheduled(draft, &mut subscription);
-        subscription.scheduled = None;
+        // What comes by itself does so again where the cancellation is taken back.
+        displace(&mut subscription);
     }
     if let Some(ends_at) = later {
         subscription.cancellation = Some(Cancellation {
             requested_at: now,
             ends_at,
             unconfirmed: false,
+            taken_back: None,
         });
         draft.note(Event::SubscriptionCancelScheduled, |entry| {
             entry.subscription = Some(id);

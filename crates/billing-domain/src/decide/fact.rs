@@ -14,6 +14,7 @@ use crate::decide::pending::{await_no_more, invoice_closed, payable_again, payme
 use crate::decide::refund::{follow_returns, payment_reversed, return_seen, returns_before};
 use crate::decide::refund_link::fail_promise;
 use crate::decide::settle::{Received, pay};
+use crate::decide::uncancel::uncancel_failed;
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
 use crate::fact::{About, Fact, Observed};
@@ -302,6 +303,11 @@ fn refused(
             fail_change(draft, id, Some(code));
             return Verdict::Decided;
         }
+        // The buyer is told, and it ends as was told before.
+        About::Cancellation(id) => {
+            uncancel_failed(draft, id, Some(code));
+            return Verdict::Decided;
+        }
         // Whoever ordered it is told.
         About::Invoice(id) if fail_promise(draft, id, effect, code) => return Verdict::Decided,
         About::Invoice(id) => {
@@ -341,6 +347,11 @@ fn given_up(draft: &mut Draft, effect: EffectId, about: About, at: Timestamp) ->
         // It may have been made all the same: a person looks.
         About::Change(id) => {
             fail_change(draft, id, None);
+            None
+        }
+        // It may have been taken back all the same: a person looks.
+        About::Cancellation(id) => {
+            uncancel_failed(draft, id, None);
             None
         }
         About::Invoice(id) => draft

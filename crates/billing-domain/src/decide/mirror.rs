@@ -78,6 +78,8 @@ pub(super) fn mirror_subscription(
     follow_price(draft, account, &mut seen, snapshot, catalog, observed.at);
     let canceling = before.and_then(|(.., cancellation)| cancellation);
     park_if_renewed(draft, canceling, &seen, snapshot);
+    // What shows it is good for longer, once it does not end.
+    let goes_on = canceling.is_some() && seen.cancellation.is_none() && !seen.is_over();
     if canceling.is_some() && seen.cancellation.is_none() {
         // While it was to end, its provider had nothing that was to come.
         order_again(draft, &mut seen);
@@ -102,7 +104,7 @@ pub(super) fn mirror_subscription(
     if welcome {
         issue(draft, id);
     }
-    if paid_more {
+    if paid_more || goes_on {
         extend(draft, id);
     }
     follow_terms(draft, id, &terms_before);
@@ -297,6 +299,7 @@ pub(crate) fn mirrored(
             .map(|end| shifted(end.max(at).max(now), ALARM_AFTER)),
         grace_ends_at: due_at.map(|due_at| shifted(due_at, seen.terms.grace)),
     };
+    let taken_back = seen.cancellation.and_then(|asked| asked.taken_back);
     seen.cancellation = seen
         .cancellation
         .filter(|_| alive)
@@ -307,6 +310,8 @@ pub(crate) fn mirrored(
             requested_at: at,
             ends_at,
             unconfirmed: false,
+            // Somebody's wish to go on is on its way, and is answered by itself.
+            taken_back,
         });
     }
     seen
@@ -338,7 +343,8 @@ fn park_if_renewed(
     seen: &Subscription,
     snapshot: &SubscriptionSnapshot,
 ) {
-    let Some(asked) = asked.filter(|asked| asked.unconfirmed && !seen.is_over()) else {
+    let to_end = |asked: &Cancellation| asked.unconfirmed && asked.taken_back.is_none();
+    let Some(asked) = asked.filter(|asked| to_end(asked) && !seen.is_over()) else {
         return;
     };
     let Some(period) = renewed_over(asked, snapshot) else {

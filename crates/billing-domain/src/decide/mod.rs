@@ -29,6 +29,7 @@ mod renew;
 mod settle;
 mod start;
 mod step;
+mod uncancel;
 
 pub use cancel::{CancelOutcome, CancelWhen, cancel, cancellation_answered};
 pub use change::{
@@ -56,3 +57,4 @@ pub use quote::{
     ChangeAsk, Force, Planned, PlannedStep, QuoteRefusal, StepAsk, plan_change, plan_step,
 };
 pub use refund_link::{PromisedRefund, RefundAsk, RefundRefusal, promise_refund};
+pub use uncancel::{UncancelOutcome, UncancelRefusal, uncancel, uncancel_overtaken, uncanceled};

@@ -318,6 +318,10 @@ pub struct Cancellation {
     /// so yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unconfirmed: bool,
+    /// Since when it is taken back here, where the provider that runs the schedule has
+    /// not said so yet. `None`: it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_back: Option<Timestamp>,
 }
 
 impl Subscription {

@@ -2,7 +2,7 @@
 //! a change that is taken back, and what is paid ahead is worked at its own price.
 
 use billing_domain::catalog::{CatalogRevision, LockEnd};
-use billing_domain::decide::{CancelWhen, cancellation_answered};
+use billing_domain::decide::{CancelWhen, UncancelOutcome, cancellation_answered};
 use billing_domain::effect::{ChangeWhen, Order};
 use billing_domain::fact::{About, Fact};
 use billing_domain::ids::{IdSeq, MigrationId};
@@ -308,4 +308,34 @@ fn a_price_that_came_before_anybody_looked_is_the_one_that_was_to_come() {
     assert_eq!(world.sub().promise, Promise::default());
     world.fall_due();
     assert_eq!(world.count(Event::PlanChanged), changed + 1);
+}
+
+#[test]
+fn a_migration_is_not_shaken_off_by_a_cancellation_that_is_taken_back() {
+    let (mut world, migration) = migrated();
+    world.cancel(CancelWhen::PeriodEnd);
+    assert_eq!(to_come(&world), None, "nothing follows what ends");
+    assert_eq!(world.uncancel(), Ok(UncancelOutcome::Done));
+    assert_eq!(to_come(&world), Some((at("2026-03-01"), 3)));
+    let why = world.sub().scheduled.as_ref().map(|to_come| to_come.why);
+    assert_eq!(why, Some(Why::Migration { migration }));
+    world.run("2026-04-15");
+    let charged: Vec<_> = world.charged().into_iter().map(|(_, paid)| paid).collect();
+    assert_eq!(charged, [900, 1_200, 1_200]);
+    assert_eq!(world.findings(), Vec::<String>::new());
+}
+
+#[test]
+fn a_promise_ends_as_announced_where_a_cancellation_is_taken_back() {
+    let mut world = World::new(catalog());
+    world.buy(terms(&catalog(), "seat-old", 3));
+    world.catalog = dearer_in_march();
+    world.run("2026-02-05");
+    assert_eq!(to_come(&world), Some((at("2026-03-01"), 3)));
+    world.cancel(CancelWhen::PeriodEnd);
+    assert_eq!(world.uncancel(), Ok(UncancelOutcome::Done));
+    assert_eq!(to_come(&world), Some((at("2026-03-01"), 3)));
+    world.run("2026-04-15");
+    let charged: Vec<_> = world.charged().into_iter().map(|(_, paid)| paid).collect();
+    assert_eq!(charged, [900, 1_200, 1_200]);
 }

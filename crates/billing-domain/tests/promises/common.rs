@@ -9,6 +9,7 @@ use billing_domain::catalog::{
 use billing_domain::change::ChangedBy;
 use billing_domain::customer::Account;
 use billing_domain::decide::{self, CancelWhen, ChangeAsk, CheckoutAsk, Migrated, NewCustomer};
+use billing_domain::decide::{UncancelOutcome, UncancelRefusal};
 use billing_domain::effect::Order;
 use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed, SubscriptionSnapshot};
 use billing_domain::ids::{ChangeId, Id, IdSeq, InvoiceId, MigrationId};
@@ -342,6 +343,11 @@ impl World {
     pub(crate) fn cancel(&mut self, when: CancelWhen) {
         let id = self.sub().id;
         self.decide(|draft| decide::cancel(draft, id, when));
+    }
+
+    pub(crate) fn uncancel(&mut self) -> Result<UncancelOutcome, UncancelRefusal> {
+        let (id, catalog) = (self.sub().id, self.catalog.clone());
+        self.decide(|draft| decide::uncancel(draft, id, &catalog))
     }
 
     /// A snapshot of a provider-run subscription at `reference`.

@@ -153,6 +153,7 @@ fn a_cancellation_to_come_ends_it_sooner_and_never_later() {
             requested_at: at("2026-01-02"),
             ends_at: at(ends_at),
             unconfirmed: false,
+            taken_back: None,
         })
     };
     for schedule in schedules() {
@@ -226,6 +227,7 @@ prop_compose! {
             requested_at: at("2026-01-01"),
             ends_at,
             unconfirmed: false,
+        taken_back: None,
         });
         held
     }

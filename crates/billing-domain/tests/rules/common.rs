@@ -7,7 +7,9 @@ use billing_domain::catalog::{
 };
 use billing_domain::customer::Account;
 use billing_domain::decide::{self, Begun, CancelOutcome, CancelWhen, CheckoutAsk, NewCustomer};
-use billing_domain::decide::{PauseOutcome, PauseRefusal, Verdict};
+use billing_domain::decide::{
+    PauseOutcome, PauseRefusal, UncancelOutcome, UncancelRefusal, Verdict,
+};
 use billing_domain::effect::{EffectKey, Order};
 use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed};
 use billing_domain::ids::{IdSeq, InvoiceId};
@@ -333,6 +335,11 @@ impl World {
         let id = self.sub().id;
         self.decide(|draft| decide::cancel(draft, id, when))
             .unwrap()
+    }
+
+    pub(crate) fn uncancel(&mut self) -> Result<UncancelOutcome, UncancelRefusal> {
+        let (id, catalog) = (self.sub().id, self.catalog.clone());
+        self.decide(|draft| decide::uncancel(draft, id, &catalog))
     }
 
     pub(crate) fn pause(&mut self) -> Result<PauseOutcome, PauseRefusal> {

@@ -83,4 +83,6 @@ mod transitions;
 #[cfg(test)]
 mod trial;
 #[cfg(test)]
+mod uncancel;
+#[cfg(test)]
 mod walk;

@@ -29,7 +29,7 @@ mod replay;
 mod step;
 
 pub use audit::Audited;
-pub use cancel::{CancelError, Canceled};
+pub use cancel::{CancelError, Canceled, UncancelError, Uncanceled};
 pub use change::{ChangeAccepted, ChangeError};
 pub use checkout::{CheckoutError, CheckoutOpened, CheckoutRequest, What};
 pub use claim::OfMailbox;

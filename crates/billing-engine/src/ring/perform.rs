@@ -5,7 +5,9 @@ use std::convert::Infallible;
 
 use billing_domain::Draft;
 use billing_domain::catalog::CatalogRevision;
-use billing_domain::decide::{Verdict, apply_fact, cancellation_answered, outrank};
+use billing_domain::decide::{
+    Verdict, apply_fact, cancellation_answered, outrank, uncancel_overtaken, uncanceled,
+};
 use billing_domain::effect::{Effect, EffectKey, Order};
 use billing_domain::fact::{Fact, Link, Observed};
 use billing_domain::ids::{CustomerId, InboxId};
@@ -123,12 +125,43 @@ impl Parts {
         let heard = self.call(item, &account).await;
         // What follows is our own work.
         drop(place);
+        let (performed, _code) = self.concluded(item, &account, heard).await?;
+        Ok(performed)
+    }
+
+    /// Performs an effect that the commit which ordered it leased to this call, and says
+    /// by what code its provider refused it. `None`: it did not.
+    pub(crate) async fn ask_leased(
+        &self,
+        customer: CustomerId,
+        effect: Effect,
+    ) -> Result<(Performed, Option<String>), EngineError> {
+        let Some(account) = effect.order.provider().cloned() else {
+            return Ok((Performed::Overtaken, None));
+        };
+        let item = OutboxItem {
+            customer,
+            effect,
+            attempts: 0,
+            fence: Fence(1),
+        };
+        let heard = self.call(&item, &account).await;
+        self.concluded(&item, &account, heard).await
+    }
+
+    /// Settles an effect with what the world said; the code where that was no.
+    async fn concluded(
+        &self,
+        item: &OutboxItem,
+        account: &ProviderAccount,
+        heard: Heard,
+    ) -> Result<(Performed, Option<String>), EngineError> {
         let facts = match heard {
             Heard::Facts(facts) => facts,
             Heard::Nothing(failure) => {
                 tracing::warn!(effect = %item.effect.id, key = %item.effect.key, failure, "no answer");
                 if let Some(wait) = next_try(item) {
-                    return self.later(item, wait).await;
+                    return Ok((self.later(item, wait).await?, None));
                 }
                 vec![self.given_up(item)]
             }
@@ -137,15 +170,20 @@ impl Parts {
                 vec![self.given_up(item)]
             }
         };
-        match self.settle(item, &account, facts).await {
+        let code = facts.iter().find_map(|told| match &told.fact {
+            Fact::Refused { code, .. } => Some(code.clone()),
+            _ => None,
+        });
+        let performed = match self.settle(item, account, facts).await {
             // What keeps being refused is no answer that can be kept: asked again
             // later under the same key, and in the end a person is.
             Err(EngineError::Contended) => match next_try(item) {
                 Some(wait) => self.later(item, wait).await,
-                None => self.settle(item, &account, vec![self.given_up(item)]).await,
+                None => self.settle(item, account, vec![self.given_up(item)]).await,
             },
             settled => settled,
-        }
+        };
+        performed.map(|performed| (performed, code))
     }
 
     async fn call(&self, item: &OutboxItem, account: &ProviderAccount) -> Heard {
@@ -369,6 +407,9 @@ fn answered(draft: &mut Draft, item: &OutboxItem, facts: &[Observed], catalog: &
         return;
     };
     let reads = matches!(item.effect.order, Order::ReadSubscription { .. });
+    if let Order::UndoCancellation { subscription, .. } = &item.effect.order {
+        uncancel_overtaken(draft, *subscription);
+    }
     let mut doubtful: Vec<ProviderRef> = Vec::new();
     for fact in facts {
         if reads {
@@ -383,12 +424,15 @@ fn answered(draft: &mut Draft, item: &OutboxItem, facts: &[Observed], catalog: &
             }
         }
     }
+    let came_to_nothing =
+        |fact: &Observed| matches!(fact.fact, Fact::Refused { .. } | Fact::GivenUp { .. });
+    // In doubt, what is read next is believed.
+    let done = doubtful.is_empty() && !facts.iter().any(came_to_nothing);
     if let Order::CancelSubscription { reference, .. } = &item.effect.order {
-        let came_to_nothing =
-            |fact: &Observed| matches!(fact.fact, Fact::Refused { .. } | Fact::GivenUp { .. });
-        // In doubt, what is read next is believed.
-        let done = doubtful.is_empty() && !facts.iter().any(came_to_nothing);
         cancellation_answered(draft, reference, done);
+    }
+    if let (true, Order::UndoCancellation { subscription, .. }) = (done, &item.effect.order) {
+        uncanceled(draft, *subscription);
     }
     for object in doubtful {
         ask_for(draft, object);
@@ -419,6 +463,7 @@ fn taken_back(order: &Order) -> Option<ProviderRef> {
         | Order::UndoChange { .. }
         | Order::SettleCode { .. }
         | Order::CancelSubscription { .. }
+        | Order::UndoCancellation { .. }
         | Order::PauseSubscription { .. }
         | Order::ResumeSubscription { .. }
         | Order::ReadSubscription { .. }

@@ -38,7 +38,7 @@ impl Parts {
                     ..Also::default()
                 }
             }
-            Order::UndoChange { .. } => Also::default(),
+            Order::UndoChange { .. } | Order::UndoCancellation { .. } => Also::default(),
             Order::OpenCheckout(_)
             | Order::ExpireCheckout { .. }
             | Order::VoidInvoice { .. }
@@ -70,6 +70,11 @@ fn wants(account: &Account, order: &Order) -> bool {
         Order::UndoChange { reference, .. } => {
             held(account, reference).is_none_or(|held| held.scheduled.is_none())
         }
+        // Canceled anew, it stays so. Where nothing is known of an end, whoever is asked
+        // says so as well.
+        Order::UndoCancellation { reference, .. } => held(account, reference)
+            .and_then(|held| held.cancellation)
+            .is_none_or(|to_come| to_come.taken_back.is_some()),
         Order::OpenCheckout(_)
         | Order::ExpireCheckout { .. }
         | Order::VoidInvoice { .. }

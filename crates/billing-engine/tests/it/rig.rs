@@ -164,6 +164,7 @@ impl Stub {
             | Order::VoidInvoice { .. }
             | Order::PromiseRefund(_)
             | Order::CancelSubscription { .. }
+            | Order::UndoCancellation { .. }
             | Order::PauseSubscription { .. }
             | Order::ResumeSubscription { .. }
             | Order::MailClaim

@@ -1,6 +1,7 @@
 //! Canceling, pausing, resuming and reading. Each reads first, and does what is
 //! not done yet.
 
+use billing_domain::effect::TOO_LATE;
 use billing_domain::fact::Observed;
 use billing_domain::money::Money;
 use serde_json::{Value, json};
@@ -12,6 +13,9 @@ use crate::wire::Subscription;
 
 /// Refused because something else is scheduled.
 const STANDS: &str = "subscription_locked_pending_changes";
+
+/// Refused for as long as a period is about to end.
+const LOCKED: &str = "subscription_locked_renewal";
 
 impl Paddle {
     /// The subscription, or the refusal that there is none.
@@ -34,6 +38,25 @@ impl Paddle {
         };
         let body = json!({ "effective_from": from });
         self.act_instead(&held, "cancel", body).await
+    }
+
+    /// Takes the end of a subscription back. One that does not end is told.
+    pub(super) async fn uncancel(&self, id: &str) -> Result<Vec<Observed>, CallError> {
+        let held = self.existing(id).await?;
+        if held.status == "canceled" {
+            return Err(refused(TOO_LATE, "the subscription has ended"));
+        }
+        if scheduled(&held) != Some("cancel") {
+            return self.told(&held).await;
+        }
+        match self.keep(id).await {
+            Ok(kept) => self.told(&kept).await,
+            // The lock before a period's end: once it passes, the subscription has ended.
+            Err(CallError::Passing(locked)) if locked.code == LOCKED => {
+                Err(CallError::Refused(locked))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) async fn pause(&self, id: &str) -> Result<Vec<Observed>, CallError> {

@@ -35,6 +35,7 @@ impl Paddle {
             Order::CancelSubscription {
                 reference, at_once, ..
             } => self.cancel(reference, *at_once).await,
+            Order::UndoCancellation { reference, .. } => self.uncancel(reference).await,
             Order::PauseSubscription { reference, .. } => self.pause(reference).await,
             Order::ResumeSubscription {
                 reference, quoted, ..

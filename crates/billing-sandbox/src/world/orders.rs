@@ -89,6 +89,7 @@ impl World {
         let ours = match order {
             Order::CreateInvoice(_) => !own,
             Order::CancelSubscription { .. }
+            | Order::UndoCancellation { .. }
             | Order::PauseSubscription { .. }
             | Order::ResumeSubscription { .. }
             | Order::ReadSubscription { .. }
@@ -127,6 +128,7 @@ impl World {
             Order::CancelSubscription {
                 reference, at_once, ..
             } => self.cancel(reference, *at_once, now),
+            Order::UndoCancellation { reference, .. } => self.uncancel(reference, now),
             Order::PauseSubscription { reference, .. } => self.pause(reference, now),
             Order::ResumeSubscription {
                 reference, quoted, ..

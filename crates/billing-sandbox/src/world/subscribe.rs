@@ -1,5 +1,6 @@
 //! Subscriptions on our own schedule: begun, canceled, paused, resumed.
 
+use billing_domain::effect::TOO_LATE;
 use billing_domain::invoice::Purpose;
 use billing_domain::time::{Interval, Period, Timestamp, shifted};
 
@@ -120,6 +121,20 @@ impl World {
         }
         if subscription.cancel_at != Some(ends_at) {
             subscription.cancel_at = Some(ends_at);
+            subscription = self.changed_at(subscription, "subscription.updated", now);
+        }
+        self.tell(&subscription)
+    }
+
+    /// Takes its end back; one that does not end stays as it is.
+    pub(crate) fn uncancel(&mut self, reference: &str, now: Timestamp) -> Outcome {
+        let Some(mut subscription) = self.get::<Subscription>(reference) else {
+            return no_such_subscription();
+        };
+        if subscription.is_over() {
+            return Outcome::refused(TOO_LATE, "the subscription has ended");
+        }
+        if subscription.cancel_at.take().is_some() {
             subscription = self.changed_at(subscription, "subscription.updated", now);
         }
         self.tell(&subscription)

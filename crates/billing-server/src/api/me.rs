@@ -14,7 +14,7 @@ use poem_openapi::{Object, OpenApi};
 use crate::api::body::{Body, Fields, ReadBody};
 use crate::api::gates::{access, gate};
 use crate::api::licenses::MineView;
-use crate::api::subscriptions::{CanceledView, canceled};
+use crate::api::subscriptions::{CanceledView, UncanceledView, canceled, uncanceled};
 use crate::api::views::{
     AccessView, ChangeView, CustomerView, GateView, GrantView, InvoiceView, SubscriptionView,
     change_of,
@@ -164,5 +164,22 @@ impl MeApi {
         let id: SubscriptionId = id.parse().map_err(|_invalid| Problem::not_found())?;
         let when = CancelWhen::PeriodEnd;
         canceled(&state, &by.customer(), id, when, &by.actor()).await
+    }
+
+    /// Takes a cancellation back before it has come to be: the subscription goes on as
+    /// if nobody had canceled it. May be repeated.
+    #[oai(
+        path = "/v1/me/subscriptions/:id/cancellation",
+        method = "delete",
+        operation_id = "uncancel_my_subscription"
+    )]
+    async fn uncancel(
+        &self,
+        state: Data<&AppState>,
+        by: BillingSession,
+        id: Path<String>,
+    ) -> Answer<UncanceledView> {
+        let id: SubscriptionId = id.parse().map_err(|_invalid| Problem::not_found())?;
+        uncanceled(&state, &by.customer(), id, &by.actor()).await
     }
 }

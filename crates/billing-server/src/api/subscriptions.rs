@@ -3,7 +3,7 @@
 use billing_domain::catalog::{PlanKey, PriceKey};
 use billing_domain::ids::SubscriptionId;
 use billing_domain::subscription::Status;
-use billing_engine::{CancelError, CancelWhen, CustomerRef};
+use billing_engine::{CancelError, CancelWhen, CustomerRef, Uncanceled};
 use billing_ports::store::{Locator, SubscriptionFilter};
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
@@ -62,6 +62,29 @@ pub(crate) struct CanceledView {
     already: bool,
     /// The end of access. Absent: the provider will say, or nothing recurs.
     ends_at: Option<String>,
+}
+
+/// A subscription whose cancellation is taken back.
+#[derive(Debug, Object)]
+#[oai(rename = "Uncanceled")]
+pub(crate) struct UncanceledView {
+    /// Always true.
+    ok: bool,
+    /// Whether no cancellation was to come before.
+    already: bool,
+    /// Whether the provider that runs its schedule is asked and has not answered yet:
+    /// until it does the subscription ends as before, and it will say when it is so.
+    asked: bool,
+}
+
+impl From<Uncanceled> for UncanceledView {
+    fn from(outcome: Uncanceled) -> Self {
+        Self {
+            ok: true,
+            already: outcome == Uncanceled::Already,
+            asked: outcome == Uncanceled::Asked,
+        }
+    }
 }
 
 pub(crate) struct SubscriptionsApi;
@@ -212,6 +235,24 @@ impl SubscriptionsApi {
         };
         canceled(&state, &holder, id, when, &by.actor()).await
     }
+
+    /// Takes a cancellation back before it has come to be: the subscription goes on as
+    /// if nobody had canceled it. May be repeated.
+    #[oai(
+        path = "/v1/subscriptions/:id/cancellation",
+        method = "delete",
+        operation_id = "uncancel_subscription"
+    )]
+    async fn uncancel(
+        &self,
+        state: Data<&AppState>,
+        by: WriteKey,
+        id: Path<String>,
+    ) -> Answer<UncanceledView> {
+        let id: SubscriptionId = id.parse().map_err(|_invalid| Problem::not_found())?;
+        let holder = holder(&state, id).await?;
+        uncanceled(&state, &holder, id, &by.actor()).await
+    }
 }
 
 /// Who holds a subscription.
@@ -241,4 +282,15 @@ pub(crate) async fn canceled(
         Err(CancelError::NotFound) => Err(Problem::not_found()),
         Err(CancelError::Engine(error)) => Err(error.into()),
     }
+}
+
+/// Takes the cancellation of `id` of this customer's back.
+pub(crate) async fn uncanceled(
+    state: &AppState,
+    of: &CustomerRef,
+    id: SubscriptionId,
+    actor: &str,
+) -> Answer<UncanceledView> {
+    let outcome = state.billing.uncancel(of, id, Some(actor)).await?;
+    Ok(Json(outcome.into()))
 }

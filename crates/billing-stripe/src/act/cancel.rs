@@ -1,8 +1,8 @@
-//! Ending a subscription, and pausing it.
+//! Ending a subscription, taking its end back, and pausing it.
 
-use billing_domain::effect::EffectKey;
+use billing_domain::effect::{EffectKey, TOO_LATE};
 
-use super::{Acted, alive, is_over};
+use super::{Acted, alive, is_over, is_to_end};
 use crate::client::Reply;
 use crate::failure::Failure;
 use crate::forms::subscription as forms;
@@ -27,6 +27,31 @@ impl Stripe {
         // While there is a schedule, it says how the subscription ends.
         self.release_of(subscription, key).await?;
         let call = forms::cancel_at_end(reference, key.as_str());
+        self.changed(reference, call).await
+    }
+
+    /// Takes the end of a subscription back by the field that says it: the portal sets
+    /// a date, we and the dashboard a flag. One that does not end is told.
+    pub(super) async fn uncancel(&self, key: &EffectKey, reference: &str) -> Acted {
+        let mut standing = self.subscription(reference).await?;
+        if is_over(&standing.body) {
+            return Err(Failure::refused(TOO_LATE, "the subscription has ended"));
+        }
+        if !is_to_end(&standing.body) {
+            return self.told(&standing);
+        }
+        if standing.body.schedule.is_some() {
+            // While there is a schedule, it says how the subscription ends.
+            self.release_of(&standing.body, key).await?;
+            standing = self.subscription(reference).await?;
+        }
+        let call = if standing.body.cancel_at_period_end == Some(true) {
+            forms::keep_beyond_period(reference, key.as_str())
+        } else if standing.body.cancel_at.is_some() {
+            forms::keep_beyond_date(reference, key.as_str())
+        } else {
+            return self.told(&standing);
+        };
         self.changed(reference, call).await
     }
 

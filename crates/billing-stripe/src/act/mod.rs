@@ -46,6 +46,7 @@ impl Stripe {
             Order::CancelSubscription {
                 reference, at_once, ..
             } => self.cancel(key, reference, *at_once).await,
+            Order::UndoCancellation { reference, .. } => self.uncancel(key, reference).await,
             Order::PauseSubscription { reference, .. } => self.pause(key, reference).await,
             Order::ResumeSubscription {
                 reference, quoted, ..

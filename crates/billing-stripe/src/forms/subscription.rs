@@ -118,6 +118,19 @@ pub(crate) fn cancel_at_end(reference: &str, key: &str) -> Call {
     Call::of(&request).under(key.to_owned())
 }
 
+/// Goes on when its period ends.
+pub(crate) fn keep_beyond_period(reference: &str, key: &str) -> Call {
+    let request = updated(reference).cancel_at_period_end(false);
+    Call::of(&request).under(key.to_owned())
+}
+
+/// Goes on beyond the date that was set for its end.
+pub(crate) fn keep_beyond_date(reference: &str, key: &str) -> Call {
+    Call::of(&updated(reference))
+        .with("cancel_at", "")
+        .under(key.to_owned())
+}
+
 /// Voids its invoices from now on.
 pub(crate) fn pause_collection(reference: &str, key: &str) -> Call {
     let behavior = UpdateSubscriptionPauseCollectionBehavior::Void;

@@ -153,7 +153,7 @@ pub async fn what_was_to_come_can_be_taken_back(rig: &impl ProviderRig) {
 
 /// The hand on the far side, where the provider says that it prorates what it
 /// runs. Otherwise it must not, and says that it cannot tell a price.
-async fn changes(rig: &impl ProviderRig) -> Option<&dyn ChangeRig> {
+pub(super) async fn changes(rig: &impl ProviderRig) -> Option<&dyn ChangeRig> {
     let can = rig.provider().capabilities();
     let far = rig.changes();
     assert_eq!(
@@ -243,7 +243,10 @@ fn next_period(change: ChangeSubscription) -> ChangeSubscription {
 }
 
 /// The subscription as it stands now.
-async fn told(rig: &impl ProviderRig, change: &ChangeSubscription) -> SubscriptionSnapshot {
+pub(super) async fn told(
+    rig: &impl ProviderRig,
+    change: &ChangeSubscription,
+) -> SubscriptionSnapshot {
     let object = ProviderRef {
         account: change.provider.clone(),
         kind: RefKind::Subscription,
@@ -253,7 +256,7 @@ async fn told(rig: &impl ProviderRig, change: &ChangeSubscription) -> Subscripti
     snapshot(&read.expect("the provider answers"), change)
 }
 
-fn snapshot(facts: &[Observed], change: &ChangeSubscription) -> SubscriptionSnapshot {
+pub(super) fn snapshot(facts: &[Observed], change: &ChangeSubscription) -> SubscriptionSnapshot {
     for observed in facts {
         if let Fact::SubscriptionSeen(seen) = &observed.fact
             && seen.reference == change.reference

@@ -104,7 +104,13 @@ fn standing(held: &Subscription, step: Step, at: Timestamp) -> Result<(), QuoteR
     match (step, &held.schedule) {
         (Step::Change, _) => Err(QuoteRefusal::NothingChanges),
         (Step::Cancel | Step::Pause, Schedule::Perpetual) => Err(QuoteRefusal::NothingRecurs),
-        (Step::Cancel, _) if held.cancellation.is_some() => Err(QuoteRefusal::NothingChanges),
+        (Step::Cancel, _)
+            if held
+                .cancellation
+                .is_some_and(|end| end.taken_back.is_none()) =>
+        {
+            Err(QuoteRefusal::NothingChanges)
+        }
         _ => Ok(()),
     }
 }

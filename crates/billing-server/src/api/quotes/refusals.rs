@@ -1,6 +1,8 @@
 //! Why a change is not quoted, not accepted or not made, each with its stable code.
 
-use billing_engine::{ChangeError, PauseError, PauseRefusal, QuoteError, QuoteRefusal};
+use billing_engine::{
+    ChangeError, PauseError, PauseRefusal, QuoteError, QuoteRefusal, UncancelError, UncancelRefusal,
+};
 use poem::http::StatusCode;
 
 use crate::problem::Problem;
@@ -85,6 +87,24 @@ impl From<PauseError> for Problem {
             PauseError::Refused(PauseRefusal::NothingRecurs) => QuoteRefusal::NothingRecurs.into(),
             PauseError::Unsupported => QuoteRefusal::PauseUnsupported.into(),
             PauseError::Engine(error) => error.into(),
+        }
+    }
+}
+
+impl From<UncancelError> for Problem {
+    fn from(error: UncancelError) -> Self {
+        match error {
+            UncancelError::Refused(UncancelRefusal::NotFound) => Self::not_found(),
+            UncancelError::Refused(refusal @ UncancelRefusal::Ended(_)) => Self::new(
+                StatusCode::CONFLICT,
+                "illegal_transition",
+                refusal.to_string(),
+            ),
+            UncancelError::Refused(UncancelRefusal::NothingRecurs) => {
+                QuoteRefusal::NothingRecurs.into()
+            }
+            UncancelError::ProviderRefused(code) => provider_refused(code),
+            UncancelError::Engine(error) => error.into(),
         }
     }
 }
