@@ -103,7 +103,7 @@ impl HttpClient {
     ///
     /// A [`RetryPolicy::Safe`] request is repeated when the connection could
     /// not be made, the answer was missed, or its status is 429, 500, 502, 503
-    /// or 504; never more than `max_attempts` times in all, and never past
+    /// or 504, or the far side says so by the header that the request heeds; never more than `max_attempts` times in all, and never past
     /// `total_timeout`. What is returned is then the end of the last attempt.
     ///
     /// Dropping the future gives up at once; the outcome is then unknown.
@@ -147,7 +147,8 @@ impl HttpClient {
         loop {
             let time = options.request_timeout.min(left());
             let result = self.measured(request, attempt, time).await;
-            let pause = retry::pause(&result, attempt, self.inner.pacing.chance())
+            let chance = self.inner.pacing.chance();
+            let pause = retry::pause(&result, attempt, chance, request.verdict.as_ref())
                 .filter(|pause| attempt < most && *pause < left());
             let Some(pause) = pause else {
                 return conclude(result, earlier);

@@ -38,6 +38,9 @@ pub struct Request {
     pub body: Bytes,
     /// Whether it may be sent more than once.
     pub retry: RetryPolicy,
+    /// The header of an answer by which the far side says whether to try again, `true`
+    /// or `false`, whatever the status. `None`: it has none.
+    pub verdict: Option<HeaderName>,
 }
 
 impl Request {
@@ -50,6 +53,7 @@ impl Request {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             retry,
+            verdict: None,
         }
     }
 
@@ -57,6 +61,14 @@ impl Request {
     #[must_use]
     pub fn get(url: Url) -> Self {
         Self::new(Method::GET, url, RetryPolicy::Safe)
+    }
+
+    /// The same request, repeated or not as this header of an answer says. Of a
+    /// [`RetryPolicy::Never`] it is not repeated all the same.
+    #[must_use]
+    pub fn heeding(mut self, verdict: HeaderName) -> Self {
+        self.verdict = Some(verdict);
+        self
     }
 
     /// The same request with this header, in the place of any of that name.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use http::header::{DATE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 
@@ -33,14 +33,16 @@ pub const BACKOFF_CAP: Duration = Duration::from_secs(8);
 pub const RETRY_AFTER_CAP: Duration = Duration::from_secs(10);
 
 /// The pause before the next attempt, after attempt number `attempt` ended with
-/// `result`. None when the next attempt would make no sense.
+/// `result`. None when the next attempt would make no sense. `verdict`: the header by
+/// which the far side says so itself, where it does.
 pub(crate) fn pause(
     result: &Result<Response, HttpError>,
     attempt: u32,
     chance: u64,
+    verdict: Option<&HeaderName>,
 ) -> Option<Duration> {
     match result {
-        Ok(response) if is_passing(response.status) => match response.retry_after() {
+        Ok(response) if passes(response, verdict) => match response.retry_after() {
             Some(wish) if wish > RETRY_AFTER_CAP => None,
             Some(wish) => Some(wish.saturating_add(backoff(attempt, chance))),
             None => Some(backoff(attempt, chance)),
@@ -92,6 +94,17 @@ fn backoff(attempt: u32, chance: u64) -> Duration {
     // `chance / 2^64` of the longest pause; below it, so it fits.
     let nanos = longest.as_nanos().saturating_mul(u128::from(chance)) >> 64;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+/// Whether what was answered passes by itself: as the far side says, and where it says
+/// nothing by the status. What succeeded is never repeated.
+fn passes(response: &Response, verdict: Option<&HeaderName>) -> bool {
+    let said = verdict.and_then(|name| response.headers.get(name));
+    match said.map(HeaderValue::as_bytes) {
+        Some(b"true") => !response.status.is_success(),
+        Some(b"false") => false,
+        _ => is_passing(response.status),
+    }
 }
 
 /// Statuses that pass by themselves. Not 409: it means that another request is

@@ -37,7 +37,7 @@ fn unknown(reason: UnknownReason) -> HttpError {
 #[test]
 fn only_passing_statuses_are_repeated() {
     let repeated: Vec<u16> = (200..600)
-        .filter(|status| pause(&Ok(answer(*status, &[])), 1, 0).is_some())
+        .filter(|status| pause(&Ok(answer(*status, &[])), 1, 0, None).is_some())
         .collect();
     assert_eq!(repeated, [429, 500, 502, 503, 504]);
 }
@@ -57,7 +57,7 @@ fn lost_answers_are_repeated_and_hopeless_ones_not() {
         ),
     ] {
         let result = Err(error);
-        assert_eq!(pause(&result, 1, 0).is_some(), repeated, "{result:?}");
+        assert_eq!(pause(&result, 1, 0, None).is_some(), repeated, "{result:?}");
     }
 }
 
@@ -75,7 +75,8 @@ fn the_pause_doubles_up_to_the_cap_and_chance_shortens_it() {
 
 #[test]
 fn a_wish_is_added_to_the_pause_and_a_long_one_ends_the_call() {
-    let wish = |text: &str, chance| pause(&Ok(answer(429, &[("retry-after", text)])), 1, chance);
+    let wish =
+        |text: &str, chance| pause(&Ok(answer(429, &[("retry-after", text)])), 1, chance, None);
     assert_eq!(wish("3", 0), Some(Duration::from_secs(3)));
     assert_eq!(wish("3", 1 << 63), Some(Duration::from_millis(3250)));
     assert_eq!(wish("10", 0), Some(RETRY_AFTER_CAP));
@@ -107,4 +108,29 @@ fn only_refusals_by_rate_and_failed_connections_are_free_of_effect() {
     assert!(may_have_acted(&Ok(answer(500, &[]))));
     assert!(may_have_acted(&Ok(answer(503, &[]))));
     assert!(may_have_acted(&Err(unknown(UnknownReason::TimedOut))));
+}
+
+#[test]
+fn the_far_side_s_own_word_counts_more_than_the_status() {
+    let verdict = HeaderName::from_static("should-retry");
+    let repeated = |status, said: Option<&str>| {
+        let headers: Vec<_> = said
+            .map(|said| ("should-retry", said))
+            .into_iter()
+            .collect();
+        pause(&Ok(answer(status, &headers)), 1, 0, Some(&verdict)).is_some()
+    };
+    for status in [200, 400, 402, 409, 429, 500, 503] {
+        assert_eq!(repeated(status, Some("true")), status != 200, "{status}");
+        assert!(!repeated(status, Some("false")), "{status}");
+        for nothing in [None, Some("perhaps")] {
+            let by_status = matches!(status, 429 | 500 | 503);
+            assert_eq!(repeated(status, nothing), by_status, "{status}");
+        }
+    }
+    // Who does not heed it goes by the status, and nobody waits beyond the cap.
+    let told = answer(409, &[("should-retry", "true")]);
+    assert_eq!(pause(&Ok(told), 1, 0, None), None);
+    let long = answer(409, &[("should-retry", "true"), ("retry-after", "60")]);
+    assert_eq!(pause(&Ok(long), 1, 0, Some(&verdict)), None);
 }

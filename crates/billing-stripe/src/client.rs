@@ -19,6 +19,8 @@ use crate::options::API_VERSION;
 
 const STRIPE_VERSION: HeaderName = HeaderName::from_static("stripe-version");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Says whether the same call may come to something else, whatever the status.
+pub(crate) const SHOULD_RETRY: HeaderName = HeaderName::from_static("stripe-should-retry");
 const REPLAYED: &str = "idempotent-replayed";
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
@@ -109,6 +111,7 @@ impl Client {
         }
         // Reads, what carries a key, and what harms nobody when done twice.
         let mut request = Request::new(call.method.clone(), url, RetryPolicy::Safe)
+            .heeding(SHOULD_RETRY)
             .with_header(
                 AUTHORIZATION,
                 &format!("Bearer {}", self.key.expose_secret()),

@@ -4,6 +4,7 @@ use billing_http::{HttpError, Response};
 use billing_ports::{Answer, PerformError, Refusal};
 use http::StatusCode;
 
+use crate::client::SHOULD_RETRY;
 use crate::wire::{ApiError, ErrorBody};
 
 /// Longest message of Stripe's that is passed on, in characters. Theirs have one or
@@ -95,10 +96,11 @@ pub(crate) fn classify(response: &Response) -> Failure {
         // Turned away before anything was looked at, as every attempt before it was.
         return Failure::Failed(PerformError::NotSent(named));
     }
-    let retry = response.headers.get("stripe-should-retry");
+    let retry = response.headers.get(SHOULD_RETRY);
     if retry.is_some_and(|value| value == "true") {
         return Failure::Failed(PerformError::Unknown(named));
     }
+    let final_word = retry.is_some_and(|value| value == "false");
     match (status, error) {
         // Their words are left out: they show a part of the key.
         (401 | 403, _) => Failure::Failed(PerformError::Misconfigured(named)),
@@ -113,6 +115,13 @@ pub(crate) fn classify(response: &Response) -> Failure {
             } else {
                 Failure::Refused(refusal)
             }
+        }
+        // By Stripe's own word the same call will never come to anything else.
+        (402..=499, Some(error)) if final_word && !error.is_about_key() => {
+            Failure::Refused(Refusal {
+                code: stable(error.code()),
+                message: words(&error, response.request_id.as_deref()),
+            })
         }
         // Conflicts, failures over there, and whatever no answer of Stripe's looks
         // like: asked again under the same key.

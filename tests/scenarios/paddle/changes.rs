@@ -23,6 +23,8 @@ on_both_stores! {
     g_02_a_downgrade_at_paddle_waits_for_its_day;
     /// G-02: a cancellation waits for its day, and can be taken back there.
     g_02_a_cancellation_at_paddle_waits_for_its_day;
+    /// G-02: it is taken back here, once and again, and Paddle renews.
+    g_02_a_cancellation_at_paddle_is_taken_back;
     /// G-03: an upgrade is billed at once, and clears a scheduled downgrade.
     g_03_an_upgrade_at_paddle_clears_a_downgrade;
     /// what an operator changes reaches Paddle.
@@ -231,6 +233,45 @@ async fn g_02_a_cancellation_at_paddle_waits_for_its_day(kind: StoreKind) {
     shop.pass(days(1)).await;
     assert_eq!(only(&shop, &ana).await["status"], "canceled");
     assert_eq!(shop.told("subscription.canceled"), 1);
+    shop.ends_well().await;
+}
+
+async fn g_02_a_cancellation_at_paddle_is_taken_back(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "team-monthly").await;
+    shop.pass(days(5)).await;
+    let subscription = id(&only(&shop, &ana).await).to_owned();
+    let session = shop.session(&ana).await;
+    let cancel = format!("/v1/me/subscriptions/{subscription}/cancel");
+    let undo = format!("/v1/me/subscriptions/{subscription}/cancellation");
+    let canceled = shop.post_as(&session, &cancel, &json!({})).await;
+    canceled.is(StatusCode::OK);
+    // Before Paddle has heard of either: it hears of both, in this order.
+    let back = shop.delete_as(&session, &undo).await;
+    let asked = json!({ "ok": true, "already": false, "asked": true });
+    assert_eq!(back.is(StatusCode::OK).json(), asked);
+    shop.settle().await;
+    assert!(only_at_paddle(&shop).scheduled.is_none());
+    assert_eq!(only(&shop, &ana).await["ends_at"], Value::Null);
+    assert_eq!(shop.told("subscription.cancel_unscheduled"), 1);
+
+    let canceled = shop.post_as(&session, &cancel, &json!({})).await;
+    canceled.is(StatusCode::OK);
+    shop.settle().await;
+    assert!(only_at_paddle(&shop).scheduled.is_some());
+    shop.pass(days(1)).await;
+    for already in [false, true] {
+        let back = shop.delete_as(&session, &undo).await;
+        let done = json!({ "ok": true, "already": already, "asked": false });
+        assert_eq!(back.is(StatusCode::OK).json(), done);
+    }
+    assert!(only_at_paddle(&shop).scheduled.is_none());
+    assert_eq!(only(&shop, &ana).await["renews"], true);
+    shop.settle().await;
+    assert_eq!(shop.told("subscription.cancel_unscheduled"), 2);
+    shop.pass(days(30)).await;
+    assert_eq!(plan_of(&shop, &ana).await, "team");
+    assert_eq!(invoices(&shop, &ana).await.len(), 2);
     shop.ends_well().await;
 }
 

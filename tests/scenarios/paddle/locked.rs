@@ -15,6 +15,9 @@ on_both_stores! {
     /// G-02: a downgrade that Paddle will not take in time is refused, and not put off
     /// for a period.
     g_02_a_downgrade_within_paddle_s_lock_is_refused;
+    /// G-02: the lock is before a renewal: what ends can be kept until its last minute,
+    /// and is not to be had back after it.
+    g_02_taken_back_minutes_before_its_end_it_is_renewed;
 }
 
 /// A customer ten minutes before the renewal, and when that is.
@@ -80,4 +83,50 @@ async fn g_02_a_downgrade_within_paddle_s_lock_is_refused(kind: StoreKind) {
     let renewed = ("renewal".to_owned(), "settled".to_owned(), 3_000);
     assert_eq!(invoices(&shop, &ana).await[0], renewed);
     shop.ends_well().await;
+}
+
+async fn g_02_taken_back_minutes_before_its_end_it_is_renewed(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "team-monthly").await;
+    let held = only(&shop, &ana).await;
+    let (session, url) = (
+        shop.session(&ana).await,
+        format!("/v1/me/subscriptions/{}", id(&held)),
+    );
+    let canceled = shop
+        .post_as(&session, &format!("{url}/cancel"), &json!({}))
+        .await;
+    canceled.is(StatusCode::OK);
+    shop.settle().await;
+    let day: Timestamp = held["paid_through"].as_str().unwrap().parse().unwrap();
+    let left = day.duration_since(shop.fake.now());
+    shop.pass(left - SignedDuration::from_mins(10)).await;
+    let session = shop.session(&ana).await;
+    let undo = format!("{url}/cancellation");
+    let back = shop.delete_as(&session, &undo).await;
+    let done = json!({ "ok": true, "already": false, "asked": false });
+    assert_eq!(back.is(StatusCode::OK).json(), done);
+    shop.pass(days(1)).await;
+    let held = only(&shop, &ana).await;
+    assert_eq!(
+        (&held["status"], &held["ends_at"]),
+        (&json!("active"), &Value::Null)
+    );
+    assert_eq!(invoices(&shop, &ana).await.len(), 2);
+
+    let session = shop.session(&ana).await;
+    let canceled = shop
+        .post_as(&session, &format!("{url}/cancel"), &json!({}))
+        .await;
+    canceled.is(StatusCode::OK);
+    shop.settle().await;
+    // At that second, with nobody having told us yet.
+    let day: Timestamp = held["paid_through"].as_str().unwrap().parse().unwrap();
+    shop.fake.clock().set(day);
+    let session = shop.session(&ana).await;
+    let over = shop.delete_as(&session, &undo).await;
+    over.refused(StatusCode::CONFLICT, "illegal_transition");
+    shop.pass(days(1)).await;
+    assert_eq!(only(&shop, &ana).await["status"], "canceled");
+    assert_eq!(invoices(&shop, &ana).await.len(), 2);
 }

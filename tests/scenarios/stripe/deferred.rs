@@ -1,10 +1,11 @@
 //! What is to come with the next period at Stripe, and what may not make it go.
 
+use billing_testkit::fakes::rig::{Fault, FaultKind};
 use billing_testkit::fakes::stripe::Card;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::shop::{Shop, Sold, days, shop, sold};
+use super::shop::{Shop, Sold, dashboard, days, shop, sold};
 use crate::rig::StoreKind;
 use crate::scenarios::on_both_stores;
 
@@ -13,6 +14,14 @@ on_both_stores! {
     g_02_a_declined_upgrade_keeps_the_downgrade;
     /// G-02: it outlives a cancellation that is taken back there as well.
     g_02_a_cancellation_taken_back_keeps_the_downgrade;
+    /// G-02: it is taken back here, and what waited for the period's end still does.
+    g_02_a_cancellation_is_taken_back_at_stripe;
+    /// G-02: so is one that the portal made, by a date.
+    g_02_a_cancellation_in_stripe_s_portal_is_taken_back_here;
+    /// G-02: while Stripe does not answer it stands, and is taken back once it does.
+    g_02_an_undo_at_stripe_whose_answer_is_lost_is_told_later;
+    /// G-02, X-07: what has ended is not taken back, nor what is somebody else's.
+    g_02_what_has_ended_at_stripe_is_not_taken_back;
 }
 
 /// Asks for a change and accepts what was quoted: the change.
@@ -94,4 +103,110 @@ async fn g_02_a_cancellation_taken_back_keeps_the_downgrade(kind: StoreKind) {
     shop.settle().await;
     assert!(held.stands(&shop).await["ends_at"].is_null());
     comes(&shop, &held, &change).await;
+}
+
+fn cancellation(held: &Sold) -> String {
+    format!("/v1/me/subscriptions/{}/cancellation", held.id)
+}
+
+async fn cancels(shop: &Shop, held: &Sold) {
+    let url = format!("/v1/subscriptions/{}/cancel", held.id);
+    shop.operate(&url, &json!({})).await.is(StatusCode::OK);
+    shop.settle().await;
+    assert_eq!(held.there(shop)["cancel_at_period_end"], true);
+}
+
+/// Takes it back, once and again: it goes on here and there.
+async fn goes_on(shop: &Shop, held: &Sold) {
+    assert!(held.there(shop)["cancel_at"].is_i64());
+    assert!(held.stands(shop).await["ends_at"].is_string());
+    shop.pass(days(1)).await;
+    let session = shop.session(&held.customer).await;
+    for already in [false, true] {
+        let back = shop.delete_as(&session, &cancellation(held)).await;
+        let back = back.is(StatusCode::OK).json();
+        assert_eq!(
+            back,
+            json!({ "ok": true, "already": already, "asked": false })
+        );
+    }
+    // Its own webhook tells nothing new.
+    shop.settle().await;
+    let there = held.there(shop);
+    assert_eq!(there["cancel_at_period_end"], false);
+    assert!(there["cancel_at"].is_null(), "{there}");
+    let here = held.stands(shop).await;
+    assert!(here["ends_at"].is_null(), "{here}");
+    assert_eq!(here["renews"], true);
+    assert_eq!(shop.told("subscription.cancel_unscheduled"), 1);
+}
+
+async fn g_02_a_cancellation_is_taken_back_at_stripe(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let (held, change) = going_down(&shop).await;
+    cancels(&shop, &held).await;
+    goes_on(&shop, &held).await;
+    comes(&shop, &held, &change).await;
+}
+
+async fn g_02_a_cancellation_in_stripe_s_portal_is_taken_back_here(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let held = sold(&shop, "ana", "bosun-monthly").await;
+    shop.pass(days(5)).await;
+    shop.fake.cancel_in_portal(&held.subscription).unwrap();
+    shop.settle().await;
+    assert_eq!(held.there(&shop)["cancel_at_period_end"], false);
+    goes_on(&shop, &held).await;
+    shop.pass(days(30)).await;
+    assert_eq!(held.status(&shop).await, "active");
+    shop.ends_well().await;
+}
+
+async fn g_02_an_undo_at_stripe_whose_answer_is_lost_is_told_later(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let held = sold(&shop, "ana", "bosun-monthly").await;
+    cancels(&shop, &held).await;
+    shop.pass(days(1)).await;
+    let session = shop.session(&held.customer).await;
+    shop.fake
+        .fault(Fault::next(FaultKind::LostAnswer).times(10_000));
+    for _ in 0..2 {
+        let back = shop.delete_as(&session, &cancellation(&held)).await;
+        let back = back.is(StatusCode::OK).json();
+        assert_eq!(back, json!({ "ok": true, "already": false, "asked": true }));
+        assert!(held.stands(&shop).await["ends_at"].is_string());
+    }
+    shop.fake.faults().clear();
+    shop.pass(jiff::SignedDuration::from_hours(1)).await;
+    assert!(held.there(&shop)["cancel_at"].is_null());
+    assert!(held.stands(&shop).await["ends_at"].is_null());
+    assert_eq!(shop.told("subscription.cancel_unscheduled"), 1);
+    shop.pass(days(30)).await;
+    assert_eq!(held.status(&shop).await, "active");
+    shop.ends_well().await;
+}
+
+async fn g_02_what_has_ended_at_stripe_is_not_taken_back(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let held = sold(&shop, "ana", "bosun-monthly").await;
+    cancels(&shop, &held).await;
+    let session = shop.session(&held.customer).await;
+    // Stripe ended it, and nobody has told us yet.
+    let url = format!("subscriptions/{}", held.subscription);
+    dashboard(&shop.fake, "DELETE", &url, &[]).await;
+    let late = shop.delete_as(&session, &cancellation(&held)).await;
+    let late = late.is(StatusCode::UNPROCESSABLE_ENTITY).json();
+    assert_eq!(
+        (&late["code"], &late["provider_code"]),
+        (&json!("provider_refused"), &json!("too_late"))
+    );
+    assert_eq!(shop.told("subscription.cancel_upheld"), 1);
+    shop.settle().await;
+    let over = shop.delete_as(&session, &cancellation(&held)).await;
+    over.refused(StatusCode::CONFLICT, "illegal_transition");
+    // Not yours, and not there, answer alike.
+    let ben = shop.customer("ben").await;
+    let ben = shop.session(&ben).await;
+    let not_his = shop.delete_as(&ben, &cancellation(&held)).await;
+    not_his.refused(StatusCode::NOT_FOUND, "not_found");
 }

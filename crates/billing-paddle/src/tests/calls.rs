@@ -533,3 +533,36 @@ async fn no_secret_is_shown() {
         "{shown}"
     );
 }
+
+#[tokio::test]
+async fn a_cancellation_is_not_taken_back_in_a_lock_that_ends_with_it() {
+    let undo = Order::UndoCancellation {
+        provider: account(),
+        reference: "sub_1".to_owned(),
+        subscription: "sub_00000000000000000000000000000005".parse().unwrap(),
+    };
+    for (code, for_good) in [
+        ("subscription_locked_renewal", true),
+        ("subscription_locked_pending_changes", true),
+        (
+            "subscription_credit_creation_against_processing_transaction",
+            false,
+        ),
+    ] {
+        let (server, paddle) = paddle().await;
+        let mut ending = subscription(MONTHLY, january());
+        ending["scheduled_change"] = json!({
+            "action": "cancel", "effective_at": "2026-02-01T00:00:00Z", "resume_at": null,
+        });
+        answer(&server, "GET", PLACE, &ending).await;
+        respond(&server, "PATCH", PLACE, 409, refusal(code, "not now")).await;
+        let outcome = perform(&paddle, &undo).await;
+        match outcome {
+            Ok(Answer::Refused(refused)) if for_good => assert_eq!(refused.code, code),
+            Err(PerformError::NotSent(_)) if !for_good => {}
+            other => panic!("{code} is another matter than {other:?}"),
+        }
+        let asked = sent(&server, "PATCH", PLACE).await;
+        assert_eq!(asked.len(), 1);
+    }
+}

@@ -1,7 +1,7 @@
 //! What a customer with a session sees and does.
 
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::rig::{ORIGIN, READ, Rig, WRITE, text};
 
@@ -116,6 +116,46 @@ async fn a_customer_cancels_at_the_period_s_end_and_may_repeat_it() {
         .send()
         .await
         .wrong("when");
+}
+
+#[tokio::test]
+async fn a_cancellation_is_taken_back_before_its_day_and_not_after() {
+    let rig = Rig::new().await;
+    let ana = rig.customer("ana").await;
+    rig.buys(&ana, "personal-monthly").await;
+    let token = rig.session(&ana).await;
+    let me = rig.get("/v1/me").by(&token).send().await.ok(200);
+    let id = text(&me["subscriptions"][0]["id"]);
+    let canceling = format!("/v1/me/subscriptions/{id}/cancel");
+    rig.post(&canceling).by(&token).send().await.ok(200);
+    rig.state.billing.work_until_idle().await.unwrap();
+    rig.deliver().await;
+    let path = format!("/v1/me/subscriptions/{id}/cancellation");
+    for already in [false, true] {
+        let said = rig.delete(&path).by(&token).send().await.ok(200);
+        let done = json!({ "ok": true, "already": already, "asked": false });
+        assert_eq!(said, done);
+    }
+    let me = rig.get("/v1/me").by(&token).send().await.ok(200);
+    let held = &me["subscriptions"][0];
+    assert_eq!(
+        (&held["renews"], &held["ends_at"]),
+        (&json!(true), &Value::Null)
+    );
+
+    // An operator may as well, and nobody once it has ended.
+    rig.post(&canceling).by(&token).send().await.ok(200);
+    let path = format!("/v1/subscriptions/{id}/cancellation");
+    let by = WRITE;
+    rig.delete(&path).by(by).send().await.ok(200);
+    rig.post(&format!("/v1/subscriptions/{id}/cancel"))
+        .by(by)
+        .json(json!({ "when": "now" }))
+        .send()
+        .await
+        .ok(200);
+    let over = rig.delete(&path).by(by).send().await;
+    over.refused(409, "illegal_transition");
 }
 
 #[tokio::test]

@@ -51,6 +51,9 @@ impl MigrationTrait for Migration {
         schema
             .alter_table(column("invoices", "subscription_ref", Text))
             .await?;
+        // Nothing is to be marked in books that old: the providers of version 2, the
+        // sandbox and those that know no customers, have one of their own for each of
+        // ours.
         schema
             .alter_table(column("provider_refs", "shared", Bool))
             .await?;

@@ -122,6 +122,61 @@ async fn whatever_cannot_be_read_still_names_its_request() {
     }
 }
 
+/// How often Stripe is asked that answers so, and what is concluded.
+async fn asked_until(answer: ResponseTemplate) -> (usize, Result<PortalAnswer, PerformError>) {
+    let far = Far::repeating(3).await;
+    far.answers("POST", PAGES, answer).await;
+    let concluded = ask(&far).await;
+    (far.asked().await.len(), concluded)
+}
+
+fn saying(answer: ResponseTemplate, verdict: &str) -> ResponseTemplate {
+    answer.insert_header("stripe-should-retry", verdict)
+}
+
+#[tokio::test]
+async fn what_stripe_says_of_trying_again_counts_more_than_the_status() {
+    let conflict = || no(409, &error("invalid_request_error", "state_conflict"));
+    let failed = || no(500, &error("api_error", "internal"));
+    // By the status alone: a conflict is asked about later, a failure at once.
+    let (times, concluded) = asked_until(conflict()).await;
+    assert_eq!(times, 1);
+    assert!(
+        matches!(concluded, Err(PerformError::Unknown(_))),
+        "{concluded:?}"
+    );
+    assert_eq!(asked_until(failed()).await.0, 3);
+
+    let (times, concluded) = asked_until(saying(conflict(), "true")).await;
+    assert_eq!(times, 3);
+    assert!(
+        matches!(concluded, Err(PerformError::Unknown(_))),
+        "{concluded:?}"
+    );
+
+    let (times, concluded) = asked_until(saying(conflict(), "false")).await;
+    assert_eq!(times, 1);
+    match concluded {
+        Ok(PortalAnswer::Refused(refusal)) => assert_eq!(refusal.code, "state_conflict"),
+        other => panic!("it stays a conflict, and is not {other:?}"),
+    }
+    // What failed over there may have been done all the same.
+    let (times, concluded) = asked_until(saying(failed(), "false")).await;
+    assert_eq!(times, 1);
+    assert!(
+        matches!(concluded, Err(PerformError::Unknown(_))),
+        "{concluded:?}"
+    );
+    // Nothing was looked at, and the same call is for later.
+    let turned = no(429, &error("invalid_request_error", "rate_limit"));
+    let (times, concluded) = asked_until(saying(turned, "false")).await;
+    assert_eq!(times, 1);
+    assert!(
+        matches!(concluded, Err(PerformError::NotSent(_))),
+        "{concluded:?}"
+    );
+}
+
 #[tokio::test]
 async fn being_turned_away_has_no_effect() {
     for code in ["rate_limit", "lock_timeout"] {

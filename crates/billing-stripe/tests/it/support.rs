@@ -1,12 +1,13 @@
 //! A Stripe that answers what it is told to, and keeps what it was asked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use billing_domain::effect::{EffectKey, Order};
 use billing_domain::fact::{Fact, Observed};
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
 use billing_domain::time::Timestamp;
-use billing_http::{HttpClient, HttpOptions};
+use billing_http::{HttpClient, HttpOptions, Pacing, Pause};
 use billing_ports::delivery::{Delivery, Reading};
 use billing_ports::{
     Answer, DecodeError, PaymentProvider, PerformError, WebhookDecoder, WebhookRequest,
@@ -56,6 +57,17 @@ impl Far {
         Self { server, stripe }
     }
 
+    /// Asked again so often, where that may come to something else.
+    pub(crate) async fn repeating(attempts: u32) -> Self {
+        let server = MockServer::start().await;
+        let options = StripeOptions {
+            base_url: server.uri().parse().unwrap(),
+            ..options(&[SECRET])
+        };
+        let stripe = stripe_over(options, attempts);
+        Self { server, stripe }
+    }
+
     /// The same account, reached elsewhere.
     pub(crate) fn at(self, uri: &str) -> Self {
         let stripe = stripe(options(&[SECRET]), uri);
@@ -68,12 +80,32 @@ fn stripe(options: StripeOptions, uri: &str) -> Stripe {
         base_url: uri.parse().unwrap(),
         ..options
     };
-    let http = HttpClient::new(HttpOptions {
-        max_attempts: 1,
+    stripe_over(options, 1)
+}
+
+/// Over a client that makes so many attempts, one right after the other.
+fn stripe_over(options: StripeOptions, max_attempts: u32) -> Stripe {
+    let http = HttpOptions {
+        max_attempts,
         ..HttpOptions::default()
-    });
+    };
+    let http = HttpClient::with_pacing(http, Arc::new(AtOnce));
     let clock = Arc::new(ManualClock::new(at(NOW)));
     Stripe::new(options, http.unwrap(), clock).unwrap()
+}
+
+/// No pause between two attempts.
+#[derive(Debug)]
+struct AtOnce;
+
+impl Pacing for AtOnce {
+    fn chance(&self) -> u64 {
+        0
+    }
+
+    fn pause(&self, _duration: Duration) -> Pause<'_> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 impl Far {
