@@ -1,10 +1,12 @@
 //! What is to come with the next period at Stripe, and what may not make it go.
 
+use billing_stripe::PauseStyle;
 use billing_testkit::fakes::rig::{Fault, FaultKind};
 use billing_testkit::fakes::stripe::Card;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
+use super::lifecycle::pausing;
 use super::shop::{Shop, Sold, dashboard, days, shop, sold};
 use crate::rig::StoreKind;
 use crate::scenarios::on_both_stores;
@@ -22,6 +24,10 @@ on_both_stores! {
     g_02_an_undo_at_stripe_whose_answer_is_lost_is_told_later;
     /// G-02, X-07: what has ended is not taken back, nor what is somebody else's.
     g_02_what_has_ended_at_stripe_is_not_taken_back;
+    /// G-02, H-11: it outlives a pause of the collection.
+    g_02_a_pause_of_the_collection_keeps_the_downgrade;
+    /// G-02, H-11: Stripe pauses as a whole only what does not change.
+    g_02_what_is_to_change_is_not_paused_as_a_whole;
 }
 
 /// Asks for a change and accepts what was quoted: the change.
@@ -209,4 +215,44 @@ async fn g_02_what_has_ended_at_stripe_is_not_taken_back(kind: StoreKind) {
     let ben = shop.session(&ben).await;
     let not_his = shop.delete_as(&ben, &cancellation(&held)).await;
     not_his.refused(StatusCode::NOT_FOUND, "not_found");
+}
+
+/// Where only the collection pauses, what is to come is Stripe's to bring, and comes.
+async fn g_02_a_pause_of_the_collection_keeps_the_downgrade(kind: StoreKind) {
+    let shop = pausing(kind, PauseStyle::Collection).await;
+    let (held, change) = going_down(&shop).await;
+    let url = format!("/v1/subscriptions/{}", held.id);
+    for (step, status) in [("pause", "paused"), ("resume", "active")] {
+        let asked = shop.operate(&format!("{url}/{step}"), &json!({})).await;
+        assert_eq!(asked.is(StatusCode::OK).json()["asked"], true);
+        shop.settle().await;
+        assert_eq!(held.status(&shop).await, status);
+        assert_eq!(status_of(&shop, &change).await, "scheduled");
+        shop.pass(days(1)).await;
+    }
+    comes(&shop, &held, &change).await;
+}
+
+/// As a whole, Stripe pauses nothing that something else is to come of: it is refused
+/// at once, and what is to come still is.
+async fn g_02_what_is_to_change_is_not_paused_as_a_whole(kind: StoreKind) {
+    let shop = pausing(kind, PauseStyle::Subscription).await;
+    let (held, change) = going_down(&shop).await;
+    let session = shop.session(&held.customer).await;
+    let url = format!("/v1/me/subscriptions/{}/quotes", held.id);
+    let quote = shop
+        .post_as(&session, &url, &json!({ "pause": true }))
+        .await;
+    let quote = quote.is(StatusCode::CREATED).json();
+    let url = format!("/v1/me/quotes/{}/accept", quote["id"].as_str().unwrap());
+    let refused = shop.post_as(&session, &url, &json!({})).await;
+    let refused = refused.is(StatusCode::UNPROCESSABLE_ENTITY).json();
+    assert_eq!(
+        (&refused["code"], &refused["provider_code"]),
+        (&json!("provider_refused"), &json!("change_scheduled"))
+    );
+    shop.settle().await;
+    assert_eq!(held.status(&shop).await, "active");
+    assert_eq!(held.there(&shop)["status"], "active");
+    comes(&shop, &held, &change).await;
 }

@@ -121,7 +121,7 @@ async fn s_06_the_tier_follows_the_price(kind: StoreKind) {
 }
 
 /// A shop whose subscriptions are paused by themselves.
-async fn pausing(kind: StoreKind, pause: PauseStyle) -> Shop {
+pub(super) async fn pausing(kind: StoreKind, pause: PauseStyle) -> Shop {
     let fake = account(FakeOptions::default()).await;
     let options = StripeOptions {
         pause,

@@ -50,6 +50,8 @@ mod outage;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod pauses;
+#[cfg(test)]
 mod payments;
 #[cfg(test)]
 mod plans;

@@ -197,7 +197,7 @@ async fn what_is_another_s_does_not_exist() {
         .send()
         .await
         .ok(200);
-    assert_eq!(held["ends_at"], serde_json::Value::Null);
+    assert_eq!(held["ends_at"], Value::Null);
 }
 
 #[tokio::test]
@@ -265,5 +265,5 @@ async fn a_session_is_made_for_known_customers_and_allowed_pages() {
         .await
         .wrong("return_url");
     let made = ask(json!({ "customer": "ana" })).send().await.ok(201);
-    assert_eq!(made["url"], serde_json::Value::Null);
+    assert_eq!(made["url"], Value::Null);
 }

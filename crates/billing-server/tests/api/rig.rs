@@ -7,7 +7,7 @@ use billing_catalog::{SAMPLE, read_plan_file};
 use billing_domain::ids::{IdSeq, KeyId};
 use billing_engine::{Billing, ManualProvider};
 use billing_ports::store::{Credentials, OperatorKey, Scope};
-use billing_ports::{Clock, Store, WebhookRequest};
+use billing_ports::{Clock, PaymentProvider, Store, WebhookRequest};
 use billing_sandbox::{FnSink, Mode, Sandbox, SandboxOptions, TestCard};
 use billing_server::{ApiOptions, AppState, RateOptions, TokenSigner, api_routes};
 use billing_testkit::{ManualClock, MemoryStore, SeededIds};
@@ -37,6 +37,8 @@ pub(crate) struct Making {
     pub(crate) webhook_secrets: Vec<&'static str>,
     /// What stands between the engine and the store.
     pub(crate) over: Box<dyn FnOnce(MemoryStore) -> Arc<dyn Store> + Send>,
+    /// What stands between the engine and the sandbox.
+    pub(crate) sells: Box<dyn FnOnce(Sandbox) -> Arc<dyn PaymentProvider> + Send>,
     /// Who runs the schedule.
     pub(crate) mode: Mode,
     /// The plan file, without its checkout rules.
@@ -59,6 +61,7 @@ impl Default for Making {
             },
             webhook_secrets: vec![WEBHOOK_SECRET],
             over: Box::new(|store| Arc::new(store)),
+            sells: Box::new(|sandbox| Arc::new(sandbox)),
             mode: Mode::OwnSchedule,
             plans: SAMPLE,
             signs: true,
@@ -201,6 +204,7 @@ impl Rig {
             options,
             webhook_secrets,
             over,
+            sells,
             mode,
             plans,
             signs,
@@ -222,7 +226,7 @@ impl Rig {
             Arc::new(clock.clone()),
             Arc::clone(&ids) as _,
         )
-        .provider(Arc::new(sandbox.clone()))
+        .provider(sells(sandbox.clone()))
         .webhooks(Arc::new(sandbox.decoder()))
         .provider(Arc::new(
             ManualProvider::new(Arc::new(clock.clone())).unwrap(),

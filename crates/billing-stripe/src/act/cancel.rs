@@ -10,6 +10,9 @@ use crate::options::PauseStyle;
 use crate::provider::Stripe;
 use crate::wire::Subscription;
 
+/// What is to change with its next period cannot be paused as a whole.
+const CHANGE_SCHEDULED: &str = "change_scheduled";
+
 impl Stripe {
     /// Ends a subscription; one that is over already is told.
     pub(super) async fn cancel(&self, key: &EffectKey, reference: &str, at_once: bool) -> Acted {
@@ -85,6 +88,10 @@ impl Stripe {
         };
         if paused {
             return self.told(&standing);
+        }
+        if self.pause == PauseStyle::Subscription && subscription.schedule.is_some() {
+            let why = "something else is to come with the next period, and is taken back first";
+            return Err(Failure::refused(CHANGE_SCHEDULED, why));
         }
         let call = match self.pause {
             PauseStyle::Collection => forms::pause_collection(reference, key.as_str()),
