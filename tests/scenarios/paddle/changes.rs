@@ -257,6 +257,7 @@ async fn g_02_a_cancellation_at_paddle_is_taken_back(kind: StoreKind) {
     assert_eq!(only(&shop, &ana).await["ends_at"], Value::Null);
     assert_eq!(shop.told("subscription.cancel_unscheduled"), 1);
 
+    shop.pass(jiff::SignedDuration::from_secs(1)).await;
     let canceled = shop.post_as(&session, &cancel, &json!({})).await;
     canceled.is(StatusCode::OK);
     shop.settle().await;
@@ -305,7 +306,10 @@ async fn g_02_a_pause_at_paddle_keeps_the_downgrade(kind: StoreKind) {
     assert_eq!(paid[0].2, owed(&resume), "charged as quoted: {paid:?}");
     assert_eq!(only(&shop, &ana).await["status"], "active");
     let in_between = plan_of(&shop, &ana).await;
-    assert_eq!(in_between, "team", "the higher plan was paid for until its day");
+    assert_eq!(
+        in_between, "team",
+        "the higher plan was paid for until its day"
+    );
     shop.pass(days(40)).await;
     assert_eq!(plan_of(&shop, &ana).await, "solo");
     assert_eq!(in_place(&shop).0, "pri_solo");

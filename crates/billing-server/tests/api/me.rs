@@ -144,6 +144,7 @@ async fn a_cancellation_is_taken_back_before_its_day_and_not_after() {
     );
 
     // An operator may as well, and nobody once it has ended.
+    rig.clock.advance(SignedDuration::from_secs(1));
     rig.post(&canceling).by(&token).send().await.ok(200);
     let path = format!("/v1/subscriptions/{id}/cancellation");
     let by = WRITE;

@@ -10,7 +10,8 @@ use billing_ports::{Answer, PerformError, Refusal};
 
 use super::ProviderRig;
 use super::change::{changes, snapshot, told};
-use super::perform::{done, effect, perform};
+use super::perform::{done, perform};
+use crate::fixtures::Maker;
 
 /// A cancellation that is taken back leaves the subscription as it was, once and again,
 /// and the next period begins.
@@ -18,12 +19,12 @@ pub async fn a_cancellation_taken_back_is_none(rig: &impl ProviderRig) {
     let Some(far) = changes(rig).await else {
         return;
     };
-    let change = far.charged_change();
+    let (change, mut maker) = (far.charged_change(), Maker::new(1));
     let before = told(rig, &change).await;
     assert_eq!(before.cancel_at, None);
-    let ends = done(perform(rig, &effect(cancel(&change, false))).await);
+    let ends = done(perform(rig, &maker.ordered(cancel(&change, false))).await);
     assert!(snapshot(&ends, &change).cancel_at.is_some());
-    let undo = effect(undo(rig, &change));
+    let undo = maker.ordered(undo(rig, &change));
     for _ in 0..2 {
         let facts = done(perform(rig, &undo).await);
         assert_eq!(snapshot(&facts, &change), before, "told by the answer");
@@ -40,10 +41,10 @@ pub async fn a_cancellation_after_one_that_was_taken_back_stands(rig: &impl Prov
     let Some(far) = changes(rig).await else {
         return;
     };
-    let change = far.charged_change();
-    done(perform(rig, &effect(cancel(&change, false))).await);
-    done(perform(rig, &effect(undo(rig, &change))).await);
-    let ends = done(perform(rig, &effect(cancel(&change, false))).await);
+    let (change, mut maker) = (far.charged_change(), Maker::new(1));
+    done(perform(rig, &maker.ordered(cancel(&change, false))).await);
+    done(perform(rig, &maker.ordered(undo(rig, &change))).await);
+    let ends = done(perform(rig, &maker.ordered(cancel(&change, false))).await);
     assert!(snapshot(&ends, &change).cancel_at.is_some());
     assert_eq!(
         told(rig, &change).await.cancel_at,
@@ -56,9 +57,9 @@ pub async fn where_nothing_ends_nothing_is_taken_back(rig: &impl ProviderRig) {
     let Some(far) = changes(rig).await else {
         return;
     };
-    let change = far.charged_change();
+    let (change, mut maker) = (far.charged_change(), Maker::new(1));
     let before = told(rig, &change).await;
-    let facts = done(perform(rig, &effect(undo(rig, &change))).await);
+    let facts = done(perform(rig, &maker.ordered(undo(rig, &change))).await);
     assert_eq!(snapshot(&facts, &change), before);
     assert_eq!(told(rig, &change).await, before);
 }
@@ -68,10 +69,10 @@ pub async fn an_undo_whose_answer_is_lost_is_done_all_the_same(rig: &impl Provid
     let Some(far) = changes(rig).await else {
         return;
     };
-    let change = far.charged_change();
+    let (change, mut maker) = (far.charged_change(), Maker::new(1));
     let before = told(rig, &change).await;
-    done(perform(rig, &effect(cancel(&change, false))).await);
-    let undo = effect(undo(rig, &change));
+    done(perform(rig, &maker.ordered(cancel(&change, false))).await);
+    let undo = maker.ordered(undo(rig, &change));
     rig.lose_next_answer().await;
     match perform(rig, &undo).await {
         // An adapter may have asked again by itself, under the same key; or lost the
@@ -89,9 +90,9 @@ pub async fn what_has_ended_is_not_taken_back(rig: &impl ProviderRig) {
     let Some(far) = changes(rig).await else {
         return;
     };
-    let change = far.charged_change();
-    done(perform(rig, &effect(cancel(&change, true))).await);
-    let answer = perform(rig, &effect(undo(rig, &change))).await;
+    let (change, mut maker) = (far.charged_change(), Maker::new(1));
+    done(perform(rig, &maker.ordered(cancel(&change, true))).await);
+    let answer = perform(rig, &maker.ordered(undo(rig, &change))).await;
     let Ok(Answer::Refused(Refusal { code, .. })) = answer else {
         panic!("what has ended is refused, not {answer:?}");
     };
