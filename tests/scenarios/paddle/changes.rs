@@ -263,6 +263,7 @@ async fn g_02_a_cancellation_at_paddle_is_taken_back(kind: StoreKind) {
     shop.settle().await;
     assert!(only_at_paddle(&shop).scheduled.is_some());
     shop.pass(days(1)).await;
+    let session = shop.session(&ana).await;
     for already in [false, true] {
         let back = shop.delete_as(&session, &undo).await;
         let done = json!({ "ok": true, "already": already, "asked": false });
