@@ -41,16 +41,21 @@ pub(super) fn payment_pending(
         return Verdict::Decided;
     };
     held.times.grace_ends_at = Some(until);
+    goes_on_again(draft, held);
+    Verdict::Decided
+}
+
+/// Keeps a subscription that goes on; where it had lapsed, that is told.
+fn goes_on_again(draft: &mut Draft, held: Subscription) {
     let known = draft.account.subscription(held.id);
     let had_lapsed = known.is_some_and(|known| known.status() == Status::Lapsed);
-    let (id, gives_access) = (held.id, held.gives_access(now));
+    let (id, gives_access) = (held.id, held.gives_access(draft.now()));
     draft.account.put_subscription(held);
     if had_lapsed && gives_access {
         draft.note(Event::SubscriptionActivated, |entry| {
             entry.subscription = Some(id);
         });
     }
-    Verdict::Decided
 }
 
 /// The invoice can be paid, and nothing is on its way any more: grace ends when it was
@@ -103,8 +108,8 @@ pub(super) fn payable_again(draft: &mut Draft, invoice: &mut Invoice, at: Timest
 }
 
 /// Where it was to be paid, it no longer can be since `at`. A cycle is asked for anew,
-/// under the same number as another try: as long as it could be paid in time, and nobody
-/// waits for an answer already. Until there is another page nobody lapses, since nobody
+/// under the same number as another try: if it closed while it could be paid in time, and
+/// nobody waits for an answer already. Heard of too late, nothing has lapsed meanwhile. Until there is another page nobody lapses, since nobody
 /// could pay. What waits for the payment of a change ends by itself.
 pub(super) fn invoice_closed(
     draft: &mut Draft,
@@ -120,8 +125,12 @@ pub(super) fn invoice_closed(
     }
     await_no_more(draft, &invoice);
     let now = draft.now();
-    let payable = |held: &Subscription| held.times.grace_ends_at.is_none_or(|ends| now < ends);
-    let held = owing(draft, &invoice).filter(payable);
+    // The provider's clock may be ahead of ours.
+    let since = at.min(now);
+    // What counts is when it closed, however late that is heard of: nobody could pay since.
+    let in_time = |held: &Subscription| grace_end(held, &invoice).is_none_or(|ends| since < ends);
+    let held = owing(draft, &invoice).or_else(|| unlapsed(draft, &invoice));
+    let held = held.filter(in_time);
     let (Some(mut held), Some(provider)) = (held, invoice.provider.clone()) else {
         return Verdict::Decided;
     };
@@ -131,6 +140,12 @@ pub(super) fn invoice_closed(
     };
     *taken_back = taken_back.saturating_add(1);
     let attempt = taken_back.saturating_add(1);
+    invoice.unpayable.since = Some(since);
+    held.times.grace_ends_at = grace_end(&held, &invoice);
+    if held.times.grace_ends_at.is_some_and(|ends| ends <= now) {
+        // Where every outage ends, this one has ended too.
+        return Verdict::Decided;
+    }
     let order = CreateInvoice {
         customer_ref: draft.account.reference_at(&provider).map(str::to_owned),
         provider,
@@ -145,10 +160,7 @@ pub(super) fn invoice_closed(
         EffectKey::renewal(held.id, cycle, attempt),
         Order::CreateInvoice(order),
     );
-    // The provider's clock may be ahead of ours.
-    invoice.unpayable.since = Some(at.min(now));
-    held.times.grace_ends_at = grace_end(&held, &invoice);
-    draft.account.put_subscription(held);
+    goes_on_again(draft, held);
     draft.account.put_invoice(Invoice {
         reference: None,
         pay_url: None,

@@ -486,3 +486,64 @@ fn what_was_paid_at_one_page_is_never_worth_what_another_says() {
     comes(&mut world, invoice, ("second", "second"), 40_000, None);
     assert_eq!(world.status(), Status::Active);
 }
+
+#[test]
+fn a_page_that_closed_in_time_and_was_heard_of_too_late_has_another() {
+    for worker_ran in [false, true] {
+        let (mut world, invoice) = due();
+        let first = format!("at-provider-{invoice}");
+        world.go("2026-02-10");
+        if worker_ran {
+            world.tick("2026-02-10");
+            assert_eq!(world.status(), Status::Lapsed);
+        }
+        world.forget();
+        // A day of its grace was left.
+        for _ in 0..2 {
+            world.tell_of(at("2026-02-07"), closed(invoice, &first));
+        }
+        let [Order::CreateInvoice(order)] = &world.orders[..] else {
+            panic!("worker ran {worker_ran}: {:?}", world.orders);
+        };
+        assert_eq!(order.invoice, invoice);
+        assert_eq!(world.status(), Status::PastDue);
+        assert!(world.gives_access("2026-02-10"));
+        assert_eq!(
+            world.count(Event::SubscriptionActivated),
+            usize::from(worker_ran)
+        );
+        world.tell(opened(invoice, "second"));
+        assert_eq!(grace_ends(&world), at("2026-02-11"), "what was left of it");
+        let mut late = world.clone();
+        late.tick("2026-02-11");
+        assert_eq!(late.status(), Status::Lapsed);
+        world.pay();
+        assert_eq!(world.status(), Status::Active);
+        assert_eq!(world.sub().paid[0].period.start, at("2026-02-01"));
+    }
+    // Where every outage ends, this one has ended too.
+    for worker_ran in [false, true] {
+        let (mut world, invoice) = due();
+        world.go("2026-03-03");
+        if worker_ran {
+            world.tick("2026-03-03");
+        }
+        world.forget();
+        let first = format!("at-provider-{invoice}");
+        world.tell_of(at("2026-02-07"), closed(invoice, &first));
+        assert!(world.orders.is_empty(), "{:?}", world.orders);
+        assert!(!world.gives_access("2026-03-03"));
+    }
+    // And what closed when the grace was over has none.
+    for worker_ran in [false, true] {
+        let (mut world, invoice) = due();
+        world.go("2026-02-10");
+        if worker_ran {
+            world.tick("2026-02-10");
+        }
+        world.forget();
+        let first = format!("at-provider-{invoice}");
+        world.tell_of(at("2026-02-08"), closed(invoice, &first));
+        assert!(world.orders.is_empty(), "{:?}", world.orders);
+    }
+}
