@@ -41,6 +41,15 @@ const PERMISSIONS: [(&str, &str); 3] = [
 /// What reading refunds back takes.
 const REFUNDS: &str = "btcpay.store.canviewpullpayments";
 
+/// What making refund links takes; the first is enough where a person approves claims.
+const LINKS: [&str; 2] = [
+    "btcpay.store.cancreatenonapprovedpullpayments",
+    "btcpay.store.cancreatepullpayments",
+];
+
+/// What includes everything about refunds.
+const PULLS: &str = "btcpay.store.canmanagepullpayments";
+
 /// What reading the store's own rates takes.
 const RATES: &str = "btcpay.store.canviewstoresettings";
 
@@ -145,10 +154,16 @@ impl BtcPay {
         if findings.is_empty() {
             findings.push(good(format!("{account}: the key may do what is needed")));
         }
-        let pulls = "btcpay.store.canmanagepullpayments";
-        if !all && !may(REFUNDS) && !may(pulls) {
+        let pulls = all || may(PULLS);
+        if !pulls && !may(REFUNDS) {
             findings.push(warning(format!(
                 "{account}: the key lacks {REFUNDS}; refunds that are made at BTCPay are not noticed"
+            )));
+        }
+        if !pulls && !LINKS.iter().any(|permission| may(permission)) {
+            let [needed, _] = LINKS;
+            findings.push(warning(format!(
+                "{account}: the key lacks {needed}; refund links cannot be made from here"
             )));
         }
         if self.options.tells_rates && !all && !may(RATES) {

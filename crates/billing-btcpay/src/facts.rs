@@ -61,6 +61,11 @@ impl Seen {
         paid.cloned().collect()
     }
 
+    /// All that is there, in satoshi.
+    pub(crate) fn came(&self) -> i64 {
+        sum(&self.settled())
+    }
+
     fn conversion(&self) -> Option<Conversion> {
         correlation::conversion(&self.metadata(), self.owed)
     }

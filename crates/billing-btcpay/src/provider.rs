@@ -12,7 +12,8 @@ use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef, RefKi
 use billing_domain::time::Timestamp;
 use billing_http::HttpClient;
 use billing_ports::{
-    Answer, Clock, Delivery, Finding, Listed, PaymentProvider, PerformError, RateSource, RefundLink,
+    Answer, Clock, Delivery, Finding, Listed, PaymentProvider, PerformError, RateSource,
+    RefundPromised,
 };
 use serde_json::json;
 
@@ -216,10 +217,9 @@ impl PaymentProvider for BtcPay {
         &self,
         key: &EffectKey,
         payment: &str,
-    ) -> Result<Option<RefundLink>, PerformError> {
-        let link = self.link_of(key, payment).await;
-        let link = link.map_err(CallError::of_read)?;
-        Ok(link.map(|url| RefundLink { url }))
+    ) -> Result<RefundPromised, PerformError> {
+        let promised = self.promised(key, payment).await;
+        promised.map_err(CallError::of_read)
     }
 
     async fn doctor(&self, catalog: &Catalog) -> Vec<Finding> {

@@ -23,7 +23,7 @@ pub use mailer::{Mail, MailError, Mailer};
 pub use notifier::{Notifier, NotifyError};
 pub use provider::{
     Answer, Finding, FindingLevel, Listed, PaymentProvider, PerformError, PortalAnswer, PortalAsk,
-    PortalPurpose, Previewed, RefundLink, Refusal, Resent, ResumePreviewed,
+    PortalPurpose, Previewed, RefundLink, RefundPromised, Refusal, Resent, ResumePreviewed,
 };
 pub use rate::{Rate, RateError, RateSource};
 pub use store::Store;

@@ -121,6 +121,17 @@ pub enum Resent {
     Refused(Refusal),
 }
 
+/// How a promise stands that money can be claimed of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefundPromised {
+    /// It can be claimed, by this link.
+    Open(RefundLink),
+    /// It was closed over there: nothing more can be claimed of it.
+    Closed,
+    /// There is none, as far as the provider tells.
+    Missing,
+}
+
 /// A page of what a provider lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed<T> {
@@ -223,14 +234,13 @@ pub trait PaymentProvider: Send + Sync {
         false
     }
 
-    /// The link that was made under this key for a payment. Its address lets whoever
-    /// holds it have the money: never stored, never logged. `None`: there is none, or
-    /// it can be claimed no more.
+    /// What was promised under this key of a payment. The address of its link lets
+    /// whoever holds it have the money: never stored, never logged.
     async fn refund_link(
         &self,
         key: &EffectKey,
         payment: &str,
-    ) -> Result<Option<RefundLink>, PerformError> {
+    ) -> Result<RefundPromised, PerformError> {
         let _nothing_to_read = (key, payment);
         Err(PerformError::Unsupported("refunds by a link"))
     }

@@ -18,6 +18,8 @@ on_both_stores! {
     x_11_a_lost_answer_makes_no_second_refund;
     /// what was not paid, or more than was, is promised to nobody.
     x_11_no_more_is_promised_than_was_paid;
+    /// a link that was archived makes room for another, of what is left.
+    x_11_a_link_that_was_archived_makes_room_for_another;
 }
 
 async fn refunds(shop: &Shop, buyer: &Buyer, body: &Value) -> Seen {
@@ -149,6 +151,35 @@ async fn x_11_no_more_is_promised_than_was_paid(kind: StoreKind) {
     let none = "/v1/invoices/inv_00000000000000000000000000000001/refund";
     let refused = shop.operate(none, &json!({})).await;
     refused.refused(StatusCode::NOT_FOUND, "not_found");
+    assert_eq!(parked(&shop).await, [] as [&str; 0]);
+    shop.ends_well().await;
+}
+
+async fn x_11_a_link_that_was_archived_makes_room_for_another(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    let made = async |body: Value| {
+        let made = refunds(&shop, &ana, &body).await;
+        made.is(StatusCode::CREATED).json()
+    };
+    let first = made(json!({})).await;
+    shop.fake.archive_promise(&pull(&first)).unwrap();
+    // Nothing was paid out of it: it is void.
+    let second = made(json!({ "amount": sat(20_000) })).await;
+    assert_ne!(second["url"], first["url"]);
+    assert_eq!(second["amount"], sat(20_000));
+    assert_eq!(made(json!({ "amount": sat(20_000) })).await, second);
+    shop.fake.claim(&pull(&second)).unwrap();
+    shop.fake.approve_claim(&pull(&second)).unwrap();
+    shop.settle().await;
+    shop.fake.archive_promise(&pull(&second)).unwrap();
+    // What was paid out of it counts.
+    let more = refunds(&shop, &ana, &json!({ "amount": sat(30_001) })).await;
+    more.refused(StatusCode::UNPROCESSABLE_ENTITY, "refund_beyond_paid");
+    let third = made(json!({})).await;
+    assert_eq!(third["amount"], sat(30_000));
+    assert_eq!(links(&shop), 3);
+    assert_eq!(ana.plan(&shop).await, "deck");
     assert_eq!(parked(&shop).await, [] as [&str; 0]);
     shop.ends_well().await;
 }

@@ -3,15 +3,16 @@
 //! is looked for before it is made.
 
 use billing_domain::effect::{EffectKey, PromiseRefund};
-use billing_domain::fact::{Fact, Link, Observed};
+use billing_domain::fact::{Fact, Link, Observed, RefundState};
 use billing_domain::ids::EffectId;
 use billing_domain::time::to_micros;
+use billing_ports::{RefundLink, RefundPromised};
 use serde_json::{Value, json};
 
 use crate::api_error::{CallError, refused};
 use crate::client::Answered;
 use crate::provider::BtcPay;
-use crate::pulls::{NAMED, ORDERED, PullPayment};
+use crate::pulls::{NAMED, ORDERED, Payout, PullPayment};
 
 /// Satoshi in a bitcoin.
 const BITCOIN: i64 = 100_000_000;
@@ -28,10 +29,9 @@ impl BtcPay {
     ) -> Result<Vec<Observed>, CallError> {
         let made = self.promises_of(&order.reference).await?;
         if !made.iter().any(|promise| promise.is_of(key)) {
-            let open = made.iter().filter(|promise| !promise.archived);
-            let all = open.map(PullPayment::satoshi).sum::<Option<i64>>();
+            let all = self.promised_so_far(&made).await?;
             let all = all.and_then(|all| all.checked_add(order.amount.amount));
-            if all.is_none_or(|all| all > order.paid.amount) {
+            if !self.has_come(all, order).await? {
                 return Err(refused(
                     "promised_already",
                     "what BTCPay has promised for the invoice comes to more than was paid",
@@ -47,17 +47,53 @@ impl BtcPay {
         }])
     }
 
-    /// The link of what was promised under this key. `None`: nothing was, or it can be
-    /// claimed no more.
-    pub(crate) async fn link_of(
+    /// What is promised, in satoshi: of what was closed, as much as was claimed before.
+    /// `None`: it cannot be told.
+    async fn promised_so_far(&self, made: &[PullPayment]) -> Result<Option<i64>, CallError> {
+        let mut all = Some(0_i64);
+        for promise in made {
+            let more = if promise.archived {
+                let claims = self.claims_of(promise).await?;
+                let stand = claims.iter();
+                let stand = stand.filter(|claim| claim.state() != RefundState::Failed);
+                stand.map(Payout::satoshi).sum::<Option<i64>>()
+            } else {
+                promise.satoshi()
+            };
+            all = all.zip(more).and_then(|(all, more)| all.checked_add(more));
+        }
+        Ok(all)
+    }
+
+    /// Whether no more than has come is promised. What came besides what was paid may
+    /// be promised by hand, and is asked about where it matters.
+    async fn has_come(&self, all: Option<i64>, order: &PromiseRefund) -> Result<bool, CallError> {
+        let Some(all) = all else {
+            return Ok(false);
+        };
+        if all <= order.paid.amount {
+            return Ok(true);
+        }
+        let seen = self.seen(&order.reference).await?;
+        Ok(seen.is_some_and(|seen| all <= seen.came()))
+    }
+
+    /// What was promised under this key.
+    pub(crate) async fn promised(
         &self,
         key: &EffectKey,
         invoice: &str,
-    ) -> Result<Option<String>, CallError> {
+    ) -> Result<RefundPromised, CallError> {
         let made = self.promises_of(invoice).await?;
-        let mut made = made.into_iter().filter(|promise| !promise.archived);
-        let promise = made.find(|promise| promise.is_of(key));
-        Ok(promise.and_then(|promise| promise.view_link))
+        let promise = made.into_iter().find(|promise| promise.is_of(key));
+        Ok(match promise {
+            None => RefundPromised::Missing,
+            Some(promise) if promise.archived => RefundPromised::Closed,
+            Some(promise) => match promise.view_link {
+                Some(url) => RefundPromised::Open(RefundLink { url }),
+                None => RefundPromised::Missing,
+            },
+        })
     }
 }
 

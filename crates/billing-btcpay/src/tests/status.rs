@@ -470,3 +470,60 @@ fn what_is_ours_and_cannot_be_read_is_told_with_a_flag_and_what_is_not_ours_is_n
     assert_eq!(other(elsewhere), None);
     assert_eq!(other(json!({ "orderId": "167" })), None);
 }
+
+#[test]
+fn whatever_a_status_is_qualified_by_it_tells_something_and_no_money_twice() {
+    let parts = [
+        ("tx1", 20_000, 2_000, "Settled"),
+        ("tx2", 40_000, 3_000, "Settled"),
+        ("tx3", 50_000, 5_000, "Processing"),
+    ];
+    for status in ["New", "Processing", "Settled", "Expired", "Invalid"] {
+        for qualified in [
+            "None",
+            "PaidPartial",
+            "PaidOver",
+            "PaidLate",
+            "Marked",
+            "Odd",
+        ] {
+            for metadata in [of_checkout(), of_invoice()] {
+                for came in 0..=parts.len() {
+                    let case = format!("{status} ({qualified}) with {came}");
+                    let read = seen(invoice(status, qualified, &metadata), &parts[..came]);
+                    let facts = teller().tell(&read).unwrap();
+                    assert!(!facts.is_empty(), "{case}");
+                    let mut named: Vec<String> = facts.iter().flat_map(named).collect();
+                    let all = named.len();
+                    named.sort();
+                    named.dedup();
+                    assert_eq!(named.len(), all, "{case}: {facts:?}");
+                    let by_hand = (status, qualified) == ("Invalid", "Marked");
+                    let closed = !matches!(status, "New" | "Processing");
+                    let whole = closed && !by_hand;
+                    for (id, ..) in parts[..came.min(2)].iter().filter(|_| whole) {
+                        assert!(named.iter().any(|named| named == id), "{case}: {facts:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The transactions that are told as paid.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only money is counted")]
+fn named(observed: &Observed) -> Vec<String> {
+    let (payment, parts) = match &observed.fact {
+        Fact::InvoicePaid { payment, parts, .. }
+        | Fact::CheckoutCompleted {
+            payment: CheckoutPayment::Paid { payment, parts, .. },
+            ..
+        } => (payment, parts),
+        _ => return Vec::new(),
+    };
+    if parts.is_empty() {
+        vec![payment.clone()]
+    } else {
+        parts.iter().map(|part| part.id.clone()).collect()
+    }
+}

@@ -106,3 +106,35 @@ async fn a_key_that_may_not_ask_the_store_s_rates_is_named_where_they_are_asked(
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(found_of(false).await.is_empty());
 }
+
+#[tokio::test]
+async fn a_key_that_may_not_make_refund_links_is_warned_of() {
+    let rig = Rig::start().await;
+    rig.hook(HOOK, &HANDLED_EVENTS, true).await;
+    let links = "btcpay.store.cancreatenonapprovedpullpayments";
+    let without: Vec<String> = PERMISSIONS
+        .iter()
+        .filter(|held| **held != links)
+        .map(|held| (*held).to_owned())
+        .collect();
+    rig.fake.permit(without.clone());
+    let told = found(&rig, |_| {}).await;
+    let lacks = "the key lacks btcpay.store.cancreatenonapprovedpullpayments";
+    says(&told, FindingLevel::Warning, lacks);
+    assert_eq!(
+        told.len(),
+        1,
+        "refunds by links are nobody's need: {told:?}"
+    );
+    // What includes it is enough.
+    for wider in [
+        "btcpay.store.cancreatepullpayments",
+        "btcpay.store.canmanagepullpayments",
+    ] {
+        let mut held = without.clone();
+        held.push(wider.to_owned());
+        rig.fake.permit(held);
+        let told = found(&rig, |_| {}).await;
+        assert!(told.is_empty(), "{wider}: {told:?}");
+    }
+}

@@ -6,10 +6,11 @@ use billing_domain::effect::{EffectKey, Order};
 use billing_domain::fact::Fact;
 use billing_domain::provider::RefKind;
 use billing_domain::time::{days, shifted};
-use billing_ports::{Answer, PaymentProvider, PerformError, Reading};
-use billing_testkit::fakes::btcpay::{AdditionalStatus, InvoiceStatus};
+use billing_ports::{Answer, PaymentProvider, PerformError, Reading, RefundPromised};
+use billing_testkit::fakes::btcpay::{AdditionalStatus, DEFAULT_STORE, InvoiceStatus};
 use billing_testkit::fakes::rig::{Fault, FaultKind};
 use serde_json::{Value, json};
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
 
 use super::rig::{Rig, reference, usd, word};
 
@@ -477,4 +478,123 @@ async fn what_goes_back_is_named_by_all_that_had_come_by_then() {
     let ours = pulls.find(|held| held.id != pull).unwrap().id.clone();
     rig.fake.claim(&ours).unwrap();
     assert_eq!(of_transactions(&rig, &ours, &id).await, [] as [String; 0]);
+}
+
+/// The pull payment that this order made.
+fn promised(rig: &Rig, key: &EffectKey) -> String {
+    let world = rig.fake.world();
+    let mut pulls = world.pulls.values();
+    let made = pulls.find(|pull| pull.description.ends_with(key.as_str()));
+    made.unwrap().id.clone()
+}
+
+/// An invoice for 50 000 satoshi that is paid.
+async fn paid(rig: &Rig) -> String {
+    let (_, id) = rig.invoices().await;
+    rig.fake.pay_in_full(&id).unwrap();
+    rig.fake.confirm(&id).unwrap();
+    id
+}
+
+#[tokio::test]
+async fn a_promise_that_was_archived_is_closed_and_takes_no_place() {
+    let rig = Rig::start().await;
+    let id = paid(&rig).await;
+    let (key, order) = rig.promise(&id, 50_000);
+    let missing = rig.btcpay.refund_link(&key, &id).await.unwrap();
+    assert_eq!(missing, RefundPromised::Missing);
+    rig.done(&key, &order).await;
+    let open = rig.btcpay.refund_link(&key, &id).await.unwrap();
+    assert!(matches!(open, RefundPromised::Open(_)), "{open:?}");
+    // Claimed, and not sent: what is archived is sent no more.
+    rig.fake.claim(&promised(&rig, &key)).unwrap();
+    rig.fake.archive_promise(&promised(&rig, &key)).unwrap();
+    let closed = rig.btcpay.refund_link(&key, &id).await.unwrap();
+    assert_eq!(closed, RefundPromised::Closed);
+    let (again, order) = rig.promise(&id, 50_000);
+    rig.done(&again, &order).await;
+    let open = rig.btcpay.refund_link(&again, &id).await.unwrap();
+    assert!(matches!(open, RefundPromised::Open(_)), "{open:?}");
+}
+
+#[tokio::test]
+async fn what_was_sent_of_a_promise_counts_though_it_is_archived() {
+    let rig = Rig::start().await;
+    let id = paid(&rig).await;
+    let (key, order) = rig.promise(&id, 20_000);
+    rig.done(&key, &order).await;
+    let pull = promised(&rig, &key);
+    rig.fake.claim(&pull).unwrap();
+    rig.fake.approve_claim(&pull).unwrap();
+    rig.fake.archive_promise(&pull).unwrap();
+    let (more, order) = rig.promise(&id, 30_001);
+    assert_eq!(rig.refused(&more, &order).await, "promised_already");
+    let (rest, order) = rig.promise(&id, 30_000);
+    rig.done(&rest, &order).await;
+}
+
+#[tokio::test]
+async fn what_came_besides_and_is_promised_by_hand_leaves_the_payment_to_be_promised() {
+    let rig = Rig::start().await;
+    let (_, id) = rig.invoices().await;
+    rig.fake.pay(&id, 50_000).unwrap();
+    rig.fake.pay(&id, 10_000).unwrap();
+    rig.fake.confirm(&id).unwrap();
+    rig.refund_by(&id, "OverpaidAmount").await;
+    let (key, order) = rig.promise(&id, 50_000);
+    rig.done(&key, &order).await;
+    let (more, order) = rig.promise(&id, 1);
+    assert_eq!(rig.refused(&more, &order).await, "promised_already");
+}
+
+#[tokio::test]
+async fn paid_late_and_given_back_already_it_is_told_as_both_each_time() {
+    let rig = Rig::start().await;
+    let (_, id) = rig.invoices().await;
+    rig.fake.pay_late(&id, 50_000).unwrap();
+    rig.fake.confirm(&id).unwrap();
+    // A person was quicker than we were.
+    let pull = rig.refund(&id).await;
+    rig.fake.claim(&pull).unwrap();
+    rig.fake.approve_claim(&pull).unwrap();
+    for _ in 0..2 {
+        assert_eq!(rig.told(&id).await, ["paid 50000", "refund 50000 Done"]);
+        let marked = rig.fake.invoice(&id).unwrap();
+        assert_eq!(marked.status, InvoiceStatus::Settled);
+    }
+}
+
+#[tokio::test]
+async fn an_invoice_of_another_store_is_nothing_when_it_is_read() {
+    let rig = Rig::start().await;
+    let server = MockServer::start().await;
+    let (_, order) = rig.renewal(usd(2_500));
+    for (id, store) in [("here", DEFAULT_STORE), ("there", "AnotherStore")] {
+        let invoice = json!({
+            "id": id, "storeId": store, "amount": "50000", "currency": "SATS",
+            "createdTime": 1_000, "expirationTime": 4_600, "status": "New",
+            "metadata": {
+                "billing_invoice": order.invoice.to_string(), "billing_operator": "here",
+            },
+        });
+        let path = format!("/api/v1/stores/{DEFAULT_STORE}/invoices/{id}");
+        Mock::given(matchers::path(path))
+            .respond_with(ResponseTemplate::new(200).set_body_json(invoice))
+            .mount(&server)
+            .await;
+    }
+    let mut options = rig.options.clone();
+    options.base_url = server.uri().parse().unwrap();
+    let http = billing_http::HttpClient::new(billing_http::HttpOptions::default()).unwrap();
+    let store = billing_btcpay::BtcPay::new(&options, http, rig.rates.clone(), rig.clock());
+    let store = store.unwrap();
+    for (id, told) in [("here", 1), ("there", 0)] {
+        let object = billing_domain::provider::ProviderRef {
+            account: rig.account(),
+            kind: RefKind::Invoice,
+            id: id.to_owned(),
+        };
+        let facts = store.read(&object).await.unwrap();
+        assert_eq!(facts.len(), told, "{id}: {facts:?}");
+    }
 }

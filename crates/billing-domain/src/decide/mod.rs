@@ -56,5 +56,5 @@ pub use promise::{keep_promises, may_rejoin};
 pub use quote::{
     ChangeAsk, Force, Planned, PlannedStep, QuoteRefusal, StepAsk, plan_change, plan_step,
 };
-pub use refund_link::{PromisedRefund, RefundAsk, RefundRefusal, promise_refund};
+pub use refund_link::{PromisedRefund, RefundAsk, RefundRefusal, close_promise, promise_refund};
 pub use uncancel::{UncancelOutcome, UncancelRefusal, uncancel, uncancel_overtaken, uncanceled};

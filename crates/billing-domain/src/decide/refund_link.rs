@@ -139,6 +139,22 @@ pub fn promise_refund(draft: &mut Draft, ask: &RefundAsk) -> Result<PromisedRefu
     })
 }
 
+/// What a promise is marked by that was closed at its provider.
+const CLOSED: &str = "closed";
+
+/// A promise was closed at its provider: nothing more is claimed of it, and another can
+/// be made. What was claimed of it before counts, as every refund does.
+pub fn close_promise(draft: &mut Draft, invoice: InvoiceId, effect: EffectId) {
+    let Some(mut invoice) = draft.account.invoice(invoice).cloned() else {
+        return;
+    };
+    let mut standing = invoice.promised.iter_mut();
+    if let Some(promise) = standing.find(|held| held.effect == effect && held.failed.is_none()) {
+        promise.failed = Some(CLOSED.to_owned());
+        draft.account.put_invoice(invoice);
+    }
+}
+
 /// The provider made no promise of it. `false`: `effect` ordered none.
 pub(super) fn fail_promise(draft: &mut Draft, id: InvoiceId, effect: EffectId, code: &str) -> bool {
     let Some(mut invoice) = draft.account.invoice(id).cloned() else {

@@ -24,7 +24,8 @@ pub struct RefundPromise {
     pub before: Money,
     /// When it was ordered.
     pub at: Timestamp,
-    /// Why there is none: the provider's code. `None`: it is made, or will be.
+    /// Why there is none, or none any more: the provider's code. `None`: it is made, or
+    /// will be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
 }

@@ -1,6 +1,8 @@
 //! Promising money back by a link: one at a time, and never more than was paid.
 
-use billing_domain::decide::{PromisedRefund, RefundAsk, RefundRefusal, promise_refund};
+use billing_domain::decide::{
+    PromisedRefund, RefundAsk, RefundRefusal, close_promise, promise_refund,
+};
 use billing_domain::effect::Order;
 use billing_domain::fact::{About, Fact, PaymentPart, RefundSnapshot, RefundState};
 use billing_domain::ids::InvoiceId;
@@ -157,4 +159,25 @@ fn what_came_besides_and_went_back_is_none_of_what_can_be_promised() {
         let promised = asks(&mut world, invoice, None).unwrap();
         assert_eq!(promised.amount, paid, "{name}");
     }
+}
+
+#[test]
+fn a_promise_that_was_closed_makes_room_for_another_of_what_is_left() {
+    let (mut world, invoice, paid) = renewed();
+    let first = asks(&mut world, invoice, None).unwrap();
+    goes_back(&mut world, "po-1", usd(400), RefundState::Done);
+    for _ in 0..2 {
+        world.decide(|draft| close_promise(draft, invoice, first.effect));
+    }
+    let second = asks(&mut world, invoice, None).unwrap();
+    let left = paid.checked_sub(usd(400)).unwrap();
+    assert_eq!(second.amount, left, "what was claimed of it counts");
+    assert_eq!(second.key.to_string(), format!("refund:{invoice}:2"));
+    // Told late that the first is closed, the second stands.
+    world.decide(|draft| close_promise(draft, invoice, first.effect));
+    assert_eq!(asks(&mut world, invoice, None), Ok(second.clone()));
+    goes_back(&mut world, "po-2", left, RefundState::Done);
+    world.decide(|draft| close_promise(draft, invoice, second.effect));
+    let none = asks(&mut world, invoice, None);
+    assert_eq!(none, Err(RefundRefusal::NothingLeft));
 }

@@ -2,16 +2,23 @@
 //! in the foreground, since an operator waits for the address. The address is read
 //! from the provider, handed out, and never kept.
 
-use billing_domain::decide::{PromisedRefund, RefundAsk, RefundRefusal, promise_refund};
+use billing_domain::decide::{
+    PromisedRefund, RefundAsk, RefundRefusal, close_promise, promise_refund,
+};
 use billing_domain::ids::{CustomerId, InvoiceId};
 use billing_domain::money::Money;
 use billing_domain::provider::ProviderAccount;
 use billing_domain::time::shifted;
+use billing_ports::RefundPromised;
 use billing_ports::store::Also;
 
 use crate::billing::{Billing, Parts};
 use crate::error::EngineError;
 use crate::ring::{Deciding, Performed};
+
+/// How often a promise is looked for: where one was closed over there, another is made,
+/// and whoever closes that one as well is left to ask again.
+const TRIES: u8 = 2;
 
 /// Why there is no link.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,19 +83,29 @@ impl Billing {
         let provider = provider
             .filter(|provider| provider.promises_refunds())
             .ok_or_else(|| RefundError::Elsewhere(account.clone()))?;
-        let promised = parts.promised(customer, ask, actor).await?;
-        let reading = provider.refund_link(&promised.key, &promised.reference);
-        match tokio::time::timeout(parts.limits.call_timeout, reading).await {
-            Ok(Ok(Some(link))) => Ok(RefundMade {
-                url: link.url,
-                amount: promised.amount,
-            }),
-            Ok(Ok(None)) | Err(_) => Err(RefundError::NoAnswer),
-            Ok(Err(error)) => {
-                tracing::warn!(account = %provider.account(), %error, "refund link not read");
-                Err(RefundError::NoAnswer)
+        for _ in 0..TRIES {
+            let promised = parts.promised(customer, ask, actor).await?;
+            let reading = provider.refund_link(&promised.key, &promised.reference);
+            match tokio::time::timeout(parts.limits.call_timeout, reading).await {
+                Ok(Ok(RefundPromised::Open(link))) => {
+                    return Ok(RefundMade {
+                        url: link.url,
+                        amount: promised.amount,
+                    });
+                }
+                Ok(Ok(RefundPromised::Closed)) => {
+                    parts
+                        .promise_closed(customer, ask.invoice, &promised)
+                        .await?;
+                }
+                Ok(Ok(RefundPromised::Missing)) | Err(_) => return Err(RefundError::NoAnswer),
+                Ok(Err(error)) => {
+                    tracing::warn!(account = %provider.account(), %error, "refund link not read");
+                    return Err(RefundError::NoAnswer);
+                }
             }
         }
+        Err(RefundError::NoAnswer)
     }
 }
 
@@ -100,10 +117,7 @@ impl Parts {
         ask: &RefundAsk,
         actor: Option<&str>,
     ) -> Result<PromisedRefund, RefundError> {
-        let also = Also {
-            invoices: vec![ask.invoice],
-            ..Also::default()
-        };
+        let also = with(ask.invoice);
         let lease_ends = shifted(self.now(), self.limits.lease);
         let deciding = Deciding::about(customer).by(actor).with(also);
         let deciding = deciding.leasing_until(lease_ends);
@@ -125,6 +139,22 @@ impl Parts {
         Ok(promised)
     }
 
+    /// The provider says that nothing more can be claimed of it.
+    async fn promise_closed(
+        &self,
+        customer: CustomerId,
+        invoice: InvoiceId,
+        promised: &PromisedRefund,
+    ) -> Result<(), RefundError> {
+        let deciding = Deciding::about(customer).with(with(invoice));
+        self.decide(&deciding, |draft, _| {
+            close_promise(draft, invoice, promised.effect);
+            Ok::<_, RefundError>(())
+        })
+        .await?;
+        Ok(())
+    }
+
     /// Why nothing was promised after all. `None`: it was.
     async fn why_not(
         &self,
@@ -136,5 +166,13 @@ impl Parts {
             let mut all = invoice.promised.into_iter();
             all.find(|held| held.effect == promised.effect)?.failed
         }))
+    }
+}
+
+/// What has to be loaded besides: the invoice, which may be long over.
+fn with(invoice: InvoiceId) -> Also {
+    Also {
+        invoices: vec![invoice],
+        ..Also::default()
     }
 }

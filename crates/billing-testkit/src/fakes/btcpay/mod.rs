@@ -345,6 +345,16 @@ impl FakeBtcPay {
             .map(|_sent| ())
     }
 
+    /// A person closes what was promised: what was not sent yet is not sent any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] when there is no such pull payment.
+    pub fn archive_promise(&self, pull_payment_id: &str) -> Result<(), Refusal> {
+        self.till
+            .with(|world, _now| world.archive_promise(pull_payment_id))
+    }
+
     /// The server restarts: whatever waits to be told is forgotten, how much it was.
     #[must_use]
     pub fn restart(&self) -> usize {

@@ -183,7 +183,11 @@ pub(super) fn payouts(pull: &PullPayment) -> Value {
             "payoutCurrency": "BTC",
             "payoutAmount": Decimal::bitcoin(payout.sats).to_string(),
             "payoutMethodId": "BTC-CHAIN",
-            "state": if payout.sent { "Completed" } else { "AwaitingApproval" },
+            "state": match (payout.sent, pull.archived) {
+                (true, _) => "Completed",
+                (false, true) => "Cancelled",
+                (false, false) => "AwaitingApproval",
+            },
         })
     });
     payouts.collect()

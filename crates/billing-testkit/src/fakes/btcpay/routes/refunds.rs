@@ -53,13 +53,6 @@ impl World {
         let [id, rest @ ..] = rest else {
             return Err(unknown());
         };
-        let gone = || {
-            Refusal::new(
-                404,
-                "pullpayment-not-found",
-                "The pull payment was not found",
-            )
-        };
         let pull = self.pulls.get(*id).ok_or_else(gone)?;
         match (call.method, rest) {
             ("GET", []) => Ok(render::pull(pull, call.base)),
@@ -79,6 +72,12 @@ impl World {
         Ok(pulls.map(|pull| render::pull(pull, call.base)).collect())
     }
 
+    /// A person closes a pull payment.
+    pub(in crate::fakes::btcpay) fn archive_promise(&mut self, id: &str) -> Result<(), Refusal> {
+        self.pulls.get_mut(id).ok_or_else(gone)?.archived = true;
+        Ok(())
+    }
+
     /// The buyer claims a pull payment, or a person sends what waits for a word:
     /// whether it was sent.
     pub(in crate::fakes::btcpay) fn claim(
@@ -87,14 +86,10 @@ impl World {
         approved: bool,
         now: Timestamp,
     ) -> Result<bool, Refusal> {
-        let gone = || {
-            Refusal::new(
-                404,
-                "pullpayment-not-found",
-                "The pull payment was not found",
-            )
-        };
         let pull = self.pulls.get(id).ok_or_else(gone)?;
+        if pull.archived {
+            return Err(Refusal::bad("archived", "The pull payment is archived"));
+        }
         let payout_id = self.pulls.len().to_string();
         let sats = self.satoshi(pull)?;
         let pull = self.pulls.get_mut(id).ok_or_else(gone)?;
@@ -201,6 +196,14 @@ impl World {
             }
         }
     }
+}
+
+fn gone() -> Refusal {
+    Refusal::new(
+        404,
+        "pullpayment-not-found",
+        "The pull payment was not found",
+    )
 }
 
 /// The amount less `subtractPercentage`.
