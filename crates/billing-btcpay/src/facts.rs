@@ -2,7 +2,7 @@
 
 mod paid;
 
-use billing_domain::fact::{CheckoutPayment, Fact, Observed, ProviderInvoiceState};
+use billing_domain::fact::{About, CheckoutPayment, Fact, Observed, ProviderInvoiceState, Unclear};
 use billing_domain::invoice::Conversion;
 use billing_domain::money::{Currency, Money};
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
@@ -19,6 +19,9 @@ pub(crate) const SATOSHI: &str = "SATS";
 
 /// What BTCPay says of what a person has decided.
 const MARKED: &str = "Marked";
+
+/// Longest word for a status that is kept; BTCPay's have ten letters.
+const STATUS_MAX_CHARS: usize = 40;
 
 /// Where BTCPay shows an invoice to its payer.
 const PAGE: &str = "i";
@@ -129,16 +132,14 @@ impl Teller {
     }
 
     /// How it stands.
-    pub(crate) fn tell(&self, seen: &Seen) -> Result<Vec<Observed>, CallError> {
+    pub(crate) fn tell(&self, seen: &Seen) -> Vec<Observed> {
         match seen.invoice.status.as_str() {
-            "New" => Ok(vec![self.opened(seen)]),
-            "Processing" => Ok(self.on_its_way(seen)),
-            "Settled" => Ok(self.settled(seen)),
-            "Expired" | "Invalid" => Ok(self.over(seen)),
+            "New" => vec![self.opened(seen)],
+            "Processing" => self.on_its_way(seen),
+            "Settled" => self.upheld(seen).chain(self.settled(seen)).collect(),
+            "Expired" | "Invalid" => self.over(seen),
             // Told as nothing, it would look gone.
-            _ => Err(CallError::Unknown(
-                "the invoice has a status that is not known here".to_owned(),
-            )),
+            status => vec![self.unclear(seen, status)],
         }
     }
 
@@ -209,18 +210,13 @@ impl Teller {
         let metadata = seen.metadata();
         let by_hand = seen.is_marked() && !correlation::is_taken_back(&metadata);
         if !expired && by_hand {
-            // A person has said that what was paid, if anything, is not: the whole, and
-            // what was told by itself.
-            let parts = seen.paid.iter().map(|payment| &payment.id);
-            let named = std::iter::once(&seen.invoice.id).chain(parts);
-            let reversed = named.map(|name| {
-                let payment = name.clone();
-                let fact = Fact::PaymentReversed { payment };
-                let mut observed = self.observed(seen, fact, seen.read_at());
-                observed.link.refs.push(self.payment(seen));
-                observed
-            });
-            return reversed.chain([self.closed(seen)]).collect();
+            // A person has said that what was paid, if anything, is not.
+            let reversed = named(seen).map(|payment| Fact::PaymentReversed { payment });
+            let reversed = reversed.map(|fact| self.of_payment(seen, fact, seen.read_at()));
+            // What is there all the same, and nobody had heard of, is lost to nobody.
+            let denied = settled.iter().filter_map(|paid| self.denied(seen, paid));
+            let facts = reversed.chain(denied);
+            return facts.chain([self.closed(seen)]).collect();
         }
         if !sorted.whole.is_empty() {
             return self.as_sorted(seen, &sorted);
@@ -231,6 +227,48 @@ impl Teller {
         let mut facts = self.as_sorted(seen, &sorted);
         facts.push(self.closed(seen));
         facts
+    }
+
+    /// What a person had said was not paid, is, by a person's word.
+    fn upheld<'a>(&'a self, seen: &'a Seen) -> impl Iterator<Item = Observed> + 'a {
+        let upheld = named(seen).filter(|_| seen.is_marked());
+        let upheld = upheld.map(|payment| Fact::PaymentUpheld { payment });
+        upheld.map(|fact| self.of_payment(seen, fact, seen.read_at()))
+    }
+
+    /// A transaction that is there, of what a person says is not paid.
+    fn denied(&self, seen: &Seen, paid: &Paid) -> Option<Observed> {
+        let of = match seen.ours {
+            Ours::Checkout(checkout) => About::Checkout(checkout),
+            Ours::Invoice(invoice) => About::Invoice(invoice),
+            Ours::Garbled => return None,
+        };
+        let (payment, amount) = (paid.id.clone(), satoshi(paid.satoshi));
+        let fact = Fact::PaymentDenied {
+            of,
+            payment,
+            amount,
+        };
+        Some(self.of_payment(seen, fact, paid.at))
+    }
+
+    /// A fact about its money, which may be known by its payment alone.
+    fn of_payment(&self, seen: &Seen, fact: Fact, at: Timestamp) -> Observed {
+        let mut observed = self.observed(seen, fact, at);
+        observed.link.refs.push(self.payment(seen));
+        observed
+    }
+
+    /// It stands in a way that is not known here. Told alike each time it is looked at.
+    fn unclear(&self, seen: &Seen, status: &str) -> Observed {
+        let object = ProviderRef {
+            account: self.account.clone(),
+            kind: seen.ours.kind(),
+            id: seen.invoice.id.clone(),
+        };
+        let status = status.chars().take(STATUS_MAX_CHARS).collect();
+        let what = Unclear::Status(status);
+        self.observed(seen, Fact::Unclear { object, what }, seen.made_at())
     }
 
     /// Nobody can pay it any more.
@@ -281,6 +319,12 @@ impl Teller {
         let link = correlation::link(&self.account, &seen.invoice.id, seen.ours, &metadata);
         Observed { fact, at, link }
     }
+}
+
+/// By what names its money may have been told: as a whole, and one by one.
+fn named(seen: &Seen) -> impl Iterator<Item = String> + '_ {
+    let parts = seen.paid.iter().map(|payment| payment.id.clone());
+    std::iter::once(seen.invoice.id.clone()).chain(parts)
 }
 
 const fn satoshi(amount: i64) -> Money {

@@ -141,7 +141,7 @@ impl BtcPay {
         };
         let seen = self.settle_late(seen).await?;
         self.forget_taking_back(&seen).await?;
-        let mut facts = self.teller.tell(&seen)?;
+        let mut facts = self.teller.tell(&seen);
         if has_closed(&seen.invoice) {
             facts.extend(self.refunds_of(&seen).await?);
         }
@@ -198,6 +198,10 @@ impl PaymentProvider for BtcPay {
             rows: Vec::new(),
             next: None,
         })
+    }
+
+    fn lists_states(&self) -> bool {
+        true
     }
 
     async fn list_events(

@@ -145,6 +145,27 @@ pub enum Fact {
         /// The provider's id of the payment.
         payment: String,
     },
+    /// A payment that the provider had said did not hold, holds after all.
+    PaymentUpheld {
+        /// The provider's id of the payment.
+        payment: String,
+    },
+    /// Money is there, and a person at the provider says that nothing is paid by it.
+    PaymentDenied {
+        /// The invoice or checkout that it came for.
+        of: About,
+        /// The provider's id of the payment.
+        payment: String,
+        /// How much.
+        amount: Money,
+    },
+    /// An object of ours stands at its provider in a way that is not understood here.
+    Unclear {
+        /// The object.
+        object: ProviderRef,
+        /// What is not understood.
+        what: Unclear,
+    },
     /// The provider's own invoice, as it stood at an instant.
     ProviderInvoiceSeen {
         /// The provider's id.
@@ -268,6 +289,16 @@ pub enum DisputeState {
     Lost,
 }
 
+/// What is not understood of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unclear {
+    /// It is owed here, and the provider knows no such object.
+    Missing,
+    /// Its status: the provider's word for it.
+    Status(String),
+}
+
 /// What an effect was for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -365,12 +396,19 @@ impl Fact {
             | Self::GivenUp {
                 about: About::Invoice(invoice),
                 ..
+            }
+            | Self::PaymentDenied {
+                of: About::Invoice(invoice),
+                ..
             } => Some(*invoice),
             Self::CheckoutOpened { .. }
             | Self::CheckoutCompleted { .. }
             | Self::CheckoutEnded { .. }
             | Self::SubscriptionSeen(_)
             | Self::PaymentReversed { .. }
+            | Self::PaymentUpheld { .. }
+            | Self::PaymentDenied { .. }
+            | Self::Unclear { .. }
             | Self::ProviderInvoiceSeen { .. }
             | Self::Hinted { .. }
             | Self::RefundSeen(_)
@@ -403,6 +441,9 @@ impl Fact {
             | Self::PaymentPending { .. }
             | Self::InvoiceClosed { .. }
             | Self::PaymentReversed { .. }
+            | Self::PaymentUpheld { .. }
+            | Self::PaymentDenied { .. }
+            | Self::Unclear { .. }
             | Self::PaymentFailed { .. }
             | Self::ProviderInvoiceSeen { .. }
             | Self::Hinted { .. }
@@ -429,6 +470,10 @@ impl Fact {
             | Self::GivenUp {
                 about: About::Checkout(checkout),
                 ..
+            }
+            | Self::PaymentDenied {
+                of: About::Checkout(checkout),
+                ..
             } => Some(*checkout),
             Self::SubscriptionSeen(_)
             | Self::InvoiceOpened { .. }
@@ -436,6 +481,9 @@ impl Fact {
             | Self::PaymentPending { .. }
             | Self::InvoiceClosed { .. }
             | Self::PaymentReversed { .. }
+            | Self::PaymentUpheld { .. }
+            | Self::PaymentDenied { .. }
+            | Self::Unclear { .. }
             | Self::PaymentFailed { .. }
             | Self::ProviderInvoiceSeen { .. }
             | Self::Hinted { .. }

@@ -255,6 +255,12 @@ pub trait PaymentProvider: Send + Sync {
         Err(PerformError::Unsupported("listing subscriptions"))
     }
 
+    /// Whether [`Self::list_events`] lists how objects stand, and not what happened: what
+    /// has come back to how it stood before is listed as it was then.
+    fn lists_states(&self) -> bool {
+        false
+    }
+
     /// The events since an instant, oldest first where the provider can, a page at
     /// a time: each the delivery that its webhook is, under the same event id.
     async fn list_events(

@@ -119,7 +119,7 @@ impl BtcPay {
             ));
         }
         if let Some(made) = self.made_before(key, wanted.ours).await? {
-            return self.tell_made(&made);
+            return Ok(self.tell_made(&made));
         }
         let conversion = self.convert(wanted.amount).await?;
         let body = self.body(key, wanted, conversion.as_ref());
@@ -139,16 +139,16 @@ impl BtcPay {
         let seen = self.look_into(made).await?.ok_or_else(|| {
             CallError::Unknown("BTCPay's answer is about another invoice".to_owned())
         })?;
-        self.tell_made(&seen)
+        Ok(self.tell_made(&seen))
     }
 
     /// That it was made, and how it stands if that is something else.
-    fn tell_made(&self, made: &Seen) -> Result<Vec<Observed>, CallError> {
+    fn tell_made(&self, made: &Seen) -> Vec<Observed> {
         let opened = self.teller.opened(made);
-        let mut facts = self.teller.tell(made)?;
+        let mut facts = self.teller.tell(made);
         facts.retain(|fact| *fact != opened);
         facts.insert(0, opened);
-        Ok(facts)
+        facts
     }
 
     /// What an earlier try of this effect made.

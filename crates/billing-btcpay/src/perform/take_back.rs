@@ -32,7 +32,7 @@ impl BtcPay {
             let now = to_micros(self.clock.now());
             return Ok(self.teller.on_its_way_at(&held, now));
         }
-        self.teller.tell(&held)
+        Ok(self.teller.tell(&held))
     }
 
     pub(super) async fn void_invoice(

@@ -84,13 +84,14 @@ async fn paid_late_it_counts_and_btcpay_is_told_that_it_is_settled() {
     rig.fake.pay_late(&id, 50_000).unwrap();
     assert_eq!(rig.told(&id).await, ["pending"]);
     rig.fake.confirm(&id).unwrap();
-    assert_eq!(rig.told(&id).await, ["paid 50000"]);
+    let told = ["upheld", "upheld", "paid 50000"];
+    assert_eq!(rig.told(&id).await, told);
     let marked = rig.fake.invoice(&id).unwrap();
     assert_eq!(
         (marked.status, marked.additional),
         (InvoiceStatus::Settled, AdditionalStatus::Marked)
     );
-    assert_eq!(rig.told(&id).await, ["paid 50000"]);
+    assert_eq!(rig.told(&id).await, told);
 }
 
 #[tokio::test]
@@ -143,7 +144,7 @@ async fn not_confirmed_in_time_it_is_closed_and_marked_by_a_person_it_is_reverse
     );
     assert_eq!(rig.told(&id).await, ["closed"]);
     rig.fake.mark(&id, true).unwrap();
-    assert_eq!(rig.told(&id).await, ["paid 50000"]);
+    assert_eq!(rig.told(&id).await, ["upheld", "upheld", "paid 50000"]);
     rig.fake.mark(&id, false).unwrap();
     assert_eq!(rig.told(&id).await, ["reversed", "reversed", "closed"]);
 }
@@ -181,7 +182,8 @@ async fn what_a_person_marks_after_we_took_it_back_is_a_person_s_word() {
     // A person has it count at BTCPay too, and finds out later that the money is not there.
     rig.fake.mark(&id, true).unwrap();
     for _ in 0..2 {
-        assert_eq!(rig.told(&id).await, ["paid 50000"]);
+        let told = ["upheld", "upheld", "paid 50000"];
+        assert_eq!(rig.told(&id).await, told);
     }
     let held = rig.fake.invoice(&id).unwrap();
     assert_eq!(
@@ -191,11 +193,11 @@ async fn what_a_person_marks_after_we_took_it_back_is_a_person_s_word() {
     );
     assert!(held.order_id().is_some(), "the rest of the metadata stays");
     rig.fake.mark(&id, false).unwrap();
-    let told = ["reversed", "reversed", "closed"];
+    let told = ["reversed", "reversed", "denied 50000", "closed"];
     assert_eq!(
         rig.told(&id).await,
         told,
-        "the whole, and its part by itself"
+        "the whole, its part by itself, and what is there all the same"
     );
 }
 
@@ -207,7 +209,7 @@ async fn a_key_that_may_not_take_the_note_off_is_told_what_was_paid() {
     rig.fake.mark(&id, true).unwrap();
     rig.fake
         .permit(vec!["btcpay.store.canviewinvoices".to_owned()]);
-    assert_eq!(rig.told(&id).await, ["paid 50000"]);
+    assert_eq!(rig.told(&id).await, ["upheld", "paid 50000"]);
 }
 
 #[tokio::test]
@@ -558,7 +560,8 @@ async fn paid_late_and_given_back_already_it_is_told_as_both_each_time() {
     rig.fake.claim(&pull).unwrap();
     rig.fake.approve_claim(&pull).unwrap();
     for _ in 0..2 {
-        assert_eq!(rig.told(&id).await, ["paid 50000", "refund 50000 Done"]);
+        let told = ["upheld", "upheld", "paid 50000", "refund 50000 Done"];
+        assert_eq!(rig.told(&id).await, told);
         let marked = rig.fake.invoice(&id).unwrap();
         assert_eq!(marked.status, InvoiceStatus::Settled);
     }

@@ -336,6 +336,8 @@ pub(crate) fn word(observed: &Observed) -> String {
         Fact::CheckoutCompleted { .. } | Fact::PaymentPending { .. } => "pending".to_owned(),
         Fact::CheckoutEnded { .. } | Fact::InvoiceClosed { .. } => "closed".to_owned(),
         Fact::PaymentReversed { .. } => "reversed".to_owned(),
+        Fact::PaymentUpheld { .. } => "upheld".to_owned(),
+        Fact::PaymentDenied { amount, .. } => format!("denied {}", amount.amount),
         Fact::RefundSeen(seen) => format!("refund {} {:?}", seen.amount.amount, seen.state),
         Fact::Done { .. } => "done".to_owned(),
         other => panic!("{other:?}"),

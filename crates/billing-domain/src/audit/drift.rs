@@ -184,6 +184,9 @@ pub fn drift(account: &Account, object: &ProviderRef, seen: &[Observed]) -> Vec<
             | Fact::PaymentPending { .. }
             | Fact::InvoiceClosed { .. }
             | Fact::PaymentReversed { .. }
+            | Fact::PaymentUpheld { .. }
+            | Fact::PaymentDenied { .. }
+            | Fact::Unclear { .. }
             | Fact::CheckoutOpened { .. }
             | Fact::CheckoutCompleted { .. }
             | Fact::CheckoutEnded { .. }

@@ -8,10 +8,13 @@ use crate::customer::AtProvider;
 use crate::decide::books::mirror_invoice;
 use crate::decide::change::fail_change;
 use crate::decide::claim::make_claim;
+use crate::decide::denied::{payment_denied, unclear};
 use crate::decide::mirror::mirror_subscription;
 use crate::decide::page::{completed, ended, give_up_checkout, opened};
 use crate::decide::pending::{await_no_more, invoice_closed, payable_again, payment_pending};
-use crate::decide::refund::{follow_returns, payment_reversed, return_seen, returns_before};
+use crate::decide::refund::{
+    follow_returns, payment_reversed, payment_upheld, return_seen, returns_before,
+};
 use crate::decide::refund_link::fail_promise;
 use crate::decide::settle::{Received, pay};
 use crate::decide::uncancel::uncancel_failed;
@@ -136,6 +139,13 @@ fn apply(
             invoice_closed(draft, *invoice, reference, at)
         }
         Fact::PaymentReversed { payment } => payment_reversed(draft, account, payment, at),
+        Fact::PaymentUpheld { payment } => payment_upheld(draft, account, payment, at),
+        Fact::PaymentDenied {
+            of,
+            payment,
+            amount,
+        } => payment_denied(draft, *of, payment, *amount, at),
+        Fact::Unclear { object, what } => unclear(draft, object, what, at),
         Fact::Refused {
             effect,
             about,

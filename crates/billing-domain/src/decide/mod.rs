@@ -10,6 +10,7 @@ mod change;
 mod checkout;
 mod claim;
 mod customer;
+mod denied;
 mod due;
 mod fact;
 mod grant;
@@ -56,5 +57,7 @@ pub use promise::{keep_promises, may_rejoin};
 pub use quote::{
     ChangeAsk, Force, Planned, PlannedStep, QuoteRefusal, StepAsk, plan_change, plan_step,
 };
-pub use refund_link::{PromisedRefund, RefundAsk, RefundRefusal, close_promise, promise_refund};
+pub use refund_link::{
+    PromisedRefund, RefundAsk, RefundRefusal, close_promise, promise_refund, standing_promise,
+};
 pub use uncancel::{UncancelOutcome, UncancelRefusal, uncancel, uncancel_overtaken, uncanceled};

@@ -63,14 +63,45 @@ pub(super) fn payment_reversed(
     let Some(held) = payments.find(|held| held.reference == payment) else {
         return Verdict::Decided;
     };
+    if !held.credited && held.to_balance.is_none() {
+        // Nothing rests on it, and a person has it in hand.
+        return Verdict::Decided;
+    }
     let told = Returned {
-        id: format!("reversed:{payment}"),
+        id: reversal_of(payment),
         kind: ReturnKind::Refund(RefundState::Done),
         amount: held.amount,
         at,
         of: vec![payment.to_owned()],
     };
     keep(draft, account, told)
+}
+
+/// A payment that did not hold is there after all.
+pub(super) fn payment_upheld(
+    draft: &mut Draft,
+    account: &ProviderAccount,
+    payment: &str,
+    at: Timestamp,
+) -> Verdict {
+    let id = reversal_of(payment);
+    let invoices = draft.account.invoices.iter();
+    let theirs = invoices.filter(|invoice| invoice.provider.as_ref() == Some(account));
+    let mut returned = theirs.flat_map(|invoice| &invoice.returned);
+    let Some(known) = returned.find(|held| held.id == id && held.kind.is_gone()) else {
+        return Verdict::Decided;
+    };
+    let told = Returned {
+        kind: ReturnKind::Refund(RefundState::Failed),
+        at,
+        ..known.clone()
+    };
+    keep(draft, account, told)
+}
+
+/// What is kept under this name went back because its payment did not hold.
+fn reversal_of(payment: &str) -> String {
+    format!("reversed:{payment}")
 }
 
 fn keep(draft: &mut Draft, account: &ProviderAccount, told: Returned) -> Verdict {

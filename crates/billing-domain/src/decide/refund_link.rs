@@ -5,7 +5,7 @@
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order, PromiseRefund};
 use crate::ids::{EffectId, InvoiceId};
-use crate::invoice::RefundPromise;
+use crate::invoice::{Invoice, RefundPromise};
 use crate::journal::Event;
 use crate::money::{Currency, Money};
 
@@ -76,18 +76,13 @@ pub fn promise_refund(draft: &mut Draft, ask: &RefundAsk) -> Result<PromisedRefu
     if ask.amount.is_some_and(|asked| !of_it(&asked)) {
         return Err(RefundRefusal::NotThis(currency));
     }
-    if let Some(open) = invoice.open_promise() {
+    if let Some(open) = standing_promise(&invoice) {
         if ask.amount.is_some_and(|asked| asked != open.amount) {
             return Err(RefundRefusal::Open {
                 amount: open.amount,
             });
         }
-        return Ok(PromisedRefund {
-            effect: open.effect,
-            key: EffectKey::refund(invoice.id, open.number),
-            amount: open.amount,
-            reference,
-        });
+        return Ok(open);
     }
     let going = i64::try_from(invoice.going()).unwrap_or(i64::MAX);
     let before = Money::new(going, currency);
@@ -136,6 +131,20 @@ pub fn promise_refund(draft: &mut Draft, ask: &RefundAsk) -> Result<PromisedRefu
         key,
         amount,
         reference,
+    })
+}
+
+/// The promise of which something can still be claimed, as far as is known here. `None`:
+/// there is none.
+#[must_use]
+pub fn standing_promise(invoice: &Invoice) -> Option<PromisedRefund> {
+    let (_, reference) = invoice.refundable()?;
+    let open = invoice.open_promise()?;
+    Some(PromisedRefund {
+        effect: open.effect,
+        key: EffectKey::refund(invoice.id, open.number),
+        amount: open.amount,
+        reference: reference.to_owned(),
     })
 }
 

@@ -213,7 +213,8 @@ fn creditable(draft: &Draft, invoice: &Invoice, amount: Money) -> Result<(), (Pa
     Ok(())
 }
 
-fn set_aside(
+/// Keeps a payment that settles nothing, and shows it to a person.
+pub(super) fn set_aside(
     draft: &mut Draft,
     mut invoice: Invoice,
     (paid, listed): (Payment, Money),

@@ -37,6 +37,7 @@ mod claims;
 mod common;
 #[cfg(test)]
 mod decision;
+mod denied;
 #[cfg(test)]
 mod discount;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! from the provider, handed out, and never kept.
 
 use billing_domain::decide::{
-    PromisedRefund, RefundAsk, RefundRefusal, close_promise, promise_refund,
+    PromisedRefund, RefundAsk, RefundRefusal, close_promise, promise_refund, standing_promise,
 };
 use billing_domain::ids::{CustomerId, InvoiceId};
 use billing_domain::money::Money;
@@ -84,22 +84,35 @@ impl Billing {
             .filter(|provider| provider.promises_refunds())
             .ok_or_else(|| RefundError::Elsewhere(account.clone()))?;
         for _ in 0..TRIES {
-            let promised = parts.promised(customer, ask, actor).await?;
-            let reading = provider.refund_link(&promised.key, &promised.reference);
-            match tokio::time::timeout(parts.limits.call_timeout, reading).await {
-                Ok(Ok(RefundPromised::Open(link))) => {
-                    return Ok(RefundMade {
-                        url: link.url,
-                        amount: promised.amount,
-                    });
+            let promised = parts.promised(customer, ask, actor).await;
+            let (standing, refused) = match promised {
+                Ok(promised) => (promised, None),
+                // What stands in the way may have been closed over there.
+                Err(RefundError::Refused(refused @ RefundRefusal::Open { .. })) => {
+                    let standing = parts.standing(ask.invoice).await?;
+                    (standing.ok_or_else(|| refused.clone())?, Some(refused))
                 }
-                Ok(Ok(RefundPromised::Closed)) => {
+                Err(error) => return Err(error),
+            };
+            let reading = provider.refund_link(&standing.key, &standing.reference);
+            let read = tokio::time::timeout(parts.limits.call_timeout, reading).await;
+            match (read, refused) {
+                (Ok(Ok(RefundPromised::Closed)), _) => {
                     parts
-                        .promise_closed(customer, ask.invoice, &promised)
+                        .promise_closed(customer, ask.invoice, &standing)
                         .await?;
                 }
-                Ok(Ok(RefundPromised::Missing)) | Err(_) => return Err(RefundError::NoAnswer),
-                Ok(Err(error)) => {
+                (_, Some(refused)) => return Err(refused.into()),
+                (Ok(Ok(RefundPromised::Open(link))), None) => {
+                    return Ok(RefundMade {
+                        url: link.url,
+                        amount: standing.amount,
+                    });
+                }
+                (Ok(Ok(RefundPromised::Missing)) | Err(_), None) => {
+                    return Err(RefundError::NoAnswer);
+                }
+                (Ok(Err(error)), None) => {
                     tracing::warn!(account = %provider.account(), %error, "refund link not read");
                     return Err(RefundError::NoAnswer);
                 }
@@ -137,6 +150,12 @@ impl Parts {
             }
         }
         Ok(promised)
+    }
+
+    /// The promise that can still be claimed, as far as is known here.
+    async fn standing(&self, invoice: InvoiceId) -> Result<Option<PromisedRefund>, EngineError> {
+        let held = self.store.get_invoice(invoice).await?;
+        Ok(held.and_then(|(_, invoice)| standing_promise(&invoice)))
     }
 
     /// The provider says that nothing more can be claimed of it.

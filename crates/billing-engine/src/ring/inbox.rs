@@ -287,7 +287,11 @@ pub(crate) fn of_no_interest(facts: &[Observed]) -> bool {
 const fn is_paid_by(object: &ProviderRef, observed: &Observed) -> bool {
     let goes_back = matches!(
         observed.fact,
-        Fact::RefundSeen(_) | Fact::DisputeSeen(_) | Fact::PaymentReversed { .. }
+        Fact::RefundSeen(_)
+            | Fact::DisputeSeen(_)
+            | Fact::PaymentReversed { .. }
+            | Fact::PaymentUpheld { .. }
+            | Fact::PaymentDenied { .. }
     );
     goes_back && matches!(object.kind, RefKind::Payment | RefKind::Checkout)
 }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use billing_domain::customer::Account;
 use billing_domain::digest::digest128;
-use billing_domain::fact::Observed;
+use billing_domain::fact::{Fact, Link, Observed, Unclear};
 use billing_domain::ids::CustomerId;
 use billing_domain::invoice::{Invoice, Issuer};
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
@@ -159,10 +159,12 @@ impl Parts {
             done.unanswered = done.unanswered.saturating_add(1);
             return Ok(Some(object));
         };
-        if facts.is_empty() {
-            return Ok(Some(object));
-        }
-        let event_id = self.named(owner, invoice, &object, &facts);
+        let (facts, event_id) = if facts.is_empty() {
+            missing(owner, invoice, &object)
+        } else {
+            let event_id = self.named(owner, invoice, &object, &facts);
+            (facts, event_id)
+        };
         let delivery = Delivery {
             account: object.account.clone(),
             event_id,
@@ -195,6 +197,26 @@ impl Parts {
         }
         format!("read:{reference}:{digest}")
     }
+}
+
+/// That it is owed here and not known there, which a person is told of once.
+fn missing(owner: &Account, invoice: &Invoice, object: &ProviderRef) -> (Vec<Observed>, String) {
+    tracing::warn!(account = %object.account, object = object.id, invoice = %invoice.id,
+        "an open invoice is not known to its provider");
+    let seen = Observed {
+        fact: Fact::Unclear {
+            object: object.clone(),
+            what: Unclear::Missing,
+        },
+        at: invoice.opened_at,
+        link: Link {
+            customer: Some(owner.customer.id),
+            refs: vec![object.clone()],
+            ..Link::default()
+        },
+    };
+    let event_id = format!("missing:{}:{}", object.kind.as_str(), object.id);
+    (vec![seen], event_id)
 }
 
 /// Where an open invoice is paid: its own page, or that of the checkout whose

@@ -239,7 +239,10 @@ pub(crate) fn brief(facts: &[Observed]) -> Vec<String> {
         | Fact::GivenUp { .. }
         | Fact::PaymentPending { .. }
         | Fact::InvoiceClosed { .. }
-        | Fact::PaymentReversed { .. } => format!("{:?}", observed.fact),
+        | Fact::PaymentReversed { .. }
+        | Fact::PaymentUpheld { .. }
+        | Fact::PaymentDenied { .. }
+        | Fact::Unclear { .. } => format!("{:?}", observed.fact),
     };
     facts.iter().map(word).collect()
 }

@@ -2,11 +2,13 @@
 //! that one which came is known.
 
 use billing_domain::audit::{Drift, DriftCode, Remedy, Side};
+use billing_domain::digest::digest128;
 use billing_domain::fact::Observed;
-use billing_domain::provider::{ProviderAccount, ProviderRef};
+use billing_domain::invoice::Invoice;
+use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
 use billing_domain::time::{Timestamp, shifted};
-use billing_ports::Reading;
-use billing_ports::store::{Book, Bookmark};
+use billing_ports::store::{Also, Book, Bookmark};
+use billing_ports::{Delivery, PaymentProvider, Reading};
 use jiff::SignedDuration;
 
 use super::{Difference, MAX_PAGES, Pace, Reread, RereadError};
@@ -36,6 +38,7 @@ impl Parts {
             let listing = provider.list_events(mark.since, mark.next.clone());
             let page = self.in_time(listing).await?;
             for delivery in page.rows {
+                let delivery = self.told_apart(provider, delivery).await?;
                 done.events = done.events.saturating_add(1);
                 if self.receive_new(delivery).await? {
                     done.lost = done.lost.saturating_add(1);
@@ -72,6 +75,7 @@ impl Parts {
             let listing = provider.list_events(mark.since, mark.next.clone());
             let page = self.in_time(listing).await?;
             for delivery in page.rows {
+                let delivery = self.told_apart(provider, delivery).await?;
                 done.events = done.events.saturating_add(1);
                 if self.store.has_received(account, &delivery.event_id).await? {
                     continue;
@@ -100,6 +104,70 @@ impl Parts {
             }
         }
         Ok(false)
+    }
+}
+
+impl Parts {
+    /// What a provider that lists how things stand told before, and tells again, is news
+    /// where it stood otherwise in between. That left its mark here: what has gone back
+    /// since names it apart. What nothing went back of is told once for every state.
+    async fn told_apart(
+        &self,
+        provider: &dyn PaymentProvider,
+        delivery: Delivery,
+    ) -> Result<Delivery, RereadError> {
+        let account = provider.account();
+        let known =
+            provider.lists_states() && self.store.has_received(account, &delivery.event_id).await?;
+        let Reading::Facts(facts) = &delivery.reading else {
+            return Ok(delivery);
+        };
+        let went_back = if known {
+            self.went_back(account, facts).await?
+        } else {
+            None
+        };
+        Ok(match went_back {
+            Some(digest) => Delivery {
+                event_id: format!("{}:{digest}", delivery.event_id),
+                ..delivery
+            },
+            None => delivery,
+        })
+    }
+
+    /// What has gone back of what these facts are about, in short. `None`: nothing.
+    async fn went_back(
+        &self,
+        account: &ProviderAccount,
+        facts: &[Observed],
+    ) -> Result<Option<String>, RereadError> {
+        let Whose::Customer(customer) = self.whose_are(facts).await? else {
+            return Ok(None);
+        };
+        let Some(object) = object_of(facts) else {
+            return Ok(None);
+        };
+        let by = |kind| ProviderRef {
+            kind,
+            ..object.clone()
+        };
+        let checkouts = facts.iter().filter_map(|seen| seen.link.checkout);
+        let also = Also {
+            invoice_refs: vec![by(RefKind::Invoice), by(RefKind::Payment)],
+            checkouts: checkouts.collect(),
+            ..Also::default()
+        };
+        let loaded = self.store.load(customer, &also).await?;
+        let invoices = loaded.into_iter().flat_map(|held| held.account.invoices);
+        let is_of = |invoice: &Invoice| {
+            let theirs = invoice.provider.as_ref() == Some(account);
+            let named = invoice.reference.as_ref() == Some(&object.id);
+            theirs && (named || invoice.has_payment(&object.id))
+        };
+        let returned = invoices.filter(is_of).map(|invoice| invoice.returned);
+        let returned: Vec<_> = returned.filter(|held| !held.is_empty()).collect();
+        Ok((!returned.is_empty()).then(|| digest128(&returned)))
     }
 }
 

@@ -1,0 +1,187 @@
+//! Money that a person at the provider says is none, and says otherwise again; and what
+//! is not understood of an invoice.
+
+use billing_domain::fact::{About, CheckoutPayment, Fact, PaymentPart, Unclear};
+use billing_domain::ids::InvoiceId;
+use billing_domain::journal::Event;
+use billing_domain::money::Currency;
+use billing_domain::parked::ParkReason;
+use billing_domain::provider::{ProviderRef, RefKind};
+use billing_domain::subscription::Status;
+
+use crate::common::{World, at, provider, terms, usd};
+
+/// What the page of the invoice goes by, at its provider.
+const PAGE: &str = "page";
+
+/// Due on 1 February, with a link.
+fn due() -> (World, InvoiceId) {
+    let mut world = World::bought(terms("pro-monthly"));
+    world.tick("2026-02-01");
+    let invoice = world.link();
+    world.forget();
+    (world, invoice)
+}
+
+fn parts(cents: i64) -> Vec<PaymentPart> {
+    vec![PaymentPart {
+        id: "tx-a".to_owned(),
+        amount: usd(cents),
+        at: at("2026-02-01"),
+    }]
+}
+
+fn paid(invoice: InvoiceId) -> Fact {
+    Fact::InvoicePaid {
+        invoice,
+        payment: PAGE.to_owned(),
+        amount: usd(1_000),
+        conversion: None,
+        parts: parts(1_000),
+    }
+}
+
+fn denied(of: About) -> Fact {
+    Fact::PaymentDenied {
+        of,
+        payment: "tx-a".to_owned(),
+        amount: usd(1_000),
+    }
+}
+
+/// As it is told of a page that a person has marked as not paid.
+fn marked_invalid(world: &mut World, of: About) {
+    for payment in [PAGE, "tx-a"] {
+        world.tell(Fact::PaymentReversed {
+            payment: payment.to_owned(),
+        });
+    }
+    world.tell(denied(of));
+}
+
+/// As it is told of a page that a person has marked as paid.
+fn marked_settled(world: &mut World, invoice: InvoiceId) {
+    for payment in [PAGE, "tx-a"] {
+        world.tell(Fact::PaymentUpheld {
+            payment: payment.to_owned(),
+        });
+    }
+    world.tell_of(at("2026-02-01"), paid(invoice));
+}
+
+#[test]
+fn what_a_person_says_is_settled_invalid_and_settled_is_followed_each_time() {
+    let (mut world, invoice) = due();
+    marked_settled(&mut world, invoice);
+    let before = (world.sub().paid.clone(), world.paid_through());
+    for day in ["2026-02-02", "2026-02-04", "2026-02-06"] {
+        world.go(&format!("{day}T01:00:00Z"));
+        for _ in 0..2 {
+            marked_invalid(&mut world, About::Invoice(invoice));
+            assert!(!world.gives_access("2026-02-10"), "{day}");
+        }
+        world.go(&format!("{day}T02:00:00Z"));
+        for _ in 0..2 {
+            marked_settled(&mut world, invoice);
+            assert!(world.gives_access("2026-02-10"), "{day}");
+        }
+        assert_eq!(world.status(), Status::Active);
+        assert_eq!((world.sub().paid.clone(), world.paid_through()), before);
+    }
+    assert_eq!(world.count(Event::InvoiceRefunded), 3);
+    assert_eq!(world.parked, [] as [ParkReason; 0]);
+    let held = world.account.invoice(invoice).unwrap();
+    assert_eq!(held.payments.len(), 1, "{:?}", held.payments);
+}
+
+#[test]
+fn what_was_never_said_not_to_hold_is_not_upheld() {
+    let (mut world, invoice) = due();
+    marked_settled(&mut world, invoice);
+    let held = world.account.invoice(invoice).unwrap();
+    assert!(held.returned.is_empty(), "{:?}", held.returned);
+    // Told late, what is newer stands.
+    world.go("2026-02-05");
+    marked_invalid(&mut world, About::Invoice(invoice));
+    world.tell_of(
+        at("2026-02-04"),
+        Fact::PaymentUpheld {
+            payment: PAGE.to_owned(),
+        },
+    );
+    assert!(!world.gives_access("2026-02-10"));
+}
+
+#[test]
+fn money_that_a_person_says_is_none_is_never_lost() {
+    // Of an invoice that nobody had told to be paid.
+    let (mut world, invoice) = due();
+    for _ in 0..2 {
+        marked_invalid(&mut world, About::Invoice(invoice));
+    }
+    assert_eq!(world.parked, [ParkReason::Conflict], "once");
+    assert!(
+        world.evidence[0].contains("USD 10.00"),
+        "{:?}",
+        world.evidence
+    );
+    let held = world.account.invoice(invoice).unwrap();
+    assert!(held.is_open() && held.returned.is_empty(), "{held:?}");
+    assert_eq!((held.payments.len(), held.payments[0].credited), (1, false));
+    assert_eq!(world.account.customer.balance(Currency::USD), usd(0));
+    assert_eq!(world.status(), Status::PastDue);
+    // And then that it is paid after all.
+    marked_settled(&mut world, invoice);
+    assert_eq!(world.status(), Status::Active);
+    let held = world.account.invoice(invoice).unwrap();
+    assert_eq!((held.payments.len(), held.payments[0].credited), (1, true));
+    assert_eq!(world.parked.len(), 1);
+
+    // Of a checkout.
+    let mut world = World::new();
+    let begun = world.begin(terms("pro-monthly"), false);
+    for _ in 0..2 {
+        marked_invalid(&mut world, About::Checkout(begun.checkout));
+        world.tell(Fact::CheckoutEnded {
+            checkout: begun.checkout,
+            reference: "page-1".to_owned(),
+            canceled: true,
+        });
+    }
+    assert_eq!(world.parked, [ParkReason::Conflict], "once");
+    assert!(world.account.subscriptions.is_empty());
+    let bought = CheckoutPayment::Paid {
+        payment: PAGE.to_owned(),
+        amount: usd(1_000),
+        conversion: None,
+        parts: parts(1_000),
+    };
+    world.complete(&begun, bought);
+    assert_eq!(world.status(), Status::Active);
+    let held = world.account.invoices.first().unwrap();
+    assert_eq!((held.payments.len(), held.payments[0].credited), (1, true));
+}
+
+#[test]
+fn what_is_not_understood_is_for_a_person() {
+    for (what, reason, words) in [
+        (Unclear::Missing, ParkReason::Conflict, "knows none"),
+        (
+            Unclear::Status("Frozen".to_owned()),
+            ParkReason::Unreadable,
+            "Frozen",
+        ),
+    ] {
+        let (mut world, _) = due();
+        let before = world.account.clone();
+        let object = ProviderRef {
+            account: provider(),
+            kind: RefKind::Invoice,
+            id: PAGE.to_owned(),
+        };
+        world.tell(Fact::Unclear { object, what });
+        assert_eq!(world.parked, [reason]);
+        assert!(world.evidence[0].contains(words), "{:?}", world.evidence);
+        assert_eq!(world.account, before, "nothing else comes of it");
+    }
+}
