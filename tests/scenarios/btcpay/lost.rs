@@ -1,11 +1,13 @@
 //! Webhooks lost altogether: what a worker asks for leads to the same state.
 
-use billing_testkit::fakes::btcpay::InvoiceStatus;
+use billing_testkit::fakes::btcpay::{DEFAULT_STORE, InvoiceStatus};
+use billing_testkit::fakes::rig::{Fault, FaultKind};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::shop::{
-    Buyer, Shop, asks, bought, days, loses, opens, page, pass_untold, pays, pays_untold, shop,
+    Buyer, Shop, asks, bought, days, loses, opens, page, parked, pass_untold, pays, pays_untold,
+    shop,
 };
 use crate::rig::StoreKind;
 use crate::scenarios::harbor::text;
@@ -22,6 +24,10 @@ on_both_stores! {
     k_19_what_was_paid_after_its_page_closed_is_found;
     /// K-19: money that was on its way and is no more, of which BTCPay tells nobody.
     k_19_money_that_vanished_is_noticed;
+    /// K-19: settled, not settled and settled again by a person, without a word.
+    k_19_what_is_settled_again_by_hand_is_found;
+    /// K-19: an open invoice that is not understood is for a person, once.
+    k_19_what_is_open_and_not_understood_is_for_a_person;
 }
 
 /// What is kept of a buyer, but for ids and instants of ours.
@@ -242,4 +248,66 @@ async fn k_19_money_that_vanished_is_noticed(kind: StoreKind) {
     pays(&shop, &owed).await;
     assert_eq!(ana.stands(&shop).await["status"], "active");
     shop.ends_well().await;
+}
+
+async fn k_19_what_is_settled_again_by_hand_is_found(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    shop.pass(days(32)).await;
+    let owed = ana.owes(&shop).await;
+    for round in 0..2 {
+        for (settled, plan) in [(true, "deck"), (false, "")] {
+            shop.fake.mark(&owed, settled).unwrap();
+            loses(&shop);
+            // Whatever is read again and again of the same state is nothing new.
+            for _ in 0..3 {
+                shop.fake.advance(SignedDuration::from_secs(3_601));
+                rereads(&shop).await;
+                assert_eq!(ana.plan(&shop).await, plan, "{round} {settled}");
+            }
+        }
+    }
+    let account = "btcpay/main".parse().unwrap();
+    let again = shop.billing.reread(&account, |_| {}).await.unwrap();
+    assert_eq!(again.lost, 0, "every state is told once");
+    assert_eq!(shop.told("subscription.renewed"), 1);
+    assert_eq!(parked(&shop).await, [] as [&str; 0]);
+    shop.is_sound().await;
+}
+
+async fn k_19_what_is_open_and_not_understood_is_for_a_person(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    shop.pass(days(32)).await;
+    let owed = ana.owes(&shop).await;
+    let path = format!("/api/v1/stores/{DEFAULT_STORE}/invoices/{owed}");
+    let mut frozen = json!({
+        "id": owed, "storeId": DEFAULT_STORE, "amount": "50000", "currency": "SATS",
+        "createdTime": 1_767_225_600, "expirationTime": 1_800_000_000, "status": "Frozen",
+    });
+    frozen["metadata"] = shop.fake.invoice(&owed).unwrap().metadata;
+    let gone = json!({ "code": "invoice-not-found", "message": "The invoice was not found" });
+    for (status, body, reasons) in [
+        (404, gone, &["conflict"][..]),
+        (200, frozen, &["conflict", "unreadable"]),
+    ] {
+        let read = |path: &str, status, body| {
+            let kind = FaultKind::Fixed { status, body };
+            Fault::next(kind).on("GET", path).times(10_000)
+        };
+        let payments = format!("{path}/payment-methods");
+        shop.fake.fault(read(&payments, 200, json!([])));
+        shop.fake.fault(read(&path, status, body));
+        for _ in 0..3 {
+            shop.fake.advance(SignedDuration::from_secs(3_601));
+            asks(&shop).await;
+            let mut told = parked(&shop).await;
+            told.sort_unstable();
+            assert_eq!(told, reasons, "once, and not each hour");
+        }
+        shop.fake.faults().clear();
+    }
+    assert_eq!(ana.owes(&shop).await, owed, "nothing else came of it");
+    pays(&shop, &owed).await;
+    assert_eq!(ana.stands(&shop).await["status"], "active");
 }

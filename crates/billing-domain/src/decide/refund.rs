@@ -63,12 +63,19 @@ pub(super) fn payment_reversed(
     let Some(held) = payments.find(|held| held.reference == payment) else {
         return Verdict::Decided;
     };
-    if !held.credited && held.to_balance.is_none() {
-        // Nothing rests on it, and a person has it in hand.
+    let id = reversal_of(payment);
+    let mut returned = draft
+        .account
+        .invoices
+        .iter()
+        .flat_map(|held| &held.returned);
+    let known = returned.any(|known| known.id == id && known.kind.is_gone());
+    // Said again, it is the same. And where nothing rests on it, a person has it in hand.
+    if known || (!held.credited && held.to_balance.is_none()) {
         return Verdict::Decided;
     }
     let told = Returned {
-        id: reversal_of(payment),
+        id,
         kind: ReturnKind::Refund(RefundState::Done),
         amount: held.amount,
         at,
