@@ -200,6 +200,11 @@ impl PaymentProvider for BtcPay {
         })
     }
 
+    /// Archived is not gone.
+    fn keeps_invoices(&self) -> bool {
+        true
+    }
+
     fn lists_states(&self) -> bool {
         true
     }

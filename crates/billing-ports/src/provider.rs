@@ -255,6 +255,12 @@ pub trait PaymentProvider: Send + Sync {
         Err(PerformError::Unsupported("listing subscriptions"))
     }
 
+    /// Whether it keeps every invoice that it made: what is open here and not found there
+    /// contradicts the books, and is for a person.
+    fn keeps_invoices(&self) -> bool {
+        false
+    }
+
     /// Whether [`Self::list_events`] lists how objects stand, and not what happened: what
     /// has come back to how it stood before is listed as it was then.
     fn lists_states(&self) -> bool {

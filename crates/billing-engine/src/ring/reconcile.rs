@@ -159,7 +159,11 @@ impl Parts {
             done.unanswered = done.unanswered.saturating_add(1);
             return Ok(Some(object));
         };
-        let (facts, event_id) = if facts.is_empty() {
+        let is_missing = facts.is_empty();
+        if is_missing && !provider.keeps_invoices() {
+            return Ok(Some(object));
+        }
+        let (facts, event_id) = if is_missing {
             missing(owner, invoice, &object)
         } else {
             let event_id = self.named(owner, invoice, &object, &facts);
@@ -174,6 +178,10 @@ impl Parts {
         };
         if self.receive_new(delivery).await? {
             done.news = done.news.saturating_add(1);
+            if is_missing {
+                tracing::warn!(account = %object.account, object = object.id,
+                    invoice = %invoice.id, "an open invoice is not known to its provider");
+            }
         }
         Ok(Some(object))
     }
@@ -201,8 +209,6 @@ impl Parts {
 
 /// That it is owed here and not known there, which a person is told of once.
 fn missing(owner: &Account, invoice: &Invoice, object: &ProviderRef) -> (Vec<Observed>, String) {
-    tracing::warn!(account = %object.account, object = object.id, invoice = %invoice.id,
-        "an open invoice is not known to its provider");
     let seen = Observed {
         fact: Fact::Unclear {
             object: object.clone(),
