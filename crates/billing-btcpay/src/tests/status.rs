@@ -539,15 +539,14 @@ fn whatever_a_status_is_qualified_by_it_tells_something_and_no_money_twice() {
 }
 
 /// The transactions that are told as paid.
-#[expect(clippy::wildcard_enum_match_arm, reason = "only money is counted")]
 fn named(observed: &Observed) -> Vec<String> {
-    let (payment, parts) = match &observed.fact {
-        Fact::InvoicePaid { payment, parts, .. }
-        | Fact::CheckoutCompleted {
-            payment: CheckoutPayment::Paid { payment, parts, .. },
-            ..
-        } => (payment, parts),
-        _ => return Vec::new(),
+    let (Fact::InvoicePaid { payment, parts, .. }
+    | Fact::CheckoutCompleted {
+        payment: CheckoutPayment::Paid { payment, parts, .. },
+        ..
+    }) = &observed.fact
+    else {
+        return Vec::new();
     };
     if parts.is_empty() {
         vec![payment.clone()]
