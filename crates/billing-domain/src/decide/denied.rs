@@ -61,7 +61,7 @@ fn invoice_of(draft: &Draft, of: About, at: Timestamp) -> Option<Invoice> {
             let known = draft.account.invoice(checkout.invoice).cloned();
             Some(known.unwrap_or_else(|| purchase_invoice(checkout, InvoiceState::Void { at })))
         }
-        About::Change(_) | About::Other => None,
+        About::Change(_) | About::Cancellation(_) | About::Other => None,
     }
 }
 
