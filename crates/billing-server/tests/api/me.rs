@@ -149,6 +149,7 @@ async fn a_cancellation_is_taken_back_before_its_day_and_not_after() {
     let path = format!("/v1/subscriptions/{id}/cancellation");
     let by = WRITE;
     rig.delete(&path).by(by).send().await.ok(200);
+    rig.clock.advance(SignedDuration::from_secs(1));
     rig.post(&format!("/v1/subscriptions/{id}/cancel"))
         .by(by)
         .json(json!({ "when": "now" }))
