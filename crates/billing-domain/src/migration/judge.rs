@@ -92,7 +92,7 @@ pub(crate) fn judge(
                 .as_mut()
                 .is_some_and(|coverage| coverage.covers_next(*start));
             // What may be invoiced by the end of the day is judged already.
-            let opens = shifted_back(*start, held.terms.lead);
+            let opens = shifted_back(*start, held.settled_ahead());
             !covered && opens >= day_end && *start >= earliest
         });
     let Some((ahead, at)) = found else {
@@ -161,7 +161,7 @@ fn stays(held: &Subscription, route: &Route<'_>, day_end: Timestamp) -> Option<K
 /// `day_end`.
 fn judged_by(held: &Subscription, day_end: Timestamp) -> bool {
     let to_come = held.scheduled.as_ref();
-    to_come.is_some_and(|to_come| shifted_back(to_come.at, held.terms.lead) < day_end)
+    to_come.is_some_and(|to_come| shifted_back(to_come.at, held.settled_ahead()) < day_end)
 }
 
 /// Whether the new price is sold in the quantity held.

@@ -28,7 +28,7 @@ pub use hang::NextCycle;
 pub use paid::{PaidPeriod, Segment};
 pub use short::{Gone, Shortfall};
 pub use transition::{IllegalTransition, Pausing};
-pub use wake::{ALARM_AFTER, TRIAL_NOTICE};
+pub use wake::{ALARM_AFTER, TOLD_BEFORE, TRIAL_NOTICE};
 pub use withheld::Withheld;
 
 /// A paid agreement.

@@ -14,7 +14,29 @@ pub const TRIAL_NOTICE: SignedDuration = SignedDuration::from_hours(48);
 /// retry for days; three days of silence is a lost fact.
 pub const ALARM_AFTER: SignedDuration = SignedDuration::from_hours(72);
 
+/// How long before a period a provider that runs the schedule is told its price at the
+/// latest. Paddle takes no change in the half hour before a renewal; as long again is
+/// for a call that has to be repeated.
+pub const TOLD_BEFORE: SignedDuration = SignedDuration::from_hours(1);
+
 impl Subscription {
+    /// How long before a cycle its price is settled: when the engine invoices it, or
+    /// when a provider that runs the schedule has to know it.
+    pub(crate) const fn settled_ahead(&self) -> SignedDuration {
+        match self.schedule {
+            Schedule::Provider { .. } => TOLD_BEFORE,
+            Schedule::Engine { .. } | Schedule::Perpetual => self.terms.lead,
+        }
+    }
+
+    /// Whether it is too late to tell its provider the price of the cycle that begins
+    /// at `start`, and it was not told in time.
+    pub(crate) fn is_locked(&self, start: Timestamp, now: Timestamp) -> bool {
+        matches!(self.schedule, Schedule::Provider { .. })
+            && self.promise.told != Some(start)
+            && now > shifted_back(start, TOLD_BEFORE)
+    }
+
     /// When the engine next acts on what is paid until `period_end`: it opens
     /// the next cycle, or sees a fixed term end. `None`: it was canceled.
     pub(crate) fn next_attempt(&self, period_end: Timestamp) -> Option<Timestamp> {

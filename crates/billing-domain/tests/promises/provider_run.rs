@@ -1,14 +1,15 @@
 //! Promises where a provider runs the schedule: it is told the price of its next
 //! period in that period's time, and never one before.
 
-use billing_domain::catalog::{CatalogRevision, LockEnd};
+use billing_domain::catalog::{CatalogRevision, Lock, LockEnd};
 use billing_domain::decide::{self, Migrated};
 use billing_domain::effect::{ChangeWhen, Order};
 use billing_domain::forecast::{ForecastWhy, Horizon, forecast};
 use billing_domain::ids::MigrationId;
-use billing_domain::migration::MigrationAsk;
+use billing_domain::migration::{MigrationAsk, Planner};
 use billing_domain::subscription::{Status, Why};
 use billing_domain::time::{Interval, Period, days};
+use jiff::SignedDuration;
 
 use crate::common::{World, at, catalog, lock, retired};
 
@@ -36,6 +37,60 @@ fn told(world: &World) -> Vec<String> {
         matches!(order, Order::UndoChange { .. }).then(|| "undone".to_owned())
     });
     told.collect()
+}
+
+/// The cheaper price follows on 1 February, as the operator says at `now`.
+fn cheaper_from_february(now: &str) -> World {
+    let lock = Lock {
+        notice: SignedDuration::ZERO,
+        ..lock(LockEnd::Until(at("2026-02-01")), Some("low"))
+    };
+    let mut world = mirrored(&catalog());
+    world.now = at(now);
+    world.catalog = retired(&catalog(), "old", "2026-01-15", Some(lock));
+    world.keep_promises();
+    world
+}
+
+#[test]
+fn a_price_comes_a_period_later_where_its_provider_takes_no_other_any_more() {
+    // An hour before is in time.
+    let in_time = cheaper_from_february("2026-01-31T23:00:00Z");
+    assert_eq!(told(&in_time), ["low"]);
+    let to_come = in_time.sub().scheduled.clone().unwrap();
+    assert_eq!(to_come.at, at("2026-02-01"));
+    // What was told in time stands until the period begins.
+    let mut standing = in_time;
+    standing.tick("2026-01-31T23:59:00Z");
+    standing.keep_promises();
+    assert_eq!(told(&standing), ["low"]);
+    assert_eq!(standing.sub().scheduled, Some(to_come));
+
+    let mut late = cheaper_from_february("2026-01-31T23:00:01Z");
+    assert_eq!(told(&late), [""; 0]);
+    let to_come = late.sub().scheduled.clone().unwrap();
+    assert_eq!(to_come.at, at("2026-03-01"));
+    late.now = at("2026-02-01T01:00:00Z");
+    late.seen("old", month(1), Status::Active);
+    assert_eq!(told(&late), ["low"]);
+    assert_eq!(late.sub().scheduled, Some(to_come));
+}
+
+#[test]
+fn a_migration_leaves_out_the_period_whose_price_is_settled() {
+    // Periods begin at midnight: what is planned the day before would come too late.
+    for (now, moves) in [("2026-01-30", "2026-02-01"), ("2026-01-31", "2026-03-01")] {
+        let mut world = mirrored(&catalog());
+        world.now = at(now);
+        let ask = MigrationAsk {
+            from: "old".parse().unwrap(),
+            to: "low".parse().unwrap(),
+            not_before: at("2026-01-01"),
+        };
+        let mut planner = Planner::new(&ask, &world.catalog, world.now).unwrap();
+        let told = planner.add(world.sub()).unwrap();
+        assert_eq!(told.at, Some(at(moves)), "{now}");
+    }
 }
 
 fn until(day: &str) -> CatalogRevision {

@@ -87,8 +87,11 @@ pub(super) fn outlook(
     if !lock.until.needs_successor() {
         return Outlook::Kept;
     }
-    // A cycle that is invoiced is judged.
-    let first = usize::from(invoiced);
+    // A cycle that is invoiced is judged, and so is one whose price its provider takes
+    // no more.
+    let next = cycle_starts(held).next();
+    let locked = next.is_some_and(|start| held.is_locked(start, now));
+    let first = usize::from(invoiced || locked);
     let Some((ahead, start)) = first_uncovered(held, &promised, first, now) else {
         return Outlook::Kept;
     };
@@ -116,7 +119,7 @@ pub(super) fn outlook(
         (given.at, None)
     } else {
         // In time for the notice, and before the cycle is invoiced.
-        let due = shifted_back(start, lock.notice.max(held.terms.lead));
+        let due = shifted_back(start, lock.notice.max(held.settled_ahead()));
         if due > now {
             return Outlook::Later(due);
         }
@@ -131,7 +134,7 @@ pub(super) fn outlook(
     // A late notice postpones the rise.
     let earliest = shifted(told_at, lock.notice);
     let mut starts = cycle_starts(held).skip(ahead).take(MAX_AHEAD);
-    match starts.find(|start| *start >= earliest) {
+    match starts.find(|start| *start >= earliest && !held.is_locked(*start, now)) {
         Some(at) => Outlook::Ends { at, terms, notice },
         None => Outlook::Later(earliest),
     }
@@ -146,7 +149,7 @@ fn first_uncovered(
     now: Timestamp,
 ) -> Option<(usize, Timestamp)> {
     let mut coverage = promised.coverage(held);
-    let warning = promised.lock.notice.max(held.terms.lead);
+    let warning = promised.lock.notice.max(held.settled_ahead());
     let late = held.terms.grace.saturating_add(held.terms.stall_limit);
     // When the next cycle is settled, however late, it is looked at again.
     let next_look = shifted(cycle_starts(held).next()?.max(now), late);
