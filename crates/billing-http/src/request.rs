@@ -108,6 +108,7 @@ impl fmt::Debug for Request {
             .field("headers", &RedactedHeaders(&self.headers))
             .field("body_bytes", &self.body.len())
             .field("retry", &self.retry)
+            .field("verdict", &self.verdict)
             .finish()
     }
 }

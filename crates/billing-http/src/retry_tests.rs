@@ -11,7 +11,7 @@ fn answer(status: u16, headers: &[(&'static str, &str)]) -> Response {
             .iter()
             .map(|(name, value)| {
                 (
-                    http::HeaderName::from_static(name),
+                    HeaderName::from_static(name),
                     HeaderValue::from_str(value).unwrap(),
                 )
             })

@@ -170,9 +170,12 @@ impl Parts {
                 vec![self.given_up(item)]
             }
         };
-        let code = facts.iter().find_map(|told| match &told.fact {
-            Fact::Refused { code, .. } => Some(code.clone()),
-            _ => None,
+        let code = facts.iter().find_map(|told| {
+            if let Fact::Refused { code, .. } = &told.fact {
+                Some(code.clone())
+            } else {
+                None
+            }
         });
         let performed = match self.settle(item, account, facts).await {
             // What keeps being refused is no answer that can be kept: asked again

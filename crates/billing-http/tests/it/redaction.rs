@@ -37,7 +37,7 @@ fn a_request_shows_names_and_sizes() {
          headers: {\"content-type\": \"text/plain\", \"authorization\": [redacted], \
          \"cookie\": [redacted], \"x-webhook-signature\": [redacted], \
          \"idempotency-key\": [redacted], \"x-client-secret\": [redacted]}, \
-         body_bytes: 4, retry: Never }"
+         body_bytes: 4, retry: Never, verdict: None }"
     );
     let bare = format!("{:?}", request.headers);
     assert!(!bare.contains("hush"), "{bare}");
