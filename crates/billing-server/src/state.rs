@@ -166,7 +166,7 @@ pub struct ApiOptions {
 }
 
 /// Largest request body: 1 MiB. The largest that is meant to come is a plan
-/// file or a provider's webhook, a tenth of that.
+/// file, a tenth of that. A webhook has to be smaller than a megabyte.
 pub const DEFAULT_BODY_LIMIT: usize = 1024 * 1024;
 
 /// How long a body may take: 15 seconds carry 1 MiB over a bad mobile link.

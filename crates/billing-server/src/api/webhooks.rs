@@ -16,6 +16,10 @@ use crate::api::{Answer, Group};
 use crate::problem::Problem;
 use crate::state::AppState;
 
+/// Largest webhook: less than a megabyte, by either count of one. Those of providers
+/// have a few kilobytes; the longest, an invoice with a page of lines, a tenth of it.
+const MAX_BODY: usize = 1_000_000 - 1;
+
 /// That a webhook was taken.
 #[derive(Debug, Object)]
 #[oai(rename = "WebhookTaken")]
@@ -69,6 +73,9 @@ async fn take(
     request: &Request,
     body: Raw,
 ) -> Answer<TakenView> {
+    if body.0.len() > MAX_BODY {
+        return Err(Problem::body_too_large(MAX_BODY));
+    }
     // An account that does not exist answers like a signature that does not fit.
     let key: ProviderKey = provider
         .parse()

@@ -115,15 +115,25 @@ async fn one_that_cannot_be_stored_is_to_be_sent_again() {
     );
 }
 
+/// A megabyte, by either count of one, is too large; what is less is looked at.
 #[tokio::test]
 async fn one_that_is_too_large_is_not_read() {
+    const MIB: usize = 1024 * 1024;
     let rig = Rig::new().await;
-    let got = rig
-        .post("/v1/webhooks/sandbox")
-        .bytes("application/json", vec![b' '; 12 * 1024 * 1024])
-        .send()
-        .await;
-    got.refused(413, "body_too_large");
+    for (bytes, refused) in [
+        (999_999, (401, "unauthorized")),
+        (1_000_000, (413, "body_too_large")),
+        (MIB, (413, "body_too_large")),
+        (MIB + 1, (413, "body_too_large")),
+        (12 * MIB, (413, "body_too_large")),
+    ] {
+        for path in ["/v1/webhooks/sandbox", "/v1/webhooks/sandbox/main"] {
+            let body = vec![b' '; bytes];
+            let got = rig.post(path).bytes("application/json", body).send().await;
+            let (status, code) = refused;
+            got.refused(status, code);
+        }
+    }
 }
 
 #[tokio::test]
