@@ -13,12 +13,13 @@ use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
 use billing_domain::time::Timestamp;
 use billing_ports::{Answer, Finding, PaymentProvider, PerformError};
 use billing_testkit::ManualClock;
+use billing_testkit::fakes::btcpay::DEFAULT_KEY;
 use jiff::SignedDuration;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 
 use super::due::DUE_AT;
 use super::{CHILD_AHEAD, CHILD_BTCPAY, CHILD_URL, btcpay};
-use crate::rig::account;
+use crate::rig::{Canary, account};
 
 /// Works until nothing is left, then ends. Does nothing unless it was started
 /// as a child.
@@ -29,6 +30,7 @@ async fn work() {
     let Ok(url) = std::env::var(CHILD_URL) else {
         return;
     };
+    let _canary = Canary::over(&[DEFAULT_KEY]);
     let ahead: i64 = std::env::var(CHILD_AHEAD).unwrap().parse().unwrap();
     let now: Timestamp = DUE_AT.parse().unwrap();
     let clock = ManualClock::new(now + SignedDuration::from_secs(ahead));

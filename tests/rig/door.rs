@@ -5,11 +5,12 @@ use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, Request, Response};
 use serde_json::{Value, json};
 
-use super::KEY;
+use super::{Canary, KEY};
 
 /// The routes of a server in the test's own process.
 pub(crate) struct Door {
     routes: poem::endpoint::BoxEndpoint<'static, Response>,
+    canary: Canary,
 }
 
 /// What somebody got to see.
@@ -54,17 +55,22 @@ impl Seen {
 }
 
 impl Door {
-    pub(crate) fn new(routes: poem::endpoint::BoxEndpoint<'static, Response>) -> Self {
-        Self { routes }
+    pub(crate) fn new(
+        routes: poem::endpoint::BoxEndpoint<'static, Response>,
+        canary: Canary,
+    ) -> Self {
+        Self { routes, canary }
     }
 
     async fn send(&self, request: Request) -> Seen {
         let response = self.routes.get_response(request).await;
         let (parts, body) = response.into_parts();
+        let text = body.into_string().await.unwrap();
+        self.canary.answered(&text);
         Seen {
             status: parts.status,
             headers: parts.headers,
-            text: body.into_string().await.unwrap(),
+            text,
         }
     }
 
@@ -72,6 +78,7 @@ impl Door {
     async fn ask(&self, method: Method, url: &str, who: &str, kind: &str, body: String) -> Seen {
         let mut request = Request::builder().method(method).uri_str(path(url));
         if !who.is_empty() {
+            Canary::used(who);
             request = request.header("authorization", format!("Bearer {who}"));
         }
         if !kind.is_empty() {

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 use super::audit::findings;
 use super::door::Door;
-use super::{KEY, MAX_ROUNDS, PUBLIC, http};
+use super::{Canary, KEY, MAX_ROUNDS, PUBLIC, http};
 
 /// What licenses and their keys are signed with.
 const SEED: [u8; 32] = [3; 32];
@@ -42,6 +42,10 @@ const MAX_STEP: SignedDuration = SignedDuration::from_hours(12);
 pub(crate) trait Fake: Deref<Target = Rig> + Send + Sync {
     /// The provider's key, as in its webhooks' route.
     const NAME: &'static str;
+
+    /// What the deployment proves itself by there, and is proved to by: in no log and
+    /// in no answer.
+    const SECRETS: &'static [&'static str];
 }
 
 /// An adapter, as a server is made of.
@@ -108,6 +112,8 @@ impl<F: Fake> Hosted<F> {
         adapter: Adapter,
         catalog: &Catalog,
     ) -> Self {
+        // From the first call on.
+        let canary = Canary::over(F::SECRETS);
         let notifier = RecordingNotifier::new();
         let clock: Arc<dyn Clock> = Arc::new(fake.clock().clone());
         let ids = Arc::new(SeededIds::new(seed())) as Arc<dyn IdSource>;
@@ -139,7 +145,7 @@ impl<F: Fake> Hosted<F> {
             provider,
             state,
             mailer,
-            door: Door::new(routes),
+            door: Door::new(routes, canary),
         }
     }
 

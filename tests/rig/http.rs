@@ -14,6 +14,7 @@ use poem::http::StatusCode;
 use poem::test::TestClient;
 use serde_json::{Value, json};
 
+use super::Canary;
 use super::driver::{
     Buying, ChangeSeen, Driver, InvoiceSeen, QuoteSeen, Refused, SubscriptionSeen, Target, day,
 };
@@ -27,6 +28,7 @@ pub(crate) const PUBLIC: &str = "https://billing.test";
 /// Drives the engine over HTTP.
 pub(crate) struct Http {
     client: TestClient<BoxEndpoint<'static, Response>>,
+    canary: Canary,
 }
 
 /// The state of a server over `billing`, whose operator's key is [`KEY`].
@@ -65,6 +67,7 @@ impl Http {
     pub(crate) fn new(state: AppState) -> Self {
         Self {
             client: TestClient::new(api_routes(state)),
+            canary: Canary::over(&[]),
         }
     }
 
@@ -96,11 +99,9 @@ impl Http {
         }
         let response = request.send().await.0;
         let status = response.status();
-        let bytes = response.into_body().into_bytes().await.unwrap();
-        (
-            status,
-            serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-        )
+        let text = response.into_body().into_string().await.unwrap();
+        self.canary.answered(&text);
+        (status, serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
     /// A request as a customer, in a billing session.

@@ -2,6 +2,7 @@
 //! the test moves. Knows no story.
 
 mod audit;
+mod canary;
 mod door;
 mod driver;
 mod hosted;
@@ -24,6 +25,7 @@ use billing_testkit::{ManualClock, RecordingNotifier, SeededIds};
 use secrecy::SecretString;
 
 pub(crate) use audit::findings;
+pub(crate) use canary::Canary;
 pub(crate) use door::Seen;
 pub(crate) use driver::{Buying, Driver, InvoiceSeen, QuoteSeen, SubscriptionSeen, Target};
 pub(crate) use hosted::{Adapter, Fake, Hosted, client, impatient, permutations};
@@ -56,6 +58,8 @@ pub(crate) struct Rig {
     pub(crate) notifier: RecordingNotifier,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) driver: Box<dyn Driver>,
+    /// Last: it listens until all others are gone.
+    _canary: Canary,
 }
 
 impl Rig {
@@ -67,6 +71,7 @@ impl Rig {
         catalog: &Catalog,
         start: Timestamp,
     ) -> Self {
+        let canary = Canary::over(&[]);
         let store = kind.fresh().await;
         let clock = ManualClock::new(start);
         let ids = Arc::new(SeededIds::new(1));
@@ -94,6 +99,7 @@ impl Rig {
             notifier,
             store,
             driver,
+            _canary: canary,
         }
     }
 

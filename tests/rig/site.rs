@@ -20,7 +20,7 @@ use serde_json::json;
 
 use super::door::Door;
 use super::library::Library;
-use super::{PUBLIC, Rig, SECRET, StoreKind, Through, account, http};
+use super::{Canary, PUBLIC, Rig, SECRET, StoreKind, Through, account, http};
 
 /// What licenses and their keys are signed with in tests.
 pub(crate) const SEED: [u8; 32] = [3; 32];
@@ -95,6 +95,7 @@ impl Site {
             notifier,
             store,
             driver,
+            _canary: Canary::over(&[]),
         })
         .await
     }
@@ -118,7 +119,7 @@ impl Site {
             rig,
             state,
             mailer,
-            door: Door::new(routes),
+            door: Door::new(routes, Canary::over(&[])),
         }
     }
 

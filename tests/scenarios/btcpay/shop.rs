@@ -40,6 +40,7 @@ pub(super) type Shop = Hosted<FakeBtcPay>;
 
 impl Fake for FakeBtcPay {
     const NAME: &'static str = "btcpay";
+    const SECRETS: &'static [&'static str] = &[DEFAULT_KEY, DEFAULT_SECRET, OLD_SECRET];
 }
 
 /// A client that asks once, and after any failure again as soon as it is told to: how

@@ -5,8 +5,8 @@ use poem::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::shop::{
-    OPERATOR, Shop, at_paddle, bought, days, held, id, invoices, only, only_at_paddle, opened,
-    pays, plan_of, shop, transaction_of,
+    OPERATOR, Shop, accepted, at_paddle, bought, days, held, id, invoices, only, only_at_paddle,
+    opened, pays, plan_of, quoted, shop, transaction_of,
 };
 use crate::rig::StoreKind;
 use crate::scenarios::on_both_stores;
@@ -18,6 +18,8 @@ on_both_stores! {
     h_03_one_correlation_goes_all_the_way_round;
     /// H-14: another payment method, for exactly one's own subscription.
     h_14_a_payment_method_for_one_s_own_subscription;
+    /// what is somebody else's answers like what is not there, and Paddle is not asked.
+    x_07_not_yours_is_not_there_with_paddle;
 }
 
 async fn h_02_a_pay_link_is_made_of_the_catalog(kind: StoreKind) {
@@ -138,5 +140,63 @@ async fn h_14_a_payment_method_for_one_s_own_subscription(kind: StoreKind) {
         .await
         .refused(StatusCode::UNAUTHORIZED, "unauthorized");
     assert_eq!(held(&shop, &ana).await.len(), 1);
+    shop.ends_well().await;
+}
+
+/// An id of the same kind that is nobody's.
+fn other_than(id: &str) -> String {
+    let (rest, last) = id.split_at(id.len() - 1);
+    let other = if last == "0" { "1" } else { "0" };
+    format!("{rest}{other}")
+}
+
+async fn x_07_not_yours_is_not_there_with_paddle(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "team-monthly").await;
+    let bob = bought(&shop, "bob", "solo-monthly").await;
+    // A change of ana's that is to come, and a quote that is hers to accept.
+    let to_come = quoted(&shop, &ana, &json!({ "plan": "solo" })).await;
+    let to_come = accepted(&shop, &ana, &to_come).await;
+    let quote = quoted(&shop, &ana, &json!({ "plan": "solo" })).await;
+    let owned = only(&shop, &ana).await;
+    let hers = [id(&owned), id(&quote), id(&to_come)];
+    let nobodys = hers.map(other_than);
+    let nobodys = nobodys.each_ref().map(String::as_str);
+    let session = shop.session(&bob).await;
+    let (empty, plan) = (json!({}), json!({ "plan": "team" }));
+    for (method, path, body) in [
+        ("GET", "/v1/me/subscriptions/{id}/changes", &empty),
+        ("GET", "/v1/me/subscriptions/{id}/forecast", &empty),
+        ("POST", "/v1/me/subscriptions/{id}/quotes", &plan),
+        ("POST", "/v1/me/subscriptions/{id}/cancel", &empty),
+        ("POST", "/v1/me/subscriptions/{id}/payment-method", &empty),
+        ("POST", "/v1/me/subscriptions/{id}/pause", &empty),
+        ("POST", "/v1/me/subscriptions/{id}/resume", &empty),
+        ("POST", "/v1/me/quotes/{quote}/accept", &empty),
+        ("DELETE", "/v1/me/changes/{change}", &empty),
+    ] {
+        let mut answers = Vec::new();
+        for [held, quote, change] in [hers, nobodys] {
+            let url = path.replace("{id}", held).replace("{quote}", quote);
+            let url = url.replace("{change}", change);
+            shop.fake.requests().clear();
+            let seen = match method {
+                "GET" => shop.get_as(&session, &url).await,
+                "DELETE" => shop.delete_as(&session, &url).await,
+                _ => shop.post_as(&session, &url, body).await,
+            };
+            seen.refused(StatusCode::NOT_FOUND, "not_found");
+            let mut body = seen.json();
+            // Each request has a number of its own.
+            body["instance"].take();
+            let asked = shop.fake.requests().all().len();
+            assert_eq!(asked, 0, "{url}: Paddle was asked about what is not theirs");
+            answers.push((seen.status, body));
+        }
+        assert_eq!(answers[0], answers[1], "{path}");
+    }
+    let held = only(&shop, &ana).await;
+    assert_eq!(held["status"], "active");
+    assert_eq!(plan_of(&shop, &ana).await, "team");
     shop.ends_well().await;
 }

@@ -72,6 +72,7 @@ pub(super) type Shop = Hosted<FakePaddle>;
 
 impl Fake for FakePaddle {
     const NAME: &'static str = "paddle";
+    const SECRETS: &'static [&'static str] = &[DEFAULT_KEY, SECRET, OLD_SECRET];
 }
 
 /// A Paddle that has the prices of the plans, and one that is none of theirs.

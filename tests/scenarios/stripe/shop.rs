@@ -67,6 +67,7 @@ pub(super) type Shop = Hosted<FakeStripe>;
 
 impl Fake for FakeStripe {
     const NAME: &'static str = "stripe";
+    const SECRETS: &'static [&'static str] = &[API_KEY, SECRET];
 }
 
 /// A Stripe that has the prices of [`PLANS`].
