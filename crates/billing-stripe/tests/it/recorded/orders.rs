@@ -302,6 +302,26 @@ pub(super) async fn ends(recording: &mut Recording) {
         far.done(&order).await;
         recording.has(&far, &["read a subscription", name]).await;
     }
+    // By whichever of its two fields says that it ends.
+    for (ending, name) in [
+        (
+            json!({ "cancel_at_period_end": true, "cancel_at": 1_797_792_000 }),
+            "take back the end with the period",
+        ),
+        (
+            json!({ "cancel_at": 1_796_000_000 }),
+            "take back the end at a date",
+        ),
+    ] {
+        let far = standing(&ending).await;
+        let order = Order::UndoCancellation {
+            provider: account(),
+            reference: "sub_1".to_owned(),
+            subscription: "sub_00000000000000000000000000000004".parse().unwrap(),
+        };
+        far.done(&order).await;
+        recording.has(&far, &["read a subscription", name]).await;
+    }
 }
 
 const WHOLE: fn(StripeOptions) -> StripeOptions = |options| StripeOptions {
