@@ -25,10 +25,6 @@ const OPERATOR: &str = "acme";
 /// The prices, as both call them, with what they cost.
 pub(crate) const PRICES: [(&str, i64); 2] = [("pri_small", 1_000), ("pri_large", 3_000)];
 
-/// What the adapters are told of the fakes' accounts: the keys and what webhooks are
-/// signed with, where nothing else is said.
-pub(crate) const SECRETS: [&str; 4] = ["sk_test_fake", "whsec_fake", DEFAULT_KEY, DEFAULT_SECRET];
-
 /// Which provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {

@@ -16,10 +16,10 @@ use billing_testkit::{ManualClock, SeededIds};
 use jiff::SignedDuration;
 
 use super::canned::{Answers, Canned, Stage};
-use super::fake::{Fake, Kind, PRICES, SECRETS, Telling};
+use super::fake::{Fake, Kind, PRICES, Telling};
 use super::orders::{Next, Order};
 use super::state::{State, state};
-use crate::rig::{Canary, StoreKind};
+use crate::rig::StoreKind;
 
 /// How long after the last event the engines hear of them: all that is dated apart
 /// has happened by then.
@@ -104,14 +104,12 @@ pub(crate) struct Scene {
     /// The set itself, without what means nothing to billing.
     events: Vec<Delivery>,
     fake: Fake,
-    _canary: Canary,
 }
 
 impl Scene {
     /// Lets it happen once.
     pub(crate) async fn record(kind: Kind, set: Set, telling: Telling) -> Self {
         let start: Timestamp = "2026-01-15T12:00:00Z".parse().unwrap();
-        let canary = Canary::over(&SECRETS);
         let fake = Fake::start(kind, telling, start).await;
         let (provider, decoder) = fake.adapter();
         let mut scene = Self {
@@ -123,7 +121,6 @@ impl Scene {
             before: Vec::new(),
             events: Vec::new(),
             fake,
-            _canary: canary,
         };
         let one = scene.engine(StoreKind::Memory).await;
         let page = one.buys().await;
