@@ -1,6 +1,8 @@
 //! Tokens as a client application meets them: genuine, made up, changed, ended, of others.
 #![expect(clippy::unwrap_used, reason = "what cannot be made fails the test")]
 
+mod common;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use billing_license::{
@@ -12,35 +14,9 @@ use proptest::prelude::*;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde_json::{Value, json};
 
-const SIGNED_AT: i64 = 1_767_225_600;
-const ENDS_AT: i64 = SIGNED_AT + 30 * 86_400;
+use crate::common::{ENDS_AT, EXPECTED, SIGNED_AT, claims};
+
 const SEED: [u8; 32] = [7; 32];
-
-const EXPECTED: Expected<'static> = Expected {
-    issuer: "https://billing.example",
-    audience: Some("harbor"),
-    customer: Some("cus_ana"),
-};
-
-fn claims() -> Claims {
-    Claims {
-        iss: "https://billing.example".to_owned(),
-        aud: "harbor".to_owned(),
-        sub: "cus_ana".to_owned(),
-        jti: "lic_1".to_owned(),
-        iat: SIGNED_AT,
-        exp: Some(ENDS_AT),
-        serial: 3,
-        plan: "bosun".to_owned(),
-        seats: Some(5),
-        entitlements: [
-            ("quota".to_owned(), json!(1024)),
-            ("sso".to_owned(), json!(true)),
-        ]
-        .into(),
-        refresh_url: Some("https://billing.example/v1/licenses/refresh".to_owned()),
-    }
-}
 
 fn key() -> SigningKey {
     SigningKey::from_seed(&SEED)

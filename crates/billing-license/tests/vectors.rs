@@ -1,42 +1,18 @@
 //! Tokens of another library, in another language, and what it made of ours.
 #![expect(clippy::unwrap_used, reason = "what cannot be made fails the test")]
 
+mod common;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use billing_license::{
-    Algorithm, Claims, Expected, KeySet, SigningKey, VerifyError, VerifyingKey, sign, verify,
+    Algorithm, Claims, KeySet, SigningKey, VerifyError, VerifyingKey, sign, verify,
 };
 use serde_json::{Value, json};
 
+use crate::common::{EXPECTED, SIGNED_AT, claims};
+
 const VECTORS: &str = include_str!("fixtures/tokens_of_joserfc.json");
-const SIGNED_AT: i64 = 1_767_225_600;
-const ENDS_AT: i64 = 1_769_817_600;
-
-const EXPECTED: Expected<'static> = Expected {
-    issuer: "https://billing.example",
-    audience: Some("harbor"),
-    customer: Some("cus_ana"),
-};
-
-fn claims() -> Claims {
-    Claims {
-        iss: "https://billing.example".to_owned(),
-        aud: "harbor".to_owned(),
-        sub: "cus_ana".to_owned(),
-        jti: "lic_1".to_owned(),
-        iat: SIGNED_AT,
-        exp: Some(ENDS_AT),
-        serial: 3,
-        plan: "bosun".to_owned(),
-        seats: Some(5),
-        entitlements: [
-            ("quota".to_owned(), json!(1024)),
-            ("sso".to_owned(), json!(true)),
-        ]
-        .into(),
-        refresh_url: Some("https://billing.example/v1/licenses/refresh".to_owned()),
-    }
-}
 
 /// The vectors of algorithms that are built in.
 fn vectors() -> Vec<(Algorithm, Value)> {

@@ -1,13 +1,12 @@
 //! Canceling by the license key: what is paid stays, and nobody's key tells more
 //! than that it does not work.
 
-use billing_engine::CustomerRef;
 use billing_sandbox::Mode;
 use billing_server::{ApiOptions, RateOptions};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::licenses::{PLANS, bought, harbor, revoke, subscription};
+use crate::licenses::{PLANS, bought, harbor, paused, revoke, subscription};
 use crate::rig::{Got, Making, READ, Rig, text};
 
 const CANCEL: &str = "/v1/subscriptions/cancel";
@@ -100,14 +99,7 @@ async fn keys_that_cancel_nothing_are_one_and_write_nothing() {
     let good = bought(&rig, "deck-monthly").await;
     let revoked = bought(&rig, "deck-monthly").await;
     revoke(&rig, &revoked.id).await;
-    let paused = bought(&rig, "deck-monthly").await;
-    let held = subscription(&rig, &paused.id).await;
-    let of = CustomerRef::Id(text(&held["customer"]).parse().unwrap());
-    let pausing = rig
-        .state
-        .billing
-        .pause(&of, text(&held["id"]).parse().unwrap(), None);
-    pausing.await.unwrap();
+    let paused = paused(&rig, "deck-monthly").await;
     // Genuine of its own server, which sells another product.
     let id: billing_domain::ids::LicenseId = good.id.parse().unwrap();
     let signer = billing_server::TokenSigner::new(&[7; 32], &[8; 32], "", "other");

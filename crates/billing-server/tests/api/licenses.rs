@@ -1,5 +1,6 @@
 //! Licenses: who gets one, when, and what it says.
 
+use billing_engine::CustomerRef;
 use billing_license::{Claims, Expected, KeySet, verify};
 use billing_ports::Clock as _;
 use billing_sandbox::Mode;
@@ -475,6 +476,16 @@ async fn where_nothing_signs_nothing_is_handed_out() {
     let by_key = json!({ "license_key": "LK-none", "plan": "bridge" });
     let got = rig.post("/v1/upgrade").json(by_key).send().await;
     got.refused(401, "unauthorized");
+}
+
+/// Buys `price`, and pauses the subscription as an operator does.
+pub(crate) async fn paused(rig: &Rig, price: &str) -> Bought {
+    let bought = bought(rig, price).await;
+    let held = subscription(rig, &bought.id).await;
+    let of = CustomerRef::Id(text(&held["customer"]).parse().unwrap());
+    let id = text(&held["id"]).parse().unwrap();
+    rig.state.billing.pause(&of, id, None).await.unwrap();
+    bought
 }
 
 /// Revokes a license as an operator does.

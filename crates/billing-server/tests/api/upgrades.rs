@@ -3,7 +3,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use billing_engine::CustomerRef;
 use billing_ports::Clock as _;
 use billing_ports::WebhookRequest;
 use billing_sandbox::{FnSink, TestCard};
@@ -12,7 +11,7 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::licenses::{Bought, PLANS, bought, harbor, revoke, says, subscription};
+use crate::licenses::{Bought, PLANS, bought, harbor, paused, revoke, says, subscription};
 use crate::rig::{Got, Making, READ, Rig, WRITE, post_webhook, text};
 
 /// Half a month: half of everything is unused.
@@ -84,14 +83,7 @@ async fn keys_that_do_not_work_are_one_before_anything_is_looked_up() {
     let good = bought(&rig, "deck-monthly").await;
     let revoked = bought(&rig, "deck-monthly").await;
     revoke(&rig, &revoked.id).await;
-    let paused = bought(&rig, "deck-monthly").await;
-    let held = subscription(&rig, &paused.id).await;
-    let of = CustomerRef::Id(text(&held["customer"]).parse().unwrap());
-    let pausing = rig
-        .state
-        .billing
-        .pause(&of, text(&held["id"]).parse().unwrap(), None);
-    pausing.await.unwrap();
+    let paused = paused(&rig, "deck-monthly").await;
     // Genuine, by the signer's word, and of no license.
     let signer = billing_server::TokenSigner::new(&[3; 32], &[4; 32], "", "");
     let unknown = billing_ports::LicenseSigner::key_of(&signer, uuid::Uuid::from_u128(1));
