@@ -16,6 +16,10 @@
 //! An answer is not believed when it is of another pair, no number, zero or below,
 //! or ten times off the last rate of that currency. The last is believed after all
 //! when a second source says nearly the same: then it was the world that moved.
+//!
+//! Where there is no last rate, none of the settings' and none of the last 30 days, the
+//! first answer needs another source's that is nearly the same. A source that is the
+//! only one of the settings has to be believed.
 
 mod ask;
 mod options;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use billing_domain::money::Money;
+use billing_ports::rate::Rate;
 use secrecy::SecretString;
 use url::Url;
 
@@ -33,6 +34,9 @@ pub struct RatesOptions {
     pub coinbase_url: Url,
     /// Where [`Source::CoinGecko`] is asked.
     pub coingecko_url: Url,
+    /// Rates that were believed before, such as those on the newest invoices: the
+    /// newest of each currency is what the first answers are held against.
+    pub remembered: Vec<Rate>,
     /// How long one source may take; [`TIME_LIMIT`] unless somebody knows better.
     pub time_limit: Duration,
 }
@@ -74,6 +78,7 @@ impl RatesOptions {
             kraken_url: KRAKEN.parse()?,
             coinbase_url: COINBASE.parse()?,
             coingecko_url: COINGECKO.parse()?,
+            remembered: Vec::new(),
             time_limit: TIME_LIMIT,
         })
     }

@@ -49,10 +49,22 @@ impl Rates {
     /// [`OptionsError`] says what is wrong with the options.
     pub fn new(options: RatesOptions, http: HttpClient) -> Result<Self, OptionsError> {
         options.check()?;
+        let mut newest: BTreeMap<String, Rate> = BTreeMap::new();
+        for rate in &options.remembered {
+            let known = newest.entry(rate.currency.code().to_owned());
+            let known = known.or_insert_with(|| rate.clone());
+            if known.at < rate.at {
+                *known = rate.clone();
+            }
+        }
+        let known = newest.into_iter().map(|(currency, rate)| {
+            let slot = tokio::sync::Mutex::new(Some(rate));
+            (currency, Arc::new(slot))
+        });
         Ok(Self {
             options,
             http,
-            known: Mutex::default(),
+            known: Mutex::new(known.collect()),
         })
     }
 
@@ -81,7 +93,8 @@ impl Rates {
         self.options.time_limit.saturating_mul(sources)
     }
 
-    /// Asks one source after the other, holding them against the rate `before`.
+    /// Asks one source after the other, holding them against the rate `before`. Where
+    /// there is none, two are held against each other.
     async fn learn(
         &self,
         currency: Currency,
@@ -89,7 +102,7 @@ impl Rates {
         now: Timestamp,
     ) -> Result<Rate, RateError> {
         let mut failed = Vec::new();
-        let mut doubted: Vec<u64> = Vec::new();
+        let mut doubted: Vec<(Source, u64)> = Vec::new();
         for source in &self.options.order {
             let price = match ask(*source, currency, &self.options, &self.http).await {
                 Ok(price) => price,
@@ -98,20 +111,39 @@ impl Rates {
                     continue;
                 }
             };
-            let jumps = before.is_some_and(|before| jumps(before.per_bitcoin, price));
-            if jumps && !doubted.iter().any(|other| agree(*other, price)) {
-                doubted.push(price);
-                failed.push(said(*source, format!("is {JUMP} times off the last rate")));
+            let believed = match before {
+                Some(before) => {
+                    let mut others = doubted.iter();
+                    let borne_out = !jumps(before.per_bitcoin, price)
+                        || others.any(|(_, other)| agree(*other, price));
+                    borne_out.then_some((*source, price))
+                }
+                None => self.first(&doubted, (*source, price)),
+            };
+            let Some((source, per_bitcoin)) = believed else {
+                doubted.push((*source, price));
+                failed.push(said(*source, doubt(before.is_some())));
                 continue;
-            }
+            };
             return Ok(Rate {
                 currency,
-                per_bitcoin: price,
+                per_bitcoin,
                 source: source.name().to_owned(),
                 at: now,
             });
         }
         Err(RateError { currency, failed })
+    }
+
+    /// The first rate of all: that of the first of two that bear each other out. A slipped
+    /// point is told by less than ten times where exchanges differ by a little. Where one
+    /// source alone is asked, it has to be believed.
+    fn first(&self, doubted: &[(Source, u64)], told: (Source, u64)) -> Option<(Source, u64)> {
+        if self.options.order.len() == 1 {
+            return Some(told);
+        }
+        let mut doubted = doubted.iter().copied();
+        doubted.find(|(_, other)| agree(*other, told.1))
     }
 }
 
@@ -139,6 +171,15 @@ impl RateSource for Rates {
         let rate = self.learn(currency, before, now).await?;
         *known = Some(rate.clone());
         Ok(rate)
+    }
+}
+
+/// Why an answer is not believed.
+fn doubt(has_before: bool) -> String {
+    if has_before {
+        format!("is {JUMP} times off the last rate")
+    } else {
+        "is the first word, and no other source bears it out".to_owned()
     }
 }
 

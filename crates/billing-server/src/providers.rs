@@ -8,12 +8,16 @@
 mod btcpay;
 #[cfg(feature = "paddle")]
 mod paddle;
+mod remembered;
 #[cfg(feature = "stripe")]
 mod stripe;
 
 use std::sync::Arc;
 
 use billing_ports::Clock;
+use billing_ports::rate::Rate;
+
+pub(crate) use self::remembered::remembered;
 
 use crate::config::Config;
 use crate::wiring::{Attached, WiringError};
@@ -68,22 +72,21 @@ pub(crate) fn btcpay(
     config: &Config,
     public_url: &str,
     clock: &Arc<dyn Clock>,
+    remembered: Vec<Rate>,
 ) -> Result<Option<Attached>, WiringError> {
     let told = config.btcpay.as_ref();
-    told.map(|told| btcpay::attach(told, &config.operator, public_url, clock))
+    told.map(|told| btcpay::attach(told, &config.operator, public_url, clock, remembered))
         .transpose()
 }
 
 /// There is none: it was refused where it was configured.
 #[cfg(not(feature = "btcpay"))]
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the same door as where it is built in"
-)]
-pub(crate) fn btcpay(
+#[expect(clippy::unused_async, reason = "the same door as where it is built in")]
+pub(crate) async fn btcpay(
     _config: &Config,
     _public_url: &str,
     _clock: &Arc<dyn Clock>,
+    _store: &dyn Store,
 ) -> Result<Option<Attached>, WiringError> {
     Ok(None)
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use billing::system::{SystemClock, SystemIds};
 use billing_domain::provider::ProviderAccount;
 use billing_engine::{Billing, Limits, ManualProvider};
+use billing_ports::rate::Rate;
 use billing_ports::store::StoreError;
 use billing_ports::{Clock, IdSource, Mailer, PaymentProvider, Store, WebhookDecoder};
 
@@ -106,7 +107,12 @@ impl Parts {
             Some(sandbox) => sandbox.clock(),
             None => Arc::new(SystemClock),
         };
-        let mut attached = moving_money(config, public_url, &clock)?;
+        // Nothing is read of them where nobody converts.
+        let remembered = match &config.btcpay {
+            Some(_) => providers::remembered(store.as_ref()).await?,
+            None => Vec::new(),
+        };
+        let mut attached = moving_money(config, public_url, &clock, remembered)?;
         if let (Some(sandbox), Some(told)) = (&sandbox, &config.sandbox) {
             let mut live: Vec<ProviderAccount> = attached.iter().map(Attached::account).collect();
             live.sort();
@@ -177,17 +183,19 @@ impl Attached {
     }
 }
 
-/// The accounts that move money. They need no books.
+/// The accounts that move money. They need no books; `remembered` are the rates that
+/// were believed before.
 pub(crate) fn moving_money(
     config: &Config,
     public_url: &str,
     clock: &Arc<dyn Clock>,
+    remembered: Vec<Rate>,
 ) -> Result<Vec<Attached>, WiringError> {
     // A provider is one line here.
     let mut attached: Vec<Attached> = Vec::new();
     attached.extend(providers::stripe(config, public_url, clock)?);
     attached.extend(providers::paddle(config, public_url)?);
-    attached.extend(providers::btcpay(config, public_url, clock)?);
+    attached.extend(providers::btcpay(config, public_url, clock, remembered)?);
     Ok(attached)
 }
 

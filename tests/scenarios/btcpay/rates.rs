@@ -111,15 +111,20 @@ fn store_knows_nothing(shop: &Shop) {
 async fn k_26_the_next_source_is_asked_where_one_is_wrong(kind: StoreKind) {
     let world = world().await;
     let shop = shop_of(kind, asks(&world)).await;
-    // The store's word first, and nobody else is asked.
+    // The store's word first, and at first one more, who bears it out.
     says(
         &world,
-        &[kraken("60000"), coinbase("61000"), coingecko("62000")],
+        &[kraken("51000"), coinbase("61000"), coingecko("62000")],
     )
     .await;
     let ana = bought(&shop, "ana", "deck-monthly").await;
     assert_eq!(ana.newest(&shop).await["conversion"]["source"], "btcpay");
-    assert_eq!(world.received_requests().await.unwrap().len(), 0);
+    assert_eq!(world.received_requests().await.unwrap().len(), 1);
+    // From then on nobody else is asked.
+    dollars(&shop, 50_000);
+    let amy = bought(&shop, "amy", "deck-monthly").await;
+    assert_eq!(amy.newest(&shop).await["conversion"]["source"], "btcpay");
+    assert_eq!(world.received_requests().await.unwrap().len(), 1);
     // It knows nothing, the next is down, and the third is a hundred times off.
     store_knows_nothing(&shop);
     let down = (KRAKEN, 503, "{}".to_owned());
@@ -171,6 +176,7 @@ async fn k_26_nobody_is_charged_where_nobody_knows(kind: StoreKind) {
     let _listening = tracing::subscriber::set_default(log_into(&log));
     let world = world().await;
     let shop = shop_of(kind, asks(&world)).await;
+    says(&world, &[kraken("50000")]).await;
     let ana = bought(&shop, "ana", "deck-monthly").await;
     let ben = opens(&shop, "ben", "buoy-sats").await;
     pays(&shop, &ben.page).await;

@@ -174,7 +174,7 @@ async fn the_store_alone_is_shown_its_key() {
 
 #[tokio::test]
 async fn other_currencies_have_other_pairs_and_places() {
-    let world = World::new(&[Source::Kraken, Source::CoinGecko]).await;
+    let world = World::new(&[Source::Kraken]).await;
     let yen: Currency = "jpy".parse().unwrap();
     let body = kraken("10400000.5").replace("ZUSD", "ZJPY");
     world.says(KRAKEN, &body).await;

@@ -45,10 +45,26 @@ pub(crate) fn coingecko(price: &str) -> String {
     format!(r#"{{"bitcoin":{{"usd":{price}}}}}"#)
 }
 
+/// What a bitcoin cost in cents, by nobody in particular.
+pub(crate) fn rate(per_bitcoin: u64, at: &str) -> Rate {
+    Rate {
+        currency: Currency::USD,
+        per_bitcoin,
+        source: "before".to_owned(),
+        at: at.parse().unwrap(),
+    }
+}
+
 impl World {
     /// The sources in this order, each of which knows nothing yet.
     pub(crate) async fn new(order: &[Source]) -> Self {
         Self::with(order, |_options| {}).await
+    }
+
+    /// Sources that are held against what was believed yesterday.
+    pub(crate) async fn remembering(order: &[Source], per_bitcoin: u64) -> Self {
+        let remembered = vec![rate(per_bitcoin, "2026-02-28T12:00:00Z")];
+        Self::with(order, |options| options.remembered = remembered).await
     }
 
     pub(crate) async fn with(order: &[Source], change: impl FnOnce(&mut RatesOptions)) -> Self {
@@ -65,6 +81,7 @@ impl World {
             kraken_url: here.clone(),
             coinbase_url: here.clone(),
             coingecko_url: here,
+            remembered: Vec::new(),
             time_limit: Duration::from_secs(5),
         };
         change(&mut options);

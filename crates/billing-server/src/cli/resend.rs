@@ -93,7 +93,7 @@ impl Resend {
     /// The account, as it is configured.
     fn provider(&self, config: &Config) -> Result<Arc<dyn PaymentProvider>, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let attached = moving_money(config, NO_PAGES, &clock)?;
+        let attached = moving_money(config, NO_PAGES, &clock, Vec::new())?;
         let known: Vec<String> = attached.iter().map(|it| it.account().to_string()).collect();
         let mut found = attached
             .into_iter()

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use billing_btcpay::{BtcPay, BtcPayDecoder, BtcPayOptions, SpeedPolicy};
 use billing_ports::Clock;
+use billing_ports::rate::Rate;
 use billing_rates::{BtcPayStore, Rates, RatesOptions, Source};
 use jiff::SignedDuration;
 use url::Url;
@@ -20,6 +21,7 @@ pub(super) fn attach(
     operator: &str,
     public_url: &str,
     clock: &Arc<dyn Clock>,
+    remembered: Vec<Rate>,
 ) -> Result<Attached, WiringError> {
     let mut options = BtcPayOptions::new(
         main_account(NAME)?,
@@ -44,7 +46,11 @@ pub(super) fn attach(
     let webhooks = Url::parse(&webhook_url(public_url, NAME));
     options.webhook_url = Some(webhooks.map_err(|error| unusable(NAME, &error))?);
     options.tells_rates = told.rate_sources.contains(&Source::BtcPay);
-    let rates = Rates::new(rates(told)?, client(NAME)?).map_err(|error| unusable(NAME, &error))?;
+    let rates = RatesOptions {
+        remembered,
+        ..rates(told)?
+    };
+    let rates = Rates::new(rates, client(NAME)?).map_err(|error| unusable(NAME, &error))?;
     let rates = Arc::new(rates);
     let decoder = BtcPayDecoder::new(&options);
     let provider = BtcPay::new(&options, client(NAME)?, rates, Arc::clone(clock))

@@ -40,12 +40,13 @@ fn desk(name: &str, base: &str, more: &[(&str, &str)]) -> Desk {
     Desk::of(name, PLANS, &told)
 }
 
-/// An exchange that says what a bitcoin costs, for as long as the tests run.
-fn kraken() -> String {
+/// Two exchanges that say what a bitcoin costs, for as long as the tests run.
+fn exchanges() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/", listener.local_addr().unwrap());
-    let body = json!({ "error": [], "result": { "XXBTZUSD": { "c": ["64000.1", "0.5"] } } });
-    let body = body.to_string();
+    let kraken = json!({ "error": [], "result": { "XXBTZUSD": { "c": ["64000.1", "0.5"] } } });
+    let coinbase = json!({ "data": { "amount": "64100", "base": "BTC", "currency": "USD" } });
+    let (kraken, coinbase) = (kraken.to_string(), coinbase.to_string());
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
@@ -54,9 +55,10 @@ fn kraken() -> String {
                 .map_while(Result::ok)
                 .take_while(|line| !line.is_empty())
                 .collect();
-            let status = match head.first().map(String::as_str) {
-                Some("GET /0/public/Ticker?pair=XBTUSD HTTP/1.1") => "200 OK",
-                _ => "404 Not Found",
+            let (status, body) = match head.first().map(String::as_str) {
+                Some("GET /0/public/Ticker?pair=XBTUSD HTTP/1.1") => ("200 OK", &*kraken),
+                Some("GET /v2/prices/BTC-USD/spot HTTP/1.1") => ("200 OK", &*coinbase),
+                _ => ("404 Not Found", ""),
             };
             let length = body.len();
             let answer = format!(
@@ -84,21 +86,34 @@ fn of_rates(desk: &Desk, code: i32) -> Vec<(String, String)> {
 #[test]
 fn the_store_s_own_rates_are_asked_first() {
     let fake = store();
-    // The others are not reached, and need not be.
-    let gone = nobody();
+    // One of the others bears its first word out, and the rest need not be reached.
+    let (gone, there) = (nobody(), exchanges());
     let more = [
         ("BILLING_BTCPAY_KRAKEN_URL", gone.as_str()),
-        ("BILLING_BTCPAY_COINBASE_URL", gone.as_str()),
+        ("BILLING_BTCPAY_COINBASE_URL", there.as_str()),
         ("BILLING_BTCPAY_COINGECKO_URL", gone.as_str()),
     ];
-    let desk = desk("doctor-btcpay", fake.url().as_str(), &more);
-    let findings = desk.findings(0);
+    let first = desk("doctor-btcpay", fake.url().as_str(), &more);
+    let findings = first.findings(0);
     assert!(
         findings.iter().all(|(level, _)| level == "good"),
         "{findings:#?}"
     );
     let (_, text) = findings.last().unwrap();
     assert_eq!(text, "there is a rate of usd, of btcpay");
+
+    // Where none does, it is not believed; a store that is asked alone is.
+    let more = more.map(|(variable, _)| (variable, gone.as_str()));
+    let unheard = desk("doctor-btcpay-first", fake.url().as_str(), &more);
+    let told = of_rates(&unheard, 1);
+    let why = "btcpay (is the first word, and no other source bears it out)";
+    assert!(told[0].1.contains(why), "{told:#?}");
+    let only = [("BILLING_BTCPAY_RATE_SOURCES", "btcpay")];
+    let alone = desk("doctor-btcpay-only", fake.url().as_str(), &only);
+    assert_eq!(
+        of_rates(&alone, 0)[0].1,
+        "there is a rate of usd, of btcpay"
+    );
 }
 
 #[test]
@@ -108,10 +123,11 @@ fn a_key_that_may_not_ask_the_store_leaves_the_others_to_tell() {
         .iter()
         .filter(|held| !held.ends_with("canviewstoresettings"));
     fake.permit(rest.map(|held| (*held).to_owned()).collect());
-    let exchange = kraken();
+    let exchange = exchanges();
     let more = [
-        ("BILLING_BTCPAY_RATE_SOURCES", "btcpay, kraken"),
+        ("BILLING_BTCPAY_RATE_SOURCES", "btcpay, kraken, coinbase"),
         ("BILLING_BTCPAY_KRAKEN_URL", exchange.as_str()),
+        ("BILLING_BTCPAY_COINBASE_URL", exchange.as_str()),
     ];
     let both = desk("doctor-btcpay-key", fake.url().as_str(), &more);
     let told = of_rates(&both, 0);
