@@ -130,6 +130,7 @@ impl<F: Fake> Hosted<F> {
         let state = http::state(&billing, Arc::new(SeededIds::new(seed())))
             .await
             .with_mailer(Arc::new(mailer.clone()))
+            .with_reminders()
             .with_license_signer(Arc::new(signer));
         let routes = Route::new()
             .nest_no_strip("/v1", api_routes(state.clone()))

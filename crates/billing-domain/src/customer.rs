@@ -276,7 +276,7 @@ impl Account {
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
         let subscriptions = self.subscriptions.iter().filter_map(|subscription| {
-            let open = self.open_invoice(subscription.id).is_some();
+            let open = self.open_invoice(subscription.id);
             subscription.wake_at(open)
         });
         let checkouts = self.checkouts.iter().filter_map(Checkout::wake_at);

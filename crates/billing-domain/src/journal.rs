@@ -38,7 +38,7 @@ pub struct JournalEntry {
     pub license: Option<LicenseId>,
     /// The money concerned.
     pub money: Option<Money>,
-    /// With `subscription.renewal_pending`: which cycle is to be paid, how much of what, and
+    /// With `subscription.renewal_pending` and its reminders: which cycle is to be paid, how much of what, and
     /// until when. `None`: something else happened, or before this was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewal: Option<RenewalOwed>,
@@ -110,6 +110,12 @@ events! {
     /// A renewal can be paid; the note is the provider's page. Told again where another page
     /// is made for the same cycle.
     SubscriptionRenewalPending = "subscription.renewal_pending";
+    /// A renewal that can be paid, and is not, is due soon; the note is the provider's page.
+    /// Told once a cycle, where it could be paid long enough before.
+    SubscriptionRenewalDue = "subscription.renewal_due";
+    /// The grace of a renewal that can be paid, and is not, ends soon; the note is the
+    /// provider's page. Told once a cycle.
+    SubscriptionGraceEnding = "subscription.grace_ending";
     /// A further cycle is paid.
     SubscriptionRenewed = "subscription.renewed";
     /// A cycle was due and is not paid.

@@ -42,6 +42,8 @@ pub(crate) struct Parts {
     pub(crate) asked: AskedLately,
     pub(crate) recent: Recent,
     pub(crate) last_read: LastRead,
+    /// Who is told beside the notifier, once there is somebody.
+    pub(crate) also_told: OnceLock<Arc<dyn Notifier>>,
     /// What claims are mailed with, once there is something.
     pub(crate) claim_post: OnceLock<Arc<dyn ClaimPost>>,
     /// Wakes the worker of this process.
@@ -56,6 +58,11 @@ impl Parts {
 
     pub(crate) fn ids(&self, now: Timestamp) -> IdSeq {
         IdSeq::new(now, self.ids.seed())
+    }
+
+    /// Whether anybody is told what happens.
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.notifier.is_some() || self.also_told.get().is_some()
     }
 
     /// The account at `provider` that is preferred.
@@ -137,6 +144,14 @@ impl Billing {
     #[must_use]
     pub fn provider_accounts(&self) -> &[ProviderAccount] {
         self.parts.as_ref().map_or(&[], |parts| &parts.preference)
+    }
+
+    /// Tells `listener` what happens from now on, beside the notifier: both are told
+    /// again where one of them fails. The first one given stays; `false`: there is
+    /// one. Every process that works needs it.
+    pub fn also_tell(&self, listener: Arc<dyn Notifier>) -> bool {
+        let parts = self.parts.as_ref();
+        parts.is_some_and(|parts| parts.also_told.set(listener).is_ok())
     }
 
     /// Wakes this process's worker, as after moving a clock.
@@ -233,6 +248,7 @@ impl BillingBuilder {
             asked: AskedLately::new(self.limits.gate_cache),
             recent: Recent::default(),
             last_read: LastRead::default(),
+            also_told: OnceLock::new(),
             claim_post: OnceLock::new(),
             wake: Notify::new(),
         };

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use billing_domain::time::{Timestamp, shifted};
 use billing_ports::store::Remembered;
+use billing_ports::{Clock, IdSource, Store};
 use jiff::SignedDuration;
 use ring::hmac;
 
@@ -42,6 +43,35 @@ pub(crate) enum IfNone {
     Leave,
 }
 
+/// Where keys are kept, and what they are drawn with.
+pub(crate) struct Books<'a> {
+    pub(crate) store: &'a dyn Store,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) ids: &'a dyn IdSource,
+}
+
+impl<'a> Books<'a> {
+    /// Those of a server.
+    ///
+    /// # Errors
+    ///
+    /// 404 when billing is switched off.
+    pub(crate) fn of(state: &'a AppState) -> Result<Self, Problem> {
+        let billing = &state.billing;
+        Ok(Self {
+            store: billing
+                .store()
+                .ok_or_else(Problem::billing_disabled)?
+                .as_ref(),
+            clock: billing
+                .clock()
+                .ok_or_else(Problem::billing_disabled)?
+                .as_ref(),
+            ids: state.ids.as_ref(),
+        })
+    }
+}
+
 /// Keys of one kind, by names that ascend with time.
 pub(crate) struct DrawnKeys {
     /// Under whose name they are kept.
@@ -68,30 +98,28 @@ impl DrawnKeys {
     /// 503 when the store fails.
     pub(crate) async fn key(
         &self,
-        state: &AppState,
+        books: &Books<'_>,
         name: &str,
         if_none: IfNone,
     ) -> Result<Option<hmac::Key>, Problem> {
         if let Some(key) = self.get(name) {
             return Ok(Some(key));
         }
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
         for _ in 0..LOOKS {
-            match self.remembered(state, name).await? {
+            match self.remembered(books, name).await? {
                 Remembered::Answered { body, .. } => {
                     return Ok(body.map(|secret| self.put(name, &secret)));
                 }
                 Remembered::Fresh if if_none == IfNone::Draw => {
                     // Looked up again: what was kept counts, whoever drew it.
-                    let secret = state.ids.secret().to_vec();
-                    let kept = store.answer(self.keeper, name, NO_STATUS, Some(secret));
+                    let secret = books.ids.secret().to_vec();
+                    let kept = books
+                        .store
+                        .answer(self.keeper, name, NO_STATUS, Some(secret));
                     kept.await?;
                 }
                 Remembered::Fresh => {
-                    store.forget(self.keeper, name).await?;
+                    books.store.forget(self.keeper, name).await?;
                     return Ok(None);
                 }
                 Remembered::Mismatch => return Ok(None),
@@ -101,13 +129,10 @@ impl DrawnKeys {
         Err(Problem::unavailable())
     }
 
-    async fn remembered(&self, state: &AppState, name: &str) -> Result<Remembered, Problem> {
-        let billing = &state.billing;
-        let store = billing.store().ok_or_else(Problem::billing_disabled)?;
-        let clock = billing.clock().ok_or_else(Problem::billing_disabled)?;
-        let now: Timestamp = shifted(clock.now(), self.kept_longer);
+    async fn remembered(&self, books: &Books<'_>, name: &str) -> Result<Remembered, Problem> {
+        let now: Timestamp = shifted(books.clock.now(), self.kept_longer);
         let until = shifted(now, DRAWN_WITHIN);
-        let asked = store.remember(self.keeper, name, REQUEST, now, until);
+        let asked = books.store.remember(self.keeper, name, REQUEST, now, until);
         Ok(asked.await?)
     }
 

@@ -23,6 +23,7 @@ mod pages;
 mod problem;
 mod providers;
 mod quote_token;
+mod reminders;
 mod renewal_link;
 mod sandbox;
 mod sessions;

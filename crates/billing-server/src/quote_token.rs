@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use ring::hmac;
 
-use crate::drawn_keys::{DrawnKeys, IfNone};
+use crate::drawn_keys::{Books, DrawnKeys, IfNone};
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -36,8 +36,8 @@ pub(crate) const fn keys() -> DrawnKeys {
 ///
 /// 503 when the store fails.
 pub(crate) async fn sign(state: &AppState, quote: &Quote) -> Result<String, Problem> {
-    let day = day(quote);
-    let key = state.quote_keys.key(state, &day, IfNone::Draw).await?;
+    let (books, day) = (Books::of(state)?, day(quote));
+    let key = state.quote_keys.key(&books, &day, IfNone::Draw).await?;
     let key = key.ok_or_else(Problem::unavailable)?;
     let signature = hmac::sign(&key, signed(quote).as_bytes());
     let id = quote.id.uuid().simple();
@@ -58,7 +58,10 @@ pub(crate) async fn opened(state: &AppState, token: &str) -> Result<Quote, Probl
     let quote = store.get_quote(id).await?;
     let quote = quote.ok_or_else(Problem::unauthorized)?;
     let day = day(&quote);
-    let key = state.quote_keys.key(state, &day, IfNone::Leave).await?;
+    let key = state
+        .quote_keys
+        .key(&Books::of(state)?, &day, IfNone::Leave)
+        .await?;
     let key = key.ok_or_else(Problem::unauthorized)?;
     hmac::verify(&key, signed(&quote).as_bytes(), &signature)
         .map_err(|_altered| Problem::unauthorized())?;

@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use ring::hmac;
 use url::Url;
 
-use crate::drawn_keys::{DrawnKeys, IfNone};
+use crate::drawn_keys::{Books, DrawnKeys, IfNone};
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -69,20 +69,41 @@ pub(crate) async fn address(
     state: &AppState,
     entry: &JournalEntry,
 ) -> Result<Option<String>, Problem> {
-    let (Event::SubscriptionRenewalPending, Some(invoice), Some(owed)) =
-        (entry.event, entry.invoice, entry.renewal)
-    else {
+    if !state.has_pages() {
+        return Ok(None);
+    }
+    let public_url = &state.options.public_url;
+    address_below(public_url, &Books::of(state)?, &state.renewal_keys, entry).await
+}
+
+/// The same where the pages are mounted below `public_url`.
+///
+/// # Errors
+///
+/// 503 when the store fails.
+pub(crate) async fn address_below(
+    public_url: &str,
+    books: &Books<'_>,
+    keys: &DrawnKeys,
+    entry: &JournalEntry,
+) -> Result<Option<String>, Problem> {
+    let tells = matches!(
+        entry.event,
+        Event::SubscriptionRenewalPending
+            | Event::SubscriptionRenewalDue
+            | Event::SubscriptionGraceEnding
+    );
+    let (true, Some(invoice), Some(owed)) = (tells, entry.invoice, entry.renewal) else {
         return Ok(None);
     };
-    let page = format!("{}{PAGE}", state.options.public_url);
-    let (true, Ok(mut url)) = (state.has_pages(), Url::parse(&page)) else {
+    let Ok(mut url) = Url::parse(&format!("{public_url}{PAGE}")) else {
         return Ok(None);
     };
     let ends = owed.grace_ends_at.min(shifted(entry.at, MAX_LIFETIME));
     let Some((name, end)) = named(ends) else {
         return Ok(None);
     };
-    let key = state.renewal_keys.key(state, &name, IfNone::Draw).await?;
+    let key = keys.key(books, &name, IfNone::Draw).await?;
     let key = key.ok_or_else(Problem::unavailable)?;
     let id = invoice.uuid().simple();
     let signature = hmac::sign(&key, signed(invoice, &end).as_bytes());
@@ -114,7 +135,10 @@ pub(crate) async fn opened(state: &AppState, text: &str) -> Result<Option<Opened
     let Some((name, end)) = named(parts.ends) else {
         return Ok(None);
     };
-    let key = state.renewal_keys.key(state, &name, IfNone::Leave).await?;
+    let key = state
+        .renewal_keys
+        .key(&Books::of(state)?, &name, IfNone::Leave)
+        .await?;
     let said = signed(parts.invoice, &end);
     let genuine =
         key.is_some_and(|key| hmac::verify(&key, said.as_bytes(), &parts.signature).is_ok());

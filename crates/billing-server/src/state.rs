@@ -20,6 +20,7 @@ use crate::license::ReadKeys;
 use crate::mail::Post;
 use crate::migrations::Migrations;
 use crate::pages::PaddlePage;
+use crate::reminders::ReminderLetters;
 use crate::sessions::SessionCache;
 use crate::{quote_token, renewal_link};
 
@@ -121,12 +122,32 @@ impl AppState {
         self
     }
 
+    /// Mails reminders of renewals, with the mailer that was given: a day before one is due,
+    /// and two days before its grace ends, to the address on file, with the link by which it
+    /// is paid. Nothing without a mailer; the host is told of them all the same.
+    #[must_use]
+    pub fn with_reminders(self) -> Self {
+        if let Some(letters) = ReminderLetters::of(&self)
+            && self.post.mailer().is_some()
+        {
+            let is_first = self.billing.also_tell(Arc::new(letters));
+            if !is_first {
+                tracing::warn!("reminders are mailed with what was given first");
+            }
+        }
+        self
+    }
+
     /// The address where the renewal that `entry` tells of is paid, for as long as it can be,
     /// at a page of this server: for a host that tells its customers itself. The provider's
     /// own page, the entry's note, closes sooner. `None`: the entry tells of no renewal, no
     /// pages are mounted, or the store cannot be reached.
     pub async fn renewal_address(&self, entry: &JournalEntry) -> Option<String> {
         renewal_link::address(self, entry).await.ok().flatten()
+    }
+
+    pub(crate) const fn pages(&self) -> &Arc<AtomicBool> {
+        &self.pages
     }
 
     pub(crate) fn shows_pages(&self) {

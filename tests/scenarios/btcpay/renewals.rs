@@ -5,9 +5,11 @@ use billing_domain::time::{Timestamp, shifted};
 use billing_testkit::fakes::btcpay::InvoiceStatus;
 use serde_json::{Value, json};
 
-use super::shop::{BLOCK, Shop, bought, days, dollars, page, parked, pays, shop};
+use super::shop::{
+    BLOCK, Shop, bought, days, dollars, page, parked, pays, pays_untold, shop, shop_selling,
+};
 use crate::rig::StoreKind;
-use crate::scenarios::harbor::{sat, text, usd};
+use crate::scenarios::harbor::{PLANS, sat, text, usd};
 use crate::scenarios::on_both_stores;
 
 on_both_stores! {
@@ -23,6 +25,10 @@ on_both_stores! {
     k_18_four_unpaid_cycles_at_btcpay_are_one_lapse;
     /// K-11: after an outage of ours only the current cycle is invoiced.
     k_11_an_outage_of_ours_makes_one_invoice_at_btcpay;
+    /// K-11: with `catch_up: each`, every cycle is invoiced, one after the other.
+    k_11_each_cycle_of_an_outage_is_invoiced_where_the_catalog_says_so;
+    /// K-11: with `lead`, an invoice comes before its cycle, and paying it early loses nothing.
+    k_11_an_invoice_that_comes_ahead_is_paid_ahead;
 }
 
 fn at(text: &Value) -> Timestamp {
@@ -279,5 +285,83 @@ async fn k_11_an_outage_of_ours_makes_one_invoice_at_btcpay(kind: StoreKind) {
         pays(&shop, text(&invoice["pay_url"]).rsplit('/').next().unwrap()).await;
         assert_eq!(buyer.stands(&shop).await["status"], "active");
     }
+    shop.ends_well().await;
+}
+
+async fn k_11_each_cycle_of_an_outage_is_invoiced_where_the_catalog_says_so(kind: StoreKind) {
+    let plans = format!("{PLANS}rules:\n  catch_up: each\n");
+    let shop = shop_selling(kind, &plans).await;
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    let bought_until = at(&ana.stands(&shop).await["paid_through"]);
+    // Nobody works for three months, and three cycles begin.
+    shop.fake.advance(days(100));
+    let back = shop.now();
+    let mut ends = bought_until;
+    for cycle in 1..=3 {
+        // Lists go by the instant at which something was made.
+        shop.pass(BLOCK).await;
+        let invoices = ana.invoices(&shop).await;
+        assert_eq!(invoices.len(), 1 + cycle, "one after the other");
+        assert_eq!(ana.at_btcpay(&shop).len(), 1 + cycle);
+        let invoice = invoices.last().unwrap();
+        assert_eq!(invoice["status"], "open");
+        assert_eq!(invoice["cycle"], cycle);
+        assert_eq!(at(&invoice["period_start"]), ends, "without a gap");
+        assert_eq!(invoice["conversion"]["collected"], sat(50_000));
+        ends = at(&invoice["period_end"]);
+        assert_eq!(ends > back, cycle == 3, "{ends}");
+        pays_untold(&shop, &page(&invoice["pay_url"]));
+        shop.fake.advance(BLOCK);
+        shop.settle().await;
+        assert_eq!(at(&ana.stands(&shop).await["paid_through"]), ends);
+    }
+    shop.pass(days(1)).await;
+    assert_eq!(ana.invoices(&shop).await.len(), 4);
+    assert_eq!(shop.told("subscription.renewal_skipped"), 0);
+    assert_eq!(shop.told("subscription.lapsed"), 0);
+    assert_eq!(ana.stands(&shop).await["status"], "active");
+    shop.ends_well().await;
+}
+
+async fn k_11_an_invoice_that_comes_ahead_is_paid_ahead(kind: StoreKind) {
+    let price = "deck-monthly: { amount: 25.00, interval: month";
+    let plans = PLANS.replace(price, &format!("{price}, lead: 3d"));
+    let shop = shop_selling(kind, &plans).await;
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    let first = at(&ana.stands(&shop).await["paid_through"]);
+    let comes = shifted(first, days(-3));
+    shop.pass(shifted(comes, days(-1)).duration_since(shop.now()))
+        .await;
+    assert_eq!(ana.at_btcpay(&shop).len(), 1);
+    shop.pass(days(2)).await;
+    let invoice = ana.newest(&shop).await;
+    assert_eq!(at(&invoice["opened_at"]), comes);
+    assert_eq!(at(&invoice["period_start"]), first);
+    let pending = ana.happened(&shop, "subscription.renewal_pending").await;
+    assert_eq!(pending.len(), 1);
+    assert_eq!(at(&pending[0]["renewal"]["due_at"]), first);
+    assert_eq!(
+        at(&pending[0]["renewal"]["grace_ends_at"]),
+        shifted(first, days(7))
+    );
+    // Nothing is past due before the period ends, and what is paid ahead follows it.
+    assert_eq!(ana.stands(&shop).await["status"], "active");
+    pays(&shop, &ana.owes(&shop).await).await;
+    let paid = ana.stands(&shop).await;
+    assert_eq!(paid["paid_through"], invoice["period_end"]);
+    shop.pass(days(10)).await;
+    assert_eq!(shop.told("subscription.past_due"), 0);
+    // Left unpaid, it is past due from the end of the period, and its grace counts from there.
+    let second = at(&paid["paid_through"]);
+    shop.pass(shifted(second, days(-1)).duration_since(shop.now()))
+        .await;
+    assert_eq!(ana.stands(&shop).await["status"], "active");
+    shop.pass(days(2)).await;
+    let stands = ana.stands(&shop).await;
+    assert_eq!(stands["status"], "past_due");
+    assert_eq!(at(&stands["grace_ends_at"]), shifted(second, days(7)));
+    assert_eq!(ana.plan(&shop).await, "deck");
+    pays(&shop, &ana.owes(&shop).await).await;
+    assert_eq!(ana.stands(&shop).await["status"], "active");
     shop.ends_well().await;
 }

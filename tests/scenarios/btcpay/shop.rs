@@ -7,7 +7,7 @@ use billing_btcpay::{BtcPay, BtcPayDecoder, BtcPayOptions};
 use billing_catalog::read_plan_file;
 use billing_domain::time::shifted;
 use billing_http::{HttpClient, HttpOptions, Request, RetryPolicy};
-use billing_ports::{Clock, RateSource};
+use billing_ports::{Clock, RateSource, Store};
 use billing_rates::{BtcPayStore, Rates, RatesOptions, Source};
 use billing_testkit::fakes::btcpay::{
     DEFAULT_KEY, DEFAULT_SECRET, DEFAULT_STORE, Decimal, FakeBtcPay, FakeBtcPayOptions, Invoice,
@@ -90,9 +90,32 @@ pub(super) async fn shop(kind: StoreKind) -> Shop {
 
 /// A shop that finds its rates so.
 pub(super) async fn shop_of(kind: StoreKind, change: impl FnOnce(&mut RatesOptions)) -> Shop {
+    shop_by(kind, PLANS, change).await
+}
+
+/// The shop by another plan file.
+pub(super) async fn shop_selling(kind: StoreKind, plans: &str) -> Shop {
+    shop_by(kind, plans, |_rates| {}).await
+}
+
+async fn shop_by(kind: StoreKind, plans: &str, change: impl FnOnce(&mut RatesOptions)) -> Shop {
+    served(kind.fresh().await, store().await, plans, change).await
+}
+
+/// A store at BTCPay where nothing was sold yet.
+pub(super) async fn store() -> Arc<FakeBtcPay> {
     let start = START.parse().unwrap();
     let fake = FakeBtcPay::start(FakeBtcPayOptions::new(start)).await;
-    let fake = Arc::new(fake.unwrap());
+    Arc::new(fake.unwrap())
+}
+
+/// A server with these books in front of that store; another one after a restart.
+pub(super) async fn served(
+    books: Arc<dyn Store>,
+    fake: Arc<FakeBtcPay>,
+    plans: &str,
+    change: impl FnOnce(&mut RatesOptions),
+) -> Shop {
     let mut asked = of_the_store(&fake);
     change(&mut asked);
     let rates: Arc<dyn RateSource> = Arc::new(Rates::new(asked, asker()).unwrap());
@@ -102,8 +125,8 @@ pub(super) async fn shop_of(kind: StoreKind, change: impl FnOnce(&mut RatesOptio
         decoder: Arc::new(BtcPayDecoder::new(&options)),
         provider: Arc::new(BtcPay::new(&options, asker(), rates, clock).unwrap()),
     };
-    let catalog = read_plan_file("harbor.yaml", PLANS.as_bytes()).unwrap();
-    Hosted::over(kind.fresh().await, fake, adapter, &catalog).await
+    let catalog = read_plan_file("harbor.yaml", plans.as_bytes()).unwrap();
+    Hosted::over(books, fake, adapter, &catalog).await
 }
 
 /// From now on a bitcoin costs so many dollars. What is kept of the rate before is

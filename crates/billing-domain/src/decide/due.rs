@@ -1,10 +1,12 @@
 //! What falls due with nobody asking: checkouts expire, trials end, cycles are
-//! opened, unpaid agreements go past due and lapse, cancellations take effect.
+//! opened and called to mind, unpaid agreements go past due and lapse, cancellations
+//! take effect.
 
 use crate::catalog::CatalogRevision;
 use crate::decide::change::{change_expires, take_effect};
 use crate::decide::checkout::expire;
 use crate::decide::promise::keep_promise;
+use crate::decide::remind::remind;
 use crate::decide::renew::open_cycle;
 use crate::decide::settle::void_open_invoice;
 use crate::decision::Draft;
@@ -65,7 +67,7 @@ fn step(draft: &mut Draft, id: SubscriptionId, catalog: &CatalogRevision) -> boo
         return false;
     };
     let due = |instant: Option<Timestamp>| instant.is_some_and(|instant| instant <= now);
-    if !due(subscription.wake_at(draft.account.open_invoice(id).is_some())) {
+    if !due(subscription.wake_at(draft.account.open_invoice(id))) {
         return false;
     }
     let canceled = due(subscription.cancellation.map(|to_come| to_come.ends_at));
@@ -139,7 +141,11 @@ fn step(draft: &mut Draft, id: SubscriptionId, catalog: &CatalogRevision) -> boo
         | State::Paused { .. }
         | State::Lapsed { .. }
         | State::Canceled { .. }
-        | State::Expired { .. } => false,
+        | State::Expired { .. } => {
+            let open = draft.account.open_invoice(id);
+            let reminder = subscription.reminder(open).filter(|it| it.at <= now);
+            reminder.is_some_and(|reminder| remind(draft, subscription, reminder))
+        }
     }
 }
 

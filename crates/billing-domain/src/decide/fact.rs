@@ -16,6 +16,7 @@ use crate::decide::refund::{
     follow_returns, payment_reversed, payment_upheld, return_seen, returns_before,
 };
 use crate::decide::refund_link::fail_promise;
+use crate::decide::remind::owed;
 use crate::decide::settle::{Received, pay};
 use crate::decide::uncancel::uncancel_failed;
 use crate::decision::Draft;
@@ -23,7 +24,7 @@ use crate::effect::{EffectKey, Order};
 use crate::fact::{About, Fact, Observed};
 use crate::ids::{ChangeId, EffectId, InvoiceId};
 use crate::invoice::{Conversion, Invoice, InvoiceState};
-use crate::journal::{Event, RenewalOwed};
+use crate::journal::Event;
 use crate::parked::ParkReason;
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
 use crate::subscription::Schedule;
@@ -217,8 +218,7 @@ fn invoice_opened(draft: &mut Draft, id: InvoiceId, made: &Made<'_>, at: Timesta
         void_late(draft, &invoice, made.reference);
     }
     let subscription = invoice.subscription;
-    let (amount, collected, cycle) = (invoice.amount, invoice.collected(), invoice.cycle);
-    draft.account.put_invoice(invoice);
+    draft.account.put_invoice(invoice.clone());
     let held = subscription.and_then(|held| draft.account.subscription(held).cloned());
     let Some(mut held) = held.filter(|_| open) else {
         return Verdict::Decided;
@@ -228,20 +228,17 @@ fn invoice_opened(draft: &mut Draft, id: InvoiceId, made: &Made<'_>, at: Timesta
         held.times.due_at = Some(due_at);
         // Status is not access: what is cut when due can still be paid in grace.
         held.times.grace_ends_at = Some(shifted(due_at, held.terms.grace));
+        // The provider's clock may be ahead of ours.
+        held.told_by_link(&invoice, at.min(draft.now()));
     }
     let id_of_held = held.id;
-    let times = held.times.due_at.zip(held.times.grace_ends_at);
+    let renewal = owed(&held, &invoice);
     draft.account.put_subscription(held);
     draft.note(Event::SubscriptionRenewalPending, |entry| {
         entry.subscription = Some(id_of_held);
         entry.invoice = Some(id);
-        entry.money = Some(amount);
-        entry.renewal = cycle.zip(times).map(|(cycle, times)| RenewalOwed {
-            cycle,
-            collected,
-            due_at: times.0,
-            grace_ends_at: times.1,
-        });
+        entry.money = Some(invoice.amount);
+        entry.renewal = renewal;
         entry.note = made.pay_url.map(str::to_owned);
     });
     Verdict::Decided

@@ -186,6 +186,7 @@ fn introduced(
         paid: Vec::new(),
         promise: Promise::default(),
         replaced: None,
+        reminded: None,
         created_at,
         disputed: Vec::new(),
         withheld: Vec::new(),

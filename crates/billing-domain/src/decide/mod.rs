@@ -26,6 +26,7 @@ mod promise;
 mod quote;
 mod refund;
 mod refund_link;
+mod remind;
 mod renew;
 mod settle;
 mod start;

@@ -115,6 +115,8 @@ pub(super) fn pause_by(
         Schedule::Engine { .. } => {
             end_awaiting(draft, id, |at| ChangeState::Canceled { at });
             take_back_next_cycle(draft, &mut subscription);
+            // It is due at another time, and called to mind then.
+            subscription.reminded = None;
         }
     }
     let pausing = subscription.pausing(now);

@@ -4,6 +4,7 @@
 use jiff::SignedDuration;
 
 use crate::decide::fact::Verdict;
+use crate::decide::remind::awaits;
 use crate::decision::Draft;
 use crate::effect::{CreateInvoice, EffectKey, Order};
 use crate::ids::InvoiceId;
@@ -29,6 +30,7 @@ pub(super) fn payment_pending(
     let Some(invoice) = draft.account.invoice(id).cloned() else {
         return Verdict::Unlinked;
     };
+    awaits(draft, id, Some(until));
     let now = draft.now();
     // The provider's clock may be ahead of ours.
     let seen = seen.map_or(now, |seen| seen.min(now));
@@ -61,6 +63,7 @@ fn goes_on_again(draft: &mut Draft, held: Subscription) {
 /// The invoice can be paid, and nothing is on its way any more: grace ends when it was
 /// to end.
 pub(super) fn await_no_more(draft: &mut Draft, invoice: &Invoice) {
+    awaits(draft, invoice.id, None);
     let Some(mut held) = owing(draft, invoice) else {
         return;
     };

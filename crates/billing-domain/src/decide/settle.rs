@@ -413,6 +413,7 @@ fn renewed(
     subscription.times.paid_through = Some(period.end);
     subscription.times.due_at = None;
     subscription.times.grace_ends_at = None;
+    subscription.reminded = None;
     // Not before this payment: a cycle that ended while its predecessor waited
     // to be paid was held up by the buyer, and is not one that nobody could pay.
     subscription.times.next_attempt_at = subscription

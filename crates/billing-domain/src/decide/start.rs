@@ -111,6 +111,7 @@ fn started(
         paid,
         promise: Promise::default(),
         replaced: None,
+        reminded: None,
         created_at: at,
         disputed: Vec::new(),
         withheld: Vec::new(),

@@ -33,7 +33,7 @@ impl Foreseen<'_> {
                 .map(|to_come| to_come.ends_at)
                 .filter(|at| *at <= start);
             let wakes = held
-                .wake_at(false)
+                .wake_at(None)
                 .filter(|wakes| *wakes <= start && ends.is_none());
             if let Some(ends) = ends {
                 self.end(ends);

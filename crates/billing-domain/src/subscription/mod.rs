@@ -7,6 +7,7 @@
 mod access;
 mod hang;
 mod paid;
+mod remind;
 mod short;
 mod transition;
 mod wake;
@@ -26,6 +27,8 @@ pub use access::{Access, NoAccess};
 pub(crate) use hang::Hang;
 pub use hang::NextCycle;
 pub use paid::{PaidPeriod, Segment};
+pub use remind::{REMIND_BEFORE_DUE, REMIND_BEFORE_END, Reminded};
+pub(crate) use remind::{Reminder, Reminds};
 pub use short::{Gone, Shortfall};
 pub use transition::{IllegalTransition, Pausing};
 pub use wake::{ALARM_AFTER, TOLD_BEFORE, TRIAL_NOTICE};
@@ -76,6 +79,10 @@ pub struct Subscription {
     /// held for good. `None`: nothing of it went back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub short: Option<Shortfall>,
+    /// What was told of the cycle that is to be paid, where the engine runs the
+    /// schedule. `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminded: Option<Reminded>,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 
+use crate::invoice::Invoice;
 use crate::subscription::{Schedule, State, Subscription};
 use crate::time::{Timestamp, shifted_back};
 
@@ -47,10 +48,16 @@ impl Subscription {
         }
     }
 
-    /// The next instant at which it needs a look; `invoice_open` says whether
-    /// its next cycle's invoice is open. `None`: never.
+    /// The next instant at which it needs a look; `open` is its next cycle's
+    /// invoice, if that is open. `None`: never.
     #[must_use]
-    pub fn wake_at(&self, invoice_open: bool) -> Option<Timestamp> {
+    pub fn wake_at(&self, open: Option<&Invoice>) -> Option<Timestamp> {
+        let reminder = self.reminder(open).map(|reminder| reminder.at);
+        earliest([self.falls_due_at(open.is_some()), reminder, None])
+    }
+
+    /// The same without reminders.
+    fn falls_due_at(&self, invoice_open: bool) -> Option<Timestamp> {
         let cancellation = self.cancellation.map(|to_come| to_come.ends_at);
         let schedule = match (&self.schedule, self.state) {
             (_, State::Canceled { .. } | State::Expired { .. } | State::Lapsed { .. })

@@ -54,7 +54,8 @@ fn with_lead_the_invoice_comes_early_and_nothing_is_past_due() {
     world.link();
     // Paid early, it is still due at the period's end.
     assert_eq!(world.sub().times.due_at, Some(at("2026-02-01")));
-    assert_eq!(world.account.wake_at(), Some(at("2026-02-01")));
+    // The reminder of its due date comes first.
+    assert_eq!(world.account.wake_at(), Some(at("2026-01-31")));
     world.go("2026-01-30");
     world.pay();
     assert_eq!(world.paid_through(), at("2026-03-01"));

@@ -70,6 +70,7 @@ mod refund;
 mod refund_link;
 #[cfg(test)]
 mod refund_once;
+mod remind;
 #[cfg(test)]
 mod segments_walk;
 #[cfg(test)]

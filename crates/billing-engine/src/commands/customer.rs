@@ -176,7 +176,7 @@ impl Parts {
     ) -> Result<Account, CommitError> {
         let ids = self.ids(now);
         let draft = create_customer(new, catalog, ids, now, actor.map(str::to_owned));
-        let decision = draft.finish(self.notifier.is_some());
+        let decision = draft.finish(self.has_listeners());
         let commit = Commit {
             customer: decision.account.customer.id,
             expected: None,

@@ -171,7 +171,7 @@ impl Parts {
             let said = decision(&mut draft, &catalog).map_err(DecideError::Refused)?;
             // Whatever was decided, the next wake is judged by the catalog in force.
             keep_promises(&mut draft, &catalog);
-            let decision = draft.finish(self.notifier.is_some() && !deciding.untold);
+            let decision = draft.finish(self.has_listeners() && !deciding.untold);
             let effects = decision.effects.clone();
             if decision_is_empty(&before, &decision) && !deciding.settles_anything() {
                 return Ok(Decided { said, effects });

@@ -277,17 +277,17 @@ impl Parts {
         let Order::Notify { entries } = &item.effect.order else {
             return Ok(Performed::Overtaken);
         };
-        let told = match &self.notifier {
-            Some(notifier) => {
-                let telling = notifier.notify(item.effect.id, entries);
-                match tokio::time::timeout(self.limits.call_timeout, telling).await {
-                    Ok(told) => told.map_err(|error| error.to_string()),
-                    Err(_elapsed) => Err("the notifier did not answer in time".to_owned()),
-                }
-            }
-            // Nobody listens any more.
-            None => Ok(()),
-        };
+        let mut told = Ok(());
+        // Nobody, where nobody listens any more.
+        for notifier in self.notifier.iter().chain(self.also_told.get()) {
+            let telling = notifier.notify(item.effect.id, entries);
+            let this = match tokio::time::timeout(self.limits.call_timeout, telling).await {
+                Ok(told) => told.map_err(|error| error.to_string()),
+                Err(_elapsed) => Err("the notifier did not answer in time".to_owned()),
+            };
+            // All are told again, under the same id.
+            told = told.and(this);
+        }
         let Err(failure) = told else {
             return self.settle_untold(item).await;
         };

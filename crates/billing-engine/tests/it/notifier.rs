@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use billing_domain::ids::EffectId;
 use billing_domain::journal::Event;
-use billing_engine::Limits;
+use billing_engine::{Billing, Limits};
 use billing_ports::NotifyError;
 use billing_ports::mock::MockNotifier;
+use billing_testkit::RecordingNotifier;
 use billing_testkit::memory::{Call, Fault, RowState};
 use jiff::SignedDuration;
 
@@ -79,6 +80,36 @@ async fn a_failure_is_told_again_under_the_same_id() {
     rig.work().await;
     let heard = ids.lock().unwrap().clone();
     assert_eq!(heard[0], heard[1]);
+}
+
+#[tokio::test]
+async fn another_listener_is_told_the_same_and_both_again_where_one_fails() {
+    let rig = Rig::listening().await;
+    let (beside, another) = (RecordingNotifier::new(), RecordingNotifier::new());
+    assert!(rig.billing.also_tell(Arc::new(beside.clone())));
+    assert!(!rig.billing.also_tell(Arc::new(another.clone())));
+    beside.fail_next(1);
+    rig.customer("ana").await;
+    rig.work().await;
+    assert_eq!((rig.notifier.events().len(), beside.events().len()), (1, 0));
+    rig.pass(SignedDuration::from_mins(5));
+    rig.work().await;
+    let (ours, theirs) = (rig.notifier.deliveries(), beside.deliveries());
+    assert_eq!((ours[0].1.times, theirs[0].1.times), (2, 1));
+    assert_eq!(
+        (ours[0].0, &ours[0].1.entries),
+        (theirs[0].0, &theirs[0].1.entries)
+    );
+    assert_eq!(another.events(), []);
+    assert!(!Billing::disabled().also_tell(Arc::new(another)));
+
+    // It is told where nobody else listens.
+    let rig = Rig::new().await;
+    let alone = RecordingNotifier::new();
+    assert!(rig.billing.also_tell(Arc::new(alone.clone())));
+    rig.customer("ana").await;
+    rig.work().await;
+    assert_eq!(alone.events(), [Event::CustomerCreated]);
 }
 
 #[tokio::test]

@@ -78,6 +78,9 @@ impl Serve {
         .with_metrics(metrics);
         if let Some(mailer) = parts.mailer(&config)? {
             state = state.with_mailer(mailer);
+            if config.reminders {
+                state = state.with_reminders();
+            }
         }
         if let Some(signer) = signer(&config, &parts, &public_url).await? {
             state = state.with_license_signer(signer);

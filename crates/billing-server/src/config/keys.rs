@@ -2,7 +2,7 @@
 
 /// Every key of the configuration, as in the file; its variable is
 /// `BILLING_…` in upper case, with `_` for the dot.
-pub const KEYS: [&str; 59] = [
+pub const KEYS: [&str; 60] = [
     "enabled",
     "database_url",
     "listen",
@@ -42,6 +42,7 @@ pub const KEYS: [&str; 59] = [
     "sandbox.allow_beside_live",
     "sandbox.database",
     "mail.folder",
+    "mail.reminders",
     "mail.smtp.host",
     "mail.smtp.tls",
     "mail.smtp.port",

@@ -77,6 +77,8 @@ pub struct Config {
     pub sandbox: Option<SandboxConfig>,
     /// What becomes of mail. `None`: none is sent.
     pub mail: Option<MailConfig>,
+    /// Whether reminders of renewals are mailed, where mail is sent.
+    pub reminders: bool,
     /// How licenses are signed.
     pub license: LicenseConfig,
     /// The worker of this process.

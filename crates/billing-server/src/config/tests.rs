@@ -81,6 +81,9 @@ fn mail_is_written_where_it_is_said_or_where_nothing_is() {
         assert!(read(None, &[said]).unwrap().mail.is_none(), "{said:?}");
     }
     assert!(read(Some(""), &[]).unwrap().mail.is_none());
+    assert!(read(Some(""), &[]).unwrap().reminders);
+    let off = read(None, &[("BILLING_MAIL_REMINDERS", "false")]).unwrap();
+    assert!(!off.reminders && off.mail.is_some());
     let config = read(Some("[mail]\nfolder = \"m\"\n"), &[]).unwrap();
     assert_eq!(folder_of(&config), Some(Path::new("m")));
 }
@@ -283,6 +286,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("sandbox.allow_beside_live", "x", "true or false"),
     ("sandbox.database", "", "a file"),
     ("mail.folder", " ", "path of a folder"),
+    ("mail.reminders", "maybe", "true or false"),
     ("mail.smtp.host", "smtp example", "name of a mail server"),
     (
         "mail.smtp.host",

@@ -104,6 +104,7 @@ pub(super) fn config(reader: &mut Reader<'_>, built: Built, file: Option<&Path>)
         btcpay,
         sandbox,
         mail: mail.or_else(|| bare.then(|| MailConfig::Folder(PathBuf::from("mail")))),
+        reminders: flag(reader, "mail.reminders").unwrap_or(true),
         license: license(reader),
         worker: worker(reader),
         limits: limits(reader),

@@ -213,7 +213,8 @@ pub(crate) struct JournalView {
     license: Option<String>,
     /// The money concerned.
     money: Option<MoneyView>,
-    /// With `subscription.renewal_pending`: what it takes to pay.
+    /// With `subscription.renewal_pending`, and with its reminders
+    /// `subscription.renewal_due` and `subscription.grace_ending`: what it takes to pay.
     #[oai(skip_serializing_if_is_none)]
     renewal: Option<RenewalView>,
     /// What else a reader needs.
