@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use billing_domain::catalog::Catalog;
+use billing_domain::claim::Claim;
 use billing_domain::customer::{Account, Customer};
-use billing_domain::ids::EffectId;
+use billing_domain::ids::{CustomerId, EffectId};
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::{Event, JournalEntry, RenewalOwed};
 use billing_domain::time::Timestamp;
@@ -78,10 +79,7 @@ impl ReminderLetters {
         }))
     }
 
-    async fn account(
-        &self,
-        id: billing_domain::ids::CustomerId,
-    ) -> Result<Option<Account>, String> {
+    async fn account(&self, id: CustomerId) -> Result<Option<Account>, String> {
         let loaded = self.store.load(id, &Also::default()).await;
         let loaded = loaded.map_err(|error| error.to_string())?;
         Ok(loaded.map(|loaded| loaded.account))
@@ -90,10 +88,7 @@ impl ReminderLetters {
     /// Where mail for `customer` goes: its own address, or that of the account that a guest
     /// was attached to. `None`: there is none on file.
     async fn mailbox(&self, customer: &Customer) -> Result<Option<String>, String> {
-        let attached = customer
-            .claim
-            .as_ref()
-            .and_then(|claim| claim.attached_to());
+        let attached = customer.claim.as_ref().and_then(Claim::attached_to);
         let Some(to) = attached else {
             return Ok(customer.email.clone());
         };

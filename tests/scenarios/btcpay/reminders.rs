@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::shop::{Buyer, Shop, bought, days, dollars, page, pays, shop_selling};
+use super::shop::{Buyer, Shop, bought, days, page, pays, shop_selling};
 use crate::rig::{PUBLIC, StoreKind};
 use crate::scenarios::harbor::{PLANS, sat, text, usd};
 use crate::scenarios::on_both_stores;
@@ -19,9 +19,6 @@ on_both_stores! {
     k_12_nobody_is_reminded_of_what_is_not_owed;
     /// K-12: after an outage of ours what no longer helps is not told.
     k_12_what_comes_too_late_to_help_is_not_told;
-    /// K-12: where BTCPay's page has closed and no other can be made, nobody is reminded of
-    /// what cannot be paid.
-    k_12_reminders_wait_until_there_is_a_page_to_pay_at;
     /// K-12: whoever has an address on file gets each by mail, once, with the link.
     k_12_a_reminder_goes_by_mail_once_with_the_link;
 }
@@ -161,35 +158,6 @@ async fn k_12_what_comes_too_late_to_help_is_not_told(kind: StoreKind) {
     assert_eq!(told(&shop), [0, 1]);
     assert_eq!(shop.told("subscription.lapsed"), 1);
     shop.ends_well().await;
-}
-
-async fn k_12_reminders_wait_until_there_is_a_page_to_pay_at(kind: StoreKind) {
-    let deck = "rank: 10\n    grace: 7d";
-    assert!(PLANS.contains(deck));
-    let plans = PLANS.replace(deck, "rank: 10\n    grace: 132h");
-    let shop = shop_selling(kind, &plans).await;
-    let ana = bought(&shop, "ana", "deck-monthly").await;
-    let due = ends(&shop, &ana).await;
-    // Its page closes after three days, half a day before it was to be called to mind, and
-    // until after that there is no rate to make another by.
-    until(&shop, shifted(due, days(2))).await;
-    shop.fake.rules(|rules| rules.rates.clear());
-    until(&shop, shifted(due, SignedDuration::from_hours(88))).await;
-    assert_eq!(told(&shop), [0, 0]);
-    assert_eq!(ana.newest(&shop).await["pay_url"], Value::Null);
-    dollars(&shop, 50_000);
-    until(&shop, shifted(due, days(5))).await;
-    let grace_ends = at(&ana.stands(&shop).await["grace_ends_at"]);
-    assert!(grace_ends > shifted(due, SignedDuration::from_hours(150)));
-    let rows = ana.happened(&shop, KINDS[1]).await;
-    assert_eq!(rows.len(), 1);
-    assert!(at(&rows[0]["at"]) >= shifted_back(grace_ends, days(2)));
-    assert_eq!(rows[0]["renewal"]["grace_ends_at"], grace_ends.to_string());
-    assert_eq!(rows[0]["note"], ana.newest(&shop).await["pay_url"]);
-    pays(&shop, &ana.owes(&shop).await).await;
-    assert_eq!(ana.stands(&shop).await["status"], "active");
-    assert_eq!(told(&shop), [0, 1]);
-    shop.is_sound().await;
 }
 
 /// The letters that are no links to somebody's billing.

@@ -44,8 +44,8 @@ fn desk(name: &str, base: &str, more: &[(&str, &str)]) -> Desk {
 fn exchanges() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/", listener.local_addr().unwrap());
-    let kraken = json!({ "error": [], "result": { "XXBTZUSD": { "c": ["64000.1", "0.5"] } } });
-    let coinbase = json!({ "data": { "amount": "64100", "base": "BTC", "currency": "USD" } });
+    let kraken = json!({ "error": [], "result": { "XXBTZUSD": { "c": ["50000.1", "0.5"] } } });
+    let coinbase = json!({ "data": { "amount": "50100", "base": "BTC", "currency": "USD" } });
     let (kraken, coinbase) = (kraken.to_string(), coinbase.to_string());
     std::thread::spawn(move || {
         for stream in listener.incoming() {
