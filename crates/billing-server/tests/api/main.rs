@@ -25,7 +25,6 @@ mod document;
 mod drain;
 #[cfg(test)]
 mod forecasts;
-mod forged;
 #[cfg(test)]
 mod gates;
 #[cfg(test)]
