@@ -14,7 +14,7 @@ use billing_domain::time::Timestamp;
 use billing_ports::{Answer, Delivery, Finding, Listed, PaymentProvider, PerformError, Previewed};
 
 /// What was answered, by what was asked for. A read is answered for a stage: as
-/// the object stood before the events, or as it stands at the end.
+/// the object stood before the events, in their middle, or as it stands at the end.
 #[derive(Default)]
 pub(crate) struct Answers {
     performed: Mutex<BTreeMap<String, Answer>>,
@@ -27,6 +27,9 @@ pub(crate) struct Answers {
 pub(crate) enum Stage {
     /// Before the events.
     Before,
+    /// When some of them have happened, and everything was looked at. What was not
+    /// looked at then is read at the end, and everything after it.
+    Middle,
     /// When all of them have happened.
     End,
 }
@@ -50,6 +53,25 @@ impl Canned {
     pub(crate) fn set(&self, stage: Stage) {
         *self.stage.lock().unwrap() = stage;
     }
+
+    fn stage(&self) -> Stage {
+        *self.stage.lock().unwrap()
+    }
+
+    /// Reads an object of the present stage. Whether there is something to be read.
+    pub(crate) async fn look(&self, object: &ProviderRef) -> bool {
+        let Ok(facts) = self.provider.read(object).await else {
+            return false;
+        };
+        let mut read = self.answers.read.lock().unwrap();
+        read.insert((self.stage(), object.clone()), facts);
+        true
+    }
+
+    fn kept(&self, object: &ProviderRef) -> Option<Vec<Observed>> {
+        let asked = (self.stage(), object.clone());
+        self.answers.read.lock().unwrap().get(&asked).cloned()
+    }
 }
 
 #[async_trait]
@@ -70,8 +92,11 @@ impl PaymentProvider for Canned {
     ) -> Result<Answer, PerformError> {
         // To look changes nothing: at another instant it asks for the same.
         let looks = matches!(order, Order::ReadSubscription { .. });
+        if looks && self.stage() == Stage::Middle {
+            self.set(Stage::End);
+        }
         let asked = if looks {
-            format!("{order:?}")
+            format!("{:?} {order:?}", self.stage())
         } else {
             format!("{key} {order:?}")
         };
@@ -86,17 +111,15 @@ impl PaymentProvider for Canned {
     }
 
     async fn read(&self, object: &ProviderRef) -> Result<Vec<Observed>, PerformError> {
-        let asked = (*self.stage.lock().unwrap(), object.clone());
-        let kept = self.answers.read.lock().unwrap().get(&asked).cloned();
-        if let Some(kept) = kept {
+        if self.stage() == Stage::Middle && self.kept(object).is_none() {
+            self.set(Stage::End);
+        }
+        if let Some(kept) = self.kept(object) {
             return Ok(kept);
         }
         let facts = self.provider.read(object).await?;
-        self.answers
-            .read
-            .lock()
-            .unwrap()
-            .insert(asked, facts.clone());
+        let mut read = self.answers.read.lock().unwrap();
+        read.insert((self.stage(), object.clone()), facts.clone());
         Ok(facts)
     }
 

@@ -2,8 +2,9 @@
 //! often, and whether it comes at all: through the real adapters, over the fakes.
 //!
 //! Each set of events happens once, at a fake. It is then told to fresh engines in
-//! every order (long sets: in a thousand orders that a seed names), and each object
-//! that an engine asks for is answered as it stands at the end.
+//! every order (long sets: in a thousand orders that a seed names). Each object that an
+//! engine asks for is answered as it stood in the middle, until something is told that
+//! happened after that, and as it stands at the end then.
 
 mod canned;
 mod fake;

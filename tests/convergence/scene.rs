@@ -6,12 +6,14 @@ use billing::{
     Billing, Catalog, ChangeAsk, CheckoutRequest, CustomerRef, NewCustomer, ReplayAsk, What,
 };
 use billing_domain::customer::Account;
+use billing_domain::fact::Fact;
 use billing_domain::invoice::Purpose;
 use billing_domain::money::{Currency, Money};
+use billing_domain::provider::ProviderRef;
 use billing_domain::subscription::{State as Stands, Status};
 use billing_domain::time::Timestamp;
 use billing_ports::store::{Book, Bookmark, Store};
-use billing_ports::{Delivery, IdSource, PaymentProvider, WebhookDecoder};
+use billing_ports::{Delivery, IdSource, PaymentProvider, Reading, WebhookDecoder};
 use billing_testkit::{ManualClock, SeededIds};
 use jiff::SignedDuration;
 
@@ -24,6 +26,8 @@ use crate::rig::StoreKind;
 /// How long after the last event the engines hear of them: all that is dated apart
 /// has happened by then.
 const LATER: SignedDuration = SignedDuration::from_secs(60);
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 const WHO: &str = "ana";
 
@@ -51,6 +55,12 @@ impl Set {
         Self::Cancellation,
         Self::HandSale,
     ];
+
+    /// Whether something is told of it long before its end, so that what is read then
+    /// is something else than what is read at the end.
+    fn has_a_middle(self) -> bool {
+        matches!(self, Self::Recovery | Self::Cancellation)
+    }
 
     /// What must have come of it: a set that does nothing would converge as well.
     pub(crate) fn expect(self, end: &State) {
@@ -103,6 +113,9 @@ pub(crate) struct Scene {
     before: Vec<Delivery>,
     /// The set itself, without what means nothing to billing.
     events: Vec<Delivery>,
+    /// How many of them were told before the set's middle, at which everything that
+    /// they are about was looked at. Zero: it has none.
+    until_middle: usize,
     fake: Fake,
 }
 
@@ -120,6 +133,7 @@ impl Scene {
             at: [start; 3],
             before: Vec::new(),
             events: Vec::new(),
+            until_middle: 0,
             fake,
         };
         let one = scene.engine(StoreKind::Memory).await;
@@ -135,39 +149,75 @@ impl Scene {
         one.clock.set(scene.at[1]);
         one.hears(&scene.before).await;
         one.asks(set).await;
-        scene.happen(&one.account().await).await;
+        let account = one.account().await;
+        scene.begin(&account).await;
+        if set.has_a_middle() {
+            scene.fake.advance(LATER);
+            scene.events = scene.take(telling);
+            scene.until_middle = scene.events.len();
+            scene.look().await;
+            scene.go_on(&account);
+        }
         scene.fake.advance(LATER);
-        scene.events = scene.take(telling);
+        let then = scene.take(telling);
+        assert!(!then.is_empty());
+        scene.events.extend(then);
         scene.at[2] = scene.fake.now();
-        assert!(!scene.events.is_empty());
+        let mut told = scene.events.iter().map(|event| event.kind.as_str());
+        if set == Set::Recovery {
+            assert!(
+                told.any(|kind| kind.ends_with("payment_failed")),
+                "it failed"
+            );
+        }
         scene
     }
 
-    async fn happen(&self, account: &Account) {
-        let (Some(held), Some(customer)) = (
-            account
-                .subscriptions
-                .first()
-                .and_then(|held| held.reference()),
-            account.reference_at(self.provider.account()),
-        ) else {
-            return assert_eq!(self.set, Set::Purchase);
-        };
-        let days = |days: i64| SignedDuration::from_hours(days * 24);
+    /// What is held at the provider, and by whom.
+    fn held<'a>(&self, account: &'a Account) -> (&'a str, &'a str) {
+        let held = account.subscriptions.first();
+        let held = held.and_then(|held| held.reference());
+        let customer = account.reference_at(self.provider.account());
+        (held.unwrap(), customer.unwrap())
+    }
+
+    /// What happens up to the middle, or all of it.
+    async fn begin(&self, account: &Account) {
         match self.set {
             Set::Purchase | Set::Upgrade => {}
             Set::Recovery => {
+                let (held, customer) = self.held(account);
                 self.fake.set_card(customer, held, false);
-                self.fake.advance(days(22));
-                self.fake.set_card(customer, held, true);
-                self.fake.advance(days(5));
+                self.fake.advance(DAY * 22);
             }
-            Set::Cancellation => {
-                self.fake.cancel(held);
-                self.fake.advance(days(22));
+            Set::Cancellation => self.fake.cancel(self.held(account).0),
+            Set::HandSale => {
+                let (_, customer) = self.held(account);
+                self.fake.sell_by_hand(PRICES[1].0, customer).await;
             }
-            Set::HandSale => self.fake.sell_by_hand(PRICES[1].0, customer).await,
         }
+    }
+
+    /// What happens after it.
+    fn go_on(&self, account: &Account) {
+        let (held, customer) = self.held(account);
+        if self.set == Set::Recovery {
+            self.fake.set_card(customer, held, true);
+            self.fake.advance(DAY * 5);
+        } else {
+            self.fake.advance(DAY * 22);
+        }
+    }
+
+    /// Looks at everything that has been told of, as it stands in the middle.
+    async fn look(&self) {
+        let looking = Canned::new(Arc::clone(&self.provider), Arc::clone(&self.answers));
+        looking.set(Stage::Middle);
+        let mut seen = 0;
+        for object in self.events.iter().flat_map(objects) {
+            seen += usize::from(looking.look(&object).await);
+        }
+        assert!(seen > 0, "nothing can be read");
     }
 
     /// What it tells that means something.
@@ -178,7 +228,7 @@ impl Scene {
             let heard = self.decoder.decode(&webhook.request(), now);
             heard.unwrap()
         });
-        let empty = billing_ports::Reading::Facts(Vec::new());
+        let empty = Reading::Facts(Vec::new());
         heard.filter(|heard| heard.reading != empty).collect()
     }
 
@@ -233,9 +283,20 @@ impl Scene {
     /// Where a fresh engine ends that is told the events in this order.
     pub(crate) async fn told(&self, kind: StoreKind, order: &Order) -> State {
         let engine = self.begun(kind).await;
-        engine.provider.set(Stage::End);
+        let begins = if self.until_middle > 0 {
+            Stage::Middle
+        } else {
+            Stage::End
+        };
+        engine.provider.set(begins);
         engine.clock.set(self.at[2]);
         for (number, step) in order.steps.iter().enumerate() {
+            if let Next::Event(event) | Next::Again(event) = *step
+                && event >= self.until_middle
+            {
+                // What is told has happened.
+                engine.provider.set(Stage::End);
+            }
             match *step {
                 Next::Event(event) => engine.hear(self.events[event].clone()).await,
                 Next::Again(event) => {
@@ -259,6 +320,21 @@ impl Scene {
         engine.reread().await;
         engine.state().await
     }
+}
+
+/// What a delivery is about.
+fn objects(told: &Delivery) -> Vec<ProviderRef> {
+    let Reading::Facts(facts) = &told.reading else {
+        panic!("{told:?} cannot be read");
+    };
+    let objects = facts.iter().flat_map(|observed| {
+        let hinted = match &observed.fact {
+            Fact::Hinted { object } => Some(object.clone()),
+            _ => None,
+        };
+        observed.link.refs.iter().cloned().chain(hinted)
+    });
+    objects.collect()
 }
 
 /// An engine with what it stands on.
