@@ -107,7 +107,13 @@ impl Subscription {
         let due = self.times.due_at;
         let due = due.and_then(|at| to_come(Reminds::Due, told.due, at, REMIND_BEFORE_DUE));
         let end = self.times.grace_ends_at;
-        let end = end.and_then(|at| to_come(Reminds::End, told.end, at, REMIND_BEFORE_END));
+        let end = end.and_then(|at| {
+            // Nobody is told of its end before they were told that it is due.
+            let since_due = self.times.due_at.map(|due| at.duration_since(due));
+            let most = since_due.map(|since| since.saturating_add(REMIND_BEFORE_DUE));
+            let ahead = REMIND_BEFORE_END.min(most.unwrap_or(REMIND_BEFORE_END));
+            to_come(Reminds::End, told.end, at, ahead)
+        });
         due.into_iter()
             .chain(end)
             .min_by_key(|reminder| reminder.at)
