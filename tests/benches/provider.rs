@@ -47,6 +47,7 @@ impl PaymentProvider for PaidAtOnce {
             portal: false,
             pause: false,
             saved_method: true,
+            paused_ends_at_once: false,
         }
     }
 

@@ -309,6 +309,7 @@ impl PaymentProvider for Reader {
             portal: true,
             pause: true,
             saved_method: true,
+            paused_ends_at_once: false,
         }
     }
 

@@ -71,6 +71,7 @@ impl PaymentProvider for TableProvider {
             portal: false,
             pause: false,
             saved_method: false,
+            paused_ends_at_once: false,
         }
     }
 

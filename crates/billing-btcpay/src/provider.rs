@@ -163,6 +163,7 @@ impl PaymentProvider for BtcPay {
             portal: false,
             pause: false,
             saved_method: false,
+            paused_ends_at_once: false,
         }
     }
 

@@ -113,6 +113,9 @@ pub struct Capabilities {
     pub pause: bool,
     /// It keeps a payment method and can charge it without the buyer.
     pub saved_method: bool,
+    /// What is paused there ends at once when it is canceled, whatever of it is paid.
+    /// `false`: with its period, like everything else.
+    pub paused_ends_at_once: bool,
 }
 
 /// The kind of a provider's object.

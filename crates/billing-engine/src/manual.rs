@@ -67,6 +67,7 @@ impl PaymentProvider for ManualProvider {
             portal: false,
             pause: true,
             saved_method: false,
+            paused_ends_at_once: false,
         }
     }
 

@@ -170,6 +170,7 @@ impl PaymentProvider for Paddle {
             portal: true,
             pause: true,
             saved_method: true,
+            paused_ends_at_once: true,
         }
     }
 

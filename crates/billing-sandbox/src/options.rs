@@ -36,6 +36,7 @@ impl Mode {
             portal: false,
             pause: own,
             saved_method: self.saves_cards(),
+            paused_ends_at_once: false,
         }
     }
 

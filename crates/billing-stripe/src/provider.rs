@@ -73,6 +73,7 @@ impl PaymentProvider for Stripe {
             portal: true,
             pause: true,
             saved_method: true,
+            paused_ends_at_once: false,
         }
     }
 

@@ -130,6 +130,7 @@ macro_rules! provider_contract {
                 where_nothing_ends_nothing_is_taken_back
                 an_undo_whose_answer_is_lost_is_done_all_the_same
                 what_has_ended_is_not_taken_back
+                what_is_paused_ends_as_its_capabilities_say
             }
             webhook () {
                 a_genuine_webhook_tells_its_facts

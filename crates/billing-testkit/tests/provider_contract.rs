@@ -99,6 +99,7 @@ impl PaymentProvider for Toy {
             portal: false,
             pause: true,
             saved_method: false,
+            paused_ends_at_once: false,
         }
     }
 

@@ -125,6 +125,7 @@ mod tests {
             portal: false,
             pause: false,
             saved_method: false,
+            paused_ends_at_once: false,
         });
         provider
             .expect_perform()

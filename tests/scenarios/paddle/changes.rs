@@ -5,8 +5,8 @@ use poem::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::shop::{
-    Shop, accepted, bought, dashboard, days, id, invoices, only, only_at_paddle, opened, pays,
-    plan_of, quoted, shop, taken_back,
+    PLANS, Shop, accepted, bought, dashboard, days, id, invoices, only, only_at_paddle, opened,
+    pays, plan_of, quoted, shop, taken_back,
 };
 use crate::rig::StoreKind;
 use crate::scenarios::on_both_stores;
@@ -25,6 +25,8 @@ on_both_stores! {
     g_02_a_cancellation_at_paddle_waits_for_its_day;
     /// G-02: it is taken back here, once and again, and Paddle renews.
     g_02_a_cancellation_at_paddle_is_taken_back;
+    /// H-11: what is paused ends when its quote says so: there, at once.
+    h_11_what_is_paused_at_paddle_is_canceled_as_quoted;
     /// G-02, H-11: a downgrade that waits outlives a pause.
     g_02_a_pause_at_paddle_keeps_the_downgrade;
     /// G-03: an upgrade is billed at once, and clears a scheduled downgrade.
@@ -276,6 +278,35 @@ async fn g_02_a_cancellation_at_paddle_is_taken_back(kind: StoreKind) {
     shop.pass(days(30)).await;
     assert_eq!(plan_of(&shop, &ana).await, "team");
     assert_eq!(invoices(&shop, &ana).await.len(), 2);
+    shop.ends_well().await;
+}
+
+async fn h_11_what_is_paused_at_paddle_is_canceled_as_quoted(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let goes_on = PLANS.replace(
+        "    name: Team\n",
+        "    name: Team\n    on_pause: period_end\n",
+    );
+    assert_ne!(goes_on, PLANS);
+    shop.apply(&goes_on).await.is(StatusCode::OK);
+    let ana = bought(&shop, "ana", "team-monthly").await;
+    shop.pass(days(3)).await;
+    let pause = quoted(&shop, &ana, &json!({ "pause": true })).await;
+    accepted(&shop, &ana, &pause).await;
+    shop.settle().await;
+    shop.pass(days(2)).await;
+    assert_eq!(only(&shop, &ana).await["status"], "paused");
+    assert_eq!(plan_of(&shop, &ana).await, "team", "until it is paid");
+
+    let cancel = quoted(&shop, &ana, &json!({ "cancel": true })).await;
+    assert_eq!(cancel["effective_at"], json!(shop.fake.now()));
+    accepted(&shop, &ana, &cancel).await;
+    shop.settle().await;
+    let held = only(&shop, &ana).await;
+    assert_eq!(held["status"], "canceled");
+    assert_eq!(held["ends_at"], cancel["effective_at"]);
+    assert_eq!(only_at_paddle(&shop).status, SubscriptionStatus::Canceled);
+    assert_eq!(plan_of(&shop, &ana).await, "");
     shop.ends_well().await;
 }
 

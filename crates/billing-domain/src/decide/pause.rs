@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::change::ChangeState;
+use crate::decide::cancel::CancelWhen;
 use crate::decide::change::end_awaiting;
 use crate::decide::promise::{realign, starts_paid};
 use crate::decide::settle::take_back_next_cycle;
@@ -48,6 +49,8 @@ pub(super) struct Accord {
     pub(super) change: Option<ChangeId>,
     /// What the provider said that it will charge. `None`: it said nothing.
     pub(super) quoted: Option<Money>,
+    /// When it ends, where it is canceled.
+    pub(super) ends: CancelWhen,
 }
 
 impl Accord {
@@ -57,6 +60,7 @@ impl Accord {
             at,
             change: None,
             quoted: None,
+            ends: CancelWhen::PeriodEnd,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::decide::quote::{QuoteRefusal, StepAsk, plan_step};
 use crate::decide::renew::open_cycle;
 use crate::decision::Draft;
 use crate::ids::{ChangeId, InvoiceId, SubscriptionId};
-use crate::quote::{Quote, Source, Step};
+use crate::quote::{Quote, Source, Step, Timing};
 use crate::subscription::{State, Status, Subscription};
 use crate::time::{Timestamp, shifted};
 
@@ -44,7 +44,7 @@ pub(super) fn take(
     };
     match ask.step {
         Step::Change => return Err(QuoteRefusal::NothingChanges),
-        Step::Cancel => match cancel(draft, id, CancelWhen::PeriodEnd) {
+        Step::Cancel => match cancel(draft, id, accord.ends) {
             Some(CancelOutcome::Ends { at }) => taken.ends_at = at,
             Some(CancelOutcome::Already) => return Err(QuoteRefusal::NothingChanges),
             None => return Err(QuoteRefusal::NoSubscription),
@@ -94,7 +94,14 @@ pub(super) fn accept_step(
         subscription: quote.subscription,
         step: quote.step,
     };
-    let planned = plan_step(&draft.account, &ask, catalog, quote.created_at).map_err(refused)?;
+    // As it was quoted: at once, where its provider ends what is paused at once.
+    let ends = if quote.timing == Timing::AtOnce {
+        CancelWhen::AtOnce
+    } else {
+        CancelWhen::PeriodEnd
+    };
+    let planned = plan_step(&draft.account, &ask, ends, catalog, quote.created_at);
+    let planned = planned.map_err(refused)?;
     if planned.digest() != quote.digest {
         return Err(AcceptRefusal::Stale);
     }
@@ -103,6 +110,7 @@ pub(super) fn accept_step(
         at: quote.created_at,
         change: Some(id),
         quoted: (quote.source == Source::Provider).then_some(quote.owed_now),
+        ends,
     };
     // Only one change may await its payment.
     end_awaiting(draft, quote.subscription, |at| ChangeState::Superseded {

@@ -25,12 +25,21 @@ fn world(on_pause: OnPause) -> World {
 }
 
 fn told(world: &mut World, step: Step, said: Option<&Resumption>) -> Result<Quote, QuoteRefusal> {
+    told_of(world, step, CancelWhen::PeriodEnd, said)
+}
+
+fn told_of(
+    world: &mut World,
+    step: Step,
+    ends: CancelWhen,
+    said: Option<&Resumption>,
+) -> Result<Quote, QuoteRefusal> {
     let before = world.account.clone();
     let ask = StepAsk {
         subscription: world.sub().id,
         step,
     };
-    let planned = decide::plan_step(&world.account, &ask, &world.catalog, world.now)?;
+    let planned = decide::plan_step(&world.account, &ask, ends, &world.catalog, world.now)?;
     let id = world.drawn();
     let quote = planned.quote(said, &world.catalog, id)?;
     assert_eq!(world.account, before, "a quote changes nothing");
@@ -373,4 +382,46 @@ fn a_provider_is_asked_and_its_word_applies_it() {
         ChangeState::Applied { at: world.now }
     );
     assert_eq!(world.status(), Status::Active);
+}
+
+#[test]
+fn what_is_paused_at_a_provider_ends_as_that_ends_it() {
+    let (now, may) = ("2026-04-16T00:02:00Z", "2026-05-01");
+    let (goes_on, stops) = (OnPause::PeriodEnd, OnPause::Now);
+    let (period_end, at_once) = (CancelWhen::PeriodEnd, CancelWhen::AtOnce);
+    for (on_pause, ends, day, lost) in [
+        (goes_on, period_end, may, None),
+        (goes_on, at_once, now, Some(14)),
+        // Where a pause has ended access, nothing is left to wait for.
+        (stops, period_end, now, None),
+        (stops, at_once, now, None),
+    ] {
+        let (mut world, begun) = run("basic-monthly");
+        let mut held = world.sub().clone();
+        held.terms.on_pause = on_pause;
+        world.account.put_subscription(held);
+        world.go("2026-04-16T00:01:00Z");
+        see_as(
+            &mut world,
+            &begun,
+            Status::Paused,
+            "basic-monthly",
+            1,
+            APRIL,
+        );
+        world.go(now);
+        world.forget();
+        let quoted = told_of(&mut world, Step::Cancel, ends, None).unwrap();
+        assert_eq!(quoted.effective_at, at(day), "{on_pause:?} {ends:?}");
+        assert_eq!(days_lost(&quoted), lost, "{on_pause:?} {ends:?}");
+        accept(&mut world, &quoted).unwrap();
+        let ends_at = world.sub().cancellation.map(|to_come| to_come.ends_at);
+        assert_eq!(ends_at, Some(at(day)));
+        let ordered = matches!(
+            world.orders[..],
+            [Order::CancelSubscription { at_once, .. }] if at_once == (day == now)
+        );
+        assert!(ordered, "{:?}", world.orders);
+        assert_eq!(world.gives_access("2026-04-30"), day == may);
+    }
 }

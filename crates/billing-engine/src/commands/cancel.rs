@@ -55,6 +55,10 @@ impl Billing {
         let deciding = Deciding::about(customer).by(actor);
         let decided = parts
             .decide(&deciding, |draft, _| {
+                let when = match when {
+                    CancelWhen::AtOnce => when,
+                    CancelWhen::PeriodEnd => parts.ends(&draft.account, subscription),
+                };
                 let outcome = cancel(draft, subscription, when).ok_or(CancelError::NotFound)?;
                 let held = draft.account.subscription(subscription);
                 let ends_at = held.and_then(end_of);

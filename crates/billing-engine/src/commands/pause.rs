@@ -1,9 +1,9 @@
 //! Pausing and resuming a subscription, at once and unquoted.
 
 use billing_domain::customer::Account;
-use billing_domain::decide::{PauseOutcome, PauseRefusal, pause, resume};
+use billing_domain::decide::{CancelWhen, PauseOutcome, PauseRefusal, pause, resume};
 use billing_domain::ids::SubscriptionId;
-use billing_domain::subscription::Schedule;
+use billing_domain::subscription::{Schedule, Status};
 use billing_ports::store::Locator;
 
 use crate::billing::{Billing, Parts};
@@ -87,6 +87,21 @@ impl Billing {
 }
 
 impl Parts {
+    /// When a subscription ends that is canceled at its period's end: at once, where it
+    /// is paused at a provider that ends what is paused at once.
+    pub(crate) fn ends(&self, account: &Account, id: SubscriptionId) -> CancelWhen {
+        let paused = account.subscription(id).filter(|held| {
+            matches!(held.schedule, Schedule::Provider { .. }) && held.status() == Status::Paused
+        });
+        let provider = paused.and_then(|held| held.provider.as_ref());
+        let provider = provider.and_then(|account| self.providers.get(account));
+        if provider.is_some_and(|provider| provider.capabilities().paused_ends_at_once) {
+            CancelWhen::AtOnce
+        } else {
+            CancelWhen::PeriodEnd
+        }
+    }
+
     /// Whether whoever runs the schedule of a subscription can pause it. What there
     /// is none of is left to the rules.
     pub(crate) fn can_pause(&self, account: &Account, id: SubscriptionId) -> bool {

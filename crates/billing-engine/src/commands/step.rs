@@ -62,7 +62,13 @@ impl Parts {
         if ask.step == Step::Pause && !self.can_pause(account, ask.subscription) {
             return Err(QuoteRefusal::PauseUnsupported.into());
         }
-        let planned = plan_step(account, ask, catalog, now)?;
+        let planned = plan_step(
+            account,
+            ask,
+            self.ends(account, ask.subscription),
+            catalog,
+            now,
+        )?;
         let said = match planned.resuming() {
             Some(resuming) => self.resumption(&resuming).await?,
             None => None,

@@ -185,6 +185,7 @@ async fn what_costs_nothing_asks_no_provider() {
             portal: false,
             pause: false,
             saved_method: false,
+            paused_ends_at_once: false,
         });
     provider.expect_perform().never();
     provider.expect_read().never();

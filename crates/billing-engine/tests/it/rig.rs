@@ -189,6 +189,7 @@ impl PaymentProvider for Stub {
             portal: false,
             pause: self.pauses.load(Ordering::Relaxed),
             saved_method: false,
+            paused_ends_at_once: false,
         }
     }
 

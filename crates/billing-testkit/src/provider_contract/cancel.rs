@@ -100,6 +100,32 @@ pub async fn what_has_ended_is_not_taken_back(rig: &impl ProviderRig) {
     assert_eq!(told(rig, &change).await.status, Status::Canceled);
 }
 
+/// Canceled at its period's end, what is paused ends at once where `paused_ends_at_once`
+/// says so, and with its period where it does not.
+pub async fn what_is_paused_ends_as_its_capabilities_say(rig: &impl ProviderRig) {
+    let Some(far) = changes(rig).await else {
+        return;
+    };
+    let (change, mut maker) = (far.charged_change(), Maker::new(1));
+    let pause = Order::PauseSubscription {
+        provider: change.provider.clone(),
+        reference: change.reference.clone(),
+        change: None,
+    };
+    done(perform(rig, &maker.ordered(pause)).await);
+    let paused = told(rig, &change).await;
+    assert_eq!(paused.status, Status::Paused);
+    let at_once = rig.provider().capabilities().paused_ends_at_once;
+    done(perform(rig, &maker.ordered(cancel(&change, false))).await);
+    let ends = told(rig, &change).await;
+    if at_once {
+        assert_eq!(ends.status, Status::Canceled);
+    } else {
+        let end = paused.period.map(|period| period.end);
+        assert_eq!((ends.status, ends.cancel_at), (Status::Paused, end));
+    }
+}
+
 fn cancel(change: &ChangeSubscription, at_once: bool) -> Order {
     Order::CancelSubscription {
         provider: change.provider.clone(),

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use crate::access::Effective;
 use crate::catalog::{CatalogRevision, OnPause};
 use crate::customer::Account;
+use crate::decide::cancel::CancelWhen;
 use crate::decide::pause::Accord;
 use crate::decide::step::{Taken, take};
 use crate::decision::Draft;
@@ -51,7 +52,8 @@ pub struct PlannedStep {
     loses: Vec<Loss>,
 }
 
-/// Decides whether a step can be taken as of `at`, and what would come of it.
+/// Decides whether a step can be taken as of `at`, and what would come of it. `ends`:
+/// when it does, where it is canceled.
 ///
 /// # Errors
 ///
@@ -60,6 +62,7 @@ pub struct PlannedStep {
 pub fn plan_step(
     account: &Account,
     ask: &StepAsk,
+    ends: CancelWhen,
     catalog: &CatalogRevision,
     at: Timestamp,
 ) -> Result<PlannedStep, QuoteRefusal> {
@@ -69,7 +72,11 @@ pub fn plan_step(
         .ok_or(QuoteRefusal::NoSubscription)?;
     standing(before, ask.step, at)?;
     let mut draft = Draft::imagined(account.clone(), IdSeq::new(at, 0), at);
-    let taken = take(&mut draft, ask, Accord::unquoted(at), catalog)?;
+    let accord = Accord {
+        ends,
+        ..Accord::unquoted(at)
+    };
+    let taken = take(&mut draft, ask, accord, catalog)?;
     let after = &draft.account;
     let held = after.subscription(id).ok_or(QuoteRefusal::NoSubscription)?;
     let currency = held.terms.unit.currency;
@@ -375,6 +382,12 @@ fn paid_time(
 ) -> Option<Loss> {
     let left = match (step, before.state) {
         (Step::Cancel, State::Paused { remaining, .. }) if after.is_over() => remaining,
+        // Access goes on through the pause, and not beyond its provider's end.
+        (Step::Cancel, State::Paused { access_until, .. })
+            if after.cancellation.is_some_and(|end| end.ends_at <= at) =>
+        {
+            access_until?.duration_since(at)
+        }
         // There, what is paid for runs on.
         (Step::Pause, State::Active)
             if !before.is_engine_run() && before.terms.on_pause == OnPause::Now =>
