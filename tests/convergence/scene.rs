@@ -328,11 +328,11 @@ fn objects(told: &Delivery) -> Vec<ProviderRef> {
         panic!("{told:?} cannot be read");
     };
     let objects = facts.iter().flat_map(|observed| {
-        let hinted = match &observed.fact {
-            Fact::Hinted { object } => Some(object.clone()),
-            _ => None,
-        };
-        observed.link.refs.iter().cloned().chain(hinted)
+        let mut objects = observed.link.refs.clone();
+        if let Fact::Hinted { object } = &observed.fact {
+            objects.push(object.clone());
+        }
+        objects
     });
     objects.collect()
 }

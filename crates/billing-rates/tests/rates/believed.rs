@@ -291,7 +291,7 @@ async fn each_source_has_eight_seconds_and_then_the_next_is_asked() {
         silent.push(taken);
         let second = Duration::from_secs(1);
         tokio::time::pause();
-        tokio::time::advance(TIME_LIMIT - second).await;
+        tokio::time::advance(TIME_LIMIT.checked_sub(second).unwrap()).await;
         assert!(looked_at(asking.as_mut()).await.is_none(), "too soon");
         tokio::time::advance(second).await;
         tokio::time::resume();
