@@ -7,6 +7,7 @@ use billing_domain::time::{days, shifted};
 use billing_ports::PerformError;
 use billing_testkit::fakes::btcpay::lightning_failure;
 use billing_testkit::fakes::rig::{Fault, FaultKind};
+use jiff::SignedDuration;
 use serde_json::json;
 
 use super::rig::{FIFTY_THOUSAND, Rig, reference, sat, usd, word};
@@ -158,7 +159,7 @@ async fn a_renewal_and_a_change_live_longer_than_a_page() {
 async fn a_page_closes_no_later_than_its_checkout_and_never_opens_after_it() {
     let rig = Rig::start().await;
     let order = OpenCheckout {
-        expires_at: shifted(rig.now(), jiff::SignedDuration::from_mins(5)),
+        expires_at: shifted(rig.now(), SignedDuration::from_mins(5)),
         ..rig.checkout(usd(2_500))
     };
     let page = rig.opens(&order).await;
@@ -217,6 +218,41 @@ async fn one_invoice_of_one_key_whatever_is_lost() {
         );
         assert_eq!(rig.fake.world().invoices.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn of_several_invoices_of_one_key_the_one_that_is_paid_is_taken() {
+    let rig = Rig::start().await;
+    let (key, order) = rig.renewal(sat(50_000));
+    let order = Order::CreateInvoice(order);
+    let oldest = reference(&rig.done(&key, &order).await);
+    let metadata = rig.fake.invoice(&oldest).unwrap().metadata;
+    let like_it = json!({ "amount": "50000", "currency": "SATS", "metadata": metadata });
+    let mut made = vec![oldest];
+    for _ in 0..3 {
+        rig.fake.advance(SignedDuration::from_secs(1));
+        made.push(rig.makes(&like_it).await);
+    }
+    let [voided, open, seen, paid] = &made[..] else {
+        panic!("{made:?}");
+    };
+    rig.fake.rules(|rules| rules.block_every = None);
+    let finds = async |wanted: &str, words: &[&str]| {
+        let facts = rig.done(&key, &order).await;
+        assert_eq!(reference(&facts), wanted);
+        assert_eq!(facts.iter().map(word).collect::<Vec<_>>(), words);
+        assert_eq!(rig.fake.world().invoices.len(), 4, "none is made");
+    };
+    // Each time a newer one is better than all before it: one that cannot be paid, one
+    // that can, one whose payment is seen, one that is paid.
+    finds(voided, &["opened"]).await;
+    rig.fake.mark(voided, false).unwrap();
+    finds(open, &["opened"]).await;
+    rig.fake.pay_in_full(seen).unwrap();
+    finds(seen, &["opened", "pending"]).await;
+    rig.fake.pay_in_full(paid).unwrap();
+    rig.fake.confirm(paid).unwrap();
+    finds(paid, &["opened", "paid 50000"]).await;
 }
 
 #[tokio::test]
