@@ -345,7 +345,7 @@ async fn who_guesses_keys_is_not_served_for_long() {
             public_url: "https://billing.example.com".to_owned(),
             rates: RateOptions {
                 public_posts_per_minute: 0,
-                failures_per_minute: 5,
+                failures_per_minute: 7,
                 links_per_hour: 0,
             },
             ..ApiOptions::default()
@@ -368,6 +368,14 @@ async fn who_guesses_keys_is_not_served_for_long() {
         ),
         ("/v1/licenses/refresh", json!({ "token": "x" })),
         (
+            "/v1/machines/activate",
+            json!({ "license_key": "LK-x", "machine": "m" }),
+        ),
+        (
+            "/v1/machines/deactivate",
+            json!({ "license_key": "LK-x", "machine": "m" }),
+        ),
+        (
             "/v1/upgrade",
             json!({ "license_key": "LK-y", "plan": "bridge" }),
         ),
@@ -377,6 +385,11 @@ async fn who_guesses_keys_is_not_served_for_long() {
     }
     for path in ["/v1/upgrade", "/v1/upgrade-quote"] {
         let got = asks(&rig, path, "LK-x", json!({ "plan": "bridge" })).await;
+        got.refused(429, "rate_limited");
+        assert!(!got.header("retry-after").is_empty());
+    }
+    for path in ["/v1/machines/activate", "/v1/machines/deactivate"] {
+        let got = asks(&rig, path, "LK-x", json!({ "machine": "m" })).await;
         got.refused(429, "rate_limited");
         assert!(!got.header("retry-after").is_empty());
     }
