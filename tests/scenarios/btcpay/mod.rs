@@ -1,6 +1,7 @@
 //! The promises kept with BTCPay Server: a server with its adapter, which runs the
 //! schedule itself, over HTTP against a fake of BTCPay's side, on both stores.
 
+mod ended;
 mod foreign;
 mod links;
 mod lost;
