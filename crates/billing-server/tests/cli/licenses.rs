@@ -13,10 +13,10 @@ use crate::rig::{Folder, Ran};
 use crate::server::Server;
 
 /// Beside the SQLite file.
-const FILE: &str = "billing.db.license-key";
+pub(crate) const FILE: &str = "billing.db.license-key";
 
 /// One plan, given away, with a license.
-const PLANS: &str = "
+pub(crate) const PLANS: &str = "
 currency: usd
 product: Harbor
 plans:
@@ -33,28 +33,28 @@ fn mode(folder: &Folder, file: &str) -> u32 {
     data.permissions().mode() & 0o777
 }
 
-fn set_mode(folder: &Folder, file: &str, mode: u32) {
+pub(crate) fn set_mode(folder: &Folder, file: &str, mode: u32) {
     let permissions = std::fs::Permissions::from_mode(mode);
     std::fs::set_permissions(folder.path(file), permissions).unwrap();
 }
 
-fn keys(folder: &Folder, file: &str) -> String {
+pub(crate) fn keys(folder: &Folder, file: &str) -> String {
     std::fs::read_to_string(folder.path(file)).unwrap()
 }
 
 /// The secrets in a key file: words of hexadecimal digits, but for public halves.
-fn secrets_in(file: &str) -> Vec<String> {
+pub(crate) fn secrets_in(file: &str) -> Vec<String> {
     let lines = file.lines().filter(|line| !line.starts_with(['#', 'v']));
     let words = lines.flat_map(str::split_whitespace);
     let secret = |word: &&str| word.len() >= 64 && word.chars().all(|c| c.is_ascii_hexdigit());
     words.filter(secret).map(str::to_owned).collect()
 }
 
-fn jwks(server: &Server) -> Value {
+pub(crate) fn jwks(server: &Server) -> Value {
     get(&format!("{}/.well-known/jwks.json", server.url)).json()
 }
 
-fn post(server: &Server, path: &str, body: &Value) -> Value {
+pub(crate) fn post(server: &Server, path: &str, body: &Value) -> Value {
     let address = format!("{}{path}", server.url);
     let kind = "content-type: application/json\r\n";
     ask("POST", &address, kind, &body.to_string()).json()
@@ -206,7 +206,7 @@ fn refreshed(server: &Server, token: &Value) -> (u16, Value) {
 }
 
 /// The name of the key that signed a token.
-fn kid_of(token: &Value) -> String {
+pub(crate) fn kid_of(token: &Value) -> String {
     let (head, _) = token.as_str().unwrap().split_once('.').unwrap();
     let head = URL_SAFE_NO_PAD.decode(head).unwrap();
     let head: Value = serde_json::from_slice(&head).unwrap();
@@ -349,7 +349,7 @@ fn h_08_another_algorithm_signs_after_a_rotation() {
 }
 
 /// What a token says, verified by the keys that the server shows.
-fn says(server: &Server, token: &Value) -> Claims {
+pub(crate) fn says(server: &Server, token: &Value) -> Claims {
     let keys = KeySet::from_jwks(&jwks(server).to_string()).unwrap();
     let expected = Expected {
         issuer: &server.url,

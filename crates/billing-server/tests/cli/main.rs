@@ -46,6 +46,9 @@ mod keys;
 mod killed;
 #[cfg(test)]
 #[cfg(unix)]
+mod license_file;
+#[cfg(test)]
+#[cfg(unix)]
 mod licenses;
 #[cfg(test)]
 mod lock;
