@@ -225,6 +225,8 @@ impl Teller {
             return self.on_its_way(seen);
         }
         let mut facts = self.as_sorted(seen, &sorted);
+        let unconfirmed = (!expired && !seen.is_marked()).then(|| self.unconfirmed(seen));
+        facts.extend(unconfirmed.flatten());
         facts.push(self.closed(seen));
         facts
     }
@@ -238,11 +240,7 @@ impl Teller {
 
     /// A transaction that is there, of what a person says is not paid.
     fn denied(&self, seen: &Seen, paid: &Paid) -> Option<Observed> {
-        let of = match seen.ours {
-            Ours::Checkout(checkout) => About::Checkout(checkout),
-            Ours::Invoice(invoice) => About::Invoice(invoice),
-            Ours::Garbled => return None,
-        };
+        let of = about(seen)?;
         let (payment, amount) = (paid.id.clone(), satoshi(paid.satoshi));
         let fact = Fact::PaymentDenied {
             of,
@@ -250,6 +248,19 @@ impl Teller {
             amount,
         };
         Some(self.of_payment(seen, fact, paid.at))
+    }
+
+    /// What was seen, and not confirmed before BTCPay stopped waiting for it. Told alike
+    /// each time it is looked at.
+    fn unconfirmed(&self, seen: &Seen) -> Option<Observed> {
+        let waits = seen.paid.iter().filter(|payment| !payment.settled);
+        let amount = satoshi(sum(waits));
+        let fact = Fact::PaymentUnconfirmed {
+            of: about(seen).filter(|_| !amount.is_zero())?,
+            page: seen.invoice.id.clone(),
+            amount,
+        };
+        Some(self.of_payment(seen, fact, seen.watched_until()))
     }
 
     /// A fact about its money, which may be known by its payment alone.
@@ -318,6 +329,15 @@ impl Teller {
         let metadata = seen.metadata();
         let link = correlation::link(&self.account, &seen.invoice.id, seen.ours, &metadata);
         Observed { fact, at, link }
+    }
+}
+
+/// What it is for. `None`: that cannot be read.
+const fn about(seen: &Seen) -> Option<About> {
+    match seen.ours {
+        Ours::Checkout(checkout) => Some(About::Checkout(checkout)),
+        Ours::Invoice(invoice) => Some(About::Invoice(invoice)),
+        Ours::Garbled => None,
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::customer::Account;
 use crate::effect::{Effect, EffectKey, Order};
 use crate::fact::{Fact, Link, Observed};
-use crate::ids::{EffectId, IdSeq, JournalId, ParkedId};
+use crate::ids::{EffectId, IdSeq, InvoiceId, JournalId, ParkedId};
 use crate::journal::{Event, JournalEntry};
 use crate::parked::{ParkReason, Parked};
 use crate::provider::ProviderRef;
@@ -133,6 +133,16 @@ impl Draft {
         };
         detail(&mut entry);
         self.journal.push(entry);
+    }
+
+    /// Adds to what was just noted of the settlement of `invoice`, if it was.
+    pub(crate) fn remark_settled(&mut self, invoice: InvoiceId, remark: &str) {
+        let mut newest = self.journal.iter_mut().rev();
+        let settled = newest
+            .find(|entry| entry.event == Event::InvoiceSettled && entry.invoice == Some(invoice));
+        if let Some(entry) = settled {
+            entry.note = Some(remark.to_owned());
+        }
     }
 
     /// Sets something aside for a person, and notes it.

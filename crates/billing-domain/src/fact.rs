@@ -159,6 +159,16 @@ pub enum Fact {
         /// How much.
         amount: Money,
     },
+    /// Money was seen, and the provider has stopped waiting for it to be final. Nothing
+    /// is paid by it, unless it becomes final after all.
+    PaymentUnconfirmed {
+        /// The invoice or checkout that it came for.
+        of: About,
+        /// The provider's id of the page that it came to.
+        page: String,
+        /// How much.
+        amount: Money,
+    },
     /// An object of ours stands at its provider in a way that is not understood here.
     Unclear {
         /// The object.
@@ -234,6 +244,10 @@ pub struct PaymentPart {
     pub amount: Money,
     /// When it came.
     pub at: Timestamp,
+    /// Whether it counts by the word of a person at the provider, and not by what the
+    /// provider goes by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub vouched: bool,
 }
 
 /// Money that goes back to a buyer.
@@ -400,6 +414,10 @@ impl Fact {
             | Self::PaymentDenied {
                 of: About::Invoice(invoice),
                 ..
+            }
+            | Self::PaymentUnconfirmed {
+                of: About::Invoice(invoice),
+                ..
             } => Some(*invoice),
             Self::CheckoutOpened { .. }
             | Self::CheckoutCompleted { .. }
@@ -408,6 +426,7 @@ impl Fact {
             | Self::PaymentReversed { .. }
             | Self::PaymentUpheld { .. }
             | Self::PaymentDenied { .. }
+            | Self::PaymentUnconfirmed { .. }
             | Self::Unclear { .. }
             | Self::ProviderInvoiceSeen { .. }
             | Self::Hinted { .. }
@@ -443,6 +462,7 @@ impl Fact {
             | Self::PaymentReversed { .. }
             | Self::PaymentUpheld { .. }
             | Self::PaymentDenied { .. }
+            | Self::PaymentUnconfirmed { .. }
             | Self::Unclear { .. }
             | Self::PaymentFailed { .. }
             | Self::ProviderInvoiceSeen { .. }
@@ -474,6 +494,10 @@ impl Fact {
             | Self::PaymentDenied {
                 of: About::Checkout(checkout),
                 ..
+            }
+            | Self::PaymentUnconfirmed {
+                of: About::Checkout(checkout),
+                ..
             } => Some(*checkout),
             Self::SubscriptionSeen(_)
             | Self::InvoiceOpened { .. }
@@ -483,6 +507,7 @@ impl Fact {
             | Self::PaymentReversed { .. }
             | Self::PaymentUpheld { .. }
             | Self::PaymentDenied { .. }
+            | Self::PaymentUnconfirmed { .. }
             | Self::Unclear { .. }
             | Self::PaymentFailed { .. }
             | Self::ProviderInvoiceSeen { .. }

@@ -61,6 +61,10 @@ pub struct Invoice {
     /// While nobody could pay it.
     #[serde(default, skip_serializing_if = "Unpayable::is_never")]
     pub unpayable: Unpayable,
+    /// The provider's ids of pages where money was seen that was not confirmed in time:
+    /// a person was asked about each. Empty: nobody was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unconfirmed: Vec<String>,
     /// How far it has come.
     pub state: InvoiceState,
     /// Every payment that was seen for it, credited or not.

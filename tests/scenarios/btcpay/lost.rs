@@ -3,6 +3,7 @@
 use billing_testkit::fakes::btcpay::{DEFAULT_STORE, InvoiceStatus};
 use billing_testkit::fakes::rig::{Fault, FaultKind};
 use jiff::SignedDuration;
+use poem::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::shop::{
@@ -24,6 +25,8 @@ on_both_stores! {
     k_19_what_was_paid_after_its_page_closed_is_found;
     /// K-19: money that was on its way and is no more, of which BTCPay tells nobody.
     k_19_money_that_vanished_is_noticed;
+    /// K-19: a purchase whose money vanished can be paid again.
+    k_19_a_purchase_whose_money_vanished_can_be_paid_again;
     /// K-19: settled, not settled and settled again by a person, without a word.
     k_19_what_is_settled_again_by_hand_is_found;
     /// K-19: an open invoice that is not understood is for a person, once.
@@ -247,6 +250,52 @@ async fn k_19_money_that_vanished_is_noticed(kind: StoreKind) {
     assert_eq!(shop.billing.reconcile().await.unwrap().news, 0);
     pays(&shop, &owed).await;
     assert_eq!(ana.stands(&shop).await["status"], "active");
+    shop.ends_well().await;
+}
+
+async fn k_19_a_purchase_whose_money_vanished_can_be_paid_again(kind: StoreKind) {
+    let shop = shop(kind).await;
+    shop.fake.rules(|rules| rules.block_every = None);
+    let customer = shop.customer("ana").await;
+    let session = shop.session(&customer).await;
+    let asked = json!({ "price": "deck-monthly" });
+    let opened = shop.post_as(&session, "/v1/checkouts", &asked).await;
+    let opened = opened.is(StatusCode::CREATED).json();
+    let ana = Buyer {
+        customer,
+        page: page(&opened["url"]),
+    };
+    let url = format!("/v1/checkouts/{}", text(&opened["id"]));
+    for _ in 0..2 {
+        shop.fake.advance(SignedDuration::from_mins(5));
+        shop.fake.pay_in_full(&ana.page).unwrap();
+        shop.settle().await;
+        let waits = shop.read(&url).await;
+        assert_eq!(waits["status"], "pending", "{waits:#}");
+        shop.fake.advance(SignedDuration::from_mins(5));
+        shop.fake.double_spend(&ana.page).unwrap();
+        assert_eq!(loses(&shop), 0, "BTCPay tells nobody");
+        asks(&shop).await;
+        let again = shop.read(&url).await;
+        assert_eq!(
+            (&again["status"], &again["url"]),
+            (&json!("open"), &opened["url"]),
+            "{again:#}"
+        );
+        ana.has_nothing(&shop).await;
+    }
+    pays(&shop, &ana.page).await;
+    assert_eq!(ana.plan(&shop).await, "deck");
+    assert_eq!(shop.read(&url).await["status"], "completed");
+    // Left unpaid, its time runs out as ever, and nothing is owed for it.
+    let ben = opens(&shop, "ben", "deck-monthly").await;
+    shop.fake.pay_in_full(&ben.page).unwrap();
+    shop.settle().await;
+    shop.fake.double_spend(&ben.page).unwrap();
+    asks(&shop).await;
+    shop.pass(SignedDuration::from_hours(3)).await;
+    assert_eq!(ben.newest(&shop).await["status"], "void");
+    ben.has_nothing(&shop).await;
     shop.ends_well().await;
 }
 

@@ -7,7 +7,7 @@ use billing_testkit::fakes::btcpay::{AdditionalStatus, InvoiceStatus};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::shop::{BLOCK, asks, bought, days, dollars, loses, opens, parked, pays, shop};
+use super::shop::{BLOCK, Buyer, asks, bought, days, dollars, loses, opens, parked, pays, shop};
 use crate::rig::StoreKind;
 use crate::scenarios::harbor::{sat, text, usd};
 use crate::scenarios::on_both_stores;
@@ -31,6 +31,8 @@ on_both_stores! {
     k_20_seen_in_time_and_heard_of_too_late_it_goes_on;
     /// K-20: what is not confirmed in time pays for nothing.
     k_20_what_is_never_confirmed_pays_for_nothing;
+    /// K-20: what is confirmed when nobody waits for it any more pays as ever.
+    k_20_what_is_confirmed_after_all_is_paid;
 }
 
 async fn k_20_a_part_is_held_until_it_is_whole(kind: StoreKind) {
@@ -152,6 +154,16 @@ async fn k_20_what_a_person_marks_counts_and_is_taken_back(kind: StoreKind) {
     assert_eq!(ana.stands(&shop).await["status"], "active");
     assert_eq!(ana.plan(&shop).await, "deck");
     assert_eq!(shop.told("subscription.renewed"), 1);
+    // The journal says by whose word.
+    let said = async |who: &Buyer| {
+        let settled = who.happened(&shop, "invoice.settled").await;
+        let notes = settled.iter().map(|row| row["note"].clone());
+        notes.collect::<Vec<_>>()
+    };
+    let by_hand = json!("marked as settled at the provider by a person");
+    let both = said(&ana).await;
+    assert_eq!(both.len(), 2);
+    assert_eq!(both.iter().filter(|note| **note == by_hand).count(), 1);
     // The money was not there after all.
     shop.fake.mark(&owed, false).unwrap();
     shop.settle().await;
@@ -177,6 +189,7 @@ async fn k_20_what_a_person_marks_counts_and_is_taken_back(kind: StoreKind) {
     shop.fake.mark(&ben.page, true).unwrap();
     shop.settle().await;
     assert_eq!(ben.plan(&shop).await, "deck");
+    assert_eq!(said(&ben).await, [by_hand]);
     shop.fake.mark(&ben.page, false).unwrap();
     shop.settle().await;
     assert_eq!(ben.plan(&shop).await, "");
@@ -390,6 +403,19 @@ async fn k_20_what_is_never_confirmed_pays_for_nothing(kind: StoreKind) {
         InvoiceStatus::Invalid
     );
     assert_eq!(ana.plan(&shop).await, "");
+    // It may still be confirmed: a person is asked, once, and told of what.
+    let asked = shop.parked().await;
+    let [row] = &asked[..] else {
+        panic!("{asked:#?}");
+    };
+    assert_eq!(row.reason, ParkReason::Conflict);
+    assert!(row.evidence.contains(&ana.page), "{}", row.evidence);
+    assert!(row.evidence.contains("50000"), "{}", row.evidence);
+    for _ in 0..2 {
+        shop.fake.tell("InvoiceInvalid", &ana.page, json!({}));
+        shop.settle().await;
+    }
+    assert_eq!(parked(&shop).await, ["conflict"]);
     // Nor does a renewal: it lapses, later than it would have, and once.
     let ben = opens(&shop, "ben", "buoy-sats").await;
     pays(&shop, &ben.page).await;
@@ -404,5 +430,55 @@ async fn k_20_what_is_never_confirmed_pays_for_nothing(kind: StoreKind) {
     assert_eq!(ben.plan(&shop).await, "");
     assert_eq!(shop.told("subscription.lapsed"), 1);
     assert_eq!(shop.told("subscription.renewed"), 0);
+    let of_renewal = async || {
+        let rows = shop.parked().await.into_iter();
+        rows.filter(|row| row.evidence.contains(&owed))
+            .map(|row| row.reason)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of_renewal().await, [ParkReason::Conflict]);
+    for _ in 0..2 {
+        shop.fake.tell("InvoiceInvalid", &owed, json!({}));
+        shop.settle().await;
+    }
+    assert_eq!(of_renewal().await, [ParkReason::Conflict]);
+    shop.is_sound().await;
+}
+
+async fn k_20_what_is_confirmed_after_all_is_paid(kind: StoreKind) {
+    let shop = shop(kind).await;
+    shop.fake.rules(|rules| rules.block_every = None);
+    let ana = opens(&shop, "ana", "deck-monthly").await;
+    shop.fake.pay_in_full(&ana.page).unwrap();
+    shop.pass(days(5)).await;
+    assert_eq!(parked(&shop).await, ["conflict"]);
+    assert_eq!(ana.plan(&shop).await, "");
+    shop.fake.confirm(&ana.page).unwrap();
+    shop.settle().await;
+    assert_eq!(ana.plan(&shop).await, "deck");
+    assert_eq!(ana.newest(&shop).await["status"], "settled");
+    // Of a renewal the same, while its grace goes on.
+    let ben = bought(&shop, "ben", "deck-monthly").await;
+    shop.pass(days(32)).await;
+    let owed = ben.owes(&shop).await;
+    let through = ben.newest(&shop).await["period_end"].clone();
+    shop.fake.pay_in_full(&owed).unwrap();
+    shop.pass(days(7)).await;
+    assert_eq!(
+        shop.fake.invoice(&owed).unwrap().status,
+        InvoiceStatus::Invalid
+    );
+    assert_eq!(ben.newest(&shop).await["status"], "open");
+    assert_eq!(parked(&shop).await, ["conflict"; 2]);
+    shop.fake.confirm(&owed).unwrap();
+    shop.settle().await;
+    let stands = ben.stands(&shop).await;
+    assert_eq!(
+        (&stands["status"], &stands["paid_through"]),
+        (&"active".into(), &through),
+        "{stands:#}"
+    );
+    assert_eq!(ben.newest(&shop).await["status"], "settled");
+    assert_eq!(parked(&shop).await, ["conflict"; 2]);
     shop.is_sound().await;
 }

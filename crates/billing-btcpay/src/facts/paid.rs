@@ -34,13 +34,14 @@ impl Teller {
             sorted.rest.retain(|payment| payment.settled);
             return self.as_sorted(seen, &sorted);
         }
-        let mut parts: Vec<PaymentPart> = seen.paid.iter().map(part).collect();
+        let mut parts: Vec<PaymentPart> = seen.paid.iter().map(|paid| part(seen, paid)).collect();
         let came = sum(&seen.paid);
         let amount = if seen.is_marked() {
             let vouched = PaymentPart {
                 id: format!("{}:{VOUCHED}", seen.invoice.id),
                 amount: satoshi(seen.owed.saturating_sub(came)),
                 at: seen.read_at(),
+                vouched: true,
             };
             parts.push(vouched);
             seen.owed
@@ -64,7 +65,7 @@ impl Teller {
             let whole = Payment {
                 name: &seen.invoice.id,
                 satoshi: sum(sorted.whole.iter().copied()),
-                parts: sorted.whole.iter().copied().map(part).collect(),
+                parts: sorted.whole.iter().map(|paid| part(seen, paid)).collect(),
             };
             self.paid(seen, whole, at)
         });
@@ -110,10 +111,12 @@ impl Teller {
     }
 }
 
-fn part(paid: &Paid) -> PaymentPart {
+/// What is not confirmed is a part by a person's word alone, where there is one.
+fn part(seen: &Seen, paid: &Paid) -> PaymentPart {
     PaymentPart {
         id: paid.id.clone(),
         amount: satoshi(paid.satoshi),
         at: paid.at,
+        vouched: seen.is_marked() && !paid.settled,
     }
 }

@@ -55,6 +55,9 @@ fn word(observed: &Observed) -> String {
         Fact::PaymentDenied {
             payment, amount, ..
         } => format!("denied {payment} {} @{second}", amount.amount),
+        Fact::PaymentUnconfirmed { page, amount, .. } => {
+            format!("unconfirmed {} at {page} @{second}", amount.amount)
+        }
         Fact::Unclear { object, what } => format!("{} {what:?} @{second}", object.id),
         other => panic!("{other:?}"),
     }
@@ -337,8 +340,8 @@ fn invalid_for_want_of_confirmations_is_closed_until_they_come() {
             "Invalid",
             qualified,
             &unconfirmed,
-            &["canceled @9000"],
-            &["closed @9000"],
+            &["unconfirmed 50000 at inv1 @90000", "canceled @9000"],
+            &["unconfirmed 50000 at inv1 @90000", "closed @9000"],
         );
         row(
             "Invalid",

@@ -142,7 +142,7 @@ async fn not_confirmed_in_time_it_is_closed_and_marked_by_a_person_it_is_reverse
         rig.fake.invoice(&id).unwrap().status,
         InvoiceStatus::Invalid
     );
-    assert_eq!(rig.told(&id).await, ["closed"]);
+    assert_eq!(rig.told(&id).await, ["unconfirmed 50000", "closed"]);
     rig.fake.mark(&id, true).unwrap();
     assert_eq!(rig.told(&id).await, ["upheld", "upheld", "paid 50000"]);
     rig.fake.mark(&id, false).unwrap();

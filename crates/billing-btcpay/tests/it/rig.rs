@@ -338,6 +338,7 @@ pub(crate) fn word(observed: &Observed) -> String {
         Fact::PaymentReversed { .. } => "reversed".to_owned(),
         Fact::PaymentUpheld { .. } => "upheld".to_owned(),
         Fact::PaymentDenied { amount, .. } => format!("denied {}", amount.amount),
+        Fact::PaymentUnconfirmed { amount, .. } => format!("unconfirmed {}", amount.amount),
         Fact::RefundSeen(seen) => format!("refund {} {:?}", seen.amount.amount, seen.state),
         Fact::Done { .. } => "done".to_owned(),
         other => panic!("{other:?}"),

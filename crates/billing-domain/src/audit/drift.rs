@@ -186,6 +186,7 @@ pub fn drift(account: &Account, object: &ProviderRef, seen: &[Observed]) -> Vec<
             | Fact::PaymentReversed { .. }
             | Fact::PaymentUpheld { .. }
             | Fact::PaymentDenied { .. }
+            | Fact::PaymentUnconfirmed { .. }
             | Fact::Unclear { .. }
             | Fact::CheckoutOpened { .. }
             | Fact::CheckoutCompleted { .. }

@@ -69,6 +69,7 @@ pub(super) fn mirror_invoice(
             attempt: 1,
             pay_url: None,
             unpayable: Unpayable::default(),
+            unconfirmed: Vec::new(),
             state: InvoiceState::Open,
             payments: Vec::new(),
             opened_at: observed.at,

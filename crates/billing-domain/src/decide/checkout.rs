@@ -10,6 +10,7 @@ use crate::decision::Draft;
 use crate::effect::{EffectKey, OpenCheckout, Order, OrderedDiscount};
 use crate::grant::GrantReason;
 use crate::ids::{CheckoutId, EffectId, InvoiceId, SubscriptionId};
+use crate::invoice::{Invoice, InvoiceState};
 use crate::journal::Event;
 use crate::money::MoneyError;
 use crate::provider::ProviderAccount;
@@ -200,8 +201,20 @@ pub(super) fn expire(draft: &mut Draft, id: CheckoutId, at: Timestamp) {
     }
     let state = CheckoutState::Expired { at, reference };
     settle_code(draft, &checkout, false);
+    owe_no_more(draft, &checkout, at);
     draft.account.put_checkout(Checkout { state, ..checkout });
     draft.note(Event::CheckoutExpired, |entry| entry.checkout = Some(id));
+}
+
+/// What is owed for a checkout, since its money was on its way, is owed no longer.
+pub(super) fn owe_no_more(draft: &mut Draft, checkout: &Checkout, at: Timestamp) {
+    let owed = draft.account.invoice(checkout.invoice).cloned();
+    if let Some(invoice) = owed.filter(|owed| owed.is_open() && owed.payments.is_empty()) {
+        draft.account.put_invoice(Invoice {
+            state: InvoiceState::Void { at },
+            ..invoice
+        });
+    }
 }
 
 /// Orders that the use of a checkout's discount code be counted, or given back.

@@ -1,5 +1,5 @@
 //! What a provider tells that cannot be decided here: money that a person there says
-//! pays for nothing, and objects of ours that are not understood. A person looks.
+//! pays for nothing, money that was seen and never confirmed, and objects of ours that are not understood. A person looks.
 
 use crate::decide::fact::Verdict;
 use crate::decide::settle::set_aside;
@@ -48,6 +48,32 @@ pub(super) fn payment_denied(
         ParkReason::Conflict,
         evidence,
     );
+    Verdict::Decided
+}
+
+/// Money was seen that its provider waits for no longer. Nothing is paid by it, and a
+/// person is asked once for each page, since it may be confirmed all the same.
+pub(super) fn payment_unconfirmed(
+    draft: &mut Draft,
+    of: About,
+    page: &str,
+    amount: Money,
+    at: Timestamp,
+) -> Verdict {
+    let Some(mut invoice) = invoice_of(draft, of, at) else {
+        return Verdict::Unlinked;
+    };
+    if invoice.unconfirmed.iter().any(|known| known == page) {
+        return Verdict::Decided;
+    }
+    let evidence = format!(
+        "{amount} was seen for invoice {} at {page}, and was not confirmed in time; nothing is \
+         paid by it, unless it is confirmed after all",
+        invoice.id
+    );
+    invoice.unconfirmed.push(page.to_owned());
+    draft.account.put_invoice(invoice);
+    draft.park(ParkReason::Conflict, evidence);
     Verdict::Decided
 }
 

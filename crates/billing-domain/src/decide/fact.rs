@@ -8,7 +8,7 @@ use crate::customer::AtProvider;
 use crate::decide::books::mirror_invoice;
 use crate::decide::change::fail_change;
 use crate::decide::claim::make_claim;
-use crate::decide::denied::{payment_denied, unclear};
+use crate::decide::denied::{payment_denied, payment_unconfirmed, unclear};
 use crate::decide::mirror::mirror_subscription;
 use crate::decide::page::{completed, ended, give_up_checkout, opened};
 use crate::decide::pending::{await_no_more, invoice_closed, payable_again, payment_pending};
@@ -146,6 +146,9 @@ fn apply(
             payment,
             amount,
         } => payment_denied(draft, *of, payment, *amount, at),
+        Fact::PaymentUnconfirmed { of, page, amount } => {
+            payment_unconfirmed(draft, *of, page, *amount, at)
+        }
         Fact::Unclear { object, what } => unclear(draft, object, what, at),
         Fact::Refused {
             effect,

@@ -5,9 +5,9 @@
 
 use crate::catalog::CatalogRevision;
 use crate::checkout::{Checkout, CheckoutState};
-use crate::decide::checkout::{close_page, settle_code};
+use crate::decide::checkout::{close_page, owe_no_more, settle_code};
 use crate::decide::fact::Verdict;
-use crate::decide::settle::{Received, pay, take_in};
+use crate::decide::settle::{Received, pay, remark_vouched, take_in};
 use crate::decide::start::{purchase_invoice, start_subscription};
 use crate::decision::Draft;
 use crate::fact::CheckoutPayment;
@@ -51,6 +51,19 @@ pub(super) fn opened(
             let reference = Some(reference.to_owned());
             CheckoutState::Canceled { at, reference }
         }
+        // Nothing is on its way any more, and it can be paid again. What was paid short waits
+        // for a person. Where the provider runs
+        // the schedule this may be told late, and what is pending there goes on by itself.
+        CheckoutState::Pending { reference: known }
+            if known == reference
+                && !checkout.owns_schedule
+                && !has_something_aside(draft, &checkout) =>
+        {
+            CheckoutState::Open {
+                url: url.to_owned(),
+                reference: known,
+            }
+        }
         // Told late: only when the page closes is news.
         further @ (CheckoutState::Open { .. }
         | CheckoutState::Pending { .. }
@@ -65,6 +78,12 @@ pub(super) fn opened(
         ..checkout
     });
     Verdict::Decided
+}
+
+/// Whether something was paid for it that settles nothing.
+fn has_something_aside(draft: &Draft, checkout: &Checkout) -> bool {
+    let owed = draft.account.invoice(checkout.invoice);
+    owed.is_some_and(|owed| !owed.payments.is_empty())
 }
 
 /// The buyer finished: what was bought begins once it is paid.
@@ -156,6 +175,9 @@ pub(super) fn completed(
                 conversion,
                 ..invoice
             });
+        }
+        if let CheckoutPayment::Paid { parts, .. } = payment {
+            remark_vouched(draft, checkout.invoice, parts);
         }
     }
     if let Some(excess) = excess {
@@ -308,13 +330,7 @@ pub(super) fn ended(
             )
         };
         settle_code(draft, &checkout, false);
-        let owed = draft.account.invoice(checkout.invoice).cloned();
-        if let Some(invoice) = owed.filter(|owed| owed.is_open() && owed.payments.is_empty()) {
-            draft.account.put_invoice(Invoice {
-                state: InvoiceState::Void { at },
-                ..invoice
-            });
-        }
+        owe_no_more(draft, &checkout, at);
         draft.account.put_checkout(Checkout { state, ..checkout });
         draft.note(event, |entry| entry.checkout = Some(id));
     }

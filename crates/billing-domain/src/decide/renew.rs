@@ -92,6 +92,7 @@ pub(super) fn open_cycle(
         attempt,
         pay_url: None,
         unpayable: Unpayable::default(),
+        unconfirmed: Vec::new(),
         state: InvoiceState::Open,
         payments: Vec::new(),
         opened_at: now,

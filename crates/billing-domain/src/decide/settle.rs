@@ -23,6 +23,9 @@ use crate::parked::ParkReason;
 use crate::subscription::{Hang, PaidPeriod, Schedule, State, Subscription};
 use crate::time::{Period, Timestamp, shifted};
 
+/// What the journal says of a settlement that a person vouched for.
+const VOUCHED: &str = "marked as settled at the provider by a person";
+
 /// Money that came in for one of our invoices.
 #[derive(Debug, Clone)]
 pub(super) struct Received {
@@ -58,6 +61,7 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
     };
     let is_of_known_page = received.is_of_page_of(&invoice);
     let parts = received.parts.iter().map(|part| part.id.clone());
+    let vouched = received.parts.clone();
     let (at, amount, payment) = (received.at, received.amount, received.payment.clone());
     let paid = Payment {
         reference: payment.clone(),
@@ -99,6 +103,7 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
     } else if !credit_cycle(draft, invoice, Some(paid), at, catalog) {
         return;
     }
+    remark_vouched(draft, id, &vouched);
     if let Some(excess) = excess {
         draft.note(Event::InvoiceAmountMismatch, |entry| {
             entry.invoice = Some(id);
@@ -107,6 +112,13 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
         let evidence =
             format!("payment {payment} for invoice {id} is {excess} above what was owed");
         draft.park(ParkReason::AmountMismatch, evidence);
+    }
+}
+
+/// Says in the journal that a person's word settled an invoice, if it did.
+pub(super) fn remark_vouched(draft: &mut Draft, invoice: InvoiceId, parts: &[PaymentPart]) {
+    if parts.iter().any(|part| part.vouched) {
+        draft.remark_settled(invoice, VOUCHED);
     }
 }
 

@@ -153,9 +153,10 @@ fn record_purchase(
         period,
         ..purchase_invoice(checkout, InvoiceState::Settled { at })
     };
-    // Payments that were set aside before are remembered.
+    // What was set aside before is remembered.
     if let Some(known) = draft.account.invoice(id) {
         invoice.payments.clone_from(&known.payments);
+        invoice.unconfirmed.clone_from(&known.unconfirmed);
     }
     take_in(draft, &mut invoice, &paid);
     invoice.payments.push(paid);
@@ -198,6 +199,7 @@ pub(super) fn purchase_invoice(checkout: &Checkout, state: InvoiceState) -> Invo
         attempt: 1,
         pay_url: None,
         unpayable: Unpayable::default(),
+        unconfirmed: Vec::new(),
         state,
         payments: Vec::new(),
         opened_at: checkout.created_at,

@@ -28,6 +28,7 @@ fn parts(cents: i64) -> Vec<PaymentPart> {
         id: "tx-a".to_owned(),
         amount: usd(cents),
         at: at("2026-02-01"),
+        vouched: false,
     }]
 }
 

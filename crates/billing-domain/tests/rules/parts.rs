@@ -27,6 +27,7 @@ fn part((id, cents, when): Transaction) -> PaymentPart {
         id: id.to_owned(),
         amount: usd(cents),
         at: at(when),
+        vouched: false,
     }
 }
 

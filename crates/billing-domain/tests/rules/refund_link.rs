@@ -148,6 +148,7 @@ fn what_came_besides_and_went_back_is_none_of_what_can_be_promised() {
                 id: "tx-z".to_owned(),
                 amount: paid,
                 at: world.now,
+                vouched: false,
             }],
         });
         world.tell(Fact::RefundSeen(RefundSnapshot {

@@ -30,6 +30,7 @@ fn pays(world: &mut World, invoice: InvoiceId, parts: &[(&str, i64)]) {
         id: (*id).to_owned(),
         amount: usd(*cents),
         at: at("2026-02-01"),
+        vouched: false,
     });
     let fact = Fact::InvoicePaid {
         invoice,

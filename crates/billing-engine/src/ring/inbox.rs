@@ -292,6 +292,7 @@ const fn is_paid_by(object: &ProviderRef, observed: &Observed) -> bool {
             | Fact::PaymentReversed { .. }
             | Fact::PaymentUpheld { .. }
             | Fact::PaymentDenied { .. }
+            | Fact::PaymentUnconfirmed { .. }
     );
     goes_back && matches!(object.kind, RefKind::Payment | RefKind::Checkout)
 }

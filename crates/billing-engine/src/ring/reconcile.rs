@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
+use billing_domain::checkout::CheckoutState;
 use billing_domain::customer::Account;
 use billing_domain::digest::digest128;
 use billing_domain::fact::{Fact, Link, Observed, Unclear};
@@ -199,12 +200,26 @@ impl Parts {
         let times = held.map(|held| &held.times);
         let digest = digest128(&(facts, invoice, times));
         let reference = &object.id;
-        if self.last_read.moved(object, &digest) {
+        let moved = self.last_read.moved(object, &digest);
+        if moved || is_payable_again(owner, invoice, facts) {
             let now = self.now().as_microsecond();
             return format!("read:{reference}:{digest}:{now}");
         }
         format!("read:{reference}:{digest}")
     }
+}
+
+/// Whether the money of its checkout was on its way, and is no more: however often that
+/// happened before, it is told until it is decided.
+fn is_payable_again(owner: &Account, invoice: &Invoice, facts: &[Observed]) -> bool {
+    let mut told = facts.iter();
+    let opened = told.any(|told| matches!(told.fact, Fact::CheckoutOpened { .. }));
+    let paid_through = invoice.checkout.and_then(|id| owner.checkout(id));
+    opened
+        && invoice.payments.is_empty()
+        && paid_through.is_some_and(|held| {
+            !held.owns_schedule && matches!(held.state, CheckoutState::Pending { .. })
+        })
 }
 
 /// That it is owed here and not known there, which a person is told of once.

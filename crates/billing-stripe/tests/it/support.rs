@@ -242,6 +242,7 @@ pub(crate) fn brief(facts: &[Observed]) -> Vec<String> {
         | Fact::PaymentReversed { .. }
         | Fact::PaymentUpheld { .. }
         | Fact::PaymentDenied { .. }
+        | Fact::PaymentUnconfirmed { .. }
         | Fact::Unclear { .. } => format!("{:?}", observed.fact),
     };
     facts.iter().map(word).collect()

@@ -286,6 +286,7 @@ fn invoice(draft: &mut Draft, mut change: Change, held: &Subscription) -> Effect
         attempt: 1,
         pay_url: None,
         unpayable: Unpayable::default(),
+        unconfirmed: Vec::new(),
         state: InvoiceState::Open,
         payments: Vec::new(),
         opened_at: now,
