@@ -25,6 +25,7 @@ mod document;
 mod drain;
 #[cfg(test)]
 mod forecasts;
+mod forged;
 #[cfg(test)]
 mod gates;
 #[cfg(test)]
