@@ -81,12 +81,16 @@ pub(crate) fn btcpay(
 
 /// There is none: it was refused where it was configured.
 #[cfg(not(feature = "btcpay"))]
-#[expect(clippy::unused_async, reason = "the same door as where it is built in")]
-pub(crate) async fn btcpay(
+#[expect(
+    clippy::unnecessary_wraps,
+    clippy::needless_pass_by_value,
+    reason = "the same door as where it is built in"
+)]
+pub(crate) fn btcpay(
     _config: &Config,
     _public_url: &str,
     _clock: &Arc<dyn Clock>,
-    _store: &dyn Store,
+    _remembered: Vec<Rate>,
 ) -> Result<Option<Attached>, WiringError> {
     Ok(None)
 }

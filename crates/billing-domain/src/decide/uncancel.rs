@@ -131,12 +131,10 @@ pub fn uncancel_overtaken(draft: &mut Draft, id: SubscriptionId) {
     let Some(held) = draft.account.subscription(id).cloned() else {
         return;
     };
-    let anew = |it: Cancellation| it.unconfirmed && it.taken_back.is_none();
-    let (true, Some(provider), Some(reference)) = (
-        held.cancellation.is_some_and(anew),
-        held.provider.clone(),
-        held.reference(),
-    ) else {
+    let anew = held.cancellation.filter(|it| it.taken_back.is_none());
+    let (Some(anew), Some(provider), Some(reference)) =
+        (anew, held.provider.clone(), held.reference())
+    else {
         return;
     };
     let order = Order::CancelSubscription {
@@ -144,6 +142,13 @@ pub fn uncancel_overtaken(draft: &mut Draft, id: SubscriptionId) {
         reference: reference.to_owned(),
         at_once: false,
     };
+    // Answered or not: what was said of it before the undo is no more.
+    let mut held = held;
+    held.cancellation = Some(Cancellation {
+        unconfirmed: true,
+        ..anew
+    });
+    draft.account.put_subscription(held);
     draft.order(EffectKey::subscription("cancel", id, draft.now()), order);
 }
 

@@ -7,8 +7,12 @@ use billing_domain::decide::{self, CancelWhen};
 use billing_domain::journal::Event;
 use billing_domain::subscription::Why;
 use billing_domain::time::days;
+use jiff::SignedDuration;
 
 use crate::common::{World, at, catalog, edited, lock, price, retired, terms};
+
+/// How much sooner a notice is given than it has to be.
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// `old` is retired on 15 January 2026 under this lock, mid-period of whoever
 /// bought it on the 1st.
@@ -70,8 +74,8 @@ fn until_a_day_covers_the_cycles_that_start_before_it() {
         assert_eq!(dearer[0].0, first, "until {day}");
         let others = world.charged().len() - dearer.len();
         assert_eq!(amounts(&world)[..others], vec![1_000; others]);
-        // Thirty days before the first dearer cycle, and once.
-        let announced = at(first) - days(30);
+        // Thirty days before the first dearer cycle, an hour early, and once.
+        let announced = at(first) - days(30) - HOUR;
         assert_eq!(world.notices(), [announced], "until {day}");
     }
 }
@@ -128,12 +132,25 @@ fn nobody_has_to_look_for_a_renewal_to_know_the_catalog() {
 }
 
 #[test]
+fn a_worker_that_looks_some_minutes_late_postpones_no_rise() {
+    let (mut world, revision) = sold(LockEnd::Until(at("2026-03-01")), Some("new"));
+    world.run("2026-01-15");
+    world.catalog = revision;
+    world.keep_promises();
+    world.now = world.sub().promise.look_at.unwrap() + SignedDuration::from_mins(59);
+    world.fall_due();
+    let to_come = world.sub().scheduled.clone().unwrap();
+    assert_eq!(to_come.at, at("2026-03-01"));
+    assert_eq!(world.notices().len(), 1);
+}
+
+#[test]
 fn it_wakes_when_the_notice_is_due() {
     let (mut world, revision) = sold(LockEnd::Until(at("2026-03-01")), Some("new"));
     world.run("2026-01-15");
     world.catalog = revision;
     world.keep_promises();
-    let due = at("2026-03-01") - days(30);
+    let due = at("2026-03-01") - days(30) - HOUR;
     assert_eq!(world.sub().promise.look_at, Some(due));
     assert_eq!(world.account.wake_at(), Some(due));
     world.run("2026-01-29");
@@ -169,7 +186,7 @@ fn successors_follow_each_other_each_under_its_own_lock() {
     assert_eq!(amounts(&world), [800, 1_000, 1_000, 1_000, 2_000, 2_000]);
     assert_eq!(
         world.notices(),
-        [at("2026-03-01") - days(30), at("2026-06-01") - days(30)]
+        ["2026-03-01", "2026-06-01"].map(|first| at(first) - days(30) - HOUR)
     );
 }
 
@@ -207,7 +224,7 @@ fn a_lead_longer_than_the_notice_does_not_lose_the_rise() {
     world.run("2026-06-01");
     assert_eq!(amounts(&world), [1_000, 1_000, 2_000, 2_000, 2_000]);
     // Announced when it is invoiced, which is before the notice would be due.
-    assert_eq!(world.notices(), [at("2026-04-01") - days(20)]);
+    assert_eq!(world.notices(), [at("2026-04-01") - days(20) - HOUR]);
 }
 
 #[test]

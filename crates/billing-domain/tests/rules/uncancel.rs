@@ -336,6 +336,12 @@ fn what_was_renewed_before_either_arrived_goes_on_and_concerns_nobody() {
 
 #[test]
 fn canceled_anew_it_stays_so_whichever_of_the_orders_arrives_last() {
+    for answered_first in [false, true] {
+        canceled_anew(answered_first);
+    }
+}
+
+fn canceled_anew(answered_first: bool) {
     let (mut world, begun) = canceled();
     world.uncancel().unwrap();
     let id = world.sub().id;
@@ -346,6 +352,18 @@ fn canceled_anew_it_stays_so_whichever_of_the_orders_arrives_last() {
     assert_eq!(world.cancel(CancelWhen::PeriodEnd), again);
     assert_eq!(world.cancel(CancelWhen::PeriodEnd), CancelOutcome::Already);
     world.forget();
+    if answered_first {
+        // The cancellation is done there before the undo is, and known here.
+        world.go("2026-01-12T00:00:02Z");
+        see(
+            &mut world,
+            &begun,
+            "2026-01-12T00:00:01Z",
+            Some("2026-02-01"),
+        );
+        world.decide(|draft| cancellation_answered(draft, "s-1", true));
+        world.forget();
+    }
     // The undo was under way, and is done there.
     world.go("2026-01-12T00:00:03Z");
     world.decide(|draft| uncancel_overtaken(draft, id));

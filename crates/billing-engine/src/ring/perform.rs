@@ -429,12 +429,12 @@ fn answered(draft: &mut Draft, item: &OutboxItem, facts: &[Observed], catalog: &
     }
     let came_to_nothing =
         |fact: &Observed| matches!(fact.fact, Fact::Refused { .. } | Fact::GivenUp { .. });
-    // In doubt, what is read next is believed.
-    let done = doubtful.is_empty() && !facts.iter().any(came_to_nothing);
+    let acted = !facts.iter().any(came_to_nothing);
     if let Order::CancelSubscription { reference, .. } = &item.effect.order {
-        cancellation_answered(draft, reference, done);
+        // In doubt, what is read next is believed.
+        cancellation_answered(draft, reference, acted && doubtful.is_empty());
     }
-    if let (true, Order::UndoCancellation { subscription, .. }) = (done, &item.effect.order) {
+    if let (true, Order::UndoCancellation { subscription, .. }) = (acted, &item.effect.order) {
         uncanceled(draft, *subscription);
     }
     for object in doubtful {

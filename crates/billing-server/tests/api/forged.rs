@@ -79,7 +79,10 @@ async fn tokens(rig: &Rig, genuine: &str) -> Vec<(&'static str, String, &'static
         ),
         (
             "of another server",
-            with(|said| said.iss = "https://eve.example".to_owned(), &ours),
+            with(
+                |said| "https://eve.example".clone_into(&mut said.iss),
+                &ours,
+            ),
             bad,
         ),
         (

@@ -25,6 +25,7 @@ mod document;
 mod drain;
 #[cfg(test)]
 mod forecasts;
+#[cfg(test)]
 mod forged;
 #[cfg(test)]
 mod gates;

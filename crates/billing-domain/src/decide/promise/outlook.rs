@@ -5,6 +5,11 @@ use crate::catalog::{Catalog, CatalogRevision, Lock, LockEnd, MAX_PRICES, Price}
 use crate::subscription::{Hang, Notice, Schedule, Subscription};
 use crate::terms::{Seller, Terms};
 use crate::time::{Period, Timestamp, shifted, shifted_back};
+use jiff::SignedDuration;
+
+/// How much sooner a notice is given than it has to be. No worker looks at the very
+/// instant, and what is a second late postpones the rise by a cycle.
+const LOOK_EARLY: SignedDuration = SignedDuration::from_hours(1);
 
 /// Cycles looked ahead at most, for the first one that a promise does not cover:
 /// daily cycles for more than a year. What lies beyond is found at a later look.
@@ -119,7 +124,8 @@ pub(super) fn outlook(
         (given.at, None)
     } else {
         // In time for the notice, and before the cycle is invoiced.
-        let due = shifted_back(start, lock.notice.max(held.settled_ahead()));
+        let needed = lock.notice.max(held.settled_ahead());
+        let due = shifted_back(start, needed.saturating_add(LOOK_EARLY));
         if due > now {
             return Outlook::Later(due);
         }
