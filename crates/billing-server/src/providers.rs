@@ -83,7 +83,6 @@ pub(crate) fn btcpay(
 #[cfg(not(feature = "btcpay"))]
 #[expect(
     clippy::unnecessary_wraps,
-    clippy::needless_pass_by_value,
     reason = "the same door as where it is built in"
 )]
 pub(crate) fn btcpay(
