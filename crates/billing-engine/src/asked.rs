@@ -5,8 +5,7 @@
 //! commit in this process. Whether it is good is not held: that follows from what
 //! is, and from the time.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use billing_domain::ids::{CustomerId, LicenseId};
 use billing_domain::license::License;
@@ -15,6 +14,7 @@ use billing_domain::time::{Timestamp, shifted};
 use jiff::SignedDuration;
 
 use crate::epochs::{Epochs, Mark};
+use crate::generations::Generations;
 
 /// Licenses of one generation, of which there are two: together some 40 MB, at 2 kB
 /// each. Those that are asked about within seconds are far fewer.
@@ -31,21 +31,15 @@ pub(crate) struct Asked {
 
 /// The licenses that were asked about lately.
 pub(crate) struct AskedLately {
-    generations: RwLock<Generations>,
+    generations: RwLock<Generations<LicenseId, Arc<Asked>>>,
     epochs: Epochs,
     keep: SignedDuration,
-}
-
-#[derive(Default)]
-struct Generations {
-    young: HashMap<LicenseId, Arc<Asked>>,
-    old: HashMap<LicenseId, Arc<Asked>>,
 }
 
 impl AskedLately {
     pub(crate) fn new(keep: SignedDuration) -> Self {
         Self {
-            generations: RwLock::default(),
+            generations: RwLock::new(Generations::of(GENERATION)),
             epochs: Epochs::default(),
             keep,
         }
@@ -57,10 +51,7 @@ impl AskedLately {
             .generations
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        let asked = generations
-            .young
-            .get(&id)
-            .or_else(|| generations.old.get(&id))?;
+        let asked = generations.get(&id)?;
         // A clock that was set back makes everything of its future too old.
         let fresh = asked.read_at <= now && now < shifted(asked.read_at, self.keep);
         (fresh && self.epochs.stands(&asked.mark)).then(|| Arc::clone(asked))
@@ -74,10 +65,6 @@ impl AskedLately {
 
     /// Keeps a license that was read at `now`, after `mark` was noted.
     pub(crate) fn put(&self, license: License, held: Subscription, mark: Mark, now: Timestamp) {
-        let mut generations = self.write();
-        if generations.young.len() >= GENERATION {
-            generations.old = std::mem::take(&mut generations.young);
-        }
         let id = license.id;
         let asked = Asked {
             license,
@@ -85,18 +72,16 @@ impl AskedLately {
             read_at: now,
             mark,
         };
-        generations.young.insert(id, Arc::new(asked));
+        let mut generations = self
+            .generations
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        generations.put(id, Arc::new(asked));
     }
 
     /// Whatever is held of a customer is wrong from now on.
     pub(crate) fn forget(&self, of: CustomerId) {
         self.epochs.raise(of);
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Generations> {
-        self.generations
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

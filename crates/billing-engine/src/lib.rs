@@ -15,6 +15,7 @@ mod commands;
 mod epochs;
 mod error;
 mod gate;
+mod generations;
 mod limits;
 mod manual;
 mod recent;

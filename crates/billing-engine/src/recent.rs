@@ -5,57 +5,48 @@
 //! only while the customer stands at the same revision, so that it makes no
 //! difference how old it is, or which process has decided since.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use billing_domain::ids::CustomerId;
 use billing_ports::store::Loaded;
+
+use crate::generations::Generations;
 
 /// Customers of one generation, of which there are two: together some 20 MB, at
 /// 10 kB each. A process quotes to far fewer buyers within a minute.
 const GENERATION: usize = 1_000;
 
 /// The customers who were loaded lately.
-#[derive(Default)]
 pub(crate) struct Recent {
-    generations: Mutex<Generations>,
+    generations: Mutex<Generations<CustomerId, Arc<Loaded>>>,
 }
 
-#[derive(Default)]
-struct Generations {
-    young: HashMap<CustomerId, Arc<Loaded>>,
-    old: HashMap<CustomerId, Arc<Loaded>>,
+impl Default for Recent {
+    fn default() -> Self {
+        Self {
+            generations: Mutex::new(Generations::of(GENERATION)),
+        }
+    }
 }
 
 impl Recent {
     /// The customer as it was when it was last loaded. `None`: load it.
     pub(crate) fn get(&self, id: CustomerId) -> Option<Arc<Loaded>> {
-        let generations = self.lock();
-        let held = generations
-            .young
-            .get(&id)
-            .or_else(|| generations.old.get(&id))?;
-        Some(Arc::clone(held))
+        self.lock().get(&id).cloned()
     }
 
     /// Keeps a customer that was loaded.
     pub(crate) fn put(&self, loaded: Arc<Loaded>) {
-        let mut generations = self.lock();
-        if generations.young.len() >= GENERATION {
-            generations.old = std::mem::take(&mut generations.young);
-        }
         let id = loaded.account.customer.id;
-        generations.young.insert(id, loaded);
+        self.lock().put(id, loaded);
     }
 
     /// Drops a customer who stands elsewhere by now.
     pub(crate) fn forget(&self, id: CustomerId) {
-        let mut generations = self.lock();
-        generations.young.remove(&id);
-        generations.old.remove(&id);
+        self.lock().remove(&id);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Generations> {
+    fn lock(&self) -> MutexGuard<'_, Generations<CustomerId, Arc<Loaded>>> {
         self.generations
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

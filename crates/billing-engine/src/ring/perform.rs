@@ -36,15 +36,6 @@ pub(crate) enum Performed {
     Overtaken,
 }
 
-/// When an effect's provider is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    /// At once: a person waits for it.
-    AtOnce,
-    /// When a place among the queue's calls is free.
-    Queue,
-}
-
 /// What the world said.
 enum Heard {
     Facts(Vec<Observed>),
@@ -57,7 +48,7 @@ enum Heard {
 impl Parts {
     /// Performs one claimed effect. Failures are logged; the effect waits.
     pub(crate) async fn perform_claimed(&self, item: OutboxItem) {
-        let Err(error) = self.perform_one(&item, Turn::Queue).await else {
+        let Err(error) = self.perform_one(&item).await else {
             return;
         };
         tracing::warn!(effect = %item.effect.id, %error, "effect not settled");
@@ -70,22 +61,18 @@ impl Parts {
         }
     }
 
-    /// Performs an effect that the commit which ordered it leased to this call.
+    /// Performs a provider's effect that the commit which ordered it leased to this
+    /// call: at once, since a person waits for it.
     pub(crate) async fn perform_leased(
         &self,
         customer: CustomerId,
         effect: Effect,
     ) -> Result<Performed, EngineError> {
-        let item = OutboxItem {
-            customer,
-            effect,
-            attempts: 0,
-            fence: Fence(1),
-        };
-        self.perform_one(&item, Turn::AtOnce).await
+        let (performed, _code) = self.ask_leased(customer, effect).await?;
+        Ok(performed)
     }
 
-    async fn perform_one(&self, item: &OutboxItem, turn: Turn) -> Result<Performed, EngineError> {
+    async fn perform_one(&self, item: &OutboxItem) -> Result<Performed, EngineError> {
         if let Order::Notify { .. } = item.effect.order {
             return self.notify(item).await;
         }
@@ -108,15 +95,10 @@ impl Parts {
         let Some(account) = item.effect.order.provider().cloned() else {
             return Ok(Performed::Overtaken);
         };
-        let place = match turn {
-            Turn::AtOnce => None,
-            Turn::Queue => {
-                let waiting = self.places.acquire();
-                match tokio::time::timeout(self.limits.place_timeout(), waiting).await {
-                    Ok(place) => place.ok(),
-                    Err(_elapsed) => return self.give_back(item).await,
-                }
-            }
+        let waiting = self.places.acquire();
+        let place = match tokio::time::timeout(self.limits.place_timeout(), waiting).await {
+            Ok(place) => place,
+            Err(_elapsed) => return self.give_back(item).await,
         };
         if !self.is_wanted(item).await? {
             tracing::info!(effect = %item.effect.id, key = %item.effect.key, "no longer wanted");
@@ -129,8 +111,8 @@ impl Parts {
         Ok(performed)
     }
 
-    /// Performs an effect that the commit which ordered it leased to this call, and says
-    /// by what code its provider refused it. `None`: it did not.
+    /// As [`Self::perform_leased`], and says by what code the provider refused. `None`: it
+    /// did not.
     pub(crate) async fn ask_leased(
         &self,
         customer: CustomerId,
