@@ -90,8 +90,18 @@ pub(crate) const RETRY_AFTER: [SignedDuration; 5] = [
 /// with a delay of [`INBOX_RETRY`] between them, about an hour.
 pub(crate) const MAX_INBOX_ATTEMPTS: u16 = 12;
 
-/// How long an inbox row that failed for reasons of ours waits.
+/// How long an inbox row waits that failed for reasons of ours, or whose provider did
+/// not answer, a little less where many wait: so that they do not all come back at once.
 pub(crate) const INBOX_RETRY: SignedDuration = SignedDuration::from_mins(5);
+
+/// How long an inbox row waits whose provider has not answered for
+/// [`MAX_INBOX_ATTEMPTS`]: that is an outage by then.
+pub(crate) const OUTAGE_RETRY: SignedDuration = SignedDuration::from_hours(1);
+
+/// Attempts at an inbox row whose provider does not answer before it is parked: the
+/// first hour's, and one an hour for three days after that, which is as long as
+/// providers themselves go on with a webhook that is not taken.
+pub(crate) const MAX_UNANSWERED: u16 = MAX_INBOX_ATTEMPTS + 72;
 
 /// How long a customer waits whose due work failed for reasons of ours, or
 /// whose decision left it due: no loop turns faster than this.

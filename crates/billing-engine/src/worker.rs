@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use billing_domain::time::{Timestamp, shifted};
 use billing_ports::store::{NextWork, Sweep};
+use futures_util::FutureExt;
+use futures_util::future::Shared;
 use jiff::SignedDuration;
+use tokio::sync::Notify;
 
 use crate::billing::{Billing, Parts};
 
@@ -44,13 +47,26 @@ const MAX_SWEEPS: usize = 100;
 impl Billing {
     /// Works until `stop` is ready, then finishes the go at hand and returns.
     /// With billing switched off, it waits for `stop` alone.
+    ///
+    /// What providers' own books say is read beside the work: it takes minutes where
+    /// there is much of it, and nobody waits for it.
     pub async fn run_worker(&self, stop: impl Future<Output = ()> + Send) {
-        tokio::pin!(stop);
+        let stop = stop.shared();
         let Ok(parts) = self.parts() else {
             return stop.await;
         };
+        let turned = Notify::new();
+        let works = self.work_on(parts, &turned, stop.clone());
+        let reads = parts.read_on(&turned, stop);
+        tokio::join!(works, reads);
+    }
+
+    /// Claims, decides and performs. Says after every turn that the clock may have moved.
+    async fn work_on<S>(&self, parts: &Parts, turned: &Notify, mut stop: Shared<S>)
+    where
+        S: Future<Output = ()> + Send,
+    {
         let mut sweep_at = parts.now();
-        let mut reconcile_at = shifted(sweep_at, RECONCILE_EVERY);
         loop {
             let pause = match self.work(parts.limits.work_budget).await {
                 Ok(done) if done.more => Duration::ZERO,
@@ -69,21 +85,7 @@ impl Billing {
                 }
                 sweep_at = shifted(parts.now(), SWEEP_EVERY);
             }
-            if parts.now() >= reconcile_at {
-                tokio::select! {
-                    biased;
-                    () = &mut stop => return,
-                    reconciled = parts.reconcile() => if let Err(error) = reconciled {
-                        tracing::warn!(%error, "reconciling failed, will be tried again");
-                    }
-                }
-                tokio::select! {
-                    biased;
-                    () = &mut stop => return,
-                    () = parts.reread_all() => {}
-                }
-                reconcile_at = shifted(parts.now(), RECONCILE_EVERY);
-            }
+            turned.notify_one();
             tokio::select! {
                 biased;
                 () = &mut stop => return,
@@ -91,6 +93,35 @@ impl Billing {
                 () = parts.wake.notified() => {}
                 () = parts.store.changed() => {}
             }
+        }
+    }
+}
+
+impl Parts {
+    /// Asks about open invoices and reads providers' books, whenever it is time. Every
+    /// call of it stands by itself, so it is broken off when the worker stops.
+    async fn read_on<S>(&self, turned: &Notify, mut stop: Shared<S>)
+    where
+        S: Future<Output = ()> + Send,
+    {
+        let reads = async {
+            let mut reconcile_at = shifted(self.now(), RECONCILE_EVERY);
+            loop {
+                turned.notified().await;
+                if self.now() < reconcile_at {
+                    continue;
+                }
+                if let Err(error) = self.reconcile().await {
+                    tracing::warn!(%error, "reconciling failed, will be tried again");
+                }
+                self.reread_all().await;
+                reconcile_at = shifted(self.now(), RECONCILE_EVERY);
+            }
+        };
+        tokio::select! {
+            biased;
+            () = &mut stop => {}
+            () = reads => {}
         }
     }
 }

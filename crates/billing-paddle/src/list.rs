@@ -16,8 +16,13 @@ use crate::map::subscription::Untold;
 use crate::provider::Paddle;
 use crate::wire::Subscription;
 
-/// Most subscriptions and events that Paddle lists on a page.
+/// Most events that Paddle lists on a page.
 const PAGE: &str = "200";
+
+/// Subscriptions on a page. Where they have to be read, two calls each, a page is as
+/// much as Paddle's 240 calls a minute leave room for, and a go that is broken off
+/// begins its page again.
+const SUBSCRIPTIONS_PAGE: &str = "50";
 
 /// All statuses: without them Paddle leaves ended ones in too, and says so nowhere.
 const STATUSES: &str = "active,canceled,past_due,paused,trialing";
@@ -39,7 +44,7 @@ impl Paddle {
         let mut query = vec![
             ("status", STATUSES),
             ("order_by", "id[ASC]"),
-            ("per_page", PAGE),
+            ("per_page", SUBSCRIPTIONS_PAGE),
         ];
         query.extend(after.map(|after| ("after", after)));
         let page: Page<Subscription> = self.client.page(&["subscriptions"], &query).await?;

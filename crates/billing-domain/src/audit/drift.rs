@@ -51,11 +51,13 @@ pub enum DriftCode {
     Payment,
     /// How much an invoice comes to.
     Amount,
+    /// It is there and cannot be read.
+    Unread,
 }
 
 impl DriftCode {
     /// Every code.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Missing,
         Self::Unknown,
         Self::Status,
@@ -65,6 +67,7 @@ impl DriftCode {
         Self::Cancellation,
         Self::Payment,
         Self::Amount,
+        Self::Unread,
     ];
 
     /// The stable code.
@@ -80,6 +83,7 @@ impl DriftCode {
             Self::Cancellation => "drift_cancellation",
             Self::Payment => "drift_payment",
             Self::Amount => "drift_amount",
+            Self::Unread => "drift_unread",
         }
     }
 }

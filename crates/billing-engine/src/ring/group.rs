@@ -8,9 +8,9 @@ use billing_domain::catalog::CatalogRevision;
 use billing_domain::decide::{Verdict, apply_fact, outrank};
 use billing_domain::fact::Observed;
 use billing_domain::ids::{CustomerId, InboxId};
-use billing_domain::provider::ProviderRef;
+use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::time::Timestamp;
-use billing_ports::store::{Also, InboxItem, InboxMark};
+use billing_ports::store::{Also, InboxItem, InboxMark, Locator};
 use billing_ports::{Delivery, Reading};
 use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::billing::Parts;
 use crate::error::EngineError;
 use crate::limits::MAX_READS;
+use crate::ring::failure::Failure;
 use crate::ring::hints::{hints_at, no_older, tells_a_return, tells_money};
 use crate::ring::inbox::{Group, also_of, facts};
 use crate::ring::{DecideError, Deciding};
@@ -43,9 +44,9 @@ struct Readings {
 /// Why deliveries were not decided together.
 enum Stuck {
     /// None can be decided now, for this reason.
-    All(String),
+    All(Failure),
     /// One of them stands against all, for this reason: the others may do without it.
-    One(String),
+    One(Failure),
 }
 
 /// Why a decision was not made.
@@ -117,17 +118,19 @@ impl Parts {
                 }
                 Err(DecideError::Refused(Stop::TooEarly(early))) => {
                     for item in items.extract_if(.., |item| item.id == early) {
-                        let failure = "what was read is about nothing known yet";
-                        self.try_later(&item, failure).await;
+                        let failure = Failure::ours("what was read is about nothing known yet");
+                        self.try_later(&item, &failure).await;
                     }
                 }
                 Err(DecideError::NoCustomer) => {
-                    return Err(Stuck::All("the customer is gone".to_owned()));
+                    return Err(Stuck::All(Failure::ours("the customer is gone")));
                 }
                 Err(DecideError::Engine(error @ EngineError::Contended)) => {
-                    return Err(Stuck::One(error.to_string()));
+                    return Err(Stuck::One(Failure::ours(error.to_string())));
                 }
-                Err(DecideError::Engine(error)) => return Err(Stuck::All(error.to_string())),
+                Err(DecideError::Engine(error)) => {
+                    return Err(Stuck::All(Failure::ours(error.to_string())));
+                }
             }
         }
         Ok(())
@@ -140,7 +143,7 @@ impl Parts {
         deadline: Option<Instant>,
     ) -> Result<(), Stuck> {
         if read.objects.len().saturating_add(wanted.len()) > MAX_READS {
-            return Err(Stuck::One("too many objects to read anew".to_owned()));
+            return Err(Stuck::One(Failure::ours("too many objects to read anew")));
         }
         for (object, told_at) in wanted {
             let facts = self.read_object(&object, deadline).await;
@@ -211,11 +214,11 @@ impl Parts {
         &self,
         object: &ProviderRef,
         deadline: Option<Instant>,
-    ) -> Result<Vec<Observed>, String> {
-        let provider = self
-            .providers
-            .get(&object.account)
-            .ok_or_else(|| format!("provider account {} is not configured", object.account))?;
+    ) -> Result<Vec<Observed>, Failure> {
+        let provider = self.providers.get(&object.account).ok_or_else(|| {
+            let account = &object.account;
+            Failure::ours(format!("provider account {account} is not configured"))
+        })?;
         let reading = provider.read(object);
         let answer = match deadline {
             Some(deadline) => timeout_at(deadline, reading).await,
@@ -223,10 +226,28 @@ impl Parts {
             None => Ok(reading.await),
         };
         match answer {
+            Ok(Ok(facts)) if facts.is_empty() && self.is_held(object).await? => {
+                Err(Failure::refused(
+                    "it is held here and not known there: the key may be another account's",
+                ))
+            }
             Ok(Ok(facts)) => Ok(facts),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_elapsed) => Err("the provider did not answer in time".to_owned()),
+            Ok(Err(error)) => Err(Failure::from(&error)),
+            Err(_elapsed) => Err(Failure::unanswered("the provider did not answer in time")),
         }
+    }
+}
+
+impl Parts {
+    /// Whether it is a subscription of ours: a provider that has none of it is not the
+    /// one that has it.
+    async fn is_held(&self, object: &ProviderRef) -> Result<bool, Failure> {
+        if object.kind != RefKind::Subscription {
+            return Ok(false);
+        }
+        let found = self.store.find(&Locator::Provider(object.clone())).await;
+        let found = found.map_err(|error| Failure::ours(error.to_string()))?;
+        Ok(found.is_some())
     }
 }
 

@@ -17,6 +17,7 @@ use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
 use crate::billing::Parts;
+use crate::ring::failure::Failure;
 use crate::ring::inbox::facts;
 
 /// What reading the objects of hints came to.
@@ -25,7 +26,7 @@ pub(crate) struct ReadHints {
     /// payment of somebody else's tells nothing any more.
     pub(crate) told: Vec<InboxItem>,
     /// Those whose objects could not be read, and why.
-    pub(crate) unread: Vec<(InboxItem, String)>,
+    pub(crate) unread: Vec<(InboxItem, Failure)>,
 }
 
 impl Parts {
@@ -35,7 +36,7 @@ impl Parts {
         items: Vec<InboxItem>,
         deadline: Option<Instant>,
     ) -> ReadHints {
-        let mut objects: BTreeMap<ProviderRef, Result<Vec<Observed>, String>> = BTreeMap::new();
+        let mut objects: BTreeMap<ProviderRef, Result<Vec<Observed>, Failure>> = BTreeMap::new();
         let wanted = items.iter().flat_map(facts).filter_map(to_be_read);
         for object in wanted {
             objects.insert(object.clone(), Ok(Vec::new()));
@@ -152,8 +153,8 @@ pub(crate) fn no_older(read: Observed, told_at: Timestamp) -> Observed {
 /// with the link of its payment.
 fn told(
     item: &InboxItem,
-    objects: &BTreeMap<ProviderRef, Result<Vec<Observed>, String>>,
-) -> Result<Vec<Observed>, String> {
+    objects: &BTreeMap<ProviderRef, Result<Vec<Observed>, Failure>>,
+) -> Result<Vec<Observed>, Failure> {
     let mut all = Vec::new();
     for observed in facts(item) {
         let Some(object) = to_be_read(observed) else {

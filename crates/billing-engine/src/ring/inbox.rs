@@ -14,7 +14,7 @@ use billing_ports::store::{Also, Claimed, InboxItem, Release, Resolution, StoreE
 use tokio::time::Instant;
 
 use crate::billing::Parts;
-use crate::limits::{INBOX_RETRY, MAX_INBOX_ATTEMPTS};
+use crate::ring::failure::{Cause, Failure, spread, wait_after};
 use crate::ring::group::done;
 use crate::ring::hints::{is_foreign, is_hint, says_too_little, tells_a_return};
 use crate::ring::whose::Whose;
@@ -52,8 +52,8 @@ impl Parts {
             let names_too_little = hints.contains(&item.id) && tells_a_return(facts(&item));
             if names_too_little && !self.is_elsewhere(&item).await {
                 // Its hint names too little to wait for: it is read again.
-                self.try_later(&item, "money went back of nothing known yet")
-                    .await;
+                let failure = Failure::ours("money went back of nothing known yet");
+                self.try_later(&item, &failure).await;
             } else {
                 self.settle_nobodys(&item).await;
             }
@@ -95,7 +95,7 @@ impl Parts {
                     let evidence = "its correlation and its objects belong to different customers";
                     self.set_aside(&item, ParkReason::Conflict, evidence).await;
                 }
-                Err(error) => self.try_later(&item, &error).await,
+                Err(error) => self.try_later(&item, &Failure::ours(error)).await,
             }
         }
         nobodys
@@ -107,7 +107,11 @@ impl Parts {
         let told = facts(item);
         let catalog = match self.catalog(self.now()).await {
             Ok(catalog) => catalog,
-            Err(error) => return self.try_later(item, &error.to_string()).await,
+            Err(error) => {
+                return self
+                    .try_later(item, &Failure::ours(error.to_string()))
+                    .await;
+            }
         };
         if !told.is_empty() && !is_foreign(&item.delivery.account, told, &catalog) {
             self.set_aside_unlinked(item).await;
@@ -159,7 +163,11 @@ impl Parts {
                 "carries a correlation that cannot be read",
             ),
             Ok(false) => (ParkReason::Unlinked, "matches no known customer"),
-            Err(error) => return self.try_later(item, &error.to_string()).await,
+            Err(error) => {
+                return self
+                    .try_later(item, &Failure::ours(error.to_string()))
+                    .await;
+            }
         };
         let Some(parked) = self.set_aside(item, reason, evidence).await else {
             return;
@@ -243,24 +251,32 @@ impl Parts {
         }
     }
 
-    pub(crate) async fn all_later(&self, items: &[InboxItem], failure: &str) {
+    pub(crate) async fn all_later(&self, items: &[InboxItem], failure: &Failure) {
         for item in items {
             self.try_later(item, failure).await;
         }
     }
 
-    pub(crate) async fn try_later(&self, item: &InboxItem, failure: &str) {
+    pub(crate) async fn try_later(&self, item: &InboxItem, failure: &Failure) {
         // This attempt is one more than those that were released.
-        if item.attempts.saturating_add(1) >= MAX_INBOX_ATTEMPTS {
-            self.set_aside(item, ParkReason::AttemptsExhausted, failure)
+        let attempts = item.attempts.saturating_add(1);
+        let words = &failure.words;
+        if attempts >= failure.most() {
+            self.set_aside(item, ParkReason::AttemptsExhausted, words)
                 .await;
             return;
         }
-        tracing::warn!(inbox = %item.id, failure, "event not decided, will be tried again");
+        if failure.cause == Cause::Refused {
+            // Nothing of this provider is decided until somebody mends it.
+            tracing::error!(inbox = %item.id, account = %item.delivery.account, failure = words,
+                "the provider does not take our key or settings; events wait");
+        } else {
+            tracing::warn!(inbox = %item.id, failure = words, "event not decided, will be tried again");
+        }
         let release = Release {
             row: Claimed::Inbox(item.id),
             fence: item.fence,
-            retry_at: shifted(self.now(), INBOX_RETRY),
+            retry_at: shifted(self.now(), spread(item.id, wait_after(attempts))),
             counts: true,
         };
         if let Err(error) = self.store.release(release).await {

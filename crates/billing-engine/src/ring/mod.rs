@@ -4,6 +4,7 @@
 //! through `receive`, and no transaction is held across a call.
 
 mod due;
+mod failure;
 mod group;
 mod hints;
 mod inbox;

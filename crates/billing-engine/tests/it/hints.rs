@@ -201,3 +201,50 @@ async fn a_refund_that_is_read_before_its_payment_is_known_is_read_again() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_provider_that_is_away_for_a_day_is_waited_for() {
+    for away in [Act::NotSent, Act::Unknown, Act::Misconfigured] {
+        let (rig, customer, opened) = mirrored().await;
+        rig.tell(vec![hint(later())]).await;
+        let tries = 12 + 24;
+        rig.provider.next_reads((0..tries).map(|_| away));
+        for attempt in 0..tries {
+            rig.work().await;
+            assert_eq!(rig.parked(), [""; 0], "attempt {attempt}");
+            assert_eq!(status(&rig, customer), Status::Active);
+            rig.pass(SignedDuration::from_hours(1));
+        }
+        assert_eq!(
+            rig.provider.reads().len(),
+            tries,
+            "and not asked without end"
+        );
+        rig.provider
+            .has(snapshot(opened.id, Status::PastDue, later()));
+        rig.work().await;
+        assert_eq!(status(&rig, customer), Status::PastDue);
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_of_ours_that_is_not_known_there_settles_nothing() {
+    let (rig, customer, opened) = mirrored().await;
+    rig.tell(vec![hint(later())]).await;
+    rig.work().await;
+    assert_eq!(status(&rig, customer), Status::Active);
+    assert!(
+        states(&rig).contains(&RowState::Waiting),
+        "it waits: {:?}",
+        states(&rig)
+    );
+    rig.provider
+        .has(snapshot(opened.id, Status::PastDue, later()));
+    rig.pass(SignedDuration::from_mins(5));
+    rig.work().await;
+    assert_eq!(
+        status(&rig, customer),
+        Status::PastDue,
+        "under the right key it is read"
+    );
+}

@@ -162,6 +162,8 @@ async fn a_dry_run_tells_of_the_events_that_had_not_come() {
     let came = rig.provider.happened.lock().unwrap()[0].clone();
     rig.billing.receive_trusted(came).await.unwrap();
     rig.work().await;
+    rig.provider
+        .has(snapshot(opened.id, Status::Active, later()));
     let before = rig.store.snapshot();
     let account = fixtures::provider("sandbox/main");
     for _ in 0..2 {
@@ -186,7 +188,9 @@ async fn a_dry_run_tells_of_the_events_that_had_not_come() {
 
 #[tokio::test]
 async fn what_is_ours_and_unknown_is_parked_once_and_what_is_foreign_is_counted() {
-    let (rig, ..) = mirrored().await;
+    let (rig, _, opened) = mirrored().await;
+    rig.provider
+        .has(snapshot(opened.id, Status::Active, fixtures::start()));
     rig.provider.has(foreign("sub_8", "price_of_theirs"));
     rig.provider.has(foreign("sub_9", "pro-monthly"));
     for _ in 0..2 {
@@ -252,4 +256,92 @@ async fn a_place_that_is_too_old_is_begun_anew() {
         asked, begun,
         "and nothing of what happened since is left out"
     );
+}
+
+#[tokio::test]
+async fn what_we_hold_and_the_provider_does_not_list_is_told() {
+    let (rig, customer, _) = mirrored().await;
+    let account = fixtures::provider("sandbox/main");
+    for dry in [true, false] {
+        let mut found = Vec::new();
+        let each = |difference: &Difference| found.push(difference.clone());
+        let done = if dry {
+            rig.billing.reread_dry(&account, each).await
+        } else {
+            rig.billing.reread(&account, each).await
+        };
+        let done = done.unwrap();
+        assert_eq!(
+            (done.subscriptions, done.drifts, done.finished),
+            (0, 1, true)
+        );
+        assert_eq!(found[0].customer, Some(customer));
+        let drift = &found[0].drift;
+        assert_eq!(drift.code, DriftCode::Missing);
+        assert_eq!((drift.right, drift.remedy), (Side::Unclear, Remedy::Look));
+        assert_eq!(
+            (drift.ours.as_str(), drift.theirs.as_str()),
+            ("active", "nothing")
+        );
+        rig.work().await;
+        assert_eq!(
+            status(&rig, customer),
+            Status::Active,
+            "nobody decides that alone"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_holds_up_no_other() {
+    let (rig, customer, opened) = mirrored().await;
+    let row = Observed {
+        fact: Fact::Hinted {
+            object: subscription_ref("sub_8"),
+        },
+        at: later(),
+        link: Link::default(),
+    };
+    rig.provider.has(row);
+    rig.provider
+        .has(snapshot(opened.id, Status::PastDue, later()));
+    // The events and the page are listed, and the first of its rows cannot be read.
+    let listed = || Act::Slow(std::time::Duration::ZERO);
+    rig.provider.next_reads([listed(), listed(), Act::Unknown]);
+    let (done, found) = reread(&rig).await;
+    let done = done.unwrap();
+    assert_eq!(
+        (done.subscriptions, done.unread, done.finished),
+        (2, 1, true)
+    );
+    assert_eq!(found[0].drift.code, DriftCode::Unread);
+    assert_eq!(found[0].drift.object, subscription_ref("sub_8"));
+    rig.work().await;
+    assert_eq!(status(&rig, customer), Status::PastDue);
+}
+
+#[tokio::test]
+async fn several_in_a_row_that_cannot_be_read_end_the_go() {
+    let (rig, ..) = mirrored().await;
+    for number in 0..8 {
+        rig.provider.has(Observed {
+            fact: Fact::Hinted {
+                object: subscription_ref(&format!("sub_{number}")),
+            },
+            at: later(),
+            link: Link::default(),
+        });
+    }
+    // Two rows on a page: a page is listed before each two that fail.
+    let listed = || Act::Slow(std::time::Duration::ZERO);
+    let page = || [listed(), Act::Unknown, Act::Unknown];
+    let pages = (0..4).flat_map(|_| page());
+    rig.provider
+        .next_reads(std::iter::once(listed()).chain(pages));
+    let (done, found) = reread(&rig).await;
+    assert!(matches!(
+        done,
+        Err(RereadError::Provider(PerformError::Unknown(_)))
+    ));
+    assert_eq!(found.len(), 4);
 }

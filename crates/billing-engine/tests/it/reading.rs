@@ -155,6 +155,12 @@ async fn no_more_is_read_in_one_decision_than_the_bound() {
         };
         rig.tell(of_all(Status::PastDue)).await;
         rig.work().await;
+        // It says of each that it is there, and nothing more.
+        rig.provider.has(Observed {
+            fact: Fact::Irrelevant,
+            at,
+            link: Link::default(),
+        });
         rig.tell(of_all(Status::Paused)).await;
         for _ in 0..12 {
             rig.work().await;

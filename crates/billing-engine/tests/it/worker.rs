@@ -178,6 +178,32 @@ async fn it_reads_the_books_of_every_provider_every_hour() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn work_goes_on_while_a_provider_is_read_that_does_not_answer() {
+    let rig = Rig::listening().await;
+    rig.owes("ana").await;
+    let worker = Worker::start(&rig.billing).await;
+    rig.provider.next_reads([Act::Hang]);
+    rig.pass(SignedDuration::from_hours(1));
+    rig.billing.wake();
+    settle().await;
+    let asked = rig.provider.reads().len();
+    assert!(asked > 0, "it is being asked");
+    rig.customer("ben").await;
+    settle().await;
+    let told = rig.notifier.events();
+    assert_eq!(
+        told.last().map(|last| last.as_str()),
+        Some("customer.created")
+    );
+    assert_eq!(
+        rig.provider.reads().len(),
+        asked,
+        "and it has not answered yet"
+    );
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn switched_off_it_only_waits_to_be_stopped() {
     let worker = Worker::start(&Billing::disabled()).await;
     assert!(!worker.task.is_finished());

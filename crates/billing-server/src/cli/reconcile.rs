@@ -71,13 +71,14 @@ impl Reconcile {
                 "lost": done.lost,
                 "subscriptions": done.subscriptions,
                 "differences": found,
+                "unread": done.unread,
                 "foreign": done.foreign,
                 "finished": done.finished,
             }));
         } else {
             out.line(&self.told(&done));
         }
-        let code = if done.drifts > 0 || done.lost > 0 {
+        let code = if done.drifts > 0 || done.lost > 0 || done.unread > 0 {
             DIFFERS
         } else if done.finished {
             0
@@ -114,6 +115,9 @@ impl Reconcile {
             0 => format!("{read} subscriptions read: nothing differs"),
             drifts => format!("{read} subscriptions read: {drifts} differences"),
         }];
+        if done.unread > 0 {
+            told.push(format!("{} could not be read", done.unread));
+        }
         if done.foreign > 0 {
             told.push(format!("{} are somebody else's", done.foreign));
         }

@@ -1,6 +1,7 @@
 //! Lists, a page at a time.
 
-use billing_domain::fact::Observed;
+use billing_domain::fact::{Fact, Link, Observed};
+use billing_domain::provider::RefKind;
 use billing_domain::time::Timestamp;
 use billing_ports::{Delivery, Listed, PerformError};
 use bytes::Bytes;
@@ -14,7 +15,8 @@ use crate::provider::Stripe;
 use crate::wire::{List, Subscription};
 
 impl Stripe {
-    /// A page of subscriptions, ended ones included.
+    /// A page of subscriptions, ended ones included. One that cannot be told must not
+    /// hide the others: it is hinted at, so that whoever reads it hears what is wrong.
     pub(super) async fn subscriptions_page(
         &self,
         customer: Option<&str>,
@@ -28,9 +30,9 @@ impl Stripe {
             self.look_for_invoice(subscription).await?;
             match self.teller.subscription_alone(subscription, page.at) {
                 Ok(facts) => rows.extend(facts),
-                // One that cannot be told must not hide the others.
                 Err(Unreadable(why)) => {
                     tracing::error!(id = subscription.id, why, "listed in vain");
+                    rows.push(self.hint_at(&subscription.id, page.at));
                 }
             }
         }
@@ -38,6 +40,18 @@ impl Stripe {
             rows,
             next: last.filter(|_| page.body.has_more == Some(true)),
         })
+    }
+
+    fn hint_at(&self, id: &str, at: Timestamp) -> Observed {
+        let object = self.teller.reference(RefKind::Subscription, id);
+        Observed {
+            at,
+            link: Link {
+                refs: vec![object.clone()],
+                ..Link::default()
+            },
+            fact: Fact::Hinted { object },
+        }
     }
 
     /// A page of the account's subscriptions.

@@ -139,7 +139,8 @@ impl Stripe {
         let mut after = None;
         for _page in 0..SUBSCRIPTION_PAGES {
             let page = self.subscriptions_page(Some(id), after).await?;
-            facts.extend(page.rows);
+            let rows = page.rows.into_iter();
+            facts.extend(rows.filter(|row| !matches!(row.fact, Fact::Hinted { .. })));
             after = page.next;
             if after.is_none() {
                 break;

@@ -34,9 +34,9 @@ const MAX_DRY_PAGES: usize = 10_000;
 /// two each: a provider's limits are counted by the minute.
 const MAX_READS: u64 = 1_000;
 
-/// How long the worker reads one book before it goes on with its work; the next go
-/// goes on where this one ended.
-const TICK_TIME: Duration = Duration::from_mins(1);
+/// How long the worker reads one book in one go; the next one goes on where this ended.
+/// What it decides and performs goes on meanwhile.
+const TICK_TIME: Duration = Duration::from_mins(10);
 
 /// How long a place in a book is believed in: what it names may be gone after days,
 /// and then the book is begun anew.
@@ -57,6 +57,8 @@ pub struct Reread {
     pub subscriptions: u64,
     /// Differences found among them.
     pub drifts: u64,
+    /// Subscriptions that the provider lists, and that could not be read.
+    pub unread: u64,
     /// Subscriptions of somebody else's in the same account.
     pub foreign: u64,
     /// Whether both books were read to their end. `false`: the next go goes on.

@@ -1,17 +1,27 @@
 //! A provider's subscriptions: those that stand otherwise than here are received.
 
+use std::collections::BTreeSet;
+
 use billing_domain::audit::{Drift, DriftCode, Remedy, Side, drift};
 use billing_domain::digest::digest128;
 use billing_domain::fact::{Fact, Observed};
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
-use billing_ports::store::{Also, Book};
+use billing_domain::subscription::Subscription;
+use billing_ports::store::{Also, Book, PageAsk, SubscriptionFilter};
 use billing_ports::{Delivery, Reading};
 use bytes::Bytes;
 
-use super::{Difference, MAX_READS, Pace, Reread, RereadError};
+use super::{Difference, MAX_DRY_PAGES, MAX_READS, Pace, Reread, RereadError};
 use crate::billing::Parts;
 use crate::ring::hints::{hinted, is_foreign};
 use crate::ring::whose::Whose;
+
+/// Subscriptions in a row that cannot be read, after which a go ends: one may be of a
+/// kind that is not known here, several mean that the provider does not answer.
+const MAX_IN_VAIN: u64 = 5;
+
+/// Our own subscriptions looked through at once.
+const OURS_PAGE: u16 = 500;
 
 impl Parts {
     /// `true`: they were read to the end. A dry run writes nothing, not even how
@@ -29,12 +39,24 @@ impl Parts {
             mark.next = None;
         }
         let mut reads = 0;
+        let mut in_vain = 0;
+        let from_the_first = mark.next.is_none();
+        let mut listed = BTreeSet::new();
         for _ in 0..how.pages {
             let listing = provider.list_subscriptions(mark.next.clone());
             let page = self.in_time(listing).await?;
             for seen in page.rows {
                 done.subscriptions = done.subscriptions.saturating_add(1);
-                for seen in self.as_it_stands(seen, &mut reads).await? {
+                listed.extend(object_of(account, &seen));
+                let stands = match self.as_it_stands(seen, &mut reads).await {
+                    Ok(facts) => facts,
+                    Err(unread) => {
+                        in_vain = note_unread(unread, in_vain, done, each)?;
+                        continue;
+                    }
+                };
+                in_vain = 0;
+                for seen in stands {
                     self.compare(account, seen, how.dry, done, each).await?;
                 }
             }
@@ -45,6 +67,10 @@ impl Parts {
                     .await?;
             }
             if mark.next.is_none() {
+                if from_the_first {
+                    self.look_for_unlisted(account, &listed, how.dry, done, each)
+                        .await?;
+                }
                 return Ok(true);
             }
             if how.is_over() || (reads >= MAX_READS && !how.dry) {
@@ -55,18 +81,60 @@ impl Parts {
     }
 
     /// What a row of the book says, read where the row only hints at it.
-    async fn as_it_stands(
-        &self,
-        row: Observed,
-        reads: &mut u64,
-    ) -> Result<Vec<Observed>, RereadError> {
+    async fn as_it_stands(&self, row: Observed, reads: &mut u64) -> Result<Vec<Observed>, Unread> {
         let Some(object) = hinted(&row) else {
             return Ok(vec![row]);
         };
         *reads = reads.saturating_add(1);
-        let provider = self.provider(&object.account)?;
-        let facts = self.in_time(provider.read(object)).await?;
-        Ok(facts)
+        let unread = |error: RereadError| Unread {
+            object: object.clone(),
+            error,
+        };
+        let provider = self.provider(&object.account).map_err(unread)?;
+        let facts = self.in_time(provider.read(object)).await;
+        facts.map_err(|error| unread(error.into()))
+    }
+
+    /// What these books hold there, alive, and the provider did not list: read by itself,
+    /// since it may only have ended. What is not there at all is for a person.
+    async fn look_for_unlisted(
+        &self,
+        account: &ProviderAccount,
+        listed: &BTreeSet<ProviderRef>,
+        dry: bool,
+        done: &mut Reread,
+        each: &mut (impl FnMut(&Difference) + Send),
+    ) -> Result<(), RereadError> {
+        let provider = self.provider(account)?;
+        let mut page = PageAsk {
+            after: None,
+            limit: OURS_PAGE,
+        };
+        for _ in 0..MAX_DRY_PAGES {
+            let filter = SubscriptionFilter::default();
+            let ours = self.store.list_subscriptions(filter, page).await?;
+            for held in &ours.rows {
+                let Some(object) = alive_at(held, account) else {
+                    continue;
+                };
+                if listed.contains(&object) {
+                    continue;
+                }
+                let facts = self.in_time(provider.read(&object)).await?;
+                if facts.is_empty() {
+                    done.drifts = done.drifts.saturating_add(1);
+                    each(&missing(held, object));
+                }
+                for seen in facts {
+                    self.compare(account, seen, dry, done, each).await?;
+                }
+            }
+            page.after = ours.rows.last().map(|last| last.id.uuid());
+            if !ours.more {
+                break;
+            }
+        }
+        Ok(())
     }
 
     async fn compare(
@@ -80,11 +148,7 @@ impl Parts {
         let Fact::SubscriptionSeen(snapshot) = &seen.fact else {
             return Ok(());
         };
-        let object = ProviderRef {
-            account: account.clone(),
-            kind: RefKind::Subscription,
-            id: snapshot.reference.clone(),
-        };
+        let object = of(account, &snapshot.reference);
         let facts = std::slice::from_ref(&seen);
         // The same difference again is the same event, until its customer is known.
         let mut event_id = format!("listed:{}:{}", object.id, digest128(snapshot));
@@ -127,6 +191,83 @@ impl Parts {
             self.receive_new(delivery).await?;
         }
         Ok(())
+    }
+}
+
+/// One that cannot be read keeps nobody from the others; several in a row mean that
+/// the provider does not answer. Gives how many were read in vain by now.
+fn note_unread(
+    unread: Unread,
+    in_vain: u64,
+    done: &mut Reread,
+    each: &mut (impl FnMut(&Difference) + Send),
+) -> Result<u64, RereadError> {
+    let Unread { object, error } = unread;
+    let in_vain = in_vain.saturating_add(1);
+    if in_vain >= MAX_IN_VAIN {
+        return Err(error);
+    }
+    done.unread = done.unread.saturating_add(1);
+    tracing::warn!(account = %object.account, object = object.id, %error, "subscription not read");
+    each(&Difference {
+        customer: None,
+        drift: Drift {
+            code: DriftCode::Unread,
+            object,
+            row: None,
+            ours: "not compared".to_owned(),
+            theirs: error.to_string(),
+            right: Side::Unclear,
+            remedy: Remedy::Look,
+        },
+    });
+    Ok(in_vain)
+}
+
+/// A row that could not be read, and why.
+struct Unread {
+    object: ProviderRef,
+    error: RereadError,
+}
+
+/// Which subscription a row is about. `None`: about none.
+fn object_of(account: &ProviderAccount, seen: &Observed) -> Option<ProviderRef> {
+    if let Fact::SubscriptionSeen(snapshot) = &seen.fact {
+        return Some(of(account, &snapshot.reference));
+    }
+    hinted(seen).cloned()
+}
+
+fn of(account: &ProviderAccount, reference: &str) -> ProviderRef {
+    ProviderRef {
+        account: account.clone(),
+        kind: RefKind::Subscription,
+        id: reference.to_owned(),
+    }
+}
+
+/// Where a subscription is charged that is not over. `None`: nowhere at this account, or
+/// it is over.
+fn alive_at(held: &Subscription, account: &ProviderAccount) -> Option<ProviderRef> {
+    let alive = !held.is_over() && held.provider.as_ref() == Some(account);
+    held.reference()
+        .filter(|_| alive)
+        .map(|reference| of(account, reference))
+}
+
+/// It is held here and not known there: a person says what became of it.
+fn missing(held: &Subscription, object: ProviderRef) -> Difference {
+    Difference {
+        customer: Some(held.customer),
+        drift: Drift {
+            code: DriftCode::Missing,
+            object,
+            row: Some(held.id.to_string()),
+            ours: held.status().as_str().to_owned(),
+            theirs: "nothing".to_owned(),
+            right: Side::Unclear,
+            remedy: Remedy::Look,
+        },
     }
 }
 
