@@ -30,6 +30,14 @@ pub struct Change {
     pub accepted_at: Timestamp,
     /// Until when it waits for its payment. `None`: it waits for none.
     pub pay_by: Option<Timestamp>,
+    /// Until when money for it is on its way that was seen in time. `None`: none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits: Option<Timestamp>,
+    /// What it would have changed when its time ran out, as a digest: what turns out to
+    /// have been paid in time applies to that, and to nothing else. `None`: its time has
+    /// not run out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ran_out: Option<String>,
     /// Why the provider refused it, by its stable code. `None`: it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
@@ -115,7 +123,12 @@ impl Change {
 
     /// A change that waits for its payment waits until its time runs out.
     pub(crate) fn wake_at(&self) -> Option<Timestamp> {
-        self.pay_by
+        self.payable_until()
             .filter(|_| self.state == ChangeState::AwaitingPayment)
+    }
+
+    /// What is paid before then applies it. `None`: its time does not run out.
+    pub(crate) fn payable_until(&self) -> Option<Timestamp> {
+        self.pay_by.map(|end| self.awaits.unwrap_or(end).max(end))
     }
 }

@@ -65,6 +65,10 @@ pub struct Invoice {
     /// a person was asked about each. Empty: nobody was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unconfirmed: Vec<String>,
+    /// Money that was seen in time and is not final, by the page that it came to. Empty:
+    /// none is on its way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub awaited: Vec<Awaited>,
     /// How far it has come.
     pub state: InvoiceState,
     /// Every payment that was seen for it, credited or not.
@@ -93,6 +97,16 @@ pub struct Unpayable {
     /// For how long it could not before, in all.
     #[serde(default, skip_serializing_if = "SignedDuration::is_zero")]
     pub before: SignedDuration,
+}
+
+/// Money that is on its way at one page. Only news about that page ends the wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaited {
+    /// The provider's id of the page. `None`: it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    /// Until when the provider waits for it to become final.
+    pub until: Timestamp,
 }
 
 impl Unpayable {
@@ -229,6 +243,12 @@ impl Invoice {
     #[must_use]
     pub const fn is_open(&self) -> bool {
         matches!(self.state, InvoiceState::Open)
+    }
+
+    /// Until when money for it is on its way, at whatever page. `None`: none is.
+    #[must_use]
+    pub fn awaits(&self) -> Option<Timestamp> {
+        self.awaited.iter().map(|awaited| awaited.until).max()
     }
 
     /// Whether it pays for a further cycle of a subscription.

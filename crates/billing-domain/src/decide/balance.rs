@@ -109,3 +109,22 @@ pub(super) fn give_back(draft: &mut Draft, lines: &[Line], invoice: InvoiceId) {
         }
     }
 }
+
+/// Draws once more what an invoice had drawn, and had given back. `false`: a credit that
+/// it drew is no longer there, and nothing is drawn.
+pub(super) fn draw_again(draft: &mut Draft, lines: &[Line], invoice: InvoiceId) -> bool {
+    let mut drawn = lines.iter().filter(|line| line.kind.is_of_balance());
+    let Some(currency) = drawn.clone().map(|line| line.amount.currency).next() else {
+        return true;
+    };
+    let before = draft.account.customer.balance(currency);
+    let Ok(after) = drawn.try_fold(before, |rest, line| rest.checked_add(line.amount)) else {
+        return false;
+    };
+    let fell = after.amount < before.amount;
+    if fell && after.amount < 0 {
+        return false;
+    }
+    set_balance(draft, after, Some(invoice), "paid in time");
+    true
+}

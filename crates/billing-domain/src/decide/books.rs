@@ -70,6 +70,7 @@ pub(super) fn mirror_invoice(
             pay_url: None,
             unpayable: Unpayable::default(),
             unconfirmed: Vec::new(),
+            awaited: Vec::new(),
             state: InvoiceState::Open,
             payments: Vec::new(),
             opened_at: observed.at,

@@ -135,7 +135,7 @@ fn apply(
             invoice,
             until,
             seen,
-        } => payment_pending(draft, *invoice, *until, *seen),
+        } => payment_pending(draft, *invoice, page_of(observed, account), *until, *seen),
         Fact::InvoiceClosed { invoice, reference } => {
             invoice_closed(draft, *invoice, reference, at)
         }
@@ -204,10 +204,8 @@ fn invoice_opened(draft: &mut Draft, id: InvoiceId, made: &Made<'_>, at: Timesta
     let Some(mut invoice) = draft.account.invoice(id).cloned() else {
         return Verdict::Unlinked;
     };
-    if let Some(known) = &invoice.reference {
-        if known == made.reference {
-            await_no_more(draft, &invoice);
-        }
+    if invoice.reference.is_some() {
+        await_no_more(draft, &mut invoice, made.reference);
         return Verdict::Decided;
     }
     payable_again(draft, &mut invoice, at);
@@ -230,7 +228,9 @@ fn invoice_opened(draft: &mut Draft, id: InvoiceId, made: &Made<'_>, at: Timesta
         let due_at = held.times.paid_through.map_or(at, |end| end.max(at));
         held.times.due_at = Some(due_at);
         // Status is not access: what is cut when due can still be paid in grace.
-        held.times.grace_ends_at = Some(shifted(due_at, held.terms.grace));
+        let grace = shifted(due_at, held.terms.grace);
+        // It may have been paid before its page was told of.
+        held.times.grace_ends_at = Some(invoice.awaits().unwrap_or(grace).max(grace));
         // The provider's clock may be ahead of ours.
         held.told_by_link(&invoice, at.min(draft.now()));
     }

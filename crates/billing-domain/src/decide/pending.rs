@@ -3,12 +3,12 @@
 
 use jiff::SignedDuration;
 
+use crate::change::{Change, ChangeState};
 use crate::decide::fact::Verdict;
-use crate::decide::remind::awaits;
 use crate::decision::Draft;
 use crate::effect::{CreateInvoice, EffectKey, Order};
 use crate::ids::InvoiceId;
-use crate::invoice::Invoice;
+use crate::invoice::{Awaited, Invoice};
 use crate::journal::Event;
 use crate::subscription::{Schedule, State, Status, Subscription};
 use crate::time::{Timestamp, shifted};
@@ -24,27 +24,60 @@ const MADE_ANEW_WITHIN: SignedDuration = SignedDuration::from_hours(2);
 pub(super) fn payment_pending(
     draft: &mut Draft,
     id: InvoiceId,
+    page: Option<String>,
     until: Timestamp,
     seen: Option<Timestamp>,
 ) -> Verdict {
-    let Some(invoice) = draft.account.invoice(id).cloned() else {
+    let Some(mut invoice) = draft.account.invoice(id).cloned() else {
         return Verdict::Unlinked;
     };
-    awaits(draft, id, Some(until));
     let now = draft.now();
     // The provider's clock may be ahead of ours.
     let seen = seen.map_or(now, |seen| seen.min(now));
-    let in_time = |held: &Subscription| {
-        let ends = held.times.grace_ends_at;
-        ends.is_some_and(|ends| seen < ends && ends < until)
+    let awaited = Awaited {
+        page: page.or_else(|| invoice.reference.clone()),
+        until,
     };
+    if let Some(change) = awaiting(draft, &invoice) {
+        if change.payable_until().is_some_and(|ends| seen < ends) {
+            await_at(&mut invoice, awaited);
+            keep_change(draft, change, invoice);
+        }
+        return Verdict::Decided;
+    }
+    let in_time = |held: &Subscription| held.times.grace_ends_at.is_none_or(|ends| seen < ends);
     let held = owing(draft, &invoice).or_else(|| unlapsed(draft, &invoice));
     let Some(mut held) = held.filter(in_time) else {
         return Verdict::Decided;
     };
-    held.times.grace_ends_at = Some(until);
-    goes_on_again(draft, held);
+    await_at(&mut invoice, awaited);
+    draft.account.put_invoice(invoice);
+    let ends = held.times.grace_ends_at;
+    if ends.is_some_and(|ends| ends < until) {
+        held.times.grace_ends_at = Some(until);
+        goes_on_again(draft, held);
+    }
     Verdict::Decided
+}
+
+/// What is on its way at a page is what was last told of that page.
+fn await_at(invoice: &mut Invoice, awaited: Awaited) {
+    invoice.awaited.retain(|held| held.page != awaited.page);
+    invoice.awaited.push(awaited);
+}
+
+/// The change that waits for the payment of this invoice.
+fn awaiting(draft: &Draft, invoice: &Invoice) -> Option<Change> {
+    let change = draft.account.change(invoice.change?)?;
+    let waits = invoice.is_open() && change.state == ChangeState::AwaitingPayment;
+    waits.then(|| change.clone())
+}
+
+/// A change waits as long as money for it is on its way.
+fn keep_change(draft: &mut Draft, change: Change, invoice: Invoice) {
+    let awaits = invoice.awaits();
+    draft.account.put_invoice(invoice);
+    draft.account.put_change(Change { awaits, ..change });
 }
 
 /// Keeps a subscription that goes on; where it had lapsed, that is told.
@@ -60,14 +93,23 @@ fn goes_on_again(draft: &mut Draft, held: Subscription) {
     }
 }
 
-/// The invoice can be paid, and nothing is on its way any more: grace ends when it was
-/// to end.
-pub(super) fn await_no_more(draft: &mut Draft, invoice: &Invoice) {
-    awaits(draft, invoice.id, None);
+/// Nothing is on its way any more at this page: unless it is at another, grace, and the
+/// time of a change, end when they were to end.
+pub(super) fn await_no_more(draft: &mut Draft, invoice: &mut Invoice, page: &str) {
+    let held = invoice.awaited.len();
+    let is_of = |held: &Awaited| held.page.as_deref().is_none_or(|known| known == page);
+    invoice.awaited.retain(|held| !is_of(held));
+    if invoice.awaited.len() != held {
+        draft.account.put_invoice(invoice.clone());
+    }
+    if let Some(change) = awaiting(draft, invoice) {
+        keep_change(draft, change, invoice.clone());
+        return;
+    }
     let Some(mut held) = owing(draft, invoice) else {
         return;
     };
-    let ends = grace_end(&held, invoice);
+    let ends = kept_until(&held, invoice);
     if ends < held.times.grace_ends_at {
         held.times.grace_ends_at = ends;
         draft.account.put_subscription(held);
@@ -85,6 +127,12 @@ pub fn grace_end(held: &Subscription, invoice: &Invoice) -> Option<Timestamp> {
         Some(_) => limit,
         None => shifted(own, invoice.unpayable.before).min(limit),
     })
+}
+
+/// When the grace of an open renewal is over, with money on its way at any of its pages.
+fn kept_until(held: &Subscription, invoice: &Invoice) -> Option<Timestamp> {
+    let own = grace_end(held, invoice)?;
+    Some(invoice.awaits().map_or(own, |until| until.max(own)))
 }
 
 /// Until when an outage costs nobody anything, at most.
@@ -106,7 +154,7 @@ pub(super) fn payable_again(draft: &mut Draft, invoice: &mut Invoice, at: Timest
     if away > MADE_ANEW_WITHIN || is_over {
         invoice.unpayable.before = invoice.unpayable.before.saturating_add(away);
     }
-    held.times.grace_ends_at = grace_end(&held, invoice);
+    held.times.grace_ends_at = kept_until(&held, invoice);
     draft.account.put_subscription(held);
 }
 
@@ -123,10 +171,10 @@ pub(super) fn invoice_closed(
     let Some(mut invoice) = draft.account.invoice(id).cloned() else {
         return Verdict::Unlinked;
     };
+    await_no_more(draft, &mut invoice, reference);
     if invoice.reference.as_deref() != Some(reference) {
         return Verdict::Decided;
     }
-    await_no_more(draft, &invoice);
     let now = draft.now();
     // The provider's clock may be ahead of ours.
     let since = at.min(now);
@@ -144,7 +192,7 @@ pub(super) fn invoice_closed(
     *taken_back = taken_back.saturating_add(1);
     let attempt = taken_back.saturating_add(1);
     invoice.unpayable.since = Some(since);
-    held.times.grace_ends_at = grace_end(&held, &invoice);
+    held.times.grace_ends_at = kept_until(&held, &invoice);
     if held.times.grace_ends_at.is_some_and(|ends| ends <= now) {
         // Where every outage ends, this one has ended too.
         return Verdict::Decided;

@@ -2,11 +2,9 @@
 //! `subscription::remind`; who is told, and how, is not known here.
 
 use crate::decision::Draft;
-use crate::ids::InvoiceId;
 use crate::invoice::Invoice;
 use crate::journal::{Event, RenewalOwed};
-use crate::subscription::{Reminded, Reminder, Reminds, Subscription};
-use crate::time::Timestamp;
+use crate::subscription::{Reminder, Reminds, Subscription};
 
 /// Gives the reminder that is due, or lets it go by where it comes too late to help.
 pub(super) fn remind(draft: &mut Draft, mut held: Subscription, reminder: Reminder) -> bool {
@@ -55,28 +53,4 @@ pub(super) fn owed(held: &Subscription, open: &Invoice) -> Option<RenewalOwed> {
         due_at: held.times.due_at?,
         grace_ends_at: held.times.grace_ends_at?,
     })
-}
-
-/// Money for an open renewal is on its way until then; `None`: none is any more.
-/// Meanwhile nobody is reminded.
-pub(super) fn awaits(draft: &mut Draft, invoice: InvoiceId, until: Option<Timestamp>) {
-    let open = draft.account.invoice(invoice).cloned();
-    let Some(open) = open.filter(|open| open.is_open() && open.is_renewal()) else {
-        return;
-    };
-    let held = open
-        .subscription
-        .and_then(|id| draft.account.subscription(id));
-    let (Some(mut held), Some(told)) =
-        (held.cloned(), held.and_then(|held| held.reminded_of(&open)))
-    else {
-        return;
-    };
-    if told.awaits != until {
-        held.reminded = Some(Reminded {
-            awaits: until,
-            ..told
-        });
-        draft.account.put_subscription(held);
-    }
 }

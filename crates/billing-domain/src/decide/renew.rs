@@ -2,9 +2,8 @@
 //! schedule. What settles it is another decision.
 
 use crate::catalog::{Billing, CatalogRevision, CatchUp};
-use crate::change::ChangeState;
 use crate::decide::balance::{Drawn, draw, set_balance};
-use crate::decide::change::end_awaiting;
+use crate::decide::change::run_out;
 use crate::decide::promise::keep_promise;
 use crate::decide::settle::credit_cycle;
 use crate::decision::Draft;
@@ -51,7 +50,7 @@ pub(super) fn open_cycle(
     }
     subscription.times.next_attempt_at = None;
     // Money that comes for a change after this belongs to another period.
-    end_awaiting(draft, subscription.id, |at| ChangeState::Canceled { at });
+    run_out(draft, subscription.id);
     let Some((next, drawn)) = next_invoice(draft, &subscription, catalog) else {
         let evidence = format!(
             "subscription {} has no next period that fits",
@@ -93,6 +92,7 @@ pub(super) fn open_cycle(
         pay_url: None,
         unpayable: Unpayable::default(),
         unconfirmed: Vec::new(),
+        awaited: Vec::new(),
         state: InvoiceState::Open,
         payments: Vec::new(),
         opened_at: now,

@@ -4,9 +4,11 @@
 //! what counts is the instant of the payment.
 
 use crate::catalog::{Billing, CatalogRevision, CatchUp};
-use crate::change::ChangeState;
-use crate::decide::balance::{add_to_balance, give_back};
-use crate::decide::change::{apply_change, end_awaiting, take_effect};
+use crate::change::{Change, ChangeState};
+use crate::decide::balance::{add_to_balance, draw_again, give_back};
+use crate::decide::change::{
+    apply_change, end_awaiting, may_apply_after_all, remake_cycle, take_effect,
+};
 use crate::decide::license::extend;
 use crate::decide::promise::{count_cycle, keep_promise, rejoin_window};
 use crate::decide::renew::{note_skipped, skip_ended};
@@ -85,7 +87,8 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
         .conversion
         .filter(|conversion| conversion.listed == invoice.amount);
     invoice.conversion = converted.or(invoice.conversion.filter(|_| is_of_known_page));
-    if let Err((reason, evidence)) = creditable(draft, &invoice, amount) {
+    revive(draft, &mut invoice, amount, at);
+    if let Err((reason, evidence)) = creditable(draft, &invoice, amount, at) {
         let worth = listed(&invoice, amount);
         // What was collected before stays as it was collected, and what can be paid as
         // its page says.
@@ -173,6 +176,7 @@ fn settle(draft: &mut Draft, mut invoice: Invoice, paid: Payment) {
     let (id, subscription, change) = (invoice.id, invoice.subscription, invoice.change);
     let amount = invoice.amount;
     invoice.state = InvoiceState::Settled { at: paid.at };
+    invoice.awaited.clear();
     invoice.payments.push(Payment {
         credited: true,
         ..paid
@@ -186,7 +190,48 @@ fn settle(draft: &mut Draft, mut invoice: Invoice, paid: Payment) {
     });
 }
 
-fn creditable(draft: &Draft, invoice: &Invoice, amount: Money) -> Result<(), (ParkReason, String)> {
+/// A change whose time ran out had been paid before, in full: it awaits its payment again
+/// as if nobody had looked, where nothing else has become of what it was to change.
+fn revive(draft: &mut Draft, invoice: &mut Invoice, amount: Money, at: Timestamp) {
+    let change = invoice.change.and_then(|id| draft.account.change(id));
+    let in_time = |change: &&Change| change.payable_until().is_some_and(|end| at < end);
+    let Some(change) = change.filter(in_time).cloned() else {
+        return;
+    };
+    let owed = invoice.collected();
+    let voided = matches!(invoice.state, InvoiceState::Void { .. });
+    let whole = amount.currency == owed.currency && amount.amount >= owed.amount;
+    if !voided || !whole || !may_apply_after_all(draft, &change) {
+        return;
+    }
+    // What it drew may have been drawn for the next cycle, which is another once it applies.
+    let held = draft.account.subscription(change.quote.subscription);
+    if let Some(mut held) = held.cloned() {
+        remake_cycle(draft, &mut held);
+        draft.account.put_subscription(held);
+    }
+    if !draw_again(draft, &invoice.lines, invoice.id) {
+        return;
+    }
+    // Only one change may await its payment.
+    end_awaiting(draft, change.quote.subscription, |at| {
+        ChangeState::Superseded { at }
+    });
+    invoice.state = InvoiceState::Open;
+    draft.account.put_invoice(invoice.clone());
+    draft.account.put_change(Change {
+        state: ChangeState::AwaitingPayment,
+        ran_out: None,
+        ..change
+    });
+}
+
+fn creditable(
+    draft: &Draft,
+    invoice: &Invoice,
+    amount: Money,
+    at: Timestamp,
+) -> Result<(), (ParkReason, String)> {
     let id = invoice.id;
     match invoice.state {
         InvoiceState::Settled { .. } => {
@@ -206,7 +251,7 @@ fn creditable(draft: &Draft, invoice: &Invoice, amount: Money) -> Result<(), (Pa
     let late = invoice.change.is_some_and(|change| {
         draft.account.change(change).is_none_or(|change| {
             change.state != ChangeState::AwaitingPayment
-                || change.pay_by.is_some_and(|end| end <= draft.now())
+                || change.payable_until().is_some_and(|end| end <= at)
         })
     });
     if late {
@@ -325,6 +370,7 @@ pub(super) fn credit_cycle(
     let amount = invoice.amount;
     invoice.period = Some(period);
     invoice.state = InvoiceState::Settled { at };
+    invoice.awaited.clear();
     invoice.payments.extend(paid.map(|paid| Payment {
         credited: true,
         ..paid

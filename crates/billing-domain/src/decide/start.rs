@@ -200,6 +200,7 @@ pub(super) fn purchase_invoice(checkout: &Checkout, state: InvoiceState) -> Invo
         pay_url: None,
         unpayable: Unpayable::default(),
         unconfirmed: Vec::new(),
+        awaited: Vec::new(),
         state,
         payments: Vec::new(),
         opened_at: checkout.created_at,

@@ -133,6 +133,8 @@ pub(super) fn accept_step(
         accepted_at: now,
         pay_by: taken.asked.then(|| shifted(now, CHECKOUT_LIFETIME)),
         refused: None,
+        awaits: None,
+        ran_out: None,
     });
     Ok(Accepted {
         change: id,

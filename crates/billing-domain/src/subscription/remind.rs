@@ -33,9 +33,6 @@ pub struct Reminded {
     /// Whether the reminder of the end of its grace was given, or came too late to help.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub end: bool,
-    /// Until when the money for it is on its way, and nobody is reminded. `None`: none is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub awaits: Option<Timestamp>,
 }
 
 /// What a reminder is of.
@@ -66,7 +63,6 @@ impl Reminded {
             at,
             due: false,
             end: false,
-            awaits: None,
         }
     }
 }
@@ -99,7 +95,8 @@ impl Subscription {
             return None;
         }
         let told = self.reminded_of(open)?;
-        let soonest = shifted(told.at, APART).max(told.awaits.unwrap_or(Timestamp::MIN));
+        // Nobody is reminded of what they have paid.
+        let soonest = shifted(told.at, APART).max(open.awaits().unwrap_or(Timestamp::MIN));
         let to_come = |of, given: bool, until, ahead| {
             let at = shifted_back(until, ahead).max(soonest);
             (!given && at < until).then_some(Reminder { of, at, until })

@@ -4,6 +4,7 @@
 use billing_domain::change::ChangeState;
 use billing_domain::decide::{AcceptRefusal, CancelWhen};
 use billing_domain::effect::{EffectKey, Order};
+use billing_domain::fact::Fact;
 use billing_domain::invoice::InvoiceState;
 use billing_domain::journal::Event;
 use billing_domain::parked::ParkReason;
@@ -244,4 +245,180 @@ fn a_change_taken_back_can_be_quoted_and_accepted_anew() {
     world.pay_change(second);
     assert_eq!(world.held(), ("plus-monthly", 1));
     assert!(world.take_back(second).is_err(), "in effect");
+}
+
+#[test]
+fn what_was_paid_in_time_and_heard_of_too_late_applies_once() {
+    for worker in [true, false] {
+        let (mut world, change) = awaiting();
+        let invoice = world.invoice_of(change).id;
+        let before = world.balance();
+        world.go("2026-04-17T00:10:00Z");
+        if worker {
+            world.tick("2026-04-17T00:10:00Z");
+            assert!(!world.state_of(change).is_open());
+        }
+        for _ in 0..2 {
+            world.pay_as(invoice, "page", usd(1_000), at("2026-04-16T23:30:00Z"));
+            assert_eq!(world.held(), ("plus-monthly", 1), "worker: {worker}");
+            assert_eq!((world.balance(), &world.parked[..]), (before, &[][..]));
+        }
+        let applied = at("2026-04-16T23:30:00Z");
+        assert_eq!(world.state_of(change), ChangeState::Applied { at: applied });
+        assert_eq!(world.count(Event::PlanChanged), 1);
+        assert_eq!(world.sub().paid[0].charged, usd(2_000), "what was quoted");
+        // Paid again, it is kept and applies nothing.
+        world.pay_as(invoice, "again", usd(1_000), at("2026-04-16T23:40:00Z"));
+        assert_eq!((world.balance(), world.parked.len()), (usd(1_000), 1));
+        world.tick("2026-05-01");
+        assert_eq!(
+            world.open_invoice().unwrap().amount,
+            usd(2_000),
+            "less what is held"
+        );
+    }
+}
+
+/// Money for it is seen at `when`, and looked for until the 20th.
+fn pending(invoice: billing_domain::ids::InvoiceId, when: &str) -> Fact {
+    Fact::PaymentPending {
+        invoice,
+        until: at("2026-04-20"),
+        seen: Some(at(when)),
+    }
+}
+
+#[test]
+fn what_was_seen_in_time_is_waited_for_and_applies_once_it_is_there() {
+    let seen = "2026-04-16T23:40:00Z";
+    for heard in [seen, "2026-04-17T00:05:00Z"] {
+        let (mut world, change) = awaiting();
+        let invoice = world.invoice_of(change).id;
+        world.tick(heard);
+        world.tell(pending(invoice, seen));
+        world.tick("2026-04-17T00:20:00Z");
+        assert_eq!(world.state_of(change).is_open(), heard == seen);
+        world.pay_as(invoice, "page", usd(1_000), at(seen));
+        assert_eq!(world.held(), ("plus-monthly", 1), "heard {heard}");
+        assert_eq!(world.parked, []);
+    }
+    // Seen when its time was over, it is not waited for.
+    let (mut world, change) = awaiting();
+    let invoice = world.invoice_of(change).id;
+    world.go("2026-04-17");
+    world.tell(pending(invoice, "2026-04-17"));
+    world.fall_due(billing_domain::catalog::CatchUp::Current);
+    assert!(!world.state_of(change).is_open());
+}
+
+#[test]
+fn what_was_seen_and_does_not_come_is_waited_for_no_longer() {
+    for closes in [true, false] {
+        let (mut world, change) = awaiting();
+        let invoice = world.invoice_of(change).id;
+        let page = || "page".to_owned();
+        world.tell(Fact::InvoiceOpened {
+            invoice,
+            reference: page(),
+            pay_url: None,
+            conversion: None,
+        });
+        world.tell(pending(invoice, "2026-04-16T12:00:00Z"));
+        world.tick("2026-04-17T12:00:00Z");
+        assert!(world.state_of(change).is_open());
+        world.tell(if closes {
+            Fact::InvoiceClosed {
+                invoice,
+                reference: page(),
+            }
+        } else {
+            Fact::InvoiceOpened {
+                invoice,
+                reference: page(),
+                pay_url: None,
+                conversion: None,
+            }
+        });
+        world.tick("2026-04-17T12:00:00Z");
+        assert!(!world.state_of(change).is_open());
+        assert_eq!(world.held(), ("basic-monthly", 1));
+    }
+    // Nobody waits for ever.
+    let (mut world, change) = awaiting();
+    let invoice = world.invoice_of(change).id;
+    world.tell(pending(invoice, "2026-04-16T12:00:00Z"));
+    world.tick("2026-04-19T23:59:59Z");
+    assert!(world.state_of(change).is_open());
+    world.tick("2026-04-20");
+    assert!(!world.state_of(change).is_open());
+}
+
+#[test]
+fn what_was_paid_in_time_for_a_change_that_no_longer_fits_is_balance() {
+    // The renewal was paid, it was canceled, or other terms hold since.
+    let meanwhile: [fn(&mut World); 3] = [
+        |world| {
+            world.renew("2026-05-01");
+        },
+        |world| {
+            world.cancel(CancelWhen::PeriodEnd);
+        },
+        |world| {
+            world.change_paid("max-monthly");
+        },
+    ];
+    for act in meanwhile {
+        let (mut world, change) = awaiting();
+        let invoice = world.invoice_of(change).id;
+        world.tick("2026-04-17");
+        act(&mut world);
+        let held = world.held().0.to_owned();
+        let before = world.balance();
+        world.pay_as(invoice, "page", usd(1_000), at("2026-04-16T23:30:00Z"));
+        assert_eq!(world.held().0, held);
+        assert_eq!(world.balance(), before.checked_add(usd(1_000)).unwrap());
+        assert_eq!(world.parked, [ParkReason::LatePayment]);
+    }
+}
+
+#[test]
+fn what_waits_beyond_the_period_applies_to_what_was_paid_when_it_comes() {
+    for price in ["plus-monthly", "plus-yearly"] {
+        let mut world = half_way("basic-monthly");
+        world.go("2026-04-30T18:00:00Z");
+        let change = world.change(price);
+        let invoice = world.invoice_of(change).clone();
+        let seen = Fact::PaymentPending {
+            invoice: invoice.id,
+            until: at("2026-05-04"),
+            seen: Some(at("2026-04-30T23:40:00Z")),
+        };
+        world.go("2026-04-30T23:41:00Z");
+        world.tell(seen);
+        world.tick("2026-05-01T00:20:00Z");
+        assert_eq!(world.status(), Status::PastDue);
+        world.link();
+        world.tick("2026-05-01T00:20:00Z");
+        world.pay_as(
+            invoice.id,
+            "page",
+            invoice.amount,
+            at("2026-04-30T23:40:00Z"),
+        );
+        world.tick("2026-05-01T00:20:00Z");
+        assert_eq!(world.parked, []);
+        assert_eq!(world.held().0, price);
+        assert!(world.gives_access("2026-05-01T00:20:00Z"));
+        if price == "plus-yearly" {
+            assert_eq!(world.status(), Status::Active);
+            assert!(world.paid_through() > at("2027-04-01"));
+            assert!(world.open_invoice().is_none());
+        } else {
+            assert_eq!(
+                world.open_invoice().unwrap().amount,
+                usd(3_000),
+                "of its plan"
+            );
+        }
+    }
 }

@@ -53,6 +53,23 @@ fn seen(invoice: InvoiceId, when: &str) -> Fact {
     }
 }
 
+/// A fact about one page, told now.
+fn of_page(page: &str, fact: Fact) -> Observed {
+    let link = Link {
+        refs: vec![ProviderRef {
+            account: provider(),
+            kind: RefKind::Invoice,
+            id: page.to_owned(),
+        }],
+        ..Link::default()
+    };
+    Observed {
+        fact,
+        at: at("2026-02-01"),
+        link,
+    }
+}
+
 fn closed(invoice: InvoiceId, reference: &str) -> Fact {
     Fact::InvoiceClosed {
         invoice,
@@ -115,6 +132,71 @@ fn money_that_was_seen_in_time_and_heard_of_too_late_lapses_nothing() {
         world.tick(then);
         assert_eq!(world.status(), Status::Lapsed, "seen {when}");
     }
+}
+
+#[test]
+fn money_on_its_way_at_an_older_page_is_forgotten_by_news_of_that_page_alone() {
+    let news: [fn(InvoiceId) -> Fact; 3] = [
+        |invoice| closed(invoice, "second"),
+        |invoice| opened(invoice, "second"),
+        |invoice| seen(invoice, "2026-02-07"),
+    ];
+    for (of_it, still) in news.into_iter().zip([false, false, true]) {
+        let (mut world, invoice) = due();
+        let ends = grace_ends(&world);
+        world.go("2026-02-05");
+        world.tell(closed(invoice, &format!("at-provider-{invoice}")));
+        world.tell(opened(invoice, "second"));
+        world.tell(closed(invoice, "second"));
+        world.tell(opened(invoice, "third"));
+        assert_eq!(grace_ends(&world), ends);
+        world.go("2026-02-07T12:00:00Z");
+        world.observe(&of_page("second", seen(invoice, "2026-02-07")));
+        assert_eq!(grace_ends(&world), at("2026-02-20"));
+        // The newer page is open, is paid in part, has closed, and another is made.
+        for fact in [
+            opened(invoice, "third"),
+            closed(invoice, "third"),
+            opened(invoice, "fourth"),
+            opened(invoice, "fourth"),
+        ] {
+            world.observe(&of_page("third", fact));
+            assert!(grace_ends(&world) >= at("2026-02-20"));
+        }
+        let mut paid = world.clone();
+        world.observe(&of_page("second", of_it(invoice)));
+        assert_eq!(grace_ends(&world) == at("2026-02-20"), still);
+        assert_eq!(grace_ends(&world) == ends, !still);
+        paid.tick("2026-02-10");
+        assert_eq!(paid.status(), Status::PastDue);
+        let owed = paid.open_invoice().unwrap().amount;
+        paid.pay_as(invoice, "second", owed, at("2026-02-07"));
+        assert_eq!(paid.status(), Status::Active);
+        assert_eq!(paid.count(Event::SubscriptionLapsed), 0);
+        assert_eq!(paid.sub().paid[0].period.start, at("2026-02-01"));
+    }
+}
+
+#[test]
+fn money_at_two_pages_is_waited_for_until_neither_has_any() {
+    let (mut world, invoice) = due();
+    let ends = grace_ends(&world);
+    let first = format!("at-provider-{invoice}");
+    world.go("2026-02-05");
+    world.tell(closed(invoice, &first));
+    world.tell(opened(invoice, "second"));
+    let until = |until: &str| Fact::PaymentPending {
+        invoice,
+        until: at(until),
+        seen: None,
+    };
+    world.observe(&of_page(&first, until("2026-02-12")));
+    world.observe(&of_page("second", until("2026-02-20")));
+    assert_eq!(grace_ends(&world), at("2026-02-20"));
+    world.observe(&of_page("second", opened(invoice, "second")));
+    assert_eq!(grace_ends(&world), at("2026-02-12"));
+    world.observe(&of_page(&first, closed(invoice, &first)));
+    assert_eq!(grace_ends(&world), ends);
 }
 
 #[test]

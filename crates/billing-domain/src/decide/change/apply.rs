@@ -111,6 +111,12 @@ pub(in crate::decide) fn apply_change(
     let paid = changed.paid.into_iter();
     changed.paid = paid.map(|paid| paid.paid_by(paid_by.clone())).collect();
     remake_cycle(draft, &mut changed);
+    let owes = matches!(changed.state, State::PastDue { .. });
+    if owes && changed.times.paid_through > Some(draft.now()) {
+        // It came to the end of what was paid while money was on its way that goes on from
+        // there.
+        changed.state = State::Active;
+    }
     draft.account.put_subscription(changed);
     draft.account.put_change(Change {
         state: ChangeState::Applied { at },
@@ -123,7 +129,7 @@ pub(in crate::decide) fn apply_change(
 
 /// Makes the next cycle's invoice anew where it is open already: its price is
 /// judged at the cycle's start, and has just become another.
-pub(super) fn remake_cycle(draft: &mut Draft, held: &mut Subscription) {
+pub(in crate::decide) fn remake_cycle(draft: &mut Draft, held: &mut Subscription) {
     // A provider that runs the schedule prices its invoices itself.
     if draft.account.open_invoice(held.id).is_none() || !held.is_engine_run() {
         return;

@@ -7,11 +7,12 @@ use crate::decide::promise::{give_back_displaced, keep_promise, realign};
 use crate::decide::quote::{at_provider, with_period};
 use crate::decide::settle::void_invoice;
 use crate::decision::Draft;
+use crate::digest::digest128;
 use crate::effect::{EffectKey, Order};
 use crate::ids::{ChangeId, SubscriptionId};
 use crate::journal::Event;
 use crate::provider::ProviderAccount;
-use crate::subscription::{Schedule, Subscription, Why};
+use crate::subscription::{Schedule, State, Subscription, Why};
 use crate::time::{Timestamp, shifted};
 
 use super::apply::{in_effect, remake_cycle};
@@ -186,8 +187,45 @@ pub(in crate::decide) fn change_expires(draft: &mut Draft, id: ChangeId) {
         });
         return;
     }
-    end_awaiting(draft, subscription, |at| ChangeState::Canceled { at });
+    run_out(draft, subscription);
     stands_after_all(draft, subscription);
+}
+
+/// Ends the change of a subscription that awaits its payment, because its time is over:
+/// what was paid before that, and is heard of later, applies it all the same.
+pub(in crate::decide) fn run_out(draft: &mut Draft, subscription: SubscriptionId) {
+    let awaiting = draft.account.awaiting_change(subscription).cloned();
+    if let Some(change) = awaiting {
+        let ran_out = draft.account.subscription(subscription).map(basis);
+        draft.account.put_change(Change { ran_out, ..change });
+    }
+    end_awaiting(draft, subscription, |at| ChangeState::Canceled { at });
+}
+
+/// What a change is priced from and applied to, as a digest.
+fn basis(held: &Subscription) -> String {
+    let to_come = held
+        .scheduled
+        .as_ref()
+        .map(|to_come| (to_come.at, to_come.why));
+    let ends = held.cancellation.map(|end| end.ends_at);
+    digest128(&(
+        (&held.terms, to_come, ends),
+        (&held.paid, held.times.paid_through, held.hang()),
+    ))
+}
+
+/// Whether a change whose time ran out would still change what it would have changed:
+/// nothing else was paid, agreed or ended since.
+pub(in crate::decide) fn may_apply_after_all(draft: &Draft, change: &Change) -> bool {
+    let held = draft.account.subscription(change.quote.subscription);
+    let goes_on = |held: &&Subscription| {
+        let ours = !matches!(held.schedule, Schedule::Provider { .. });
+        ours && matches!(held.state, State::Active | State::PastDue { .. })
+    };
+    let held = held.filter(goes_on);
+    let ran_out = change.ran_out.as_ref();
+    ran_out.is_some() && held.map(basis).as_ref() == ran_out
 }
 
 /// What is to be looked at before a change is given up. `None`: we collect it, or

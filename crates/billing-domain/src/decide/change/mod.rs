@@ -25,9 +25,12 @@ use crate::subscription::{Schedule, Scheduled, Subscription, Why};
 use crate::time::shifted;
 
 pub use apply::after;
-pub(super) use apply::{apply_change, in_effect, take_effect};
+pub(super) use apply::{apply_change, in_effect, remake_cycle, take_effect};
 pub use end::{TakeBackRefusal, take_back};
-pub(super) use end::{change_expires, end_awaiting, fail_change, order_again, supersede_scheduled};
+pub(super) use end::{
+    change_expires, end_awaiting, fail_change, may_apply_after_all, order_again, run_out,
+    supersede_scheduled,
+};
 pub use force::{ForceRefusal, force_change};
 
 /// A change that was accepted.
@@ -112,6 +115,8 @@ pub fn accept(
         accepted_at: now,
         pay_by: None,
         refused: None,
+        awaits: None,
+        ran_out: None,
     };
     let id = change.id;
     let effect = match (quote.timing, &held.schedule) {
@@ -211,7 +216,7 @@ fn schedule(
         draft.order(EffectKey::change(id), Order::ChangeSubscription(order));
     }
     let subscription = held.id;
-    apply::remake_cycle(draft, &mut held);
+    remake_cycle(draft, &mut held);
     draft.account.put_subscription(held);
     draft.account.put_change(change);
     draft.note(Event::ChangeScheduled, |entry| {
@@ -287,6 +292,7 @@ fn invoice(draft: &mut Draft, mut change: Change, held: &Subscription) -> Effect
         pay_url: None,
         unpayable: Unpayable::default(),
         unconfirmed: Vec::new(),
+        awaited: Vec::new(),
         state: InvoiceState::Open,
         payments: Vec::new(),
         opened_at: now,
