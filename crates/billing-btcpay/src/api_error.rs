@@ -13,6 +13,9 @@ const NAMELESS: &str = "generic_error";
 /// The code of a refusal that lists what is wrong with the fields.
 const INVALID: &str = "validation_failed";
 
+/// What BTCPay says of what is not there: an invoice, or a promise to pay back.
+const MISSING: [&str; 2] = ["invoice_not_found", "pullpayment_not_found"];
+
 /// Longest text of BTCPay's that is kept; theirs are a sentence or two, and an error
 /// must not be a way to fill logs.
 const DETAIL_MAX_CHARS: usize = 500;
@@ -39,6 +42,8 @@ pub(crate) enum CallError {
 #[error("{status}: {code}: {detail}")]
 pub(crate) struct ApiError {
     pub(crate) status: u16,
+    /// Whether BTCPay has named it. `false`: `code` is made of the status.
+    pub(crate) named: bool,
     pub(crate) code: String,
     pub(crate) detail: String,
 }
@@ -75,15 +80,25 @@ impl ApiError {
         let detail = detail.unwrap_or_else(|| "no readable error".to_owned());
         Self {
             status,
+            named: code.is_some(),
             code: code.unwrap_or_else(|| format!("http_{status}")),
             detail: detail.chars().take(DETAIL_MAX_CHARS).collect(),
         }
     }
 
+    /// Whether BTCPay itself says that there is no such object.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.status == 404 && MISSING.contains(&self.code.as_str())
+    }
+
     /// What the caller may conclude from it.
     pub(crate) fn judged(self) -> CallError {
         match self.status {
-            300..=399 | 401 | 403 => CallError::Misconfigured(self.to_string()),
+            401 | 403 => CallError::Misconfigured(self.to_string()),
+            // BTCPay sends its API nowhere else: a page in front of it does, and it passes.
+            300..=399 => CallError::Unknown(self.to_string()),
+            // Whoever knows no code of BTCPay's is not BTCPay, and knows of no invoice.
+            404 if !self.named => CallError::Unknown(self.to_string()),
             // Turned away before anything was looked at.
             429 => CallError::NotSent(self.to_string()),
             408 | 500.. => CallError::Unknown(self.to_string()),
@@ -129,8 +144,8 @@ fn stable(code: &str) -> Option<String> {
 
 impl CallError {
     /// Whether there is no such object.
-    pub(crate) const fn is_not_found(&self) -> bool {
-        matches!(self, Self::Refused(ApiError { status: 404, .. }))
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused(error) if error.is_not_found())
     }
 
     /// As the answer to an order.
@@ -160,6 +175,7 @@ impl CallError {
 pub(crate) fn refused(code: &str, message: impl Into<String>) -> CallError {
     CallError::Refused(ApiError {
         status: 400,
+        named: true,
         code: code.to_owned(),
         detail: message.into(),
     })

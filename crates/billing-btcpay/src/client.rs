@@ -88,9 +88,10 @@ impl Client {
     pub(crate) async fn get_outside<T: DeserializeOwned>(
         &self,
         path: &[&str],
+        query: &[(&str, &str)],
     ) -> Result<Answered<T>, CallError> {
         let url = self.url(path)?;
-        self.read(url, &[]).await
+        self.read(url, query).await
     }
 
     /// Makes something. Sent once: nothing tells BTCPay a repetition.
@@ -119,7 +120,15 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        self.call(Request::get(url)).await
+        let read = self.call(Request::get(url)).await;
+        // What cannot be read was asked for wrongly, whatever it was wanted for: BTCPay
+        // refuses no order by that.
+        read.map_err(|error| match error {
+            CallError::Refused(error) if !error.is_not_found() => {
+                CallError::Misconfigured(error.to_string())
+            }
+            error => error,
+        })
     }
 
     async fn write<T: DeserializeOwned>(

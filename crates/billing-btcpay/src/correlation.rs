@@ -50,7 +50,7 @@ pub(crate) fn text<'a>(metadata: &'a Metadata, name: &str) -> Option<&'a str> {
 
 /// What it is to us. `None`: somebody else's, in the same store.
 pub(crate) fn ours(metadata: &Metadata, operator: &str) -> Option<Ours> {
-    if text(metadata, OPERATOR).is_some_and(|named| named != operator) {
+    if text(metadata, OPERATOR) != Some(operator) {
         return None;
     }
     if let Some(named) = metadata.get(INVOICE) {

@@ -98,7 +98,7 @@ impl BtcPay {
     pub(crate) async fn examine(&self, catalog: &Catalog) -> Vec<Finding> {
         let account = &self.teller.account;
         let server: Result<Answered<Server>, _> =
-            self.client.get_outside(&["server", "info"]).await;
+            self.client.get_outside(&["server", "info"], &[]).await;
         let mut findings = Vec::new();
         match server {
             Ok(server) => findings.extend(of_server(&server.body)),
@@ -123,7 +123,8 @@ impl BtcPay {
 
     async fn key(&self) -> Vec<Finding> {
         let account = &self.teller.account;
-        let key: Result<Answered<Key>, _> = self.client.get_outside(&["api-keys", "current"]).await;
+        let key: Result<Answered<Key>, _> =
+            self.client.get_outside(&["api-keys", "current"], &[]).await;
         let held = match key {
             Ok(key) => key.body.permissions,
             Err(error) => {
@@ -233,6 +234,17 @@ impl BtcPay {
         let sent = |name: &str| {
             events.everything || events.specific_events.iter().any(|held| held == name)
         };
+        let unheard: Vec<&str> = PAYOUT_EVENTS
+            .into_iter()
+            .filter(|name| !sent(name))
+            .collect();
+        if !unheard.is_empty() {
+            findings.push(warning(format!(
+                "{ours} is not sent {}; what is paid back is noticed late, or not at all where \
+                 it was promised at BTCPay: add these to its events",
+                unheard.join(", ")
+            )));
+        }
         let needed = HANDLED_EVENTS.iter().take(NEEDED_EVENTS);
         let missing: Vec<&str> = needed.copied().filter(|name| !sent(name)).collect();
         findings.push(if missing.is_empty() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use billing_domain::catalog::Catalog;
 use billing_domain::effect::{EffectKey, Order};
-use billing_domain::fact::Observed;
+use billing_domain::fact::{Fact, Observed};
 use billing_domain::ids::EffectId;
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef, RefKind};
 use billing_domain::time::Timestamp;
@@ -143,7 +143,15 @@ impl BtcPay {
         self.forget_taking_back(&seen).await?;
         let mut facts = self.teller.tell(&seen);
         if has_closed(&seen.invoice) {
-            facts.extend(self.refunds_of(&seen).await?);
+            match self.refunds_of(&seen).await {
+                Ok(refunds) => facts.extend(refunds),
+                // What was paid counts, whatever became of it since: a claim is told of by
+                // itself, and what was ordered here is asked about until it ends.
+                Err(error) if facts.iter().any(tells_money) => {
+                    tracing::warn!(invoice = seen.invoice.id, %error, "refunds were not read");
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(facts)
     }
@@ -235,6 +243,14 @@ impl PaymentProvider for BtcPay {
     async fn doctor(&self, catalog: &Catalog) -> Vec<Finding> {
         self.examine(catalog).await
     }
+}
+
+/// Whether it tells of money that is there.
+const fn tells_money(told: &Observed) -> bool {
+    matches!(
+        told.fact,
+        Fact::InvoicePaid { .. } | Fact::CheckoutCompleted { .. }
+    )
 }
 
 fn misdirected(named: Option<&ProviderAccount>, ours: &ProviderAccount) -> PerformError {

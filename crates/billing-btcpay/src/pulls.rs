@@ -122,10 +122,12 @@ impl BtcPay {
         Ok(held)
     }
 
-    /// What was claimed of a promise.
+    /// What was claimed of a promise, and what of it was canceled, which BTCPay leaves out
+    /// where it is not asked for: unseen, it would look as if it were still on its way.
     pub(crate) async fn claims_of(&self, pull: &PullPayment) -> Result<Vec<Payout>, CallError> {
         let path = ["pull-payments", pull.id.as_str(), "payouts"];
-        let payouts: Answered<Vec<Payout>> = self.client.get_outside(&path).await?;
+        let query = [("includeCancelled", "true")];
+        let payouts: Answered<Vec<Payout>> = self.client.get_outside(&path, &query).await?;
         Ok(payouts.body)
     }
 }

@@ -44,19 +44,38 @@ fn refusals_have_stable_codes() {
 fn a_nameless_failure_passes_and_a_missing_permission_is_named() {
     let nameless = json!({ "code": "generic-error", "message": "Lightning node is not available" });
     assert!(matches!(judged(400, &nameless), CallError::Unknown(_)));
-    for status in [500, 502, 503] {
+    // Whoever stands in front of BTCPay sends elsewhere, or knows nothing of that path.
+    for status in [301, 302, 307, 404, 500, 502, 503] {
         assert!(matches!(
             judged(status, &json!("<html>")),
             CallError::Unknown(_)
         ));
     }
     assert!(matches!(judged(429, &json!({})), CallError::NotSent(_)));
-    for status in [401, 403, 302] {
+    for status in [401, 403] {
         let body = json!({ "code": "missing-permission", "message": "no", "missingPermission": "btcpay.store.cancreateinvoice" });
         let CallError::Misconfigured(why) = judged(status, &body) else {
             panic!("{status}");
         };
         assert!(why.contains("btcpay.store.cancreateinvoice"), "{why}");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_btcpay_s_word_alone() {
+    let missing = |status, body: &Value| judged(status, body).is_not_found();
+    let named = |code: &str| json!({ "code": code, "message": "gone" });
+    assert!(missing(404, &named("invoice-not-found")));
+    assert!(missing(404, &named("pullpayment-not-found")));
+    for (status, body) in [
+        (404, named("store-not-found")),
+        (404, named("generic-error")),
+        (404, json!({ "message": "no route" })),
+        (404, json!("<html>404 Not Found</html>")),
+        (404, Value::Null),
+        (400, named("invoice-not-found")),
+    ] {
+        assert!(!missing(status, &body), "{status} {body}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the doctor finds, and what it says to do about it.
 
-use billing_btcpay::{BtcPay, BtcPayOptions, HANDLED_EVENTS};
+use billing_btcpay::{BtcPay, BtcPayOptions, HANDLED_EVENTS, PAYOUT_EVENTS};
 use billing_domain::catalog::Catalog;
 use billing_http::{HttpClient, HttpOptions};
 use billing_ports::{FindingLevel, PaymentProvider};
@@ -12,6 +12,11 @@ const HOOK: &str = "https://billing.example.com/v1/webhooks/btcpay";
 
 fn catalog() -> Catalog {
     billing_testkit::catalogs::single()
+}
+
+/// Every event that is made use of.
+fn every() -> Vec<&'static str> {
+    HANDLED_EVENTS.into_iter().chain(PAYOUT_EVENTS).collect()
 }
 
 /// What is not as it should be, by word.
@@ -37,7 +42,7 @@ fn says(found: &[(FindingLevel, String)], level: FindingLevel, words: &str) {
 #[tokio::test]
 async fn a_store_that_is_set_up_is_good() {
     let rig = Rig::start().await;
-    rig.hook(HOOK, &HANDLED_EVENTS, true).await;
+    rig.hook(HOOK, &every(), true).await;
     let found = found(&rig, |_| {}).await;
     assert!(found.is_empty(), "{found:?}");
 }
@@ -92,7 +97,7 @@ async fn what_is_missing_is_named_with_what_to_do() {
 #[tokio::test]
 async fn a_key_that_may_not_ask_the_store_s_rates_is_named_where_they_are_asked() {
     let rig = Rig::start().await;
-    rig.hook(HOOK, &HANDLED_EVENTS, true).await;
+    rig.hook(HOOK, &every(), true).await;
     let found_of = |asked: bool| found(&rig, move |it| it.tells_rates = asked);
     assert!(found_of(true).await.is_empty());
     let held = PERMISSIONS
@@ -110,7 +115,7 @@ async fn a_key_that_may_not_ask_the_store_s_rates_is_named_where_they_are_asked(
 #[tokio::test]
 async fn a_key_that_may_not_make_refund_links_is_warned_of() {
     let rig = Rig::start().await;
-    rig.hook(HOOK, &HANDLED_EVENTS, true).await;
+    rig.hook(HOOK, &every(), true).await;
     let links = "btcpay.store.cancreatenonapprovedpullpayments";
     let without: Vec<String> = PERMISSIONS
         .iter()
@@ -137,4 +142,14 @@ async fn a_key_that_may_not_make_refund_links_is_warned_of() {
         let told = found(&rig, |_| {}).await;
         assert!(told.is_empty(), "{wider}: {told:?}");
     }
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_not_sent_payouts_is_warned_of() {
+    let rig = Rig::start().await;
+    rig.hook(HOOK, &HANDLED_EVENTS, true).await;
+    let told = found(&rig, |_| {}).await;
+    let lacks = "is not sent PayoutApproved, PayoutUpdated; what is paid back is noticed late";
+    says(&told, FindingLevel::Warning, lacks);
+    assert_eq!(told.len(), 1, "{told:?}");
 }

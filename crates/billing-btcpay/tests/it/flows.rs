@@ -440,6 +440,105 @@ async fn refunds_are_read_back_once_they_are_claimed() {
     assert_eq!(rig.told(&refund.of[0]).await, ["paid 50000"]);
 }
 
+#[tokio::test]
+async fn a_claim_that_was_canceled_failed_and_can_be_made_anew() {
+    let rig = Rig::start().await;
+    let id = paid(&rig).await;
+    let pull = rig.refund(&id).await;
+    rig.fake.claim(&pull).unwrap();
+    assert_eq!(rig.told(&id).await, ["paid 50000", "refund 50000 Pending"]);
+    rig.fake.cancel_claim(&pull).unwrap();
+    assert_eq!(rig.told(&id).await, ["paid 50000", "refund 50000 Failed"]);
+    rig.fake.claim(&pull).unwrap();
+    let told = ["paid 50000", "refund 50000 Failed", "refund 50000 Pending"];
+    assert_eq!(rig.told(&id).await, told);
+    // Closing what was promised cancels what waits of it.
+    rig.hinted();
+    rig.fake.archive_promise(&pull).unwrap();
+    let told = ["paid 50000", "refund 50000 Failed", "refund 50000 Failed"];
+    assert_eq!(rig.told(&id).await, told);
+    let hinted = rig.hinted();
+    let [(kind, objects)] = hinted.as_slice() else {
+        panic!("{hinted:?}");
+    };
+    assert_eq!(
+        (kind.as_str(), objects[0].id.as_str()),
+        ("PayoutUpdated", &*pull)
+    );
+}
+
+#[tokio::test]
+async fn what_was_paid_is_told_though_what_went_back_cannot_be_read() {
+    let rig = Rig::start().await;
+    let id = paid(&rig).await;
+    let pull = rig.refund(&id).await;
+    rig.fake.claim(&pull).unwrap();
+    let in_store = format!("/api/v1/stores/{DEFAULT_STORE}/pull-payments");
+    for path in [in_store.as_str(), "/api/v1/pull-payments"] {
+        let down = Fault::next(FaultKind::HtmlBadGateway)
+            .on("GET", path)
+            .times(9);
+        rig.fake.fault(down);
+        assert_eq!(rig.told(&id).await, ["paid 50000"], "{path}");
+        // Where nothing else is asked for, it is asked again.
+        if path != in_store {
+            let failed = rig.look(RefKind::Payment, &pull).await;
+            assert!(
+                matches!(failed, Err(PerformError::Unknown(_))),
+                "{failed:?}"
+            );
+        }
+        rig.fake.faults().clear();
+        assert_eq!(rig.told(&id).await, ["paid 50000", "refund 50000 Pending"]);
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_s_404_is_no_word_about_an_invoice() {
+    let rig = Rig::start().await;
+    let (_, id) = rig.invoices().await;
+    for (status, body) in [
+        (404, json!("<html>404 Not Found</html>")),
+        (
+            404,
+            json!({ "message": "no Route matched with those values" }),
+        ),
+        (302, json!("<a href=\"/login\">Found</a>")),
+    ] {
+        let kind = FaultKind::Fixed { status, body };
+        let path = format!("/api/v1/stores/{DEFAULT_STORE}/invoices/{id}");
+        rig.fake.fault(Fault::next(kind).on("GET", &path).times(9));
+        let failed = rig.look(RefKind::Invoice, &id).await;
+        assert!(
+            matches!(failed, Err(PerformError::Unknown(_))),
+            "{failed:?}"
+        );
+        rig.fake.faults().clear();
+    }
+    assert_eq!(rig.told(&id).await, ["opened"]);
+    assert_eq!(
+        rig.told("nowhere").await,
+        [] as [&str; 0],
+        "BTCPay's own word"
+    );
+}
+
+#[tokio::test]
+async fn an_invoice_that_names_no_operator_is_somebody_else_s() {
+    let rig = Rig::start().await;
+    let (_, order) = rig.renewal(usd(2_500));
+    let metadata = json!({ "billing_invoice": order.invoice.to_string() });
+    let body = json!({ "amount": "50000", "currency": "SATS", "metadata": metadata });
+    let id = rig.makes(&body).await;
+    rig.fake.pay_by_lightning(&id, 50_000).unwrap();
+    assert_eq!(rig.told(&id).await, [] as [&str; 0]);
+    let hinted = rig.hinted();
+    assert!(
+        hinted.iter().all(|(_, objects)| objects.is_empty()),
+        "{hinted:?}"
+    );
+}
+
 /// The names of what goes back by this claim, but for the page itself.
 async fn of_transactions(rig: &Rig, pull: &str, page: &str) -> Vec<String> {
     let facts = rig.look(RefKind::Payment, pull).await.unwrap();

@@ -272,6 +272,37 @@ async fn lightning_that_is_away_passes() {
 }
 
 #[tokio::test]
+async fn a_page_in_front_of_btcpay_refuses_no_renewal() {
+    let rig = Rig::start().await;
+    let (key, order) = rig.renewal(usd(2_500));
+    let order = Order::CreateInvoice(order);
+    for method in ["GET", "POST"] {
+        for status in [302, 303, 404, 503] {
+            let body = json!("<html>be back soon</html>");
+            let kind = FaultKind::Fixed { status, body };
+            rig.fake.fault(Fault::next(kind).on(method, "/").times(9));
+            let failed = rig.perform_as(&key, &order).await;
+            assert!(
+                matches!(failed, Err(PerformError::Unknown(_))),
+                "{method} {status}: {failed:?}"
+            );
+            rig.fake.faults().clear();
+        }
+    }
+    // Nor does what BTCPay says of a search.
+    let body = json!({ "code": "store-not-found", "message": "The store was not found" });
+    let kind = FaultKind::Fixed { status: 404, body };
+    rig.fake.fault(Fault::next(kind).on("GET", "/"));
+    let failed = rig.perform_as(&key, &order).await;
+    assert!(
+        matches!(failed, Err(PerformError::Misconfigured(_))),
+        "{failed:?}"
+    );
+    rig.done(&key, &order).await;
+    assert_eq!(rig.fake.world().invoices.len(), 1);
+}
+
+#[tokio::test]
 async fn a_key_that_may_not_is_misconfigured_and_told_by_name() {
     let rig = Rig::start().await;
     rig.fake

@@ -352,7 +352,17 @@ impl FakeBtcPay {
     /// [`Refusal`] when there is no such pull payment.
     pub fn archive_promise(&self, pull_payment_id: &str) -> Result<(), Refusal> {
         self.till
-            .with(|world, _now| world.archive_promise(pull_payment_id))
+            .with(|world, now| world.archive_promise(pull_payment_id, now))
+    }
+
+    /// A person cancels what a buyer claimed and was not sent yet; it can be claimed anew.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::archive_promise`].
+    pub fn cancel_claim(&self, pull_payment_id: &str) -> Result<(), Refusal> {
+        self.till
+            .with(|world, now| world.cancel_claim(pull_payment_id, now))
     }
 
     /// The server restarts: whatever waits to be told is forgotten, how much it was.

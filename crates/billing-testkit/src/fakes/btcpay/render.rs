@@ -169,9 +169,15 @@ pub(super) fn pull(pull: &PullPayment, base: &Url) -> Value {
     })
 }
 
-/// What was claimed of a pull payment.
-pub(super) fn payouts(pull: &PullPayment) -> Value {
-    let payouts = pull.payout.iter().map(|payout| {
+/// What was claimed of a pull payment; what was canceled of it only where it is asked for.
+pub(super) fn payouts(pull: &PullPayment, canceled: bool) -> Value {
+    let hidden = pull.canceled.iter().filter(|_| canceled);
+    let hidden = hidden.map(|payout| (payout, "Cancelled"));
+    let held = pull.payout.iter().map(|payout| match payout.sent {
+        true => (payout, "Completed"),
+        false => (payout, "AwaitingApproval"),
+    });
+    let payouts = hidden.chain(held).map(|(payout, state)| {
         json!({
             "id": payout.id,
             "pullPaymentId": pull.id,
@@ -183,11 +189,7 @@ pub(super) fn payouts(pull: &PullPayment) -> Value {
             "payoutCurrency": "BTC",
             "payoutAmount": Decimal::bitcoin(payout.sats).to_string(),
             "payoutMethodId": "BTC-CHAIN",
-            "state": match (payout.sent, pull.archived) {
-                (true, _) => "Completed",
-                (false, true) => "Cancelled",
-                (false, false) => "AwaitingApproval",
-            },
+            "state": state,
         })
     });
     payouts.collect()

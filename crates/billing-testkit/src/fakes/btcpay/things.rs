@@ -238,6 +238,8 @@ pub struct PullPayment {
     pub starts: Timestamp,
     /// What was claimed. `None`: nothing yet, and nothing was sent.
     pub payout: Option<Payout>,
+    /// Claims that were canceled before they were sent, oldest first.
+    pub canceled: Vec<Payout>,
 }
 
 /// What a buyer claimed.

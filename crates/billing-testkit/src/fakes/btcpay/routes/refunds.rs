@@ -41,6 +41,7 @@ impl World {
             archived: false,
             starts: call.now,
             payout: None,
+            canceled: Vec::new(),
         };
         let answer = render::pull(&pull, call.base);
         self.pulls.insert(pull.id.clone(), pull);
@@ -56,7 +57,10 @@ impl World {
         let pull = self.pulls.get(*id).ok_or_else(gone)?;
         match (call.method, rest) {
             ("GET", []) => Ok(render::pull(pull, call.base)),
-            ("GET", ["payouts"]) => Ok(render::payouts(pull)),
+            ("GET", ["payouts"]) => {
+                let canceled = call.one("includeCancelled") == Some("true");
+                Ok(render::payouts(pull, canceled))
+            }
             _ => Err(unknown()),
         }
     }
@@ -72,9 +76,34 @@ impl World {
         Ok(pulls.map(|pull| render::pull(pull, call.base)).collect())
     }
 
-    /// A person closes a pull payment.
-    pub(in crate::fakes::btcpay) fn archive_promise(&mut self, id: &str) -> Result<(), Refusal> {
+    /// A person closes a pull payment, which cancels what waits of it.
+    pub(in crate::fakes::btcpay) fn archive_promise(
+        &mut self,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         self.pulls.get_mut(id).ok_or_else(gone)?.archived = true;
+        self.cancel_claim(id, now)
+    }
+
+    /// A person cancels what was claimed of a pull payment and is not sent yet, if
+    /// anything is: it can be claimed anew.
+    pub(in crate::fakes::btcpay) fn cancel_claim(
+        &mut self,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let pull = self.pulls.get_mut(id).ok_or_else(gone)?;
+        let Some(canceled) = pull.payout.take_if(|payout| !payout.sent) else {
+            return Ok(());
+        };
+        let payout = canceled.id.clone();
+        pull.canceled.push(canceled);
+        let told = json!({
+            "type": "PayoutUpdated", "storeId": self.store_id, "payoutId": payout,
+            "payoutState": "Cancelled", "pullPaymentId": id,
+        });
+        self.post("PayoutUpdated", &told, now);
         Ok(())
     }
 
@@ -90,7 +119,8 @@ impl World {
         if pull.archived {
             return Err(Refusal::bad("archived", "The pull payment is archived"));
         }
-        let payout_id = self.pulls.len().to_string();
+        let before = pull.canceled.len().saturating_add(self.pulls.len());
+        let payout_id = before.to_string();
         let sats = self.satoshi(pull)?;
         let pull = self.pulls.get_mut(id).ok_or_else(gone)?;
         let sent = pull.approves || approved;
