@@ -55,10 +55,12 @@ pub(crate) struct Adapter {
 }
 
 /// A client that asks once: what fails is then tried again by the engine alone,
-/// whose time the test moves.
+/// whose time the test moves. How long a host is left alone goes by the real clock,
+/// which these stories do not wait for.
 pub(crate) fn client() -> HttpClient {
     let once = HttpOptions {
         max_attempts: 1,
+        circuit_failures: 0,
         ..HttpOptions::default()
     };
     HttpClient::new(once).unwrap()
@@ -72,6 +74,7 @@ pub(crate) fn impatient() -> HttpClient {
         connect_timeout: patience / 2,
         request_timeout: patience,
         total_timeout: patience,
+        circuit_failures: 0,
         ..HttpOptions::default()
     };
     HttpClient::new(options).unwrap()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use billing_btcpay::{BtcPay, BtcPayDecoder, BtcPayOptions};
 use billing_catalog::read_plan_file;
 use billing_domain::time::shifted;
-use billing_http::{HttpClient, HttpOptions, Request, RetryPolicy};
+use billing_http::{Request, RetryPolicy};
 use billing_ports::{Clock, RateSource, Store};
 use billing_rates::{BtcPayStore, Rates, RatesOptions, Source};
 use billing_testkit::fakes::btcpay::{
@@ -19,7 +19,7 @@ use poem::http::{Method, StatusCode};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::rig::{Adapter, Fake, Hosted, StoreKind};
+use crate::rig::{Adapter, Fake, Hosted, StoreKind, client};
 use crate::scenarios::harbor::{PLANS, START, text};
 
 /// A secret that the store signed with before.
@@ -41,17 +41,6 @@ pub(super) type Shop = Hosted<FakeBtcPay>;
 impl Fake for FakeBtcPay {
     const NAME: &'static str = "btcpay";
     const SECRETS: &'static [&'static str] = &[DEFAULT_KEY, DEFAULT_SECRET, OLD_SECRET];
-}
-
-/// A client that asks once, and after any failure again as soon as it is told to: how
-/// long a host is left alone goes by the real clock, which these stories do not wait for.
-fn asker() -> HttpClient {
-    let once = HttpOptions {
-        max_attempts: 1,
-        circuit_failures: 0,
-        ..HttpOptions::default()
-    };
-    HttpClient::new(once).unwrap()
 }
 
 /// How the deployment reaches the store.
@@ -118,12 +107,12 @@ pub(super) async fn served(
 ) -> Shop {
     let mut asked = of_the_store(&fake);
     change(&mut asked);
-    let rates: Arc<dyn RateSource> = Arc::new(Rates::new(asked, asker()).unwrap());
+    let rates: Arc<dyn RateSource> = Arc::new(Rates::new(asked, client()).unwrap());
     let options = options(&fake);
     let clock: Arc<dyn Clock> = Arc::new(fake.clock().clone());
     let adapter = Adapter {
         decoder: Arc::new(BtcPayDecoder::new(&options)),
-        provider: Arc::new(BtcPay::new(&options, asker(), rates, clock).unwrap()),
+        provider: Arc::new(BtcPay::new(&options, client(), rates, clock).unwrap()),
     };
     let catalog = read_plan_file("harbor.yaml", plans.as_bytes()).unwrap();
     Hosted::over(books, fake, adapter, &catalog).await
@@ -226,7 +215,7 @@ pub(super) async fn dashboard(shop: &Shop, path: &str, body: &Value) -> Value {
         .with_header(AUTHORIZATION, &format!("token {DEFAULT_KEY}"))
         .unwrap()
         .with_body(json, body.to_string());
-    let answer = asker().send(request).await.unwrap();
+    let answer = client().send(request).await.unwrap();
     let told: Value = serde_json::from_slice(&answer.body).unwrap();
     assert!(answer.status.is_success(), "{told}");
     told

@@ -177,6 +177,8 @@ async fn k_16_a_key_that_stripe_refuses_is_an_alarm_and_lapses_nobody(kind: Stor
     for never in ["subscription.past_due", "subscription.lapsed"] {
         assert_eq!(shop.told(never), 0, "{never}");
     }
+    // Who does nothing for days finds it set aside.
+    shop.pass(days(2)).await;
     assert!(!reasons(&shop).await.is_empty(), "a person is told of it");
     for row in shop.rows("/v1/parked?limit=100").await {
         assert!(!row.to_string().contains("sk_test"), "{row}");
