@@ -3,7 +3,8 @@
 //! `custom_data` says what is paid for until when.
 
 use billing_domain::ids::ChangeId;
-use billing_domain::time::Timestamp;
+use billing_domain::time::{Period, Timestamp};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,6 +13,10 @@ use crate::wire::Subscription;
 
 /// Where the note stands.
 pub(crate) const DEFERRED: &str = "billing_deferred";
+
+/// How far Paddle may put a period's end from where it was told to: it bills to the
+/// minute.
+const SAME_EDGE: SignedDuration = SignedDuration::from_mins(1);
 
 /// A price and a number of pieces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +34,9 @@ pub(crate) struct Deferred {
     pub(crate) later: Held,
     /// When that begins.
     pub(crate) until: Timestamp,
+    /// When the period began that is paid for. `None`: nobody noted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<Timestamp>,
     /// The change of ours that it is. `None`: terms that change by themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) change: Option<ChangeId>,
@@ -48,6 +56,31 @@ impl Deferred {
     pub(crate) fn is_of(&self, change: Option<ChangeId>) -> bool {
         change.is_none_or(|undone| self.change == Some(undone))
     }
+
+    /// Whether it comes on its day by itself, and nobody asked for it.
+    pub(crate) const fn comes_by_itself(&self) -> bool {
+        self.change.is_none()
+    }
+
+    /// What a period is billed that begins before its day: a change that somebody asked
+    /// for comes with it, what was announced for a day does not.
+    pub(crate) const fn begun_early(&self) -> &Held {
+        if self.comes_by_itself() {
+            &self.paid
+        } else {
+            &self.later
+        }
+    }
+
+    /// Whether `period` comes after what it speaks of: whoever resumes after a pause
+    /// begins another period before the old one is over, and is billed for what is in
+    /// place. A period whose end somebody moves begins where it did; one that Paddle
+    /// counts anew, because another interval was put in place, is told its old end.
+    fn is_over_in(&self, period: Period) -> bool {
+        let ends_elsewhere = period.end.duration_since(self.until).abs() > SAME_EDGE;
+        let begins_later = self.since.is_some_and(|since| period.start > since);
+        period.start >= self.until || (begins_later && ends_elsewhere)
+    }
 }
 
 /// What Paddle's items say.
@@ -66,7 +99,7 @@ pub(crate) fn note(subscription: &Subscription) -> Option<Deferred> {
     let note: Deferred = serde_json::from_value(value.clone()).ok()?;
     let over = subscription
         .period()
-        .is_some_and(|period| period.start >= note.until);
+        .is_some_and(|period| note.is_over_in(period));
     let placed = in_place(subscription)?;
     let ours = placed == note.later || placed == note.paid;
     (!over && ours).then_some(note)

@@ -1,5 +1,6 @@
 //! What resuming would charge. Paddle previews no resumption: what it bills at once is
-//! a period of what recurs, and that it tells with the subscription.
+//! a period of what recurs, and that it tells with the subscription; or, where a price is
+//! in place before its day, with a preview of what is paid for.
 
 use billing_domain::effect::{Preview, Resuming, Resumption};
 use billing_domain::line::{Line, LineKind, sum};
@@ -7,9 +8,12 @@ use billing_domain::money::Money;
 use billing_domain::quote::charged_as_quoted;
 use billing_domain::time::Period;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::api_error::{CallError, refused};
+use crate::deferred::{Deferred, in_place, note};
 use crate::money::code;
+use crate::perform::full_list;
 use crate::provider::Paddle;
 use crate::wire::{Details, Subscription};
 
@@ -20,6 +24,13 @@ struct Recurring {
     recurring_transaction_details: Option<Details>,
     #[serde(flatten)]
     held: Subscription,
+}
+
+/// What a period comes to with other items in place.
+#[derive(Debug, Deserialize)]
+struct Recurs {
+    #[serde(default)]
+    recurring_transaction_details: Option<Details>,
 }
 
 impl Paddle {
@@ -54,10 +65,24 @@ impl Paddle {
         Err(refused("quote_stale", why))
     }
 
+    /// The subscription, and what a period of it would come to that begins now.
     async fn recurring(&self, id: &str) -> Result<Recurring, CallError> {
         let query = [("include", "recurring_transaction_details")];
-        let found = self.client.find(&["subscriptions", id], &query).await?;
-        found.ok_or_else(|| refused("subscription_not_found", "Paddle has no such subscription"))
+        let found: Option<Recurring> = self.client.find(&["subscriptions", id], &query).await?;
+        let mut found = found
+            .ok_or_else(|| refused("subscription_not_found", "Paddle has no such subscription"))?;
+        let note = note(&found.held);
+        let billed = note.as_ref().map(Deferred::begun_early);
+        if let Some(billed) =
+            billed.filter(|&billed| in_place(&found.held).as_ref() != Some(billed))
+        {
+            let mut body = full_list(&found.held, billed);
+            body.insert("proration_billing_mode".to_owned(), json!("do_not_bill"));
+            let path = ["subscriptions", id, "preview"];
+            let lifted: Recurs = self.client.patch(&path, &body).await?;
+            found.recurring_transaction_details = lifted.recurring_transaction_details;
+        }
+        Ok(found)
     }
 }
 

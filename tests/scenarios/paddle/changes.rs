@@ -27,8 +27,6 @@ on_both_stores! {
     g_02_a_cancellation_at_paddle_is_taken_back;
     /// H-11: what is paused ends when its quote says so: there, at once.
     h_11_what_is_paused_at_paddle_is_canceled_as_quoted;
-    /// G-02, H-11: a downgrade that waits outlives a pause.
-    g_02_a_pause_at_paddle_keeps_the_downgrade;
     /// G-03: an upgrade is billed at once, and clears a scheduled downgrade.
     g_03_an_upgrade_at_paddle_clears_a_downgrade;
     /// what an operator changes reaches Paddle.
@@ -307,46 +305,6 @@ async fn h_11_what_is_paused_at_paddle_is_canceled_as_quoted(kind: StoreKind) {
     assert_eq!(held["ends_at"], cancel["effective_at"]);
     assert_eq!(only_at_paddle(&shop).status, SubscriptionStatus::Canceled);
     assert_eq!(plan_of(&shop, &ana).await, "");
-    shop.ends_well().await;
-}
-
-async fn g_02_a_pause_at_paddle_keeps_the_downgrade(kind: StoreKind) {
-    let shop = shop(kind).await;
-    let ana = bought(&shop, "ana", "team-monthly").await;
-    shop.pass(days(5)).await;
-    let down = quoted(&shop, &ana, &json!({ "plan": "solo" })).await;
-    let down = accepted(&shop, &ana, &down).await;
-    shop.settle().await;
-    let day = only(&shop, &ana).await["scheduled"]["at"].clone();
-    assert_eq!(down["status"], "scheduled");
-
-    let pause = quoted(&shop, &ana, &json!({ "pause": true })).await;
-    assert_eq!(accepted(&shop, &ana, &pause).await["status"], "applied");
-    shop.settle().await;
-    shop.pass(days(2)).await;
-    let held = only(&shop, &ana).await;
-    assert_eq!(held["status"], "paused");
-    assert_eq!(held["scheduled"]["at"], day, "it is still to come");
-
-    // Paddle begins another period, at the price that is to come.
-    let before = invoices(&shop, &ana).await.len();
-    let resume = quoted(&shop, &ana, &json!({ "resume": true })).await;
-    assert_eq!(accepted(&shop, &ana, &resume).await["status"], "applied");
-    shop.settle().await;
-    let paid = invoices(&shop, &ana).await;
-    assert_eq!(paid.len(), before + 1);
-    assert_eq!(paid[0].2, owed(&resume), "charged as quoted: {paid:?}");
-    assert_eq!(only(&shop, &ana).await["status"], "active");
-    let in_between = plan_of(&shop, &ana).await;
-    assert_eq!(
-        in_between, "team",
-        "the higher plan was paid for until its day"
-    );
-    shop.pass(days(40)).await;
-    assert_eq!(plan_of(&shop, &ana).await, "solo");
-    assert_eq!(in_place(&shop).0, "pri_solo");
-    let path = format!("/v1/changes/{}", id(&down));
-    assert_eq!(shop.read(&path).await["status"], "applied");
     shop.ends_well().await;
 }
 

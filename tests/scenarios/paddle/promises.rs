@@ -24,7 +24,7 @@ on_both_stores! {
 
 /// The plans with two monthly prices retired and followed: one when a cycle is over,
 /// the other never.
-fn followed() -> String {
+pub(super) fn followed() -> String {
     PLANS
         .replace(
             "solo-monthly: { amount: 10.00, interval: month, paddle: pri_solo }",
@@ -41,7 +41,7 @@ fn followed() -> String {
 }
 
 /// Applies the plans above, whose new prices Paddle has.
-async fn follow(shop: &Shop, plans: &str) {
+pub(super) async fn follow(shop: &Shop, plans: &str) {
     let month = Some(Interval::MONTH);
     for (price, amount) in [("pri_solo_2026", 1_200), ("pri_team_2026", 3_300)] {
         let seed = PriceSeed::new(price, amount, Currency::USD, month);
@@ -50,7 +50,7 @@ async fn follow(shop: &Shop, plans: &str) {
     shop.apply(plans).await.is(StatusCode::OK);
 }
 
-async fn until(shop: &Shop, instant: &str) {
+pub(super) async fn until(shop: &Shop, instant: &str) {
     shop.pass_until(instant.parse().unwrap()).await;
 }
 
@@ -63,14 +63,14 @@ async fn at_paddle(shop: &Shop, customer: &str) -> Subscription {
 }
 
 /// The price that is in place at Paddle.
-async fn price(shop: &Shop, customer: &str) -> String {
+pub(super) async fn price(shop: &Shop, customer: &str) -> String {
     let held = at_paddle(shop, customer).await;
     assert_eq!(held.items.len(), 1);
     held.items[0].bought.price.id.clone()
 }
 
 /// What the customer was charged in all, and how often.
-async fn charged(shop: &Shop, customer: &str) -> (u64, i64) {
+pub(super) async fn charged(shop: &Shop, customer: &str) -> (u64, i64) {
     let held = at_paddle(shop, customer).await;
     let account = shop.fake.books().of(&held.customer_id);
     (account.charges, account.charged["usd"])

@@ -2,12 +2,12 @@
 //! follow its word, and its invoices are its own.
 
 use billing_domain::change::{ChangeState, ChangedBy};
-use billing_domain::decide::{self, Begun, ChangeAsk, QuoteRefusal, TakeBackRefusal};
-use billing_domain::effect::{ChangeWhen, Order, Preview};
+use billing_domain::decide::{self, Begun, ChangeAsk, QuoteRefusal, StepAsk, TakeBackRefusal};
+use billing_domain::effect::{ChangeWhen, Order, Preview, Resumption};
 use billing_domain::fact::{Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot};
 use billing_domain::ids::ChangeId;
 use billing_domain::line::{Line, LineKind};
-use billing_domain::quote::{Quote, Source};
+use billing_domain::quote::{Quote, Source, Step};
 use billing_domain::subscription::{Scheduled, Status, Why};
 use billing_domain::time::Period;
 
@@ -198,6 +198,92 @@ fn a_scheduled_change_leaves_the_providers_invoices_alone() {
     assert!(!world.orders.iter().any(voided));
     let of_it = |order: &Order| matches!(order, Order::UndoChange { change: Some(undone), .. } if *undone == change);
     assert!(world.orders.iter().any(of_it));
+}
+
+/// A downgrade that is to come, and the period in which its provider resumes it.
+fn lowered() -> (World, Begun, ChangeId, Period) {
+    let (mut world, begun) = run("plus-monthly");
+    let planned = planned(&world, "basic-monthly").unwrap();
+    let id = world.drawn();
+    let quote = planned
+        .quote(&world.account, None, &world.catalog, id, world.now)
+        .unwrap();
+    let change = accept(&mut world, &quote);
+    let resumed = Period {
+        start: at("2026-04-20"),
+        end: at("2026-05-20"),
+    };
+    (world, begun, change, resumed)
+}
+
+#[test]
+fn a_period_that_begins_before_the_day_brings_what_was_scheduled() {
+    for paused in [true, false] {
+        let (mut world, begun, change, resumed) = lowered();
+        // Whether or not anybody told of the pause.
+        if paused {
+            see_as(&mut world, &begun, Status::Paused, "plus-monthly", 1, APRIL);
+        }
+        world.go("2026-04-20T00:01:00Z");
+        see(&mut world, &begun, "basic-monthly", 1, resumed);
+        assert_eq!(world.plan(), "basic", "it is charged so");
+        let applied = ChangeState::Applied { at: resumed.start };
+        assert_eq!(world.state_of(change), applied);
+        assert!(world.sub().scheduled.is_none());
+        let account = world.account.clone();
+        see(&mut world, &begun, "basic-monthly", 1, resumed);
+        assert_eq!(world.account, account, "told again");
+    }
+}
+
+#[test]
+fn within_the_period_that_is_paid_for_it_waits_for_its_day() {
+    let (mut world, begun, change, _) = lowered();
+    for price in ["plus-monthly", "basic-monthly"] {
+        world.go(if price == "plus-monthly" {
+            "2026-04-17"
+        } else {
+            "2026-04-18"
+        });
+        see(&mut world, &begun, price, 1, APRIL);
+        assert_eq!(world.plan(), "plus", "told at {price}");
+    }
+    assert_eq!(world.state_of(change), ChangeState::Scheduled);
+}
+
+#[test]
+fn resuming_is_quoted_at_the_plan_that_it_brings() {
+    let (mut world, begun, _, resumed) = lowered();
+    see_as(&mut world, &begun, Status::Paused, "plus-monthly", 1, APRIL);
+    world.go("2026-04-20");
+    let ask = StepAsk {
+        subscription: world.sub().id,
+        step: Step::Resume,
+    };
+    for (owed, ends_at, plan, next) in [
+        (1_000, resumed.end, "basic", 1_000),
+        // It goes on in the period that is paid for.
+        (0, APRIL.end, "plus", 1_000),
+    ] {
+        let ends = decide::CancelWhen::PeriodEnd;
+        let planned =
+            decide::plan_step(&world.account, &ask, ends, &world.catalog, world.now).unwrap();
+        let asked = planned.resuming().unwrap();
+        assert_eq!(asked.amount, usd(1_000), "the period after this one");
+        let said = Resumption {
+            charge: Preview {
+                lines: vec![Line::whole(LineKind::Plan, None, 1, usd(owed))],
+                owed: usd(owed),
+                pinned: false,
+            },
+            ends_at: Some(ends_at),
+        };
+        let id = world.drawn();
+        let quote = planned.quote(Some(&said), &world.catalog, id).unwrap();
+        assert_eq!(quote.terms.plan.to_string(), plan);
+        let charged = quote.next_charge.unwrap();
+        assert_eq!((charged.at, charged.amount), (ends_at, usd(next)));
+    }
 }
 
 #[test]

@@ -94,6 +94,9 @@ impl Paddle {
             paid,
             later: later.clone(),
             until,
+            since: known
+                .as_ref()
+                .map_or(Some(period.start), |known| known.since),
             change: order.change,
             moves_dates,
             lifted: false,

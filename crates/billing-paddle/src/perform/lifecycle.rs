@@ -79,11 +79,7 @@ impl Paddle {
                 if let Some(quoted) = quoted {
                     self.still_costs(id, quoted).await?;
                 }
-                let body = json!({
-                    "effective_from": "immediately",
-                    "on_resume": "start_new_billing_period",
-                });
-                self.act(id, "resume", body).await
+                self.go_on(held).await
             }
             _ if scheduled(&held) == Some("pause") => {
                 let kept = self.keep(id).await?;
@@ -94,6 +90,32 @@ impl Paddle {
                 "a canceled subscription cannot be resumed",
             )),
             _ => self.told(&held).await,
+        }
+    }
+
+    /// Begins another period, which Paddle bills at once: with what is to be billed in
+    /// place. Where that was put there for it, it is taken away again if nothing came
+    /// of it; the note that says so is over with the new period.
+    async fn go_on(&self, held: Subscription) -> Result<Vec<Observed>, CallError> {
+        let body = json!({
+            "effective_from": "immediately",
+            "on_resume": "start_new_billing_period",
+        });
+        match deferred::note(&held) {
+            Some(note) if note.comes_by_itself() => {
+                let lifted = self.lift(&held, &note).await?;
+                let resumed = self.act(&held.id, "resume", body).await;
+                if resumed.as_ref().is_err_and(CallError::had_no_effect) {
+                    self.lower(&lifted, &note).await?;
+                }
+                resumed
+            }
+            // A lost process left it lifted.
+            Some(note) if note.lifted => {
+                self.lower(&held, &note).await?;
+                self.act(&held.id, "resume", body).await
+            }
+            _ => self.act(&held.id, "resume", body).await,
         }
     }
 

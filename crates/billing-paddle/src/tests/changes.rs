@@ -6,7 +6,7 @@ use billing_domain::ids::ChangeId;
 use billing_domain::ids::EffectId;
 use billing_domain::invoice::Purpose;
 use billing_domain::subscription::Status;
-use billing_domain::time::Interval;
+use billing_domain::time::{Interval, Period};
 use billing_ports::{Answer, PaymentProvider, PerformError, Previewed};
 use serde_json::{Value, json};
 use wiremock::MockServer;
@@ -62,6 +62,7 @@ fn deferred() -> Value {
         "paid": { "price": MONTHLY, "quantity": 1 },
         "later": { "price": BIGGER, "quantity": 1 },
         "until": january().end,
+        "since": january().start,
     });
     held
 }
@@ -262,6 +263,43 @@ async fn with_the_next_period_the_note_is_over() {
         sent(&server, "PATCH", PLACE).await.is_empty(),
         "too late to undo"
     );
+}
+
+#[tokio::test]
+async fn with_a_period_that_a_resumption_began_the_note_is_over() {
+    let middle = at("2026-01-15T00:00:00Z");
+    let resumed = Period {
+        start: middle,
+        end: at("2026-02-15T00:00:00Z"),
+    };
+    let moved = Period {
+        end: at("2026-03-10T00:00:00Z"),
+        ..january()
+    };
+    // Another interval was put in place, and Paddle told when the old one ends.
+    let counted_anew = Period {
+        start: middle,
+        ..january()
+    };
+    for (period, price) in [
+        (resumed, BIGGER),
+        (moved, MONTHLY),
+        (counted_anew, MONTHLY),
+        (january(), MONTHLY),
+    ] {
+        let (server, paddle) = paddle().await;
+        let mut held = deferred();
+        held["current_billing_period"] = super::span(period);
+        answer(&server, "GET", PLACE, &held).await;
+        let paid = json!([transaction("completed", period)]);
+        answer(&server, "GET", "/transactions", &paid).await;
+        let order = Order::ReadSubscription {
+            provider: account(),
+            reference: "sub_1".to_owned(),
+        };
+        let facts = done(&paddle, &order).await;
+        assert_eq!(snapshot(&facts).price_ref, price, "{period:?}");
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::provider::ProviderAccount;
 use crate::quote::Step;
 use crate::subscription::{Promise, Replaced, Scheduled, Subscription, Why};
 use crate::terms::Terms;
-use crate::time::Timestamp;
+use crate::time::{Period, Timestamp};
 
 use super::{terms_of, unknown_price};
 
@@ -60,6 +60,9 @@ pub(super) fn follow_price(
         });
         return;
     }
+    if let Some(period) = snapshot.period {
+        come_sooner(seen, period, tells);
+    }
     let comes_early = seen.scheduled.as_ref().is_some_and(|to_come| {
         tells(&to_come.terms) && begins.is_none_or(|start| start < to_come.at)
     });
@@ -94,6 +97,21 @@ pub(super) fn follow_price(
         entry.subscription = Some(id);
         entry.note = Some(plan);
     });
+}
+
+/// What a buyer has scheduled comes with the next period that is paid for. Where another
+/// one has begun before its day, as after a pause, and is told at what was to come, that
+/// is the one: it is charged so, and holds from its start.
+fn come_sooner(seen: &mut Subscription, period: Period, tells: impl Fn(&Terms) -> bool) {
+    if let Some(to_come) = &mut seen.scheduled
+        && matches!(to_come.why, Why::Change { .. })
+        && tells(&to_come.terms)
+        // The one before it is the one that ends on that day.
+        && period.end != to_come.at
+        && period.start < to_come.at
+    {
+        to_come.at = period.start;
+    }
 }
 
 /// The provider renewed at the price that our record had replaced: it was told too

@@ -190,13 +190,22 @@ impl PlannedStep {
     /// The provider charges again at the end of its period.
     fn follows(&mut self, ends_at: Option<Timestamp>) -> Result<(), QuoteRefusal> {
         let renews = self.held.cancellation.is_none() && self.held.terms.renews;
-        self.next_charge = match ends_at.filter(|_| renews) {
-            Some(at) => Some(NextCharge {
-                at,
-                amount: self.held.terms_for(at).priced(0)?.rate,
-            }),
-            None => None,
+        let Some(at) = ends_at.filter(|_| renews) else {
+            self.next_charge = None;
+            return Ok(());
         };
+        let to_come = self.held.scheduled.as_ref();
+        // What was to come may come with the period that begins now, before its day.
+        let later = to_come.is_none_or(|to_come| to_come.at > at);
+        let terms = if later {
+            self.resumed_terms(ends_at)
+        } else {
+            self.held.terms_for(at)
+        };
+        self.next_charge = Some(NextCharge {
+            at,
+            amount: terms.priced(0)?.rate,
+        });
         Ok(())
     }
 
@@ -209,10 +218,28 @@ impl PlannedStep {
         Some(Resuming {
             provider: self.held.provider.clone()?,
             reference: reference.to_owned(),
-            amount: self.held.terms.amount().ok()?,
-            interval: self.held.terms.billing.interval(),
+            amount: self.anew().amount().ok()?,
+            interval: self.anew().billing.interval(),
             at: self.at,
         })
+    }
+
+    /// The terms of a period that the provider begins with the resumption: what a buyer
+    /// has scheduled comes with the next one, what comes by itself on its day.
+    fn anew(&self) -> &Terms {
+        match &self.held.scheduled {
+            Some(to_come) if matches!(to_come.why, Why::Change { .. }) => &to_come.terms,
+            _ => self.held.terms_at(self.at),
+        }
+    }
+
+    /// The terms that hold once it goes on, in a period that ends at `ends_at`.
+    fn resumed_terms(&self, ends_at: Option<Timestamp>) -> &Terms {
+        if ends_at.is_some() && ends_at != self.held.times.paid_through {
+            self.anew()
+        } else {
+            self.held.terms_at(self.at)
+        }
     }
 
     /// The quote. `said` is what the provider said, where it was to be asked and
@@ -229,9 +256,11 @@ impl PlannedStep {
     ) -> Result<Quote, QuoteRefusal> {
         let digest = self.digest();
         let unsaid = self.resuming().is_some() && said.is_none();
+        let mut terms = self.held.terms_at(self.at).clone();
         if let Some(said) = said {
             self.lines.clone_from(&said.charge.lines);
             self.owed_now = said.charge.owed;
+            terms = self.resumed_terms(said.ends_at).clone();
             self.follows(said.ends_at)?;
             self.loses.extend(forgone(&self.held, said, self.at));
         }
@@ -250,7 +279,7 @@ impl PlannedStep {
             } else {
                 Timing::AtOnce
             },
-            terms: self.held.terms_at(self.at).clone(),
+            terms,
             paid: self.held.paid.clone(),
             restart: None,
             lines: self.lines,
