@@ -3,11 +3,11 @@
 
 use billing_domain::parked::ParkReason;
 use billing_domain::proration::TaxRate;
-use billing_testkit::fakes::paddle::{Card, Rules};
+use billing_testkit::fakes::paddle::{AdjustmentAction, Card, Rules};
 use serde_json::{Value, json};
 
 use super::shop::{
-    Shop, bought, dashboard, days, id, invoices, only, opened, pays, plan_of, shop_of,
+    Shop, bought, dashboard, days, id, invoices, only, opened, pays, plan_of, shop, shop_of,
     transaction_of,
 };
 use crate::rig::StoreKind;
@@ -20,6 +20,9 @@ on_both_stores! {
     x_11_parts_of_a_taxed_payment_at_paddle;
     /// a chargeback takes the access, and its reversal gives it back.
     x_11_a_chargeback_at_paddle_and_its_reversal;
+    /// a warning of a chargeback is shown and takes nothing, until the bank
+    /// withdraws it or takes the money.
+    x_11_a_warning_at_paddle_is_shown_until_it_is_decided;
     /// what was bought once is undone with its license.
     x_11_a_refunded_purchase_at_paddle_is_undone;
 }
@@ -155,12 +158,14 @@ async fn x_11_a_chargeback_at_paddle_and_its_reversal(kind: StoreKind) {
         shop.fake.dispute(&transaction).unwrap();
         shop.settle().await;
         assert_eq!(states(&newest(&shop, &ana).await), one("dispute", "lost"));
+        assert!(given_back(&shop) > 0);
         assert_eq!(plan_of(&shop, &ana).await, "");
         shop.pass(days(2)).await;
         shop.fake.win_dispute(&transaction).unwrap();
         shop.settle().await;
         assert_eq!(states(&newest(&shop, &ana).await), one("dispute", "won"));
         assert_eq!(plan_of(&shop, &ana).await, "team");
+        assert_eq!(given_back(&shop), 0, "it came back");
         shop.ends_well().await;
 
         // The purchase itself is undone, and stays so: for a person.
@@ -179,6 +184,78 @@ async fn x_11_a_chargeback_at_paddle_and_its_reversal(kind: StoreKind) {
         assert_eq!(parked[0].reason, ParkReason::Conflict);
         shop.is_sound().await;
     }
+}
+
+async fn x_11_a_warning_at_paddle_is_shown_until_it_is_decided(kind: StoreKind) {
+    for taken in [false, true] {
+        let shop = shop(kind).await;
+        let ana = renewed(&shop).await;
+        let transaction = paid(&shop);
+        shop.fake.warn_of_dispute(&transaction).unwrap();
+        shop.settle().await;
+        let invoice = newest(&shop, &ana).await;
+        assert_eq!(states(&invoice), one("dispute", "open"));
+        assert_eq!(invoice["disputed"], true);
+        let held = only(&shop, &ana).await;
+        assert_eq!(held["disputed"], json!([invoice["id"]]));
+        assert_eq!(
+            (&held["status"], &held["gives_access"]),
+            (&json!("active"), &json!(true))
+        );
+        assert_eq!(plan_of(&shop, &ana).await, "team", "nothing went back");
+        assert_eq!(given_back(&shop), 0);
+        assert_eq!(shop.told("invoice.disputed"), 1);
+
+        shop.pass(days(2)).await;
+        if taken {
+            shop.fake.dispute(&transaction).unwrap();
+        } else {
+            shop.fake.withdraw_warning(&transaction).unwrap();
+        }
+        shop.settle().await;
+        // Paddle touches the warning once more; what was decided since stands.
+        let warning = shop
+            .fake
+            .world()
+            .adjustments
+            .into_values()
+            .find(|one| one.action == AdjustmentAction::ChargebackWarning);
+        let warning = warning.unwrap();
+        let touched = json!({
+            "id": warning.id, "action": "chargeback_warning",
+            "status": warning.status.name(),
+            "transaction_id": transaction, "customer_id": warning.customer_id,
+            "subscription_id": warning.subscription_id, "currency_code": "USD",
+            "totals": { "total": "3000" },
+            "created_at": warning.created_at, "updated_at": shop.fake.now(),
+        });
+        shop.fake.tell("adjustment.updated", touched);
+        shop.settle().await;
+        let invoice = newest(&shop, &ana).await;
+        let (state, plan, back) = if taken {
+            ("lost", "", 3_000)
+        } else {
+            ("won", "team", 0)
+        };
+        assert_eq!(states(&invoice), one("dispute", state));
+        assert_eq!(invoice["disputed"], false);
+        assert_eq!(only(&shop, &ana).await["disputed"], json!([]));
+        assert_eq!(plan_of(&shop, &ana).await, plan);
+        assert_eq!(given_back(&shop), back);
+        // The next period is paid for, and gives access either way.
+        shop.pass(days(31)).await;
+        assert_eq!(plan_of(&shop, &ana).await, "team");
+        shop.ends_well().await;
+    }
+}
+
+/// What Paddle has given back of everybody's money, in minor units.
+fn given_back(shop: &Shop) -> i64 {
+    let books = shop.fake.books();
+    let accounts = books.customers.values();
+    accounts
+        .flat_map(|account| account.refunded.values())
+        .sum::<i64>()
 }
 
 async fn x_11_a_refunded_purchase_at_paddle_is_undone(kind: StoreKind) {

@@ -11,6 +11,12 @@ use crate::correlation::link;
 use crate::money::money;
 use crate::wire::{Adjustment, instant};
 
+/// The bank says that a chargeback may come; no money has moved.
+const WARNING: &str = "chargeback_warning";
+
+/// It was taken back by an adjustment of its own.
+const REVERSED: &str = "reversed";
+
 impl Teller {
     /// What it tells. `None`: nothing that is billing's, or not enough to tell it.
     pub(crate) fn adjustment(&self, adjustment: &Adjustment) -> Option<Observed> {
@@ -42,9 +48,13 @@ impl Teller {
             (RefKind::Checkout, Some(transaction)),
             (RefKind::Customer, adjustment.customer_id.clone()),
         ];
+        // A warning is of the moment it was given: whatever is noted on it afterwards is
+        // no word of what has become of the payment since.
+        let stands = adjustment.action == WARNING && adjustment.status != REVERSED;
+        let updated_at = adjustment.updated_at.filter(|_| !stands);
         Some(Observed {
             fact,
-            at: instant(adjustment.created_at, adjustment.updated_at),
+            at: instant(adjustment.created_at, updated_at),
             link: link(&self.account, None, refs, Vec::new()),
         })
     }
@@ -54,7 +64,7 @@ fn refund_state(status: &str) -> Option<RefundState> {
     match status {
         "pending_approval" => Some(RefundState::Pending),
         "approved" => Some(RefundState::Done),
-        "rejected" | "reversed" => Some(RefundState::Failed),
+        "rejected" | REVERSED => Some(RefundState::Failed),
         _ => None,
     }
 }
@@ -64,11 +74,10 @@ fn refund_state(status: &str) -> Option<RefundState> {
 fn dispute_state(action: &str, status: &str) -> Option<DisputeState> {
     match (action, status) {
         (_, "rejected") => None,
-        ("chargeback", "reversed") | ("chargeback_reverse" | "chargeback_warning_reverse", _) => {
-            Some(DisputeState::Won)
-        }
+        ("chargeback" | WARNING, REVERSED)
+        | ("chargeback_reverse" | "chargeback_warning_reverse", _) => Some(DisputeState::Won),
         ("chargeback", _) => Some(DisputeState::Lost),
-        ("chargeback_warning", _) => Some(DisputeState::Open),
+        (WARNING, _) => Some(DisputeState::Open),
         _ => None,
     }
 }

@@ -269,6 +269,20 @@ fn refunds_and_chargebacks_are_told() {
             "{action}"
         );
     }
+    for action in ["chargeback", "chargeback_warning"] {
+        let told = facts("adjustment.updated", &adjusted(action, "reversed"));
+        assert!(
+            matches!(&told[0].fact, Fact::DisputeSeen(seen) if seen.state == DisputeState::Won),
+            "{told:?}"
+        );
+        assert_eq!(told[0].at, at("2026-01-06T00:00:00Z"));
+    }
+    // What is noted on a warning afterwards is no newer word of the payment.
+    let touched = facts(
+        "adjustment.updated",
+        &adjusted("chargeback_warning", "approved"),
+    );
+    assert_eq!(touched[0].at, at("2026-01-05T00:00:00Z"));
     assert_eq!(
         facts("adjustment.created", &adjusted("credit", "approved")),
         []

@@ -17,7 +17,8 @@ const ACTS: &str = "  POST /_act/…     acts of people and banks:
                    pay {transaction, card?}, card {subscription, card?},
                    cancel {subscription}, approve_refund {adjustment},
                    reject_refund {adjustment}, chargeback {transaction},
-                   chargeback_reverse {transaction}
+                   chargeback_reverse {transaction}, chargeback_warning
+                   {transaction}, chargeback_warning_reverse {transaction}
   GET  /checkout   the page that a transaction's link leads to
 
 Cards: pays, declined, and pays_once, which is declined when charged later. A

@@ -262,3 +262,38 @@ async fn a_chargeback_takes_what_no_refund_has_taken() {
         assert_eq!(world.adjustments[&adjustment].totals().total, 1500);
     }
 }
+
+#[tokio::test]
+async fn a_warning_moves_no_money_and_is_withdrawn_once() {
+    let shop = Shop::open(options()).await;
+    let items = json!([{"price_id": "pri_once", "quantity": 4}]);
+    let (id, _) = shop.buy(items, Card::Pays).await;
+    let customer = shop.get(&format!("transactions/{id}")).await["data"]["customer_id"].clone();
+    let back = || {
+        let account = shop.fake.books().of(customer.as_str().unwrap());
+        account.refunded.get("usd").copied().unwrap_or(0)
+    };
+    shop.told();
+    assert!(shop.fake.withdraw_warning(&id).is_err(), "there is none");
+    let warning = shop.fake.warn_of_dispute(&id).unwrap();
+    assert_eq!(shop.told(), ["adjustment.created"]);
+    let shown = shop.get("adjustments?action=chargeback_warning").await["data"][0].clone();
+    assert_eq!(
+        (&shown["id"], &shown["status"]),
+        (&json!(warning), &json!("approved"))
+    );
+    assert!(shop.fake.win_dispute(&id).is_err(), "nothing was taken");
+    shop.fake.withdraw_warning(&id).unwrap();
+    assert_eq!(shop.told(), ["adjustment.created", "adjustment.updated"]);
+    let shown = shop.get("adjustments?action=chargeback_warning").await["data"][0].clone();
+    assert_eq!(shown["status"], "reversed");
+    assert!(shop.fake.withdraw_warning(&id).is_err(), "once");
+    assert_eq!(back(), 0);
+    // The whole can still be taken, and comes back whole.
+    shop.fake.dispute(&id).unwrap();
+    assert_eq!(back(), 2_000);
+    shop.fake.win_dispute(&id).unwrap();
+    assert_eq!(back(), 0);
+    let bought = shop.get(&format!("transactions/{id}")).await["data"].clone();
+    assert_eq!(bought["details"]["adjusted_totals"]["total"], "2000");
+}

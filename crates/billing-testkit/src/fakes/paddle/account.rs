@@ -3,7 +3,7 @@
 use billing_domain::money::Currency;
 
 use super::super::rig::Books;
-use super::things::{AdjustmentAction, AdjustmentStatus};
+use super::things::AdjustmentAction;
 use super::world::World;
 
 /// Everything that was taken and given back, and how much there is of everything.
@@ -20,15 +20,19 @@ pub(super) fn books(world: &World) -> Books {
             }
         }
     }
-    for adjustment in world.adjustments.values() {
-        let back = matches!(
-            adjustment.action,
-            AdjustmentAction::Refund | AdjustmentAction::Chargeback
-        );
-        if back && adjustment.status == AdjustmentStatus::Approved {
-            let amount = adjustment.totals().total;
-            let currency = code(adjustment.currency);
-            books.refund(&adjustment.customer_id, &currency, amount);
+    let adjustments = world.adjustments.values();
+    for adjustment in adjustments.filter(|one| one.status.was_done()) {
+        let (amount, currency) = (adjustment.totals().total, code(adjustment.currency));
+        match adjustment.action {
+            AdjustmentAction::Refund | AdjustmentAction::Chargeback => {
+                books.refund(&adjustment.customer_id, &currency, amount);
+            }
+            AdjustmentAction::ChargebackReverse => {
+                books.take_back(&adjustment.customer_id, &currency, amount);
+            }
+            AdjustmentAction::Credit
+            | AdjustmentAction::ChargebackWarning
+            | AdjustmentAction::ChargebackWarningReverse => {}
         }
     }
     let counts = [

@@ -35,9 +35,14 @@ pub(super) fn act(
             world.decide_refund(read::text(body, "adjustment")?, approve, now)?;
             Ok(Value::Null)
         }
-        "chargeback" | "chargeback_reverse" => {
-            let reverse = name == "chargeback_reverse";
-            let id = world.chargeback(read::text(body, "transaction")?, reverse, now)?;
+        "chargeback" | "chargeback_warning" => {
+            let warning = name == "chargeback_warning";
+            let id = world.chargeback(read::text(body, "transaction")?, warning, now)?;
+            Ok(json!({"adjustment": id}))
+        }
+        "chargeback_reverse" | "chargeback_warning_reverse" => {
+            let warning = name == "chargeback_warning_reverse";
+            let id = world.reverse_chargeback(read::text(body, "transaction")?, warning, now)?;
             Ok(json!({"adjustment": id}))
         }
         _ => Err(Refusal::bad("unknown_act", "there is no such act")),

@@ -13,6 +13,9 @@ use super::things::{
 };
 use super::world::World;
 
+/// The reason of what a bank does.
+const CHARGEBACK: &str = "Chargeback";
+
 impl World {
     /// `POST /adjustments`.
     pub(super) fn create_adjustment(
@@ -78,38 +81,68 @@ impl World {
         Ok(())
     }
 
-    /// The customer's bank takes a payment back, or gives it back again: the
-    /// adjustment.
+    /// The customer's bank takes a payment back, or warns that it may: the adjustment.
     ///
     /// # Errors
     ///
-    /// [`Refusal`] when there is no such transaction, it was never paid, or there
-    /// is no chargeback to reverse.
+    /// [`Refusal`] when there is no such transaction, or it was never paid.
     pub fn chargeback(
         &mut self,
         transaction_id: &str,
-        reverse: bool,
+        warning: bool,
         now: Timestamp,
     ) -> Result<String, Refusal> {
         let transaction = self.transaction(transaction_id)?.clone();
         if transaction.status != TransactionStatus::Completed {
             return Err(wrong_status("refund"));
         }
-        let (action, lines) = if reverse {
-            let taken = self.adjustments.values().rev();
-            let mut taken = taken.filter(|one| one.transaction_id == transaction_id);
-            let taken = taken.find(|one| one.action == AdjustmentAction::Chargeback);
-            let Some(taken) = taken else {
-                let detail = "there was no chargeback";
-                return Err(Refusal::conflict("conflict", detail));
-            };
-            (AdjustmentAction::ChargebackReverse, taken.lines.clone())
+        let action = if warning {
+            AdjustmentAction::ChargebackWarning
         } else {
-            (AdjustmentAction::Chargeback, self.whole_of(&transaction))
+            AdjustmentAction::Chargeback
         };
+        let lines = self.whole_of(&transaction);
         let how = (true, AdjustmentStatus::Approved);
-        let reason = "Chargeback".to_owned();
-        Ok(self.adjust(&transaction, action, how, reason, lines, now))
+        Ok(self.adjust(&transaction, action, how, CHARGEBACK.to_owned(), lines, now))
+    }
+
+    /// The bank gives a payment back again, or withdraws its warning: the adjustment.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] when there is no such transaction, or nothing stands that could be
+    /// taken back.
+    pub fn reverse_chargeback(
+        &mut self,
+        transaction_id: &str,
+        warning: bool,
+        now: Timestamp,
+    ) -> Result<String, Refusal> {
+        let transaction = self.transaction(transaction_id)?.clone();
+        let wanted = if warning {
+            AdjustmentAction::ChargebackWarning
+        } else {
+            AdjustmentAction::Chargeback
+        };
+        let at = self.tick(now);
+        let standing = self.adjustments.values_mut().rev().find(|one| {
+            let stands = one.status == AdjustmentStatus::Approved;
+            one.transaction_id == transaction_id && one.action == wanted && stands
+        });
+        let Some((taken, action)) = standing.and_then(|one| {
+            let reverse = one.action.reverse()?;
+            Some((one, reverse))
+        }) else {
+            let detail = "there is nothing to take back";
+            return Err(Refusal::conflict("conflict", detail));
+        };
+        taken.status = AdjustmentStatus::Reversed;
+        taken.updated_at = at;
+        let (reversed, lines) = (taken.id.clone(), taken.lines.clone());
+        let how = (true, AdjustmentStatus::Approved);
+        let id = self.adjust(&transaction, action, how, CHARGEBACK.to_owned(), lines, now);
+        self.tell_adjustment("adjustment.updated", &reversed, now);
+        Ok(id)
     }
 
     pub(super) fn tell_adjustment(&mut self, kind: &str, id: &str, now: Timestamp) {
@@ -252,6 +285,8 @@ impl World {
                 AdjustmentAction::Refund
                 | AdjustmentAction::Credit
                 | AdjustmentAction::Chargeback => left.saturating_sub(taken),
+                AdjustmentAction::ChargebackWarning
+                | AdjustmentAction::ChargebackWarningReverse => left,
             };
         }
         left.max(0)

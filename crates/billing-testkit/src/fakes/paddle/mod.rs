@@ -282,7 +282,28 @@ impl FakePaddle {
     /// [`Refusal`] when there is no such transaction, or it was not taken back.
     pub fn win_dispute(&self, transaction_id: &str) -> Result<String, Refusal> {
         self.till
+            .with(|world, now| world.reverse_chargeback(transaction_id, false, now))
+    }
+
+    /// The customer's bank warns that it may take a payment back: the adjustment. No
+    /// money moves.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] when there is no such transaction, or it was never paid.
+    pub fn warn_of_dispute(&self, transaction_id: &str) -> Result<String, Refusal> {
+        self.till
             .with(|world, now| world.chargeback(transaction_id, true, now))
+    }
+
+    /// The bank withdraws its warning: the adjustment.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] when there is no such transaction, or no warning stands.
+    pub fn withdraw_warning(&self, transaction_id: &str) -> Result<String, Refusal> {
+        self.till
+            .with(|world, now| world.reverse_chargeback(transaction_id, true, now))
     }
 
     /// Tells of something, of any type and shape.

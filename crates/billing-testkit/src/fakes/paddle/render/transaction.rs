@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::fakes::paddle::amount::{Totals, period_json, rate_json};
 use crate::fakes::paddle::things::{
-    Adjustment, AdjustmentAction, AdjustmentStatus, Bought, Payment, Transaction, TransactionStatus,
+    Adjustment, AdjustmentAction, Bought, Payment, Transaction, TransactionStatus,
 };
 use crate::fakes::paddle::world::World;
 
@@ -156,7 +156,7 @@ pub(super) fn adjusted(world: &World, transaction: &Transaction) -> Totals {
     let mut left = transaction.totals();
     let all = world.adjustments.values();
     for one in all.filter(|one| one.transaction_id == transaction.id) {
-        if one.status != AdjustmentStatus::Approved {
+        if !one.status.was_done() {
             continue;
         }
         let totals = one.totals();
@@ -170,6 +170,9 @@ pub(super) fn adjusted(world: &World, transaction: &Transaction) -> Totals {
                 }
             }
             AdjustmentAction::ChargebackReverse => left.plus(totals),
+            AdjustmentAction::ChargebackWarning | AdjustmentAction::ChargebackWarningReverse => {
+                continue;
+            }
         };
     }
     left

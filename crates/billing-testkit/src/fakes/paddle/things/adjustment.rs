@@ -16,6 +16,10 @@ pub enum AdjustmentAction {
     Chargeback,
     /// The bank gave it back again.
     ChargebackReverse,
+    /// The customer's bank says that it may take the money back. No money moves.
+    ChargebackWarning,
+    /// It will not.
+    ChargebackWarningReverse,
 }
 
 impl AdjustmentAction {
@@ -25,6 +29,20 @@ impl AdjustmentAction {
             Self::Credit => "credit",
             Self::Chargeback => "chargeback",
             Self::ChargebackReverse => "chargeback_reverse",
+            Self::ChargebackWarning => "chargeback_warning",
+            Self::ChargebackWarningReverse => "chargeback_warning_reverse",
+        }
+    }
+
+    /// What takes it back. `None`: nothing does.
+    pub(in crate::fakes::paddle) const fn reverse(self) -> Option<Self> {
+        match self {
+            Self::Chargeback => Some(Self::ChargebackReverse),
+            Self::ChargebackWarning => Some(Self::ChargebackWarningReverse),
+            Self::Refund
+            | Self::Credit
+            | Self::ChargebackReverse
+            | Self::ChargebackWarningReverse => None,
         }
     }
 }
@@ -38,6 +56,8 @@ pub enum AdjustmentStatus {
     Approved,
     /// It will not be done.
     Rejected,
+    /// It was done, and taken back by an adjustment of its own.
+    Reversed,
 }
 
 impl AdjustmentStatus {
@@ -48,7 +68,13 @@ impl AdjustmentStatus {
             Self::PendingApproval => "pending_approval",
             Self::Approved => "approved",
             Self::Rejected => "rejected",
+            Self::Reversed => "reversed",
         }
+    }
+
+    /// Whether it was done; what took it back is another one.
+    pub(in crate::fakes::paddle) const fn was_done(self) -> bool {
+        matches!(self, Self::Approved | Self::Reversed)
     }
 }
 
