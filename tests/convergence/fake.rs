@@ -22,6 +22,12 @@ use serde_json::{Value, json};
 /// The operator's name, as both carry it through.
 const OPERATOR: &str = "acme";
 
+/// The keys and secrets of both, as they are made.
+pub(crate) const SECRETS: [&str; 4] = [STRIPE_KEY, STRIPE_SECRET, DEFAULT_KEY, DEFAULT_SECRET];
+
+const STRIPE_KEY: &str = "sk_test_fake";
+const STRIPE_SECRET: &str = "whsec_fake";
+
 /// The prices, as both call them, with what they cost.
 pub(crate) const PRICES: [(&str, i64); 2] = [("pri_small", 1_000), ("pri_large", 3_000)];
 
@@ -59,6 +65,8 @@ impl Fake {
                     Version::Pinned
                 };
                 let options = FakeOptions {
+                    key: STRIPE_KEY.to_owned(),
+                    webhook_secrets: vec![STRIPE_SECRET.to_owned()],
                     start: at,
                     webhook_version: version,
                     ..FakeOptions::default()
@@ -93,13 +101,11 @@ impl Fake {
         let http = HttpClient::new(HttpOptions::default()).unwrap();
         match self {
             Self::Stripe(fake) => {
-                let told = FakeOptions::default();
-                let secrets = told.webhook_secrets.iter().map(|one| one.as_str().into());
                 let account: ProviderAccount = "stripe/main".parse().unwrap();
                 let operator = OPERATOR.to_owned();
-                let key = told.key.as_str().into();
+                let secrets = vec![STRIPE_SECRET.into()];
                 let options =
-                    StripeOptions::new(account, key, secrets.collect(), operator).unwrap();
+                    StripeOptions::new(account, STRIPE_KEY.into(), secrets, operator).unwrap();
                 let options = StripeOptions {
                     base_url: fake.url().clone(),
                     ..options

@@ -18,10 +18,10 @@ use billing_testkit::{ManualClock, SeededIds};
 use jiff::SignedDuration;
 
 use super::canned::{Answers, Canned, Stage};
-use super::fake::{Fake, Kind, PRICES, Telling};
+use super::fake::{self, Fake, Kind, PRICES, Telling};
 use super::orders::{Next, Order};
 use super::state::{State, state};
-use crate::rig::StoreKind;
+use crate::rig::{Canary, StoreKind};
 
 /// How long after the last event the engines hear of them: all that is dated apart
 /// has happened by then.
@@ -117,12 +117,15 @@ pub(crate) struct Scene {
     /// they are about was looked at. Zero: it has none.
     until_middle: usize,
     fake: Fake,
+    /// Keys and secrets of the fakes stand in no log of any engine that hears of it.
+    _canary: Canary,
 }
 
 impl Scene {
     /// Lets it happen once.
     pub(crate) async fn record(kind: Kind, set: Set, telling: Telling) -> Self {
         let start: Timestamp = "2026-01-15T12:00:00Z".parse().unwrap();
+        let canary = Canary::over(&fake::SECRETS);
         let fake = Fake::start(kind, telling, start).await;
         let (provider, decoder) = fake.adapter();
         let mut scene = Self {
@@ -135,6 +138,7 @@ impl Scene {
             events: Vec::new(),
             until_middle: 0,
             fake,
+            _canary: canary,
         };
         let one = scene.engine(StoreKind::Memory).await;
         let page = one.buys().await;

@@ -11,7 +11,7 @@ use poem::test::{TestClient, TestResponse};
 use poem::{Endpoint, EndpointExt, Request, Response, Route, get, handler};
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, StoreKind, Through, options};
+use crate::rig::{Canary, Rig, StoreKind, Through, options};
 use crate::scenarios::{CARDS, on_both_stores};
 
 on_both_stores! {
@@ -54,6 +54,8 @@ async fn logged_in<E: Endpoint<Output = Response>>(
 struct Host {
     rig: Rig,
     client: TestClient<poem::endpoint::BoxEndpoint<'static, Response>>,
+    /// Reads every answer, the host's own as well.
+    canary: Canary,
 }
 
 impl Host {
@@ -71,7 +73,12 @@ impl Host {
             .map_to_response()
             .boxed();
         let client = TestClient::new(routes);
-        Self { rig, client }
+        let canary = Canary::over(&[]);
+        Self {
+            rig,
+            client,
+            canary,
+        }
     }
 
     async fn get(&self, user: &str, path: &str) -> TestResponse {
@@ -79,7 +86,7 @@ impl Host {
             .client
             .get(path)
             .header("cookie", format!("user={user}"));
-        request.send().await
+        self.read(request.send().await).await
     }
 
     async fn post(&self, user: &str, path: &str, body: &Value) -> TestResponse {
@@ -87,7 +94,15 @@ impl Host {
             .client
             .post(path)
             .header("cookie", format!("user={user}"));
-        request.body_json(body).send().await
+        self.read(request.body_json(body).send().await).await
+    }
+
+    /// The answer, once it has been looked through.
+    async fn read(&self, answer: TestResponse) -> TestResponse {
+        let (parts, body) = answer.0.into_parts();
+        let text = body.into_string().await.unwrap();
+        self.canary.answered(&text);
+        TestResponse(Response::from_parts(parts, text.into()))
     }
 }
 

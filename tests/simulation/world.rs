@@ -22,7 +22,7 @@ use jiff::SignedDuration;
 use super::changing::{Changing, make_codes};
 use super::plans::{self, PRICES};
 use super::zombie::{Called, Hangs, Line, Zombie};
-use crate::rig::{self, findings};
+use crate::rig::{self, Canary, findings};
 
 /// The people of a run.
 const PEOPLE: [&str; 3] = ["ana", "ben", "cas"];
@@ -49,10 +49,16 @@ pub(super) struct World {
     line: Arc<Line>,
     /// A process that everybody believes dead.
     zombie: Option<Zombie>,
+    /// Whether what a buyer was given is listened for: one of each run is, since every
+    /// line of a long life is looked through for all of them.
+    listens: bool,
+    /// Last: it listens until all others are gone.
+    _canary: Canary,
 }
 
 impl World {
     pub(super) async fn new(seed: u64) -> Self {
+        let canary = Canary::over(&[]);
         let catalog = plans::first(seed);
         let clock = ManualClock::new("2026-01-15T09:00:00Z".parse().unwrap());
         let chance = SeededIds::new(seed);
@@ -83,6 +89,8 @@ impl World {
             billing,
             line,
             zombie: None,
+            listens: false,
+            _canary: canary,
         };
         world.sandbox.set_faults(FaultPlan::seeded(
             seed,
@@ -276,6 +284,12 @@ impl World {
             .await;
         if let Err(CheckoutError::Code(_)) = asked {
             self.met("code refused");
+        }
+        if let Ok(opened) = &asked
+            && !self.listens
+        {
+            self.listens = true;
+            Canary::used(&opened.secret);
         }
         // The page may be refused, and may stay unpaid.
         if let (Ok(opened), true) = (asked, self.chance.below(4) > 0) {
