@@ -89,6 +89,12 @@ impl Seen {
             .unwrap_or(invoice.expiration_time))
     }
 
+    /// Whether it is told as paid: what came besides that is none of it.
+    pub(crate) fn is_paid(&self) -> bool {
+        let denied = self.invoice.status == "Invalid" && self.is_marked();
+        is_settled(&self.invoice) || (!denied && self.came() >= self.owed)
+    }
+
     /// Whether its page has closed, and it was paid all the same: everything has settled,
     /// and BTCPay waits for a person to say so.
     pub(crate) fn is_paid_late(&self) -> bool {
@@ -104,6 +110,11 @@ impl Seen {
 /// Whether it stands as it does because a person says so, or because we took it back.
 pub(crate) fn is_marked(invoice: &Invoice) -> bool {
     invoice.qualified() == MARKED
+}
+
+/// Whether BTCPay says that it is paid.
+pub(crate) fn is_settled(invoice: &Invoice) -> bool {
+    invoice.status == "Settled"
 }
 
 /// Whether it is paid, or its page has closed. Before that nothing can have gone back.

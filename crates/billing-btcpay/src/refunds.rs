@@ -65,14 +65,15 @@ impl BtcPay {
     }
 }
 
-/// The names of what a claim pays back: what was ordered here is of the payment that
-/// settled the invoice. What a person promised may be of anything that had come when it
-/// was claimed, and BTCPay does not say of what: of what came besides first.
+/// The names of what a claim pays back. What was ordered here of an invoice that is paid
+/// is of the payment that settled it. Where it is not paid, it is of what had come there;
+/// and what a person promised may be of anything that had come when it was claimed, and
+/// BTCPay does not say of what: of what came besides first.
 fn goes_back_of(pull: &PullPayment, payout: &Payout, seen: &Seen) -> Vec<String> {
     let claimed_at = at(payout.date);
-    let by_hand = pull.ordered().is_none();
+    let of_parts = pull.ordered().is_none() || !seen.is_paid();
     let came = seen.paid.iter();
-    let came = came.filter(|paid| by_hand && paid.at <= claimed_at);
+    let came = came.filter(|paid| of_parts && paid.at <= claimed_at);
     let whole = std::iter::once(seen.invoice.id.clone());
     whole.chain(came.map(|paid| paid.id.clone())).collect()
 }

@@ -21,6 +21,8 @@ pub struct Decision {
     pub journal: Vec<JournalEntry>,
     /// What was set aside.
     pub parked: Vec<Parked>,
+    /// What was set aside before, and has been solved since.
+    pub solved: Vec<ParkedId>,
     /// What is to be read when a person has something of that looked at again.
     pub unread: Vec<Unread>,
 }
@@ -48,6 +50,7 @@ pub struct Draft {
     effects: Vec<Effect>,
     journal: Vec<JournalEntry>,
     parked: Vec<Parked>,
+    solved: Vec<ParkedId>,
     unread: Vec<Unread>,
     /// Whether it is only imagined: nothing is ordered, noted or set aside.
     imagined: bool,
@@ -66,6 +69,7 @@ impl Draft {
             effects: Vec::new(),
             journal: Vec::new(),
             parked: Vec::new(),
+            solved: Vec::new(),
             unread: Vec::new(),
             imagined: false,
         }
@@ -145,10 +149,11 @@ impl Draft {
         }
     }
 
-    /// Sets something aside for a person, and notes it.
-    pub fn park(&mut self, reason: ParkReason, evidence: String) {
+    /// Sets something aside for a person, and notes it; gives its name. `None`: it is
+    /// only imagined.
+    pub fn park(&mut self, reason: ParkReason, evidence: String) -> Option<ParkedId> {
         if self.imagined {
-            return;
+            return None;
         }
         let parked = Parked {
             id: self.id::<ParkedId>(),
@@ -159,10 +164,19 @@ impl Draft {
             evidence,
             at: self.now,
         };
+        let id = parked.id;
         self.parked.push(parked);
         self.note(Event::EventParked, |entry| {
             entry.note = Some(reason.as_str().to_owned());
         });
+        Some(id)
+    }
+
+    /// Nobody has to look any more at what was set aside under this name.
+    pub fn solve(&mut self, parked: ParkedId) {
+        if !self.imagined {
+            self.solved.push(parked);
+        }
     }
 
     /// Sets an effect aside that was refused or given up, so that it can be retried.
@@ -222,6 +236,7 @@ impl Draft {
             effects: self.effects,
             journal: self.journal,
             parked: self.parked,
+            solved: self.solved,
             unread: self.unread,
         }
     }

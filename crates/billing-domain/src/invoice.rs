@@ -7,7 +7,7 @@ mod returned;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ChangeId, CheckoutId, InvoiceId, SubscriptionId};
+use crate::ids::{ChangeId, CheckoutId, InvoiceId, ParkedId, SubscriptionId};
 use crate::line::Line;
 use crate::money::{Currency, Money, MoneyError};
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
@@ -228,6 +228,14 @@ pub struct Payment {
     /// it is one by its own name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<String>,
+    /// The provider's id of the page that it came to. `None`: it is not said, or it was
+    /// kept by a version that did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    /// What was set aside for a person with it, while that waits. `None`: nothing, or it
+    /// has been solved since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked: Option<ParkedId>,
 }
 
 impl Payment {

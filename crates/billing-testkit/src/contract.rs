@@ -140,6 +140,7 @@ macro_rules! store_contract {
                 a_linked_row_names_its_customer
                 a_discarded_row_never_comes_back
                 a_commit_sets_aside_what_it_could_not_decide
+                a_commit_closes_what_it_has_solved
                 a_dead_effect_can_be_tried_again
                 an_unlinked_row_wakes_when_its_reference_is_known
                 an_unlinked_row_wakes_when_its_checkout_is_known

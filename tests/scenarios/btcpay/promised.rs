@@ -1,8 +1,9 @@
 //! Refunds that an operator orders: a link of BTCPay's, made once, which the buyer
 //! claims. What it takes is told by the refund, not by the link.
 
-use billing_testkit::fakes::btcpay::DEFAULT_STORE;
+use billing_testkit::fakes::btcpay::{AdditionalStatus, DEFAULT_STORE, InvoiceStatus};
 use billing_testkit::fakes::rig::{Fault, FaultKind};
+use jiff::SignedDuration;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
@@ -20,6 +21,10 @@ on_both_stores! {
     x_11_no_more_is_promised_than_was_paid;
     /// a link that was archived makes room for another, of what is left.
     x_11_a_link_that_was_archived_makes_room_for_another;
+    /// a part that came out of time goes back by a link, once, and nobody waits.
+    x_11_a_part_out_of_time_goes_back_by_a_link;
+    /// a part at a page that another has followed goes back by its own name.
+    x_11_a_part_goes_back_beside_what_was_paid_for;
 }
 
 async fn refunds(shop: &Shop, buyer: &Buyer, body: &Value) -> Seen {
@@ -181,5 +186,103 @@ async fn x_11_a_link_that_was_archived_makes_room_for_another(kind: StoreKind) {
     assert_eq!(links(&shop), 3);
     assert_eq!(ana.plan(&shop).await, "deck");
     assert_eq!(parked(&shop).await, [] as [&str; 0]);
+    shop.ends_well().await;
+}
+
+async fn x_11_a_part_out_of_time_goes_back_by_a_link(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = opens(&shop, "ana", "deck-monthly").await;
+    for satoshi in [10_000, 2_000] {
+        shop.fake.pay(&ana.page, satoshi).unwrap();
+    }
+    shop.pass(SignedDuration::from_hours(3)).await;
+    let late = shop.fake.invoice(&ana.page).unwrap();
+    assert_eq!(
+        (late.status, late.additional),
+        (InvoiceStatus::Expired, AdditionalStatus::PaidPartial)
+    );
+    assert_eq!(parked(&shop).await, ["amount_mismatch"; 2]);
+    // Never more than came, whatever the invoice costs.
+    let more = refunds(&shop, &ana, &json!({ "amount": sat(12_001) })).await;
+    more.refused(StatusCode::UNPROCESSABLE_ENTITY, "refund_beyond_paid");
+    let path = format!(
+        "/api/v1/stores/{DEFAULT_STORE}/invoices/{}/refund",
+        ana.page
+    );
+    shop.fake
+        .fault(Fault::next(FaultKind::LostAnswer).on("POST", &path).after());
+    let lost = refunds(&shop, &ana, &json!({})).await;
+    lost.refused(StatusCode::BAD_GATEWAY, "provider_error");
+    let made = refunds(&shop, &ana, &json!({})).await;
+    let made = made.is(StatusCode::CREATED).json();
+    assert_eq!(made["amount"], sat(12_000));
+    let again = refunds(&shop, &ana, &json!({})).await;
+    assert_eq!(again.is(StatusCode::CREATED).json(), made);
+    shop.pass(super::shop::days(1)).await;
+    assert_eq!(links(&shop), 1);
+    assert_eq!(parked(&shop).await, ["amount_mismatch"; 2], "not gone yet");
+    shop.is_sound().await;
+
+    for told in [true, false] {
+        if told {
+            shop.fake.claim(&pull(&made)).unwrap();
+            shop.fake.approve_claim(&pull(&made)).unwrap();
+        }
+        shop.settle().await;
+        let invoice = ana.newest(&shop).await;
+        let gone = &invoice["returned"][0];
+        assert_eq!(
+            (&gone["amount"], &gone["state"]),
+            (&sat(12_000), &json!("done")),
+            "{invoice:#}"
+        );
+        assert_eq!(ana.happened(&shop, "invoice.refunded").await.len(), 1);
+        assert_eq!(parked(&shop).await, [] as [&str; 0], "solved by itself");
+    }
+    ana.has_nothing(&shop).await;
+    let none = refunds(&shop, &ana, &json!({})).await;
+    none.refused(StatusCode::CONFLICT, "nothing_to_refund");
+    assert_eq!(links(&shop), 1);
+    shop.ends_well().await;
+}
+
+async fn x_11_a_part_goes_back_beside_what_was_paid_for(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    shop.pass(super::shop::days(32)).await;
+    let first = ana.owes(&shop).await;
+    shop.fake.pay(&first, 10_000).unwrap();
+    shop.pass(super::shop::days(3)).await;
+    assert_eq!(parked(&shop).await, ["amount_mismatch"]);
+    let next = ana.owes(&shop).await;
+    assert_ne!(next, first);
+    super::shop::pays(&shop, &next).await;
+    let invoice = ana.newest(&shop).await;
+    let payments = invoice["payments"].as_array().unwrap();
+    let aside = payments.iter().find(|paid| paid["credited"] == false);
+    let aside = text(&aside.unwrap()["reference"]);
+
+    let unknown = refunds(&shop, &ana, &json!({ "payment": "nothing" })).await;
+    unknown.refused(StatusCode::BAD_REQUEST, "invalid_request");
+    let part = json!({ "payment": aside });
+    let made = refunds(&shop, &ana, &part).await;
+    let made = made.is(StatusCode::CREATED).json();
+    assert_eq!(made["amount"], sat(10_000));
+    let whole = json!({ "payment": next });
+    let other = refunds(&shop, &ana, &whole).await;
+    other.refused(StatusCode::CONFLICT, "refund_open");
+    shop.fake.claim(&pull(&made)).unwrap();
+    shop.fake.approve_claim(&pull(&made)).unwrap();
+    shop.settle().await;
+    assert_eq!(parked(&shop).await, [] as [&str; 0]);
+    assert_eq!(ana.stands(&shop).await["status"], "active");
+    assert_eq!(ana.plan(&shop).await, "deck", "what was paid for stands");
+    let gone = refunds(&shop, &ana, &part).await;
+    gone.refused(StatusCode::CONFLICT, "nothing_to_refund");
+    // And so does what settled it, which is none of the part.
+    let rest = refunds(&shop, &ana, &json!({})).await;
+    let rest = rest.is(StatusCode::CREATED).json();
+    assert_eq!(rest["amount"], sat(50_000));
+    assert_eq!(links(&shop), 2);
     shop.ends_well().await;
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::api_error::{CallError, refused};
 use crate::client::Answered;
+use crate::facts::is_settled;
 use crate::provider::BtcPay;
 use crate::pulls::{NAMED, ORDERED, Payout, PullPayment};
 
@@ -65,17 +66,22 @@ impl BtcPay {
         Ok(all)
     }
 
-    /// Whether no more than has come is promised. What came besides what was paid may
-    /// be promised by hand, and is asked about where it matters.
+    /// Whether no more than has come is promised, by what BTCPay says now. Where it says
+    /// that the invoice is settled, as much has come as it was settled with: by a
+    /// person's word too. What came besides that may be promised by hand.
     async fn has_come(&self, all: Option<i64>, order: &PromiseRefund) -> Result<bool, CallError> {
         let Some(all) = all else {
             return Ok(false);
         };
-        if all <= order.paid.amount {
-            return Ok(true);
-        }
-        let seen = self.seen(&order.reference).await?;
-        Ok(seen.is_some_and(|seen| all <= seen.came()))
+        let Some(seen) = self.seen(&order.reference).await? else {
+            return Ok(false);
+        };
+        let told = if is_settled(&seen.invoice) {
+            order.paid.amount
+        } else {
+            0
+        };
+        Ok(all <= seen.came().max(told))
     }
 
     /// What was promised under this key.

@@ -245,6 +245,8 @@ fn settle_mirrored(
                 at,
                 credited: true,
                 to_balance: None,
+                page: None,
+                parked: None,
                 off_balance: None,
                 parts: Vec::new(),
             }];

@@ -38,6 +38,8 @@ pub(super) fn payment_denied(
         at,
         credited: false,
         to_balance: None,
+        page: None,
+        parked: None,
         off_balance: None,
         parts: Vec::new(),
     };

@@ -111,7 +111,7 @@ pub(super) fn completed(
                 amount: *amount,
                 conversion: conversion.clone(),
                 parts: parts.clone(),
-                page: None,
+                page: Some(reference.to_owned()),
                 at,
             };
             paid_again(draft, &checkout, again, catalog);
@@ -144,6 +144,8 @@ pub(super) fn completed(
             to_balance: None,
             off_balance: None,
             parts: parts.iter().map(|part| part.id.clone()).collect(),
+            page: Some(reference.clone()),
+            parked: None,
         }),
     };
     let conversion = match payment {
@@ -268,14 +270,9 @@ fn hold(
     let mut invoice = known
         .cloned()
         .unwrap_or_else(|| purchase_invoice(&checkout, InvoiceState::Open));
-    if let Some(paid) = paid {
-        take_in(draft, &mut invoice, &paid);
-        invoice.payments.push(Payment {
-            credited: false,
-            ..paid
-        });
+    if let Some(paid) = &paid {
+        take_in(draft, &mut invoice, paid);
     }
-    draft.account.put_invoice(invoice);
     if checkout.is_open() {
         let state = CheckoutState::Pending { reference };
         draft.account.put_checkout(Checkout { state, ..checkout });
@@ -284,7 +281,13 @@ fn hold(
         entry.checkout = Some(id);
         entry.money = amount;
     });
-    draft.park(reason, evidence);
+    let parked = draft.park(reason, evidence);
+    invoice.payments.extend(paid.map(|paid| Payment {
+        credited: false,
+        parked,
+        ..paid
+    }));
+    draft.account.put_invoice(invoice);
 }
 
 /// A second payment of a checkout that is paid; the same one told again is nothing.

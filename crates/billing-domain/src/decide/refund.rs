@@ -231,6 +231,7 @@ pub(super) fn follow_returns(draft: &mut Draft, before: &Before) {
             park_beyond(draft, &invoice);
         }
         follow_in_balance(draft, &invoice);
+        solve_gone(draft, invoice.id);
         let held = invoice
             .subscription
             .and_then(|held| draft.account.subscription(held).cloned());
@@ -264,6 +265,22 @@ fn follow_in_balance(draft: &mut Draft, invoice: &Invoice) {
         }
     }
     draft.account.put_invoice(kept);
+}
+
+/// What was set aside and has gone back, all of it, waits for nobody any more.
+fn solve_gone(draft: &mut Draft, id: InvoiceId) {
+    let Some(mut invoice) = draft.account.invoice(id).cloned() else {
+        return;
+    };
+    let as_told = invoice.clone();
+    for payment in &mut invoice.payments {
+        let gone = as_told.gone_of(payment) >= i128::from(payment.amount.amount);
+        if !payment.credited && gone {
+            let solved = payment.parked.take();
+            solved.into_iter().for_each(|parked| draft.solve(parked));
+        }
+    }
+    draft.account.put_invoice(invoice);
 }
 
 fn park_beyond(draft: &mut Draft, invoice: &Invoice) {

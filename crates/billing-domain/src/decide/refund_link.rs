@@ -14,9 +14,12 @@ use crate::money::{Currency, Money};
 pub struct RefundAsk {
     /// Of which invoice.
     pub invoice: InvoiceId,
-    /// How much, in the currency that was collected. `None`: what was paid, and is
-    /// neither gone again nor on its way back.
+    /// How much, in the currency that was collected. `None`: what came, and is neither
+    /// gone again nor on its way back.
     pub amount: Option<Money>,
+    /// Of which payment, by its name at the provider. `None`: of what settled the
+    /// invoice, and where nothing of that is left, of what was set aside.
+    pub payment: Option<String>,
     /// Why, in words that the buyer reads. `None`: none are given.
     pub reason: Option<String>,
 }
@@ -30,6 +33,9 @@ pub enum RefundRefusal {
     /// Nothing was paid for it, or all of it is gone again or on its way back.
     #[error("nothing is left to pay back")]
     NothingLeft,
+    /// No payment of the invoice's that can go back has this name.
+    #[error("no such payment of the invoice")]
+    NoSuchPayment,
     /// It is not money, or in another currency than was collected.
     #[error("not an amount of {0}")]
     NotThis(Currency),
@@ -69,24 +75,29 @@ pub struct PromisedRefund {
 pub fn promise_refund(draft: &mut Draft, ask: &RefundAsk) -> Result<PromisedRefund, RefundRefusal> {
     let held = draft.account.invoice(ask.invoice);
     let mut invoice = held.cloned().ok_or(RefundRefusal::NotFound)?;
-    let (paid, reference) = invoice.refundable().ok_or(RefundRefusal::NothingLeft)?;
-    let reference = reference.to_owned();
+    let missing = if ask.payment.is_some() {
+        RefundRefusal::NoSuchPayment
+    } else {
+        RefundRefusal::NothingLeft
+    };
+    let of = invoice.refundable(ask.payment.as_deref()).ok_or(missing)?;
+    let (paid, left, going) = (of.paid, of.left(), of.going);
+    let reference = of.reference.to_owned();
     let currency = paid.currency;
     let of_it = |asked: &Money| asked.currency == currency && asked.amount > 0;
     if ask.amount.is_some_and(|asked| !of_it(&asked)) {
         return Err(RefundRefusal::NotThis(currency));
     }
     if let Some(open) = standing_promise(&invoice) {
-        if ask.amount.is_some_and(|asked| asked != open.amount) {
+        let other = ask.payment.is_some() && open.reference != reference;
+        if other || ask.amount.is_some_and(|asked| asked != open.amount) {
             return Err(RefundRefusal::Open {
                 amount: open.amount,
             });
         }
         return Ok(open);
     }
-    let going = i64::try_from(invoice.going()).unwrap_or(i64::MAX);
     let before = Money::new(going, currency);
-    let left = Money::new(paid.amount.saturating_sub(going), currency);
     if left.amount <= 0 {
         return Err(RefundRefusal::NothingLeft);
     }
@@ -117,6 +128,7 @@ pub fn promise_refund(draft: &mut Draft, ask: &RefundAsk) -> Result<PromisedRefu
         amount,
         before,
         at: draft.now(),
+        reference: Some(reference.clone()),
         failed: None,
     });
     draft.account.put_invoice(invoice);
@@ -138,13 +150,15 @@ pub fn promise_refund(draft: &mut Draft, ask: &RefundAsk) -> Result<PromisedRefu
 /// there is none.
 #[must_use]
 pub fn standing_promise(invoice: &Invoice) -> Option<PromisedRefund> {
-    let (_, reference) = invoice.refundable()?;
     let open = invoice.open_promise()?;
+    let settling = invoice.payments.iter().find(|payment| payment.credited);
+    let settling = settling.map(|payment| &payment.reference);
+    let reference = open.reference.as_ref().or(settling)?;
     Some(PromisedRefund {
         effect: open.effect,
         key: EffectKey::refund(invoice.id, open.number),
         amount: open.amount,
-        reference: reference.to_owned(),
+        reference: reference.clone(),
     })
 }
 

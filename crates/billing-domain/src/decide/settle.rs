@@ -73,6 +73,8 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
         to_balance: None,
         off_balance: None,
         parts: parts.collect(),
+        page: received.page.clone(),
+        parked: None,
     };
     let outgrows = invoice.is_open() && invoice.is_outgrown_by(&paid);
     let known = invoice.has_payment(&payment) || is_in_part(&invoice, &paid.parts);
@@ -284,11 +286,6 @@ pub(super) fn set_aside(
     let to_balance = reason == ParkReason::LatePayment
         && ours
         && add_to_balance(draft, listed, Some(id), "late payment");
-    invoice.payments.push(Payment {
-        to_balance: to_balance.then_some(listed),
-        ..paid
-    });
-    draft.account.put_invoice(invoice);
     let evidence = if to_balance {
         format!("{evidence}; {listed} went to the balance")
     } else {
@@ -303,7 +300,13 @@ pub(super) fn set_aside(
             entry.money = Some(amount);
         });
     }
-    draft.park(reason, evidence);
+    let parked = draft.park(reason, evidence);
+    invoice.payments.push(Payment {
+        to_balance: to_balance.then_some(listed),
+        parked,
+        ..paid
+    });
+    draft.account.put_invoice(invoice);
 }
 
 /// What a payment is worth in the currency of the price.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fact::{DisputeState, RefundState};
 use crate::ids::EffectId;
-use crate::invoice::{Invoice, ReturnKind};
+use crate::invoice::{Invoice, Payment, ReturnKind};
 use crate::money::Money;
 use crate::time::Timestamp;
 
@@ -24,36 +24,129 @@ pub struct RefundPromise {
     pub before: Money,
     /// When it was ordered.
     pub at: Timestamp,
+    /// The provider's name of the payment, or of the page that it came to. `None`: of
+    /// what settled the invoice, as versions kept it that promised nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
     /// Why there is none, or none any more: the provider's code. `None`: it is made, or
     /// will be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
 }
 
+/// Money that came in, and can be promised back by one link: a provider makes a link of
+/// what came to one page.
+#[derive(Debug)]
+pub(crate) struct Refundable<'a> {
+    /// The provider's name of the payment, or of the page that it came to.
+    pub(crate) reference: &'a str,
+    /// How much came.
+    pub(crate) paid: Money,
+    /// What of that is gone again, or on its way back, in the same currency.
+    pub(crate) going: i64,
+}
+
+impl Refundable<'_> {
+    /// What can still be promised.
+    pub(crate) const fn left(&self) -> Money {
+        Money::new(
+            self.paid.amount.saturating_sub(self.going),
+            self.paid.currency,
+        )
+    }
+}
+
 impl Invoice {
-    /// What settled it and can be promised back, with the provider's name of the
-    /// payment. `None`: nothing did.
-    pub(crate) fn refundable(&self) -> Option<(Money, &str)> {
-        let paid = self.payments.iter().find(|payment| payment.credited)?;
-        Some((paid.amount, paid.reference.as_str()))
+    /// What can be promised back: of the payment with this name where one is named, else
+    /// of what settled it, and where nothing of that is left, of what was set aside.
+    /// `None`: nothing has come, or nothing by this name.
+    pub(crate) fn refundable(&self, payment: Option<&str>) -> Option<Refundable<'_>> {
+        let mut all = self.all_refundable();
+        let Some(name) = payment else {
+            let left = all.iter().position(|one| one.left().amount > 0);
+            return (!all.is_empty()).then(|| all.swap_remove(left.unwrap_or_default()));
+        };
+        let named = self.payments.iter().find(|payment| payment.has(name))?;
+        let reference = self.promised_by(named)?;
+        all.into_iter().find(|one| one.reference == reference)
     }
 
-    /// What of that is gone again, or on its way back.
-    pub(crate) fn going(&self) -> i128 {
-        let going = self.apportioned(|kind| {
-            matches!(
-                kind,
-                ReturnKind::Refund(RefundState::Pending | RefundState::Done)
-                    | ReturnKind::Dispute(DisputeState::Lost)
-            )
+    /// What settled it, then what was set aside, oldest first.
+    fn all_refundable(&self) -> Vec<Refundable<'_>> {
+        let going = self.apportioned(is_going);
+        let fits = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX);
+        let settling = self.payments.iter().find(|payment| payment.credited);
+        let settling = settling.map(|payment| Refundable {
+            reference: payment.reference.as_str(),
+            paid: payment.amount,
+            going: fits(going.settling()),
         });
-        going.settling()
+        let mut all: Vec<_> = settling.into_iter().collect();
+        for (payment, gone) in &going.besides {
+            let Some(reference) = self.promised_by(payment) else {
+                continue;
+            };
+            let mut same = all.iter_mut();
+            let same = same.find(|one| one.reference == reference);
+            match same {
+                // What settled it went by this page: what came besides is none of it.
+                Some(_) if settles_by(self, reference) => {}
+                Some(one) if one.paid.currency == payment.amount.currency => {
+                    let paid = one.paid.amount.saturating_add(payment.amount.amount);
+                    one.paid = Money::new(paid, one.paid.currency);
+                    one.going = one.going.saturating_add(fits(*gone));
+                }
+                Some(_) => {}
+                None => all.push(Refundable {
+                    reference,
+                    paid: payment.amount,
+                    going: fits(*gone),
+                }),
+            }
+        }
+        all
+    }
+
+    /// By what name a provider promises a payment back. `None`: it is not known, or the
+    /// payment is the customer's already, on the balance.
+    fn promised_by<'a>(&'a self, payment: &'a Payment) -> Option<&'a str> {
+        if payment.credited {
+            return Some(&payment.reference);
+        }
+        let page = payment.page.as_deref().or(self.reference.as_deref());
+        page.filter(|_| payment.to_balance.is_none())
+    }
+
+    /// What of the money of one promise is gone again, or on its way back.
+    fn going_of(&self, promise: &RefundPromise) -> Option<i64> {
+        let all = self.all_refundable();
+        let of = match &promise.reference {
+            Some(reference) => all.iter().find(|one| one.reference == reference),
+            None => all.first(),
+        };
+        of.map(|one| one.going)
     }
 
     /// The newest promise of which something is still to be claimed.
     pub(crate) fn open_promise(&self) -> Option<&RefundPromise> {
         let last = self.promised.iter().rfind(|held| held.failed.is_none())?;
-        let claimed = self.going().saturating_sub(i128::from(last.before.amount));
-        (claimed < i128::from(last.amount.amount)).then_some(last)
+        let going = self.going_of(last).unwrap_or(last.before.amount);
+        let claimed = going.saturating_sub(last.before.amount);
+        (claimed < last.amount.amount).then_some(last)
     }
+}
+
+/// Whether what settled an invoice goes by this name.
+fn settles_by(invoice: &Invoice, reference: &str) -> bool {
+    let mut payments = invoice.payments.iter();
+    payments.any(|payment| payment.credited && payment.reference == reference)
+}
+
+/// Whether money is gone again, or on its way back.
+const fn is_going(kind: ReturnKind) -> bool {
+    matches!(
+        kind,
+        ReturnKind::Refund(RefundState::Pending | RefundState::Done)
+            | ReturnKind::Dispute(DisputeState::Lost)
+    )
 }

@@ -127,6 +127,8 @@ pub(crate) struct World {
     pub(crate) parked: Vec<ParkReason>,
     /// What was said of each thing that was set aside.
     pub(crate) evidence: Vec<String>,
+    /// How many of those were solved since.
+    pub(crate) solved: usize,
     pub(crate) orders: Vec<Order>,
     pub(crate) keys: Vec<EffectKey>,
     /// How long it has been paused, in all: kept by who pauses and resumes it.
@@ -152,6 +154,7 @@ impl World {
             events: Vec::new(),
             parked: Vec::new(),
             evidence: Vec::new(),
+            solved: 0,
             orders: Vec::new(),
             keys: Vec::new(),
             paused: SignedDuration::ZERO,
@@ -237,6 +240,7 @@ impl World {
             effects,
             journal,
             parked,
+            solved,
             unread: _,
         } = draft.finish(false);
         self.account = account;
@@ -245,6 +249,7 @@ impl World {
             .extend(parked.iter().map(|parked| parked.reason));
         self.evidence
             .extend(parked.into_iter().map(|parked| parked.evidence));
+        self.solved += solved.len();
         self.keys
             .extend(effects.iter().map(|effect| effect.key.clone()));
         self.orders

@@ -31,6 +31,7 @@ fn asks(
     let ask = RefundAsk {
         invoice,
         amount,
+        payment: None,
         reason: None,
     };
     world.decide(|draft| promise_refund(draft, &ask))
@@ -181,4 +182,67 @@ fn a_promise_that_was_closed_makes_room_for_another_of_what_is_left() {
     world.decide(|draft| close_promise(draft, invoice, second.effect));
     let none = asks(&mut world, invoice, None);
     assert_eq!(none, Err(RefundRefusal::NothingLeft));
+}
+
+#[test]
+fn what_was_set_aside_is_promised_by_its_page_and_nobody_waits_once_it_is_gone() {
+    let mut world = World::bought(terms("pro-monthly"));
+    world.tick("2026-02-01");
+    world.link();
+    let invoice = world.open_invoice().unwrap().id;
+    let page = world.open_invoice().unwrap().reference.clone().unwrap();
+    for (name, part) in [("tx-a", usd(100)), ("tx-b", usd(50))] {
+        world.tell(Fact::InvoicePaid {
+            invoice,
+            payment: name.to_owned(),
+            amount: part,
+            conversion: None,
+            parts: Vec::new(),
+        });
+    }
+    assert_eq!(world.parked, [ParkReason::AmountMismatch; 2]);
+    let beyond = asks(&mut world, invoice, Some(usd(151)));
+    assert_eq!(beyond, Err(RefundRefusal::Beyond { left: usd(150) }));
+    let ask = |payment: &str| RefundAsk {
+        invoice,
+        amount: None,
+        payment: Some(payment.to_owned()),
+        reason: None,
+    };
+    let unknown = world.decide(|draft| promise_refund(draft, &ask("tx-z")));
+    assert_eq!(unknown, Err(RefundRefusal::NoSuchPayment));
+    let made = asks(&mut world, invoice, None).unwrap();
+    assert_eq!((made.amount, &made.reference), (usd(150), &page));
+    let again = world.decide(|draft| promise_refund(draft, &ask("tx-b")));
+    assert_eq!(again, Ok(made));
+    let gone = |world: &mut World, refund: &str, amount, state| {
+        world.tell(Fact::RefundSeen(RefundSnapshot {
+            refund: refund.to_owned(),
+            of: [&page, "tx-a", "tx-b"].map(str::to_owned).to_vec(),
+            amount,
+            state,
+        }));
+    };
+    gone(&mut world, "po-1", usd(150), RefundState::Pending);
+    assert_eq!(world.solved, 0, "it is on its way");
+    let none = asks(&mut world, invoice, None);
+    assert_eq!(none, Err(RefundRefusal::NothingLeft));
+    gone(&mut world, "po-1", usd(150), RefundState::Done);
+    assert_eq!(world.solved, 2);
+    gone(&mut world, "po-1", usd(150), RefundState::Done);
+    assert_eq!(world.solved, 2, "once");
+    // Paid in full all the same, what settled it is what can go back.
+    let whole = world.open_invoice().unwrap().amount;
+    world.tell(Fact::InvoicePaid {
+        invoice,
+        payment: "another page".to_owned(),
+        amount: whole,
+        conversion: None,
+        parts: Vec::new(),
+    });
+    let rest = asks(&mut world, invoice, None).unwrap();
+    assert_eq!(
+        (rest.amount, rest.reference.as_str()),
+        (whole, "another page")
+    );
 }

@@ -186,6 +186,7 @@ impl Parts {
             journal: decision.journal,
             effects: new_effects(decision.effects, None),
             parked: decision.parked,
+            solved: decision.solved,
             inbox: Vec::new(),
             outbox: Vec::new(),
             replies: Vec::new(),

@@ -62,9 +62,10 @@ impl std::fmt::Debug for RefundMade {
 }
 
 impl Billing {
-    /// Makes a link by which the buyer gets money back of a paid invoice. The same
-    /// again, while it can be claimed, gives the same link. Nothing is taken by that:
-    /// what is claimed and sent is noticed like every refund.
+    /// Makes a link by which the buyer gets money back of an invoice: what was paid for
+    /// it, or what came and was set aside. The same again, while it can be claimed,
+    /// gives the same link. Nothing is taken by that: what is claimed and sent is noticed
+    /// like every refund.
     ///
     /// # Errors
     ///

@@ -239,6 +239,7 @@ fn decision_is_empty(before: &Account, decision: &Decision) -> bool {
         && decision.effects.is_empty()
         && decision.journal.is_empty()
         && decision.parked.is_empty()
+        && decision.solved.is_empty()
 }
 
 fn commit_of(deciding: &Deciding, before: &Account, decision: Decision, now: Timestamp) -> Commit {
@@ -267,6 +268,7 @@ fn commit_of(deciding: &Deciding, before: &Account, decision: Decision, now: Tim
         journal: decision.journal,
         effects: new_effects(decision.effects, deciding.lease_effects_until),
         parked: decision.parked,
+        solved: decision.solved,
         inbox: deciding.inbox.clone(),
         replies: deciding
             .replies

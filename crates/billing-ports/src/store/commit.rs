@@ -6,7 +6,7 @@ use billing_domain::customer::{Account, Customer};
 use billing_domain::effect::Effect;
 use billing_domain::grant::Grant;
 use billing_domain::ids::{
-    ChangeId, CheckoutId, CustomerId, EffectId, InboxId, InvoiceId, QuoteId,
+    ChangeId, CheckoutId, CustomerId, EffectId, InboxId, InvoiceId, ParkedId, QuoteId,
 };
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
@@ -76,6 +76,8 @@ pub struct Commit {
     pub effects: Vec<NewEffect>,
     /// What was set aside.
     pub parked: Vec<Parked>,
+    /// What was set aside before, and waits for nobody any more.
+    pub solved: Vec<ParkedId>,
     /// Inbox rows that this decision settles.
     pub inbox: Vec<InboxMark>,
     /// Outbox rows that this decision settles.

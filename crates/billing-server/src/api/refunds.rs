@@ -20,9 +20,13 @@ use crate::state::AppState;
 #[derive(Debug, Object)]
 #[oai(rename = "NewRefund")]
 pub(crate) struct RefundBody {
-    /// How much, in the currency that was collected. Absent: what was paid, and is
-    /// neither gone again nor on its way back.
+    /// How much, in the currency that was collected. Absent: what came, and is neither
+    /// gone again nor on its way back.
     amount: Option<MoneyView>,
+    /// Of which payment, by the `reference` that the invoice lists it with: of what was
+    /// set aside, all goes back that came to the same page. Absent: of what settled
+    /// the invoice, and where nothing of that is left, of what was set aside.
+    payment: Option<String>,
     /// Why, in words that the buyer reads. Absent: none are given.
     reason: Option<String>,
     /// The same amount, read.
@@ -36,6 +40,7 @@ impl ReadBody for RefundBody {
     fn read(fields: &mut Fields) -> Self {
         Self {
             amount: None,
+            payment: fields.text("payment", MAX_TEXT),
             reason: fields.text("reason", MAX_TEXT),
             asked: fields.money("amount"),
         }
@@ -57,10 +62,10 @@ pub(crate) struct RefundsApi;
 
 #[OpenApi(tag = "Group::Books")]
 impl RefundsApi {
-    /// Makes a link by which the buyer gets money back of a paid invoice. The same
-    /// again, while it can be claimed, gives the same link. It takes nothing: what is
-    /// claimed and sent does. 409 `refund_elsewhere` where the provider makes no
-    /// such links.
+    /// Makes a link by which the buyer gets money back of an invoice: what was paid for
+    /// it, or what came and was set aside. The same again, while it can be claimed,
+    /// gives the same link. It takes nothing: what is claimed and sent does. 409
+    /// `refund_elsewhere` where the provider makes no such links.
     #[oai(
         path = "/v1/invoices/:id/refund",
         method = "post",
@@ -77,6 +82,7 @@ impl RefundsApi {
         let ask = RefundAsk {
             invoice,
             amount: body.0.asked,
+            payment: body.0.payment,
             reason: body.0.reason,
         };
         let made = state.billing.refund(&ask, Some(&by.actor())).await?;
@@ -125,6 +131,10 @@ impl From<RefundRefusal> for Problem {
                 StatusCode::CONFLICT,
                 "nothing_to_refund",
                 "nothing was paid for the invoice that has not gone back, or is about to",
+            ),
+            RefundRefusal::NoSuchPayment => Self::field(
+                "payment",
+                "is no payment of the invoice that can go back by itself",
             ),
             RefundRefusal::NotThis(currency) => {
                 Self::field("amount", format!("is not an amount of {currency}"))

@@ -22,6 +22,9 @@ use crate::time::column;
 #[derive(Debug)]
 pub(super) struct Write(pub(super) std::sync::Arc<Commit>);
 
+/// The word for what nobody has to look at any more, by a later decision.
+const SOLVED: &str = "solved";
+
 #[async_trait]
 impl Operation for Write {
     type Output = Revision;
@@ -333,6 +336,17 @@ fn set_aside(parts: &mut Parts, commit: &Commit) -> Result<(), Fault> {
         .collect::<Result<_, _>>()?;
     if !rows.is_empty() {
         parts.any(parked::Entity::insert_many(rows).into_query());
+    }
+    if !commit.solved.is_empty() {
+        let solved = commit.solved.iter().map(|parked| parked.uuid());
+        parts.any(
+            parked::Entity::update_many()
+                .col_expr(parked::Column::ResolvedAt, Some(column(commit.at)).into())
+                .col_expr(parked::Column::Resolution, SOLVED.into())
+                .filter(parked::Column::Id.is_in(solved))
+                .filter(parked::Column::ResolvedAt.is_null())
+                .into_query(),
+        );
     }
     Ok(())
 }

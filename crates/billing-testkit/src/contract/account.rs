@@ -144,6 +144,8 @@ pub async fn an_invoice_is_found_by_its_payment_and_its_page(store: &dyn Store) 
             at,
             credited: true,
             to_balance: None,
+            page: None,
+            parked: None,
             off_balance: None,
             parts: Vec::new(),
         }];

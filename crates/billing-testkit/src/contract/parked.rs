@@ -3,7 +3,7 @@
 
 use billing_domain::checkout::CheckoutState;
 use billing_domain::fact::Link;
-use billing_domain::ids::{CustomerId, InboxId};
+use billing_domain::ids::{CustomerId, InboxId, ParkedId};
 use billing_domain::parked::{ParkReason, Parked};
 use billing_domain::provider::RefKind;
 use billing_ports::Store;
@@ -130,6 +130,31 @@ pub async fn a_commit_sets_aside_what_it_could_not_decide(store: &dyn Store) {
     let replayed = claim_inbox(store, second(2)).await;
     assert_eq!(replayed.len(), 1);
     assert_eq!(replayed[0].id, row.id);
+}
+
+/// "Waits for nobody any more": what a decision has solved leaves the list, and is
+/// resolved no more; what there is not, or is resolved, is nothing.
+pub async fn a_commit_closes_what_it_has_solved(store: &dyn Store) {
+    let mut make = Maker::new(5);
+    let held = newcomer(store, &mut make).await;
+    let (first, second_one) = (
+        make.parked(ParkReason::AmountMismatch),
+        make.parked(ParkReason::AmountMismatch),
+    );
+    let mut commit = next_commit(&held, &held.account, second(1));
+    commit.parked = vec![first.clone(), second_one.clone()];
+    store.commit(commit).await.expect("the first");
+    for at in [2, 3] {
+        let held = reload(store, &held.account).await;
+        let mut commit = next_commit(&held, &held.account, second(at));
+        commit.solved = vec![first.id, make.id::<ParkedId>()];
+        store.commit(commit).await.expect("solved");
+        assert_eq!(store.get_parked(first.id).await, Ok(None));
+        let kept = store.get_parked(second_one.id).await;
+        assert_eq!(kept, Ok(Some(second_one.clone())));
+    }
+    let over = store.resolve_parked(first.id, Resolution::Discard, second(4));
+    assert_eq!(over.await, Ok(false));
 }
 
 /// "Given up rather than done; an operator may have it tried again": under its

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use billing_domain::ids::CustomerId;
-use billing_ports::store::{Changes, Commit, CommitError, Locator, Revision, Taken};
+use billing_ports::store::{Changes, Commit, CommitError, Locator, Resolution, Revision, Taken};
 
 use super::State;
 use super::mail::Awaited;
@@ -57,6 +57,9 @@ impl State {
         }
         for parked in commit.parked {
             self.mail.park(parked);
+        }
+        for solved in commit.solved {
+            self.mail.resolve(solved, Resolution::Discard, commit.at);
         }
         Ok(revision)
     }
