@@ -25,6 +25,9 @@ pub struct Limits {
     /// How often the worker looks without being woken: the safety net under
     /// lost notifications, not the way work is found.
     pub poll: Duration,
+    /// How often what was invoiced of late is asked about, of which some changes are
+    /// told by nobody. 3 minutes: whoever has just paid waits no longer than that.
+    pub ask_open: Duration,
     /// How long the worker goes on in one go before it looks at its surroundings.
     pub work_budget: Duration,
     /// How long a cached gate answer lives, and a license that was validated, when
@@ -44,6 +47,7 @@ impl Default for Limits {
             lease: SignedDuration::from_mins(2),
             call_timeout: Duration::from_mins(1),
             poll: Duration::from_mins(1),
+            ask_open: Duration::from_mins(3),
             work_budget: Duration::from_secs(10),
             gate_cache: SignedDuration::from_secs(5),
             gate_cache_size: 50_000,

@@ -21,8 +21,9 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// had, while another process holds its row: it is had a moment later.
 const LEAST_PAUSE: Duration = Duration::from_millis(20);
 
-/// How often open invoices are asked about: an hour is soon enough for a webhook
-/// that was lost, and seldom enough for a provider's limits.
+/// How often all open invoices are asked about, and the books of every provider are
+/// read: an hour is soon enough for a webhook that was lost, and seldom enough for a
+/// provider's limits. What is fresh is asked about oftener (`Limits::ask_open`).
 const RECONCILE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// How often finished rows are swept.
@@ -105,17 +106,25 @@ impl Parts {
         S: Future<Output = ()> + Send,
     {
         let reads = async {
+            let ask_every = self.limits.ask_open.try_into().unwrap_or(RECONCILE_EVERY);
             let mut reconcile_at = shifted(self.now(), RECONCILE_EVERY);
+            let mut ask_at = shifted(self.now(), ask_every);
             loop {
                 turned.notified().await;
-                if self.now() < reconcile_at {
+                if self.now() >= reconcile_at {
+                    if let Err(error) = self.reconcile().await {
+                        tracing::warn!(%error, "reconciling failed, will be tried again");
+                    }
+                    self.reread_all().await;
+                    reconcile_at = shifted(self.now(), RECONCILE_EVERY);
+                } else if self.now() >= ask_at {
+                    if let Err(error) = self.reconcile_fresh().await {
+                        tracing::warn!(%error, "asking failed, will be tried again");
+                    }
+                } else {
                     continue;
                 }
-                if let Err(error) = self.reconcile().await {
-                    tracing::warn!(%error, "reconciling failed, will be tried again");
-                }
-                self.reread_all().await;
-                reconcile_at = shifted(self.now(), RECONCILE_EVERY);
+                ask_at = shifted(self.now(), ask_every);
             }
         };
         tokio::select! {

@@ -211,6 +211,7 @@ fn limits(config: &Config) -> Limits {
     let poll: Duration = config.worker.poll;
     Limits {
         poll,
+        ask_open: config.worker.ask_open,
         batch: config.worker.batch,
         ..Limits::default()
     }

@@ -14,9 +14,11 @@ use billing_domain::fact::{Fact, Link, Observed, Unclear};
 use billing_domain::ids::CustomerId;
 use billing_domain::invoice::{Invoice, Issuer};
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
+use billing_domain::time::shifted;
 use billing_ports::store::{Also, InvoiceFilter, PageAsk};
 use billing_ports::{Delivery, Reading};
 use bytes::Bytes;
+use jiff::SignedDuration;
 
 use crate::billing::{Billing, Parts};
 use crate::error::EngineError;
@@ -27,6 +29,19 @@ const PAGE: u16 = 100;
 /// Pages of one go: 10 000 open invoices, each a call to a provider. What lies
 /// beyond comes with a later go, since those that settle leave the list.
 const MAX_PAGES: usize = 100;
+
+/// How long an invoice counts as fresh, and is asked about every few minutes: a page that
+/// was just opened is paid within the hour or not at all, and confirmed within the next.
+/// Older ones are asked about each hour.
+const FRESH_FOR: SignedDuration = SignedDuration::from_hours(2);
+
+/// Fresh invoices asked about at one provider in one go, newest first: at the shortest
+/// pause of a minute, two calls a second. What lies beyond is asked about within the hour.
+const FRESH_AT_ONE: u64 = 100;
+
+/// Pages that are looked through for fresh invoices in one go: as many as two providers
+/// are asked about, and those of others between them.
+const FRESH_PAGES: usize = 5;
 
 /// What each open invoice came to when it was last asked about, by this process: as
 /// many as one go asks about.
@@ -71,43 +86,80 @@ impl Billing {
     pub async fn reconcile(&self) -> Result<Reconciled, EngineError> {
         self.parts()?.reconcile().await
     }
+
+    /// The same for what was invoiced within the last two hours alone, a hundred at each
+    /// provider at most: cheap enough to be repeated every few minutes.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] when the store fails. A provider that fails is counted.
+    pub async fn reconcile_fresh(&self) -> Result<Reconciled, EngineError> {
+        self.parts()?.reconcile_fresh().await
+    }
 }
 
 impl Parts {
     pub(crate) async fn reconcile(&self) -> Result<Reconciled, EngineError> {
         let mut done = Reconciled::default();
         let mut asked = BTreeSet::new();
-        let mut page = PageAsk {
-            after: None,
-            limit: PAGE,
-        };
-        let open = InvoiceFilter {
-            open: Some(true),
-            ..InvoiceFilter::default()
-        };
+        let mut page = first_page();
         for _ in 0..MAX_PAGES {
-            let found = self.store.list_invoices(open, page).await?;
-            let owners = self.owners(&found.rows).await?;
-            for (customer, invoice) in &found.rows {
-                let Some(owner) = owners.get(customer) else {
-                    continue;
-                };
-                asked.extend(self.reconcile_one(owner, invoice, &mut done).await?);
-            }
+            let found = self.store.list_invoices(open_ones(), page).await?;
+            asked.extend(self.reconcile_each(&found.rows, &mut done).await?);
             page.after = found.rows.last().map(|(_, last)| last.id.uuid());
             if !found.more {
                 break;
             }
         }
         self.last_read.keep(&asked);
-        if done.news > 0 {
-            tracing::info!(
-                invoices = done.asked,
-                news = done.news,
-                "open invoices reconciled"
-            );
-        }
+        tell(done);
         Ok(done)
+    }
+
+    pub(crate) async fn reconcile_fresh(&self) -> Result<Reconciled, EngineError> {
+        let mut done = Reconciled::default();
+        let since = shifted(self.now(), -FRESH_FOR);
+        let mut at_each: BTreeMap<ProviderAccount, u64> = BTreeMap::new();
+        let mut page = first_page();
+        for _ in 0..FRESH_PAGES {
+            // Newest first.
+            let mut found = self.store.list_invoices(open_ones(), page).await?;
+            page.after = found.rows.last().map(|(_, last)| last.id.uuid());
+            let listed = found.rows.len();
+            found.rows.retain(|(_, held)| held.opened_at > since);
+            let all_fresh = found.rows.len() == listed;
+            found.rows.retain(|(_, held)| {
+                let Some(account) = held.provider.as_ref().filter(|_| self.asks_about(held)) else {
+                    return false;
+                };
+                let so_many = at_each.entry(account.clone()).or_default();
+                *so_many = so_many.saturating_add(1);
+                *so_many <= FRESH_AT_ONE
+            });
+            self.reconcile_each(&found.rows, &mut done).await?;
+            if !found.more || !all_fresh {
+                break;
+            }
+        }
+        tell(done);
+        Ok(done)
+    }
+
+    /// Asks about each of these; gives what was asked about.
+    async fn reconcile_each(
+        &self,
+        rows: &[(CustomerId, Invoice)],
+        done: &mut Reconciled,
+    ) -> Result<BTreeSet<ProviderRef>, EngineError> {
+        let owners = self.owners(rows).await?;
+        let mut asked = BTreeSet::new();
+        for (customer, invoice) in rows {
+            let Some(owner) = owners.get(customer) else {
+                continue;
+            };
+            asked.extend(self.reconcile_one(owner, invoice, done).await?);
+        }
+        Ok(asked)
     }
 
     /// The customers whose invoices are asked about, each loaded once, with the
@@ -206,6 +258,31 @@ impl Parts {
             return format!("read:{reference}:{digest}:{now}");
         }
         format!("read:{reference}:{digest}")
+    }
+}
+
+const fn first_page() -> PageAsk {
+    PageAsk {
+        after: None,
+        limit: PAGE,
+    }
+}
+
+const fn open_ones() -> InvoiceFilter {
+    InvoiceFilter {
+        customer: None,
+        subscription: None,
+        open: Some(true),
+    }
+}
+
+fn tell(done: Reconciled) {
+    if done.news > 0 {
+        tracing::info!(
+            invoices = done.asked,
+            news = done.news,
+            "open invoices reconciled"
+        );
     }
 }
 

@@ -204,6 +204,47 @@ async fn work_goes_on_while_a_provider_is_read_that_does_not_answer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_fresh_is_asked_about_every_few_minutes_and_the_rest_each_hour() {
+    let rig = Rig::new().await;
+    // Of an invoice that is a month old, and of one that was made just now.
+    rig.owes("ana").await;
+    rig.pass(SignedDuration::from_hours(3));
+    let reads = || rig.provider.reads().len();
+    let worker = Worker::start(&rig.billing).await;
+    settle().await;
+    let begins = reads();
+    let after = async |minutes: i64, times: usize| {
+        let mut before = reads();
+        for _ in 0..times {
+            rig.pass(SignedDuration::from_mins(minutes));
+            rig.billing.wake();
+            settle().await;
+            before = reads();
+        }
+        before - begins
+    };
+    assert_eq!(after(3, 10).await, 0, "half an hour, and nothing is fresh");
+    assert_eq!(after(30, 1).await, 1, "the hour is over");
+    let (_, _, open) = rig.owes("ben").await;
+    let page = open.reference.unwrap();
+    let of_it = || {
+        let reads = rig.provider.reads();
+        reads.iter().filter(|read| read.id == page).count()
+    };
+    let before = of_it();
+    after(2, 1).await;
+    assert!(of_it() <= before + 1);
+    let before = of_it();
+    after(3, 10).await;
+    assert_eq!(of_it(), before + 10, "every three minutes");
+    after(61, 3).await;
+    let before = of_it();
+    after(3, 10).await;
+    assert_eq!(of_it(), before, "old by now");
+    worker.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn switched_off_it_only_waits_to_be_stopped() {
     let worker = Worker::start(&Billing::disabled()).await;
     assert!(!worker.task.is_finished());

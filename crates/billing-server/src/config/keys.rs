@@ -2,7 +2,7 @@
 
 /// Every key of the configuration, as in the file; its variable is
 /// `BILLING_…` in upper case, with `_` for the dot.
-pub const KEYS: [&str; 60] = [
+pub const KEYS: [&str; 61] = [
     "enabled",
     "database_url",
     "listen",
@@ -54,6 +54,7 @@ pub const KEYS: [&str; 60] = [
     "license.algorithm",
     "worker.enabled",
     "worker.poll",
+    "worker.ask_open",
     "worker.batch",
     "limits.connections",
     "limits.body",

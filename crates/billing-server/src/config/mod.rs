@@ -149,6 +149,8 @@ pub struct WorkerConfig {
     pub enabled: bool,
     /// How often it looks without being woken.
     pub poll: Duration,
+    /// How often what was invoiced of late is asked about at its provider.
+    pub ask_open: Duration,
     /// Rows that it claims at once.
     pub batch: u16,
 }

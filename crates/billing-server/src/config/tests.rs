@@ -305,6 +305,8 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("worker.enabled", "x", "true or false"),
     ("worker.poll", "0s", "1s to 1h"),
     ("worker.poll", "soon", "1s to 1h"),
+    ("worker.ask_open", "59s", "1m to 1h"),
+    ("worker.ask_open", "61m", "1m to 1h"),
     ("worker.batch", "0", "1 to 500"),
     ("worker.batch", "-1", "1 to 500"),
     ("limits.connections", "0", "1 to 65536"),

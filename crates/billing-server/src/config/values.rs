@@ -30,6 +30,10 @@ const MIN_SECRET: usize = 16;
 /// rarer than an hour makes a lost wake-up felt.
 const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
 
+/// Bounds of `worker.ask_open`: oftener than a minute is more than a provider bears, and
+/// rarer than an hour is asked about anyway.
+const ASK_OPEN: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(1));
+
 /// Longest `license.audience`, in characters: it is in every token, and an address
 /// of usual length fits.
 const MAX_AUDIENCE: usize = 200;
@@ -185,6 +189,7 @@ fn license(reader: &mut Reader<'_>) -> LicenseConfig {
 fn worker(reader: &mut Reader<'_>) -> WorkerConfig {
     let enabled = flag(reader, "worker.enabled").unwrap_or(true);
     let poll = duration(reader, "worker.poll", "a time from 1s to 1h", POLL);
+    let ask_open = duration(reader, "worker.ask_open", "a time from 1m to 1h", ASK_OPEN);
     let batch = reader.value("worker.batch", "a whole number from 1 to 500", |text| {
         whole(text).filter(|batch| (1..=MAX_BATCH).contains(batch))
     });
@@ -192,6 +197,7 @@ fn worker(reader: &mut Reader<'_>) -> WorkerConfig {
     WorkerConfig {
         enabled,
         poll: poll.unwrap_or(defaults.poll),
+        ask_open: ask_open.unwrap_or(defaults.ask_open),
         batch: batch.unwrap_or(defaults.batch),
     }
 }
