@@ -114,6 +114,12 @@ impl MemoryStore {
         self.lock().faults.given()
     }
 
+    /// How often each kind of call was made so far.
+    #[must_use]
+    pub fn calls(&self) -> BTreeMap<Call, u64> {
+        self.lock().faults.calls()
+    }
+
     /// One call as one transaction, with the fault that falls on it.
     fn call<T, E: From<StoreError>>(
         &self,

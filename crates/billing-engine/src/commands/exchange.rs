@@ -10,6 +10,7 @@ use billing_domain::ids::{CheckoutId, CustomerId};
 use billing_domain::subscription::Status;
 use billing_domain::time::Timestamp;
 use billing_ports::store::{Also, Locator};
+use uuid::Uuid;
 
 use crate::billing::{Billing, Parts};
 use crate::commands::checkout::{checkout_of, secret_hash};
@@ -74,7 +75,8 @@ pub enum Unpaid {
 }
 
 impl Billing {
-    /// Gives the license that was bought. Writes nothing, and may be repeated.
+    /// Gives the license that was bought. Writes nothing, and may be repeated. What is not
+    /// there, what is another's and a secret that does not work take the same reads.
     ///
     /// # Errors
     ///
@@ -88,12 +90,9 @@ impl Billing {
         let exchanged = match by {
             Exchange::Secret { secret, checkout } => {
                 let named = checkout_of(secret);
-                let id = named.filter(|_| checkout.is_none() || *checkout == named);
-                let Some(id) = id else {
-                    return Ok(Exchanged::Unknown);
-                };
+                let named = named.filter(|_| checkout.is_none() || *checkout == named);
                 // Hashes are compared, of which nothing is found out by how long it takes.
-                let loaded = parts.with_checkout(id).await?;
+                let loaded = parts.with_checkout(named).await?;
                 loaded
                     .filter(|(_, checkout)| checkout.secret_hash == secret_hash(secret))
                     .map(bought)
@@ -101,15 +100,17 @@ impl Billing {
             Exchange::Customer {
                 customer,
                 checkout: Some(id),
-            } => match parts.with_checkout(*id).await? {
-                Some(found) if found.0.customer.id == *customer => Some(bought(found)),
-                Some(found) => {
-                    let (of, what) = ((*customer).into(), Locator::Checkout(*id));
-                    let guest = parts.guest_of(&of, &what).await?;
-                    guest.map(|_attached| bought(found))
-                }
-                None => None,
-            },
+            } => {
+                let found = parts.with_checkout(Some(*id)).await?;
+                let asks = parts.load(&(*customer).into()).await?;
+                let theirs = |held: CustomerId| {
+                    let attached = asks.as_ref().map(|asks| &asks.customer.claims);
+                    held == *customer || attached.is_some_and(|guests| guests.contains(&held))
+                };
+                found
+                    .filter(|(account, _)| theirs(account.customer.id))
+                    .map(bought)
+            }
             Exchange::Customer {
                 customer,
                 checkout: None,
@@ -134,13 +135,16 @@ impl Billing {
 }
 
 impl Parts {
+    /// A checkout with its customer. `None`: there is none, or none was named; each
+    /// takes the same reads.
     async fn with_checkout(
         &self,
-        id: CheckoutId,
+        id: Option<CheckoutId>,
     ) -> Result<Option<(Account, Checkout)>, EngineError> {
-        let Some(customer) = self.store.find(&Locator::Checkout(id)).await? else {
-            return Ok(None);
-        };
+        // Where there is none, nobody is looked up.
+        let id = id.unwrap_or_else(|| Uuid::nil().into());
+        let found = self.store.find(&Locator::Checkout(id)).await?;
+        let customer = found.unwrap_or_else(|| Uuid::nil().into());
         let also = Also {
             checkouts: vec![id],
             ..Also::default()

@@ -31,6 +31,7 @@ use poem::{Request, Response, handler};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
+use uuid::Uuid;
 
 use self::views::{Exchanged, GivenView, LicenseView, RowView};
 use crate::api::body::{Body, Fields, MAX_TEXT, ReadBody};
@@ -120,11 +121,11 @@ impl LicensesApi {
                 Problem::not_found()
             }
         };
-        let checkout: Option<CheckoutId> = match body.checkout.map(|id| id.parse()) {
-            None => None,
-            Some(Ok(id)) => Some(id),
-            Some(Err(_invalid)) => return Err(unknown()),
-        };
+        // What is no id is looked up like one that nothing has.
+        let checkout = body.checkout.map(|id| {
+            let id = id.parse::<CheckoutId>();
+            id.unwrap_or_else(|_unreadable| Uuid::nil().into())
+        });
         let exchange = match (body.checkout_secret, by.0) {
             (Some(secret), _) => Exchange::Secret { secret, checkout },
             (None, Caller::Session(customer)) => Exchange::Customer { customer, checkout },

@@ -1,6 +1,6 @@
 //! Failing on purpose: a database that is gone before, or after, having written.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use billing_ports::store::StoreError;
 
@@ -16,7 +16,7 @@ pub enum Fault {
 }
 
 /// A kind of call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Call {
     /// `find`, `load` and `next_work`.
     Load,
@@ -71,6 +71,7 @@ pub(super) struct Faults {
     asked: VecDeque<(Call, Fault)>,
     plan: Option<(FaultPlan, SeededIds)>,
     given: u64,
+    calls: BTreeMap<Call, u64>,
 }
 
 impl Faults {
@@ -82,12 +83,18 @@ impl Faults {
         self.plan = plan.map(|plan| (plan, SeededIds::new(plan.seed)));
     }
 
+    pub(super) fn calls(&self) -> BTreeMap<Call, u64> {
+        self.calls.clone()
+    }
+
     pub(super) const fn given(&self) -> u64 {
         self.given
     }
 
     /// The fault that falls on this call, if one does.
     pub(super) fn draw(&mut self, call: Call) -> Option<Fault> {
+        let calls = self.calls.entry(call).or_default();
+        *calls = calls.saturating_add(1);
         let asked = self.asked.iter().position(|(held, _)| *held == call);
         let fault = match asked.and_then(|place| self.asked.remove(place)) {
             Some((_, fault)) => Some(fault),
