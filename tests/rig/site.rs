@@ -62,6 +62,18 @@ impl Site {
         catalog: &Catalog,
         start: Timestamp,
     ) -> Self {
+        Self::beside(store, mode, settles, catalog, start, 1).await
+    }
+
+    /// The same, as one of several on one database: `seed` is its own.
+    pub(crate) async fn beside(
+        store: Arc<dyn Store>,
+        mode: Mode,
+        settles: Option<Settlement>,
+        catalog: &Catalog,
+        start: Timestamp,
+        seed: u64,
+    ) -> Self {
         let clock = ManualClock::new(start);
         let notifier = RecordingNotifier::new();
         let sandbox = Sandbox::in_memory(SandboxOptions {
@@ -76,7 +88,7 @@ impl Site {
         let billing = Billing::builder(
             Arc::clone(&store),
             Arc::new(clock.clone()),
-            Arc::new(SeededIds::new(1)) as Arc<dyn IdSource>,
+            Arc::new(SeededIds::new(seed)) as Arc<dyn IdSource>,
         )
         .provider(Arc::new(sandbox.clone()))
         .webhooks(Arc::new(sandbox.decoder()))

@@ -79,6 +79,17 @@ impl Books {
         dump
     }
 
+    /// Runs a statement beside the store, as an operator's mishap does.
+    pub(super) async fn run(&self, sql: &str) {
+        self.rows.execute_unprepared(sql).await.unwrap();
+    }
+
+    /// How many rows a table has.
+    pub(super) async fn count(&self, table: &str) -> usize {
+        let rows = self.texts(&format!("select 'row' from {table}")).await;
+        rows.len()
+    }
+
     async fn texts(&self, sql: &str) -> Vec<String> {
         let statement = Statement::from_string(self.rows.get_database_backend(), sql);
         let rows = self.rows.query_all_raw(statement).await.unwrap();

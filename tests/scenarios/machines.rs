@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use billing::sandbox::TestCard;
+use billing_catalog::read_plan_file;
 use billing_domain::time::{Timestamp, shifted};
-use billing_ports::LicenseSigner as _;
+use billing_ports::{Clock as _, LicenseSigner as _};
 use billing_server::TokenSigner;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
@@ -14,10 +15,13 @@ use serde_json::{Value, json};
 
 use super::books::{Books, differing};
 use super::harbor::{
-    END, Held, MIDDLE, PAGES, bought, ends_well, exchanged, harbor, over, read, text, told, until,
+    END, Held, MIDDLE, PAGES, PLANS, bought, ends_well, exchanged, harbor, over, read, text, told,
+    until,
 };
 use super::on_both_stores;
-use crate::rig::{KEYED_WITH, PUBLIC, SEED, Seen, Site, StoreKind};
+use crate::rig::{
+    KEYED_WITH, PUBLIC, SEED, Seen, Site, StoreKind, connect_postgres, fresh_postgres,
+};
 
 on_both_stores! {
     /// K-17: at the end of the grace a license is expired, with no worker running.
@@ -394,4 +398,52 @@ async fn k_23_an_invoice_and_the_address_give_the_key_back(kind: StoreKind) {
     let refused = recovers(&site, &invoice, "ana@buyers.test").await;
     refused.refused(StatusCode::NOT_FOUND, "not_found");
     ends_well(&site).await;
+}
+
+/// K-22: through two servers with connections of their own, on one PostgreSQL, three
+/// places are three all the same.
+#[tokio::test]
+async fn k_22_a_hundred_machines_race_through_two_servers() {
+    if StoreKind::Postgres.is_skipped() {
+        println!("SKIPPED: told to go without PostgreSQL");
+        return;
+    }
+    let (url, store) = fresh_postgres().await;
+    let here = over(Arc::new(store), PAGES, None).await;
+    let held = bought(&here, "deck-monthly").await;
+    let catalog = read_plan_file("harbor.yaml", PLANS.as_bytes()).unwrap();
+    let other = Arc::new(connect_postgres(&url).await);
+    let start = here.rig.clock.now();
+    let there = Site::beside(other, PAGES, None, &catalog, start, 3).await;
+    let sites = [&here, &there];
+    for round in 0..3 {
+        let name = |number: usize| format!("machine {number} of round {round}");
+        let racing = (0..100).map(|number| {
+            let site = sites[number % 2];
+            let held = &held;
+            async move { (number, activates(site, held, &name(number)).await) }
+        });
+        let mut won = Vec::new();
+        for (number, seen) in join_all(racing).await {
+            if seen.status == StatusCode::OK {
+                won.push(number);
+            } else {
+                seen.refused(StatusCode::CONFLICT, "too_many_machines");
+            }
+        }
+        assert_eq!(won.len(), 3, "{won:?}");
+        for site in sites {
+            let shown = read(site, &format!("/v1/licenses/{}", held.id)).await;
+            assert_eq!(shown["machines"].as_array().unwrap().len(), 3);
+        }
+        // Given up at the other server than it was taken at, the place is free.
+        for number in won {
+            let site = sites[(number + 1) % 2];
+            let gone = deactivates(site, &held, &name(number)).await;
+            gone.is(StatusCode::OK);
+        }
+    }
+    let taken = held.happened(&here, "license.machine_activated").await;
+    assert_eq!(taken.len(), 9);
+    ends_well(&here).await;
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::shop::{
     Buyer, Shop, asks, bought, days, loses, opens, page, parked, pass_untold, pays, pays_untold,
-    shop,
+    rereads, shop,
 };
 use crate::rig::StoreKind;
 use crate::scenarios::harbor::text;
@@ -29,6 +29,8 @@ on_both_stores! {
     k_19_a_purchase_whose_money_vanished_can_be_paid_again;
     /// K-19: settled, not settled and settled again by a person, without a word.
     k_19_what_is_settled_again_by_hand_is_found;
+    /// K-19: what was invoiced of late is asked about within minutes, and nothing else is.
+    k_19_a_fresh_invoice_is_asked_about_within_minutes;
     /// K-19: an open invoice that is not understood is for a person, once.
     k_19_what_is_open_and_not_understood_is_for_a_person;
 }
@@ -171,14 +173,6 @@ async fn k_19_a_change_at_btcpay_is_found(kind: StoreKind) {
         shop.ends_well().await;
     }
     assert_eq!(ends[0], ends[1]);
-}
-
-/// A worker reads what was paid at the store.
-async fn rereads(shop: &Shop) {
-    let account = "btcpay/main".parse().unwrap();
-    let done = shop.billing.reread(&account, |_| {}).await.unwrap();
-    assert!(done.finished);
-    shop.work().await;
 }
 
 async fn k_19_what_was_paid_after_its_page_closed_is_found(kind: StoreKind) {
@@ -359,4 +353,49 @@ async fn k_19_what_is_open_and_not_understood_is_for_a_person(kind: StoreKind) {
     assert_eq!(ana.owes(&shop).await, owed, "nothing else came of it");
     pays(&shop, &owed).await;
     assert_eq!(ana.stands(&shop).await["status"], "active");
+}
+
+async fn k_19_a_fresh_invoice_is_asked_about_within_minutes(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    let ben = bought(&shop, "ben", "deck-monthly").await;
+    shop.pass(days(31)).await;
+    let old = ana.owes(&shop).await;
+    shop.pass(SignedDuration::from_hours(3)).await;
+    let customer = &ben.customer;
+    pays(&shop, &ben.owes(&shop).await).await;
+    let held = text(&ben.stands(&shop).await["id"]);
+    let session = shop.session(customer).await;
+    let url = format!("/v1/me/subscriptions/{held}/quotes");
+    let quote = shop
+        .post_as(&session, &url, &json!({ "plan": "bridge" }))
+        .await;
+    let quote = text(&quote.is(StatusCode::CREATED).json()["id"]);
+    let url = format!("/v1/me/quotes/{quote}/accept");
+    let change = shop.post_as(&session, &url, &json!({})).await;
+    let fresh = page(&change.is(StatusCode::OK).json()["checkout_url"]);
+    let read = |page: &str| {
+        let path = format!("/api/v1/stores/{DEFAULT_STORE}/invoices/{page}");
+        shop.fake.requests().to("GET", &path).len()
+    };
+    let (of_old, of_fresh) = (read(&old), read(&fresh));
+    for minutes in [3, 3, 3] {
+        shop.fake.advance(SignedDuration::from_mins(minutes));
+        let asked = shop.billing.reconcile_fresh().await.unwrap();
+        assert_eq!((asked.asked, asked.unanswered), (1, 0));
+    }
+    assert_eq!((read(&old), read(&fresh)), (of_old, of_fresh + 3));
+    // Paid, and no webhook of it comes.
+    pays_untold(&shop, &fresh);
+    assert!(loses(&shop) > 0);
+    shop.fake.advance(SignedDuration::from_mins(3));
+    assert_eq!(shop.billing.reconcile_fresh().await.unwrap().news, 1);
+    shop.work().await;
+    assert_eq!(ben.plan(&shop).await, "bridge");
+    // What is left is old, and is asked about each hour.
+    assert_eq!(shop.billing.reconcile_fresh().await.unwrap().asked, 0);
+    assert_eq!(shop.billing.reconcile().await.unwrap().asked, 1);
+    assert_eq!(read(&old), of_old + 1);
+    shop.work().await;
+    shop.ends_well().await;
 }

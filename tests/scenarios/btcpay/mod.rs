@@ -1,8 +1,10 @@
 //! The promises kept with BTCPay Server: a server with its adapter, which runs the
 //! schedule itself, over HTTP against a fake of BTCPay's side, on both stores.
 
+mod away;
 mod ended;
 mod foreign;
+mod handed;
 mod links;
 mod lost;
 mod order;

@@ -5,9 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 use billing_ports::WebhookRequest;
-use billing_testkit::MemoryStore;
 use billing_testkit::fakes::btcpay::FakeBtcPay;
-use billing_testkit::memory::{Call, Fault};
 use jiff::SignedDuration;
 use poem::http::StatusCode;
 use poem::listener::TcpAcceptor;
@@ -15,8 +13,16 @@ use poem::{Endpoint, IntoResponse, Request, Response, Server};
 use tokio::net::TcpListener;
 
 use super::shop::{Shop, opens, pays_untold, served, store};
-use crate::rig::Fake;
+use crate::rig::{Fake, StoreKind};
+use crate::scenarios::books::Books;
 use crate::scenarios::harbor::PLANS;
+use crate::scenarios::on_both_stores;
+
+on_both_stores! {
+    /// K-20: with the store of ours away, and then our server, BTCPay sends each webhook
+    /// until it is stored, one after the other, and what was paid is granted once it is.
+    k_20_what_cannot_be_stored_is_sent_again_and_holds_up_the_rest;
+}
 
 /// Where BTCPay sends its webhooks: a server of ours, or nobody while there is none.
 #[derive(Clone, Default)]
@@ -65,14 +71,11 @@ impl Front {
     }
 }
 
-/// K-20: with the store of ours away, and then our server, BTCPay sends each webhook until
-/// it is stored, one after the other, and what was paid is granted once it is.
-#[tokio::test]
-async fn k_20_what_cannot_be_stored_is_sent_again_and_holds_up_the_rest() {
-    let (books, fake) = (Arc::new(MemoryStore::new()), store().await);
+async fn k_20_what_cannot_be_stored_is_sent_again_and_holds_up_the_rest(kind: StoreKind) {
+    let (books, fake) = (Books::fresh(kind).await, store().await);
     let start = || {
         served(
-            Arc::clone(&books) as _,
+            Arc::clone(&books.store),
             Arc::clone(&fake),
             PLANS,
             |_rates| {},
@@ -85,9 +88,7 @@ async fn k_20_what_cannot_be_stored_is_sent_again_and_holds_up_the_rest() {
     let ben = opens(&shop, "ben", "bridge-monthly").await;
 
     // Twice nothing can be stored: of all that waits the first alone is sent, and sent again.
-    for _ in 0..2 {
-        books.fail_next(Call::Receive, Fault::Before);
-    }
+    books.run("alter table inbox rename to inbox_away").await;
     pays_untold(&shop, &ana.page);
     pays_untold(&shop, &ben.page);
     fake.deliveries().set_target(Some(front.opened().await));
@@ -99,6 +100,7 @@ async fn k_20_what_cannot_be_stored_is_sent_again_and_holds_up_the_rest() {
     fake.advance(SignedDuration::from_secs(1));
     fake.deliver().await;
     assert_eq!(front.answered(), [503]);
+    books.run("alter table inbox_away rename to inbox").await;
     shop.work().await;
     ana.has_nothing(&shop).await;
     ben.has_nothing(&shop).await;
@@ -109,8 +111,7 @@ async fn k_20_what_cannot_be_stored_is_sent_again_and_holds_up_the_rest() {
     fake.advance(SignedDuration::from_mins(1));
     fake.deliver().await;
     assert_eq!(front.answered(), [502]);
-    let stored = || books.snapshot().inbox.len();
-    let before = stored();
+    let before = books.count("inbox").await;
 
     // It is back: the first comes, and all the others behind it at once, each one time.
     let shop = Arc::new(start().await);
@@ -120,7 +121,7 @@ async fn k_20_what_cannot_be_stored_is_sent_again_and_holds_up_the_rest() {
     let answered = front.answered();
     assert!(answered.len() >= 6, "{answered:?}");
     assert!(answered.iter().all(|status| *status == 200), "{answered:?}");
-    assert_eq!(stored(), before + answered.len());
+    assert_eq!(books.count("inbox").await, before + answered.len());
     shop.work().await;
     assert_eq!(ana.plan(&shop).await, "deck");
     assert_eq!(ben.plan(&shop).await, "bridge");

@@ -195,6 +195,15 @@ pub(super) async fn asks(shop: &Shop) {
     shop.work().await;
 }
 
+/// A worker reads what was paid at the store, as far as the store answers.
+pub(super) async fn rereads(shop: &Shop) {
+    let account = "btcpay/main".parse().unwrap();
+    let there = shop.fake.faults().open().is_empty();
+    let done = shop.billing.reread(&account, |_| {}).await;
+    assert!(!there || done.is_ok_and(|done| done.finished));
+    shop.work().await;
+}
+
 /// Loses the webhooks that wait; how many there were.
 pub(super) fn loses(shop: &Shop) -> usize {
     shop.fake.deliveries().take().len()

@@ -4,6 +4,7 @@
 mod buying;
 mod changes;
 mod guests;
+mod handed;
 mod linked;
 mod locked;
 mod offers;

@@ -5,6 +5,7 @@ mod buying;
 mod deferred;
 mod doctor;
 mod guests;
+mod handed;
 mod lifecycle;
 mod links;
 mod money;
