@@ -95,13 +95,12 @@ impl ApiError {
     pub(crate) fn judged(self) -> CallError {
         match self.status {
             401 | 403 => CallError::Misconfigured(self.to_string()),
-            // BTCPay sends its API nowhere else: a page in front of it does, and it passes.
-            300..=399 => CallError::Unknown(self.to_string()),
             // Whoever knows no code of BTCPay's is not BTCPay, and knows of no invoice.
             404 if !self.named => CallError::Unknown(self.to_string()),
             // Turned away before anything was looked at.
             429 => CallError::NotSent(self.to_string()),
-            408 | 500.. => CallError::Unknown(self.to_string()),
+            // BTCPay sends its API nowhere else: a page in front of it does, and it passes.
+            300..=399 | 408 | 500.. => CallError::Unknown(self.to_string()),
             400 if self.code == NAMELESS => CallError::Unknown(self.to_string()),
             _ => CallError::Refused(self),
         }

@@ -123,11 +123,14 @@ impl Client {
         let read = self.call(Request::get(url)).await;
         // What cannot be read was asked for wrongly, whatever it was wanted for: BTCPay
         // refuses no order by that.
-        read.map_err(|error| match error {
-            CallError::Refused(error) if !error.is_not_found() => {
-                CallError::Misconfigured(error.to_string())
+        read.map_err(|error| match &error {
+            CallError::Refused(refusal) if !refusal.is_not_found() => {
+                CallError::Misconfigured(refusal.to_string())
             }
-            error => error,
+            CallError::Refused(_)
+            | CallError::NotSent(_)
+            | CallError::Unknown(_)
+            | CallError::Misconfigured(_) => error,
         })
     }
 

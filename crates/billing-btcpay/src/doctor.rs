@@ -240,8 +240,8 @@ impl BtcPay {
             .collect();
         if !unheard.is_empty() {
             findings.push(warning(format!(
-                "{ours} is not sent {}; what is paid back is noticed late, or not at all where \
-                 it was promised at BTCPay: add these to its events",
+                "{ours} is not sent {}; what is paid back is noticed late: add these to its \
+                 events",
                 unheard.join(", ")
             )));
         }

@@ -21,6 +21,7 @@
 //! metadata: who pays it all the same is told, and nobody's money is lost sight of.
 
 mod api_error;
+mod claimed;
 mod client;
 mod correlation;
 mod decimal;

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::api_error::CallError;
+use crate::claimed;
 use crate::client::Answered;
 use crate::correlation;
 use crate::decimal::Decimal;
@@ -34,6 +35,9 @@ impl BtcPay {
         since: Timestamp,
         after: Option<&str>,
     ) -> Result<Listed<Delivery>, CallError> {
+        if let Some(passed) = after.and_then(claimed::place) {
+            return self.claimed(passed).await;
+        }
         let passed: usize = after.and_then(|after| after.parse().ok()).unwrap_or(0);
         let (made_since, skip) = (
             self.made_since(since).as_second().to_string(),
@@ -58,9 +62,17 @@ impl BtcPay {
             .into_iter()
             .filter_map(|row| serde_json::from_value(row).ok());
         let rows = ours.filter_map(|invoice: Invoice| self.news_of(&invoice, at));
+        let mut rows: Vec<Delivery> = rows.collect();
+        if more {
+            let next = Some(passed.saturating_add(PAGE).to_string());
+            return Ok(Listed { rows, next });
+        }
+        // After what came in, what went back.
+        let back = self.claimed(0).await?;
+        rows.extend(back.rows);
         Ok(Listed {
-            rows: rows.collect(),
-            next: more.then(|| passed.saturating_add(PAGE).to_string()),
+            rows,
+            next: back.next,
         })
     }
 

@@ -43,6 +43,9 @@ pub(crate) struct PullPayment {
     pub(crate) archived: bool,
     #[serde(default)]
     pub(crate) view_link: Option<String>,
+    /// Since when it can be claimed. 0: a version that does not say.
+    #[serde(default)]
+    pub(crate) starts_at: i64,
 }
 
 impl PullPayment {
@@ -102,6 +105,11 @@ impl Payout {
         }
     }
 
+    /// Its name and BTCPay's own word for how it stands.
+    pub(crate) fn standing(&self) -> (&str, &str) {
+        (&self.id, &self.state)
+    }
+
     pub(crate) fn state(&self) -> RefundState {
         match self.state.as_str() {
             "Completed" => RefundState::Done,
@@ -112,12 +120,15 @@ impl Payout {
 }
 
 impl BtcPay {
+    /// What was promised in the store, archived or not. BTCPay has no pages of it.
+    pub(crate) async fn promises(&self) -> Result<Answered<Vec<PullPayment>>, CallError> {
+        let query = [("includeArchived", "true")];
+        self.client.get(&["pull-payments"], &query).await
+    }
+
     /// What was promised back of an invoice of BTCPay's, claimed or not, archived or not.
     pub(crate) async fn promises_of(&self, invoice: &str) -> Result<Vec<PullPayment>, CallError> {
-        let query = [("includeArchived", "true")];
-        let listed: Answered<Vec<PullPayment>> =
-            self.client.get(&["pull-payments"], &query).await?;
-        let mut held = listed.body;
+        let mut held = self.promises().await?.body;
         held.retain(|pull| pull.invoice() == Some(invoice));
         Ok(held)
     }

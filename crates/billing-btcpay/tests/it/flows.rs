@@ -281,6 +281,55 @@ async fn what_was_paid_and_no_webhook_told_of_is_listed_once_for_each_state() {
 }
 
 #[tokio::test]
+async fn what_was_claimed_and_no_webhook_told_of_is_listed_once_for_each_state() {
+    let rig = Rig::start().await;
+    let id = paid(&rig).await;
+    let mut known = Vec::new();
+    let mut is_news = async || {
+        let listed = rig.btcpay.list_events(rig.now(), None).await.unwrap();
+        assert_eq!(listed.next, None);
+        let found = listed.rows.into_iter();
+        let found = found.filter(|row| row.kind == "listed.refund");
+        let found: Vec<String> = found.map(|row| row.event_id).collect();
+        let news = found.iter().filter(|row| !known.contains(*row)).count();
+        known.extend(found);
+        news
+    };
+    let pull = rig.refund(&id).await;
+    assert_eq!(is_news().await, 0, "a promise is no refund");
+    rig.fake.claim(&pull).unwrap();
+    assert_eq!((is_news().await, is_news().await), (1, 0));
+    rig.fake.cancel_claim(&pull).unwrap();
+    assert_eq!((is_news().await, is_news().await), (1, 0));
+    rig.fake.claim(&pull).unwrap();
+    assert_eq!(is_news().await, 1);
+    rig.fake.approve_claim(&pull).unwrap();
+    assert_eq!((is_news().await, is_news().await), (1, 0));
+    // Of many, the newest are looked at, a few at a time.
+    for _ in 0..25 {
+        let pull = rig.refund(&id).await;
+        rig.fake.claim(&pull).unwrap();
+    }
+    let mut pages = Vec::new();
+    let mut after = None;
+    loop {
+        let listed = rig.btcpay.list_events(rig.now(), after).await.unwrap();
+        let refunds = listed.rows.iter().filter(|row| row.kind == "listed.refund");
+        pages.push(refunds.count());
+        after = listed.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, [10, 10, 6]);
+    // A key that may not look is told what was paid.
+    rig.fake
+        .permit(vec!["btcpay.store.canviewinvoices".to_owned()]);
+    let listed = rig.btcpay.list_events(rig.now(), None).await.unwrap();
+    assert_eq!((listed.rows.len(), listed.next), (1, None));
+}
+
+#[tokio::test]
 async fn a_long_list_is_read_page_by_page_and_its_place_is_believed() {
     let rig = Rig::start().await;
     for _ in 0..101 {

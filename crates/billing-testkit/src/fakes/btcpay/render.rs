@@ -173,9 +173,13 @@ pub(super) fn pull(pull: &PullPayment, base: &Url) -> Value {
 pub(super) fn payouts(pull: &PullPayment, canceled: bool) -> Value {
     let hidden = pull.canceled.iter().filter(|_| canceled);
     let hidden = hidden.map(|payout| (payout, "Cancelled"));
-    let held = pull.payout.iter().map(|payout| match payout.sent {
-        true => (payout, "Completed"),
-        false => (payout, "AwaitingApproval"),
+    let held = pull.payout.iter().map(|payout| {
+        let state = if payout.sent {
+            "Completed"
+        } else {
+            "AwaitingApproval"
+        };
+        (payout, state)
     });
     let payouts = hidden.chain(held).map(|(payout, state)| {
         json!({
