@@ -94,9 +94,10 @@ impl ApiError {
     /// What the caller may conclude from it.
     pub(crate) fn judged(self) -> CallError {
         match self.status {
-            401 | 403 => CallError::Misconfigured(self.to_string()),
-            // Whoever knows no code of BTCPay's is not BTCPay, and knows of no invoice.
-            404 if !self.named => CallError::Unknown(self.to_string()),
+            401 | 403 if self.named => CallError::Misconfigured(self.to_string()),
+            // Whoever knows no code of BTCPay's is not BTCPay, knows of no invoice, and
+            // judges no key.
+            401 | 403 | 404 if !self.named => CallError::Unknown(self.to_string()),
             // Turned away before anything was looked at.
             429 => CallError::NotSent(self.to_string()),
             // BTCPay sends its API nowhere else: a page in front of it does, and it passes.

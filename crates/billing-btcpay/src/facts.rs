@@ -232,11 +232,14 @@ impl Teller {
         if !sorted.whole.is_empty() {
             return self.as_sorted(seen, &sorted);
         }
-        if expired && sum(&seen.paid) >= seen.owed {
+        let came_late = expired && sum(&seen.paid) >= seen.owed;
+        if came_late && seen.read_at() < seen.watched_until() {
             return self.on_its_way(seen);
         }
         let mut facts = self.as_sorted(seen, &sorted);
-        let unconfirmed = (!expired && !seen.is_marked()).then(|| self.unconfirmed(seen));
+        // BTCPay calls it expired for good, though it waits for it no longer.
+        let given_up = came_late || (!expired && !seen.is_marked());
+        let unconfirmed = given_up.then(|| self.unconfirmed(seen));
         facts.extend(unconfirmed.flatten());
         facts.push(self.closed(seen));
         facts

@@ -169,6 +169,34 @@ impl Terms {
         Ok(terms)
     }
 
+    /// The terms of a plan that costs nothing, has no price, and gives a license: they are
+    /// held for good. `None`: it gives none.
+    #[must_use]
+    pub fn gratis(catalog: &CatalogRevision, plan: &Plan) -> Option<Self> {
+        plan.license?;
+        Some(Self {
+            plan: plan.key.clone(),
+            price: None,
+            price_ref: None,
+            unit: Money::zero(catalog.catalog.currency()),
+            quantity: 1,
+            billing: Billing::Once,
+            renews: false,
+            trial: None,
+            grace: plan.grace,
+            on_past_due: OnPastDue::Grace,
+            on_pause: plan.on_pause,
+            lead: SignedDuration::ZERO,
+            stall_limit: catalog.catalog.rules().stall_limit,
+            rejoin: DEFAULT_REJOIN,
+            discount: None,
+            sold: plan.entitlements.clone(),
+            license: plan.license,
+            bounds: None,
+            catalog_revision: catalog.number,
+        })
+    }
+
     /// The terms of `price` as a provider already sells it: nothing is checked.
     #[must_use]
     pub fn taken(

@@ -45,7 +45,7 @@ fn a_nameless_failure_passes_and_a_missing_permission_is_named() {
     let nameless = json!({ "code": "generic-error", "message": "Lightning node is not available" });
     assert!(matches!(judged(400, &nameless), CallError::Unknown(_)));
     // Whoever stands in front of BTCPay sends elsewhere, or knows nothing of that path.
-    for status in [301, 302, 307, 404, 500, 502, 503] {
+    for status in [301, 302, 307, 401, 403, 404, 500, 502, 503] {
         assert!(matches!(
             judged(status, &json!("<html>")),
             CallError::Unknown(_)

@@ -557,3 +557,39 @@ fn named(observed: &Observed) -> Vec<String> {
         parts.iter().map(|part| part.id.clone()).collect()
     }
 }
+
+#[test]
+fn what_came_late_and_is_never_confirmed_is_waited_for_as_long_as_btcpay_looks() {
+    let late = ("tx1", 50_000, 5_000, "Processing");
+    for metadata in [of_checkout(), of_invoice()] {
+        let read_at = |when| {
+            let read = seen(invoice("Expired", "PaidLate", &metadata), &[late]);
+            let read_at = Some(at(when));
+            teller().tell(&crate::facts::Seen { read_at, ..read })
+        };
+        let [waits] = &read_at(89_999)[..] else {
+            panic!("it is on its way");
+        };
+        assert!(matches!(
+            waits.fact,
+            Fact::PaymentPending { .. }
+                | Fact::CheckoutCompleted {
+                    payment: CheckoutPayment::Unpaid,
+                    ..
+                }
+        ));
+        let over = read_at(90_000);
+        let [unconfirmed, closed] = &over[..] else {
+            panic!("{over:?}");
+        };
+        let Fact::PaymentUnconfirmed { amount, .. } = &unconfirmed.fact else {
+            panic!("{unconfirmed:?}");
+        };
+        assert_eq!(amount.amount, 50_000);
+        assert!(matches!(
+            closed.fact,
+            Fact::InvoiceClosed { .. } | Fact::CheckoutEnded { .. }
+        ));
+        assert_eq!(over, read_at(200_000), "the same each time");
+    }
+}

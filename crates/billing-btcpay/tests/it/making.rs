@@ -277,7 +277,7 @@ async fn a_page_in_front_of_btcpay_refuses_no_renewal() {
     let (key, order) = rig.renewal(usd(2_500));
     let order = Order::CreateInvoice(order);
     for method in ["GET", "POST"] {
-        for status in [302, 303, 404, 503] {
+        for status in [302, 303, 401, 403, 404, 503] {
             let body = json!("<html>be back soon</html>");
             let kind = FaultKind::Fixed { status, body };
             rig.fake.fault(Fault::next(kind).on(method, "/").times(9));

@@ -14,6 +14,7 @@ use crate::invoice::{Invoice, InvoiceState};
 use crate::journal::Event;
 use crate::money::MoneyError;
 use crate::provider::ProviderAccount;
+use crate::subscription::Subscription;
 use crate::terms::Terms;
 use crate::time::{Timestamp, shifted};
 
@@ -85,10 +86,19 @@ pub fn begin_checkout(
     if granted {
         return Err(CheckoutRefusal::AlreadyGranted);
     }
+    // What gives a license is held by a subscription, which the license shows.
+    let gratis = ask.terms.is_none().then(|| Terms::gratis(catalog, plan));
+    let gratis = gratis.flatten();
+    let holds = |held: &Subscription| {
+        held.terms.plan == plan.key && held.terms.price.is_none() && !held.is_over()
+    };
+    if gratis.is_some() && draft.account.subscriptions.iter().any(holds) {
+        return Err(CheckoutRefusal::AlreadyGranted);
+    }
     let id = ask.id;
     let subscription: SubscriptionId = draft.id();
     let invoice: InvoiceId = draft.id();
-    let Some(terms) = ask.terms else {
+    let Some(terms) = ask.terms.or(gratis) else {
         draft.note(Event::CheckoutCreated, |entry| entry.checkout = Some(id));
         add_grant(draft, plan.key.clone(), GrantReason::FreePlan, None);
         draft.note(Event::CheckoutCompleted, |entry| entry.checkout = Some(id));

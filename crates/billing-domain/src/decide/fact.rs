@@ -4,6 +4,7 @@
 //! may come late, twice and in any order.
 
 use crate::catalog::CatalogRevision;
+use crate::checkout::CheckoutState;
 use crate::customer::AtProvider;
 use crate::decide::books::mirror_invoice;
 use crate::decide::change::fail_change;
@@ -22,7 +23,7 @@ use crate::decide::uncancel::uncancel_failed;
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
 use crate::fact::{About, Fact, Observed};
-use crate::ids::{ChangeId, EffectId, InvoiceId};
+use crate::ids::{ChangeId, CheckoutId, EffectId, InvoiceId};
 use crate::invoice::{Conversion, Invoice, InvoiceState};
 use crate::journal::Event;
 use crate::parked::ParkReason;
@@ -345,6 +346,20 @@ fn holds_here(draft: &Draft, id: ChangeId) -> bool {
     change.is_some_and(|change| change.applied_at().is_some())
 }
 
+/// The page of a checkout that is over here, which its provider was asked to close.
+fn left_open(draft: &Draft, id: CheckoutId) -> Option<String> {
+    let checkout = draft.account.checkout(id)?;
+    match &checkout.state {
+        CheckoutState::Expired { reference, .. } | CheckoutState::Canceled { reference, .. } => {
+            reference.clone()
+        }
+        CheckoutState::Opening
+        | CheckoutState::Open { .. }
+        | CheckoutState::Pending { .. }
+        | CheckoutState::Completed { .. } => None,
+    }
+}
+
 /// The last attempt failed, and nobody knows the outcome: a person is needed.
 /// The buyer's grace does not begin, since there is no pay link.
 fn given_up(draft: &mut Draft, effect: EffectId, about: About, at: Timestamp) -> Verdict {
@@ -353,7 +368,17 @@ fn given_up(draft: &mut Draft, effect: EffectId, about: About, at: Timestamp) ->
         fail_promise(draft, id, effect, "no_answer");
     }
     let stalled = match about {
-        About::Checkout(id) => return give_up_checkout(draft, id, at),
+        About::Checkout(id) => {
+            let page = left_open(draft, id);
+            let verdict = give_up_checkout(draft, id, at);
+            if let Some(page) = page {
+                let evidence = format!(
+                    "the page {page} of checkout {id} could not be closed, and can be paid"
+                );
+                draft.park_effect(ParkReason::AttemptsExhausted, effect, evidence);
+            }
+            return verdict;
+        }
         // It may have been made all the same: a person looks.
         About::Change(id) => {
             fail_change(draft, id, None);

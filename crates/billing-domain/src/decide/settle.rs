@@ -25,6 +25,10 @@ use crate::parked::ParkReason;
 use crate::subscription::{Hang, PaidPeriod, Schedule, State, Subscription};
 use crate::time::{Period, Timestamp, shifted};
 
+/// How many times as much, or as little, another page of an invoice may collect as the
+/// one that is known: a rate that jumps tenfold between two pages is no rate.
+const PLAUSIBLE: i64 = 10;
+
 /// What the journal says of a settlement that a person vouched for.
 const VOUCHED: &str = "marked as settled at the provider by a person";
 
@@ -85,9 +89,14 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
     take_in(draft, &mut invoice, &paid);
     // A rate is good for the amount that it was stated for, and for its own page.
     let known = invoice.conversion.clone();
-    let converted = received
-        .conversion
-        .filter(|conversion| conversion.listed == invoice.amount);
+    let converted = received.conversion.filter(|told| {
+        told.listed == invoice.amount
+            && is_plausible(
+                told,
+                known.as_ref(),
+                received.page.as_ref() == invoice.reference.as_ref(),
+            )
+    });
     invoice.conversion = converted.or(invoice.conversion.filter(|_| is_of_known_page));
     revive(draft, &mut invoice, amount, at);
     if let Err((reason, evidence)) = creditable(draft, &invoice, amount, at) {
@@ -118,6 +127,23 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
             format!("payment {payment} for invoice {id} is {excess} above what was owed");
         draft.park(ParkReason::AmountMismatch, evidence);
     }
+}
+
+/// Whether what a payment says it was converted at can be believed: what its own page
+/// tells is what was ordered, and another page of the same invoice is not far from it.
+/// Whoever writes to the provider's store can write that too.
+fn is_plausible(told: &Conversion, known: Option<&Conversion>, is_same_page: bool) -> bool {
+    let Some(known) = known else {
+        return true;
+    };
+    if told.collected.currency != known.collected.currency {
+        return false;
+    }
+    let (told, known) = (told.collected.amount, known.collected.amount);
+    if is_same_page {
+        return told == known;
+    }
+    told.saturating_mul(PLAUSIBLE) >= known && known.saturating_mul(PLAUSIBLE) >= told
 }
 
 /// Says in the journal that a person's word settled an invoice, if it did.

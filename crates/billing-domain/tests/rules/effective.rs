@@ -270,6 +270,48 @@ fn a_free_plan_is_taken_once() {
 }
 
 #[test]
+fn a_free_plan_that_gives_a_license_is_held_by_a_subscription() {
+    let mut world = World::new();
+    let mut draft = billing_domain::catalog::CatalogDraft::from(world.catalog.catalog.clone());
+    let free = draft
+        .plans
+        .iter_mut()
+        .find(|plan| plan.key.as_str() == "free");
+    free.unwrap().license = Some(billing_domain::catalog::LicenseRule { max_machines: 2 });
+    world.catalog.catalog = draft.validate().unwrap();
+    let plan = world.catalog.catalog.plan("free").unwrap().clone();
+    let revision = world.catalog.clone();
+    for owns_schedule in [true, false] {
+        let mut world = world.clone();
+        let id: billing_domain::ids::CheckoutId = world.drawn();
+        let ask = || decide::CheckoutAsk {
+            id,
+            description: String::new(),
+            terms: None,
+            provider: provider(),
+            owns_schedule,
+            success_url: String::new(),
+            cancel_url: String::new(),
+            secret_hash: "hash".to_owned(),
+        };
+        let begun =
+            world.decide(|draft| decide::begin_checkout(draft, &plan, ask(), &revision).unwrap());
+        assert_eq!(begun.effect, None);
+        // What its secret is exchanged for.
+        assert_eq!(world.account.checkout(id).unwrap().secret_hash, "hash");
+        let [license] = &world.account.licenses[..] else {
+            panic!("{:?}", world.account.licenses);
+        };
+        assert_eq!(license.subscription, world.sub().id);
+        assert_eq!(world.plan(), "free");
+        world.tick("2036-01-01");
+        assert!(world.gives_access("2036-01-01"), "for good");
+        let again = world.decide(|draft| decide::begin_checkout(draft, &plan, ask(), &revision));
+        assert_eq!(again.unwrap_err(), CheckoutRefusal::AlreadyGranted);
+    }
+}
+
+#[test]
 fn a_plan_that_left_the_catalog_grants_nothing_and_breaks_nothing() {
     let mut world = World::bought(terms("pro-monthly"));
     let mut held: Subscription = world.sub().clone();

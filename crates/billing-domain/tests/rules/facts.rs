@@ -290,6 +290,28 @@ fn an_invoice_made_after_it_was_voided_is_taken_back() {
 }
 
 #[test]
+fn a_page_that_cannot_be_closed_is_for_a_person_once() {
+    let (mut world, begun) = begun();
+    world.tell(opened(&begun));
+    world.tick("2026-01-02");
+    let given_up = Fact::GivenUp {
+        effect: IdSeq::new(world.now, 780).draw(),
+        about: About::Checkout(begun.checkout),
+    };
+    world.tell(given_up);
+    assert_eq!(world.parked, [ParkReason::AttemptsExhausted]);
+    assert!(world.evidence[0].contains("page-1"), "{:?}", world.evidence);
+    // One that was never made is nothing to close.
+    let (mut world, begun) = self::begun();
+    let effect = begun.effect.unwrap();
+    world.tell(Fact::GivenUp {
+        effect,
+        about: About::Checkout(begun.checkout),
+    });
+    assert_eq!(world.parked, []);
+}
+
+#[test]
 fn a_page_made_after_its_checkout_ended_is_closed() {
     for given_up in [true, false] {
         let (mut world, begun) = begun();

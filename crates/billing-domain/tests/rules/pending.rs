@@ -380,6 +380,58 @@ fn an_outage_of_pages_gives_no_more_than_its_limit() {
 }
 
 #[test]
+fn what_another_writes_of_the_rate_grants_nothing_for_less() {
+    let satoshi = |amount| Money::new(amount, Currency::SAT);
+    // A copy of what is written on the page, at the page itself and at others; and pages
+    // of another day.
+    for (page, collected, paid, is_paid) in [
+        ("page", 50_000, 50_000, true),
+        ("page", 1, 1, false),
+        ("page", 40_000, 40_000, false),
+        ("copy", 1, 1, false),
+        ("copy", 4_999, 4_999, false),
+        ("another day", 40_000, 40_000, true),
+        ("another day", 60_000, 60_000, true),
+    ] {
+        let mut world = World::bought(terms("pro-monthly"));
+        world.tick("2026-02-01");
+        let invoice = world.open_invoice().unwrap().clone();
+        let at_rate = |collected| {
+            Some(Conversion {
+                listed: invoice.amount,
+                collected: satoshi(collected),
+                rate: 1,
+                source: "pin".to_owned(),
+                at: at("2026-02-01"),
+            })
+        };
+        world.tell(Fact::InvoiceOpened {
+            invoice: invoice.id,
+            reference: "page".to_owned(),
+            pay_url: Some("https://pay.example.com/".to_owned()),
+            conversion: at_rate(50_000),
+        });
+        let told = Fact::InvoicePaid {
+            invoice: invoice.id,
+            payment: page.to_owned(),
+            amount: satoshi(paid),
+            conversion: at_rate(collected),
+            parts: Vec::new(),
+        };
+        world.observe(&of_page(page, told));
+        let settled = world.open_invoice().is_none();
+        assert_eq!(settled, is_paid, "{page}: {collected}");
+        // What is not believed of another page leaves satoshi for dollars.
+        let parked: &[ParkReason] = match (is_paid, page) {
+            (true, _) => &[],
+            (false, "page") => &[ParkReason::AmountMismatch],
+            (false, _) => &[ParkReason::CurrencyMismatch],
+        };
+        assert_eq!(world.parked, parked, "{page}: {collected}");
+    }
+}
+
+#[test]
 fn a_late_payment_of_the_first_page_is_credited_once_at_its_own_rate() {
     let (mut world, invoice) = due();
     let listed = world.open_invoice().unwrap().amount;
