@@ -9,7 +9,7 @@ use billing::system::{SystemClock, SystemIds};
 use billing::{Billing, NewCustomer};
 use billing_domain::catalog::{Catalog, ProviderKey};
 use billing_domain::effect::{EffectKey, Order};
-use billing_domain::fact::{Fact, Link, Observed, SubscriptionSnapshot};
+use billing_domain::fact::{Fact, Link, Observed, SubscriptionSnapshot, Upcoming};
 use billing_domain::ids::{CustomerId, EffectId};
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
 use billing_domain::subscription::Status;
@@ -340,6 +340,7 @@ impl PaymentProvider for Reader {
             cancel_at: None,
             ended_at: None,
             paid_through: None,
+            upcoming: Upcoming::default(),
         });
         let link = Link {
             refs: vec![object.clone()],

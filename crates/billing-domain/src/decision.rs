@@ -114,6 +114,11 @@ impl Draft {
         id
     }
 
+    /// Whether something was ordered under this key by this very decision.
+    pub(crate) fn has_ordered(&self, key: &EffectKey) -> bool {
+        self.effects.iter().any(|effect| effect.key == *key)
+    }
+
     /// Notes that something happened; the entry's details are filled in by `detail`.
     pub fn note(&mut self, event: Event, detail: impl FnOnce(&mut JournalEntry)) {
         if self.imagined {

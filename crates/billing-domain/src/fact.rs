@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::digest64;
 use crate::ids::{ChangeId, CheckoutId, CustomerId, EffectId, InvoiceId, SubscriptionId};
 use crate::invoice::{Conversion, Purpose};
 use crate::money::Money;
@@ -311,6 +312,13 @@ pub enum Unclear {
     Missing,
     /// Its status: the provider's word for it.
     Status(String),
+    /// What it is to renew as, which nobody here has asked for.
+    Upcoming {
+        /// What these books say of it.
+        ours: String,
+        /// What the provider says.
+        theirs: String,
+    },
 }
 
 /// What an effect was for.
@@ -391,6 +399,52 @@ pub struct SubscriptionSnapshot {
     /// something else than its period. `None`: as they say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid_through: Option<Timestamp>,
+    /// What the provider holds to come with its next period.
+    #[serde(default, skip_serializing_if = "Upcoming::is_not_told")]
+    pub upcoming: Upcoming,
+}
+
+/// What a provider holds to come with a subscription's next period, so that it renews
+/// as something else.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "upcoming", rename_all = "snake_case")]
+pub enum Upcoming {
+    /// It is not said: by a webhook, which does not know, or by a provider that keeps
+    /// nothing of the kind.
+    #[default]
+    NotTold,
+    /// It was asked, and holds nothing: it renews as it is.
+    Nothing,
+    /// It renews at this price.
+    Price {
+        /// The provider's name of the price.
+        price_ref: String,
+        /// Pieces.
+        quantity: u32,
+        /// The change of ours that it was made for. `None`: terms of ours that change by
+        /// themselves, or somebody at the provider.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        change: Option<ChangeId>,
+    },
+}
+
+impl Upcoming {
+    /// Whether nothing is said.
+    #[must_use]
+    pub const fn is_not_told(&self) -> bool {
+        matches!(self, Self::NotTold)
+    }
+}
+
+impl SubscriptionSnapshot {
+    /// A digest of how it stands. What is to come is no part of it: a webhook of the same
+    /// instant does not tell it, and says the same of all the rest.
+    pub(crate) fn digest(&self) -> u64 {
+        digest64(&Self {
+            upcoming: Upcoming::NotTold,
+            ..self.clone()
+        })
+    }
 }
 
 impl Fact {

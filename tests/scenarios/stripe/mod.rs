@@ -2,6 +2,7 @@
 //! fake of Stripe's side, on both stores.
 
 mod buying;
+mod coupons;
 mod deferred;
 mod doctor;
 mod guests;
@@ -13,7 +14,10 @@ mod order;
 mod outage;
 mod paid;
 mod promises;
+mod released;
+mod seats;
 mod secrets;
 mod sharing;
 mod shop;
 mod signed;
+mod trials;

@@ -9,4 +9,6 @@ mod flows;
 #[cfg(test)]
 mod making;
 #[cfg(test)]
+mod pooled;
+#[cfg(test)]
 mod rig;

@@ -53,11 +53,13 @@ pub enum DriftCode {
     Amount,
     /// It is there and cannot be read.
     Unread,
+    /// What is to come with a subscription's next period.
+    Upcoming,
 }
 
 impl DriftCode {
     /// Every code.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Missing,
         Self::Unknown,
         Self::Status,
@@ -68,6 +70,7 @@ impl DriftCode {
         Self::Payment,
         Self::Amount,
         Self::Unread,
+        Self::Upcoming,
     ];
 
     /// The stable code.
@@ -84,6 +87,7 @@ impl DriftCode {
             Self::Payment => "drift_payment",
             Self::Amount => "drift_amount",
             Self::Unread => "drift_unread",
+            Self::Upcoming => "drift_upcoming",
         }
     }
 }
@@ -122,6 +126,8 @@ pub enum Remedy {
     Credit,
     /// It is received, and set aside for a person.
     SetAside,
+    /// What these books say is ordered of the provider again.
+    OrderAgain,
     /// Nothing: what these books say is newer, or is never taken back.
     Keep,
     /// Nothing by itself: a person has to look.
@@ -136,6 +142,7 @@ impl Remedy {
             Self::TakeOver => "take_over",
             Self::Credit => "credit",
             Self::SetAside => "set_aside",
+            Self::OrderAgain => "order_again",
             Self::Keep => "keep",
             Self::Look => "look",
         }
@@ -148,6 +155,7 @@ impl Remedy {
             Self::TakeOver => "the provider's word would be taken over",
             Self::Credit => "the payment would be credited",
             Self::SetAside => "the payment would be set aside for a person",
+            Self::OrderAgain => "it would be ordered of the provider again",
             Self::Keep => "nothing would be done",
             Self::Look => "a person has to look",
         }

@@ -114,6 +114,14 @@ pub(super) fn unclear(
             ParkReason::Unreadable,
             format!("the {kind} {id} has the status {status}, which is not known here"),
         ),
+        Unclear::Upcoming { ours, theirs } => (
+            ParkReason::Conflict,
+            format!(
+                "with its next period, the {kind} {id} is to have {theirs} at {}, and {ours} \
+                 here: take away there what nobody wants, or it is charged and held",
+                object.account
+            ),
+        ),
     };
     draft.park_unread(reason, object.clone(), at, evidence);
     Verdict::Decided

@@ -3,6 +3,7 @@
 
 mod outrank;
 mod price;
+mod upcoming;
 
 use crate::catalog::{CatalogRevision, OnPause};
 use crate::decide::books::tie_invoices;
@@ -13,7 +14,6 @@ use crate::decide::promise::{count_cycle, keep_promise, take_up_promise};
 use crate::decide::start::park_if_duplicate;
 use crate::decide::step::step_seen;
 use crate::decision::Draft;
-use crate::digest::digest64;
 use crate::fact::{Observed, SubscriptionSnapshot};
 use crate::ids::SubscriptionId;
 use crate::journal::Event;
@@ -27,6 +27,8 @@ use crate::time::{Period, Timestamp, shifted};
 
 pub use outrank::outrank;
 use price::follow_price;
+use upcoming::keep_upcoming;
+pub(crate) use upcoming::{Apart, apart};
 
 /// Applies a snapshot of a provider's subscription: older ones change nothing,
 /// newer ones everything.
@@ -37,7 +39,7 @@ pub(super) fn mirror_subscription(
     snapshot: &SubscriptionSnapshot,
     catalog: &CatalogRevision,
 ) -> Verdict {
-    let digest = digest64(snapshot);
+    let digest = snapshot.digest();
     let known = find(draft, account, &snapshot.reference).cloned();
     if let Some(Schedule::Provider {
         seen_at,
@@ -47,6 +49,9 @@ pub(super) fn mirror_subscription(
     {
         if observed.at < *seen_at || (observed.at == *seen_at && digest == *seen_digest) {
             date_back(draft, known.as_ref(), observed.at);
+            if observed.at == *seen_at {
+                keep_upcoming(draft, account, observed.at, snapshot, catalog);
+            }
             return Verdict::Decided;
         }
         if observed.at == *seen_at {
@@ -110,6 +115,7 @@ pub(super) fn mirror_subscription(
     follow_terms(draft, id, &terms_before);
     step_seen(draft, id, observed.at);
     keep_promise(draft, id, catalog);
+    keep_upcoming(draft, account, observed.at, snapshot, catalog);
     Verdict::Decided
 }
 

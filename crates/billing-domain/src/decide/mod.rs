@@ -47,8 +47,8 @@ pub(crate) use imagine::{links_opened, paid_on_time, renewed_by_provider};
 pub use license::{LicenseAct, LicenseActError, act_on_license};
 pub use machine::{MachineAct, MachineActError, act_on_machine, note_recovery};
 pub use migrate::{MigrateError, Migrated, migrate};
-pub(crate) use mirror::mirrored;
 pub use mirror::outrank;
+pub(crate) use mirror::{Apart, apart, mirrored};
 pub use pause::{PauseOutcome, PauseRefusal, pause, resume};
 pub use pending::grace_end;
 pub(crate) use promise::{

@@ -11,7 +11,7 @@ use billing_domain::customer::Account;
 use billing_domain::decide::{self, CancelWhen, ChangeAsk, CheckoutAsk, Migrated, NewCustomer};
 use billing_domain::decide::{UncancelOutcome, UncancelRefusal};
 use billing_domain::effect::Order;
-use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed, SubscriptionSnapshot};
+use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed, SubscriptionSnapshot, Upcoming};
 use billing_domain::ids::{ChangeId, Id, IdSeq, InvoiceId, MigrationId};
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::{Event, JournalEntry};
@@ -368,6 +368,7 @@ impl World {
             cancel_at: None,
             ended_at: None,
             paid_through: None,
+            upcoming: Upcoming::default(),
         }));
     }
 

@@ -4,7 +4,9 @@
 use billing_domain::audit::{Drift, DriftCode, Remedy, Side, drift, open_objects};
 use billing_domain::customer::Account;
 use billing_domain::decide::{CancelWhen, cancellation_answered};
-use billing_domain::fact::{Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot};
+use billing_domain::fact::{
+    Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot, Upcoming,
+};
 use billing_domain::invoice::InvoiceState;
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::subscription::{State, Status};
@@ -50,6 +52,7 @@ fn snapshot() -> SubscriptionSnapshot {
         cancel_at: None,
         ended_at: None,
         paid_through: None,
+        upcoming: Upcoming::default(),
     }
 }
 

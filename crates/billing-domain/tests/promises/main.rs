@@ -25,3 +25,5 @@ mod migrations;
 mod provider_run;
 #[cfg(test)]
 mod rejoining;
+#[cfg(test)]
+mod upcoming;

@@ -4,7 +4,9 @@
 use billing_domain::change::{ChangeState, ChangedBy};
 use billing_domain::decide::{self, Begun, ChangeAsk, QuoteRefusal, StepAsk, TakeBackRefusal};
 use billing_domain::effect::{ChangeWhen, Order, Preview, Resumption};
-use billing_domain::fact::{Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot};
+use billing_domain::fact::{
+    Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot, Upcoming,
+};
 use billing_domain::ids::ChangeId;
 use billing_domain::line::{Line, LineKind};
 use billing_domain::quote::{Quote, Source, Step};
@@ -42,6 +44,7 @@ pub(crate) fn see_as(
         cancel_at: None,
         ended_at: None,
         paid_through: None,
+        upcoming: Upcoming::default(),
     };
     let link = Link {
         checkout: Some(begun.checkout),

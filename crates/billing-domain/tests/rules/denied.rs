@@ -175,6 +175,14 @@ fn what_is_not_understood_is_for_a_person() {
             ParkReason::Unreadable,
             "Frozen",
         ),
+        (
+            Unclear::Upcoming {
+                ours: "nothing".to_owned(),
+                theirs: "price_b x 1".to_owned(),
+            },
+            ParkReason::Conflict,
+            "to have price_b x 1 at sandbox/main, and nothing here",
+        ),
     ] {
         let (mut world, _) = due();
         let before = world.account.clone();

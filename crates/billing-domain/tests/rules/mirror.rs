@@ -3,7 +3,9 @@
 use billing_domain::catalog::{CatchUp, OnPastDue, OnPause};
 use billing_domain::decide::{Begun, CancelOutcome, CancelWhen, Verdict, cancellation_answered};
 use billing_domain::effect::Order;
-use billing_domain::fact::{Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot};
+use billing_domain::fact::{
+    Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot, Upcoming,
+};
 use billing_domain::invoice::Purpose;
 use billing_domain::journal::Event;
 use billing_domain::parked::ParkReason;
@@ -29,6 +31,7 @@ fn snapshot(status: Status, start: &str, end: &str) -> SubscriptionSnapshot {
         cancel_at: None,
         ended_at: None,
         paid_through: None,
+        upcoming: Upcoming::default(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use billing_domain::catalog::{CatchUp, OnPastDue, OnPause};
 use billing_domain::decide::{Begun, CancelWhen};
-use billing_domain::fact::{Fact, Link, Observed, SubscriptionSnapshot};
+use billing_domain::fact::{Fact, Link, Observed, SubscriptionSnapshot, Upcoming};
 use billing_domain::subscription::{Schedule, Status};
 use billing_domain::time::{Interval, Period, Timestamp, shifted};
 use jiff::SignedDuration;
@@ -81,6 +81,7 @@ fn observed(begun: &Begun, now: Timestamp, told: Told) -> Observed {
         cancel_at: Some(period.end).filter(|_| told.canceling),
         ended_at: None,
         paid_through: None,
+        upcoming: Upcoming::default(),
     };
     Observed {
         fact: Fact::SubscriptionSeen(snapshot),

@@ -4,7 +4,7 @@ use billing_domain::customer::Account;
 use billing_domain::decide::Begun;
 use billing_domain::fact::{
     CheckoutPayment, Fact, Link, Observed, ProviderInvoiceState, RefundSnapshot, RefundState,
-    SubscriptionSnapshot,
+    SubscriptionSnapshot, Upcoming,
 };
 use billing_domain::ids::{CustomerId, IdSeq, SubscriptionId};
 use billing_domain::invoice::Purpose;
@@ -161,6 +161,7 @@ fn seen(status: Status, cancel_at: Option<Timestamp>) -> Fact {
         cancel_at,
         ended_at: None,
         paid_through: None,
+        upcoming: Upcoming::default(),
     })
 }
 

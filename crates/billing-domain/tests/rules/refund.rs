@@ -6,7 +6,7 @@ use billing_domain::decide::{ChangeAsk, QuoteRefusal, Verdict, plan_change};
 use billing_domain::effect::Order;
 use billing_domain::fact::{
     DisputeSnapshot, DisputeState, Fact, Link, Observed, ProviderInvoiceState, RefundSnapshot,
-    RefundState, SubscriptionSnapshot,
+    RefundState, SubscriptionSnapshot, Upcoming,
 };
 use billing_domain::invoice::{Invoice, Purpose};
 use billing_domain::journal::Event;
@@ -514,6 +514,7 @@ fn seen(status: Status, start: &str, end: &str) -> Fact {
         cancel_at: None,
         ended_at: None,
         paid_through: None,
+        upcoming: Upcoming::default(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! A customer whose subscription the provider runs, and what it tells of it.
 
-use billing_domain::fact::{Fact, Link, Observed, SubscriptionSnapshot};
+use billing_domain::fact::{Fact, Link, Observed, SubscriptionSnapshot, Upcoming};
 use billing_domain::ids::{CheckoutId, CustomerId};
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::subscription::Status;
@@ -39,6 +39,7 @@ pub(crate) fn snapshot(checkout: CheckoutId, status: Status, at: Timestamp) -> O
         cancel_at: None,
         ended_at: None,
         paid_through: None,
+        upcoming: Upcoming::default(),
     });
     let link = Link {
         checkout: Some(checkout),

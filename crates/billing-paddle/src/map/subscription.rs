@@ -1,6 +1,6 @@
 //! A subscription as a snapshot. The table of statuses is here.
 
-use billing_domain::fact::{Fact, Link, Observed, SubscriptionSnapshot};
+use billing_domain::fact::{Fact, Link, Observed, SubscriptionSnapshot, Upcoming};
 use billing_domain::provider::RefKind;
 use billing_domain::subscription::Status;
 use billing_domain::time::{Period, Timestamp, to_micros};
@@ -86,6 +86,10 @@ impl Teller {
                 cancel_at: cancel_at.map(to_micros),
                 ended_at: standing.ended_at,
                 paid_through: None,
+                // Paddle has no change of the price that waits: our record holds it, and it
+                // is ordered when its time has come (`deferred.rs`). What Paddle calls a
+                // scheduled change is an end or a pause.
+                upcoming: Upcoming::NotTold,
             }),
             at,
             link: self.subscription_link(subscription),

@@ -6,6 +6,8 @@ mod contract;
 #[cfg(test)]
 mod flows;
 #[cfg(test)]
+mod pooled;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod search;

@@ -1,7 +1,7 @@
 //! Telling how objects stand, in the words that both sides share.
 
 use billing_domain::fact::{
-    CheckoutPayment, Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot,
+    CheckoutPayment, Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot, Upcoming,
 };
 use billing_domain::ids::{CheckoutId, CustomerId, InvoiceId};
 use billing_domain::provider::{ProviderRef, RefKind};
@@ -188,6 +188,7 @@ impl World {
             cancel_at: subscription.cancel_at,
             ended_at,
             paid_through: None,
+            upcoming: Upcoming::default(),
         });
         let refs = [
             (RefKind::Subscription, Some(subscription.id.as_str())),

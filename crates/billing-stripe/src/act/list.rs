@@ -28,6 +28,7 @@ impl Stripe {
         let mut rows = Vec::new();
         for subscription in &mut page.body.data {
             self.look_for_invoice(subscription).await?;
+            self.look_ahead(subscription).await?;
             match self.teller.subscription_alone(subscription, page.at) {
                 Ok(facts) => rows.extend(facts),
                 Err(Unreadable(why)) => {

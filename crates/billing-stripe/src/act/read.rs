@@ -46,7 +46,8 @@ impl Stripe {
     }
 
     async fn read_subscription(&self, id: &str) -> Acted {
-        let reply = self.subscription(id).await?;
+        let mut reply = self.subscription(id).await?;
+        self.look_ahead(&mut reply.body).await?;
         let object = self.teller.reference(RefKind::Subscription, id);
         let told = self.teller.subscription(&reply.body, reply.at);
         Ok(known(told, &object, &reply))

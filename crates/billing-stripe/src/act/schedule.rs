@@ -1,16 +1,17 @@
 //! What is to come with the next period, and taking it back.
 
 use billing_domain::effect::{ChangeSubscription, EffectKey};
+use billing_domain::fact::Upcoming;
 use billing_domain::ids::ChangeId;
 
-use super::{Acted, is_to_end};
+use super::{Acted, is_over, is_to_end};
 use crate::call::Call;
 use crate::client::Reply;
 use crate::failure::Failure;
 use crate::forms::read as reads;
 use crate::forms::schedule::{self, Present};
 use crate::provider::Stripe;
-use crate::wire::{Expandable, Identified, Schedule, Subscription, id_of};
+use crate::wire::{Expandable, Identified, Planned, Schedule, Subscription, id_of};
 
 impl Stripe {
     /// Puts a change off to the next period. A schedule that is there already, by a
@@ -33,6 +34,10 @@ impl Stripe {
             Some(held) => self.schedule(held).await?,
             None => self.schedule_from(key, &standing.id).await?,
         };
+        if is_set(&held, change) {
+            // By an order before this one.
+            return self.standing(&standing.id).await;
+        }
         let present = present(standing, &held)?;
         let call = schedule::two_phases(&held.id, &present, change, interval, key.as_str());
         let _phases: Reply<Schedule> = self.client.send(call).await?;
@@ -74,6 +79,20 @@ impl Stripe {
         Ok(())
     }
 
+    /// Looks what comes after the period of a subscription.
+    pub(super) async fn look_ahead(&self, of: &mut Subscription) -> Result<(), Failure> {
+        let planned = match id_of(of.schedule.as_ref()).filter(|_| !is_over(of)) {
+            None => Planned::Nothing,
+            Some(held) => match self.schedule(held).await {
+                Ok(schedule) => Planned::By(schedule),
+                Err(Failure::Missing(_)) => Planned::Nothing,
+                Err(failure) => return Err(failure),
+            },
+        };
+        of.planned = Some(planned);
+        Ok(())
+    }
+
     async fn schedule(&self, id: &str) -> Result<Schedule, Failure> {
         let reply: Reply<Schedule> = self.client.send(reads::schedule(id)).await?;
         Ok(reply.body)
@@ -96,6 +115,16 @@ impl Stripe {
             None => Err(refused),
         }
     }
+}
+
+/// Whether it says already what is ordered, of the change that it is ordered for.
+fn is_set(held: &Schedule, change: &ChangeSubscription) -> bool {
+    held.upcoming()
+        == Upcoming::Price {
+            price_ref: change.price_ref.clone(),
+            quantity: change.quantity,
+            change: change.change,
+        }
 }
 
 /// What the subscription is until its period ends.

@@ -79,6 +79,7 @@ impl Teller {
             cancel_at: subscription.cancel_at.and_then(instant).or(end),
             ended_at: subscription.ended_at.and_then(instant),
             paid_through: paid_though_owing(period, status, subscription),
+            upcoming: subscription.upcoming(),
         })
     }
 }

@@ -1,12 +1,12 @@
-//! Subscriptions, their schedules, prices and invoices; of the pinned version and,
+//! Subscriptions, prices and invoices; of the pinned version and,
 //! where a field has moved, of those before it.
 
-use billing_domain::ids::ChangeId;
+use billing_domain::fact::Upcoming;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{Bare, Expandable, Identified, List, Metadata};
-use crate::facts::{CHANGE_KEY, CYCLE};
+use super::{Bare, Expandable, Identified, List, Metadata, Planned};
+use crate::facts::CYCLE;
 
 /// `subscription`
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -34,6 +34,9 @@ pub(crate) struct Subscription {
     /// The invoice of its current period, looked for because another is the latest.
     #[serde(skip)]
     pub(crate) billed: Option<Invoice>,
+    /// What says what comes after this period, looked for. `None`: nobody has looked.
+    #[serde(skip)]
+    pub(crate) planned: Option<Planned>,
 }
 
 /// `subscription_item`
@@ -66,6 +69,15 @@ impl Subscription {
             .filter_map(|item| Some((item.current_period_start?, item.current_period_end?)))
             .max_by_key(|(_, end)| *end)
             .or_else(|| self.current_period_start.zip(self.current_period_end))
+    }
+
+    /// What comes after its period, as far as somebody has looked.
+    pub(crate) fn upcoming(&self) -> Upcoming {
+        match &self.planned {
+            None => Upcoming::NotTold,
+            Some(Planned::Nothing) => Upcoming::Nothing,
+            Some(Planned::By(schedule)) => schedule.upcoming(),
+        }
     }
 
     /// Whether it says by itself how far it is paid. A renewed one is `active` from
@@ -133,35 +145,6 @@ impl Identified for Price {
     fn id(&self) -> &str {
         &self.id
     }
-}
-
-/// `subscription_schedule`
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Schedule {
-    pub(crate) id: String,
-    pub(crate) status: String,
-    pub(crate) current_phase: Option<PhaseBounds>,
-    pub(crate) subscription: Option<Expandable<Bare>>,
-    pub(crate) released_subscription: Option<String>,
-    pub(crate) customer: Option<Expandable<Bare>>,
-    pub(crate) metadata: Option<Metadata>,
-}
-
-impl Schedule {
-    /// Whether it was made for this change of ours.
-    pub(crate) fn is_of(&self, change: ChangeId) -> bool {
-        let metadata = self.metadata.as_ref();
-        let noted = metadata.and_then(|metadata| metadata.get(CHANGE_KEY));
-        noted.and_then(|noted| noted.parse().ok()) == Some(change)
-    }
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct PhaseBounds {
-    pub(crate) start_date: Option<i64>,
-    pub(crate) end_date: Option<i64>,
 }
 
 /// `invoice`

@@ -5,15 +5,17 @@
 mod billing;
 mod checkout;
 mod payment;
+mod schedule;
 mod setup;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-pub(crate) use billing::{Invoice, InvoiceLine, Item, Price, Schedule, Subscription};
+pub(crate) use billing::{Invoice, InvoiceLine, Item, Price, Subscription};
 pub(crate) use checkout::{Customer, PortalSession, Session};
 pub(crate) use payment::{Dispute, InvoicePayment, PaymentIntent, PaymentPart, Refund};
+pub(crate) use schedule::{Planned, Schedule};
 pub(crate) use setup::WebhookEndpoint;
 
 /// Our words on an object.

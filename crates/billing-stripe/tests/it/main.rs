@@ -14,6 +14,8 @@ mod flows;
 #[cfg(test)]
 mod orders;
 #[cfg(test)]
+mod pooled;
+#[cfg(test)]
 mod reads;
 #[cfg(test)]
 mod recorded;

@@ -4,9 +4,8 @@
 use std::fmt::Display;
 
 use super::{Comparing, DriftCode, Remedy, Said, Side};
-use crate::decide::mirrored;
-use crate::digest::digest64;
-use crate::fact::{Observed, SubscriptionSnapshot};
+use crate::decide::{Apart, apart, mirrored};
+use crate::fact::{Observed, SubscriptionSnapshot, Upcoming};
 use crate::provider::RefKind;
 use crate::subscription::{Cancellation, Schedule, Subscription};
 use crate::terms::Terms;
@@ -67,7 +66,14 @@ impl Comparing<'_> {
             let said = Said::new(or_never(ours), or_never(told_end));
             differ(DriftCode::Cancellation, said, verdict);
         }
-        if held.is_over() || theirs.is_over() || is_expected(held, snapshot) {
+        if held.is_over() || theirs.is_over() {
+            return;
+        }
+        if let Some(apart) = apart(account, held, told.at, snapshot) {
+            let said = Said::new(to_come(held), renews_as(&snapshot.upcoming));
+            differ(DriftCode::Upcoming, said, judged(apart));
+        }
+        if is_expected(held, snapshot) {
             return;
         }
         let terms = &held.terms;
@@ -118,11 +124,46 @@ fn believed(
         // Something newer was told before.
         return (Side::Ours, Remedy::Keep);
     }
-    if told.at == seen_at && digest64(snapshot) == seen_digest {
+    if told.at == seen_at && snapshot.digest() == seen_digest {
         // It was received already, and something else changed the row since.
         return (Side::Provider, Remedy::Look);
     }
     (Side::Provider, Remedy::TakeOver)
+}
+
+/// Who is right about what is to come: a customer was promised ours, and of what somebody
+/// has set up over there nobody here knows why.
+const fn judged(apart: Apart) -> (Side, Remedy) {
+    match apart {
+        Apart::Lost => (Side::Ours, Remedy::OrderAgain),
+        Apart::TooLate => (Side::Ours, Remedy::Look),
+        // What is done over there is what holds, once it comes.
+        Apart::Unknown => (Side::Provider, Remedy::Look),
+        Apart::Other => (Side::Unclear, Remedy::Look),
+        Apart::Overtaken => (Side::Ours, Remedy::Keep),
+    }
+}
+
+fn to_come(held: &Subscription) -> String {
+    held.scheduled.as_ref().map_or_else(nothing, |to_come| {
+        let price = to_come.terms.price_ref.as_deref().unwrap_or("no price");
+        format!("{price} x {} from {}", to_come.terms.quantity, to_come.at)
+    })
+}
+
+fn renews_as(upcoming: &Upcoming) -> String {
+    match upcoming {
+        Upcoming::NotTold | Upcoming::Nothing => nothing(),
+        Upcoming::Price {
+            price_ref,
+            quantity,
+            ..
+        } => format!("{price_ref} x {quantity}"),
+    }
+}
+
+fn nothing() -> String {
+    "nothing".to_owned()
 }
 
 fn or_never(instant: Option<impl Display>) -> String {

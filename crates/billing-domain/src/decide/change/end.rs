@@ -315,7 +315,10 @@ pub(in crate::decide) fn order_again(draft: &mut Draft, held: &mut Subscription)
     if let Some(mut order) = at_provider(held, &to_come.terms, with_period(to_come)) {
         order.change = Some(change);
         let key = EffectKey::subscription("again", held.id, now);
-        draft.order(key, Order::ChangeSubscription(order));
+        // One batch may hear of it twice.
+        if !draft.has_ordered(&key) {
+            draft.order(key, Order::ChangeSubscription(order));
+        }
     }
 }
 

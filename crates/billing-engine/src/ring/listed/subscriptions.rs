@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use billing_domain::audit::{Drift, DriftCode, Remedy, Side, drift};
 use billing_domain::digest::digest128;
-use billing_domain::fact::{Fact, Observed};
+use billing_domain::fact::{Fact, Observed, Unclear};
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
 use billing_domain::subscription::Subscription;
 use billing_ports::store::{Also, Book, PageAsk, SubscriptionFilter};
@@ -179,8 +179,19 @@ impl Parts {
             done.drifts = done.drifts.saturating_add(1);
             each(difference);
         }
-        let is_news = |found: &Difference| found.drift.right != Side::Ours;
-        if !dry && differences.iter().any(is_news) {
+        let is_news = |found: &Difference| {
+            let look_at_it_alone =
+                found.drift.code == DriftCode::Upcoming && found.drift.remedy == Remedy::Look;
+            found.drift.remedy == Remedy::OrderAgain
+                || (found.drift.right != Side::Ours && !look_at_it_alone)
+        };
+        if dry {
+            return Ok(());
+        }
+        for difference in &differences {
+            self.show_to_a_person(account, &seen, difference).await?;
+        }
+        if differences.iter().any(is_news) {
             let delivery = Delivery {
                 account: account.clone(),
                 event_id,
@@ -268,6 +279,39 @@ fn missing(held: &Subscription, object: ProviderRef) -> Difference {
             right: Side::Unclear,
             remedy: Remedy::Look,
         },
+    }
+}
+
+impl Parts {
+    /// What is to come over there, and nobody here has asked for, is set aside: once, since
+    /// the same again is the same event.
+    async fn show_to_a_person(
+        &self,
+        account: &ProviderAccount,
+        seen: &Observed,
+        difference: &Difference,
+    ) -> Result<(), RereadError> {
+        let Difference { drift, .. } = difference;
+        if drift.code != DriftCode::Upcoming || drift.remedy != Remedy::Look {
+            return Ok(());
+        }
+        let object = drift.object.clone();
+        let what = Unclear::Upcoming {
+            ours: drift.ours.clone(),
+            theirs: drift.theirs.clone(),
+        };
+        let delivery = Delivery {
+            account: account.clone(),
+            event_id: format!("upcoming:{}:{}", object.id, digest128(&what)),
+            kind: "listed.upcoming".to_owned(),
+            reading: Reading::Facts(vec![Observed {
+                fact: Fact::Unclear { object, what },
+                ..seen.clone()
+            }]),
+            body: Bytes::new(),
+        };
+        self.receive_new(delivery).await?;
+        Ok(())
     }
 }
 

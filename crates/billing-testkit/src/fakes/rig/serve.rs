@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use billing_domain::time::{Timestamp, shifted};
@@ -52,6 +53,7 @@ pub(super) struct Parts {
     pub(super) outbox: Outbox,
     pub(super) faults: FaultPlan,
     pub(super) log: RequestLog,
+    connections: AtomicU64,
 }
 
 /// A listener that is bound and not yet served: its URL is known before the
@@ -133,6 +135,7 @@ impl Rig {
             outbox,
             faults: FaultPlan::default(),
             log: RequestLog::default(),
+            connections: AtomicU64::new(0),
         });
         let Bound { listener, url } = bound;
         let server = tokio::spawn(accept(listener, Arc::clone(&parts)));
@@ -179,6 +182,12 @@ impl Rig {
     #[must_use]
     pub fn requests(&self) -> &RequestLog {
         &self.parts.log
+    }
+
+    /// How many connections were made to it so far.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.parts.connections.load(Ordering::Relaxed)
     }
 
     /// The webhooks that wait: to be taken, reordered, doubled or dropped, or to be
@@ -236,6 +245,7 @@ async fn accept(listener: TcpListener, parts: Arc<Parts>) {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _remote)) => {
+                    parts.connections.fetch_add(1, Ordering::Relaxed);
                     connections.spawn(converse(stream, Arc::clone(&parts)));
                 }
                 // Out of descriptors, or reset meanwhile: the next may do.
