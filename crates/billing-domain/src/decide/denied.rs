@@ -118,7 +118,7 @@ pub(super) fn unclear(
             ParkReason::Conflict,
             format!(
                 "with its next period, the {kind} {id} is to have {theirs} at {}, and {ours} \
-                 here: take away there what nobody wants, or it is charged and held",
+                 here: unless somebody sees to it there, the former is charged",
                 object.account
             ),
         ),

@@ -4,7 +4,7 @@
 //! behavior holds that it says so, and that a preview is beyond it.
 
 use billing_domain::effect::{ChangeSubscription, ChangeWhen, Order, Preview, TOO_LATE};
-use billing_domain::fact::{Fact, Observed, SubscriptionSnapshot};
+use billing_domain::fact::{Fact, Observed, SubscriptionSnapshot, Upcoming};
 use billing_domain::invoice::Purpose;
 use billing_domain::line;
 use billing_domain::money::{Currency, Money};
@@ -261,7 +261,10 @@ pub(super) fn snapshot(facts: &[Observed], change: &ChangeSubscription) -> Subsc
         if let Fact::SubscriptionSeen(seen) = &observed.fact
             && seen.reference == change.reference
         {
-            return seen.clone();
+            return SubscriptionSnapshot {
+                upcoming: Upcoming::NotTold,
+                ..seen.clone()
+            };
         }
     }
     panic!("the subscription is told: {facts:?}")
