@@ -4,11 +4,12 @@
 use crate::customer::Account;
 use crate::effect::{Effect, EffectKey, Order};
 use crate::fact::{Fact, Link, Observed};
-use crate::ids::{EffectId, IdSeq, InvoiceId, JournalId, ParkedId};
+use crate::ids::{EffectId, IdSeq, InvoiceId, JournalId, ParkedId, SubscriptionId};
 use crate::journal::{Event, JournalEntry};
 use crate::parked::{ParkReason, Parked};
 use crate::provider::ProviderRef;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, shifted};
+use jiff::SignedDuration;
 
 /// Everything that a decision says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,21 +103,50 @@ impl Draft {
     /// Orders something under a key, at once.
     pub fn order(&mut self, key: EffectKey, order: Order) -> EffectId {
         let id = self.id();
-        if self.imagined {
-            return id;
-        }
-        self.effects.push(Effect {
-            id,
-            key,
-            order,
-            due_at: self.now,
-        });
+        self.order_as(id, key, order);
         id
     }
 
-    /// Whether something was ordered under this key by this very decision.
-    pub(crate) fn has_ordered(&self, key: &EffectKey) -> bool {
-        self.effects.iter().any(|effect| effect.key == *key)
+    /// Whether this very decision has asked for this already.
+    pub(crate) fn has_asked(&self, verb: &str, subscription: SubscriptionId) -> bool {
+        let begins = format!("{verb}:{subscription}:");
+        let mut keys = self.effects.iter().map(|effect| effect.key.as_str());
+        keys.any(|key| key.starts_with(&begins))
+    }
+
+    /// Orders something of a subscription that its provider runs, at once: asked for
+    /// again, it is another order.
+    pub fn ask(&mut self, verb: &str, subscription: SubscriptionId, order: Order) -> EffectId {
+        let id = self.id();
+        let key = EffectKey::subscription(verb, subscription, id);
+        self.order_as(id, key, order);
+        id
+    }
+
+    /// As [`Self::ask`], `wait` later.
+    pub fn ask_later(
+        &mut self,
+        verb: &str,
+        subscription: SubscriptionId,
+        order: Order,
+        wait: SignedDuration,
+    ) -> EffectId {
+        let id = self.ask(verb, subscription, order);
+        if let Some(effect) = self.effects.last_mut().filter(|held| held.id == id) {
+            effect.due_at = shifted(self.now, wait);
+        }
+        id
+    }
+
+    fn order_as(&mut self, id: EffectId, key: EffectKey, order: Order) {
+        if !self.imagined {
+            self.effects.push(Effect {
+                id,
+                key,
+                order,
+                due_at: self.now,
+            });
+        }
     }
 
     /// Notes that something happened; the entry's details are filled in by `detail`.

@@ -93,13 +93,11 @@ impl EffectKey {
         Self(format!("void:{invoice}:{attempt}:again"))
     }
 
-    /// A request about a provider-run subscription, made once per instant asked.
+    /// A request about a provider-run subscription. Each is another, also where the same
+    /// is asked for twice at one instant; a repetition of one is the same.
     #[must_use]
-    pub fn subscription(verb: &str, subscription: SubscriptionId, asked_at: Timestamp) -> Self {
-        Self(format!(
-            "{verb}:{subscription}:{}",
-            asked_at.as_microsecond()
-        ))
+    pub fn subscription(verb: &str, subscription: SubscriptionId, effect: EffectId) -> Self {
+        Self(format!("{verb}:{subscription}:{effect}"))
     }
 
     /// Mailing a guest's claim to its mailbox.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 /// The bounds of the engine; the defaults suit a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,10 +18,12 @@ pub struct Limits {
     /// Calls to providers, and customers decided, at the same time. As many as a
     /// batch: what they wait for is the provider.
     pub in_flight: usize,
-    /// How long a claim lasts. Twice the time that a call to a provider may
-    /// take, so that no claim runs out under a worker that lives.
+    /// How long a claim lasts: as long as a worker may wait for a place, and then for
+    /// all its calls, with half a minute left for the store, so that no claim runs out
+    /// under a worker that lives. Also how long an effect is leased to a caller.
     pub lease: SignedDuration,
-    /// How long a call to a provider may take in all.
+    /// How long a call to a provider may take in all, and all calls together that are
+    /// made under one claim. Half as long again may be waited before the first of them.
     pub call_timeout: Duration,
     /// How often the worker looks without being woken: the safety net under
     /// lost notifications, not the way work is found.
@@ -68,10 +71,15 @@ impl Limits {
         self.places().div_ceil(4)
     }
 
-    /// How long a claimed effect waits for a place before it is given back: with what
-    /// a call may take it is over before its claim is.
+    /// How long may be waited under a claim before its calls begin: for a place, after
+    /// which an effect is given back, or for what deliveries hint at.
     pub(crate) fn place_timeout(&self) -> Duration {
         self.call_timeout.checked_div(2).unwrap_or_default()
+    }
+
+    /// Until when calls may take that begin now, all together. `None`: for ever.
+    pub(crate) fn calls_until(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.call_timeout)
     }
 }
 
@@ -113,3 +121,27 @@ pub(crate) const DUE_RETRY: SignedDuration = SignedDuration::from_secs(60);
 
 /// Objects read anew for one customer in one decision.
 pub(crate) const MAX_READS: usize = 16;
+
+/// `work`, unless it takes longer than until `deadline`. `None`: it does.
+pub(crate) async fn by<T>(deadline: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
+    match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline, work).await.ok(),
+        None => Some(work.await),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is left of a claim for the store: for loading, deciding and writing, some
+    /// attempts of that included.
+    const FOR_THE_STORE: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn no_claim_runs_out_under_a_worker_that_lives() {
+        let limits = Limits::default();
+        let waits = limits.place_timeout() + limits.call_timeout + FOR_THE_STORE;
+        assert!(waits <= limits.lease.unsigned_abs(), "{waits:?}");
+    }
+}

@@ -6,7 +6,7 @@ use crate::decide::promise::displace;
 use crate::decide::settle::take_back_next_cycle;
 use crate::decide::uncancel;
 use crate::decision::Draft;
-use crate::effect::{EffectKey, Order};
+use crate::effect::Order;
 use crate::ids::SubscriptionId;
 use crate::journal::Event;
 use crate::subscription::{Cancellation, Schedule, State, Subscription};
@@ -88,15 +88,12 @@ fn at_provider(
         taken_back: None,
     });
     if let Some(provider) = subscription.provider.clone() {
-        let key = EffectKey::subscription("cancel", id, now);
-        draft.order(
-            key,
-            Order::CancelSubscription {
-                provider,
-                reference,
-                at_once,
-            },
-        );
+        let order = Order::CancelSubscription {
+            provider,
+            reference,
+            at_once,
+        };
+        draft.ask("cancel", id, order);
     }
     draft.account.put_subscription(subscription);
     draft.note(Event::SubscriptionCancelScheduled, |entry| {
@@ -107,36 +104,43 @@ fn at_provider(
 
 /// The provider has answered what it was asked to cancel: from now on its word counts.
 /// `done`: it has done so. Where what is known of it says nothing of an end all the same,
-/// somebody has taken that back there since. What was taken back here in the meantime is
-/// asked back now.
+/// either somebody has taken that back there since, or it was told of the same instant
+/// before: it is looked at, and ends until that says otherwise. What was taken back here
+/// in the meantime is asked back now.
 pub fn cancellation_answered(draft: &mut Draft, reference: &str, done: bool) {
     let held = draft.account.subscriptions.iter();
     let mut asked = held.filter(|held| held.reference() == Some(reference));
     let Some(mut held) = asked.next().cloned() else {
         return;
     };
-    let id = held.id;
-    if let Some(to_come) = held
-        .cancellation
-        .as_mut()
-        .filter(|it| it.taken_back.is_some())
-    {
-        to_come.unconfirmed = false;
-        uncancel::order(draft, &held);
-        draft.account.put_subscription(held);
-        return;
-    }
-    let Some(to_come) = held.cancellation.as_mut().filter(|it| it.unconfirmed) else {
+    let Some(to_come) = held.cancellation.as_mut() else {
         return;
     };
-    to_come.unconfirmed = false;
-    if done {
-        held.cancellation = None;
-        draft.note(Event::SubscriptionCancelUnscheduled, |entry| {
-            entry.subscription = Some(id);
-        });
+    if to_come.taken_back.is_some() {
+        to_come.unconfirmed = false;
+        uncancel::order(draft, &held);
+    } else if to_come.unconfirmed {
+        to_come.unconfirmed = false;
+        if done {
+            uncancel::look(draft, &held);
+        }
+    } else {
+        return;
     }
     draft.account.put_subscription(held);
+}
+
+/// The provider is not asked to cancel it any more, since that was taken back before it
+/// answered. It may have heard of it all the same, so that it is asked back.
+pub fn cancellation_forgone(draft: &mut Draft, reference: &str) {
+    let mut held = draft.account.subscriptions.iter();
+    let is_asked_back = held.any(|held| {
+        let to_come = held.cancellation.filter(|it| it.taken_back.is_some());
+        held.reference() == Some(reference) && to_come.is_some()
+    });
+    if is_asked_back {
+        cancellation_answered(draft, reference, false);
+    }
 }
 
 fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> CancelOutcome {

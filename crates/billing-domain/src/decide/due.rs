@@ -10,7 +10,7 @@ use crate::decide::remind::remind;
 use crate::decide::renew::open_cycle;
 use crate::decide::settle::void_open_invoice;
 use crate::decision::Draft;
-use crate::effect::{EffectKey, Order};
+use crate::effect::Order;
 use crate::ids::SubscriptionId;
 use crate::journal::Event;
 use crate::subscription::{ALARM_AFTER, Schedule, State, Subscription, TRIAL_NOTICE};
@@ -202,14 +202,11 @@ fn ask_provider(draft: &mut Draft, mut subscription: Subscription, reference: St
         return true;
     };
     subscription.times.next_attempt_at = Some(shifted(now, ALARM_AFTER));
-    let key = EffectKey::subscription("read", subscription.id, now);
-    draft.order(
-        key,
-        Order::ReadSubscription {
-            provider,
-            reference,
-        },
-    );
+    let order = Order::ReadSubscription {
+        provider,
+        reference,
+    };
+    draft.ask("read", subscription.id, order);
     draft.account.put_subscription(subscription);
     true
 }

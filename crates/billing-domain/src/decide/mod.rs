@@ -33,7 +33,7 @@ mod start;
 mod step;
 mod uncancel;
 
-pub use cancel::{CancelOutcome, CancelWhen, cancel, cancellation_answered};
+pub use cancel::{CancelOutcome, CancelWhen, cancel, cancellation_answered, cancellation_forgone};
 pub use change::{
     AcceptRefusal, Accepted, ForceRefusal, TakeBackRefusal, accept, after, force_change, take_back,
 };

@@ -8,7 +8,7 @@ use crate::decide::change::end_awaiting;
 use crate::decide::promise::{realign, starts_paid};
 use crate::decide::settle::take_back_next_cycle;
 use crate::decision::Draft;
-use crate::effect::{EffectKey, Order};
+use crate::effect::Order;
 use crate::ids::{ChangeId, SubscriptionId};
 use crate::journal::Event;
 use crate::money::Money;
@@ -253,8 +253,7 @@ fn order(
     order: impl FnOnce(crate::provider::ProviderAccount) -> Order,
 ) {
     if let Some(provider) = subscription.provider.clone() {
-        let key = EffectKey::subscription(verb, subscription.id, draft.now());
-        draft.order(key, order(provider));
+        draft.ask(verb, subscription.id, order(provider));
     }
 }
 

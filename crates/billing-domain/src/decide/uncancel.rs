@@ -5,15 +5,21 @@
 //! provider's to give. Of the two orders only one is on its way at a time, so that
 //! neither overtakes the other.
 
+use jiff::SignedDuration;
+
 use crate::catalog::CatalogRevision;
 use crate::decide::license::extend;
 use crate::decide::promise::{give_back_displaced, keep_promise};
 use crate::decision::Draft;
-use crate::effect::{EffectKey, Order};
+use crate::effect::Order;
 use crate::ids::{EffectId, SubscriptionId};
 use crate::journal::Event;
-use crate::provider::ProviderAccount;
 use crate::subscription::{Cancellation, Schedule, State, Status, Subscription};
+
+/// How long after an answer its object is looked at. Providers tell instants in whole
+/// seconds, and some answers are told as a second older than they are: so long after,
+/// what is read is newer than whatever was told beside the answer.
+const LOOK_AFTER: SignedDuration = SignedDuration::from_secs(3);
 
 /// Why a cancellation was not taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -120,8 +126,7 @@ pub(super) fn order(draft: &mut Draft, held: &Subscription) -> Option<EffectId> 
         reference: held.reference()?.to_owned(),
         subscription: held.id,
     };
-    let key = EffectKey::subscription("undo_cancel", held.id, draft.now());
-    Some(draft.order(key, order))
+    Some(draft.ask("undo_cancel", held.id, order))
 }
 
 /// The answer to an order to take a cancellation back is here, and nothing of what it
@@ -149,7 +154,7 @@ pub fn uncancel_overtaken(draft: &mut Draft, id: SubscriptionId) {
         ..anew
     });
     draft.account.put_subscription(held);
-    draft.order(EffectKey::subscription("cancel", id, draft.now()), order);
+    draft.ask("cancel", id, order);
 }
 
 /// The provider did what it was asked, and what it told is applied. Where what is known
@@ -158,17 +163,20 @@ pub fn uncanceled(draft: &mut Draft, id: SubscriptionId) {
     let Some(held) = asked_back(draft, id) else {
         return;
     };
-    let asked: Option<(ProviderAccount, String)> = held
-        .provider
-        .clone()
-        .zip(held.reference().map(str::to_owned));
+    look(draft, &held);
     draft.account.put_subscription(held);
+}
+
+/// Orders that it be read, where what is known of it and what its provider has just done
+/// are not the same.
+pub(super) fn look(draft: &mut Draft, held: &Subscription) {
+    let asked = held.provider.clone().zip(held.reference());
     if let Some((provider, reference)) = asked {
         let order = Order::ReadSubscription {
             provider,
-            reference,
+            reference: reference.to_owned(),
         };
-        draft.order(EffectKey::subscription("look", id, draft.now()), order);
+        draft.ask_later("look", held.id, order, LOOK_AFTER);
     }
 }
 

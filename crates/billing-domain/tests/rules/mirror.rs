@@ -305,10 +305,48 @@ fn what_was_canceled_and_taken_back_there_goes_on_in_any_order_of_the_two() {
             let told_at = at(if canceled { "2026-01-10" } else { "2026-01-11" });
             see(&mut world, &begun, told_at, &seen);
         }
+        world.orders.clear();
         world.decide(|draft| cancellation_answered(draft, "s-1", true));
+        // What is known, and is not what was answered, is looked at.
+        if world.sub().cancellation.is_some() {
+            assert!(matches!(
+                &world.orders[..],
+                [Order::ReadSubscription { .. }]
+            ));
+            let looked_at = at("2026-01-11T00:00:03Z");
+            see(&mut world, &begun, looked_at, &january(Status::Active));
+        }
         assert_eq!(world.sub().cancellation, None, "{order:?}");
         assert_eq!(world.count(Event::SubscriptionCancelUnscheduled), 1);
         assert!(world.gives_access("2026-02-02"));
+    }
+}
+
+#[test]
+fn what_is_canceled_beside_other_word_of_that_second_is_never_said_to_go_on() {
+    let ends = Some(at("2026-02-01"));
+    // Where what is looked at, or the provider's own word of it, comes first.
+    for looked_at in ["2026-01-10T00:00:01Z", "2026-01-10T00:00:04Z"] {
+        let (mut world, begun) = bought();
+        world.go("2026-01-10");
+        world.cancel(CancelWhen::PeriodEnd);
+        // Something else happened just before, and is told as newer than the answer.
+        let mut seen = january(Status::Active);
+        see(&mut world, &begun, at("2026-01-10T00:00:01Z"), &seen);
+        seen.cancel_at = ends;
+        see(&mut world, &begun, at("2026-01-10"), &seen);
+        world.forget();
+        world.decide(|draft| cancellation_answered(draft, "s-1", true));
+        let held = world.sub().cancellation.map(|to_come| to_come.ends_at);
+        assert_eq!(held, ends, "it has not been taken back");
+        assert!(matches!(
+            &world.orders[..],
+            [Order::ReadSubscription { .. }]
+        ));
+        see(&mut world, &begun, at(looked_at), &seen);
+        let held = world.sub().cancellation.map(|to_come| to_come.ends_at);
+        assert_eq!(held, ends);
+        assert_eq!(world.count(Event::SubscriptionCancelUnscheduled), 0);
     }
 }
 

@@ -4,7 +4,7 @@
 use billing_domain::catalog::LicenseRule;
 use billing_domain::decide::{
     Begun, CancelOutcome, CancelWhen, UncancelOutcome, UncancelRefusal, cancellation_answered,
-    uncancel_overtaken, uncanceled,
+    cancellation_forgone, uncancel_overtaken, uncanceled,
 };
 use billing_domain::effect::Order;
 use billing_domain::fact::{About, Fact, Link, Observed};
@@ -304,6 +304,43 @@ fn while_the_cancellation_is_on_its_way_it_is_answered_first() {
         assert_eq!(ends(&world), None);
         assert_eq!(world.count(Event::SubscriptionCancelUnscheduled), 1);
     }
+}
+
+#[test]
+fn a_cancellation_that_nobody_needs_to_hear_of_is_asked_back_all_the_same() {
+    let mut world = World::new();
+    let begun = world.begin(sold("pro-monthly", 1, true), true);
+    see(&mut world, &begun, "2026-01-01T00:01:00Z", None);
+    world.go("2026-01-10");
+    world.cancel(CancelWhen::PeriodEnd);
+    world.forget();
+    // While it is wanted it is not forgone.
+    let before = world.account.clone();
+    world.decide(|draft| cancellation_forgone(draft, "s-1"));
+    assert_eq!(world.account, before);
+    assert!(nothing_is_ordered(&world));
+    world.uncancel().unwrap();
+    world.decide(|draft| cancellation_forgone(draft, "s-1"));
+    assert!(matches!(
+        &world.orders[..],
+        [Order::UndoCancellation { .. }]
+    ));
+    see(&mut world, &begun, "2026-01-10T00:00:05Z", None);
+    assert_eq!(ends(&world), None);
+}
+
+#[test]
+fn asked_at_one_instant_each_request_is_another() {
+    let (mut world, _) = canceled();
+    world.keys.clear();
+    for _ in 0..2 {
+        world.uncancel().unwrap();
+        // The first answer is here, the clock stands still.
+        world.cancel(CancelWhen::PeriodEnd);
+        world.decide(|draft| cancellation_answered(draft, "s-1", false));
+    }
+    let keys: std::collections::BTreeSet<_> = world.keys.iter().collect();
+    assert_eq!((world.keys.len(), keys.len()), (4, 4));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use billing_domain::decide::{
 };
 use billing_domain::ids::SubscriptionId;
 use billing_domain::subscription::{State, Subscription};
-use billing_domain::time::{Timestamp, shifted};
+use billing_domain::time::Timestamp;
 use billing_ports::store::{Also, Locator};
 
 use crate::billing::Billing;
@@ -123,10 +123,10 @@ impl Billing {
         let what = Locator::Subscription(subscription);
         let found = parts.acting(of, &what).await?;
         let customer = found.ok_or(UncancelRefusal::NotFound)?;
-        let lease_ends = shifted(parts.now(), parts.limits.lease);
+        let until = parts.limits.calls_until();
         let deciding = Deciding::about(customer)
             .by(actor)
-            .leasing_until(lease_ends);
+            .leasing_until(parts.lease_ends());
         let decided = parts
             .decide(&deciding, |draft, catalog| {
                 uncancel(draft, subscription, catalog).map_err(UncancelError::from)
@@ -139,7 +139,7 @@ impl Billing {
         };
         let effects = decided.effects.into_iter();
         for effect in effects.filter(|effect| Some(effect.id) == asked) {
-            let (_performed, refused) = parts.ask_leased(customer, effect).await?;
+            let (_performed, refused) = parts.ask_leased(customer, effect, until).await?;
             if let Some(code) = refused {
                 return Err(UncancelError::ProviderRefused(code));
             }

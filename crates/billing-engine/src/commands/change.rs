@@ -8,8 +8,8 @@ use billing_domain::decide::{
 };
 use billing_domain::effect::Effect;
 use billing_domain::ids::{ChangeId, CustomerId, QuoteId};
-use billing_domain::time::shifted;
 use billing_ports::store::{Also, Locator};
+use tokio::time::Instant;
 
 use crate::billing::{Billing, Parts};
 use crate::commands::CustomerRef;
@@ -80,18 +80,18 @@ impl Billing {
             quotes: vec![quote.id],
             ..Also::default()
         };
-        let lease_ends = shifted(parts.now(), parts.limits.lease);
+        let until = parts.limits.calls_until();
         let deciding = Deciding::about(customer)
             .by(actor)
             .with(also)
-            .leasing_until(lease_ends);
+            .leasing_until(parts.lease_ends());
         let decided = parts
             .decide(&deciding, |draft, catalog| {
                 accept(draft, &quote, None, ChangedBy::Buyer, catalog).map_err(ChangeError::from)
             })
             .await?;
         parts
-            .carried_out(customer, decided.said, decided.effects)
+            .carried_out(customer, decided.said, decided.effects, until)
             .await
     }
 
@@ -118,10 +118,11 @@ impl Billing {
         let planned = plan_change(&account, ask, Some(force), &catalog, now)
             .map_err(|refusal| quoted(refusal.into()))?;
         let preview = parts.previewed(&planned, now).await.map_err(quoted)?;
-        let lease_ends = shifted(now, parts.limits.lease);
+        // From here on: what it would cost was asked beforehand, and took its time.
+        let until = parts.limits.calls_until();
         let deciding = Deciding::about(customer)
             .by(actor)
-            .leasing_until(lease_ends);
+            .leasing_until(parts.lease_ends());
         let decided = parts
             .decide(&deciding, |draft, catalog| {
                 force_change(draft, ask, force, reason, preview.as_ref(), catalog)
@@ -129,7 +130,7 @@ impl Billing {
             })
             .await?;
         parts
-            .carried_out(customer, decided.said, decided.effects)
+            .carried_out(customer, decided.said, decided.effects, until)
             .await
     }
 
@@ -171,6 +172,7 @@ impl Parts {
         customer: CustomerId,
         accepted: Accepted,
         effects: Vec<Effect>,
+        until: Option<Instant>,
     ) -> Result<ChangeAccepted, ChangeError> {
         // Where nothing waits for the provider's answer, it is told all the same: what
         // is leased to this call nobody else does before its lease has run out.
@@ -180,7 +182,7 @@ impl Parts {
             .filter(|made| made.order.provider().is_some());
         let mut unanswered = false;
         for effect in asked {
-            unanswered = self.perform_leased(customer, effect).await? != Performed::Decided;
+            unanswered = self.perform_leased(customer, effect, until).await? != Performed::Decided;
             if unanswered {
                 break;
             }

@@ -160,6 +160,7 @@ impl Billing {
             cancel_url: ask.cancel_url.clone(),
             secret_hash: secret_hash(&secret),
         };
+        let until = parts.limits.calls_until();
         let begun = self.begun(parts, &ask, &catalog, &offer, agreed, now).await;
         if let (Err(_), Some(code)) = (&begun, used) {
             // Nobody begins this checkout any more.
@@ -181,7 +182,7 @@ impl Billing {
         let Some(effect) = effect else {
             return Ok(opened(None, None, true));
         };
-        match parts.perform_leased(customer, effect).await? {
+        match parts.perform_leased(customer, effect, until).await? {
             Performed::Decided => {}
             Performed::Overtaken | Performed::Later => return Err(CheckoutError::Provider),
         }
@@ -206,10 +207,7 @@ impl Billing {
         now: Timestamp,
     ) -> Result<(CustomerId, Begun, Vec<Effect>), CheckoutError> {
         let customer = parts.buyer(ask, catalog, now).await?;
-        let lease_ends = now
-            .saturating_add(parts.limits.lease)
-            .map_err(|_out_of_range| CheckoutError::Amount)?;
-        let deciding = Deciding::about(customer).leasing_until(lease_ends);
+        let deciding = Deciding::about(customer).leasing_until(parts.lease_ends());
         let decided = parts
             .decide(&deciding, |draft, catalog| {
                 begin_checkout(draft, offer.plan, agreed.clone(), catalog)

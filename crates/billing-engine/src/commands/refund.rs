@@ -8,7 +8,6 @@ use billing_domain::decide::{
 use billing_domain::ids::{CustomerId, InvoiceId};
 use billing_domain::money::Money;
 use billing_domain::provider::ProviderAccount;
-use billing_domain::time::shifted;
 use billing_ports::RefundPromised;
 use billing_ports::store::Also;
 
@@ -132,9 +131,9 @@ impl Parts {
         actor: Option<&str>,
     ) -> Result<PromisedRefund, RefundError> {
         let also = with(ask.invoice);
-        let lease_ends = shifted(self.now(), self.limits.lease);
+        let until = self.limits.calls_until();
         let deciding = Deciding::about(customer).by(actor).with(also);
-        let deciding = deciding.leasing_until(lease_ends);
+        let deciding = deciding.leasing_until(self.lease_ends());
         let decided = self
             .decide(&deciding, |draft, _| {
                 promise_refund(draft, ask).map_err(RefundError::from)
@@ -143,7 +142,7 @@ impl Parts {
         let promised = decided.said;
         let mut made = decided.effects.into_iter();
         if let Some(effect) = made.find(|made| made.id == promised.effect) {
-            if self.perform_leased(customer, effect).await? != Performed::Decided {
+            if self.perform_leased(customer, effect, until).await? != Performed::Decided {
                 return Err(RefundError::NoAnswer);
             }
             if let Some(code) = self.why_not(ask.invoice, &promised).await? {

@@ -15,10 +15,11 @@ use billing_domain::ids::{CustomerId, InboxId, InvoiceId};
 use billing_domain::invoice::{Invoice, InvoiceState};
 use billing_domain::money::Money;
 use billing_domain::provider::{ProviderRef, RefKind};
-use billing_domain::time::{Timestamp, shifted};
+use billing_domain::time::Timestamp;
 use billing_ports::store::{Also, Locator};
 use billing_ports::{Delivery, Reading};
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::billing::{Billing, Parts};
 use crate::error::EngineError;
@@ -112,8 +113,11 @@ impl Billing {
         let told = parts.asked(&object).await?;
         let waits = told.iter().any(|told| is_on_its_way(told, invoice));
         if waits || told.iter().any(|told| is_news(told, invoice)) {
+            let until = parts.limits.calls_until();
             let effects = parts.heard(&found, &object, told).await?;
-            parts.made_anew(found.customer, invoice, effects).await?;
+            parts
+                .made_anew(found.customer, invoice, effects, until)
+                .await?;
         }
         if waits {
             return Ok(RenewalPage::Not(RenewalStanding::OnItsWay));
@@ -222,10 +226,9 @@ impl Parts {
         };
         let mut also = also_of(told.iter());
         also.invoices.push(found.invoice.id);
-        let lease_ends = shifted(now, self.limits.lease);
         let deciding = Deciding::about(found.customer)
             .with(also)
-            .leasing_until(lease_ends)
+            .leasing_until(self.lease_ends())
             .replying(id, delivery);
         let decided = self
             .try_decide(&deciding, |draft, catalog| {
@@ -255,6 +258,7 @@ impl Parts {
         customer: CustomerId,
         invoice: InvoiceId,
         effects: Vec<Effect>,
+        until: Option<Instant>,
     ) -> Result<(), RenewalPageError> {
         for effect in effects {
             if effect.order.provider().is_none() {
@@ -262,7 +266,7 @@ impl Parts {
             }
             let is_page =
                 matches!(&effect.order, Order::CreateInvoice(order) if order.invoice == invoice);
-            let performed = self.perform_leased(customer, effect).await?;
+            let performed = self.perform_leased(customer, effect, until).await?;
             if is_page && performed == Performed::Later {
                 return Err(RenewalPageError::Provider);
             }

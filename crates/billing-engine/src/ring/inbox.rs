@@ -38,12 +38,10 @@ impl Parts {
         let (unclear, nobodys): (Vec<_>, Vec<_>) = nobodys.into_iter().partition(says_too_little);
         let hints = unclear.iter().filter(|item| is_hint(item));
         let hints: BTreeSet<InboxId> = hints.map(|item| item.id).collect();
-        // Half of what a call may take: deciding may have to read too, and both
-        // together have to end before the claim does.
-        let half = self.limits.call_timeout.checked_div(2).unwrap_or_default();
-        let read = self
-            .read_hints(unclear, Instant::now().checked_add(half))
-            .await;
+        // Deciding may have to read too, and both together have to end before the claim
+        // does.
+        let until = Instant::now().checked_add(self.limits.place_timeout());
+        let read = self.read_hints(unclear, until).await;
         for (item, failure) in &read.unread {
             self.try_later(item, failure).await;
         }

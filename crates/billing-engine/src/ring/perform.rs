@@ -8,7 +8,7 @@ use billing_domain::catalog::CatalogRevision;
 use billing_domain::decide::{
     Verdict, apply_fact, cancellation_answered, outrank, uncancel_overtaken, uncanceled,
 };
-use billing_domain::effect::{Effect, EffectKey, Order};
+use billing_domain::effect::{Effect, Order};
 use billing_domain::fact::{Fact, Link, Observed};
 use billing_domain::ids::{CustomerId, InboxId};
 use billing_domain::parked::ParkReason;
@@ -17,11 +17,13 @@ use billing_domain::time::{Timestamp, shifted};
 use billing_ports::store::{Claimed, Fence, OutboxItem, OutboxMark, Release, StoreError};
 use billing_ports::{Answer, Delivery, PaymentProvider, PerformError, Reading, Refusal};
 use bytes::Bytes;
+use futures_util::future::join_all;
 use jiff::SignedDuration;
+use tokio::time::Instant;
 
 use crate::billing::Parts;
 use crate::error::EngineError;
-use crate::limits::RETRY_AFTER;
+use crate::limits::{RETRY_AFTER, by};
 use crate::ring::inbox::also_of;
 use crate::ring::{DecideError, Deciding};
 
@@ -61,14 +63,21 @@ impl Parts {
         }
     }
 
+    /// Until when what is committed now is leased to its caller.
+    pub(crate) fn lease_ends(&self) -> Timestamp {
+        shifted(self.now(), self.limits.lease)
+    }
+
     /// Performs a provider's effect that the commit which ordered it leased to this
-    /// call: at once, since a person waits for it.
+    /// call: at once, since a person waits for it, and no longer than `until`, as all
+    /// that was leased with it.
     pub(crate) async fn perform_leased(
         &self,
         customer: CustomerId,
         effect: Effect,
+        until: Option<Instant>,
     ) -> Result<Performed, EngineError> {
-        let (performed, _code) = self.ask_leased(customer, effect).await?;
+        let (performed, _code) = self.ask_leased(customer, effect, until).await?;
         Ok(performed)
     }
 
@@ -102,9 +111,9 @@ impl Parts {
         };
         if !self.is_wanted(item).await? {
             tracing::info!(effect = %item.effect.id, key = %item.effect.key, "no longer wanted");
-            return self.settle_untold(item).await;
+            return self.forgo(item).await;
         }
-        let heard = self.call(item, &account).await;
+        let heard = self.call(item, &account, self.limits.calls_until()).await;
         // What follows is our own work.
         drop(place);
         let (performed, _code) = self.concluded(item, &account, heard).await?;
@@ -117,17 +126,22 @@ impl Parts {
         &self,
         customer: CustomerId,
         effect: Effect,
+        until: Option<Instant>,
     ) -> Result<(Performed, Option<String>), EngineError> {
         let Some(account) = effect.order.provider().cloned() else {
             return Ok((Performed::Overtaken, None));
         };
+        if until.is_some_and(|until| until <= Instant::now()) {
+            // The worker does it once its lease has run out.
+            return Ok((Performed::Later, None));
+        }
         let item = OutboxItem {
             customer,
             effect,
             attempts: 0,
             fence: Fence(1),
         };
-        let heard = self.call(&item, &account).await;
+        let heard = self.call(&item, &account, until).await;
         self.concluded(&item, &account, heard).await
     }
 
@@ -171,26 +185,33 @@ impl Parts {
         performed.map(|performed| (performed, code))
     }
 
-    async fn call(&self, item: &OutboxItem, account: &ProviderAccount) -> Heard {
+    /// Asks the provider; the call, and what has to be read after it, end by `until`.
+    async fn call(
+        &self,
+        item: &OutboxItem,
+        account: &ProviderAccount,
+        until: Option<Instant>,
+    ) -> Heard {
         let Some(provider) = self.providers.get(account) else {
             return Heard::Hopeless(format!("provider account {account} is not configured"));
         };
         let effect = &item.effect;
         let call = provider.perform(effect.id, &effect.key, &effect.order);
-        match tokio::time::timeout(self.limits.call_timeout, call).await {
-            Ok(Ok(Answer::Done(facts))) => Heard::Facts(facts),
-            Ok(Ok(Answer::Refused(refusal))) => {
+        match by(until, call).await {
+            Some(Ok(Answer::Done(facts))) => Heard::Facts(facts),
+            Some(Ok(Answer::Refused(refusal))) => {
                 tracing::warn!(effect = %effect.id, key = %effect.key, code = refusal.code,
                     words = refusal.message, "provider refused");
-                self.refused(effect, provider.as_ref(), refusal).await
+                self.refused(effect, provider.as_ref(), refusal, until)
+                    .await
             }
-            Ok(Err(error @ (PerformError::NotSent(_) | PerformError::Unknown(_)))) => {
+            Some(Err(error @ (PerformError::NotSent(_) | PerformError::Unknown(_)))) => {
                 Heard::Nothing(error.to_string())
             }
-            Ok(Err(error @ (PerformError::Misconfigured(_) | PerformError::Unsupported(_)))) => {
+            Some(Err(error @ (PerformError::Misconfigured(_) | PerformError::Unsupported(_)))) => {
                 Heard::Hopeless(error.to_string())
             }
-            Err(_elapsed) => Heard::Nothing("the provider did not answer in time".to_owned()),
+            None => Heard::Nothing("the provider did not answer in time".to_owned()),
         }
     }
 
@@ -201,12 +222,12 @@ impl Parts {
         effect: &Effect,
         provider: &dyn PaymentProvider,
         refusal: Refusal,
+        until: Option<Instant>,
     ) -> Heard {
         if let Some(object) = taken_back(&effect.order) {
-            let reading = provider.read(&object);
-            let read = match tokio::time::timeout(self.limits.call_timeout, reading).await {
-                Ok(read) => read.map_err(|error| error.to_string()),
-                Err(_elapsed) => Err("the provider did not answer in time".to_owned()),
+            let read = match by(until, provider.read(&object)).await {
+                Some(read) => read.map_err(|error| error.to_string()),
+                None => Err("the provider did not answer in time".to_owned()),
             };
             match read {
                 Ok(facts) if facts.iter().any(is_paid) => return Heard::Facts(facts),
@@ -243,8 +264,7 @@ impl Parts {
             reading: Reading::Facts(facts.clone()),
             body: Bytes::new(),
         };
-        let mut deciding = Deciding::about(item.customer).with(also_of(facts.iter()));
-        deciding.outbox = vec![mark_of(item)];
+        let mut deciding = settling(item).with(also_of(facts.iter()));
         deciding.replies = vec![(id, delivery)];
         let decided = self
             .try_decide(&deciding, |draft, catalog| {
@@ -259,17 +279,18 @@ impl Parts {
         let Order::Notify { entries } = &item.effect.order else {
             return Ok(Performed::Overtaken);
         };
-        let mut told = Ok(());
-        // Nobody, where nobody listens any more.
-        for notifier in self.notifier.iter().chain(self.also_told.get()) {
-            let telling = notifier.notify(item.effect.id, entries);
-            let this = match tokio::time::timeout(self.limits.call_timeout, telling).await {
-                Ok(told) => told.map_err(|error| error.to_string()),
-                Err(_elapsed) => Err("the notifier did not answer in time".to_owned()),
-            };
-            // All are told again, under the same id.
-            told = told.and(this);
-        }
+        let until = self.limits.calls_until();
+        // Nobody, where nobody listens any more. Side by side, so that none takes the time
+        // of another.
+        let listeners = self.notifier.iter().chain(self.also_told.get());
+        let telling = listeners.map(async |notifier| {
+            match by(until, notifier.notify(item.effect.id, entries)).await {
+                Some(told) => told.map_err(|error| error.to_string()),
+                None => Err("the notifier did not answer in time".to_owned()),
+            }
+        });
+        // Where one fails all are told again, under the same id.
+        let told: Result<Vec<()>, String> = join_all(telling).await.into_iter().collect();
         let Err(failure) = told else {
             return self.settle_untold(item).await;
         };
@@ -299,7 +320,7 @@ impl Parts {
     }
 
     /// Settles an effect that there is nothing to decide about.
-    async fn settle_untold(&self, item: &OutboxItem) -> Result<Performed, EngineError> {
+    pub(super) async fn settle_untold(&self, item: &OutboxItem) -> Result<Performed, EngineError> {
         let settled = self.store.settle_effect(mark_of(item), self.now()).await?;
         Ok(if settled {
             Performed::Decided
@@ -316,8 +337,7 @@ impl Parts {
         evidence: &str,
     ) -> Result<Performed, EngineError> {
         let effect = item.effect.id;
-        let mut deciding = Deciding::about(item.customer);
-        deciding.outbox = vec![mark_of(item)];
+        let mut deciding = settling(item);
         deciding.untold = true;
         let decided = self
             .try_decide(&deciding, |draft, _| {
@@ -483,7 +503,7 @@ fn ask_for(draft: &mut Draft, object: ProviderRef) {
         provider: object.account,
         reference: object.id,
     };
-    draft.order(EffectKey::subscription("read", id, draft.now()), order);
+    draft.ask("read", id, order);
 }
 
 /// The mark of a claimed effect; the commit says whether it is dead.
@@ -495,7 +515,16 @@ const fn mark_of(item: &OutboxItem) -> OutboxMark {
     }
 }
 
-fn performed(decided: Result<(), DecideError<Infallible>>) -> Result<Performed, EngineError> {
+/// A decision that settles a claimed effect.
+pub(super) fn settling(item: &OutboxItem) -> Deciding {
+    let mut deciding = Deciding::about(item.customer);
+    deciding.outbox = vec![mark_of(item)];
+    deciding
+}
+
+pub(super) fn performed(
+    decided: Result<(), DecideError<Infallible>>,
+) -> Result<Performed, EngineError> {
     match decided {
         Ok(()) => Ok(Performed::Decided),
         Err(DecideError::Overtaken | DecideError::NoCustomer) => Ok(Performed::Overtaken),

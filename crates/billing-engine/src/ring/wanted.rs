@@ -1,7 +1,10 @@
 //! Whether an order is still wanted by the time it is carried out. What was taken
 //! back while its call waited to be tried again is not done after all.
 
+use std::convert::Infallible;
+
 use billing_domain::customer::Account;
+use billing_domain::decide::cancellation_forgone;
 use billing_domain::effect::{ChangeSubscription, ChangeWhen, Order};
 use billing_domain::subscription::Subscription;
 use billing_domain::time::shifted;
@@ -10,6 +13,7 @@ use jiff::SignedDuration;
 
 use crate::billing::Parts;
 use crate::error::EngineError;
+use crate::ring::perform::{Performed, performed, settling};
 
 /// An order of this age, or one that has been tried before, is looked at again: by
 /// then a person may have changed their mind. Younger ones are performed at once,
@@ -38,13 +42,14 @@ impl Parts {
                     ..Also::default()
                 }
             }
-            Order::UndoChange { .. } | Order::UndoCancellation { .. } => Also::default(),
+            Order::UndoChange { .. }
+            | Order::UndoCancellation { .. }
+            | Order::CancelSubscription { .. } => Also::default(),
             Order::OpenCheckout(_)
             | Order::ExpireCheckout { .. }
             | Order::VoidInvoice { .. }
             | Order::PromiseRefund(_)
             | Order::SettleCode { .. }
-            | Order::CancelSubscription { .. }
             | Order::ReadSubscription { .. }
             | Order::MailClaim
             | Order::AttachClaim { .. }
@@ -52,6 +57,20 @@ impl Parts {
         };
         let loaded = self.store.load(item.customer, &also).await?;
         Ok(loaded.is_none_or(|loaded| wants(&loaded.account, &item.effect.order)))
+    }
+
+    /// Settles what is wanted no longer, without a call.
+    pub(super) async fn forgo(&self, item: &OutboxItem) -> Result<Performed, EngineError> {
+        let Order::CancelSubscription { reference, .. } = &item.effect.order else {
+            return self.settle_untold(item).await;
+        };
+        let decided = self
+            .try_decide(&settling(item), |draft, _| {
+                cancellation_forgone(draft, reference);
+                Ok::<_, Infallible>(())
+            })
+            .await;
+        performed(decided.map(|_decided| ()))
     }
 }
 
@@ -70,6 +89,10 @@ fn wants(account: &Account, order: &Order) -> bool {
         Order::UndoChange { reference, .. } => {
             held(account, reference).is_none_or(|held| held.scheduled.is_none())
         }
+        // Whoever canceled it wants to go on by now.
+        Order::CancelSubscription { reference, .. } => held(account, reference)
+            .and_then(|held| held.cancellation)
+            .is_none_or(|to_come| to_come.taken_back.is_none()),
         // Canceled anew, it stays so. Where nothing is known of an end, whoever is asked
         // says so as well.
         Order::UndoCancellation { reference, .. } => held(account, reference)
@@ -80,7 +103,6 @@ fn wants(account: &Account, order: &Order) -> bool {
         | Order::VoidInvoice { .. }
         | Order::PromiseRefund(_)
         | Order::SettleCode { .. }
-        | Order::CancelSubscription { .. }
         | Order::ReadSubscription { .. }
         | Order::MailClaim
         | Order::AttachClaim { .. }

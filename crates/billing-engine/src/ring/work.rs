@@ -231,7 +231,7 @@ impl Parts {
         let groups = self.group(items).await;
         // All reading of all of them takes as long as one call may, so that the
         // claims hold.
-        let deadline = Instant::now().checked_add(self.limits.call_timeout);
+        let deadline = self.limits.calls_until();
         stream::iter(groups)
             .for_each_concurrent(self.limits.places(), |group| {
                 self.decide_group(group, deadline)

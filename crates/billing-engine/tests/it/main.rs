@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod backoff;
 #[cfg(test)]
+mod cancels;
+#[cfg(test)]
 mod catalogs;
 #[cfg(test)]
 mod changes;

@@ -32,6 +32,8 @@ use jiff::SignedDuration;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Act {
     Refuse,
+    /// Says no after so long.
+    RefuseAfter(Duration),
     NotSent,
     Unknown,
     Misconfigured,
@@ -120,7 +122,10 @@ impl Stub {
     async fn act(&self, act: Option<Act>) -> Result<Option<Answer>, PerformError> {
         let Some(act) = act else { return Ok(None) };
         match act {
-            Act::Refuse => {
+            Act::Refuse | Act::RefuseAfter(_) => {
+                if let Act::RefuseAfter(time) = act {
+                    tokio::time::sleep(time).await;
+                }
                 return Ok(Some(Answer::Refused(Refusal {
                     code: "card_declined".to_owned(),
                     message: "no".to_owned(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use billing_domain::decide::CancelWhen;
 use billing_domain::subscription::Status;
 use billing_engine::{BillingBuilder, Limits};
 use billing_ports::mock::MockNotifier;
@@ -235,6 +236,30 @@ async fn a_listener_that_never_answers_is_left_too() {
     assert!(rig.store.snapshot().is_quiet());
 }
 
+#[tokio::test(start_paused = true)]
+async fn two_listeners_that_never_answer_take_the_time_of_one() {
+    let hangs = || {
+        let mut notifier = MockNotifier::new();
+        notifier.expect_notify().times(1).returning(|_, _| Ok(()));
+        Arc::new(Hangs(tokio::sync::Semaphore::new(0), notifier))
+    };
+    let (one, other) = (hangs(), hangs());
+    let told = Arc::clone(&one);
+    let more = |builder: BillingBuilder| builder.notifier(told);
+    let rig = Rig::with(false, Limits::default(), more).await;
+    let also = Arc::clone(&other);
+    assert!(rig.billing.also_tell(also));
+    rig.customer("ana").await;
+    let began = Instant::now();
+    rig.work().await;
+    assert_eq!(began.elapsed(), bound());
+    one.0.add_permits(1);
+    other.0.add_permits(1);
+    rig.pass(SignedDuration::from_mins(5));
+    rig.work().await;
+    assert!(rig.store.snapshot().is_quiet());
+}
+
 /// A listener that hangs until it may answer.
 struct Hangs(tokio::sync::Semaphore, MockNotifier);
 
@@ -249,4 +274,20 @@ impl billing_ports::Notifier for Hangs {
         permit.forget();
         self.1.notify(delivery, entries).await
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_looked_at_after_a_refusal_takes_no_time_of_its_own() {
+    let rig = Rig::new().await;
+    let (customer, held, _) = rig.owes("ana").await;
+    let when = CancelWhen::AtOnce;
+    let canceled = rig.billing.cancel(&customer.into(), held, when, None).await;
+    canceled.unwrap();
+    let nearly = bound().checked_sub(Duration::from_secs(10)).unwrap();
+    rig.provider.next([Act::RefuseAfter(nearly)]);
+    rig.provider.next_reads([Act::Hang]);
+    let began = Instant::now();
+    rig.work().await;
+    assert_eq!(began.elapsed(), bound());
+    assert_eq!(rig.parked(), <[&str; 0]>::default(), "it is asked again");
 }

@@ -251,8 +251,8 @@ async fn a_provider_that_is_down_or_would_refuse_makes_no_quote() {
         reference: held.reference().unwrap().to_owned(),
         change: None,
     };
-    let key = EffectKey::subscription("pause", held.id, rig.clock.now());
     let effect = IdSeq::new(rig.clock.now(), 41).draw();
+    let key = EffectKey::subscription("pause", held.id, effect);
     let paused = rig.sandbox.perform(effect, &key, &order).await.unwrap();
     assert!(matches!(paused, Answer::Done(_)), "{paused:?}");
     refusals(&ana, &[(pro(), 422, "provider_refused")]).await;

@@ -175,12 +175,11 @@ pub(in crate::decide) fn change_expires(draft: &mut Draft, id: ChangeId) {
     let subscription = change.quote.subscription;
     if let Some((provider, reference)) = unanswered(draft, &change) {
         let now = draft.now();
-        let key = EffectKey::subscription("look", subscription, now);
         let order = Order::ReadSubscription {
             provider,
             reference,
         };
-        draft.order(key, order);
+        draft.ask("look", subscription, order);
         draft.account.put_change(Change {
             pay_by: Some(shifted(now, CHECKOUT_LIFETIME)),
             ..change
@@ -314,10 +313,9 @@ pub(in crate::decide) fn order_again(draft: &mut Draft, held: &mut Subscription)
     };
     if let Some(mut order) = at_provider(held, &to_come.terms, with_period(to_come)) {
         order.change = Some(change);
-        let key = EffectKey::subscription("again", held.id, now);
         // One batch may hear of it twice.
-        if !draft.has_ordered(&key) {
-            draft.order(key, Order::ChangeSubscription(order));
+        if !draft.has_asked("again", held.id) {
+            draft.ask("again", held.id, Order::ChangeSubscription(order));
         }
     }
 }

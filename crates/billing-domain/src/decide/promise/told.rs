@@ -3,7 +3,7 @@
 
 use crate::decide::quote::{at_provider, with_period};
 use crate::decision::Draft;
-use crate::effect::{EffectKey, Order};
+use crate::effect::Order;
 use crate::subscription::{Schedule, Scheduled, Subscription, Why};
 
 use super::outlook::cycle_starts;
@@ -42,8 +42,7 @@ pub(in crate::decide) fn tell_provider(
                 reference,
                 change: None,
             };
-            let key = EffectKey::subscription("unprice", after.id, draft.now());
-            draft.order(key, order);
+            draft.ask("unprice", after.id, order);
         }
         return;
     };
@@ -52,8 +51,7 @@ pub(in crate::decide) fn tell_provider(
         return;
     }
     if let Some(order) = at_provider(after, &to_come.terms, with_period(to_come)) {
-        let key = EffectKey::subscription("reprice", after.id, draft.now());
-        draft.order(key, Order::ChangeSubscription(order));
+        draft.ask("reprice", after.id, Order::ChangeSubscription(order));
         after.promise.told = Some(at);
     }
 }
@@ -67,7 +65,6 @@ fn tell_again(draft: &mut Draft, before: &Subscription, after: &Subscription, to
     }
     if let Some(mut order) = at_provider(after, &to_come.terms, with_period(to_come)) {
         order.change = Some(change);
-        let key = EffectKey::subscription("reprice", after.id, draft.now());
-        draft.order(key, Order::ChangeSubscription(order));
+        draft.ask("reprice", after.id, Order::ChangeSubscription(order));
     }
 }
