@@ -275,9 +275,11 @@ fn solve_gone(draft: &mut Draft, id: InvoiceId) {
     let as_told = invoice.clone();
     for payment in &mut invoice.payments {
         let gone = as_told.gone_of(payment) >= i128::from(payment.amount.amount);
-        if !payment.credited && gone {
-            let solved = payment.parked.take();
-            solved.into_iter().for_each(|parked| draft.solve(parked));
+        if !payment.credited
+            && gone
+            && let Some(parked) = payment.parked.take()
+        {
+            draft.solve(parked);
         }
     }
     draft.account.put_invoice(invoice);
