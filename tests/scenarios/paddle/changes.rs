@@ -394,6 +394,12 @@ async fn x_10_an_operator_s_change_reaches_paddle(kind: StoreKind) {
     assert_eq!(in_place(&shop).0, "pri_team");
     assert_eq!(plan_of(&shop, &ana).await, "team");
     assert_eq!(invoices(&shop, &ana).await.len(), 1, "no money moves");
+    // Paddle would begin a year that nobody pays for.
+    let body = json!({ "price": "solo-yearly", "collect": "none", "reason": "a promise" });
+    let refused = shop.operate(&url, &body).await;
+    refused.refused(StatusCode::UNPROCESSABLE_ENTITY, "charged_by_provider");
+    shop.settle().await;
+    assert_eq!(in_place(&shop).0, "pri_team");
     let cancel = format!("/v1/subscriptions/{}/cancel", id(&held));
     let canceled = shop.operate(&cancel, &json!({ "when": "now" })).await;
     canceled.is(StatusCode::OK);

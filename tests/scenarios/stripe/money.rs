@@ -144,6 +144,16 @@ async fn x_10_an_operator_s_change_reaches_stripe(kind: StoreKind) {
     assert_eq!(there["items"]["data"].as_array().unwrap().len(), 1);
     assert_eq!(held.plan(&shop).await, "bosun");
 
+    // Another interval would be charged there at once, whatever is asked for.
+    let paid = held.invoices(&shop).await.len();
+    let year = json!({ "price": "bosun-yearly", "collect": "none", "reason": "a gift" });
+    let refused = shop.operate(&url, &year).await;
+    refused.refused(StatusCode::UNPROCESSABLE_ENTITY, "charged_by_provider");
+    shop.settle().await;
+    let there = held.there(&shop);
+    assert_eq!(there["items"]["data"][0]["price"]["id"], "price_bosun");
+    assert_eq!(held.invoices(&shop).await.len(), paid, "nothing is charged");
+
     let url = format!("/v1/subscriptions/{}/cancel", held.id);
     let canceled = shop.operate(&url, &json!({})).await;
     assert!(canceled.status.is_success(), "{}", canceled.text);

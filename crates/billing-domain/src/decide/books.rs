@@ -15,7 +15,7 @@ use crate::journal::Event;
 use crate::money::Money;
 use crate::parked::ParkReason;
 use crate::provider::ProviderAccount;
-use crate::quote::Source;
+use crate::quote::{Source, Timing};
 use crate::time::{Period, Timestamp, shifted};
 
 /// Records a provider's own invoice. What is paid stays paid, in any order of facts.
@@ -183,14 +183,15 @@ fn charged_for<'a>(account: &'a Account, invoice: &Invoice, at: Timestamp) -> Op
         .iter()
         .filter(|change| Some(change.quote.subscription) == invoice.subscription)
         .filter(|change| change.state.is_open() || change.applied_at().is_some())
-        // What costs nothing now is no part of it.
-        .filter(|change| change.quote.source == Source::Provider)
+        // What waits for the end of its period is charged with the next one.
+        .filter(|change| change.quote.timing == Timing::AtOnce)
         .filter(|change| change.charged.is_none() && change.accepted_at <= by)
         .filter(|change| {
             let applied = change.applied_at();
             applied.is_none_or(|applied| at <= shifted(applied, CHARGED_WITHIN))
         })
-        .max_by_key(|change| change.id)
+        // What was to cost nothing is charged for only where nothing else can be.
+        .max_by_key(|change| (change.quote.source == Source::Provider, change.id))
 }
 
 /// What a person needs to decide about another amount than was quoted.

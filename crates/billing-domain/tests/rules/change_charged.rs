@@ -1,7 +1,7 @@
 //! What a provider charged for a change of what it runs, beside what was quoted.
 
 use billing_domain::change::ChangeState;
-use billing_domain::decide::Begun;
+use billing_domain::decide::{Begun, Force};
 use billing_domain::fact::{Fact, Link, Observed, ProviderInvoiceState};
 use billing_domain::ids::ChangeId;
 use billing_domain::invoice::{InvoiceState, Purpose};
@@ -211,4 +211,25 @@ fn what_was_charged_for_no_change_of_ours_is_recorded() {
     world.account.put_change(free);
     charged(&mut world, "i-1", usd(1_200), at("2026-04-18"));
     assert_eq!(world.parked, []);
+}
+
+#[test]
+fn what_was_to_cost_nothing_and_was_charged_is_for_a_person() {
+    let (mut world, begun) = run("basic-monthly");
+    let free = world.force("plus-monthly", Force::Free).unwrap().change;
+    see(&mut world, &begun, "plus-monthly", 1, APRIL);
+    let now = world.now;
+    charged(&mut world, "i-1", usd(2_500), now);
+    assert_eq!(world.parked, [ParkReason::AmountMismatch]);
+    assert!(world.evidence[0].contains("USD 25.00 more"));
+    assert_eq!(world.account.invoices[0].change, Some(free));
+
+    // Beside one that is paid for, the charge is of that one.
+    let (mut world, begun, paid) = changed(true);
+    world.force("max-monthly", Force::Free).unwrap();
+    see(&mut world, &begun, "max-monthly", 1, APRIL);
+    let now = world.now;
+    charged(&mut world, "i-1", usd(1_001), now);
+    assert_eq!(world.parked, []);
+    assert_eq!(world.account.invoices[0].change, Some(paid));
 }

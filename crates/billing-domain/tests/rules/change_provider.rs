@@ -2,7 +2,9 @@
 //! follow its word, and its invoices are its own.
 
 use billing_domain::change::{ChangeState, ChangedBy};
-use billing_domain::decide::{self, Begun, ChangeAsk, QuoteRefusal, StepAsk, TakeBackRefusal};
+use billing_domain::decide::{
+    self, Begun, ChangeAsk, Force, ForceRefusal, QuoteRefusal, StepAsk, TakeBackRefusal,
+};
 use billing_domain::effect::{ChangeWhen, Order, Preview, Resumption};
 use billing_domain::fact::{
     Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot, Upcoming,
@@ -10,7 +12,7 @@ use billing_domain::fact::{
 use billing_domain::ids::ChangeId;
 use billing_domain::line::{Line, LineKind};
 use billing_domain::quote::{Quote, Source, Step};
-use billing_domain::subscription::{Scheduled, Status, Why};
+use billing_domain::subscription::{Scheduled, State, Status, Why};
 use billing_domain::time::Period;
 
 use crate::common::{World, at, usd};
@@ -379,4 +381,42 @@ fn our_balance_has_no_say_where_the_provider_keeps_its_own() {
     assert_eq!((quote.owed_now, quote.balance_after), (usd(1_001), usd(0)));
     accept(&mut world, &quote);
     assert_eq!(world.balance(), usd(500));
+}
+
+#[test]
+fn nothing_is_changed_for_nothing_where_the_provider_charges_all_the_same() {
+    for (from, to, refused) in [
+        ("basic-monthly", "plus-yearly", true),
+        ("plus-yearly", "basic-monthly", true),
+        ("basic-monthly", "plus-monthly", false),
+    ] {
+        let (mut world, _) = run(from);
+        let forced = world.force(to, Force::Free);
+        let said = forced.map(|_| ()).map_err(|refusal| match refusal {
+            ForceRefusal::Quote(refusal) => refusal.code(),
+            ForceRefusal::Accept(_) => "accepted not",
+        });
+        let expected = if refused {
+            Err("charged_by_provider")
+        } else {
+            Ok(())
+        };
+        assert_eq!(said, expected, "{from} to {to}");
+        assert_eq!(world.orders.is_empty(), refused, "{from} to {to}");
+    }
+}
+
+#[test]
+fn a_trial_moves_to_another_interval_for_nothing() {
+    let mut world = World::joined("2026-04-01", shop());
+    let begun = world.begin(sold_by(&shop(), "basic-monthly", 1), true);
+    see(&mut world, &begun, "basic-monthly", 1, APRIL);
+    let mut held = world.sub().clone();
+    held.state = State::Trialing {
+        ends_at: APRIL.end,
+        noticed: false,
+    };
+    world.account.put_subscription(held);
+    world.go("2026-04-16");
+    world.force("plus-yearly", Force::Free).unwrap();
 }

@@ -43,7 +43,8 @@ impl Paddle {
                     return self.told(&held).await;
                 }
                 let custom = changed_by(noted(&held, None), order);
-                let now = self.place(&held, &target, custom, None).await?;
+                let known = note(&held);
+                let now = self.place(&held, &target, custom, known.as_ref()).await?;
                 self.told(&now).await
             }
             ChangeWhen::NextPeriod { at } => self.defer(&held, order, at).await,

@@ -107,6 +107,9 @@ pub fn plan_change(
     if timing == Timing::PeriodEnd && planned.has_paid_change() {
         return Err(QuoteRefusal::ChangePaid);
     }
+    if planned.is_charged_there() {
+        return Err(QuoteRefusal::ChargedThere);
+    }
     Ok(planned)
 }
 
@@ -192,6 +195,17 @@ impl Planned {
         let left = held.paid.iter().filter(|paid| paid.period.end > now);
         let mut intervals = left.filter_map(|paid| paid.interval);
         held.terms.billing != to || intervals.any(|paid| Some(paid) != to.interval())
+    }
+
+    /// Whether a provider would charge for it although no money is to move: it begins
+    /// a period with another interval, and with what follows something free.
+    fn is_charged_there(&self) -> bool {
+        let (held, to) = (&self.subscription, &self.terms);
+        let is_free = |terms: &Terms| terms.amount().is_ok_and(Money::is_zero);
+        let anew = held.terms.billing != to.billing || is_free(&held.terms) && !is_free(to);
+        let unbilled = self.timing == Timing::AtOnce && self.money == ChangeMoney::None;
+        let there = matches!(held.schedule, Schedule::Provider { .. });
+        there && unbilled && !self.in_trial() && anew
     }
 
     /// Whether a period begins with it: where the interval is another, or the

@@ -66,6 +66,12 @@ pub enum QuoteRefusal {
     /// The provider that runs its schedule cannot pause it.
     #[error("its provider cannot pause it")]
     PauseUnsupported,
+    /// A provider that runs the schedule begins another period with it, and charges
+    /// for that by itself: without money it cannot be had there.
+    #[error(
+        "its provider begins another period with it; collect for it, or wait for the end of the period"
+    )]
+    ChargedThere,
     /// The provider does not sell the target.
     #[error("the provider does not sell the target")]
     NotSoldThere,
@@ -99,6 +105,7 @@ impl QuoteRefusal {
             Self::NothingToCollect => "nothing_to_collect",
             Self::NothingRecurs => "nothing_recurs",
             Self::PauseUnsupported => "pause_unsupported",
+            Self::ChargedThere => "charged_by_provider",
             Self::NotSoldThere => "not_sold_there",
             Self::Money(_) => "amount_out_of_range",
         }

@@ -32,6 +32,7 @@ impl From<QuoteRefusal> for Problem {
             | QuoteRefusal::NothingToCollect
             | QuoteRefusal::NothingRecurs
             | QuoteRefusal::PauseUnsupported
+            | QuoteRefusal::ChargedThere
             | QuoteRefusal::NotSoldThere
             | QuoteRefusal::Money(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
