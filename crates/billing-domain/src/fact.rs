@@ -231,6 +231,13 @@ pub enum Fact {
         /// The invoice or checkout that the effect was for.
         about: About,
     },
+    /// Genuine, and in words that are not known: for a person.
+    Unreadable {
+        /// What it is of.
+        object: ProviderRef,
+        /// Why it could not be told. Says nothing of its content.
+        why: String,
+    },
     /// Genuine, and of no interest to billing.
     Irrelevant,
 }
@@ -489,6 +496,7 @@ impl Fact {
             | Self::Done { .. }
             | Self::Refused { .. }
             | Self::GivenUp { .. }
+            | Self::Unreadable { .. }
             | Self::Irrelevant => None,
         }
     }
@@ -526,6 +534,7 @@ impl Fact {
             | Self::Done { .. }
             | Self::Refused { .. }
             | Self::GivenUp { .. }
+            | Self::Unreadable { .. }
             | Self::Irrelevant => None,
         }
     }
@@ -571,6 +580,7 @@ impl Fact {
             | Self::Done { .. }
             | Self::Refused { .. }
             | Self::GivenUp { .. }
+            | Self::Unreadable { .. }
             | Self::Irrelevant => None,
         }
     }

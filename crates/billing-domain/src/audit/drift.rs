@@ -175,7 +175,8 @@ pub fn drift(account: &Account, object: &ProviderRef, seen: &[Observed]) -> Vec<
         object,
         found: Vec::new(),
     };
-    if seen.iter().all(|told| told.fact == Fact::Irrelevant) {
+    let says = |fact: &Fact| !matches!(fact, Fact::Unreadable { .. } | Fact::Irrelevant);
+    if !seen.iter().any(|told| says(&told.fact)) {
         comparing.nothing_is_told(seen.is_empty());
     }
     for told in seen {
@@ -209,6 +210,7 @@ pub fn drift(account: &Account, object: &ProviderRef, seen: &[Observed]) -> Vec<
             | Fact::Done { .. }
             | Fact::Refused { .. }
             | Fact::GivenUp { .. }
+            | Fact::Unreadable { .. }
             | Fact::Irrelevant => {}
         }
     }

@@ -159,6 +159,10 @@ fn apply(
         Fact::GivenUp { effect, about } => given_up(draft, *effect, *about, at),
         Fact::Hinted { object } => Verdict::Read(object.clone()),
         Fact::RefundSeen(_) | Fact::DisputeSeen(_) => return_seen(draft, account, observed),
+        Fact::Unreadable { object, why } => {
+            draft.park_unread(ParkReason::Unreadable, object.clone(), at, why.clone());
+            Verdict::Decided
+        }
         Fact::Done { .. } | Fact::Irrelevant => Verdict::Decided,
     }
 }

@@ -9,6 +9,7 @@ use billing_domain::fact::{About, CheckoutPayment, Fact};
 use billing_domain::ids::IdSeq;
 use billing_domain::journal::Event;
 use billing_domain::parked::ParkReason;
+use billing_domain::provider::{ProviderRef, RefKind};
 
 use crate::common::{World, at, terms, usd};
 
@@ -155,6 +156,25 @@ fn what_needs_nothing_changes_nothing() {
     let effect = IdSeq::new(world.now, 778).draw();
     assert_eq!(world.tell(Fact::Done { effect }), Verdict::Decided);
     assert_eq!(world.tell(Fact::Irrelevant), Verdict::Decided);
+    assert_eq!(world.account, before);
+}
+
+#[test]
+fn what_could_not_be_read_is_parked_and_changes_nothing() {
+    let (mut world, _) = begun();
+    let before = world.account.clone();
+    let object = ProviderRef {
+        account: "sandbox/main".parse().unwrap(),
+        kind: RefKind::Subscription,
+        id: "s-1".to_owned(),
+    };
+    let why = "a subscription of an unknown status".to_owned();
+    assert_eq!(
+        world.tell(Fact::Unreadable { object, why }),
+        Verdict::Decided
+    );
+    assert_eq!(world.parked, [ParkReason::Unreadable]);
+    assert_eq!(world.evidence, ["a subscription of an unknown status"]);
     assert_eq!(world.account, before);
 }
 

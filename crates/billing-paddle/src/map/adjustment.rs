@@ -18,34 +18,20 @@ const WARNING: &str = "chargeback_warning";
 const REVERSED: &str = "reversed";
 
 impl Teller {
-    /// What it tells. `None`: nothing that is billing's, or not enough to tell it.
+    /// What it tells. `None`: nothing that is billing's.
     pub(crate) fn adjustment(&self, adjustment: &Adjustment) -> Option<Observed> {
-        let transaction = adjustment.transaction_id.clone()?;
-        let amount = money(
-            adjustment.totals.total?,
-            adjustment.currency_code.as_deref()?,
-        )?;
-        let of = vec![transaction.clone()];
-        let fact = match adjustment.action.as_str() {
-            "refund" => Fact::RefundSeen(RefundSnapshot {
-                refund: adjustment.id.clone(),
-                of,
-                amount,
-                state: refund_state(&adjustment.status)?,
-            }),
-            // A chargeback and what takes it back are two adjustments of one
-            // dispute, which has no id of its own: its transaction's serves.
-            action => Fact::DisputeSeen(DisputeSnapshot {
-                dispute: transaction.clone(),
-                of,
-                amount,
-                state: dispute_state(action, &adjustment.status)?,
-            }),
+        let transaction = adjustment.transaction_id.clone();
+        let fact = match told(adjustment) {
+            Ok(told) => told?,
+            Err(why) => Fact::Unreadable {
+                object: self.object(RefKind::Payment, &adjustment.id),
+                why: why.to_owned(),
+            },
         };
         let refs = [
             (RefKind::Subscription, adjustment.subscription_id.clone()),
-            (RefKind::Invoice, Some(transaction.clone())),
-            (RefKind::Checkout, Some(transaction)),
+            (RefKind::Invoice, transaction.clone()),
+            (RefKind::Checkout, transaction),
             (RefKind::Customer, adjustment.customer_id.clone()),
         ];
         // A warning is of the moment it was given: whatever is noted on it afterwards is
@@ -58,6 +44,38 @@ impl Teller {
             link: link(&self.account, None, refs, Vec::new()),
         })
     }
+}
+
+/// What it tells. `None`: it is a credit, or a dispute that was turned away.
+fn told(adjustment: &Adjustment) -> Result<Option<Fact>, &'static str> {
+    let (action, status) = (adjustment.action.as_str(), adjustment.status.as_str());
+    let is_credit = matches!(action, "credit" | "credit_reverse");
+    if is_credit || (action != "refund" && status == "rejected") {
+        return Ok(None);
+    }
+    let transaction = adjustment.transaction_id.clone();
+    let transaction = transaction.ok_or("an adjustment of no transaction")?;
+    let total = adjustment.totals.total.ok_or("an adjustment of no sum")?;
+    let code = adjustment.currency_code.as_deref().unwrap_or_default();
+    let amount = money(total, code).ok_or("an adjustment in an unknown currency")?;
+    let of = vec![transaction.clone()];
+    Ok(Some(if action == "refund" {
+        Fact::RefundSeen(RefundSnapshot {
+            refund: adjustment.id.clone(),
+            of,
+            amount,
+            state: refund_state(status).ok_or("a refund of an unknown status")?,
+        })
+    } else {
+        // A chargeback and what takes it back are two adjustments of one dispute,
+        // which has no id of its own: its transaction's serves.
+        Fact::DisputeSeen(DisputeSnapshot {
+            dispute: transaction,
+            of,
+            amount,
+            state: dispute_state(action, status).ok_or("an adjustment of an unknown kind")?,
+        })
+    }))
 }
 
 fn refund_state(status: &str) -> Option<RefundState> {

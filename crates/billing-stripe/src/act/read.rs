@@ -152,14 +152,17 @@ impl Stripe {
 }
 
 /// What was told of an object. What cannot be told, such as a status that has no
-/// translation, leaves everything as it is: for a person to look at.
+/// translation, leaves everything as it is, and is told as such: for a person.
 fn known<T>(told: Told, object: &ProviderRef, reply: &Reply<T>) -> Vec<Observed> {
     match told {
         Ok(facts) => facts,
         Err(Unreadable(why)) => {
             tracing::error!(account = %object.account, id = object.id, why, "read in vain");
             vec![Observed {
-                fact: Fact::Irrelevant,
+                fact: Fact::Unreadable {
+                    object: object.clone(),
+                    why: why.to_owned(),
+                },
                 at: reply.at,
                 link: Link {
                     refs: vec![object.clone()],

@@ -230,6 +230,7 @@ pub(crate) fn brief(facts: &[Observed]) -> Vec<String> {
         Fact::Hinted { object } => format!("read {} {}", object.kind.as_str(), object.id),
         Fact::RefundSeen(seen) => format!("{} {:?}", seen.refund, seen.state),
         Fact::DisputeSeen(seen) => format!("{} {:?}", seen.dispute, seen.state),
+        Fact::Unreadable { why, .. } => format!("unreadable: {why}"),
         Fact::Irrelevant => "irrelevant".to_owned(),
         Fact::InvoiceOpened { .. }
         | Fact::InvoicePaid { .. }
