@@ -16,8 +16,12 @@ const MISSING: &str = "resource_missing";
 const ABOUT_CUSTOMER: &str = " [customer]";
 
 impl Stripe {
-    /// Stripe's id of the customer: the one that we know, or one made for ours.
-    /// `None`: a guest, whom nobody knows before the page asks.
+    /// Stripe's id of the customer: the one that we know, the one that was made for ours
+    /// before, or one made now. `None`: a guest, whom nobody knows before the page asks.
+    ///
+    /// The key under which one is made is forgotten after a day, and what is made is
+    /// kept here only once a page is open: so it is looked for first. Where Stripe does
+    /// not search, or has not seen it yet, the key does what it can.
     pub(super) async fn customer_of(
         &self,
         order: &OpenCheckout,
@@ -28,8 +32,22 @@ impl Stripe {
         if order.external_ref.is_none() && order.email.is_none() {
             return Ok(None);
         }
+        if let Ok(Some(found)) = self.made_before(order, None).await {
+            return Ok(Some(found));
+        }
         let call = customer::create(order, &self.operator);
         self.make_customer(order, call, None).await
+    }
+
+    /// The customer who was made for ours, other than `gone`.
+    async fn made_before(
+        &self,
+        order: &OpenCheckout,
+        gone: Option<&str>,
+    ) -> Result<Option<String>, Failure> {
+        let call = customer::search(order.customer, &self.operator);
+        let found: Reply<List<Customer>> = self.client.send(call).await?;
+        Ok(first(found.body, gone))
     }
 
     /// Another customer, in place of `gone`, who was deleted at Stripe. `None`: a
@@ -62,9 +80,8 @@ impl Stripe {
         }
         // It may have been made, under another e-mail address or without our hearing
         // of it. What is not found yet is asked for again later, under the same key.
-        let call = customer::search(order.customer, &self.operator);
-        match self.client.send(call).await {
-            Ok(Reply { body, .. }) => first(body, gone).map(Some).ok_or(failure),
+        match self.made_before(order, gone).await {
+            Ok(found) => found.map(Some).ok_or(failure),
             Err(_) => Err(failure),
         }
     }

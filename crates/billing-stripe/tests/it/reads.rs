@@ -4,7 +4,7 @@ use billing_domain::catalog::Catalog;
 use billing_domain::fact::Fact;
 use billing_domain::money::{Currency, Money};
 use billing_domain::provider::RefKind;
-use billing_ports::{FindingLevel, PaymentProvider};
+use billing_ports::{FindingLevel, PaymentProvider, PortalAsk, PortalPurpose};
 use billing_stripe::{API_VERSION, HANDLED_EVENTS};
 use serde_json::{Value, json};
 
@@ -118,6 +118,27 @@ async fn a_refund_of_something_paid_once_says_which_checkout() {
 }
 
 #[tokio::test]
+async fn the_page_of_a_subscription_is_its_own_customer_s() {
+    let far = Far::start().await;
+    let linked = json!({ "id": "sub_1", "status": "active", "customer": "cus_linked" });
+    far.answers("GET", "/v1/subscriptions/sub_1", ok(&linked))
+        .await;
+    let page = json!({ "id": "bps_1", "url": "https://pages.example.com/1" });
+    far.answers("POST", "/v1/billing_portal/sessions", ok(&page))
+        .await;
+    let ask = PortalAsk {
+        customer: "cus_00000000000000000000000000000002".parse().unwrap(),
+        customer_ref: "cus_9".to_owned(),
+        subscription_ref: Some("sub_1".to_owned()),
+        purpose: PortalPurpose::PaymentMethod,
+        return_url: "https://app.example.com/".to_owned(),
+    };
+    far.stripe.portal(&ask).await.unwrap();
+    let asked = far.asked().await;
+    assert!(String::from_utf8_lossy(&asked[1].body).contains("customer=cus_linked"));
+}
+
+#[tokio::test]
 async fn a_status_without_a_translation_leaves_everything_as_it_is() {
     let far = Far::start().await;
     let odd = json!({ "id": "sub_1", "status": "hibernating", "customer": "cus_9",
@@ -126,7 +147,7 @@ async fn a_status_without_a_translation_leaves_everything_as_it_is() {
         .await;
     assert_eq!(
         brief(&far.read(RefKind::Subscription, "sub_1").await),
-        ["irrelevant"]
+        ["unreadable: a subscription of an unknown status"]
     );
 }
 

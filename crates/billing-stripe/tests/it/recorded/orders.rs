@@ -94,7 +94,12 @@ pub(super) async fn pages(recording: &mut Recording) {
         (
             later,
             unknown,
-            ["make a customer", "sell a subscription"].as_slice(),
+            [
+                "look for a customer",
+                "make a customer",
+                "sell a subscription",
+            ]
+            .as_slice(),
         ),
         (later, long_trial, &["sell a subscription after a trial"]),
         (
@@ -132,6 +137,9 @@ pub(super) async fn lost_answers(recording: &mut Recording) {
     let far = Far::start().await;
     let unavailable = no(500, &json!({ "error": { "type": "api_error" } }));
     far.answers("POST", "/v1/customers", unavailable).await;
+    let nobody = json!({ "data": [] });
+    far.answers_once("GET", "/v1/customers/search", ok(&nobody))
+        .await;
     let found = json!({ "data": [{ "id": "cus_9" }] });
     far.answers("GET", "/v1/customers/search", ok(&found)).await;
     let taken = no(400, &json!({ "error": { "type": "idempotency_error" } }));
@@ -146,6 +154,7 @@ pub(super) async fn lost_answers(recording: &mut Recording) {
     };
     far.done(&Order::OpenCheckout(unknown)).await;
     let names = [
+        "look for a customer",
         "make a customer",
         "look for a customer",
         "sell a subscription",
