@@ -122,7 +122,8 @@ impl Fake {
                     base_url: Some(fake.url().clone()),
                     ..PaddleOptions::new(account, DEFAULT_KEY.into(), OPERATOR.to_owned())
                 };
-                let adapter = Paddle::new(&options, http).unwrap();
+                let clock = Arc::new(fake.clock().clone());
+                let adapter = Paddle::new(&options, http, clock).unwrap();
                 (Arc::new(adapter), Arc::new(PaddleDecoder::new(&options)))
             }
         }

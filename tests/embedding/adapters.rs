@@ -52,9 +52,11 @@ fn sells_everywhere() -> Billing {
     let store = Arc::new(MemoryStore::new());
     let billing = Billing::builder(store, Arc::clone(&clock), Arc::new(SeededIds::new(1)))
         .webhooks(Arc::new(StripeDecoder::new(&stripe).unwrap()))
-        .provider(Arc::new(Stripe::new(stripe, client(), clock).unwrap()))
+        .provider(Arc::new(
+            Stripe::new(stripe, client(), Arc::clone(&clock)).unwrap(),
+        ))
         .webhooks(Arc::new(PaddleDecoder::new(&paddle)))
-        .provider(Arc::new(Paddle::new(&paddle, client()).unwrap()))
+        .provider(Arc::new(Paddle::new(&paddle, client(), clock).unwrap()))
         .webhooks(Arc::new(BtcPayDecoder::new(&btcpay)))
         .provider(Arc::new(at_btcpay));
     billing.build().unwrap()

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::asked::AskedLately;
 use crate::catalog::CatalogSlot;
 use crate::error::EngineError;
+use crate::estimates::Estimates;
 use crate::gate::GateCache;
 use crate::limits::Limits;
 use crate::recent::Recent;
@@ -41,6 +42,7 @@ pub(crate) struct Parts {
     pub(crate) gates: GateCache,
     pub(crate) asked: AskedLately,
     pub(crate) recent: Recent,
+    pub(crate) estimates: Estimates,
     pub(crate) last_read: LastRead,
     /// Who is told beside the notifier, once there is somebody.
     pub(crate) also_told: OnceLock<Arc<dyn Notifier>>,
@@ -247,6 +249,7 @@ impl BillingBuilder {
             gates,
             asked: AskedLately::new(self.limits.gate_cache),
             recent: Recent::default(),
+            estimates: Estimates::default(),
             last_read: LastRead::default(),
             also_told: OnceLock::new(),
             claim_post: OnceLock::new(),

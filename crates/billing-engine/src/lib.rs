@@ -14,6 +14,7 @@ mod catalog;
 mod commands;
 mod epochs;
 mod error;
+mod estimates;
 mod gate;
 mod generations;
 mod limits;

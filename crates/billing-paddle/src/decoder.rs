@@ -154,6 +154,7 @@ impl Teller {
     /// may stand otherwise now.
     fn of_transaction(&self, transaction: &Transaction, said: Said) -> Vec<Observed> {
         let mut facts = self.transaction(transaction, said);
+        facts.extend(self.page_of(transaction));
         facts.extend(self.buyer_of(transaction, &facts));
         let moves = matches!(transaction.status.as_str(), "completed" | "past_due");
         facts.extend(self.subscription_of(transaction).filter(|_| moves));

@@ -48,9 +48,31 @@ pub(crate) struct Deferred {
     /// computes on them.
     #[serde(default)]
     pub(crate) lifted: bool,
+    /// Who put them back: nobody else puts in place again what is to come. `None`:
+    /// they are not back, or one of an older release did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lifted_by: Option<String>,
 }
 
 impl Deferred {
+    /// With the paid items back in place, for `whom`.
+    pub(crate) fn lifted_by(&self, whom: &str) -> Self {
+        Self {
+            lifted: true,
+            lifted_by: Some(whom.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// With what is to come in place.
+    pub(crate) fn lowered(&self) -> Self {
+        Self {
+            lifted: false,
+            lifted_by: None,
+            ..self.clone()
+        }
+    }
+
     /// Whether this is what taking `change` back is about: not where something else
     /// stands here by now. `None`: whatever is to come.
     pub(crate) fn is_of(&self, change: Option<ChangeId>) -> bool {

@@ -50,9 +50,10 @@ impl Paddle {
         if !(ask.purpose == PortalPurpose::PaymentMethod && ask.subscription_ref.is_some()) {
             self.own(ask).await?;
         }
+        let payer = self.payer(ask).await?;
         let subscriptions: Vec<&str> = ask.subscription_ref.iter().map(String::as_str).collect();
         let body = json!({ "subscription_ids": subscriptions });
-        let path = ["customers", ask.customer_ref.as_str(), "portal-sessions"];
+        let path = ["customers", payer.as_str(), "portal-sessions"];
         let session: Session = self.client.post(&path, &body).await?;
         match (ask.purpose, &ask.subscription_ref) {
             (PortalPurpose::PaymentMethod, Some(id)) => self.method_page(&session, id).await,
@@ -62,6 +63,17 @@ impl Paddle {
                 Ok(session.urls.general.overview)
             }
         }
+    }
+
+    /// Whose page it is. Of one subscription it is its own customer's, who need not be
+    /// the one that ours usually is: a subscription may have been linked by hand.
+    async fn payer(&self, ask: &PortalAsk) -> Result<String, CallError> {
+        let known = ask.customer_ref.clone();
+        let Some(of) = &ask.subscription_ref else {
+            return Ok(known);
+        };
+        let held = self.existing(of).await?;
+        Ok(held.customer_id.unwrap_or(known))
     }
 
     /// Refused unless Paddle's customer is this one's alone. One that was found by

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::error;
 
-use crate::api_error::CallError;
-use crate::deferred::{Deferred, note};
+use crate::api_error::{CallError, refused};
+use crate::deferred::{Deferred, Held, in_place, note};
 use crate::perform::{Items, full_list, target};
 use crate::provider::Paddle;
 use crate::wire::{Adjusted, Amount, Details, Subscription};
@@ -52,13 +52,23 @@ pub(crate) struct Outcome {
     pub(crate) amount: Amount,
 }
 
+/// What somebody asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A quote, of a change that was chosen.
+    ForAQuote,
+    /// One line of a list: nothing is written for it.
+    InPassing,
+}
+
 impl Paddle {
-    /// What a change would cost. Changes nothing, but where a change that is to come
-    /// is in place already: Paddle has to compute on what is paid for, so that is put
-    /// back, unbilled, asked about, and the change put in place again. That is done
-    /// to its end even if nobody waits for it any more; should the process die in
-    /// between, the note says so and the next change or look puts it right.
-    pub(crate) async fn cost(&self, change: &ChangeSubscription) -> Result<Preview, CallError> {
+    /// What a change would cost. Changes nothing, but for a quote of what crosses
+    /// intervals twice: see [`Self::asked_lifted`].
+    pub(crate) async fn cost(
+        &self,
+        change: &ChangeSubscription,
+        asked: Asked,
+    ) -> Result<Preview, CallError> {
         let currency = change.amount.currency;
         let free = Preview {
             lines: Vec::new(),
@@ -74,30 +84,72 @@ impl Paddle {
             return Ok(free);
         }
         let Some(note) = note(&held) else {
-            return self.asked(&held, change).await;
+            return self.asked(&held, &target(change), currency).await;
         };
+        // What is paid for is in place already: somebody is at work, or was.
+        if in_place(&held).as_ref() == Some(&note.paid) {
+            return self.asked(&held, &target(change), currency).await;
+        }
+        if !note.moves_dates {
+            return self.asked_beside(&held, &note, change).await;
+        }
+        if asked == Asked::InPassing {
+            let why = "what is to come has another interval: its cost is told by a quote";
+            return Err(refused("change_of_interval_to_come", why));
+        }
         let (paddle, change) = (self.clone(), change.clone());
+        // To its end, even if nobody waits for it any more.
         let work = async move { paddle.asked_lifted(&held, &note, &change).await };
         tokio::spawn(work)
             .await
             .unwrap_or_else(|_ended| Err(CallError::Unknown("the preview was cut off".to_owned())))
     }
 
+    /// What a change costs beside one that is to come, which stays in place. Paddle
+    /// computes on what is in place, so it is asked what going on to what is wanted
+    /// costs from there, and what going back to what is paid for does: what is in
+    /// place cancels out of the difference.
+    async fn asked_beside(
+        &self,
+        held: &Subscription,
+        note: &Deferred,
+        change: &ChangeSubscription,
+    ) -> Result<Preview, CallError> {
+        let currency = change.amount.currency;
+        let back = self.asked(held, &note.paid, currency).await?;
+        let wanted = target(change);
+        let on = if in_place(held).as_ref() == Some(&wanted) {
+            None
+        } else {
+            Some(self.asked(held, &wanted, currency).await?)
+        };
+        between(on.as_ref(), &back, change)
+            .ok_or_else(|| CallError::Unknown("read Paddle's preview: out of range".to_owned()))
+    }
+
+    /// What a change costs where one to another interval is to come: of that Paddle
+    /// would count from today, so what is paid for is put back, unbilled, asked about,
+    /// and the change put in place again, unless somebody has done something else by
+    /// then. Should the process die in between, the note says so, and whoever reads
+    /// the subscription puts it right.
     async fn asked_lifted(
         &self,
         held: &Subscription,
         note: &Deferred,
         change: &ChangeSubscription,
     ) -> Result<Preview, CallError> {
-        let lifted = self.lift(held, note).await?;
-        let asked = self.asked(&lifted, change).await;
-        if let Err(failure) = self.lower(&lifted, note).await {
+        let whom = format!("quote {}", held.at());
+        let _alone = self.lifting.lock().await;
+        let lifted = self.lift(held, note, &whom).await?;
+        let asked = self
+            .asked(&lifted, &target(change), change.amount.currency)
+            .await;
+        if let Err(failure) = self.lower(&lifted.id, Some(&whom)).await {
             error!(
                 subscription = lifted.id,
                 error = &failure as &dyn std::error::Error,
-                "a change that is to come is not in place at Paddle: read the subscription again"
+                "a change that is to come is not in place at Paddle: it is put there when the subscription is next read"
             );
-            return Err(failure);
         }
         asked
     }
@@ -105,13 +157,14 @@ impl Paddle {
     async fn asked(
         &self,
         held: &Subscription,
-        change: &ChangeSubscription,
+        wanted: &Held,
+        currency: Currency,
     ) -> Result<Preview, CallError> {
-        let mut body = full_list(held, &target(change));
+        let mut body = full_list(held, wanted);
         let mut set = |name: &str, value: Value| body.insert(name.to_owned(), value);
         set("proration_billing_mode", json!("prorated_immediately"));
         set("on_payment_failure", json!("prevent_change"));
-        self.priced(held, &body, change.amount.currency).await
+        self.priced(held, &body, currency).await
     }
 
     /// What a change with this body would cost now.
@@ -126,6 +179,50 @@ impl Paddle {
         read(&previewed, currency)
             .ok_or_else(|| CallError::Unknown("read Paddle's preview: no sums in it".to_owned()))
     }
+}
+
+/// What is wanted less what is paid for, both asked from what is in place. `on`:
+/// `None` where what is wanted is in place. `None`: it does not fit.
+fn between(on: Option<&Preview>, back: &Preview, change: &ChangeSubscription) -> Option<Preview> {
+    let currency = change.amount.currency;
+    let zero = Money::zero(currency);
+    let of = |lines: &[Line], kind| {
+        let lines: Vec<Line> = lines.iter().filter(|it| it.kind == kind).cloned().collect();
+        line::sum(&lines, currency).ok()
+    };
+    let whole = |kind, pieces, amount: Money| {
+        (!amount.is_zero()).then(|| Line::whole(kind, None, pieces, amount))
+    };
+    let on_to = on.map_or(Some(zero), |on| line::sum(&on.lines, currency).ok())?;
+    let comes_to = on_to
+        .checked_sub(line::sum(&back.lines, currency).ok()?)
+        .ok()?;
+    let begins = match on {
+        Some(on) => {
+            let begins = on.lines.iter().filter(|it| it.kind == LineKind::Begins);
+            begins.cloned().collect()
+        }
+        None => {
+            let in_place = negated(of(&back.lines, LineKind::Unused)?)?;
+            Vec::from_iter(whole(LineKind::Begins, change.quantity, in_place))
+        }
+    };
+    let unused = negated(of(&back.lines, LineKind::Begins)?)?;
+    let mut lines: Vec<Line> = begins;
+    lines.extend(whole(LineKind::Unused, 1, unused));
+    if line::sum(&lines, currency) != Ok(comes_to) {
+        let kind = if comes_to.amount > 0 {
+            LineKind::Begins
+        } else {
+            LineKind::Unused
+        };
+        lines = Vec::from_iter(whole(kind, 1, comes_to));
+    }
+    Some(Preview {
+        lines,
+        owed: if comes_to.amount > 0 { comes_to } else { zero },
+        pinned: false,
+    })
 }
 
 /// The preview in our words. `None`: its sums are missing, or not of one currency.

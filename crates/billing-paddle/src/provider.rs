@@ -1,5 +1,8 @@
 //! A Paddle account as a payment provider. What each order takes is in `perform`.
 
+use std::fmt;
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use billing_domain::catalog::Catalog;
 use billing_domain::effect::{ChangeSubscription, EffectKey, Order, Resuming};
@@ -10,41 +13,65 @@ use billing_domain::time::Timestamp;
 use billing_http::HttpClient;
 use billing_ports::provider::{Listed, PortalAnswer, PortalAsk};
 use billing_ports::{
-    Answer, Delivery, Finding, PaymentProvider, PerformError, Previewed, Resent, ResumePreviewed,
+    Answer, Clock, Delivery, Finding, PaymentProvider, PerformError, Previewed, Resent,
+    ResumePreviewed,
 };
+use tokio::sync::Mutex;
 use url::Url;
 
 use crate::api_error::CallError;
-use crate::client::Client;
+use crate::client::{Client, Page};
 use crate::map::Teller;
 use crate::map::proof::{Proof, prove};
 use crate::map::subscription::Untold;
 use crate::map::transaction::Said;
 use crate::options::{Mode, OptionsError, PaddleOptions};
+use crate::preview::Asked;
 use crate::wire::{Adjustment, Customer, SentAgain, Subscription, Transaction};
 
-/// How many of a subscription's newest transactions are looked at to see what is
-/// paid for: a page, which Paddle limits to 30. A period rarely has more than two,
-/// its renewal and a change.
+/// How many of a subscription's transactions are looked at in one call: a page, which
+/// Paddle limits to 30. A period rarely has more than two, its renewal and a change.
 const PROOF_PAGE: &str = "30";
 
+/// How many pages are looked at for what is paid for, newest first: 300 transactions.
+/// Paddle takes 100 chargeable changes of a subscription in a day, and lists those
+/// that were declined as well.
+const PROOF_PAGES: usize = 10;
+
 /// A Paddle account. Cloning is cheap and shares the connections.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Paddle {
     pub(crate) client: Client,
     pub(crate) teller: Teller,
     pub(crate) mode: Option<Mode>,
     pub(crate) checkout_url: Option<Url>,
     pub(crate) webhook_url: Option<Url>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Held by whoever has put back what is paid for, or puts in place again what is
+    /// to come: of this process, one at a time.
+    pub(crate) lifting: Arc<Mutex<()>>,
+}
+
+impl fmt::Debug for Paddle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Paddle")
+            .field("account", &self.teller.account)
+            .field("client", &self.client)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Paddle {
-    /// The account of these settings.
+    /// The account of these settings, at the time of `clock`.
     ///
     /// # Errors
     ///
     /// [`OptionsError`] when the settings contradict each other. Nothing is sent.
-    pub fn new(options: &PaddleOptions, http: HttpClient) -> Result<Self, OptionsError> {
+    pub fn new(
+        options: &PaddleOptions,
+        http: HttpClient,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OptionsError> {
         let base = options.resolved_url()?;
         Ok(Self {
             client: Client::new(options, http)?,
@@ -55,6 +82,8 @@ impl Paddle {
             mode: Mode::of_key(&options.api_key).or_else(|| Mode::of_url(&base)),
             checkout_url: options.checkout_url.clone(),
             webhook_url: options.webhook_url.clone(),
+            clock,
+            lifting: Arc::default(),
         })
     }
 
@@ -71,15 +100,41 @@ impl Paddle {
         self.client.find(&["subscriptions", id], &[]).await
     }
 
-    /// Its newest transactions, as far as they say something of its money.
-    pub(crate) async fn money_of(&self, id: &str) -> Result<Vec<Transaction>, CallError> {
-        let query = [
-            ("subscription_id", id),
-            ("status", "completed,past_due,canceled"),
-            ("order_by", "created_at[DESC]"),
-            ("per_page", PROOF_PAGE),
-        ];
-        self.client.get(&["transactions"], &query).await
+    /// Its newest transactions, as far as they say something of its money: so many that
+    /// they prove what is paid for, or all.
+    pub(crate) async fn money_of(
+        &self,
+        held: &Subscription,
+    ) -> Result<Vec<Transaction>, CallError> {
+        let mut money: Vec<Transaction> = Vec::new();
+        let mut after: Option<String> = None;
+        for _ in 0..PROOF_PAGES {
+            let mut query = vec![
+                ("subscription_id", held.id.as_str()),
+                ("status", "completed,past_due,canceled"),
+                ("order_by", "created_at[DESC]"),
+                ("per_page", PROOF_PAGE),
+            ];
+            query.extend(after.as_deref().map(|after| ("after", after)));
+            let page: Page<Transaction> = self.client.page(&["transactions"], &query).await?;
+            money.extend(page.rows);
+            let proof = prove(held.period(), &money);
+            let enough = match held.period() {
+                Some(_) => proof.current_paid,
+                None => proof.paid.is_some(),
+            };
+            after = page.after.filter(|_| !enough);
+            if after.is_none() {
+                return Ok(money);
+            }
+        }
+        if prove(held.period(), &money).paid.is_some() {
+            return Ok(money);
+        }
+        // Told as unpaid, what is paid for would be taken away.
+        Err(CallError::Unknown(
+            "what is paid for is further back than was looked".to_owned(),
+        ))
     }
 
     /// The facts of a subscription, with what its transactions prove.
@@ -90,7 +145,7 @@ impl Paddle {
         if Teller::is_plain(subscription) {
             return self.tell(subscription, &Proof::default());
         }
-        let money = self.money_of(&subscription.id).await?;
+        let money = self.money_of(subscription).await?;
         self.tell(subscription, &prove(subscription.period(), &money))
     }
 
@@ -117,7 +172,10 @@ impl Paddle {
         let id = object.id.as_str();
         match object.kind {
             RefKind::Subscription => match self.subscription(id).await? {
-                Some(subscription) => self.told(&subscription).await,
+                Some(held) => {
+                    let held = self.put_right(held).await?;
+                    self.told(&held).await
+                }
                 None => Ok(Vec::new()),
             },
             RefKind::Payment if id.starts_with("adj_") => {
@@ -200,7 +258,14 @@ impl PaymentProvider for Paddle {
     }
 
     async fn preview(&self, change: &ChangeSubscription) -> Result<Previewed, PerformError> {
-        match self.cost(change).await {
+        match self.cost(change, Asked::ForAQuote).await {
+            Ok(preview) => Ok(Previewed::Costs(preview)),
+            Err(error) => error.refusal().map(Previewed::Refused),
+        }
+    }
+
+    async fn estimate(&self, change: &ChangeSubscription) -> Result<Previewed, PerformError> {
+        match self.cost(change, Asked::InPassing).await {
             Ok(preview) => Ok(Previewed::Costs(preview)),
             Err(error) => error.refusal().map(Previewed::Refused),
         }

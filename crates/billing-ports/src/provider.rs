@@ -214,6 +214,13 @@ pub trait PaymentProvider: Send + Sync {
         Err(PerformError::Unsupported("previewing a change"))
     }
 
+    /// Says the same where nobody has chosen the change: it is one of a list. MUST
+    /// write nothing at the provider, not even for a moment; what could not be said
+    /// so is refused.
+    async fn estimate(&self, change: &ChangeSubscription) -> Result<Previewed, PerformError> {
+        self.preview(change).await
+    }
+
     /// Says what resuming a paused subscription that it runs would charge now, and
     /// changes nothing.
     async fn preview_resume(&self, ask: &Resuming) -> Result<ResumePreviewed, PerformError> {

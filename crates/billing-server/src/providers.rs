@@ -50,9 +50,13 @@ pub(crate) fn stripe(
 
 /// The Paddle account, if there is one.
 #[cfg(feature = "paddle")]
-pub(crate) fn paddle(config: &Config, public_url: &str) -> Result<Option<Attached>, WiringError> {
+pub(crate) fn paddle(
+    config: &Config,
+    public_url: &str,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Attached>, WiringError> {
     let told = config.paddle.as_ref();
-    told.map(|told| paddle::attach(told, &config.operator, public_url))
+    told.map(|told| paddle::attach(told, &config.operator, public_url, clock))
         .transpose()
 }
 
@@ -62,7 +66,11 @@ pub(crate) fn paddle(config: &Config, public_url: &str) -> Result<Option<Attache
     clippy::unnecessary_wraps,
     reason = "the same door as where it is built in"
 )]
-pub(crate) fn paddle(_config: &Config, _public_url: &str) -> Result<Option<Attached>, WiringError> {
+pub(crate) fn paddle(
+    _config: &Config,
+    _public_url: &str,
+    _clock: &Arc<dyn Clock>,
+) -> Result<Option<Attached>, WiringError> {
     Ok(None)
 }
 

@@ -194,7 +194,7 @@ pub(crate) fn moving_money(
     // A provider is one line here.
     let mut attached: Vec<Attached> = Vec::new();
     attached.extend(providers::stripe(config, public_url, clock)?);
-    attached.extend(providers::paddle(config, public_url)?);
+    attached.extend(providers::paddle(config, public_url, clock)?);
     attached.extend(providers::btcpay(config, public_url, clock, remembered)?);
     Ok(attached)
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use billing_testkit::fakes::paddle::{Card, Rules};
+use billing_testkit::fakes::paddle::{Card, Rules, TransactionStatus};
 use billing_testkit::fakes::rig::FaultKind;
 use poem::http::StatusCode;
 use serde_json::json;
@@ -55,6 +55,10 @@ async fn k_16_a_checkout_while_paddle_is_down_makes_nothing(kind: StoreKind) {
         shop.pass(jiff::SignedDuration::from_hours(2)).await;
         let made = shop.fake.world().transactions.len();
         assert!(made <= before + 1, "{name}: {made}");
+        let world = shop.fake.world();
+        let mut pages = world.transactions.values();
+        let closed = pages.all(|page| page.status == TransactionStatus::Canceled);
+        assert!(closed, "{name}: nobody pays at a page that nobody was led to");
         assert_eq!(plan_of(&shop, &ana).await, "", "{name}");
         assert!(held(&shop, &ana).await.is_empty(), "{name}");
         shop.is_sound().await;

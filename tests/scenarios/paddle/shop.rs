@@ -131,9 +131,10 @@ pub(super) async fn impatient_shop(kind: StoreKind) -> Shop {
 async fn shop_through(kind: StoreKind, rules: Rules, key: &str, client: HttpClient) -> Shop {
     let fake = account(rules).await;
     let options = options(&fake, key);
+    let clock = Arc::new(fake.clock().clone());
     let adapter = Adapter {
         decoder: Arc::new(PaddleDecoder::new(&options)),
-        provider: Arc::new(Paddle::new(&options, client).unwrap()),
+        provider: Arc::new(Paddle::new(&options, client, clock).unwrap()),
     };
     let catalog = read_plan_file("inkwell.yaml", PLANS.as_bytes()).unwrap();
     Hosted::over(kind.fresh().await, fake, adapter, &catalog).await

@@ -21,7 +21,7 @@ use crate::limits::MAX_OVERTAKEN;
 
 /// Changes of one list whose cost a provider is asked for: a list is waited for,
 /// and each is a call. Those beyond say their cost when they are quoted.
-const MAX_PREVIEWS: usize = 12;
+const MAX_ESTIMATES: usize = 12;
 
 /// Why a change was not quoted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -152,15 +152,14 @@ impl Billing {
             .subscription(subscription)
             .ok_or(QuoteRefusal::NoSubscription)?;
         let mut allowed = Vec::new();
-        let mut previews = MAX_PREVIEWS;
+        let mut estimates = MAX_ESTIMATES;
         for ask in asks(held, &catalog, now) {
             match plan_change(&account, &ask, None, &catalog, now) {
                 Ok(planned) => {
-                    let preview = match previews.checked_sub(1) {
+                    let preview = match estimates.checked_sub(1) {
                         Some(left) if planned.preview(now).is_some() => {
-                            previews = left;
-                            // What is not said is not offered at a price.
-                            parts.previewed(&planned, now).await.ok().flatten()
+                            estimates = left;
+                            parts.estimated(&planned, &account, &catalog, now).await
                         }
                         _ => None,
                     };
@@ -280,12 +279,38 @@ impl Parts {
         self.preview(&change).await.map(Some)
     }
 
+    /// What the provider says of one of a list, lately. `None`: it did not say, and
+    /// the change is offered at no price.
+    async fn estimated(
+        &self,
+        planned: &Planned,
+        account: &Account,
+        catalog: &CatalogRevision,
+        now: Timestamp,
+    ) -> Option<Preview> {
+        let change = planned.preview(now)?;
+        let key = planned.key(account, catalog).ok()?;
+        if let Some(said) = self.estimates.get(&key, now) {
+            return said;
+        }
+        let provider = self.providers.get(&change.provider)?;
+        let said = self.said(provider.estimate(&change)).await.ok();
+        self.estimates.put(key, now, said.clone());
+        said
+    }
+
     async fn preview(&self, change: &ChangeSubscription) -> Result<Preview, QuoteError> {
         let provider = self
             .providers
             .get(&change.provider)
             .ok_or(QuoteError::Provider)?;
-        let asking = provider.preview(change);
+        self.said(provider.preview(change)).await
+    }
+
+    async fn said(
+        &self,
+        asking: impl Future<Output = Result<Previewed, PerformError>> + Send,
+    ) -> Result<Preview, QuoteError> {
         let answer = tokio::time::timeout(self.limits.call_timeout, asking).await;
         match answer {
             Ok(Ok(Previewed::Costs(preview))) => Ok(preview),

@@ -4,11 +4,15 @@
 use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed, ProviderInvoiceState};
 use billing_domain::invoice::Purpose;
 use billing_domain::provider::RefKind;
+use billing_domain::time::Timestamp;
 
 use super::Teller;
 use crate::correlation::{HOST_REF, is_foreign, link};
 use crate::money::charged;
 use crate::wire::{Span, Transaction};
+
+/// Why one tells nothing that it should.
+const NO_SUM: &str = "a transaction of no sum, or in an unknown currency";
 
 /// What was said of a transaction besides how it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +81,28 @@ impl Teller {
         })
     }
 
+    /// That the page of a checkout of ours is there: one whose answer was lost is heard of
+    /// so, and closed where nobody waits for it any more. `None`: it is no such page.
+    pub(crate) fn page_of(&self, transaction: &Transaction) -> Option<Observed> {
+        let open = matches!(transaction.status.as_str(), "draft" | "ready");
+        let ours = open && transaction.is_checkout() && !self.is_elsewhere(transaction);
+        let link = self.transaction_link(transaction);
+        let checkout = link.checkout.filter(|_| ours)?;
+        let url = transaction.checkout.as_ref()?.url.clone()?;
+        Some(Observed {
+            fact: Fact::CheckoutOpened {
+                checkout,
+                reference: transaction.id.clone(),
+                url,
+                // Paddle's pages do not close by themselves: ours says when it does.
+                expires_at: Timestamp::MAX,
+                customer_ref: transaction.customer_id.clone(),
+            },
+            at: transaction.at(),
+            link,
+        })
+    }
+
     /// A transaction of which nothing is to be told but that it is there.
     pub(crate) fn uneventful(&self, transaction: &Transaction) -> Observed {
         Observed {
@@ -103,8 +129,18 @@ impl Teller {
             link: link.clone(),
         };
         let mut facts = Vec::new();
-        facts.extend(invoice_seen(transaction, said).map(observe));
-        facts.extend(checkout_seen(transaction, &link).map(observe));
+        let told = invoice_seen(transaction, said)
+            .and_then(|invoice| Ok((invoice, checkout_seen(transaction, &link)?)));
+        match told {
+            Ok((invoice, checkout)) => {
+                facts.extend(invoice.map(observe));
+                facts.extend(checkout.map(observe));
+            }
+            Err(why) => facts.push(observe(Fact::Unreadable {
+                object: self.object(RefKind::Invoice, &transaction.id),
+                why: why.to_owned(),
+            })),
+        }
         facts.extend(
             transaction
                 .adjustments
@@ -121,21 +157,21 @@ impl Teller {
 
 /// Paddle's own invoice, where it is for a subscription and for money: a trial begins
 /// with a transaction of nothing.
-fn invoice_seen(transaction: &Transaction, said: Said) -> Option<Fact> {
+fn invoice_seen(transaction: &Transaction, said: Said) -> Result<Option<Fact>, &'static str> {
     if !transaction.recurs() {
-        return None;
+        return Ok(None);
     }
     let state = match (transaction.status.as_str(), said) {
         ("completed", _) => ProviderInvoiceState::Paid,
         // Nobody owes what nobody has bought yet.
-        _ if transaction.subscription_id.is_none() => return None,
+        _ if transaction.subscription_id.is_none() => return Ok(None),
         ("canceled", _) => ProviderInvoiceState::Void,
         ("billed" | "past_due" | "ready", Said::PaymentFailed) => ProviderInvoiceState::Failed,
         ("billed" | "past_due", Said::Nothing) => ProviderInvoiceState::Open,
-        _ => return None,
+        _ => return Ok(None),
     };
-    let amount = charged(transaction).filter(|amount| !amount.is_zero())?;
-    Some(Fact::ProviderInvoiceSeen {
+    let amount = charged(transaction).ok_or(NO_SUM)?;
+    Ok((!amount.is_zero()).then(|| Fact::ProviderInvoiceSeen {
         reference: transaction.id.clone(),
         subscription_ref: transaction.subscription_id.clone(),
         amount,
@@ -144,7 +180,7 @@ fn invoice_seen(transaction: &Transaction, said: Said) -> Option<Fact> {
         purpose: Some(purpose(transaction)),
         collected: None,
         opened_at: transaction.created_at,
-    })
+    }))
 }
 
 fn purpose(transaction: &Transaction) -> Purpose {
@@ -157,12 +193,14 @@ fn purpose(transaction: &Transaction) -> Purpose {
 }
 
 /// The end of a checkout of ours.
-fn checkout_seen(transaction: &Transaction, link: &Link) -> Option<Fact> {
-    let checkout = link.checkout.filter(|_| transaction.is_checkout())?;
+fn checkout_seen(transaction: &Transaction, link: &Link) -> Result<Option<Fact>, &'static str> {
+    let Some(checkout) = link.checkout.filter(|_| transaction.is_checkout()) else {
+        return Ok(None);
+    };
     let reference = transaction.id.clone();
-    match transaction.status.as_str() {
+    Ok(match transaction.status.as_str() {
         "completed" => {
-            let amount = charged(transaction)?;
+            let amount = charged(transaction).ok_or(NO_SUM)?;
             let payment = if amount.is_zero() {
                 CheckoutPayment::NotRequired
             } else {
@@ -190,5 +228,5 @@ fn checkout_seen(transaction: &Transaction, link: &Link) -> Option<Fact> {
             canceled: true,
         }),
         _ => None,
-    }
+    })
 }

@@ -101,6 +101,7 @@ impl Paddle {
             change: order.change,
             moves_dates,
             lifted: false,
+            lifted_by: None,
         });
         if known == fresh && is_there {
             return self.told(held).await;
@@ -122,22 +123,26 @@ impl Paddle {
         order: &ChangeSubscription,
         quoted: Option<Money>,
     ) -> Result<Vec<Observed>, CallError> {
-        let note = note(held);
-        // Paddle computes on what is in place, and that has to be what is paid for.
-        let lifted = match &note {
-            Some(note) => self.lift(held, note).await?,
-            None => held.clone(),
+        let Some(note) = note(held) else {
+            let now = self.charge(held, order, quoted).await?;
+            return self.changed(&now, &target(order)).await;
         };
-        let charged = self.charge(&lifted, order, quoted).await;
-        match (charged, note) {
-            (Ok(now), _) => self.changed(&now, &target(order)).await,
+        // Paddle computes on what is in place, and that has to be what is paid for.
+        let whom = order.change.map_or_else(
+            || format!("{}*{}", order.price_ref, order.quantity),
+            |change| change.to_string(),
+        );
+        let _alone = self.lifting.lock().await;
+        let lifted = self.lift(held, &note, &whom).await?;
+        match self.charge(&lifted, order, quoted).await {
+            Ok(now) => self.changed(&now, &target(order)).await,
             // Nothing happened: what was to come still is. After a lost answer it stays
             // lifted, and the next try begins there.
-            (Err(error), Some(note)) if error.had_no_effect() => {
-                self.lower(&lifted, &note).await?;
+            Err(error) if error.had_no_effect() => {
+                self.lower(&lifted.id, Some(&whom)).await?;
                 Err(error)
             }
-            (Err(error), _) => Err(error),
+            Err(error) => Err(error),
         }
     }
 
@@ -169,35 +174,36 @@ impl Paddle {
         self.client.patch(&path, &body).await
     }
 
-    /// Puts what is paid for back in place, for as long as Paddle computes on it.
+    /// Puts what is paid for back in place for `whom`, for as long as Paddle computes
+    /// on it. Where it is back already, it is so for `whom` from now on.
     pub(crate) async fn lift(
         &self,
         held: &Subscription,
         note: &Deferred,
+        whom: &str,
     ) -> Result<Subscription, CallError> {
-        if note.lifted && in_place(held).as_ref() == Some(&note.paid) {
-            return Ok(held.clone());
-        }
-        let lifted = Deferred {
-            lifted: true,
-            ..note.clone()
-        };
-        let custom = noted(held, Some(&lifted));
+        let custom = noted(held, Some(&note.lifted_by(whom)));
         self.place(held, &note.paid, custom, Some(note)).await
     }
 
-    /// Puts what is to come in place again.
+    /// Puts what is to come in place again, where the subscription still stands as it
+    /// was lifted for `whom` (`None`: for anybody); otherwise leaves it as it is: what
+    /// was done to it since is not undone.
     pub(crate) async fn lower(
         &self,
-        held: &Subscription,
-        note: &Deferred,
+        id: &str,
+        whom: Option<&str>,
     ) -> Result<Subscription, CallError> {
-        let lowered = Deferred {
-            lifted: false,
-            ..note.clone()
+        let held = self.existing(id).await?;
+        let ours = |note: &Deferred| {
+            let theirs = whom.is_some_and(|whom| note.lifted_by.as_deref() != Some(whom));
+            note.lifted && !theirs && in_place(&held).as_ref() == Some(&note.paid)
         };
-        let custom = noted(held, Some(&lowered));
-        self.place(held, &note.later, custom, Some(note)).await
+        let Some(note) = note(&held).filter(ours) else {
+            return Ok(held);
+        };
+        let custom = noted(&held, Some(&note.lowered()));
+        self.place(&held, &note.later, custom, Some(&note)).await
     }
 
     /// Puts items in place, unbilled. Under a note the period goes on ending when it
@@ -239,7 +245,7 @@ impl Paddle {
         held: &Subscription,
         target: &Held,
     ) -> Result<Vec<Observed>, CallError> {
-        let money = self.money_of(&held.id).await?;
+        let money = self.money_of(held).await?;
         let mut facts = self.tell(held, &prove(held.period(), &money))?;
         let charged = money
             .iter()

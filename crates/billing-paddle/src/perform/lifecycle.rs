@@ -4,12 +4,17 @@
 use billing_domain::effect::TOO_LATE;
 use billing_domain::fact::Observed;
 use billing_domain::money::Money;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::api_error::{CallError, refused};
 use crate::deferred;
 use crate::provider::Paddle;
 use crate::wire::Subscription;
+
+/// How long somebody may be at work on what is lifted: a few calls of at most half a
+/// minute each, and clocks that differ by a minute.
+const LIFTED_FOR: SignedDuration = SignedDuration::from_mins(10);
 
 /// Refused because something else is scheduled.
 const STANDS: &str = "subscription_locked_pending_changes";
@@ -125,13 +130,20 @@ impl Paddle {
         let Some(held) = self.subscription(id).await? else {
             return Ok(Vec::new());
         };
-        match deferred::note(&held) {
-            Some(note) if note.lifted => {
-                let placed = self.lower(&held, &note).await?;
-                self.told(&placed).await
-            }
-            _ => self.told(&held).await,
+        let held = self.put_right(held).await?;
+        self.told(&held).await
+    }
+
+    /// Puts in place again what a lost process left lifted. Left alone while whoever
+    /// lifted it may still be at it.
+    pub(crate) async fn put_right(&self, held: Subscription) -> Result<Subscription, CallError> {
+        let left = deferred::note(&held).is_some_and(|note| note.lifted)
+            && self.clock.now().duration_since(held.at()) >= LIFTED_FOR;
+        if !left {
+            return Ok(held);
         }
+        let _alone = self.lifting.lock().await;
+        self.lower(&held.id, None).await
     }
 
     /// Acts in place of what is scheduled: while that stands, Paddle accepts nothing

@@ -11,7 +11,7 @@ use billing_http::{HttpClient, HttpOptions};
 use billing_ports::provider::{PortalAnswer, PortalAsk, PortalPurpose};
 use billing_ports::{Answer, PaymentProvider, PerformError, Reading, Resent};
 use serde_json::{Value, json};
-use wiremock::matchers::{method, path};
+use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, ResponseTemplate};
 
 use super::{
@@ -149,7 +149,7 @@ async fn a_failure_on_the_way_says_what_was_beneath_it() {
         ..HttpOptions::default()
     };
     let http = HttpClient::new(once).unwrap();
-    let paddle = Paddle::new(&options, http).unwrap();
+    let paddle = Paddle::new(&options, http, super::clock()).unwrap();
     let read = paddle.read(&object(RefKind::Subscription, "sub_1")).await;
     match read {
         Err(PerformError::NotSent(why)) => {
@@ -353,14 +353,17 @@ async fn the_portal_opens_where_it_was_asked_to() {
     let text =
         include_str!("../../tests/fixtures/customerportalsessions_full_entity_multiple.json");
     let body: Value = serde_json::from_str(text).unwrap();
-    respond(
-        &server,
-        "POST",
-        "/customers/ctm_1/portal-sessions",
-        201,
-        body,
-    )
-    .await;
+    // What was linked by hand is another customer's over there, and so is its page.
+    for of in ["ctm_1", "ctm_linked"] {
+        let place = format!("/customers/{of}/portal-sessions");
+        respond(&server, "POST", &place, 201, body.clone()).await;
+    }
+    let mut linked = subscription(MONTHLY, january());
+    linked["customer_id"] = json!("ctm_linked");
+    let of_first = "/subscriptions/sub_01h04vsc0qhwtsbsxh3422wjs4";
+    for place in ["/subscriptions/sub_9", of_first] {
+        answer(&server, "GET", place, &linked).await;
+    }
     let customer = json!({ "id": "ctm_1", "custom_data": {
         "billing_customer": checkout().customer, "billing_operator": "acme",
     }});
@@ -395,6 +398,54 @@ async fn the_portal_opens_where_it_was_asked_to() {
             other => panic!("{other:?}"),
         }
     }
+    for of in ["ctm_1", "ctm_linked"] {
+        let place = format!("/customers/{of}/portal-sessions");
+        assert_eq!(sent(&server, "POST", &place).await.len(), 2, "{of}");
+    }
+}
+
+#[tokio::test]
+async fn a_payment_behind_pages_of_others_still_counts() {
+    let page = |rows: &[Value], more: bool| {
+        let meta = json!({ "pagination": { "has_more": more } });
+        ResponseTemplate::new(200).set_body_json(json!({ "data": rows, "meta": meta }))
+    };
+    // Declined, a month long.
+    let mut declined = transaction("canceled", january());
+    declined["origin"] = json!("subscription_update");
+    let declined = vec![declined; 30];
+    let seen = object(RefKind::Subscription, "sub_1");
+    let newest = Mock::given(method("GET")).and(path("/transactions"));
+    let further = Mock::given(method("GET"))
+        .and(path("/transactions"))
+        .and(query_param("after", "txn_canceled"));
+    let (server, paddle) = paddle().await;
+    answer(&server, "GET", PLACE, &subscription(MONTHLY, january())).await;
+    let paid = [transaction("completed", january())];
+    further
+        .respond_with(page(&paid, false))
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    newest
+        .respond_with(page(&declined, true))
+        .mount(&server)
+        .await;
+    let facts = paddle.read(&seen).await.unwrap();
+    assert_eq!(snapshot(&facts).status, Status::Active);
+
+    // Further back than is looked, nobody says that it is not there.
+    server.reset().await;
+    answer(&server, "GET", PLACE, &subscription(MONTHLY, january())).await;
+    let endless = Mock::given(method("GET")).and(path("/transactions"));
+    endless
+        .respond_with(page(&declined, true))
+        .mount(&server)
+        .await;
+    let read = paddle.read(&seen).await;
+    assert!(matches!(read, Err(PerformError::Unknown(_))), "{read:?}");
+    let asked = server.received_requests().await.unwrap().len();
+    assert_eq!(asked, 1 + 10);
 }
 
 #[tokio::test]

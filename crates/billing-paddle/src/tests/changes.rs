@@ -5,11 +5,13 @@ use billing_domain::fact::{Fact, Observed};
 use billing_domain::ids::ChangeId;
 use billing_domain::ids::EffectId;
 use billing_domain::invoice::Purpose;
+use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::subscription::Status;
 use billing_domain::time::{Interval, Period};
 use billing_ports::{Answer, PaymentProvider, PerformError, Previewed};
 use serde_json::{Value, json};
-use wiremock::MockServer;
+use wiremock::matchers::{body_partial_json, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::{
     BIGGER, MONTHLY, YEARLY, account, answer, at, change, february, january, paddle, price,
@@ -357,16 +359,32 @@ async fn an_upgrade_over_a_deferred_change_computes_on_what_is_paid_for() {
     assert!(bodies[1]["custom_data"].get("billing_deferred").is_none());
 }
 
+/// What is deferred, with what is paid for back in place for `whom`.
+fn lifted(whom: &str) -> Value {
+    let mut held = deferred();
+    held["items"][0]["price"] = price(MONTHLY);
+    held["custom_data"]["billing_deferred"]["lifted"] = json!(true);
+    held["custom_data"]["billing_deferred"]["lifted_by"] = json!(whom);
+    held
+}
+
+/// The subscription reads as `first` once, and as `then` from then on.
+async fn reads(server: &MockServer, first: &Value, then: &Value) {
+    Mock::given(method("GET"))
+        .and(path(PLACE))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({ "data": first })))
+        .up_to_n_times(1)
+        .mount(server)
+        .await;
+    answer(server, "GET", PLACE, then).await;
+}
+
 #[tokio::test]
 async fn an_upgrade_refused_leaves_what_was_to_come() {
     let (server, paddle) = paddle().await;
-    world(
-        &server,
-        &deferred(),
-        &subscription(MONTHLY, january()),
-        "9999",
-    )
-    .await;
+    reads(&server, &deferred(), &lifted("pri_top*1")).await;
+    let lifted = subscription(MONTHLY, january());
+    world(&server, &deferred(), &lifted, "9999").await;
     let answer = perform(&paddle, &order(change("pri_top", now(Some(1_000))))).await;
     assert!(matches!(answer, Ok(Answer::Refused(_))), "{answer:?}");
     let bodies = sent(&server, "PATCH", PLACE).await;
@@ -381,9 +399,8 @@ async fn an_upgrade_refused_leaves_what_was_to_come() {
 #[tokio::test]
 async fn an_upgrade_that_has_to_wait_leaves_what_was_to_come() {
     let (server, paddle) = paddle().await;
-    answer(&server, "GET", PLACE, &deferred()).await;
-    let lifted = subscription(MONTHLY, january());
-    answer(&server, "PATCH", PLACE, &lifted).await;
+    reads(&server, &deferred(), &lifted("pri_top*1")).await;
+    answer(&server, "PATCH", PLACE, &lifted("pri_top*1")).await;
     let busy = refusal(
         "subscription_credit_creation_against_processing_transaction",
         "wait",
@@ -397,23 +414,88 @@ async fn an_upgrade_that_has_to_wait_leaves_what_was_to_come() {
 }
 
 #[tokio::test]
-async fn a_preview_leaves_what_is_to_come_where_it_was() {
+async fn what_was_done_since_is_never_put_back() {
+    let mut paid_for_more = subscription("pri_top", january());
+    paid_for_more["custom_data"]["billing_change"] = json!("chg_1");
+    let mut theirs = lifted("chg_1");
+    theirs["custom_data"]["billing_deferred"]["moves_dates"] = json!(true);
+    let mut first = deferred();
+    first["custom_data"]["billing_deferred"]["moves_dates"] = json!(true);
+    // Somebody has bought the dearer one meanwhile, or is about to.
+    for meanwhile in [paid_for_more, theirs] {
+        let (server, paddle) = paddle().await;
+        reads(&server, &first, &meanwhile).await;
+        answer(&server, "PATCH", PLACE, &subscription(MONTHLY, january())).await;
+        answer(&server, "PATCH", PREVIEW, &costs("1000")).await;
+        let quoted = paddle.preview(&change("pri_top", now(None))).await;
+        assert!(matches!(quoted, Ok(Previewed::Costs(cost)) if cost.owed == usd(1_000)));
+        let bodies = sent(&server, "PATCH", PLACE).await;
+        assert_eq!(bodies.len(), 1, "lifted, and no more: {bodies:?}");
+    }
+}
+
+/// What Paddle says of a change to `price`, from what is in place.
+async fn asks(server: &MockServer, price: &str, charge: &str, credit: &str, result: (&str, &str)) {
+    let amount = |amount: &str| json!({ "amount": amount, "currency_code": "USD" });
+    let said = json!({ "update_summary": {
+        "charge": amount(charge),
+        "credit": amount(credit),
+        "result": { "action": result.0, "amount": result.1, "currency_code": "USD" },
+    }});
+    let to = json!({ "items": [{ "price_id": price, "quantity": 1 }] });
+    Mock::given(method("PATCH"))
+        .and(path(PREVIEW))
+        .and(body_partial_json(to))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({ "data": said })))
+        .mount(server)
+        .await;
+}
+
+#[tokio::test]
+async fn a_preview_leaves_what_is_to_come_where_it_is() {
     let (server, paddle) = paddle().await;
-    world(
-        &server,
-        &deferred(),
-        &subscription(MONTHLY, january()),
-        "1000",
-    )
-    .await;
-    let previewed = paddle.preview(&change("pri_top", now(None))).await;
-    assert!(matches!(previewed, Ok(Previewed::Costs(cost)) if cost.owed == usd(1_000)));
-    let bodies = sent(&server, "PATCH", PLACE).await;
-    let placed: Vec<&Value> = bodies
-        .iter()
-        .map(|body| &body["items"][0]["price_id"])
-        .collect();
-    assert_eq!(placed, [MONTHLY, BIGGER]);
+    answer(&server, "GET", PLACE, &deferred()).await;
+    // 5 are given back of what is in place, whichever way it is left.
+    asks(&server, "pri_top", "3000", "500", ("charge", "2500")).await;
+    asks(&server, MONTHLY, "2000", "500", ("charge", "1500")).await;
+    for estimated in [false, true] {
+        let change = change("pri_top", now(None));
+        let said = if estimated {
+            paddle.estimate(&change).await
+        } else {
+            paddle.preview(&change).await
+        };
+        let Ok(Previewed::Costs(cost)) = said else {
+            panic!("{said:?}");
+        };
+        assert_eq!(cost.owed, usd(1_000));
+        let lines: Vec<i64> = cost.lines.iter().map(|line| line.amount.amount).collect();
+        assert_eq!(lines, [3_000, -2_000]);
+    }
+    // What is in place already: it costs what going back from it would give.
+    let there = paddle.preview(&change(BIGGER, now(None))).await;
+    let Ok(Previewed::Costs(cost)) = there else {
+        panic!("{there:?}");
+    };
+    assert_eq!(cost.owed, usd(0));
+    let lines: Vec<i64> = cost.lines.iter().map(|line| line.amount.amount).collect();
+    assert_eq!(lines, [500, -2_000]);
+    assert!(sent(&server, "PATCH", PLACE).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_estimate_never_writes() {
+    let (server, paddle) = paddle().await;
+    let mut held = deferred();
+    held["custom_data"]["billing_deferred"]["moves_dates"] = json!(true);
+    answer(&server, "GET", PLACE, &held).await;
+    let said = paddle.estimate(&change("pri_top", now(None))).await;
+    assert!(
+        matches!(&said, Ok(Previewed::Refused(why)) if why.code == "change_of_interval_to_come"),
+        "{said:?}"
+    );
+    let requests = server.received_requests().await.unwrap();
+    assert!(requests.iter().all(|sent| sent.method.as_str() == "GET"));
 }
 
 #[tokio::test]
@@ -448,6 +530,29 @@ async fn what_a_lost_process_left_lifted_is_put_right_when_somebody_looks() {
     assert_eq!(snapshot(&facts).price_ref, MONTHLY);
     let bodies = sent(&server, "PATCH", PLACE).await;
     assert_eq!(bodies[0]["items"][0]["price_id"], BIGGER);
+    // So is it when it is read because of an event, or of the daily look.
+    let object = ProviderRef {
+        account: account(),
+        kind: RefKind::Subscription,
+        id: "sub_1".to_owned(),
+    };
+    paddle.read(&object).await.unwrap();
+    assert_eq!(sent(&server, "PATCH", PLACE).await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_somebody_is_at_work_on_is_left_alone() {
+    let (server, paddle) = paddle().await;
+    let mut held = lifted("quote");
+    held["updated_at"] = json!("2026-01-19T23:51:00Z");
+    world(&server, &held, &deferred(), "0").await;
+    let look = Order::ReadSubscription {
+        provider: account(),
+        reference: "sub_1".to_owned(),
+    };
+    let facts = done(&paddle, &look).await;
+    assert_eq!(snapshot(&facts).price_ref, MONTHLY);
+    assert!(sent(&server, "PATCH", PLACE).await.is_empty());
 }
 
 #[tokio::test]

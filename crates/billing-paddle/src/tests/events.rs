@@ -289,6 +289,77 @@ fn refunds_and_chargebacks_are_told() {
     );
 }
 
+#[test]
+fn a_page_that_is_there_is_told_and_nobody_else_s() {
+    let mut page = transaction("draft", january());
+    page["origin"] = json!("api");
+    page["subscription_id"] = json!(null);
+    page["checkout"] = json!({ "url": "https://pay.example.com/?_ptxn=txn_draft" });
+    page["custom_data"] = json!({
+        "billing_checkout": checkout().checkout, "billing_operator": "acme",
+    });
+    for kind in ["transaction.created", "transaction.ready"] {
+        let told = facts(kind, &page);
+        let [told] = told.as_slice() else {
+            panic!("{told:?}");
+        };
+        assert!(
+            matches!(&told.fact, Fact::CheckoutOpened { checkout: of, reference, .. }
+                if *of == checkout().checkout && reference == "txn_draft"),
+            "{told:?}"
+        );
+    }
+    let mut elsewhere = page.clone();
+    elsewhere["custom_data"]["billing_operator"] = json!("other");
+    let mut later = page.clone();
+    later["origin"] = json!("subscription_recurring");
+    let mut closed = page;
+    closed["checkout"] = json!(null);
+    for none in [elsewhere, later, closed] {
+        assert_eq!(facts("transaction.created", &none), []);
+    }
+}
+
+#[test]
+fn what_is_in_words_that_are_not_known_is_for_a_person() {
+    let mut bare = adjusted("refund", "approved");
+    bare["totals"] = json!({});
+    let mut foreign = adjusted("chargeback", "approved");
+    foreign["currency_code"] = json!("DOUBLOON");
+    let mut unpriced = transaction("completed", january());
+    unpriced["currency_code"] = json!("DOUBLOON");
+    for (kind, data, why) in [
+        (
+            "adjustment.created",
+            adjusted("refund", "pondered"),
+            "a refund of an unknown status",
+        ),
+        (
+            "adjustment.created",
+            adjusted("clawback", "approved"),
+            "an adjustment of an unknown kind",
+        ),
+        ("adjustment.updated", bare, "an adjustment of no sum"),
+        (
+            "adjustment.updated",
+            foreign,
+            "an adjustment in an unknown currency",
+        ),
+        (
+            "transaction.completed",
+            unpriced,
+            "a transaction of no sum, or in an unknown currency",
+        ),
+    ] {
+        let told = facts(kind, &data);
+        assert!(
+            matches!(&told[0].fact, Fact::Unreadable { why: said, .. } if said == why),
+            "{told:?}"
+        );
+        assert!(!told[0].link.refs.is_empty());
+    }
+}
+
 /// Neither says anything of what is sold and paid: whole bodies, of a customer of ours.
 #[test]
 fn a_customer_s_new_address_and_a_card_taken_away_tell_nothing() {

@@ -10,12 +10,15 @@ mod samples;
 mod signature;
 mod status;
 
+use std::sync::Arc;
+
 use billing_domain::effect::{ChangeSubscription, ChangeWhen, EffectKey, OpenCheckout};
 use billing_domain::fact::{Fact, Observed, SubscriptionSnapshot};
 use billing_domain::money::{Currency, Money};
 use billing_domain::provider::ProviderAccount;
 use billing_domain::time::{Interval, Period, Timestamp};
 use billing_http::{HttpClient, HttpOptions};
+use billing_testkit::ManualClock;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
@@ -78,6 +81,11 @@ fn usd(amount: i64) -> Money {
     Money::new(amount, Currency::USD)
 }
 
+/// Long after whatever is told of here.
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(at("2026-01-20T00:00:00Z")))
+}
+
 /// A server that plays Paddle, and the adapter that talks to it.
 async fn paddle() -> (MockServer, Paddle) {
     let server = MockServer::start().await;
@@ -86,7 +94,7 @@ async fn paddle() -> (MockServer, Paddle) {
         ..options()
     };
     let http = HttpClient::new(HttpOptions::default()).unwrap();
-    let paddle = Paddle::new(&options, http).unwrap();
+    let paddle = Paddle::new(&options, http, clock()).unwrap();
     (server, paddle)
 }
 

@@ -1,5 +1,7 @@
 //! A fake Paddle, the adapter that talks to it, and short words for both.
 
+use std::sync::Arc;
+
 use billing_domain::effect::{ChangeSubscription, ChangeWhen, EffectKey, OpenCheckout, Order};
 use billing_domain::fact::{Fact, Observed, SubscriptionSnapshot};
 use billing_domain::ids::{EffectId, IdSeq};
@@ -62,7 +64,7 @@ impl Rig {
         };
         let http = HttpClient::new(HttpOptions::default()).unwrap();
         Self {
-            paddle: Paddle::new(&options, http).unwrap(),
+            paddle: Paddle::new(&options, http, Arc::new(fake.clock().clone())).unwrap(),
             decoder: PaddleDecoder::new(&options),
             fake,
             ids: std::sync::Mutex::new(IdSeq::new(start, 7)),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use billing_paddle::{DEFAULT_TOLERANCE, Mode, Paddle, PaddleDecoder, PaddleOptions};
+use billing_ports::Clock;
 use jiff::SignedDuration;
 use url::Url;
 
@@ -26,6 +27,7 @@ pub(super) fn attach(
     told: &PaddleConfig,
     operator: &str,
     public_url: &str,
+    clock: &Arc<dyn Clock>,
 ) -> Result<Attached, WiringError> {
     let account = main_account(NAME)?;
     let mut options = PaddleOptions::new(account, told.api_key.clone(), operator.to_owned());
@@ -38,7 +40,8 @@ pub(super) fn attach(
     let webhooks = Url::parse(&webhook_url(public_url, NAME));
     options.webhook_url = Some(webhooks.map_err(|error| unusable(NAME, &error))?);
     let decoder = PaddleDecoder::new(&options);
-    let provider = Paddle::new(&options, client(NAME)?).map_err(|error| unusable(NAME, &error))?;
+    let provider = Paddle::new(&options, client(NAME)?, Arc::clone(clock))
+        .map_err(|error| unusable(NAME, &error))?;
     Ok(Attached {
         provider: Arc::new(provider),
         decoder: Arc::new(decoder),

@@ -295,6 +295,19 @@ impl Planned {
         Ok(quote)
     }
 
+    /// What it is of, and the digest of what prices it.
+    ///
+    /// # Errors
+    ///
+    /// [`QuoteRefusal`] when the balance does not fit.
+    pub fn key(
+        &self,
+        account: &Account,
+        catalog: &CatalogRevision,
+    ) -> Result<(SubscriptionId, String), QuoteRefusal> {
+        Ok((self.subscription.id, self.digest(account, catalog)?))
+    }
+
     /// What prices it. Whatever else the customer does leaves it alone.
     ///
     /// # Errors
