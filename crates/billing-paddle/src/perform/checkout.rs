@@ -47,6 +47,13 @@ impl Paddle {
                 "the price has no reference at Paddle",
             ));
         }
+        if order.trial_end.is_some() && has_last_cycle(order) {
+            return Err(refused(
+                "discount_on_trial",
+                "Paddle counts the trial as the first cycle of a discount, which is to hold \
+                 for cycles that are charged",
+            ));
+        }
         let customer = self.customer_for(order).await?;
         if let Some(made) = self.made_before(key, order, customer.as_deref()).await? {
             return self.opened(order, &made);
@@ -192,6 +199,12 @@ impl Paddle {
         facts.extend(self.teller.transaction(made, Said::Nothing));
         Ok(facts)
     }
+}
+
+/// Whether it is for less in its first cycles alone.
+fn has_last_cycle(order: &OpenCheckout) -> bool {
+    let discount = order.discount.as_ref();
+    discount.is_some_and(|discount| discount.cycles.is_some())
 }
 
 fn promises_trial(made: &Transaction) -> bool {

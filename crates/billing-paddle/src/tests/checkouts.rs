@@ -260,6 +260,29 @@ async fn a_discount_lives_with_its_transaction() {
 }
 
 #[tokio::test]
+async fn a_discount_of_a_few_cycles_is_not_used_up_by_a_trial() {
+    let (server, paddle) = paddle().await;
+    for cycles in [1, 3] {
+        let order = OpenCheckout {
+            trial_end: Some(at("2026-01-15T00:00:00Z")),
+            discount: Some(OrderedDiscount {
+                reduction: Reduction::Percent {
+                    basis_points: 1_250,
+                },
+                off: usd(250),
+                cycles: Some(cycles),
+            }),
+            ..checkout()
+        };
+        assert_eq!(
+            code(&paddle, Order::OpenCheckout(order)).await,
+            "discount_on_trial"
+        );
+    }
+    assert!(server.received_requests().await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_promised_trial_that_paddle_would_not_give_is_refused_and_closed() {
     let (server, paddle) = paddle().await;
     answer(&server, "GET", "/transactions", &json!([])).await;
