@@ -1,12 +1,12 @@
 //! Buying through Paddle: what a checkout says, and what comes back with it.
 
-use billing_testkit::fakes::paddle::Card;
+use billing_testkit::fakes::paddle::{Card, Rules, TransactionStatus};
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::shop::{
     OPERATOR, Shop, accepted, at_paddle, bought, days, held, id, invoices, only, only_at_paddle,
-    opened, pays, plan_of, quoted, shop, transaction_of,
+    opened, pays, plan_of, quoted, shop, shop_of, transaction_of,
 };
 use crate::rig::StoreKind;
 use crate::scenarios::on_both_stores;
@@ -18,6 +18,10 @@ on_both_stores! {
     h_03_one_correlation_goes_all_the_way_round;
     /// H-14: another payment method, for exactly one's own subscription.
     h_14_a_payment_method_for_one_s_own_subscription;
+    /// W-03: who is known is filled in, and carried along.
+    w_03_a_signed_in_checkout_at_paddle_is_prefilled;
+    /// W-12: captured is not paid: nothing is given until Paddle has the money.
+    w_12_what_paddle_still_processes_gives_nothing;
     /// what is somebody else's answers like what is not there, and Paddle is not asked.
     x_07_not_yours_is_not_there_with_paddle;
 }
@@ -198,5 +202,54 @@ async fn x_07_not_yours_is_not_there_with_paddle(kind: StoreKind) {
     let held = only(&shop, &ana).await;
     assert_eq!(held["status"], "active");
     assert_eq!(plan_of(&shop, &ana).await, "team");
+    shop.ends_well().await;
+}
+
+async fn w_03_a_signed_in_checkout_at_paddle_is_prefilled(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let asked = json!({ "external_ref": "ana", "email": "ana@buyers.test" });
+    let ana = shop.operate("/v1/customers", &asked).await;
+    let ana = id(&ana.is(StatusCode::CREATED).json()).to_owned();
+    let checkout = opened(&shop, &ana, &json!({ "price": "solo-monthly" })).await;
+    let world = shop.fake.world();
+    let page = &world.transactions[&transaction_of(&checkout)];
+    let buyer = &world.customers[page.customer_id.as_ref().unwrap()];
+    assert_eq!(buyer.email, "ana@buyers.test");
+    assert_eq!(buyer.custom_data["billing_customer"], ana);
+    assert_eq!(page.custom_data["billing_customer"], ana);
+    assert_eq!(page.custom_data["billing_checkout"], checkout["id"]);
+    assert_eq!(page.custom_data["billing_ref"], "ana");
+    assert_eq!(page.custom_data["billing_operator"], OPERATOR);
+    pays(&shop, &checkout, Card::Pays);
+    shop.settle().await;
+    assert_eq!(plan_of(&shop, &ana).await, "solo");
+    shop.ends_well().await;
+}
+
+async fn w_12_what_paddle_still_processes_gives_nothing(kind: StoreKind) {
+    let hours = jiff::SignedDuration::from_hours;
+    let slow = Rules {
+        processing: hours(6),
+        ..Rules::default()
+    };
+    let shop = shop_of(kind, slow).await;
+    for (who, price, plan) in [
+        ("ana", "solo-monthly", "solo"),
+        ("ben", "lifetime-once", "lifetime"),
+    ] {
+        let customer = shop.customer(who).await;
+        let checkout = opened(&shop, &customer, &json!({ "price": price })).await;
+        pays(&shop, &checkout, Card::Pays);
+        shop.settle().await;
+        shop.pass(hours(4)).await;
+        let world = shop.fake.world();
+        let page = &world.transactions[&transaction_of(&checkout)];
+        assert_eq!(page.status, TransactionStatus::Paid);
+        assert_eq!(plan_of(&shop, &customer).await, "", "{who}");
+        shop.pass(hours(4)).await;
+        assert_eq!(plan_of(&shop, &customer).await, plan, "{who}");
+        let of = format!("/v1/checkouts/{}", id(&checkout));
+        assert_eq!(shop.read(&of).await["status"], "completed");
+    }
     shop.ends_well().await;
 }

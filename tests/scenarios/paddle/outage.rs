@@ -58,7 +58,10 @@ async fn k_16_a_checkout_while_paddle_is_down_makes_nothing(kind: StoreKind) {
         let world = shop.fake.world();
         let mut pages = world.transactions.values();
         let closed = pages.all(|page| page.status == TransactionStatus::Canceled);
-        assert!(closed, "{name}: nobody pays at a page that nobody was led to");
+        assert!(
+            closed,
+            "{name}: nobody pays at a page that nobody was led to"
+        );
         assert_eq!(plan_of(&shop, &ana).await, "", "{name}");
         assert!(held(&shop, &ana).await.is_empty(), "{name}");
         shop.is_sound().await;
