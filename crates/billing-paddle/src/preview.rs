@@ -204,7 +204,9 @@ fn between(on: Option<&Preview>, back: &Preview, change: &ChangeSubscription) ->
         }
         None => {
             let in_place = negated(of(&back.lines, LineKind::Unused)?)?;
-            Vec::from_iter(whole(LineKind::Begins, change.quantity, in_place))
+            whole(LineKind::Begins, change.quantity, in_place)
+                .into_iter()
+                .collect()
         }
     };
     let unused = negated(of(&back.lines, LineKind::Begins)?)?;
@@ -216,7 +218,7 @@ fn between(on: Option<&Preview>, back: &Preview, change: &ChangeSubscription) ->
         } else {
             LineKind::Unused
         };
-        lines = Vec::from_iter(whole(kind, 1, comes_to));
+        lines = whole(kind, 1, comes_to).into_iter().collect();
     }
     Some(Preview {
         lines,
