@@ -165,11 +165,14 @@ async fn subscriptions_are_listed_a_page_at_a_time() {
     let last = json!({ "has_more": false, "data": [one("sub_4", "trialing")] });
     far.answers("GET", "/v1/subscriptions", ok(&last)).await;
     let page = far.stripe.list_subscriptions(None).await.unwrap();
-    assert_eq!(brief(&page.rows), ["sub_1 active", "sub_2 canceled"]);
+    assert_eq!(
+        brief(&page.rows),
+        ["sub_1 active", "sub_2 canceled", "read subscription sub_3"]
+    );
     assert_eq!(
         page.next.as_deref(),
         Some("sub_3"),
-        "what cannot be told is passed over"
+        "what cannot be told holds nothing up, and is read"
     );
     let page = far.stripe.list_subscriptions(page.next).await.unwrap();
     assert_eq!(brief(&page.rows), ["sub_4 trialing"]);
