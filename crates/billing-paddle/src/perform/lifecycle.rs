@@ -22,6 +22,9 @@ const STANDS: &str = "subscription_locked_pending_changes";
 /// Refused for as long as a period is about to end.
 const LOCKED: &str = "subscription_locked_renewal";
 
+/// For whom what is paid for is put back while a period is begun anew.
+const RESUMPTION: &str = "resumption";
+
 impl Paddle {
     /// The subscription, or the refusal that there is none.
     pub(crate) async fn existing(&self, id: &str) -> Result<Subscription, CallError> {
@@ -108,16 +111,18 @@ impl Paddle {
         });
         match deferred::note(&held) {
             Some(note) if note.comes_by_itself() => {
-                let lifted = self.lift(&held, &note).await?;
+                let _alone = self.lifting.lock().await;
+                self.lift(&held, &note, RESUMPTION).await?;
                 let resumed = self.act(&held.id, "resume", body).await;
                 if resumed.as_ref().is_err_and(CallError::had_no_effect) {
-                    self.lower(&lifted, &note).await?;
+                    self.lower(&held.id, Some(RESUMPTION)).await?;
                 }
                 resumed
             }
             // A lost process left it lifted.
             Some(note) if note.lifted => {
-                self.lower(&held, &note).await?;
+                let _alone = self.lifting.lock().await;
+                self.lower(&held.id, None).await?;
                 self.act(&held.id, "resume", body).await
             }
             _ => self.act(&held.id, "resume", body).await,
