@@ -21,9 +21,14 @@ use crate::wiring::Parts;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Replayed are the rows of the inbox that were decided: what webhooks told, and what was answered
-and read. Compared are the subscriptions whose schedule a provider runs, the provider's own
-invoices with what went back of them, and whether their checkouts are complete. What the engine
-runs itself is not told by a provider: `billing audit` looks at that.
+and read. Compared are, of each subscription whose schedule a provider runs, how it stands, its plan,
+price and pieces, until when it is paid, when it ends, and the paid time that is withheld; of each of
+the provider's own invoices what it is for, its amount, how it stands, what was paid and what went
+back of it; and of each checkout there whether it is complete.
+
+Not compared is what is decided here and not told: customers and claims, grants, licenses and their
+machines, balances, what is scheduled or promised, and all that the engine runs itself, purchases for
+ever among it. `billing audit` looks at that.
 
 Rows that wait, or are set aside, are named and left out. An SQLite file that a server has open
 is read after the server was stopped, or as a copy; PostgreSQL may be in use. Exit code 1:

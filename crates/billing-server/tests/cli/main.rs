@@ -65,6 +65,8 @@ mod prorate;
 #[cfg(test)]
 mod provider_docs;
 #[cfg(test)]
+mod replay_far;
+#[cfg(test)]
 mod resend;
 #[cfg(test)]
 mod secrets;

@@ -186,8 +186,10 @@ fn subscription(
             State::Canceled { ends_at: at } | State::Expired { at } => {
                 format!("{} since {at}", held.status().as_str())
             }
+            State::Trialing { ends_at, .. } => {
+                format!("{} until {ends_at}", held.status().as_str())
+            }
             State::Incomplete
-            | State::Trialing { .. }
             | State::Active
             | State::PastDue { .. }
             | State::Paused { .. }
@@ -209,7 +211,16 @@ fn subscription(
             found,
         );
     }
+    pair.differ(MismatchCode::Withheld, &row, withheld, found);
     terms(pair, newest, found);
+}
+
+fn withheld(held: &Subscription) -> String {
+    let all = held.withheld.iter();
+    all_of(all.map(|withheld| match withheld.period {
+        Some(period) => format!("{} to {}", period.start, period.end),
+        None => "all of it".to_owned(),
+    }))
 }
 
 fn terms(pair: &Pair<'_, Subscription>, newest: Option<&SubscriptionSnapshot>, found: &mut Replay) {

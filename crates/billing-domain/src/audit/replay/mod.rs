@@ -107,6 +107,8 @@ pub enum MismatchCode {
     Quantity,
     /// When a subscription ends that was canceled.
     Cancellation,
+    /// The paid time that a subscription gives no access for, because it was paid back.
+    Withheld,
     /// How much an invoice comes to.
     Amount,
     /// What an invoice is for: its subscription and its period.
@@ -130,6 +132,7 @@ impl MismatchCode {
             Self::Price => "replay_price",
             Self::Quantity => "replay_quantity",
             Self::Cancellation => "replay_cancellation",
+            Self::Withheld => "replay_withheld",
             Self::Amount => "replay_amount",
             Self::Purpose => "replay_purpose",
             Self::Payments => "replay_payments",
