@@ -48,6 +48,7 @@ impl PaymentProvider for PaidAtOnce {
             pause: false,
             saved_method: true,
             paused_ends_at_once: false,
+            takes_discounts: false,
         }
     }
 

@@ -310,6 +310,7 @@ impl PaymentProvider for Reader {
             pause: true,
             saved_method: true,
             paused_ends_at_once: false,
+            takes_discounts: false,
         }
     }
 

@@ -72,6 +72,7 @@ impl PaymentProvider for TableProvider {
             pause: false,
             saved_method: false,
             paused_ends_at_once: false,
+            takes_discounts: false,
         }
     }
 

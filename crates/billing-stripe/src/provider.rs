@@ -74,6 +74,7 @@ impl PaymentProvider for Stripe {
             pause: true,
             saved_method: true,
             paused_ends_at_once: false,
+            takes_discounts: true,
         }
     }
 

@@ -195,6 +195,7 @@ impl PaymentProvider for Stub {
             pause: self.pauses.load(Ordering::Relaxed),
             saved_method: false,
             paused_ends_at_once: false,
+            takes_discounts: false,
         }
     }
 
