@@ -118,10 +118,13 @@ fn balance(world: &World) -> i64 {
     world.account.customer.balance(Currency::USD).amount
 }
 
-/// What is kept of the money, but for the order in which it was told.
-fn kept(world: &World, invoice: InvoiceId) -> (Vec<Payment>, i64, Status) {
-    let payments = of_the_page(world, invoice).into_iter().cloned();
-    (payments.collect(), balance(world), world.status())
+/// What is kept of the money, but for the order in which it was told, and for ids drawn on
+/// the way.
+fn kept(world: &World, invoice: InvoiceId) -> (Vec<Payment>, Vec<bool>, i64, Status) {
+    let mut payments: Vec<Payment> = of_the_page(world, invoice).into_iter().cloned().collect();
+    let parked = payments.iter_mut().map(|it| it.parked.take().is_some());
+    let parked = parked.collect();
+    (payments, parked, balance(world), world.status())
 }
 
 fn orders(told: &[Told]) -> Vec<Vec<Told>> {

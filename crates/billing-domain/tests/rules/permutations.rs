@@ -41,6 +41,9 @@ fn values(account: &Account) -> Account {
         .sort_by_key(|invoice| (invoice.reference.clone(), invoice.opened_at));
     for invoice in &mut account.invoices {
         invoice.id = ids.draw();
+        for payment in &mut invoice.payments {
+            payment.parked = payment.parked.map(|_| ids.draw());
+        }
     }
     account
 }
