@@ -23,6 +23,16 @@ type Key = (SubscriptionId, String);
 /// What was said of a change, and when. `None`: the provider did not say.
 type Said = (Timestamp, Option<Preview>);
 
+/// Whether a provider was asked of a change lately.
+pub(crate) enum Estimate {
+    /// It was not: it is to be asked.
+    NotAsked,
+    /// It was, and did not say.
+    NotSaid,
+    /// It said so.
+    Said(Preview),
+}
+
 /// What changes would cost, as it was said lately.
 pub(crate) struct Estimates {
     said: Mutex<Generations<Key, Said>>,
@@ -37,12 +47,15 @@ impl Default for Estimates {
 }
 
 impl Estimates {
-    /// What was said of this change. `None`: ask. `Some(None)`: asked lately, and not
-    /// said.
-    pub(crate) fn get(&self, of: &Key, now: Timestamp) -> Option<Option<Preview>> {
-        let (at, said) = self.lock().get(of)?.clone();
-        let fresh = now >= at && now.duration_since(at) < SHOWN_FOR;
-        fresh.then_some(said)
+    /// What was said of this change.
+    pub(crate) fn get(&self, of: &Key, now: Timestamp) -> Estimate {
+        let held = self.lock().get(of).cloned();
+        let fresh = held.filter(|(at, _)| now >= *at && now.duration_since(*at) < SHOWN_FOR);
+        match fresh {
+            None => Estimate::NotAsked,
+            Some((_, None)) => Estimate::NotSaid,
+            Some((_, Some(preview))) => Estimate::Said(preview),
+        }
     }
 
     /// Keeps what was said of it.

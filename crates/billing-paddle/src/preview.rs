@@ -197,17 +197,14 @@ fn between(on: Option<&Preview>, back: &Preview, change: &ChangeSubscription) ->
     let comes_to = on_to
         .checked_sub(line::sum(&back.lines, currency).ok()?)
         .ok()?;
-    let begins = match on {
-        Some(on) => {
-            let begins = on.lines.iter().filter(|it| it.kind == LineKind::Begins);
-            begins.cloned().collect()
-        }
-        None => {
-            let in_place = negated(of(&back.lines, LineKind::Unused)?)?;
-            whole(LineKind::Begins, change.quantity, in_place)
-                .into_iter()
-                .collect()
-        }
+    let begins = if let Some(on) = on {
+        let begins = on.lines.iter().filter(|it| it.kind == LineKind::Begins);
+        begins.cloned().collect()
+    } else {
+        let in_place = negated(of(&back.lines, LineKind::Unused)?)?;
+        whole(LineKind::Begins, change.quantity, in_place)
+            .into_iter()
+            .collect()
     };
     let unused = negated(of(&back.lines, LineKind::Begins)?)?;
     let mut lines: Vec<Line> = begins;

@@ -34,7 +34,7 @@ on_both_stores! {
 
 /// The plans with one that begins with a trial.
 fn tried() -> String {
-    let more = r#"
+    let more = r"
   studio:
     name: Studio
     rank: 15
@@ -42,7 +42,7 @@ fn tried() -> String {
     entitlements: { editor: write }
     prices:
       studio-monthly: { amount: 20.00, interval: month, paddle: pri_studio }
-"#;
+";
     PLANS.trim_end().to_owned() + more
 }
 

@@ -159,12 +159,16 @@ fn apply(
         Fact::GivenUp { effect, about } => given_up(draft, *effect, *about, at),
         Fact::Hinted { object } => Verdict::Read(object.clone()),
         Fact::RefundSeen(_) | Fact::DisputeSeen(_) => return_seen(draft, account, observed),
-        Fact::Unreadable { object, why } => {
-            draft.park_unread(ParkReason::Unreadable, object.clone(), at, why.clone());
-            Verdict::Decided
-        }
+        Fact::Unreadable { object, why } => unreadable(draft, object, why, at),
         Fact::Done { .. } | Fact::Irrelevant => Verdict::Decided,
     }
+}
+
+/// It is there, and says what is not understood here: a person looks, and has it read
+/// again once it is.
+fn unreadable(draft: &mut Draft, object: &ProviderRef, why: &str, at: Timestamp) -> Verdict {
+    draft.park_unread(ParkReason::Unreadable, object.clone(), at, why.to_owned());
+    Verdict::Decided
 }
 
 /// The provider's name for this customer is remembered. One who was deleted over

@@ -71,11 +71,13 @@ fn going_down() -> (World, ChangeId) {
 /// What is ordered for the next period, and forgotten.
 fn ordered(world: &mut World) -> Vec<ChangeSubscription> {
     let orders = std::mem::take(&mut world.orders).into_iter();
-    let changes = orders.filter_map(|order| match order {
-        Order::ChangeSubscription(order) => Some(order),
-        _ => None,
-    });
-    changes.collect()
+    let mut changes = Vec::new();
+    for order in orders {
+        if let Order::ChangeSubscription(order) = order {
+            changes.push(order);
+        }
+    }
+    changes
 }
 
 fn found(world: &World, seen: SubscriptionSnapshot) -> Vec<(String, String, Side, Remedy)> {
@@ -106,6 +108,9 @@ fn see(world: &mut World, upcoming: Upcoming) {
 
 const LOW: &str = "low x 1 from 2026-02-01T00:00:00Z";
 
+/// What is said on either side, who is right, and what is done. `None`: nothing differs.
+type Verdict = Option<(&'static str, &'static str, Side, Remedy)>;
+
 #[test]
 fn who_is_right_about_what_is_to_come() {
     let (down, change) = going_down();
@@ -114,7 +119,6 @@ fn who_is_right_about_what_is_to_come() {
         world.take_back(change);
         world
     };
-    type Verdict = Option<(&'static str, &'static str, Side, Remedy)>;
     let (holder, fresh) = (holder(), holder().drawn());
     let table: Vec<(&str, &World, Upcoming, Verdict)> = vec![
         ("a webhook does not say", &down, Upcoming::NotTold, None),

@@ -17,6 +17,7 @@ use billing_ports::{PerformError, Previewed};
 use crate::billing::{Billing, Parts};
 use crate::commands::CustomerRef;
 use crate::error::EngineError;
+use crate::estimates::Estimate;
 use crate::limits::MAX_OVERTAKEN;
 
 /// Changes of one list whose cost a provider is asked for: a list is waited for,
@@ -290,8 +291,10 @@ impl Parts {
     ) -> Option<Preview> {
         let change = planned.preview(now)?;
         let key = planned.key(account, catalog).ok()?;
-        if let Some(said) = self.estimates.get(&key, now) {
-            return said;
+        match self.estimates.get(&key, now) {
+            Estimate::NotAsked => {}
+            Estimate::NotSaid => return None,
+            Estimate::Said(preview) => return Some(preview),
         }
         let provider = self.providers.get(&change.provider)?;
         let said = self.said(provider.estimate(&change)).await.ok();

@@ -24,7 +24,7 @@ impl Stripe {
         if let Some(of) = &ask.subscription_ref {
             let held: Reply<Subscription> = self.client.send(read::subscription(of)).await?;
             if let Some(payer) = id_of(held.body.customer.as_ref()) {
-                ask.customer_ref = payer.to_owned();
+                payer.clone_into(&mut ask.customer_ref);
             }
         }
         let call = customer::portal(&ask, self.portal_configuration.as_deref());

@@ -84,7 +84,7 @@ impl Stripe {
         let planned = match id_of(of.schedule.as_ref()).filter(|_| !is_over(of)) {
             None => Planned::Nothing,
             Some(held) => match self.schedule(held).await {
-                Ok(schedule) => Planned::By(schedule),
+                Ok(schedule) => Planned::By(Box::new(schedule)),
                 Err(Failure::Missing(_)) => Planned::Nothing,
                 Err(failure) => return Err(failure),
             },

@@ -49,7 +49,7 @@ pub(crate) enum Planned {
     /// No schedule, or one that has let go of it.
     Nothing,
     /// A schedule.
-    By(Schedule),
+    By(Box<Schedule>),
 }
 
 impl Schedule {
