@@ -1,13 +1,16 @@
 //! Canceling by the license key: what is paid stays, and nobody's key tells more
 //! than that it does not work.
 
+use billing_domain::decide::StepAsk;
+use billing_domain::quote::Step;
+use billing_engine::CustomerRef;
 use billing_sandbox::Mode;
 use billing_server::{ApiOptions, RateOptions};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::licenses::{PLANS, bought, harbor, paused, revoke, subscription};
-use crate::rig::{Got, Making, READ, Rig, text};
+use crate::rig::{Got, Making, READ, Rig, WRITE, text};
 
 const CANCEL: &str = "/v1/subscriptions/cancel";
 
@@ -99,7 +102,6 @@ async fn keys_that_cancel_nothing_are_one_and_write_nothing() {
     let good = bought(&rig, "deck-monthly").await;
     let revoked = bought(&rig, "deck-monthly").await;
     revoke(&rig, &revoked.id).await;
-    let paused = paused(&rig, "deck-monthly").await;
     // Genuine of its own server, which sells another product.
     let id: billing_domain::ids::LicenseId = good.id.parse().unwrap();
     let signer = billing_server::TokenSigner::new(&[7; 32], &[8; 32], "", "other");
@@ -124,7 +126,6 @@ async fn keys_that_cancel_nothing_are_one_and_write_nothing() {
         &foreign,
         &unknown,
         &revoked.key,
-        &paused.key,
     ] {
         let got = cancels(&rig, key).await;
         let mut body = got.refused(401, "unauthorized");
@@ -143,6 +144,96 @@ async fn keys_that_cancel_nothing_are_one_and_write_nothing() {
     got.wrong("when");
     let got = rig.post(CANCEL).json(json!({})).send().await;
     got.wrong("license_key");
+}
+
+/// The end that a quote tells an operator, who cancels nothing by asking.
+async fn quoted(rig: &Rig, license: &str) -> String {
+    let held = subscription(rig, license).await;
+    let of = CustomerRef::Id(text(&held["customer"]).parse().unwrap());
+    let ask = StepAsk {
+        subscription: text(&held["id"]).parse().unwrap(),
+        step: Step::Cancel,
+    };
+    let quote = rig.state.billing.quote_step(&of, &ask).await.unwrap();
+    quote.effective_at.to_string()
+}
+
+#[tokio::test]
+async fn the_key_of_what_is_paused_cancels_it_too() {
+    let rig = harbor().await;
+    let paused = paused(&rig, "deck-monthly").await;
+    rig.clock.advance(SignedDuration::from_hours(24));
+    let quoted = quoted(&rig, &paused.id).await;
+    for already in [false, true] {
+        let got = cancels(&rig, &paused.key).await.ok(200);
+        let ends = json!({ "ok": true, "already": already, "ends_at": quoted });
+        assert_eq!(got, ends);
+        rig.clock.advance(SignedDuration::from_hours(24));
+    }
+    assert_eq!(subscription(&rig, &paused.id).await["status"], "canceled");
+    let told = journal(&rig, &paused.id, "subscription.canceled").await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["actor"], json!(paused.id), "who did it");
+    // It opens nothing else.
+    let over = exchanged(&rig, &paused.secret).await;
+    over.refused(402, "payment_required");
+}
+
+#[tokio::test]
+async fn what_is_paused_and_paid_for_ends_as_quoted() {
+    let plans = PLANS.replacen("grace: 7d", "grace: 7d\n    on_pause: period_end", 1);
+    let rig = Rig::made(Making {
+        mode: Mode::EngineSchedule { saves_cards: false },
+        plans: plans.leak(),
+        ..Making::default()
+    })
+    .await;
+    let going = paused(&rig, "deck-monthly").await;
+    let over = paused(&rig, "deck-monthly").await;
+    rig.clock.advance(SignedDuration::from_hours(24));
+    let ends = quoted(&rig, &going.id).await;
+    let paid = subscription(&rig, &going.id).await["paid_through"].clone();
+    assert_eq!(paid, json!(ends));
+    let got = cancels(&rig, &going.key).await.ok(200);
+    assert_eq!(
+        got,
+        json!({ "ok": true, "already": false, "ends_at": ends })
+    );
+    exchanged(&rig, &going.secret).await.ok(200);
+
+    // The other's access is over, and it is still paused.
+    rig.clock.advance(SignedDuration::from_hours(24 * 40));
+    rig.state.billing.work_until_idle().await.unwrap();
+    assert_eq!(subscription(&rig, &going.id).await["status"], "canceled");
+    assert_eq!(subscription(&rig, &over.id).await["status"], "paused");
+    let ends = quoted(&rig, &over.id).await;
+    let got = cancels(&rig, &over.key).await.ok(200);
+    assert_eq!(
+        got,
+        json!({ "ok": true, "already": false, "ends_at": ends })
+    );
+    assert_eq!(subscription(&rig, &over.id).await["status"], "canceled");
+}
+
+#[tokio::test]
+async fn a_key_that_an_operator_stopped_cancels_nothing_though_it_is_paused() {
+    let rig = harbor().await;
+    for act in ["suspend", "revoke"] {
+        for is_paused in [false, true] {
+            let held = if is_paused {
+                paused(&rig, "deck-monthly").await
+            } else {
+                bought(&rig, "deck-monthly").await
+            };
+            let path = format!("/v1/licenses/{}/{act}", held.id);
+            let reason = json!({ "reason": "asked" });
+            rig.post(&path).by(WRITE).json(reason).send().await.ok(200);
+            let before = rig.store.snapshot();
+            let got = cancels(&rig, &held.key).await;
+            got.refused(401, "unauthorized");
+            assert_eq!(rig.store.snapshot().accounts, before.accounts, "{act}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use poem::Request;
 use poem::web::Data;
 use poem_openapi::{Object, OpenApi};
 
-use super::key::holder;
+use super::key::holder_who_leaves;
 use crate::api::body::{Body, Fields, ReadBody};
 use crate::api::subscriptions::{CanceledView, canceled};
 use crate::api::{Answer, Group};
@@ -45,7 +45,7 @@ impl CancelByKeyApi {
         state: Data<&AppState>,
         body: Body<CancelByKeyBody>,
     ) -> Answer<CanceledView> {
-        let held = holder(&state, request, &body.0.license_key).await?;
+        let held = holder_who_leaves(&state, request, &body.0.license_key).await?;
         let actor = held.license.id.to_string();
         let (of, id) = (held.customer.into(), held.license.subscription);
         canceled(&state, &of, id, CancelWhen::PeriodEnd, &actor).await
