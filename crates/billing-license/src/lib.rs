@@ -13,7 +13,8 @@
 //!
 //! Embed the public keys, which the server shows at `/.well-known/jwks.json`, and ask
 //! [`verify`]. An application that refreshes its license hands the token in even after its end;
-//! [`read`] is for whoever receives it.
+//! [`read`] is for whoever receives it. Whatever comes back goes through [`successor`], so that the
+//! application keeps what it has on any failure.
 //!
 //! ```
 //! use billing_license::{Claims, Expected, KeySet, SigningKey, VerifyError, sign, verify};
@@ -76,6 +77,7 @@ mod license_key;
 #[cfg(feature = "es512")]
 mod p521;
 mod sign;
+mod successor;
 mod verify;
 
 pub use self::algorithm::Algorithm;
@@ -84,5 +86,6 @@ pub use self::key_set::{JwksError, KeySet, MAX_JWKS_BYTES};
 pub use self::keys::{PublicKeyError, SecretKeyError, SigningKey, VerifyingKey};
 pub use self::license_key::{KeyError, KeySecret, LicenseKey, MAX_KEY_BYTES};
 pub use self::sign::{SignError, sign};
+pub use self::successor::{NoSuccessor, successor};
 pub use self::verify::{CLOCK_TOLERANCE, Expected, MAX_TOKEN_BYTES, Reading, VerifyError};
 pub use self::verify::{read, verify};

@@ -112,6 +112,20 @@ pub fn read(
     expected: &Expected<'_>,
     now: i64,
 ) -> Result<Reading, VerifyError> {
+    let claims = of_expected(token, keys, expected)?;
+    let expired_at = claims.exp.filter(|end| *end <= now);
+    if expired_at.is_none() && claims.iat > now.saturating_add(CLOCK_TOLERANCE) {
+        return Err(VerifyError::NotYetValid);
+    }
+    Ok(Reading { claims, expired_at })
+}
+
+/// What a genuine token says, whenever it was signed and whether or not it has ended.
+pub(crate) fn of_expected(
+    token: &str,
+    keys: &KeySet,
+    expected: &Expected<'_>,
+) -> Result<Claims, VerifyError> {
     let payload = genuine(token, keys)?;
     let claims: Claims = from_json(&payload)?;
     if claims.iss != expected.issuer {
@@ -123,11 +137,7 @@ pub fn read(
     if differs(expected.customer, &claims.sub) {
         return Err(VerifyError::WrongCustomer);
     }
-    let expired_at = claims.exp.filter(|end| *end <= now);
-    if expired_at.is_none() && claims.iat > now.saturating_add(CLOCK_TOLERANCE) {
-        return Err(VerifyError::NotYetValid);
-    }
-    Ok(Reading { claims, expired_at })
+    Ok(claims)
 }
 
 /// What a header may say. What else it says is ignored: a key that a token brings along is never
