@@ -147,7 +147,12 @@ impl Teller {
         match seen.invoice.status.as_str() {
             "New" => vec![self.opened(seen)],
             "Processing" => self.on_its_way(seen),
-            "Settled" => self.upheld(seen).chain(self.settled(seen)).collect(),
+            // Whoever says that a payment holds has to be told of it first.
+            "Settled" => {
+                let mut facts: Vec<_> = self.settled(seen).into_iter().collect();
+                facts.extend(self.upheld(seen));
+                facts
+            }
             "Expired" | "Invalid" => self.over(seen),
             // Told as nothing, it would look gone.
             status => vec![self.unclear(seen, status)],
@@ -293,7 +298,8 @@ impl Teller {
         };
         let status = status.chars().take(STATUS_MAX_CHARS).collect();
         let what = Unclear::Status(status);
-        self.observed(seen, Fact::Unclear { object, what }, seen.made_at())
+        let of = about(seen);
+        self.observed(seen, Fact::Unclear { of, object, what }, seen.made_at())
     }
 
     /// Nobody can pay it any more.

@@ -172,6 +172,9 @@ pub enum Fact {
     },
     /// An object of ours stands at its provider in a way that is not understood here.
     Unclear {
+        /// What it is for. `None`: nobody says, and it is known by its name, if at all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<About>,
         /// The object.
         object: ProviderRef,
         /// What is not understood.

@@ -69,6 +69,10 @@ pub struct Invoice {
     /// none is on its way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub awaited: Vec<Awaited>,
+    /// What was told of it and not understood, with the object that it was told of: a
+    /// person was asked about each. Empty: nobody was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unclear: Vec<String>,
     /// How far it has come.
     pub state: InvoiceState,
     /// Every payment that was seen for it, credited or not.
@@ -236,6 +240,10 @@ pub struct Payment {
     /// has been solved since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parked: Option<ParkedId>,
+    /// When a person at the provider last said that it holds, or that it does not, by
+    /// the provider's clock. `None`: nobody has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_at: Option<Timestamp>,
 }
 
 impl Payment {

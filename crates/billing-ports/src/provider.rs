@@ -127,7 +127,11 @@ pub enum RefundPromised {
     /// It can be claimed, by this link.
     Open(RefundLink),
     /// It was closed over there: nothing more can be claimed of it.
-    Closed,
+    Closed {
+        /// What was ever claimed of the payment, as it stands: whoever promises the rest
+        /// has to know.
+        returned: Vec<Observed>,
+    },
     /// There is none, as far as the provider tells.
     Missing,
 }

@@ -27,6 +27,8 @@ on_both_stores! {
     k_19_money_that_vanished_is_noticed;
     /// K-19: a purchase whose money vanished can be paid again.
     k_19_a_purchase_whose_money_vanished_can_be_paid_again;
+    /// K-19: money that comes when the time of its checkout has run out is waited for.
+    k_19_a_checkout_that_ran_out_over_new_money_is_granted_when_it_comes;
     /// K-19: settled, not settled and settled again by a person, without a word.
     k_19_what_is_settled_again_by_hand_is_found;
     /// K-19: what was invoiced of late is asked about within minutes, and nothing else is.
@@ -290,6 +292,36 @@ async fn k_19_a_purchase_whose_money_vanished_can_be_paid_again(kind: StoreKind)
     shop.pass(SignedDuration::from_hours(3)).await;
     assert_eq!(ben.newest(&shop).await["status"], "void");
     ben.has_nothing(&shop).await;
+    shop.ends_well().await;
+}
+
+async fn k_19_a_checkout_that_ran_out_over_new_money_is_granted_when_it_comes(kind: StoreKind) {
+    let shop = shop(kind).await;
+    shop.fake.rules(|rules| rules.block_every = None);
+    let ana = opens(&shop, "ana", "deck-monthly").await;
+    shop.fake.pay_in_full(&ana.page).unwrap();
+    shop.settle().await;
+    shop.fake.double_spend(&ana.page).unwrap();
+    asks(&shop).await;
+    // Paid anew just before its time runs out, which nobody tells.
+    shop.fake.advance(SignedDuration::from_mins(59));
+    shop.fake.pay_in_full(&ana.page).unwrap();
+    loses(&shop);
+    shop.fake.advance(SignedDuration::from_mins(2));
+    shop.settle().await;
+    assert_eq!(
+        ana.newest(&shop).await["status"],
+        "open",
+        "it is owed still"
+    );
+    ana.has_nothing(&shop).await;
+    shop.fake.confirm(&ana.page).unwrap();
+    loses(&shop);
+    asks(&shop).await;
+    assert_eq!(ana.plan(&shop).await, "deck");
+    assert_eq!(ana.newest(&shop).await["status"], "settled");
+    assert_eq!(ana.invoices(&shop).await.len(), 1);
+    assert_eq!(parked(&shop).await, [] as [&str; 0]);
     shop.ends_well().await;
 }
 

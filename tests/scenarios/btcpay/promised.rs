@@ -25,6 +25,8 @@ on_both_stores! {
     x_11_a_part_out_of_time_goes_back_by_a_link;
     /// a part at a page that another has followed goes back by its own name.
     x_11_a_part_goes_back_beside_what_was_paid_for;
+    /// what was sent of it counts before another is made, though nobody told of it.
+    x_11_what_was_sent_of_an_archived_link_is_not_promised_again;
 }
 
 async fn refunds(shop: &Shop, buyer: &Buyer, body: &Value) -> Seen {
@@ -284,5 +286,44 @@ async fn x_11_a_part_goes_back_beside_what_was_paid_for(kind: StoreKind) {
     let rest = rest.is(StatusCode::CREATED).json();
     assert_eq!(rest["amount"], sat(50_000));
     assert_eq!(links(&shop), 2);
+    shop.ends_well().await;
+}
+
+async fn x_11_what_was_sent_of_an_archived_link_is_not_promised_again(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    // Paid twice: there is more at BTCPay than what may be promised of the first payment.
+    shop.fake.pay(&ana.page, 50_000).unwrap();
+    shop.fake.confirm(&ana.page).unwrap();
+    shop.settle().await;
+    assert_eq!(parked(&shop).await, ["late_payment"]);
+    let first = refunds(&shop, &ana, &json!({ "amount": sat(20_000) })).await;
+    let first = first.is(StatusCode::CREATED).json();
+    shop.fake.claim(&pull(&first)).unwrap();
+    shop.fake.approve_claim(&pull(&first)).unwrap();
+    shop.fake.archive_promise(&pull(&first)).unwrap();
+    // Nothing of it has been told yet.
+    let rest = refunds(&shop, &ana, &json!({})).await;
+    let rest = rest.is(StatusCode::CREATED).json();
+    assert_eq!(rest["amount"], sat(30_000));
+    let gone = &ana.newest(&shop).await["returned"][0];
+    assert_eq!(
+        (&gone["amount"], &gone["state"]),
+        (&sat(20_000), &json!("done"))
+    );
+    // Told at last, it counts once.
+    shop.settle().await;
+    assert_eq!(
+        ana.newest(&shop).await["returned"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    shop.fake.claim(&pull(&rest)).unwrap();
+    shop.fake.approve_claim(&pull(&rest)).unwrap();
+    shop.settle().await;
+    assert_eq!(ana.plan(&shop).await, "");
+    assert_eq!(parked(&shop).await, ["late_payment"]);
     shop.ends_well().await;
 }

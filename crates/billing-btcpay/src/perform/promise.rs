@@ -30,9 +30,7 @@ impl BtcPay {
     ) -> Result<Vec<Observed>, CallError> {
         let made = self.promises_of(&order.reference).await?;
         if !made.iter().any(|promise| promise.is_of(key)) {
-            let all = self.promised_so_far(&made).await?;
-            let all = all.and_then(|all| all.checked_add(order.amount.amount));
-            if !self.has_come(all, order).await? {
+            if !self.may_promise(&made, order).await? {
                 return Err(refused(
                     "promised_already",
                     "what BTCPay has promised for the invoice comes to more than was paid",
@@ -50,7 +48,7 @@ impl BtcPay {
 
     /// What is promised, in satoshi: of what was closed, as much as was claimed before.
     /// `None`: it cannot be told.
-    async fn promised_so_far(&self, made: &[PullPayment]) -> Result<Option<i64>, CallError> {
+    async fn promised_so_far(&self, made: &[&PullPayment]) -> Result<Option<i64>, CallError> {
         let mut all = Some(0_i64);
         for promise in made {
             let more = if promise.archived {
@@ -66,13 +64,28 @@ impl BtcPay {
         Ok(all)
     }
 
-    /// Whether no more than has come is promised, by what BTCPay says now. Where it says
-    /// that the invoice is settled, as much has come as it was settled with: by a
-    /// person's word too. What came besides that may be promised by hand.
-    async fn has_come(&self, all: Option<i64>, order: &PromiseRefund) -> Result<bool, CallError> {
-        let Some(all) = all else {
+    /// Whether no more than has come is promised with this, by what BTCPay says now, and
+    /// no more than was paid by orders of ours. Where BTCPay says that the invoice is
+    /// settled, as much has come as it was settled with: by a person's word too. What
+    /// came besides that may be promised by hand.
+    async fn may_promise(
+        &self,
+        made: &[PullPayment],
+        order: &PromiseRefund,
+    ) -> Result<bool, CallError> {
+        let (ours, by_hand): (Vec<_>, Vec<_>) =
+            made.iter().partition(|promise| promise.ordered().is_some());
+        let ours = self.promised_so_far(&ours).await?;
+        let by_hand = self.promised_so_far(&by_hand).await?;
+        let ours = ours.and_then(|ours| ours.checked_add(order.amount.amount));
+        let all = ours.zip(by_hand);
+        let all = all.and_then(|(ours, by_hand)| Some((ours, ours.checked_add(by_hand)?)));
+        let Some((ours, all)) = all else {
             return Ok(false);
         };
+        if ours > order.paid.amount {
+            return Ok(false);
+        }
         let Some(seen) = self.seen(&order.reference).await? else {
             return Ok(false);
         };
@@ -94,7 +107,12 @@ impl BtcPay {
         let promise = made.into_iter().find(|promise| promise.is_of(key));
         Ok(match promise {
             None => RefundPromised::Missing,
-            Some(promise) if promise.archived => RefundPromised::Closed,
+            Some(promise) if promise.archived => RefundPromised::Closed {
+                returned: match self.seen(invoice).await? {
+                    Some(seen) => self.refunds_of(&seen).await?,
+                    None => Vec::new(),
+                },
+            },
             Some(promise) => match promise.view_link {
                 Some(url) => RefundPromised::Open(RefundLink { url }),
                 None => RefundPromised::Missing,

@@ -58,7 +58,7 @@ fn word(observed: &Observed) -> String {
         Fact::PaymentUnconfirmed { page, amount, .. } => {
             format!("unconfirmed {} at {page} @{second}", amount.amount)
         }
-        Fact::Unclear { object, what } => format!("{} {what:?} @{second}", object.id),
+        Fact::Unclear { object, what, .. } => format!("{} {what:?} @{second}", object.id),
         other => panic!("{other:?}"),
     }
 }
@@ -229,12 +229,11 @@ fn marked_settled_is_paid_because_a_person_says_so() {
     mark(&[LATE], "paid inv1 50000 @5000");
 }
 
-/// What a person's mark tells first, and then what is paid: whatever was said not to
-/// hold, does.
+/// What is paid, and then what a person's mark tells: whatever was said not to hold, does.
 fn upheld(payments: &[&str], told: &str) -> Vec<String> {
     let names = std::iter::once(&"inv1").chain(payments);
     let upheld = names.map(|name| format!("upheld {name} @9000"));
-    upheld.chain([told.to_owned()]).collect()
+    std::iter::once(told.to_owned()).chain(upheld).collect()
 }
 
 fn words(told: &[String]) -> Vec<&str> {

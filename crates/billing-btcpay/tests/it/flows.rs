@@ -3,7 +3,7 @@
 use std::slice;
 
 use billing_domain::effect::{EffectKey, Order};
-use billing_domain::fact::Fact;
+use billing_domain::fact::{Fact, Observed, RefundState};
 use billing_domain::provider::RefKind;
 use billing_domain::time::{days, shifted};
 use billing_ports::{Answer, PaymentProvider, PerformError, Reading, RefundPromised};
@@ -84,7 +84,7 @@ async fn paid_late_it_counts_and_btcpay_is_told_that_it_is_settled() {
     rig.fake.pay_late(&id, 50_000).unwrap();
     assert_eq!(rig.told(&id).await, ["pending"]);
     rig.fake.confirm(&id).unwrap();
-    let told = ["upheld", "upheld", "paid 50000"];
+    let told = ["paid 50000", "upheld", "upheld"];
     assert_eq!(rig.told(&id).await, told);
     let marked = rig.fake.invoice(&id).unwrap();
     assert_eq!(
@@ -144,7 +144,7 @@ async fn not_confirmed_in_time_it_is_closed_and_marked_by_a_person_it_is_reverse
     );
     assert_eq!(rig.told(&id).await, ["unconfirmed 50000", "closed"]);
     rig.fake.mark(&id, true).unwrap();
-    assert_eq!(rig.told(&id).await, ["upheld", "upheld", "paid 50000"]);
+    assert_eq!(rig.told(&id).await, ["paid 50000", "upheld", "upheld"]);
     rig.fake.mark(&id, false).unwrap();
     assert_eq!(rig.told(&id).await, ["reversed", "reversed", "closed"]);
 }
@@ -182,7 +182,7 @@ async fn what_a_person_marks_after_we_took_it_back_is_a_person_s_word() {
     // A person has it count at BTCPay too, and finds out later that the money is not there.
     rig.fake.mark(&id, true).unwrap();
     for _ in 0..2 {
-        let told = ["upheld", "upheld", "paid 50000"];
+        let told = ["paid 50000", "upheld", "upheld"];
         assert_eq!(rig.told(&id).await, told);
     }
     let held = rig.fake.invoice(&id).unwrap();
@@ -209,7 +209,7 @@ async fn a_key_that_may_not_take_the_note_off_is_told_what_was_paid() {
     rig.fake.mark(&id, true).unwrap();
     rig.fake
         .permit(vec!["btcpay.store.canviewinvoices".to_owned()]);
-    assert_eq!(rig.told(&id).await, ["upheld", "paid 50000"]);
+    assert_eq!(rig.told(&id).await, ["paid 50000", "upheld"]);
 }
 
 #[tokio::test]
@@ -660,7 +660,15 @@ async fn a_promise_that_was_archived_is_closed_and_takes_no_place() {
     rig.fake.claim(&promised(&rig, &key)).unwrap();
     rig.fake.archive_promise(&promised(&rig, &key)).unwrap();
     let closed = rig.btcpay.refund_link(&key, &id).await.unwrap();
-    assert_eq!(closed, RefundPromised::Closed);
+    let RefundPromised::Closed { returned } = closed else {
+        panic!("{closed:?}");
+    };
+    let state = |told: &Observed| match &told.fact {
+        Fact::RefundSeen(seen) => seen.state,
+        other => panic!("{other:?}"),
+    };
+    let states: Vec<_> = returned.iter().map(state).collect();
+    assert_eq!(states, [RefundState::Failed], "what became of it is told");
     let (again, order) = rig.promise(&id, 50_000);
     rig.done(&again, &order).await;
     let open = rig.btcpay.refund_link(&again, &id).await.unwrap();
@@ -698,6 +706,24 @@ async fn what_came_besides_and_is_promised_by_hand_leaves_the_payment_to_be_prom
 }
 
 #[tokio::test]
+async fn what_came_besides_is_not_promised_by_orders_of_the_payment() {
+    let rig = Rig::start().await;
+    let id = paid(&rig).await;
+    rig.fake.pay(&id, 50_000).unwrap();
+    rig.fake.confirm(&id).unwrap();
+    let (key, order) = rig.promise(&id, 20_000);
+    rig.done(&key, &order).await;
+    let pull = promised(&rig, &key);
+    rig.fake.claim(&pull).unwrap();
+    rig.fake.approve_claim(&pull).unwrap();
+    rig.fake.archive_promise(&pull).unwrap();
+    let (more, order) = rig.promise(&id, 30_001);
+    assert_eq!(rig.refused(&more, &order).await, "promised_already");
+    let (rest, order) = rig.promise(&id, 30_000);
+    rig.done(&rest, &order).await;
+}
+
+#[tokio::test]
 async fn paid_late_and_given_back_already_it_is_told_as_both_each_time() {
     let rig = Rig::start().await;
     let (_, id) = rig.invoices().await;
@@ -708,7 +734,7 @@ async fn paid_late_and_given_back_already_it_is_told_as_both_each_time() {
     rig.fake.claim(&pull).unwrap();
     rig.fake.approve_claim(&pull).unwrap();
     for _ in 0..2 {
-        let told = ["upheld", "upheld", "paid 50000", "refund 50000 Done"];
+        let told = ["paid 50000", "upheld", "upheld", "refund 50000 Done"];
         assert_eq!(rig.told(&id).await, told);
         let marked = rig.fake.invoice(&id).unwrap();
         assert_eq!(marked.status, InvoiceStatus::Settled);

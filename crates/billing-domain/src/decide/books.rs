@@ -71,6 +71,7 @@ pub(super) fn mirror_invoice(
             unpayable: Unpayable::default(),
             unconfirmed: Vec::new(),
             awaited: Vec::new(),
+            unclear: Vec::new(),
             state: InvoiceState::Open,
             payments: Vec::new(),
             opened_at: observed.at,
@@ -249,6 +250,7 @@ fn settle_mirrored(
                 page: None,
                 parked: None,
                 off_balance: None,
+                said_at: None,
                 parts: Vec::new(),
             }];
             Some(Event::InvoiceSettled)

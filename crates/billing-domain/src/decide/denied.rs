@@ -12,6 +12,10 @@ use crate::parked::ParkReason;
 use crate::provider::ProviderRef;
 use crate::time::Timestamp;
 
+/// Most that is remembered of an invoice and was not understood: more than a provider has
+/// words for, on more pages than a cycle has. Beyond it the oldest is forgotten.
+const UNCLEAR_MAX: usize = 32;
+
 /// Money is there, and a person at the provider says that nothing is paid by it. What
 /// was told of before went back by that word; what was not is kept, and set aside once.
 pub(super) fn payment_denied(
@@ -41,6 +45,7 @@ pub(super) fn payment_denied(
         page: None,
         parked: None,
         off_balance: None,
+        said_at: None,
         parts: Vec::new(),
     };
     set_aside(
@@ -79,6 +84,20 @@ pub(super) fn payment_unconfirmed(
     Verdict::Decided
 }
 
+/// What goes by this name at its provider. `None`: nothing that is known.
+fn named(draft: &Draft, object: &ProviderRef) -> Option<About> {
+    let account = Some(&object.account);
+    let id = Some(object.id.as_str());
+    let mut invoices = draft.account.invoices.iter();
+    let invoice =
+        invoices.find(|held| held.provider.as_ref() == account && held.reference.as_deref() == id);
+    let mut checkouts = draft.account.checkouts.iter();
+    let checkout =
+        checkouts.find(|held| held.provider.as_ref() == account && held.reference() == id);
+    let invoice = invoice.map(|held| About::Invoice(held.id));
+    invoice.or_else(|| checkout.map(|held| About::Checkout(held.id)))
+}
+
 /// The invoice that it came for; one of a checkout that nothing was paid for yet is made
 /// to remember it.
 fn invoice_of(draft: &Draft, of: About, at: Timestamp) -> Option<Invoice> {
@@ -93,15 +112,31 @@ fn invoice_of(draft: &Draft, of: About, at: Timestamp) -> Option<Invoice> {
     }
 }
 
-/// An object of ours is not understood. Where it is asked about again, it is the same
-/// event, so that a person is asked once.
+/// An object of ours is not understood. A person is asked once about each object and
+/// word, however often it is told: what it is for remembers it.
 pub(super) fn unclear(
     draft: &mut Draft,
+    of: Option<About>,
     object: &ProviderRef,
     what: &Unclear,
     at: Timestamp,
 ) -> Verdict {
     let (kind, id) = (object.kind.as_str(), &object.id);
+    let of = of.or_else(|| named(draft, object));
+    if let Some(mut invoice) = of.and_then(|of| invoice_of(draft, of, at)) {
+        let said = match what {
+            Unclear::Missing => format!("{id} is missing"),
+            Unclear::Status(status) => format!("{id} is {status}"),
+        };
+        if invoice.unclear.contains(&said) {
+            return Verdict::Decided;
+        }
+        if invoice.unclear.len() >= UNCLEAR_MAX {
+            invoice.unclear.remove(0);
+        }
+        invoice.unclear.push(said);
+        draft.account.put_invoice(invoice);
+    }
     let (reason, evidence) = match what {
         Unclear::Missing => (
             ParkReason::Conflict,

@@ -13,13 +13,12 @@ use crate::decide::denied::{payment_denied, payment_unconfirmed, unclear};
 use crate::decide::mirror::mirror_subscription;
 use crate::decide::page::{completed, ended, give_up_checkout, opened};
 use crate::decide::pending::{await_no_more, invoice_closed, payable_again, payment_pending};
-use crate::decide::refund::{
-    follow_returns, payment_reversed, payment_upheld, return_seen, returns_before,
-};
+use crate::decide::refund::{follow_returns, return_seen, returns_before};
 use crate::decide::refund_link::fail_promise;
 use crate::decide::remind::owed;
 use crate::decide::settle::{Received, pay};
 use crate::decide::uncancel::uncancel_failed;
+use crate::decide::upheld::{payment_reversed, payment_upheld};
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
 use crate::fact::{About, Fact, Observed};
@@ -150,7 +149,7 @@ fn apply(
         Fact::PaymentUnconfirmed { of, page, amount } => {
             payment_unconfirmed(draft, *of, page, *amount, at)
         }
-        Fact::Unclear { object, what } => unclear(draft, object, what, at),
+        Fact::Unclear { of, object, what } => unclear(draft, *of, object, what, at),
         Fact::Refused {
             effect,
             about,

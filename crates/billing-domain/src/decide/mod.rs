@@ -32,6 +32,7 @@ mod settle;
 mod start;
 mod step;
 mod uncancel;
+mod upheld;
 
 pub use cancel::{CancelOutcome, CancelWhen, cancel, cancellation_answered, cancellation_forgone};
 pub use change::{

@@ -143,6 +143,7 @@ pub(super) fn completed(
             credited: true,
             to_balance: None,
             off_balance: None,
+            said_at: None,
             parts: parts.iter().map(|part| part.id.clone()).collect(),
             page: Some(reference.clone()),
             parked: None,
@@ -209,11 +210,21 @@ fn ran_out_before(checkout: &Checkout, page: &str, at: Timestamp) -> bool {
 }
 
 /// The money is on its way: what is owed has its invoice, for whoever keeps the books.
+/// Where its time had run out before, that is owed again.
 fn owe(draft: &mut Draft, checkout: &Checkout) {
     let owed = checkout.owed_today().is_ok_and(|owed| !owed.is_zero());
-    if owed && checkout.starts_here() && draft.account.invoice(checkout.invoice).is_none() {
-        let invoice = purchase_invoice(checkout, InvoiceState::Open);
-        draft.account.put_invoice(invoice);
+    if !owed || !checkout.starts_here() {
+        return;
+    }
+    let known = draft.account.invoice(checkout.invoice).cloned();
+    let is_new = known.is_none();
+    let invoice = known.unwrap_or_else(|| purchase_invoice(checkout, InvoiceState::Open));
+    let is_owed_no_more = matches!(invoice.state, InvoiceState::Void { .. });
+    if is_new || (is_owed_no_more && invoice.payments.is_empty()) {
+        draft.account.put_invoice(Invoice {
+            state: InvoiceState::Open,
+            ..invoice
+        });
         draft.note(Event::InvoiceOpened, |entry| {
             entry.checkout = Some(checkout.id);
             entry.invoice = Some(checkout.invoice);

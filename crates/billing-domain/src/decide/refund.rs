@@ -49,69 +49,8 @@ pub(super) fn return_seen(
     keep(draft, account, told)
 }
 
-/// A payment that did not hold: as if all of it had been paid back. One that nobody
-/// had told of is nothing.
-pub(super) fn payment_reversed(
-    draft: &mut Draft,
-    account: &ProviderAccount,
-    payment: &str,
-    at: Timestamp,
-) -> Verdict {
-    let invoices = draft.account.invoices.iter();
-    let theirs = invoices.filter(|invoice| invoice.provider.as_ref() == Some(account));
-    let mut payments = theirs.flat_map(|invoice| &invoice.payments);
-    let Some(held) = payments.find(|held| held.reference == payment) else {
-        return Verdict::Decided;
-    };
-    let id = reversal_of(payment);
-    let mut returned = draft
-        .account
-        .invoices
-        .iter()
-        .flat_map(|held| &held.returned);
-    let known = returned.any(|known| known.id == id && known.kind.is_gone());
-    // Said again, it is the same. And where nothing rests on it, a person has it in hand.
-    if known || (!held.credited && held.to_balance.is_none()) {
-        return Verdict::Decided;
-    }
-    let told = Returned {
-        id,
-        kind: ReturnKind::Refund(RefundState::Done),
-        amount: held.amount,
-        at,
-        of: vec![payment.to_owned()],
-    };
-    keep(draft, account, told)
-}
-
-/// A payment that did not hold is there after all.
-pub(super) fn payment_upheld(
-    draft: &mut Draft,
-    account: &ProviderAccount,
-    payment: &str,
-    at: Timestamp,
-) -> Verdict {
-    let id = reversal_of(payment);
-    let invoices = draft.account.invoices.iter();
-    let theirs = invoices.filter(|invoice| invoice.provider.as_ref() == Some(account));
-    let mut returned = theirs.flat_map(|invoice| &invoice.returned);
-    let Some(known) = returned.find(|held| held.id == id && held.kind.is_gone()) else {
-        return Verdict::Decided;
-    };
-    let told = Returned {
-        kind: ReturnKind::Refund(RefundState::Failed),
-        at,
-        ..known.clone()
-    };
-    keep(draft, account, told)
-}
-
-/// What is kept under this name went back because its payment did not hold.
-fn reversal_of(payment: &str) -> String {
-    format!("reversed:{payment}")
-}
-
-fn keep(draft: &mut Draft, account: &ProviderAccount, told: Returned) -> Verdict {
+/// Keeps what is told of a return, unless something newer is known of it.
+pub(super) fn keep(draft: &mut Draft, account: &ProviderAccount, told: Returned) -> Verdict {
     let Some(mut invoice) = invoice_of(&draft.account, account, &told.of).cloned() else {
         return Verdict::Unlinked;
     };

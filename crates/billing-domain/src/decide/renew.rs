@@ -93,6 +93,7 @@ pub(super) fn open_cycle(
         unpayable: Unpayable::default(),
         unconfirmed: Vec::new(),
         awaited: Vec::new(),
+        unclear: Vec::new(),
         state: InvoiceState::Open,
         payments: Vec::new(),
         opened_at: now,

@@ -76,6 +76,7 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
         credited: false,
         to_balance: None,
         off_balance: None,
+        said_at: None,
         parts: parts.collect(),
         page: received.page.clone(),
         parked: None,

@@ -157,6 +157,7 @@ fn record_purchase(
     if let Some(known) = draft.account.invoice(id) {
         invoice.payments.clone_from(&known.payments);
         invoice.unconfirmed.clone_from(&known.unconfirmed);
+        invoice.unclear.clone_from(&known.unclear);
     }
     take_in(draft, &mut invoice, &paid);
     invoice.payments.push(paid);
@@ -201,6 +202,7 @@ pub(super) fn purchase_invoice(checkout: &Checkout, state: InvoiceState) -> Invo
         unpayable: Unpayable::default(),
         unconfirmed: Vec::new(),
         awaited: Vec::new(),
+        unclear: Vec::new(),
         state,
         payments: Vec::new(),
         opened_at: checkout.created_at,

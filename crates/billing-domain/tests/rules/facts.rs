@@ -99,6 +99,45 @@ fn a_page_whose_time_ran_out_while_its_money_was_on_the_way_goes_on_waiting() {
 }
 
 #[test]
+fn owed_for_a_while_before_its_time_ran_out_it_is_owed_again_while_money_comes() {
+    let (mut world, begun) = begun();
+    world.tell(opened(&begun));
+    // Seen, and spent elsewhere.
+    world.complete(&begun, CheckoutPayment::Unpaid);
+    world.tell(opened(&begun));
+    world.tick("2026-01-01T12:00:01Z");
+    let owed = |world: &World| world.account.invoices.first().unwrap().is_open();
+    assert!(!owed(&world));
+    for told in ["2026-01-01T12:00:02Z", "2026-01-01T12:00:03Z"] {
+        let unpaid = Fact::CheckoutCompleted {
+            checkout: begun.checkout,
+            reference: "page-1".to_owned(),
+            payment: CheckoutPayment::Unpaid,
+            customer_ref: None,
+            email: None,
+        };
+        world.tell_of(at(told), unpaid);
+        assert!(owed(&world), "{told}");
+    }
+    assert!(world.account.checkout(begun.checkout).unwrap().is_open());
+    // That money does not come either.
+    let mut vanished = world.clone();
+    vanished.tell(ended(&begun, false));
+    assert!(!owed(&vanished));
+    assert!(vanished.account.subscriptions.is_empty());
+    let paid = CheckoutPayment::Paid {
+        payment: "pay-1".to_owned(),
+        amount: usd(1_000),
+        conversion: None,
+        parts: Vec::new(),
+    };
+    world.complete(&begun, paid);
+    assert_eq!(world.count(Event::SubscriptionActivated), 1);
+    assert_eq!(world.account.invoices.len(), 1);
+    assert!(world.parked.is_empty());
+}
+
+#[test]
 fn facts_about_strangers_are_unlinked_and_change_nothing() {
     let (world, _) = begun();
     let mut ids = IdSeq::new(world.now, 777);

@@ -3,17 +3,20 @@
 //! from the provider, handed out, and never kept.
 
 use billing_domain::decide::{
-    PromisedRefund, RefundAsk, RefundRefusal, close_promise, promise_refund, standing_promise,
+    PromisedRefund, RefundAsk, RefundRefusal, Verdict, apply_fact, close_promise, promise_refund,
+    standing_promise,
 };
-use billing_domain::ids::{CustomerId, InvoiceId};
+use billing_domain::fact::Observed;
+use billing_domain::ids::{CustomerId, InboxId, InvoiceId};
 use billing_domain::money::Money;
 use billing_domain::provider::ProviderAccount;
-use billing_ports::RefundPromised;
 use billing_ports::store::Also;
+use billing_ports::{Delivery, Reading, RefundPromised};
+use bytes::Bytes;
 
 use crate::billing::{Billing, Parts};
 use crate::error::EngineError;
-use crate::ring::{Deciding, Performed};
+use crate::ring::{Deciding, Performed, also_of};
 
 /// How often a promise is looked for: where one was closed over there, another is made,
 /// and whoever closes that one as well is left to ask again.
@@ -97,9 +100,9 @@ impl Billing {
             let reading = provider.refund_link(&standing.key, &standing.reference);
             let read = tokio::time::timeout(parts.limits.call_timeout, reading).await;
             match (read, refused) {
-                (Ok(Ok(RefundPromised::Closed)), _) => {
+                (Ok(Ok(RefundPromised::Closed { returned })), _) => {
                     parts
-                        .promise_closed(customer, ask.invoice, &standing)
+                        .promise_closed(customer, ask.invoice, &standing, (&account, returned))
                         .await?;
                 }
                 (_, Some(refused)) => return Err(refused.into()),
@@ -158,17 +161,37 @@ impl Parts {
         Ok(held.and_then(|(_, invoice)| standing_promise(&invoice)))
     }
 
-    /// The provider says that nothing more can be claimed of it.
+    /// The provider says that nothing more can be claimed of it. What was claimed before
+    /// is received with that, and decided first: the rest is what can be promised anew.
     async fn promise_closed(
         &self,
         customer: CustomerId,
         invoice: InvoiceId,
         promised: &PromisedRefund,
-    ) -> Result<(), RefundError> {
-        let deciding = Deciding::about(customer).with(with(invoice));
-        self.decide(&deciding, |draft, _| {
+        (account, returned): (&ProviderAccount, Vec<Observed>),
+    ) -> Result<(), EngineError> {
+        let mut also = also_of(returned.iter());
+        also.invoices.push(invoice);
+        let mut deciding = Deciding::about(customer).with(also);
+        if !returned.is_empty() {
+            let id: InboxId = self.ids(self.now()).draw();
+            let delivery = Delivery {
+                account: account.clone(),
+                event_id: format!("closed:{id}"),
+                kind: "read.refunds".to_owned(),
+                reading: Reading::Facts(returned.clone()),
+                body: Bytes::new(),
+            };
+            deciding = deciding.replying(id, delivery);
+        }
+        self.decide(&deciding, |draft, catalog| {
+            for told in &returned {
+                if apply_fact(draft, account, told, catalog) != Verdict::Decided {
+                    tracing::error!(%invoice, "what went back of it is unclear");
+                }
+            }
             close_promise(draft, invoice, promised.effect);
-            Ok::<_, RefundError>(())
+            Ok::<_, EngineError>(())
         })
         .await?;
         Ok(())

@@ -303,6 +303,7 @@ fn is_payable_again(owner: &Account, invoice: &Invoice, facts: &[Observed]) -> b
 fn missing(owner: &Account, invoice: &Invoice, object: &ProviderRef) -> (Vec<Observed>, String) {
     let seen = Observed {
         fact: Fact::Unclear {
+            of: None,
             object: object.clone(),
             what: Unclear::Missing,
         },

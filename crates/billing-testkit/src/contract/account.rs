@@ -147,6 +147,7 @@ pub async fn an_invoice_is_found_by_its_payment_and_its_page(store: &dyn Store) 
             page: None,
             parked: None,
             off_balance: None,
+            said_at: None,
             parts: Vec::new(),
         }];
         account.put_checkout(checkout);
