@@ -325,5 +325,5 @@ async fn x_11_what_was_sent_of_an_archived_link_is_not_promised_again(kind: Stor
     shop.settle().await;
     assert_eq!(ana.plan(&shop).await, "");
     assert_eq!(parked(&shop).await, ["late_payment"]);
-    shop.ends_well().await;
+    shop.is_sound().await;
 }
