@@ -270,7 +270,10 @@ impl BtcPay {
             let asked = self.rates.rate(currency, self.clock.now()).await;
             findings.push(match asked {
                 Ok(rate) => good(format!("there is a rate of {currency}, of {}", rate.source)),
-                Err(error) => bad(format!("{error}: nobody is charged a price in {currency}")),
+                Err(error) => bad(format!(
+                    "{error}: nobody is charged a price in {currency}; let the server reach \
+                     another source, name the one that answers alone, or pin a rate"
+                )),
             });
         }
         findings

@@ -98,6 +98,11 @@ pub(crate) const RETRY_AFTER: [SignedDuration; 5] = [
     SignedDuration::from_hours(12),
 ];
 
+/// How soon something is told again that there was no room for, as often as it takes: as
+/// soon as what failed for the first time. Who is told beside it is told again as well,
+/// so that sooner would be noise.
+pub(crate) const NO_ROOM_RETRY: SignedDuration = RETRY_AFTER[0];
+
 /// Attempts at an inbox row that fails for reasons of ours before it is parked:
 /// with a delay of [`INBOX_RETRY`] between them, about an hour.
 pub(crate) const MAX_INBOX_ATTEMPTS: u16 = 12;

@@ -4,12 +4,16 @@ use async_trait::async_trait;
 use billing_domain::ids::EffectId;
 use billing_domain::journal::JournalEntry;
 
-/// Why listeners could not be told; told again later, under the same id.
+/// Why listeners could not be told; told again later, under the same id. What it says is
+/// fit for a log: no secret, no address with credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct NotifyError {
-    /// What went wrong, fit for a log: no secret, no address with credentials.
-    pub message: String,
+pub enum NotifyError {
+    /// It was tried, and went wrong. What goes wrong each time is for a person at last.
+    #[error("{0}")]
+    Failed(String),
+    /// It was not tried: too much is under way. Told again soon, however often.
+    #[error("{0}")]
+    NoRoom(String),
 }
 
 /// Tells whoever listens what happened.

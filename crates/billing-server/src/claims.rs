@@ -8,12 +8,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use billing_domain::claim::Claim;
 use billing_domain::ids::CustomerId;
-use billing_ports::{ClaimPost, Clock, IdSource, Mail, NotifyError, Store};
+use billing_ports::{ClaimPost, Mail, NotifyError};
 use url::Url;
 
+use crate::desk::Desk;
 use crate::http::RateLimiters;
 use crate::links::{self, Keep, with_link};
-use crate::mail::{Post, deliver};
+use crate::mail::deliver;
 use crate::state::{ApiOptions, AppState};
 
 /// Where a link leads when nobody says.
@@ -21,25 +22,16 @@ pub(crate) const OUR_PAGE: &str = "/session";
 
 /// Mails claims as they are made. Holds no engine, which holds this.
 pub(crate) struct ClaimLetters {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdSource>,
-    options: Arc<ApiOptions>,
+    desk: Desk,
     limiters: Arc<RateLimiters>,
-    post: Post,
 }
 
 impl ClaimLetters {
     /// As `state` mails. `None`: billing is switched off.
     pub(crate) fn of(state: &AppState) -> Option<Self> {
-        let billing = &state.billing;
         Some(Self {
-            store: Arc::clone(billing.store()?),
-            clock: Arc::clone(billing.clock()?),
-            ids: Arc::clone(&state.ids),
-            options: Arc::clone(&state.options),
+            desk: Desk::of(state)?,
             limiters: Arc::clone(&state.limiters),
-            post: state.post.clone(),
         })
     }
 
@@ -61,16 +53,16 @@ impl ClaimLetters {
         }
         let leads_to = match leads_to {
             Some(url) => url,
-            None => our_page(&self.options).map_err(|error| error.to_string())?,
+            None => our_page(&self.desk.options).map_err(|error| error.to_string())?,
         };
-        let catalog = self.store.current_catalog().await;
+        let catalog = self.desk.store.current_catalog().await;
         let catalog = catalog.map_err(|error| error.to_string())?;
         let product = catalog.as_ref().map(|revision| revision.catalog.product());
         let keep = Keep {
-            store: self.store.as_ref(),
-            ids: self.ids.as_ref(),
-            options: &self.options,
-            now: self.clock.now(),
+            store: self.desk.store.as_ref(),
+            ids: self.desk.ids.as_ref(),
+            options: &self.desk.options,
+            now: self.desk.clock.now(),
         };
         let link = links::make_for_claim(&keep, guest).await;
         let link = link.map_err(|error| error.to_string())?;
@@ -99,20 +91,19 @@ impl ClaimLetters {
 #[async_trait]
 impl ClaimPost for ClaimLetters {
     async fn post(&self, guest: CustomerId, claim: &Claim) -> Result<(), NotifyError> {
-        let Some(mailer) = self.post.mailer().cloned() else {
+        let Some(mailer) = self.desk.post.mailer().cloned() else {
             return Ok(());
         };
         let letter = self.letter(guest, claim, None).await;
-        let letter = letter.map_err(|message| NotifyError { message })?;
+        let letter = letter.map_err(NotifyError::Failed)?;
         let Some(mail) = letter else {
             return Ok(());
         };
         let sending = async move { deliver(mailer.as_ref(), &mail).await };
-        if self.post.later(sending) {
+        if self.desk.post.later(sending) {
             Ok(())
         } else {
-            let message = "too much mail is at hand".to_owned();
-            Err(NotifyError { message })
+            Err(NotifyError::NoRoom("too much mail is at hand".to_owned()))
         }
     }
 }

@@ -10,6 +10,7 @@ mod claims;
 pub mod cli;
 pub mod config;
 mod database;
+mod desk;
 mod drawn_keys;
 mod host;
 pub mod http;

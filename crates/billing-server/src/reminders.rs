@@ -15,37 +15,31 @@ use billing_domain::invoice::Invoice;
 use billing_domain::journal::{Event, JournalEntry, RenewalOwed};
 use billing_domain::time::Timestamp;
 use billing_ports::store::Also;
-use billing_ports::{Clock, IdSource, Mail, Notifier, NotifyError, Store};
+use billing_ports::{Mail, Notifier, NotifyError};
 use jiff::tz::TimeZone;
 
+use crate::desk::Desk;
 use crate::drawn_keys::{Books, DrawnKeys};
-use crate::mail::{Post, deliver};
+use crate::mail::Queue;
 use crate::renewal_link::address_below;
-use crate::state::{ApiOptions, AppState};
+use crate::state::AppState;
 
 /// Mails reminders as they are told. Holds no engine, which holds this.
 pub(crate) struct ReminderLetters {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdSource>,
-    options: Arc<ApiOptions>,
+    desk: Desk,
     keys: Arc<DrawnKeys>,
     pages: Arc<AtomicBool>,
-    post: Post,
+    queue: Queue,
 }
 
 impl ReminderLetters {
     /// As `state` mails. `None`: billing is switched off.
     pub(crate) fn of(state: &AppState) -> Option<Self> {
-        let billing = &state.billing;
         Some(Self {
-            store: Arc::clone(billing.store()?),
-            clock: Arc::clone(billing.clock()?),
-            ids: Arc::clone(&state.ids),
-            options: Arc::clone(&state.options),
+            desk: Desk::of(state)?,
             keys: Arc::clone(&state.renewal_keys),
             pages: Arc::clone(state.pages()),
-            post: state.post.clone(),
+            queue: Queue::new(),
         })
     }
 
@@ -59,14 +53,14 @@ impl ReminderLetters {
             return Ok(None);
         };
         let open = entry.invoice.and_then(|id| account.invoice(id));
-        let open = open.filter(|open| open.is_open() && self.clock.now() < owed.grace_ends_at);
+        let open = open.filter(|open| open.is_open() && self.desk.clock.now() < owed.grace_ends_at);
         let (Some(open), Some(to)) = (open, self.mailbox(&account.customer).await?) else {
             return Ok(None);
         };
         let Some(link) = self.link(entry).await? else {
             return Ok(None);
         };
-        let catalog = self.store.current_catalog().await;
+        let catalog = self.desk.store.current_catalog().await;
         let catalog = catalog.map_err(|error| error.to_string())?;
         let catalog = catalog.as_ref().map(|revision| &revision.catalog);
         let of = named(&account, open, catalog);
@@ -80,7 +74,7 @@ impl ReminderLetters {
     }
 
     async fn account(&self, id: CustomerId) -> Result<Option<Account>, String> {
-        let loaded = self.store.load(id, &Also::default()).await;
+        let loaded = self.desk.store.load(id, &Also::default()).await;
         let loaded = loaded.map_err(|error| error.to_string())?;
         Ok(loaded.map(|loaded| loaded.account))
     }
@@ -102,37 +96,33 @@ impl ReminderLetters {
             return Ok(entry.note.clone());
         }
         let books = Books {
-            store: self.store.as_ref(),
-            clock: self.clock.as_ref(),
-            ids: self.ids.as_ref(),
+            store: self.desk.store.as_ref(),
+            clock: self.desk.clock.as_ref(),
+            ids: self.desk.ids.as_ref(),
         };
-        let address = address_below(&self.options.public_url, &books, &self.keys, entry).await;
+        let below = &self.desk.options.public_url;
+        let address = address_below(below, &books, &self.keys, entry).await;
         address.map_err(|_logged| "the link could not be made".to_owned())
     }
 }
 
 #[async_trait]
 impl Notifier for ReminderLetters {
-    /// The same mail has the same id however often it is told, so that it goes once.
+    /// The same mail has the same id however often it is told, and is handed over once by
+    /// this process. What waits for it is durable: so it waits for its turn, and is told
+    /// again where the mail is not taken.
     async fn notify(
         &self,
         _delivery: EffectId,
         entries: &[JournalEntry],
     ) -> Result<(), NotifyError> {
-        let Some(mailer) = self.post.mailer() else {
+        let Some(mailer) = self.desk.post.mailer() else {
             return Ok(());
         };
         for entry in entries {
             let letter = self.letter(entry).await;
-            let letter = letter.map_err(|message| NotifyError { message })?;
-            let Some(mail) = letter else {
-                continue;
-            };
-            let mailer = Arc::clone(mailer);
-            let sending = async move { deliver(mailer.as_ref(), &mail).await };
-            if !self.post.later(sending) {
-                let message = "too much mail is at hand".to_owned();
-                return Err(NotifyError { message });
+            if let Some(mail) = letter.map_err(NotifyError::Failed)? {
+                self.queue.send(mailer.as_ref(), &mail).await?;
             }
         }
         Ok(())

@@ -87,9 +87,7 @@ impl Notifier for RecordingNotifier {
         let mut inner = self.lock();
         if let Some(left) = inner.failures_to_come.checked_sub(1) {
             inner.failures_to_come = left;
-            return Err(NotifyError {
-                message: "told to fail".to_owned(),
-            });
+            return Err(NotifyError::Failed("told to fail".to_owned()));
         }
         if let Some(told) = inner.told.get_mut(&delivery) {
             told.times = told.times.saturating_add(1);

@@ -28,8 +28,8 @@ pub(super) fn payment_reversed(
     if known.is_some_and(|known| known.kind.is_gone()) {
         return Verdict::Decided;
     }
-    // What was said since, or of the same instant, is that it holds.
-    let upheld_at = before.said_at.filter(|said| at <= *said);
+    // What was said since is that it holds. Of one instant, what is heard last counts.
+    let upheld_at = before.said_at.filter(|said| at < *said);
     let state = upheld_at.map_or(RefundState::Done, |_| RefundState::Failed);
     let told = Returned {
         id: reversal_of(payment),

@@ -14,8 +14,8 @@ use billing_domain::customer::{Account, Customer};
 use billing_domain::decide::{Reserved, attach_claim, confirm_claim, take_claim};
 use billing_domain::effect::Order;
 use billing_domain::ids::{CustomerId, SubscriptionId};
-use billing_ports::ClaimPost;
 use billing_ports::store::{Also, Locator};
+use billing_ports::{ClaimPost, NotifyError};
 
 use crate::billing::{Billing, Parts};
 use crate::commands::CustomerRef;
@@ -265,7 +265,7 @@ impl Parts {
     pub(crate) async fn mail_claim(
         &self,
         guest: CustomerId,
-    ) -> Result<Option<String>, EngineError> {
+    ) -> Result<Option<NotifyError>, EngineError> {
         let claim = self.claim_of(guest).await?;
         let Some(claim) = claim.filter(|claim| claim.state == ClaimState::Open) else {
             return Ok(None);
@@ -277,8 +277,11 @@ impl Parts {
         let posting = post.post(guest, &claim);
         Ok(
             match tokio::time::timeout(self.limits.call_timeout, posting).await {
-                Ok(posted) => posted.err().map(|error| error.to_string()),
-                Err(_elapsed) => Some("the mail was not taken over in time".to_owned()),
+                Ok(posted) => posted.err(),
+                Err(_elapsed) => {
+                    let late = "the mail was not taken over in time";
+                    Some(NotifyError::Failed(late.to_owned()))
+                }
             },
         )
     }

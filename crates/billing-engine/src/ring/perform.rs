@@ -15,7 +15,9 @@ use billing_domain::parked::ParkReason;
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
 use billing_domain::time::{Timestamp, shifted};
 use billing_ports::store::{Claimed, Fence, OutboxItem, OutboxMark, Release, StoreError};
-use billing_ports::{Answer, Delivery, PaymentProvider, PerformError, Reading, Refusal};
+use billing_ports::{
+    Answer, Delivery, NotifyError, PaymentProvider, PerformError, Reading, Refusal,
+};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
@@ -23,7 +25,7 @@ use tokio::time::Instant;
 
 use crate::billing::Parts;
 use crate::error::EngineError;
-use crate::limits::{RETRY_AFTER, by};
+use crate::limits::{NO_ROOM_RETRY, RETRY_AFTER, by};
 use crate::ring::inbox::also_of;
 use crate::ring::{DecideError, Deciding};
 
@@ -284,23 +286,41 @@ impl Parts {
         // of another.
         let listeners = self.notifier.iter().chain(self.also_told.get());
         let telling = listeners.map(async |notifier| {
-            match by(until, notifier.notify(item.effect.id, entries)).await {
-                Some(told) => told.map_err(|error| error.to_string()),
-                None => Err("the notifier did not answer in time".to_owned()),
-            }
+            let late = "the notifier did not answer in time";
+            let told = by(until, notifier.notify(item.effect.id, entries)).await;
+            told.unwrap_or_else(|| Err(NotifyError::Failed(late.to_owned())))
         });
         // Where one fails all are told again, under the same id.
-        let told: Result<Vec<()>, String> = join_all(telling).await.into_iter().collect();
-        let Err(failure) = told else {
+        let mut untold: Vec<_> = join_all(telling)
+            .await
+            .into_iter()
+            .filter_map(Result::err)
+            .collect();
+        // What was tried and failed counts before what there was no room for.
+        untold.sort_by_key(|error| matches!(error, NotifyError::NoRoom(_)));
+        let Some(failure) = untold.into_iter().next() else {
             return self.settle_untold(item).await;
         };
-        tracing::warn!(effect = %item.effect.id, failure, "notification failed");
-        match next_try(item) {
-            Some(wait) => self.later(item, wait).await,
-            None => {
-                self.park_untold(item, "every attempt to tell listeners failed")
-                    .await
+        self.again(item, &failure, "every attempt to tell listeners failed")
+            .await
+    }
+
+    /// Gives back what was not told; sets it aside as `evidence` says where it was tried
+    /// for the last time. That there was no room is no try.
+    async fn again(
+        &self,
+        item: &OutboxItem,
+        failure: &NotifyError,
+        evidence: &str,
+    ) -> Result<Performed, EngineError> {
+        tracing::warn!(effect = %item.effect.id, %failure, "not told");
+        match (failure, next_try(item)) {
+            (NotifyError::NoRoom(_), _) => {
+                let retry_at = shifted(self.now(), NO_ROOM_RETRY);
+                self.release(item, retry_at, false).await
             }
+            (NotifyError::Failed(_), Some(wait)) => self.later(item, wait).await,
+            (NotifyError::Failed(_), None) => self.park_untold(item, evidence).await,
         }
     }
 
@@ -309,14 +329,8 @@ impl Parts {
         let Some(failure) = self.mail_claim(item.customer).await? else {
             return self.settle_untold(item).await;
         };
-        tracing::warn!(effect = %item.effect.id, failure, "claim not mailed");
-        match next_try(item) {
-            Some(wait) => self.later(item, wait).await,
-            None => {
-                self.park_untold(item, "every attempt to mail a claim failed")
-                    .await
-            }
-        }
+        self.again(item, &failure, "every attempt to mail a claim failed")
+            .await
     }
 
     /// Settles an effect that there is nothing to decide about.

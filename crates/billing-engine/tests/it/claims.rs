@@ -32,7 +32,7 @@ impl ClaimPost for Post {
         if let Some(left) = failures.checked_sub(1) {
             *failures = left;
             let message = "no room".to_owned();
-            return Err(NotifyError { message });
+            return Err(NotifyError::Failed(message));
         }
         let mut taken = self.taken.lock().unwrap();
         taken.push((guest, claim.email.clone()));

@@ -60,9 +60,7 @@ async fn a_failure_is_told_again_under_the_same_id() {
     notifier.expect_notify().times(2).returning(move |id, _| {
         let mut heard = heard.lock().unwrap();
         heard.push(id);
-        let failed = NotifyError {
-            message: "gone".to_owned(),
-        };
+        let failed = NotifyError::Failed("gone".to_owned());
         if heard.len() == 1 {
             Err(failed)
         } else {
@@ -110,6 +108,38 @@ async fn another_listener_is_told_the_same_and_both_again_where_one_fails() {
     rig.customer("ana").await;
     rig.work().await;
     assert_eq!(alone.events(), [Event::CustomerCreated]);
+}
+
+#[tokio::test]
+async fn what_there_is_no_room_for_is_told_again_soon_and_is_never_for_a_person() {
+    let mut notifier = MockNotifier::new();
+    let mut refusals = 0;
+    notifier.expect_notify().returning(move |_, _| {
+        refusals += 1;
+        if refusals > 60 {
+            return Ok(());
+        }
+        Err(NotifyError::NoRoom("sixty are before it".to_owned()))
+    });
+    let more = |builder: billing_engine::BillingBuilder| builder.notifier(Arc::new(notifier));
+    let rig = Rig::with(false, Limits::default(), more).await;
+    rig.customer("ana").await;
+    for _ in 0..60 {
+        rig.work().await;
+        assert!(!rig.store.snapshot().is_quiet());
+        rig.pass(SignedDuration::from_mins(5));
+    }
+    rig.work().await;
+    assert!(rig.store.snapshot().is_quiet());
+    let tried: u16 = rig
+        .store
+        .snapshot()
+        .outbox
+        .iter()
+        .map(|row| row.attempts)
+        .sum();
+    assert_eq!(tried, 0, "none of them was a try");
+    assert_eq!(rig.parked(), <[&str; 0]>::default());
 }
 
 #[tokio::test]
