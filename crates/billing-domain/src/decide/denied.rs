@@ -1,5 +1,6 @@
 //! What a provider tells that cannot be decided here: money that a person there says
-//! pays for nothing, money that was seen and never confirmed, and objects of ours that are not understood. A person looks.
+//! pays for nothing, money that was seen and never confirmed, and objects of
+//! ours that are not understood. A person looks.
 
 use crate::decide::fact::Verdict;
 use crate::decide::settle::set_aside;
@@ -127,6 +128,9 @@ pub(super) fn unclear(
         let said = match what {
             Unclear::Missing => format!("{id} is missing"),
             Unclear::Status(status) => format!("{id} is {status}"),
+            Unclear::Upcoming { ours, theirs } => {
+                format!("{id} is to have {theirs}, and {ours} here")
+            }
         };
         if invoice.unclear.contains(&said) {
             return Verdict::Decided;

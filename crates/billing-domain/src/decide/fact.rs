@@ -109,27 +109,7 @@ fn apply(
             };
             invoice_opened(draft, *invoice, &made, at)
         }
-        Fact::InvoicePaid {
-            invoice,
-            payment,
-            amount,
-            conversion,
-            parts,
-        } => {
-            if draft.account.invoice(*invoice).is_none() {
-                return Verdict::Unlinked;
-            }
-            let received = Received {
-                payment: payment.clone(),
-                amount: *amount,
-                conversion: conversion.clone(),
-                parts: parts.clone(),
-                page: page_of(observed, account),
-                at,
-            };
-            pay(draft, *invoice, received, catalog);
-            Verdict::Decided
-        }
+        Fact::InvoicePaid { .. } => invoice_paid(draft, account, observed, catalog),
         Fact::PaymentFailed { invoice, reason } => payment_failed(draft, *invoice, reason),
         Fact::PaymentPending {
             invoice,
@@ -167,6 +147,37 @@ fn apply(
 /// again once it is.
 fn unreadable(draft: &mut Draft, object: &ProviderRef, why: &str, at: Timestamp) -> Verdict {
     draft.park_unread(ParkReason::Unreadable, object.clone(), at, why.to_owned());
+    Verdict::Decided
+}
+
+fn invoice_paid(
+    draft: &mut Draft,
+    account: &ProviderAccount,
+    observed: &Observed,
+    catalog: &CatalogRevision,
+) -> Verdict {
+    let Fact::InvoicePaid {
+        invoice,
+        payment,
+        amount,
+        conversion,
+        parts,
+    } = &observed.fact
+    else {
+        return Verdict::Decided;
+    };
+    if draft.account.invoice(*invoice).is_none() {
+        return Verdict::Unlinked;
+    }
+    let received = Received {
+        payment: payment.clone(),
+        amount: *amount,
+        conversion: conversion.clone(),
+        parts: parts.clone(),
+        page: page_of(observed, account),
+        at: observed.at,
+    };
+    pay(draft, *invoice, received, catalog);
     Verdict::Decided
 }
 

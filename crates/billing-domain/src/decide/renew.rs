@@ -52,22 +52,13 @@ pub(super) fn open_cycle(
     // Money that comes for a change after this belongs to another period.
     run_out(draft, subscription.id);
     let Some((next, drawn)) = next_invoice(draft, &subscription, catalog) else {
-        let evidence = format!(
-            "subscription {} has no next period that fits",
-            subscription.id
-        );
-        draft.account.put_subscription(subscription);
-        draft.park(ParkReason::Conflict, evidence);
+        set_aside(draft, subscription, "has no next period that fits");
         return;
     };
     let amount = drawn.owed;
     if subscription.provider.is_none() && !amount.is_zero() {
-        let evidence = format!(
-            "subscription {} owes {amount}, and has no provider to pay at",
-            subscription.id
-        );
-        draft.account.put_subscription(subscription);
-        draft.park(ParkReason::Conflict, evidence);
+        let why = format!("owes {amount}, and has no provider to pay at");
+        set_aside(draft, subscription, &why);
         return;
     }
     let attempt = opening(&mut subscription, next.number);
@@ -132,6 +123,13 @@ pub(super) fn open_cycle(
             credit_cycle(draft, invoice, None, at, catalog);
         }
     }
+}
+
+/// Keeps a subscription whose next cycle cannot be opened, and shows it to a person.
+fn set_aside(draft: &mut Draft, subscription: Subscription, why: &str) {
+    let evidence = format!("subscription {} {why}", subscription.id);
+    draft.account.put_subscription(subscription);
+    draft.park(ParkReason::Conflict, evidence);
 }
 
 /// The next cycle, judged at its start, and what it comes to.

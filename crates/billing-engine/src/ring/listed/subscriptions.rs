@@ -305,7 +305,11 @@ impl Parts {
             event_id: format!("upcoming:{}:{}", object.id, digest128(&what)),
             kind: "listed.upcoming".to_owned(),
             reading: Reading::Facts(vec![Observed {
-                fact: Fact::Unclear { object, what },
+                fact: Fact::Unclear {
+                    of: None,
+                    object,
+                    what,
+                },
                 ..seen.clone()
             }]),
             body: Bytes::new(),
