@@ -153,7 +153,12 @@ pub(super) fn completed(
         CheckoutPayment::Paid { conversion, .. } => conversion.clone(),
         CheckoutPayment::NotRequired | CheckoutPayment::Unpaid => None,
     };
-    let excess = match excess(&checkout, paid.as_ref(), conversion.as_ref()) {
+    let known = draft.account.invoice(checkout.invoice);
+    let kept = paid.as_ref().map(|paid| match known {
+        Some(known) => known.kept_of(paid),
+        None => paid.amount,
+    });
+    let excess = match excess(&checkout, kept, conversion.as_ref()) {
         Ok(excess) => excess,
         Err((reason, evidence)) => {
             hold(draft, checkout, reference, paid, (reason, evidence));
@@ -232,12 +237,12 @@ fn owe(draft: &mut Draft, checkout: &Checkout) {
     }
 }
 
-/// What was paid above what is owed today, if anything; an error when it is not
-/// enough. What the provider prices is its own business (it may add tax, and
+/// What was paid, and has not gone back since, above what is owed today, if anything; an
+/// error when it is not enough. What the provider prices is its own business (it may add tax, and
 /// convert).
 fn excess(
     checkout: &Checkout,
-    paid: Option<&Payment>,
+    kept: Option<Money>,
     conversion: Option<&Conversion>,
 ) -> Result<Option<Money>, (ParkReason, String)> {
     let (false, Ok(owed)) = (checkout.owns_schedule, checkout.owed_today()) else {
@@ -247,7 +252,7 @@ fn excess(
         Some(conversion) if conversion.listed == owed => conversion.collected,
         _ => owed,
     };
-    let paid = paid.map_or_else(|| Money::zero(owed.currency), |paid| paid.amount);
+    let paid = kept.unwrap_or(Money::zero(owed.currency));
     let wrong = |reason| {
         let evidence = format!("checkout {} costs {owed}, and {paid} was paid", checkout.id);
         Err((reason, evidence))

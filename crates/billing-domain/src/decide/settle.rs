@@ -50,9 +50,9 @@ pub(super) struct Received {
 }
 
 impl Received {
-    /// Whether it came to the page at which the invoice is paid, as far as is known.
+    /// Whether it came to the page that stated its rate, as far as is known.
     fn is_of_page_of(&self, invoice: &Invoice) -> bool {
-        match (&self.page, &invoice.reference) {
+        match (self.page.as_deref(), stated_at(invoice)) {
             (Some(page), Some(known)) => page == known,
             _ => true,
         }
@@ -87,6 +87,7 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
         pay_besides(draft, &invoice, &received, catalog);
         return;
     }
+    let kept = invoice.kept_of(&paid);
     take_in(draft, &mut invoice, &paid);
     // A rate is good for the amount that it was stated for, and for its own page.
     let known = invoice.conversion.clone();
@@ -95,12 +96,12 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
             && is_plausible(
                 told,
                 known.as_ref(),
-                received.page.as_ref() == invoice.reference.as_ref(),
+                received.page.as_deref() == stated_at(&invoice),
             )
     });
     invoice.conversion = converted.or(invoice.conversion.filter(|_| is_of_known_page));
-    revive(draft, &mut invoice, amount, at);
-    if let Err((reason, evidence)) = creditable(draft, &invoice, amount, at) {
+    revive(draft, &mut invoice, kept, at);
+    if let Err((reason, evidence)) = creditable(draft, &invoice, (amount, kept), at) {
         let worth = listed(&invoice, amount);
         // What was collected before stays as it was collected, and what can be paid as
         // its page says.
@@ -108,7 +109,7 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
         set_aside(draft, invoice, (paid, worth), reason, evidence);
         return;
     }
-    let excess = amount
+    let excess = kept
         .checked_sub(invoice.collected())
         .ok()
         .filter(|rest| !rest.is_zero());
@@ -128,6 +129,13 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
             format!("payment {payment} for invoice {id} is {excess} above what was owed");
         draft.park(ParkReason::AmountMismatch, evidence);
     }
+}
+
+/// The page that stated the rate of an invoice: the one at which it was paid, or else is.
+fn stated_at(invoice: &Invoice) -> Option<&str> {
+    let settling = invoice.payments.iter().find(|held| held.credited);
+    let paid_at = settling.and_then(|held| held.page.as_deref());
+    paid_at.or(invoice.reference.as_deref())
 }
 
 /// Whether what a payment says it was converted at can be believed: what its own page
@@ -258,7 +266,7 @@ fn revive(draft: &mut Draft, invoice: &mut Invoice, amount: Money, at: Timestamp
 fn creditable(
     draft: &Draft,
     invoice: &Invoice,
-    amount: Money,
+    (amount, kept): (Money, Money),
     at: Timestamp,
 ) -> Result<(), (ParkReason, String)> {
     let id = invoice.id;
@@ -294,6 +302,13 @@ fn creditable(
     }
     if amount.amount < owed.amount {
         let evidence = format!("invoice {id} owes {owed}, and only {amount} was paid");
+        return Err((ParkReason::AmountMismatch, evidence));
+    }
+    if kept.amount < owed.amount {
+        let evidence = format!(
+            "invoice {id} owes {owed}, and of {amount} that came all but {kept} went back, or \
+             can be claimed"
+        );
         return Err((ParkReason::AmountMismatch, evidence));
     }
     Ok(())

@@ -158,6 +158,8 @@ fn record_purchase(
         invoice.payments.clone_from(&known.payments);
         invoice.unconfirmed.clone_from(&known.unconfirmed);
         invoice.unclear.clone_from(&known.unclear);
+        invoice.returned.clone_from(&known.returned);
+        invoice.promised.clone_from(&known.promised);
     }
     take_in(draft, &mut invoice, &paid);
     invoice.payments.push(paid);

@@ -129,10 +129,37 @@ impl Invoice {
 
     /// The newest promise of which something is still to be claimed.
     pub(crate) fn open_promise(&self) -> Option<&RefundPromise> {
+        self.claimable().map(|(promise, _)| promise)
+    }
+
+    /// The same, with how much that is.
+    fn claimable(&self) -> Option<(&RefundPromise, i64)> {
         let last = self.promised.iter().rfind(|held| held.failed.is_none())?;
         let going = self.going_of(last).unwrap_or(last.before.amount);
         let claimed = going.saturating_sub(last.before.amount);
-        (claimed < last.amount.amount).then_some(last)
+        let left = last.amount.amount.saturating_sub(claimed);
+        (left > 0).then_some((last, left))
+    }
+
+    /// What a payment is worth here: all of it but what had been set aside before, is a
+    /// part of it, and went back or can be claimed. By that, nothing is paid.
+    pub(crate) fn kept_of(&self, paid: &Payment) -> Money {
+        let currency = paid.amount.currency;
+        let is_part = |held: &Payment| {
+            !held.credited && held.amount.currency == currency && paid.has(&held.reference)
+        };
+        let going = self.apportioned(is_going).besides;
+        let gone = going.iter().filter(|(held, _)| is_part(held));
+        let gone = gone.fold(0_i128, |all, (_, gone)| all.saturating_add(*gone));
+        let claimable = self.claimable().filter(|(promise, _)| {
+            let mut parts = self.payments.iter().filter(|held| is_part(held));
+            let reference = promise.reference.as_deref();
+            reference.is_some() && parts.any(|held| self.promised_by(held) == reference)
+        });
+        let claimable = claimable.map_or(0, |(_, left)| left);
+        let given = i64::try_from(gone).unwrap_or(i64::MAX);
+        let given = given.saturating_add(claimable);
+        Money::new(paid.amount.amount.saturating_sub(given), currency)
     }
 }
 

@@ -4,13 +4,16 @@ use billing_domain::decide::{
     PromisedRefund, RefundAsk, RefundRefusal, close_promise, promise_refund,
 };
 use billing_domain::effect::Order;
-use billing_domain::fact::{About, Fact, PaymentPart, RefundSnapshot, RefundState};
-use billing_domain::ids::InvoiceId;
+use billing_domain::fact::{
+    About, CheckoutPayment, Fact, PaymentPart, RefundSnapshot, RefundState,
+};
+use billing_domain::ids::{CheckoutId, InvoiceId};
 use billing_domain::journal::Event;
 use billing_domain::money::{Currency, Money};
 use billing_domain::parked::ParkReason;
+use billing_domain::subscription::Status;
 
-use crate::common::{World, terms, usd};
+use crate::common::{World, at, terms, usd};
 
 /// Bought on 1 January, renewed on 1 February.
 fn renewed() -> (World, InvoiceId, Money) {
@@ -245,4 +248,132 @@ fn what_was_set_aside_is_promised_by_its_page_and_nobody_waits_once_it_is_gone()
         (rest.amount, rest.reference.as_str()),
         (whole, "another page")
     );
+}
+
+/// What a page tells: transactions that came to it, of so many cents.
+fn of_page(cents: &[i64]) -> Vec<PaymentPart> {
+    let named = ["tx-a", "tx-b", "tx-c"].into_iter().zip(cents);
+    let parts = named.map(|(id, cents)| PaymentPart {
+        id: id.to_owned(),
+        amount: usd(*cents),
+        at: at("2026-02-01"),
+        vouched: false,
+    });
+    parts.collect()
+}
+
+/// A renewal, or a purchase, that is not paid yet, with its page.
+fn waits_for_money(is_renewal: bool) -> (World, CheckoutId, String) {
+    let mut world = World::new();
+    let checkout = world.begin(terms("pro-monthly"), false);
+    let mut page = "page-of-the-purchase".to_owned();
+    if is_renewal {
+        let paid = CheckoutPayment::Paid {
+            payment: "pay-0".to_owned(),
+            amount: usd(1_000),
+            conversion: None,
+            parts: Vec::new(),
+        };
+        world.complete(&checkout, paid);
+        world.tick("2026-02-01");
+        world.link();
+        page = world.open_invoice().unwrap().reference.clone().unwrap();
+    }
+    world.forget();
+    (world, checkout.checkout, page)
+}
+
+/// What becomes of a link for a part before the rest comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Unclaimed,
+    Claimed,
+    Sent,
+    Archived,
+}
+
+#[test]
+fn a_part_that_goes_back_pays_for_nothing_when_the_rest_comes() {
+    for (link, whole, pays) in [
+        (Link::Unclaimed, &[400, 600][..], false),
+        (Link::Claimed, &[400, 600], false),
+        (Link::Sent, &[400, 600], false),
+        (Link::Archived, &[400, 600], true),
+        // As much came again as goes back.
+        (Link::Unclaimed, &[400, 600, 400], true),
+        (Link::Sent, &[400, 600, 400], true),
+    ] {
+        for is_renewal in [true, false] {
+            let (mut world, checkout, page) = waits_for_money(is_renewal);
+            let tell = |world: &mut World, payment: &str, cents: &[i64]| {
+                let (payment, amount) = (payment.to_owned(), usd(cents.iter().sum()));
+                let parts = of_page(cents);
+                if is_renewal {
+                    let invoice = world.account.invoices.last().unwrap().id;
+                    world.tell(Fact::InvoicePaid {
+                        invoice,
+                        payment,
+                        amount,
+                        conversion: None,
+                        parts,
+                    });
+                } else {
+                    let paid = CheckoutPayment::Paid {
+                        payment,
+                        amount,
+                        conversion: None,
+                        parts,
+                    };
+                    world.tell(Fact::CheckoutCompleted {
+                        checkout,
+                        reference: page.clone(),
+                        payment: paid,
+                        customer_ref: None,
+                        email: None,
+                    });
+                }
+            };
+            let told = format!("{link:?} {whole:?} {is_renewal}");
+            tell(&mut world, "tx-a", &[400]);
+            assert_eq!(world.parked, [ParkReason::AmountMismatch], "{told}");
+            let invoice = world.account.invoices.last().unwrap().id;
+            let made = asks(&mut world, invoice, None).unwrap();
+            assert_eq!((made.amount, &made.reference), (usd(400), &page));
+            let state = match link {
+                Link::Unclaimed => None,
+                Link::Claimed => Some(RefundState::Pending),
+                Link::Sent => Some(RefundState::Done),
+                Link::Archived => {
+                    world.decide(|draft| close_promise(draft, invoice, made.effect));
+                    None
+                }
+            };
+            if let Some(state) = state {
+                world.tell(Fact::RefundSeen(RefundSnapshot {
+                    refund: "po-1".to_owned(),
+                    of: vec![page.clone(), "tx-a".to_owned()],
+                    amount: usd(400),
+                    state,
+                }));
+            }
+            world.forget();
+            for _ in 0..2 {
+                tell(&mut world, &page, whole);
+            }
+            let held = world.account.invoice(invoice).unwrap();
+            let credited = held.payments.iter().any(|paid| paid.credited);
+            assert_eq!((credited, held.is_open()), (pays, !pays), "{told}");
+            let parked: &[ParkReason] = if pays {
+                &[]
+            } else {
+                &[ParkReason::AmountMismatch]
+            };
+            assert_eq!(world.parked, parked, "{told} {:?}", world.evidence);
+            assert_eq!(held.promised.len(), 1, "{told}");
+            assert_eq!(held.returned.len(), usize::from(state.is_some()), "{told}");
+            let mut active = world.account.subscriptions.iter();
+            let active = active.any(|held| held.status() == Status::Active);
+            assert_eq!(active, pays, "{told}");
+        }
+    }
 }
