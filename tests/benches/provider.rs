@@ -48,7 +48,6 @@ impl PaymentProvider for PaidAtOnce {
             pause: false,
             saved_method: true,
             paused_ends_at_once: false,
-            takes_discounts: false,
         }
     }
 

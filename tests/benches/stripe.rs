@@ -310,7 +310,6 @@ impl PaymentProvider for Reader {
             pause: true,
             saved_method: true,
             paused_ends_at_once: false,
-            takes_discounts: false,
         }
     }
 

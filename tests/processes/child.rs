@@ -72,7 +72,6 @@ impl PaymentProvider for TableProvider {
             pause: false,
             saved_method: false,
             paused_ends_at_once: false,
-            takes_discounts: false,
         }
     }
 

@@ -172,7 +172,6 @@ impl PaymentProvider for BtcPay {
             pause: false,
             saved_method: false,
             paused_ends_at_once: false,
-            takes_discounts: false,
         }
     }
 

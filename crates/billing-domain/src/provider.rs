@@ -116,9 +116,6 @@ pub struct Capabilities {
     /// What is paused there ends at once when it is canceled, whatever of it is paid.
     /// `false`: with its period, like everything else.
     pub paused_ends_at_once: bool,
-    /// Where it runs the schedule: it takes a discount off, for as many cycles as it is
-    /// ordered. `false`: it charges what its own prices say, and nothing else.
-    pub takes_discounts: bool,
 }
 
 /// The kind of a provider's object.

@@ -68,7 +68,6 @@ impl PaymentProvider for ManualProvider {
             pause: true,
             saved_method: false,
             paused_ends_at_once: false,
-            takes_discounts: false,
         }
     }
 

@@ -229,7 +229,6 @@ impl PaymentProvider for Paddle {
             pause: true,
             saved_method: true,
             paused_ends_at_once: true,
-            takes_discounts: false,
         }
     }
 

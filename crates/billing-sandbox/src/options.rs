@@ -37,7 +37,6 @@ impl Mode {
             pause: own,
             saved_method: self.saves_cards(),
             paused_ends_at_once: false,
-            takes_discounts: false,
         }
     }
 

@@ -74,7 +74,6 @@ impl PaymentProvider for Stripe {
             pause: true,
             saved_method: true,
             paused_ends_at_once: false,
-            takes_discounts: true,
         }
     }
 

@@ -100,7 +100,6 @@ impl PaymentProvider for Toy {
             pause: true,
             saved_method: false,
             paused_ends_at_once: false,
-            takes_discounts: false,
         }
     }
 

@@ -126,7 +126,6 @@ mod tests {
             pause: false,
             saved_method: false,
             paused_ends_at_once: false,
-            takes_discounts: false,
         });
         provider
             .expect_perform()

@@ -2,7 +2,6 @@
 //! fake of Stripe's side, on both stores.
 
 mod buying;
-mod codes;
 mod deferred;
 mod doctor;
 mod guests;

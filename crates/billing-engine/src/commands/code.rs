@@ -155,7 +155,7 @@ impl Parts {
         &self,
         typed: &str,
         mut terms: Terms,
-        charges_in_full: bool,
+        owns_schedule: bool,
         checkout: CheckoutId,
         now: Timestamp,
     ) -> Result<Terms, Unredeemed> {
@@ -166,7 +166,7 @@ impl Parts {
             .ok_or(CodeRefusal::Unknown)?;
         let discount = code.discount(&terms.plan, terms.unit, terms.first_charged(), now)?;
         terms.discount = Some(discount);
-        if charges_in_full && !terms.is_free() {
+        if owns_schedule && !terms.is_free() {
             return Err(CodeRefusal::Provider.into());
         }
         let until = shifted(now, CHECKOUT_LIFETIME.saturating_add(RESERVED_BEYOND));

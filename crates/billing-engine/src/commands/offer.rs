@@ -36,7 +36,7 @@ impl Parts {
     ) -> Result<Option<Terms>, CheckoutError> {
         match (offer.terms.clone(), ask.code.as_deref()) {
             (Some(terms), Some(code)) => self
-                .redeem(code, terms, self.charges_in_full(offer), checkout, now)
+                .redeem(code, terms, offer.owns_schedule, checkout, now)
                 .await
                 .map(Some)
                 .map_err(|error| match error {
@@ -104,13 +104,6 @@ impl Parts {
             Some(named) => Ok(self.load(named).await.map_err(CheckoutError::from)?),
             None => Ok(None),
         }
-    }
-
-    /// Whether who sells it charges what its own prices say, whatever is agreed here.
-    fn charges_in_full(&self, offer: &Offer<'_>) -> bool {
-        let provider = self.providers.get(&offer.provider);
-        let takes = provider.is_some_and(|provider| provider.capabilities().takes_discounts);
-        offer.owns_schedule && !takes
     }
 
     fn owns_schedule(&self, provider: &ProviderAccount) -> bool {

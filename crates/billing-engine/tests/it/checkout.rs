@@ -186,7 +186,6 @@ async fn what_costs_nothing_asks_no_provider() {
             pause: false,
             saved_method: false,
             paused_ends_at_once: false,
-            takes_discounts: false,
         });
     provider.expect_perform().never();
     provider.expect_read().never();

@@ -195,7 +195,6 @@ impl PaymentProvider for Stub {
             pause: self.pauses.load(Ordering::Relaxed),
             saved_method: false,
             paused_ends_at_once: false,
-            takes_discounts: false,
         }
     }
 
