@@ -56,14 +56,14 @@ impl Billing {
         let Ok(parts) = self.parts() else {
             return stop.await;
         };
-        let turned = Notify::new();
+        let turned = Turned::default();
         let works = self.work_on(parts, &turned, stop.clone());
         let reads = parts.read_on(&turned, stop);
         tokio::join!(works, reads);
     }
 
     /// Claims, decides and performs. Says after every turn that the clock may have moved.
-    async fn work_on<S>(&self, parts: &Parts, turned: &Notify, mut stop: Shared<S>)
+    async fn work_on<S>(&self, parts: &Parts, turned: &Turned, mut stop: Shared<S>)
     where
         S: Future<Output = ()> + Send,
     {
@@ -86,7 +86,7 @@ impl Billing {
                 }
                 sweep_at = shifted(parts.now(), SWEEP_EVERY);
             }
-            turned.notify_one();
+            turned.say();
             tokio::select! {
                 biased;
                 () = &mut stop => return,
@@ -98,39 +98,61 @@ impl Billing {
     }
 }
 
+/// Says after every turn of the work that the clock may have moved.
+#[derive(Default)]
+struct Turned {
+    for_books: Notify,
+    for_fresh: Notify,
+}
+
+impl Turned {
+    fn say(&self) {
+        self.for_books.notify_one();
+        self.for_fresh.notify_one();
+    }
+}
+
 impl Parts {
     /// Asks about open invoices and reads providers' books, whenever it is time. Every
     /// call of it stands by itself, so it is broken off when the worker stops.
-    async fn read_on<S>(&self, turned: &Notify, mut stop: Shared<S>)
+    async fn read_on<S>(&self, turned: &Turned, mut stop: Shared<S>)
     where
         S: Future<Output = ()> + Send,
     {
-        let reads = async {
-            let ask_every = self.limits.ask_open.try_into().unwrap_or(RECONCILE_EVERY);
+        // Books take minutes, and hold up nobody who has just paid.
+        let books = async {
             let mut reconcile_at = shifted(self.now(), RECONCILE_EVERY);
+            loop {
+                turned.for_books.notified().await;
+                if self.now() < reconcile_at {
+                    continue;
+                }
+                if let Err(error) = self.reconcile().await {
+                    tracing::warn!(%error, "reconciling failed, will be tried again");
+                }
+                self.reread_all().await;
+                reconcile_at = shifted(self.now(), RECONCILE_EVERY);
+            }
+        };
+        let fresh = async {
+            let ask_every = self.limits.ask_open.try_into().unwrap_or(RECONCILE_EVERY);
             let mut ask_at = shifted(self.now(), ask_every);
             loop {
-                turned.notified().await;
-                if self.now() >= reconcile_at {
-                    if let Err(error) = self.reconcile().await {
-                        tracing::warn!(%error, "reconciling failed, will be tried again");
-                    }
-                    self.reread_all().await;
-                    reconcile_at = shifted(self.now(), RECONCILE_EVERY);
-                } else if self.now() >= ask_at {
-                    if let Err(error) = self.reconcile_fresh().await {
-                        tracing::warn!(%error, "asking failed, will be tried again");
-                    }
-                } else {
+                turned.for_fresh.notified().await;
+                if self.now() < ask_at {
                     continue;
+                }
+                if let Err(error) = self.reconcile_fresh().await {
+                    tracing::warn!(%error, "asking failed, will be tried again");
                 }
                 ask_at = shifted(self.now(), ask_every);
             }
         };
+        let reads = async { tokio::join!(books, fresh) };
         tokio::select! {
             biased;
             () = &mut stop => {}
-            () = reads => {}
+            _never = reads => {}
         }
     }
 }

@@ -84,10 +84,17 @@ impl Deferred {
         self.change.is_none()
     }
 
-    /// What a period is billed that begins before its day: a change that somebody asked
-    /// for comes with it, what was announced for a day does not.
-    pub(crate) const fn begun_early(&self) -> &Held {
-        if self.comes_by_itself() {
+    /// Whether a period that begins at `now` is to be billed without it: it was announced
+    /// for a day that has not come.
+    pub(crate) fn waits_for_its_day(&self, now: Timestamp) -> bool {
+        self.comes_by_itself() && now < self.until
+    }
+
+    /// What a period is billed that begins at `now`, before the present one is over: a
+    /// change that somebody asked for comes with it, what was announced for a day that
+    /// has not come does not.
+    pub(crate) fn begun_at(&self, now: Timestamp) -> &Held {
+        if self.waits_for_its_day(now) {
             &self.paid
         } else {
             &self.later

@@ -138,9 +138,15 @@ impl Paddle {
         note: &Deferred,
         change: &ChangeSubscription,
     ) -> Result<Preview, CallError> {
-        let whom = format!("quote {}", held.at());
         let _alone = self.lifting.lock().await;
-        let lifted = self.lift(held, note, &whom).await?;
+        // What was done while this waited counts.
+        let held = self.existing(&held.id).await?;
+        if crate::deferred::note(&held).as_ref() != Some(note) || note.lifted {
+            let why = "the subscription is being changed: ask for another quote";
+            return Err(refused("change_of_interval_to_come", why));
+        }
+        let whom = format!("quote {}", self.clock.now());
+        let lifted = self.lift(&held, note, &whom).await?;
         let asked = self
             .asked(&lifted, &target(change), change.amount.currency)
             .await;

@@ -66,5 +66,7 @@ async fn w_04_a_guest_of_stripe_s_is_claimed_by_mail(kind: StoreKind) {
     let held = shop.me(&ben).await;
     assert_eq!(held["subscriptions"][0]["plan"], "lifetime");
     assert_eq!(shop.rows("/v1/customers").await.len(), 3);
+    // What was canceled is looked at a moment later.
+    shop.pass(jiff::SignedDuration::from_secs(5)).await;
     shop.ends_well().await;
 }

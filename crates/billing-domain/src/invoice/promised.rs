@@ -68,6 +68,9 @@ impl Invoice {
         };
         let named = self.payments.iter().find(|payment| payment.has(name))?;
         let reference = self.promised_by(named)?;
+        if !named.credited && settles_by(self, reference) {
+            return None;
+        }
         all.into_iter().find(|one| one.reference == reference)
     }
 

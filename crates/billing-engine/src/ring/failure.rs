@@ -50,12 +50,12 @@ impl Failure {
         }
     }
 
-    /// How many attempts are made before a person looks.
-    pub(crate) const fn most(&self) -> u16 {
-        match self.cause {
-            Cause::Ours => MAX_INBOX_ATTEMPTS,
-            Cause::Unanswered | Cause::Refused => MAX_UNANSWERED,
-        }
+    /// Whether a person is to look after so many attempts. What is ours is shown within
+    /// the hour; a row that has waited out more than that was waiting for its provider, and
+    /// one failure of ours that meets it then is tried again like the rest.
+    pub(crate) const fn is_given_up(&self, attempts: u16) -> bool {
+        let ours = matches!(self.cause, Cause::Ours) && attempts == MAX_INBOX_ATTEMPTS;
+        ours || attempts >= MAX_UNANSWERED
     }
 }
 
@@ -102,13 +102,16 @@ mod tests {
     #[test]
     fn an_outage_is_waited_for_and_what_is_ours_is_shown_within_the_hour() {
         let total = |failure: &Failure| {
-            let waits = (1..failure.most()).map(wait_after);
+            let tried = (1..).take_while(|attempts| !failure.is_given_up(*attempts));
+            let waits = tried.map(wait_after);
             waits.fold(SignedDuration::ZERO, SignedDuration::saturating_add)
         };
         assert_eq!(total(&Failure::ours("ours")), SignedDuration::from_mins(55));
         let outage = total(&Failure::unanswered("down"));
         assert!(outage >= SignedDuration::from_hours(72));
         assert!(outage <= SignedDuration::from_hours(74));
+        let after_an_outage = MAX_INBOX_ATTEMPTS + 1;
+        assert!(!Failure::ours("meets it then").is_given_up(after_an_outage));
     }
 
     #[test]

@@ -111,7 +111,8 @@ impl Parts {
                     .await;
             }
         };
-        if !told.is_empty() && !is_foreign(&item.delivery.account, told, &catalog) {
+        let matters = !told.is_empty() && !tells_a_page(told);
+        if matters && !is_foreign(&item.delivery.account, told, &catalog) {
             self.set_aside_unlinked(item).await;
             return;
         }
@@ -122,6 +123,9 @@ impl Parts {
     /// what somebody else has sold to whom the provider knows as the same payer.
     pub(crate) async fn set_aside_of_nothing(&self, item: InboxItem, deadline: Option<Instant>) {
         let mut item = item;
+        if tells_a_page(facts(&item)) {
+            return self.settle_foreign(&item).await;
+        }
         if says_too_little(&item) {
             let read = self.read_hints(vec![item.clone()], deadline).await;
             if let Some((item, failure)) = read.unread.first() {
@@ -259,7 +263,7 @@ impl Parts {
         // This attempt is one more than those that were released.
         let attempts = item.attempts.saturating_add(1);
         let words = &failure.words;
-        if attempts >= failure.most() {
+        if failure.is_given_up(attempts) {
             self.set_aside(item, ParkReason::AttemptsExhausted, words)
                 .await;
             return;
@@ -288,6 +292,13 @@ pub(crate) fn facts(item: &InboxItem) -> &[Observed] {
         Reading::Facts(facts) => facts,
         Reading::Unreadable { .. } => &[],
     }
+}
+
+/// Whether it tells only that a page was opened: of what is nobody's, that is nothing
+/// that a person has to look at, since nothing was paid.
+fn tells_a_page(facts: &[Observed]) -> bool {
+    let is_page = |told: &Observed| matches!(told.fact, Fact::CheckoutOpened { .. });
+    !facts.is_empty() && facts.iter().all(is_page)
 }
 
 pub(crate) fn of_no_interest(facts: &[Observed]) -> bool {

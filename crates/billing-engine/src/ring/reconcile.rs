@@ -43,6 +43,13 @@ const FRESH_AT_ONE: u64 = 100;
 /// are asked about, and those of others between them.
 const FRESH_PAGES: usize = 5;
 
+/// Calls in a row that a provider does not answer, after which a go asks it nothing more:
+/// each may take a minute, and others wait.
+const MAX_IN_VAIN: u32 = 3;
+
+/// How many calls in a row each account has not answered.
+type Silent = BTreeMap<ProviderAccount, u32>;
+
 /// What each open invoice came to when it was last asked about, by this process: as
 /// many as one go asks about.
 #[derive(Debug, Default)]
@@ -101,11 +108,13 @@ impl Billing {
 impl Parts {
     pub(crate) async fn reconcile(&self) -> Result<Reconciled, EngineError> {
         let mut done = Reconciled::default();
+        let mut silent = Silent::new();
         let mut asked = BTreeSet::new();
         let mut page = first_page();
         for _ in 0..MAX_PAGES {
             let found = self.store.list_invoices(open_ones(), page).await?;
-            asked.extend(self.reconcile_each(&found.rows, &mut done).await?);
+            let each = self.reconcile_each(&found.rows, &mut silent, &mut done);
+            asked.extend(each.await?);
             page.after = found.rows.last().map(|(_, last)| last.id.uuid());
             if !found.more {
                 break;
@@ -118,6 +127,7 @@ impl Parts {
 
     pub(crate) async fn reconcile_fresh(&self) -> Result<Reconciled, EngineError> {
         let mut done = Reconciled::default();
+        let mut silent = Silent::new();
         let since = shifted(self.now(), -FRESH_FOR);
         let mut at_each: BTreeMap<ProviderAccount, u64> = BTreeMap::new();
         let mut page = first_page();
@@ -136,7 +146,8 @@ impl Parts {
                 *so_many = so_many.saturating_add(1);
                 *so_many <= FRESH_AT_ONE
             });
-            self.reconcile_each(&found.rows, &mut done).await?;
+            self.reconcile_each(&found.rows, &mut silent, &mut done)
+                .await?;
             if !found.more || !all_fresh {
                 break;
             }
@@ -149,6 +160,7 @@ impl Parts {
     async fn reconcile_each(
         &self,
         rows: &[(CustomerId, Invoice)],
+        silent: &mut Silent,
         done: &mut Reconciled,
     ) -> Result<BTreeSet<ProviderRef>, EngineError> {
         let owners = self.owners(rows).await?;
@@ -157,7 +169,7 @@ impl Parts {
             let Some(owner) = owners.get(customer) else {
                 continue;
             };
-            asked.extend(self.reconcile_one(owner, invoice, done).await?);
+            asked.extend(self.reconcile_one(owner, invoice, silent, done).await?);
         }
         Ok(asked)
     }
@@ -194,6 +206,7 @@ impl Parts {
         &self,
         owner: &Account,
         invoice: &Invoice,
+        silent: &mut Silent,
         done: &mut Reconciled,
     ) -> Result<Option<ProviderRef>, EngineError> {
         let (Some(account), Issuer::Engine) = (&invoice.provider, invoice.issuer) else {
@@ -205,13 +218,19 @@ impl Parts {
         let Some(object) = payable_at(owner, invoice, account) else {
             return Ok(None);
         };
+        let in_vain = silent.entry(account.clone()).or_default();
+        if *in_vain >= MAX_IN_VAIN {
+            return Ok(Some(object));
+        }
         done.asked = done.asked.saturating_add(1);
         let reading = provider.read(&object);
         let read = tokio::time::timeout(self.limits.call_timeout, reading).await;
         let Ok(Ok(facts)) = read else {
             done.unanswered = done.unanswered.saturating_add(1);
+            *in_vain = in_vain.saturating_add(1);
             return Ok(Some(object));
         };
+        *in_vain = 0;
         let is_missing = facts.is_empty();
         if is_missing && !provider.keeps_invoices() {
             return Ok(Some(object));

@@ -28,6 +28,8 @@ impl Paddle {
         &self,
         order: &ChangeSubscription,
     ) -> Result<Vec<Observed>, CallError> {
+        // Whatever it reads, nobody here puts something else in place before it is done.
+        let _alone = self.lifting.lock().await;
         let held = self.existing(&order.reference).await?;
         let target = target(order);
         match order.when {
@@ -57,6 +59,7 @@ impl Paddle {
         id: &str,
         change: Option<ChangeId>,
     ) -> Result<Vec<Observed>, CallError> {
+        let _alone = self.lifting.lock().await;
         let held = self.existing(id).await?;
         let Some(note) = note(&held).filter(|note| note.is_of(change)) else {
             // It is in effect, was never put in place, or a newer one is: what stands
@@ -132,7 +135,6 @@ impl Paddle {
             || format!("{}*{}", order.price_ref, order.quantity),
             |change| change.to_string(),
         );
-        let _alone = self.lifting.lock().await;
         let lifted = self.lift(held, &note, &whom).await?;
         match self.charge(&lifted, order, quoted).await {
             Ok(now) => self.changed(&now, &target(order)).await,
@@ -231,7 +233,8 @@ impl Paddle {
         let mut body = full_list(held, target);
         body.insert("proration_billing_mode".to_owned(), json!("do_not_bill"));
         body.insert("custom_data".to_owned(), Value::Object(custom));
-        if let Some(at) = ends {
+        // What is paused has no period that could end, and Paddle takes its items alone.
+        if let Some(at) = ends.filter(|_| held.status != "paused") {
             body.insert("next_billed_at".to_owned(), json!(at));
         }
         self.client

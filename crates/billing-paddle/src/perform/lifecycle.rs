@@ -105,13 +105,14 @@ impl Paddle {
     /// place. Where that was put there for it, it is taken away again if nothing came
     /// of it; the note that says so is over with the new period.
     async fn go_on(&self, held: Subscription) -> Result<Vec<Observed>, CallError> {
+        let _alone = self.lifting.lock().await;
+        let held = self.existing(&held.id).await?;
         let body = json!({
             "effective_from": "immediately",
             "on_resume": "start_new_billing_period",
         });
         match deferred::note(&held) {
-            Some(note) if note.comes_by_itself() => {
-                let _alone = self.lifting.lock().await;
+            Some(note) if note.waits_for_its_day(self.clock.now()) => {
                 self.lift(&held, &note, RESUMPTION).await?;
                 let resumed = self.act(&held.id, "resume", body).await;
                 if resumed.as_ref().is_err_and(CallError::had_no_effect) {
@@ -121,7 +122,6 @@ impl Paddle {
             }
             // A lost process left it lifted.
             Some(note) if note.lifted => {
-                let _alone = self.lifting.lock().await;
                 self.lower(&held.id, None).await?;
                 self.act(&held.id, "resume", body).await
             }
@@ -144,11 +144,24 @@ impl Paddle {
     pub(crate) async fn put_right(&self, held: Subscription) -> Result<Subscription, CallError> {
         let left = deferred::note(&held).is_some_and(|note| note.lifted)
             && self.clock.now().duration_since(held.at()) >= LIFTED_FOR;
-        if !left {
+        // What has ended, stands still or is about to has no use for it.
+        let goes_on = held.status == "active" && scheduled(&held).is_none();
+        if !left || !goes_on {
             return Ok(held);
         }
         let _alone = self.lifting.lock().await;
-        self.lower(&held.id, None).await
+        match self.lower(&held.id, None).await {
+            Ok(lowered) => Ok(lowered),
+            // How it stands is told all the same.
+            Err(failure) => {
+                tracing::error!(
+                    subscription = held.id,
+                    error = &failure as &dyn std::error::Error,
+                    "a change that is to come is not in place at Paddle: it is put there when the subscription is next read"
+                );
+                Ok(held)
+            }
+        }
     }
 
     /// Acts in place of what is scheduled: while that stands, Paddle accepts nothing

@@ -134,6 +134,11 @@ pub(super) fn keep_upcoming(
         return;
     }
     let id = held.id;
+    // It was ordered in this very decision: what was read cannot know of it.
+    let ordered = ["reprice", "unprice", "again"];
+    if ordered.iter().any(|verb| draft.has_asked(verb, id)) {
+        return;
+    }
     order_again(draft, &mut held);
     draft.account.put_subscription(held);
     keep_promise(draft, id, catalog);

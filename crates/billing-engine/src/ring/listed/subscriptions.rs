@@ -68,7 +68,7 @@ impl Parts {
             }
             if mark.next.is_none() {
                 if from_the_first {
-                    self.look_for_unlisted(account, &listed, how.dry, done, each)
+                    self.look_for_unlisted(account, &listed, how, done, each)
                         .await?;
                 }
                 return Ok(true);
@@ -101,11 +101,12 @@ impl Parts {
         &self,
         account: &ProviderAccount,
         listed: &BTreeSet<ProviderRef>,
-        dry: bool,
+        how: &Pace,
         done: &mut Reread,
         each: &mut (impl FnMut(&Difference) + Send),
     ) -> Result<(), RereadError> {
         let provider = self.provider(account)?;
+        let (mut reads, mut in_vain) = (0_u64, 0);
         let mut page = PageAsk {
             after: None,
             limit: OURS_PAGE,
@@ -114,19 +115,29 @@ impl Parts {
             let filter = SubscriptionFilter::default();
             let ours = self.store.list_subscriptions(filter, page).await?;
             for held in &ours.rows {
-                let Some(object) = alive_at(held, account) else {
-                    continue;
-                };
-                if listed.contains(&object) {
-                    continue;
+                let object = alive_at(held, account).filter(|object| !listed.contains(object));
+                let Some(object) = object else { continue };
+                if reads >= MAX_READS || how.is_over() {
+                    return Ok(());
                 }
-                let facts = self.in_time(provider.read(&object)).await?;
+                reads = reads.saturating_add(1);
+                let facts = match self.in_time(provider.read(&object)).await {
+                    Ok(facts) => facts,
+                    Err(error) => {
+                        let error = error.into();
+                        in_vain = note_unread(Unread { object, error }, in_vain, done, each)?;
+                        continue;
+                    }
+                };
+                in_vain = 0;
                 if facts.is_empty() {
                     done.drifts = done.drifts.saturating_add(1);
+                    tracing::warn!(%account, object = object.id, subscription = %held.id,
+                        "a subscription is held here and not known to its provider");
                     each(&missing(held, object));
                 }
                 for seen in facts {
-                    self.compare(account, seen, dry, done, each).await?;
+                    self.compare(account, seen, how.dry, done, each).await?;
                 }
             }
             page.after = ours.rows.last().map(|last| last.id.uuid());
