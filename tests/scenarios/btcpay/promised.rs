@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::shop::{Buyer, Shop, bought, loses, opens, parked, shop};
+use super::shop::{Buyer, Shop, bought, loses, opens, parked, rereads, shop};
 use crate::rig::{Seen, StoreKind};
 use crate::scenarios::harbor::{sat, text};
 use crate::scenarios::on_both_stores;
@@ -19,6 +19,8 @@ on_both_stores! {
     x_11_a_lost_answer_makes_no_second_refund;
     /// what was not paid, or more than was, is promised to nobody.
     x_11_no_more_is_promised_than_was_paid;
+    /// what is claimed, canceled and sent without a word is noticed.
+    x_11_what_is_claimed_without_a_word_is_noticed;
     /// a link that was archived makes room for another, of what is left.
     x_11_a_link_that_was_archived_makes_room_for_another;
     /// a part that came out of time goes back by a link, once, and nobody waits.
@@ -187,6 +189,41 @@ async fn x_11_a_link_that_was_archived_makes_room_for_another(kind: StoreKind) {
     assert_eq!(third["amount"], sat(30_000));
     assert_eq!(links(&shop), 3);
     assert_eq!(ana.plan(&shop).await, "deck");
+    assert_eq!(parked(&shop).await, [] as [&str; 0]);
+    shop.ends_well().await;
+}
+
+/// Hours in which no webhook comes, and then what a worker reads of the store.
+async fn untold(shop: &Shop) {
+    super::shop::pass_untold(shop, SignedDuration::from_hours(2)).await;
+    rereads(shop).await;
+}
+
+async fn x_11_what_is_claimed_without_a_word_is_noticed(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    let link = refunds(&shop, &ana, &json!({})).await;
+    let link = link.is(StatusCode::CREATED).json();
+    shop.settle().await;
+    // So late that BTCPay has stopped looking for payments of the page long ago.
+    shop.pass(super::shop::days(20)).await;
+    let returned = async || ana.newest(&shop).await["returned"].clone();
+    shop.fake.claim(&pull(&link)).unwrap();
+    untold(&shop).await;
+    assert_eq!(returned().await[0]["state"], "pending");
+    let none = refunds(&shop, &ana, &json!({})).await;
+    none.refused(StatusCode::CONFLICT, "nothing_to_refund");
+    shop.fake.cancel_claim(&pull(&link)).unwrap();
+    untold(&shop).await;
+    assert_eq!(returned().await[0]["state"], "failed");
+    // It counts no more, and the same link is there.
+    let again = refunds(&shop, &ana, &json!({})).await;
+    assert_eq!(again.is(StatusCode::CREATED).json(), link);
+    shop.fake.claim(&pull(&link)).unwrap();
+    shop.fake.approve_claim(&pull(&link)).unwrap();
+    untold(&shop).await;
+    assert_eq!(returned().await[1]["state"], "done");
+    assert_eq!(ana.plan(&shop).await, "");
     assert_eq!(parked(&shop).await, [] as [&str; 0]);
     shop.ends_well().await;
 }
