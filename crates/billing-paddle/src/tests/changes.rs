@@ -428,9 +428,11 @@ async fn what_was_done_since_is_never_put_back() {
         answer(&server, "PATCH", PLACE, &subscription(MONTHLY, january())).await;
         answer(&server, "PATCH", PREVIEW, &costs("1000")).await;
         let quoted = paddle.preview(&change("pri_top", now(None))).await;
-        assert!(matches!(quoted, Ok(Previewed::Costs(cost)) if cost.owed == usd(1_000)));
+        let refused = matches!(&quoted, Ok(Previewed::Refused(refusal))
+            if refusal.code == "change_of_interval_to_come");
+        assert!(refused, "{quoted:?}");
         let bodies = sent(&server, "PATCH", PLACE).await;
-        assert_eq!(bodies.len(), 1, "lifted, and no more: {bodies:?}");
+        assert_eq!(bodies.len(), 0, "nothing is put in place: {bodies:?}");
     }
 }
 
