@@ -663,9 +663,11 @@ async fn a_promise_that_was_archived_is_closed_and_takes_no_place() {
     let RefundPromised::Closed { returned } = closed else {
         panic!("{closed:?}");
     };
-    let state = |told: &Observed| match &told.fact {
-        Fact::RefundSeen(seen) => seen.state,
-        other => panic!("{other:?}"),
+    let state = |told: &Observed| {
+        let Fact::RefundSeen(seen) = &told.fact else {
+            panic!("{told:?}");
+        };
+        seen.state
     };
     let states: Vec<_> = returned.iter().map(state).collect();
     assert_eq!(states, [RefundState::Failed], "what became of it is told");
