@@ -18,6 +18,7 @@ use super::{
     refusal, respond, sent, snapshot, subscription, transaction, usd,
 };
 use crate::Paddle;
+use crate::deferred::Deferred;
 
 const PLACE: &str = "/subscriptions/sub_1";
 const PREVIEW: &str = "/subscriptions/sub_1/preview";
@@ -540,6 +541,64 @@ async fn what_a_lost_process_left_lifted_is_put_right_when_somebody_looks() {
     };
     paddle.read(&object).await.unwrap();
     assert_eq!(sent(&server, "PATCH", PLACE).await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_was_left_lifted_is_told_though_it_cannot_be_put_right() {
+    let object = ProviderRef {
+        account: account(),
+        kind: RefKind::Subscription,
+        id: "sub_1".to_owned(),
+    };
+    // What has ended or stands still is left as it is.
+    for status in ["canceled", "paused"] {
+        let (server, paddle) = paddle().await;
+        let mut held = lifted("quote");
+        held["status"] = json!(status);
+        world(&server, &held, &deferred(), "0").await;
+        let facts = paddle.read(&object).await.unwrap();
+        assert_eq!(snapshot(&facts).status.as_str(), status);
+        assert!(sent(&server, "PATCH", PLACE).await.is_empty(), "{status}");
+    }
+    // What Paddle does not take now is told as it stands.
+    let (server, paddle) = paddle().await;
+    answer(&server, "GET", PLACE, &lifted("quote")).await;
+    let paid = json!([transaction("completed", january())]);
+    answer(&server, "GET", "/transactions", &paid).await;
+    let locked = refusal("subscription_locked_renewal", "later");
+    respond(&server, "PATCH", PLACE, 400, locked).await;
+    let facts = paddle.read(&object).await.unwrap();
+    assert_eq!(snapshot(&facts).price_ref, MONTHLY);
+    assert_eq!(sent(&server, "PATCH", PLACE).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_paused_is_told_no_date() {
+    for (status, dated) in [("paused", false), ("active", true)] {
+        let (server, paddle) = paddle().await;
+        let mut held = deferred();
+        held["status"] = json!(status);
+        held["custom_data"]["billing_deferred"]["moves_dates"] = json!(true);
+        world(&server, &held, &subscription(MONTHLY, january()), "0").await;
+        done(&paddle, &undo(None)).await;
+        let bodies = sent(&server, "PATCH", PLACE).await;
+        assert_eq!(bodies[0]["items"][0]["price_id"], MONTHLY);
+        assert_eq!(bodies[0].get("next_billed_at").is_some(), dated, "{status}");
+    }
+}
+
+#[test]
+fn what_was_announced_for_a_day_waits_for_it_and_no_longer() {
+    let held = deferred();
+    let noted = held["custom_data"]["billing_deferred"].clone();
+    let announced: Deferred = serde_json::from_value(noted.clone()).unwrap();
+    let (before, on) = (at("2026-01-31T23:59:59Z"), january().end);
+    assert_eq!(announced.begun_at(before).price, MONTHLY);
+    assert_eq!(announced.begun_at(on).price, BIGGER);
+    let mut asked_for = noted;
+    asked_for["change"] = json!("chg_00000000000000000000000000000004");
+    let asked_for: Deferred = serde_json::from_value(asked_for).unwrap();
+    assert_eq!(asked_for.begun_at(before).price, BIGGER);
 }
 
 #[tokio::test]
