@@ -35,6 +35,28 @@ async fn what_was_paid_and_never_told_is_found_once() {
 }
 
 #[tokio::test]
+async fn a_provider_that_does_not_answer_is_asked_nothing_more_in_that_go() {
+    let rig = Rig::new().await;
+    for who in ["ana", "ben", "cleo", "dan", "eve"] {
+        rig.owes(who).await;
+    }
+    let all = rig.billing.reconcile().await.unwrap().asked;
+    assert!(all > 4, "{all}");
+    // One that answers in between begins the count anew.
+    let silent = [
+        Act::NotSent,
+        Act::NotSent,
+        Act::Slow(std::time::Duration::ZERO),
+    ];
+    rig.provider
+        .next_reads(silent.into_iter().chain([Act::NotSent; 20]));
+    let done = rig.billing.reconcile().await.unwrap();
+    assert_eq!((done.asked, done.unanswered), (all.min(6), all.min(6) - 1));
+    let done = rig.billing.reconcile().await.unwrap();
+    assert_eq!((done.asked, done.unanswered), (3, 3));
+}
+
+#[tokio::test]
 async fn what_was_paid_untold_and_taken_back_is_the_customers() {
     let rig = Rig::new().await;
     let (customer, held, open) = rig.owes("ana").await;
