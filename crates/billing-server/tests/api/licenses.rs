@@ -105,6 +105,37 @@ pub(crate) async fn bought(rig: &Rig, price: &str) -> Bought {
     }
 }
 
+#[tokio::test]
+async fn a_plan_that_costs_nothing_gives_its_license_at_once() {
+    const FREE: &str = "
+currency: usd
+product: Harbor
+features:
+  editor: { kind: level, levels: [none, read, write], name: Editor }
+plans:
+  dinghy:
+    name: Dinghy
+    rank: 1
+    license: { max_machines: 1 }
+    entitlements: { editor: read }
+";
+    let rig = Rig::made(Making {
+        plans: FREE,
+        ..Making::default()
+    })
+    .await;
+    let asked = json!({ "plan": "dinghy", "email": "ana@example.com" });
+    let begun = rig.post("/v1/checkouts").json(asked).send().await.ok(201);
+    assert_eq!(begun["status"], "completed");
+    let secret = text(&begun["checkout_secret"]);
+    let given = exchanged(&rig, &secret).await.ok(200);
+    let says = says(&rig, &text(&given["license"]["token"])).await;
+    assert_eq!((says.plan.as_str(), says.exp), ("dinghy", None), "for good");
+    // Asked for again, it is the same one.
+    let again = exchanged(&rig, &secret).await.ok(200);
+    assert_eq!(again["license"]["key"], given["license"]["key"]);
+}
+
 /// What a token says, after verifying it as an application does.
 pub(crate) async fn says(rig: &Rig, token: &str) -> Claims {
     let jwks = rig.get("/.well-known/jwks.json").send().await;
