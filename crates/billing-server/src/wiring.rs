@@ -213,6 +213,7 @@ fn limits(config: &Config) -> Limits {
         poll,
         ask_open: config.worker.ask_open,
         batch: config.worker.batch,
+        in_flight: config.worker.in_flight,
         ..Limits::default()
     }
 }

@@ -2,7 +2,7 @@
 
 /// Every key of the configuration, as in the file; its variable is
 /// `BILLING_…` in upper case, with `_` for the dot.
-pub const KEYS: [&str; 61] = [
+pub const KEYS: [&str; 62] = [
     "enabled",
     "database_url",
     "listen",
@@ -56,6 +56,7 @@ pub const KEYS: [&str; 61] = [
     "worker.poll",
     "worker.ask_open",
     "worker.batch",
+    "worker.in_flight",
     "limits.connections",
     "limits.body",
     "limits.body_timeout",

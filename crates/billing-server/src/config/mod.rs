@@ -153,6 +153,8 @@ pub struct WorkerConfig {
     pub ask_open: Duration,
     /// Rows that it claims at once.
     pub batch: u16,
+    /// Calls to providers, and customers decided, at the same time.
+    pub in_flight: usize,
 }
 
 /// Bounds on what callers may do.

@@ -219,11 +219,12 @@ fn a_program_without_the_sandbox_refuses_to_be_asked_for_it() {
 
 #[test]
 fn the_environment_wins_over_the_file() {
-    let file = Some("listen = \"127.0.0.1:1\"\nlog = \"warn\"\n[worker]\nbatch = 7\n");
+    let file =
+        Some("listen = \"127.0.0.1:1\"\nlog = \"warn\"\n[worker]\nbatch = 7\nin_flight = 64\n");
     let config = read(file, &[("BILLING_LISTEN", "127.0.0.1:2")]).unwrap();
     assert_eq!(config.listen.port(), 2);
     assert_eq!(config.log, "warn");
-    assert_eq!(config.worker.batch, 7);
+    assert_eq!((config.worker.batch, config.worker.in_flight), (7, 64));
 }
 
 #[test]
@@ -309,6 +310,8 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("worker.ask_open", "61m", "1m to 1h"),
     ("worker.batch", "0", "1 to 500"),
     ("worker.batch", "-1", "1 to 500"),
+    ("worker.in_flight", "0", "1 to 500"),
+    ("worker.in_flight", "501", "1 to 500"),
     ("limits.connections", "0", "1 to 65536"),
     ("limits.body", "1B", "1KiB to 16MiB"),
     ("limits.body_timeout", "11m", "1s to 10m"),

@@ -41,6 +41,9 @@ const MAX_AUDIENCE: usize = 200;
 /// Most rows claimed at once: more than this delays everything when one worker dies.
 const MAX_BATCH: u16 = 500;
 
+/// Most calls to providers at the same time: above this, none of them bears it.
+const MAX_IN_FLIGHT: usize = 500;
+
 /// Bounds of time-outs of requests: below a second, slow networks are shut out;
 /// above ten minutes, a time-out is none.
 const TIMEOUT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(10));
@@ -193,12 +196,16 @@ fn worker(reader: &mut Reader<'_>) -> WorkerConfig {
     let batch = reader.value("worker.batch", "a whole number from 1 to 500", |text| {
         whole(text).filter(|batch| (1..=MAX_BATCH).contains(batch))
     });
+    let in_flight = reader.value("worker.in_flight", "a whole number from 1 to 500", |text| {
+        whole(text).filter(|count| (1..=MAX_IN_FLIGHT).contains(count))
+    });
     let defaults = billing_engine::Limits::default();
     WorkerConfig {
         enabled,
         poll: poll.unwrap_or(defaults.poll),
         ask_open: ask_open.unwrap_or(defaults.ask_open),
         batch: batch.unwrap_or(defaults.batch),
+        in_flight: in_flight.unwrap_or(defaults.in_flight),
     }
 }
 
