@@ -17,6 +17,7 @@
 //! Amounts are what the buyer is charged, tax included: what a quote says is what
 //! the card pays, and refunds are measured against the same.
 
+mod alone;
 mod api_error;
 mod client;
 mod correlation;

@@ -138,7 +138,7 @@ impl Paddle {
         note: &Deferred,
         change: &ChangeSubscription,
     ) -> Result<Preview, CallError> {
-        let _alone = self.lifting.lock().await;
+        let _alone = self.at_work.alone(&held.id).await;
         // What was done while this waited counts.
         let held = self.existing(&held.id).await?;
         if crate::deferred::note(&held).as_ref() != Some(note) || note.lifted {

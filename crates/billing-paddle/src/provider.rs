@@ -16,9 +16,9 @@ use billing_ports::{
     Answer, Clock, Delivery, Finding, PaymentProvider, PerformError, Previewed, Resent,
     ResumePreviewed,
 };
-use tokio::sync::Mutex;
 use url::Url;
 
+use crate::alone::AtWork;
 use crate::api_error::CallError;
 use crate::client::{Client, Page};
 use crate::map::Teller;
@@ -47,9 +47,8 @@ pub struct Paddle {
     pub(crate) checkout_url: Option<Url>,
     pub(crate) webhook_url: Option<Url>,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Held by whoever has put back what is paid for, or puts in place again what is
-    /// to come: of this process, one at a time.
-    pub(crate) lifting: Arc<Mutex<()>>,
+    /// Who reads a subscription and puts something in place by what was read.
+    pub(crate) at_work: Arc<AtWork>,
 }
 
 impl fmt::Debug for Paddle {
@@ -83,7 +82,7 @@ impl Paddle {
             checkout_url: options.checkout_url.clone(),
             webhook_url: options.webhook_url.clone(),
             clock,
-            lifting: Arc::default(),
+            at_work: Arc::default(),
         })
     }
 

@@ -22,7 +22,7 @@ use billing_domain::provider::ProviderAccount;
 use billing_domain::quote::Quote;
 use billing_domain::subscription::{Status, Subscription};
 use billing_domain::terms::{Seller, Terms};
-use billing_domain::time::{Period, Timestamp, days};
+use billing_domain::time::{Interval, Period, Timestamp, days};
 use billing_domain::{Decision, Draft};
 
 /// An instant: a whole one, or the midnight of a day.
@@ -61,7 +61,7 @@ pub(crate) fn catalog() -> CatalogRevision {
                 .price(
                     "yearly",
                     usd(9_900),
-                    Billing::Recurring(billing_domain::time::Interval::YEAR),
+                    Billing::Recurring(Interval::YEAR),
                     |_| {},
                 )
         })
@@ -467,5 +467,23 @@ impl World {
             .iter()
             .map(|found| format!("{} {}: {}", found.code.as_str(), found.row, found.words))
             .collect()
+    }
+}
+
+/// What the provider has of the subscription, as it was told first, and what it is to
+/// renew as.
+pub(crate) fn held_there(upcoming: Upcoming) -> SubscriptionSnapshot {
+    SubscriptionSnapshot {
+        reference: "sub-at-provider".to_owned(),
+        customer_ref: None,
+        status: Status::Active,
+        price_ref: "old".to_owned(),
+        quantity: 1,
+        period: Some(Period::at(at("2026-01-01"), Interval::MONTH, 0).unwrap()),
+        trial_end: None,
+        cancel_at: None,
+        ended_at: None,
+        paid_through: None,
+        upcoming,
     }
 }

@@ -41,19 +41,7 @@ fn told(fact: Fact, at: Timestamp) -> Observed {
 
 /// What the provider has of the subscription: as it was told first.
 fn snapshot() -> SubscriptionSnapshot {
-    SubscriptionSnapshot {
-        reference: "sub-at-provider".to_owned(),
-        customer_ref: None,
-        status: Status::Active,
-        price_ref: "old".to_owned(),
-        quantity: 1,
-        period: Some(month(0)),
-        trial_end: None,
-        cancel_at: None,
-        ended_at: None,
-        paid_through: None,
-        upcoming: Upcoming::default(),
-    }
+    crate::common::held_there(Upcoming::default())
 }
 
 fn compared(account: &Account, seen: SubscriptionSnapshot, at: Timestamp) -> Vec<Drift> {

@@ -12,27 +12,10 @@ use billing_domain::subscription::Status;
 use billing_domain::time::{Interval, Period};
 use jiff::SignedDuration;
 
-use crate::common::{self, World, at, edited, lock, provider, retired};
+use crate::common::{self, World, at, edited, held_there, lock, provider, retired};
 
 fn month(index: u32) -> Period {
     Period::at(at("2026-01-01"), Interval::MONTH, index).unwrap()
-}
-
-/// What the provider has of the subscription, and what it is to renew as.
-fn snapshot(upcoming: Upcoming) -> SubscriptionSnapshot {
-    SubscriptionSnapshot {
-        reference: "sub-at-provider".to_owned(),
-        customer_ref: None,
-        status: Status::Active,
-        price_ref: "old".to_owned(),
-        quantity: 1,
-        period: Some(month(0)),
-        trial_end: None,
-        cancel_at: None,
-        ended_at: None,
-        paid_through: None,
-        upcoming,
-    }
 }
 
 fn renews_as(price: &str, quantity: u32, change: Option<ChangeId>) -> Upcoming {
@@ -103,7 +86,7 @@ fn found(world: &World, seen: SubscriptionSnapshot) -> Vec<(String, String, Side
 }
 
 fn see(world: &mut World, upcoming: Upcoming) {
-    world.tell(Fact::SubscriptionSeen(snapshot(upcoming)));
+    world.tell(Fact::SubscriptionSeen(held_there(upcoming)));
 }
 
 const LOW: &str = "low x 1 from 2026-02-01T00:00:00Z";
@@ -168,7 +151,7 @@ fn who_is_right_about_what_is_to_come() {
         ),
     ];
     for (name, world, upcoming, verdict) in table {
-        let told = found(world, snapshot(upcoming));
+        let told = found(world, held_there(upcoming));
         let expected: Vec<_> = verdict
             .into_iter()
             .map(|(ours, theirs, right, remedy)| {
@@ -244,7 +227,7 @@ fn what_is_on_its_way_or_comes_too_late_is_not_ordered_again() {
         ("late", late, vec![look]),
         ("ends", ends, vec![]),
     ] {
-        let mut seen = snapshot(Upcoming::Nothing);
+        let mut seen = held_there(Upcoming::Nothing);
         seen.cancel_at = world.sub().cancellation.map(|end| end.ends_at);
         assert_eq!(found(&world, seen.clone()), told, "{name}");
         world.tell(Fact::SubscriptionSeen(seen));
@@ -275,7 +258,7 @@ fn terms_that_come_by_themselves_are_told_again_too() {
     assert_eq!(ordered(&mut world).len(), 1);
     world.now = at("2026-01-20");
     assert_eq!(
-        found(&world, snapshot(Upcoming::Nothing)),
+        found(&world, held_there(Upcoming::Nothing)),
         [(
             LOW.to_owned(),
             "nothing".to_owned(),

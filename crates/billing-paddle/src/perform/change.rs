@@ -29,7 +29,7 @@ impl Paddle {
         order: &ChangeSubscription,
     ) -> Result<Vec<Observed>, CallError> {
         // Whatever it reads, nobody here puts something else in place before it is done.
-        let _alone = self.lifting.lock().await;
+        let _alone = self.at_work.alone(&order.reference).await;
         let held = self.existing(&order.reference).await?;
         let target = target(order);
         match order.when {
@@ -59,7 +59,7 @@ impl Paddle {
         id: &str,
         change: Option<ChangeId>,
     ) -> Result<Vec<Observed>, CallError> {
-        let _alone = self.lifting.lock().await;
+        let _alone = self.at_work.alone(id).await;
         let held = self.existing(id).await?;
         let Some(note) = note(&held).filter(|note| note.is_of(change)) else {
             // It is in effect, was never put in place, or a newer one is: what stands

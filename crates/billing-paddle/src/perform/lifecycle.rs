@@ -105,7 +105,7 @@ impl Paddle {
     /// place. Where that was put there for it, it is taken away again if nothing came
     /// of it; the note that says so is over with the new period.
     async fn go_on(&self, held: Subscription) -> Result<Vec<Observed>, CallError> {
-        let _alone = self.lifting.lock().await;
+        let _alone = self.at_work.alone(&held.id).await;
         let held = self.existing(&held.id).await?;
         let body = json!({
             "effective_from": "immediately",
@@ -149,7 +149,7 @@ impl Paddle {
         if !left || !goes_on {
             return Ok(held);
         }
-        let _alone = self.lifting.lock().await;
+        let _alone = self.at_work.alone(&held.id).await;
         match self.lower(&held.id, None).await {
             Ok(lowered) => Ok(lowered),
             // How it stands is told all the same.

@@ -96,11 +96,7 @@ impl World {
         if transaction.status != TransactionStatus::Completed {
             return Err(wrong_status("refund"));
         }
-        let action = if warning {
-            AdjustmentAction::ChargebackWarning
-        } else {
-            AdjustmentAction::Chargeback
-        };
+        let action = of_bank(warning);
         let lines = self.whole_of(&transaction);
         let how = (true, AdjustmentStatus::Approved);
         Ok(self.adjust(&transaction, action, how, CHARGEBACK.to_owned(), lines, now))
@@ -119,11 +115,7 @@ impl World {
         now: Timestamp,
     ) -> Result<String, Refusal> {
         let transaction = self.transaction(transaction_id)?.clone();
-        let wanted = if warning {
-            AdjustmentAction::ChargebackWarning
-        } else {
-            AdjustmentAction::Chargeback
-        };
+        let wanted = of_bank(warning);
         let at = self.tick(now);
         let standing = self.adjustments.values_mut().rev().find(|one| {
             let stands = one.status == AdjustmentStatus::Approved;
@@ -299,4 +291,13 @@ fn wrong_status(action: &str) -> Refusal {
         _ => "adjustment_transaction_invalid_status_for_refund",
     };
     Refusal::bad(code, "the transaction's status does not allow it")
+}
+
+/// What a bank does of itself: it takes a payment back, or warns that it may.
+const fn of_bank(warning: bool) -> AdjustmentAction {
+    if warning {
+        AdjustmentAction::ChargebackWarning
+    } else {
+        AdjustmentAction::Chargeback
+    }
 }
