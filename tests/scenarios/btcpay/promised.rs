@@ -96,18 +96,23 @@ async fn x_11_a_refund_is_ordered_and_claimed_at_btcpay(kind: StoreKind) {
     shop.ends_well().await;
 }
 
-async fn x_11_a_lost_answer_makes_no_second_refund(kind: StoreKind) {
-    let shop = shop(kind).await;
-    // Made, and nobody heard of it.
-    let ana = bought(&shop, "ana", "deck-monthly").await;
+/// A link is made at BTCPay, and its answer is lost.
+async fn makes_one_unheard(shop: &Shop, ana: &Buyer) {
     let path = format!(
         "/api/v1/stores/{DEFAULT_STORE}/invoices/{}/refund",
         ana.page
     );
     shop.fake
         .fault(Fault::next(FaultKind::LostAnswer).on("POST", &path).after());
-    let lost = refunds(&shop, &ana, &json!({})).await;
+    let lost = refunds(shop, ana, &json!({})).await;
     lost.refused(StatusCode::BAD_GATEWAY, "provider_error");
+}
+
+async fn x_11_a_lost_answer_makes_no_second_refund(kind: StoreKind) {
+    let shop = shop(kind).await;
+    // Made, and nobody heard of it.
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    makes_one_unheard(&shop, &ana).await;
     assert_eq!(links(&shop), 1);
     let there = refunds(&shop, &ana, &json!({})).await;
     let there = there.is(StatusCode::CREATED).json();
@@ -244,14 +249,7 @@ async fn x_11_a_part_out_of_time_goes_back_by_a_link(kind: StoreKind) {
     // Never more than came, whatever the invoice costs.
     let more = refunds(&shop, &ana, &json!({ "amount": sat(12_001) })).await;
     more.refused(StatusCode::UNPROCESSABLE_ENTITY, "refund_beyond_paid");
-    let path = format!(
-        "/api/v1/stores/{DEFAULT_STORE}/invoices/{}/refund",
-        ana.page
-    );
-    shop.fake
-        .fault(Fault::next(FaultKind::LostAnswer).on("POST", &path).after());
-    let lost = refunds(&shop, &ana, &json!({})).await;
-    lost.refused(StatusCode::BAD_GATEWAY, "provider_error");
+    makes_one_unheard(&shop, &ana).await;
     let made = refunds(&shop, &ana, &json!({})).await;
     let made = made.is(StatusCode::CREATED).json();
     assert_eq!(made["amount"], sat(12_000));
