@@ -300,6 +300,10 @@ pub struct DisputeSnapshot {
     pub amount: Money,
     /// How it stands.
     pub state: DisputeState,
+    /// Whether it is only a bank's warning of what may come, told beside the dispute
+    /// itself: what becomes of the warning is no word of money that was taken since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warning: bool,
 }
 
 /// How a dispute stands.

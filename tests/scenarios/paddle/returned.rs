@@ -242,6 +242,13 @@ async fn x_11_a_warning_at_paddle_is_shown_until_it_is_decided(kind: StoreKind) 
         assert_eq!(only(&shop, &ana).await["disputed"], json!([]));
         assert_eq!(plan_of(&shop, &ana).await, plan);
         assert_eq!(given_back(&shop), back);
+        if taken {
+            // Withdrawn at last, the warning gives back nothing that was taken.
+            shop.fake.withdraw_warning(&transaction).unwrap();
+            shop.settle().await;
+            assert_eq!(states(&newest(&shop, &ana).await), one("dispute", "lost"));
+            assert_eq!(plan_of(&shop, &ana).await, "");
+        }
         // The next period is paid for, and gives access either way.
         shop.pass(days(31)).await;
         assert_eq!(plan_of(&shop, &ana).await, "team");

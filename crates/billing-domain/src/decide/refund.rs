@@ -36,6 +36,7 @@ pub(super) fn return_seen(
         amount,
         at: observed.at,
         of: of.to_vec(),
+        warning: matches!(&observed.fact, Fact::DisputeSeen(seen) if seen.warning),
     };
     let told = if let Fact::RefundSeen(seen) = &observed.fact {
         let kind = ReturnKind::Refund(seen.state);

@@ -37,6 +37,7 @@ pub(super) fn payment_reversed(
         amount: before.amount,
         at: upheld_at.unwrap_or(at),
         of: vec![payment.to_owned()],
+        warning: false,
     };
     keep(draft, account, told)
 }

@@ -24,6 +24,9 @@ pub struct Returned {
     /// The provider's names of what it goes back of. Empty: they were not kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub of: Vec<String>,
+    /// Whether a bank has only warned of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warning: bool,
 }
 
 /// A refund or a dispute, and how it stands.
@@ -86,10 +89,16 @@ impl ReturnKind {
 }
 
 impl Returned {
-    /// Whether this telling is newer than `known`, of the same refund or dispute.
+    /// Whether this telling is newer than `known`, of the same refund or dispute. What a
+    /// warning announced comes after all that is said of the warning, whenever that is.
     pub(crate) fn follows(&self, known: &Self) -> bool {
-        let rank = |told: &Self| (told.at, told.kind.further(), told.amount.amount);
-        rank(self) > rank(known)
+        // Kept by a release that did not say so, a warning is known by being open.
+        let was_warning = known.warning || (self.warning && known.kind.is_open_dispute());
+        let rank = |told: &Self, warning: bool| {
+            let (at, further) = (told.at, told.kind.further());
+            (!warning, at, further, told.amount.amount)
+        };
+        rank(self, self.warning) > rank(known, was_warning)
     }
 
     /// Whether it is about a payment that settled nothing, by that one's name.

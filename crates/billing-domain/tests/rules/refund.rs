@@ -33,6 +33,17 @@ fn dispute(of: &str, amount: Money, state: DisputeState) -> Fact {
         of: vec![of.to_owned()],
         amount,
         state,
+        warning: false,
+    })
+}
+
+fn warning(of: &str, state: DisputeState) -> Fact {
+    let Fact::DisputeSeen(seen) = dispute(of, usd(1_000), state) else {
+        panic!("a dispute is one");
+    };
+    Fact::DisputeSeen(DisputeSnapshot {
+        warning: true,
+        ..seen
     })
 }
 
@@ -221,6 +232,56 @@ fn a_dispute_is_shown_while_it_is_open_and_a_lost_one_is_a_refund() {
             [Event::InvoiceDisputed, Event::InvoiceDisputeClosed]
         );
     }
+}
+
+#[test]
+fn a_warning_that_is_withdrawn_undoes_no_chargeback_in_any_order() {
+    let (start, invoice) = renewed();
+    let chargeback = |state| dispute(&invoice, usd(1_000), state);
+    let told = [
+        ("2026-02-11", warning(&invoice, DisputeState::Open)),
+        ("2026-02-12", chargeback(DisputeState::Lost)),
+        ("2026-02-13", warning(&invoice, DisputeState::Won)),
+        ("2026-02-14", chargeback(DisputeState::Won)),
+    ];
+    let ends = |order: &[usize]| {
+        let mut world = start.clone();
+        world.go("2026-02-20");
+        for place in order {
+            let (instant, fact) = &told[*place];
+            world.tell_of(at(instant), fact.clone());
+        }
+        assert!(world.sub().disputed.is_empty(), "{order:?}");
+        refunded(&world)
+    };
+    for order in [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ] {
+        assert!(ends(&order), "{order:?}: the money is gone");
+        for place in 0..=order.len() {
+            let mut order = order.to_vec();
+            order.insert(place, 3);
+            assert!(!ends(&order), "{order:?}: it was given back");
+        }
+    }
+}
+
+#[test]
+fn a_warning_kept_without_its_word_is_still_withdrawn() {
+    let (mut world, invoice) = renewed();
+    world.tell_of(
+        at("2026-02-11"),
+        dispute(&invoice, usd(1_000), DisputeState::Open),
+    );
+    world.go("2026-02-20");
+    world.tell_of(at("2026-02-13"), warning(&invoice, DisputeState::Won));
+    assert!(world.sub().disputed.is_empty());
+    assert!(!refunded(&world));
 }
 
 #[test]

@@ -14,6 +14,12 @@ use crate::wire::{Adjustment, instant};
 /// The bank says that a chargeback may come; no money has moved.
 const WARNING: &str = "chargeback_warning";
 
+/// It comes no more, or has come all the same.
+const WARNING_REVERSE: &str = "chargeback_warning_reverse";
+
+/// The bank has taken the money.
+const CHARGEBACK: &str = "chargeback";
+
 /// It was taken back by an adjustment of its own.
 const REVERSED: &str = "reversed";
 
@@ -34,9 +40,10 @@ impl Teller {
             (RefKind::Checkout, transaction),
             (RefKind::Customer, adjustment.customer_id.clone()),
         ];
-        // A warning is of the moment it was given: whatever is noted on it afterwards is
-        // no word of what has become of the payment since.
-        let stands = adjustment.action == WARNING && adjustment.status != REVERSED;
+        // A warning and a chargeback are of the moment they were given: whatever is noted
+        // on them afterwards is no word of what has become of the payment since.
+        let stands = matches!(adjustment.action.as_str(), WARNING | CHARGEBACK)
+            && adjustment.status != REVERSED;
         let updated_at = adjustment.updated_at.filter(|_| !stands);
         Some(Observed {
             fact,
@@ -74,6 +81,7 @@ fn told(adjustment: &Adjustment) -> Result<Option<Fact>, &'static str> {
             of,
             amount,
             state: dispute_state(action, status).ok_or("an adjustment of an unknown kind")?,
+            warning: matches!(action, WARNING | WARNING_REVERSE),
         })
     }))
 }
@@ -92,9 +100,10 @@ fn refund_state(status: &str) -> Option<RefundState> {
 fn dispute_state(action: &str, status: &str) -> Option<DisputeState> {
     match (action, status) {
         (_, "rejected") => None,
-        ("chargeback" | WARNING, REVERSED)
-        | ("chargeback_reverse" | "chargeback_warning_reverse", _) => Some(DisputeState::Won),
-        ("chargeback", _) => Some(DisputeState::Lost),
+        (CHARGEBACK | WARNING, REVERSED) | ("chargeback_reverse" | WARNING_REVERSE, _) => {
+            Some(DisputeState::Won)
+        }
+        (CHARGEBACK, _) => Some(DisputeState::Lost),
         (WARNING, _) => Some(DisputeState::Open),
         _ => None,
     }

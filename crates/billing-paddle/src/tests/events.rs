@@ -264,8 +264,8 @@ fn refunds_and_chargebacks_are_told() {
             panic!("{told:?}");
         };
         assert_eq!(
-            (dispute.state, dispute.dispute.as_str()),
-            (state, "txn_1"),
+            (dispute.state, dispute.dispute.as_str(), dispute.warning),
+            (state, "txn_1", action.starts_with("chargeback_warning")),
             "{action}"
         );
     }
@@ -277,12 +277,11 @@ fn refunds_and_chargebacks_are_told() {
         );
         assert_eq!(told[0].at, at("2026-01-06T00:00:00Z"));
     }
-    // What is noted on a warning afterwards is no newer word of the payment.
-    let touched = facts(
-        "adjustment.updated",
-        &adjusted("chargeback_warning", "approved"),
-    );
-    assert_eq!(touched[0].at, at("2026-01-05T00:00:00Z"));
+    // What is noted on one afterwards is no newer word of the payment.
+    for action in ["chargeback", "chargeback_warning"] {
+        let touched = facts("adjustment.updated", &adjusted(action, "approved"));
+        assert_eq!(touched[0].at, at("2026-01-05T00:00:00Z"), "{action}");
+    }
     assert_eq!(
         facts("adjustment.created", &adjusted("credit", "approved")),
         []

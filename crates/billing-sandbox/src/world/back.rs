@@ -123,6 +123,7 @@ impl World {
                 of,
                 amount: back.amount,
                 state,
+                warning: false,
             }),
         };
         let refs = [

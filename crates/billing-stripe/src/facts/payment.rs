@@ -56,6 +56,8 @@ impl Teller {
                     of: paid.of(id_of(dispute.charge.as_ref())),
                     amount: money.ok_or(Unreadable("a dispute of an unknown currency"))?,
                     state: status::dispute(dispute.status.as_deref()),
+                    // One dispute from its warning to its end.
+                    warning: false,
                 };
                 Ok(observed(Fact::DisputeSeen(snapshot), at, &link))
             })
