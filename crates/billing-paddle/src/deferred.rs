@@ -3,7 +3,7 @@
 //! `custom_data` says what is paid for until when.
 
 use billing_domain::ids::ChangeId;
-use billing_domain::time::{Period, Timestamp};
+use billing_domain::time::{Period, Timestamp, shifted};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,6 +17,10 @@ pub(crate) const DEFERRED: &str = "billing_deferred";
 /// How far Paddle may put a period's end from where it was told to: it bills to the
 /// minute.
 const SAME_EDGE: SignedDuration = SignedDuration::from_mins(1);
+
+/// How much later than our clock said may Paddle have counted the period anew: a call
+/// takes half a minute, and clocks differ by a minute.
+const COUNTED_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 
 /// A price and a number of pieces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +48,10 @@ pub(crate) struct Deferred {
     /// it is told each time when the present period ends.
     #[serde(default)]
     pub(crate) moves_dates: bool,
+    /// When items were last put in place that made Paddle count the period anew, by our
+    /// clock. `None`: none were, or an older release put them there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) counted_at: Option<Timestamp>,
     /// Whether the paid items are back in place for a moment, so that Paddle
     /// computes on them.
     #[serde(default)]
@@ -70,6 +78,29 @@ impl Deferred {
             lifted: false,
             lifted_by: None,
             ..self.clone()
+        }
+    }
+
+    /// When the period of `held` ends, where items are put in place under this that make
+    /// Paddle count it anew. `None`: the dates stay by themselves, or it is paused and
+    /// has none.
+    pub(crate) fn told_end(&self, held: &Subscription) -> Option<Timestamp> {
+        let counts = self.moves_dates && held.status != "paused";
+        // Somebody may have moved it since it was noted.
+        let end = held.period().map_or(self.until, |period| period.end);
+        counts.then_some(end)
+    }
+
+    /// As it is once items were put in place at `now`: Paddle counts from then on, to
+    /// the end that it is told.
+    pub(crate) fn counted(self, held: &Subscription, now: Timestamp) -> Self {
+        match self.told_end(held) {
+            Some(end) => Self {
+                until: end,
+                counted_at: Some(now),
+                ..self
+            },
+            None => self,
         }
     }
 
@@ -104,10 +135,13 @@ impl Deferred {
     /// Whether `period` comes after what it speaks of: whoever resumes after a pause
     /// begins another period before the old one is over, and is billed for what is in
     /// place. A period whose end somebody moves begins where it did; one that Paddle
-    /// counts anew, because another interval was put in place, is told its old end.
+    /// counts anew, because another interval was put in place, is told its old end, and
+    /// begins when that was done.
     fn is_over_in(&self, period: Period) -> bool {
         let ends_elsewhere = period.end.duration_since(self.until).abs() > SAME_EDGE;
-        let begins_later = self.since.is_some_and(|since| period.start > since);
+        let counted_at = self.counted_at.map(|at| shifted(at, COUNTED_WITHIN));
+        let began = counted_at.or(self.since);
+        let begins_later = began.is_some_and(|began| period.start > began);
         period.start >= self.until || (begins_later && ends_elsewhere)
     }
 }

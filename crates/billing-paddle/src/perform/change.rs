@@ -103,14 +103,17 @@ impl Paddle {
                 .map_or(Some(period.start), |known| known.since),
             change: order.change,
             moves_dates,
+            counted_at: known.as_ref().and_then(|known| known.counted_at),
             lifted: false,
             lifted_by: None,
         });
         if known == fresh && is_there {
             return self.told(held).await;
         }
+        let ends = fresh.as_ref().or(known.as_ref());
+        let ends = ends.and_then(|note| note.told_end(held));
+        let fresh = fresh.map(|fresh| fresh.counted(held, self.clock.now()));
         let custom = changed_by(noted(held, fresh.as_ref()), order);
-        let ends = moves_dates.then_some(until);
         match self.place_until(held, &later, custom, ends).await {
             Ok(now) => self.told(&now).await,
             // The lock before a renewal: once it passes, the period has begun.
@@ -184,7 +187,8 @@ impl Paddle {
         note: &Deferred,
         whom: &str,
     ) -> Result<Subscription, CallError> {
-        let custom = noted(held, Some(&note.lifted_by(whom)));
+        let lifted = note.lifted_by(whom).counted(held, self.clock.now());
+        let custom = noted(held, Some(&lifted));
         self.place(held, &note.paid, custom, Some(note)).await
     }
 
@@ -204,7 +208,8 @@ impl Paddle {
         let Some(note) = note(&held).filter(ours) else {
             return Ok(held);
         };
-        let custom = noted(&held, Some(&note.lowered()));
+        let lowered = note.lowered().counted(&held, self.clock.now());
+        let custom = noted(&held, Some(&lowered));
         self.place(&held, &note.later, custom, Some(&note)).await
     }
 
@@ -217,12 +222,13 @@ impl Paddle {
         custom: Custom,
         under: Option<&Deferred>,
     ) -> Result<Subscription, CallError> {
-        let ends = under.filter(|note| note.moves_dates).map(|note| note.until);
+        let ends = under.and_then(|note| note.told_end(held));
         self.place_until(held, target, custom, ends).await
     }
 
     /// Puts items in place, unbilled. `ends`: the period is told to end there, where
-    /// Paddle would count another interval from now.
+    /// Paddle would count another interval from now. Never of what is paused, of which
+    /// Paddle takes the items alone.
     async fn place_until(
         &self,
         held: &Subscription,
@@ -233,8 +239,7 @@ impl Paddle {
         let mut body = full_list(held, target);
         body.insert("proration_billing_mode".to_owned(), json!("do_not_bill"));
         body.insert("custom_data".to_owned(), Value::Object(custom));
-        // What is paused has no period that could end, and Paddle takes its items alone.
-        if let Some(at) = ends.filter(|_| held.status != "paused") {
+        if let Some(at) = ends {
             body.insert("next_billed_at".to_owned(), json!(at));
         }
         self.client

@@ -18,7 +18,8 @@ use super::{
     refusal, respond, sent, snapshot, subscription, transaction, usd,
 };
 use crate::Paddle;
-use crate::deferred::Deferred;
+use crate::deferred::{Deferred, present};
+use crate::wire::Subscription;
 
 const PLACE: &str = "/subscriptions/sub_1";
 const PREVIEW: &str = "/subscriptions/sub_1/preview";
@@ -632,4 +633,86 @@ async fn extras_stay_and_a_trial_is_changed_for_nothing() {
     ]);
     assert_eq!(body["items"], items);
     assert_eq!(body["proration_billing_mode"], "do_not_bill");
+}
+
+/// MONTHLY is paid for, and YEARLY waits in place since 15 January; Paddle counts from
+/// there, to the end that it was told.
+fn another_interval(period: Period) -> Value {
+    let mut held = subscription(YEARLY, period);
+    held["billing_cycle"] = json!({ "interval": "year", "frequency": 1 });
+    held["custom_data"]["billing_deferred"] = json!({
+        "paid": { "price": MONTHLY, "quantity": 1 },
+        "later": { "price": YEARLY, "quantity": 1 },
+        "until": january().end,
+        "since": january().start,
+        "moves_dates": true,
+        "counted_at": "2026-01-15T09:00:00Z",
+    });
+    held
+}
+
+/// Where Paddle began to count when YEARLY was put in place.
+const COUNTED: &str = "2026-01-15T09:00:20Z";
+
+#[test]
+fn a_date_that_is_moved_ends_no_wait_for_another_interval() {
+    for (what, begins, ends, paid) in [
+        ("it waits", COUNTED, "2026-02-01T00:00:00Z", MONTHLY),
+        ("moved back", COUNTED, "2026-02-20T00:00:00Z", MONTHLY),
+        ("moved forward", COUNTED, "2026-01-25T00:00:00Z", MONTHLY),
+        (
+            "renewed on its day",
+            "2026-02-01T00:00:00Z",
+            "2027-02-01T00:00:00Z",
+            YEARLY,
+        ),
+        (
+            "renewed where it was moved back to",
+            "2026-02-20T00:00:00Z",
+            "2027-02-20T00:00:00Z",
+            YEARLY,
+        ),
+        (
+            "renewed where it was moved forward to",
+            "2026-01-25T00:00:00Z",
+            "2027-01-25T00:00:00Z",
+            YEARLY,
+        ),
+        (
+            "resumed after a pause",
+            "2026-01-18T00:00:00Z",
+            "2027-01-18T00:00:00Z",
+            YEARLY,
+        ),
+    ] {
+        let held = another_interval(super::period(begins, ends));
+        let held: Subscription = serde_json::from_value(held).unwrap();
+        assert_eq!(present(&held).unwrap().price, paid, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_date_that_was_moved_stays_where_it_is() {
+    let moved = at("2026-02-20T00:00:00Z");
+    let held = another_interval(Period {
+        start: at(COUNTED),
+        end: moved,
+    });
+    let (server, paddle) = paddle().await;
+    world(&server, &held, &subscription(MONTHLY, january()), "0").await;
+    done(&paddle, &undo(None)).await;
+    assert_eq!(
+        sent(&server, "PATCH", PLACE).await[0]["next_billed_at"],
+        json!(moved)
+    );
+    // What is to come instead waits until there as well, counted from now.
+    let (server, paddle) = self::paddle().await;
+    world(&server, &held, &held, "0").await;
+    let other = change(BIGGER, ChangeWhen::NextPeriod { at: None });
+    done(&paddle, &order(other)).await;
+    let body = &sent(&server, "PATCH", PLACE).await[0];
+    assert_eq!(body["next_billed_at"], json!(moved));
+    let note = &body["custom_data"]["billing_deferred"];
+    assert_eq!(note["until"], json!(moved));
+    assert_eq!(note["counted_at"], json!("2026-01-20T00:00:00Z"));
 }
