@@ -15,8 +15,8 @@ use crate::decide::fact::Verdict;
 use crate::decide::license::revoke;
 use crate::decision::Draft;
 use crate::fact::{DisputeState, Fact, Observed, RefundState};
-use crate::ids::{InvoiceId, SubscriptionId};
-use crate::invoice::{Invoice, Purpose, ReturnKind, Returned};
+use crate::ids::{InvoiceId, ParkedId, SubscriptionId};
+use crate::invoice::{Invoice, Payment, Purpose, ReturnKind, Returned};
 use crate::journal::Event;
 use crate::money::Money;
 use crate::parked::ParkReason;
@@ -135,6 +135,8 @@ fn tell(draft: &mut Draft, invoice: &Invoice, known: Option<&Returned>, told: &R
 pub(super) struct Before {
     full: Vec<InvoiceId>,
     beyond: Vec<InvoiceId>,
+    /// Payments that settled nothing and had gone back, all of it, by their names.
+    gone: Vec<(InvoiceId, String)>,
 }
 
 /// How the returns of the loaded invoices stand.
@@ -154,6 +156,13 @@ pub(super) fn returns_before(account: &Account) -> Before {
             .filter(|invoice| invoice.is_returned_beyond())
             .map(|invoice| invoice.id)
             .collect(),
+        gone: returned()
+            .flat_map(|invoice| {
+                let payments = invoice.payments.iter();
+                let gone = payments.filter(|payment| is_gone_aside(invoice, payment));
+                gone.map(|payment| (invoice.id, payment.reference.clone()))
+            })
+            .collect(),
     }
 }
 
@@ -171,7 +180,7 @@ pub(super) fn follow_returns(draft: &mut Draft, before: &Before) {
             park_beyond(draft, &invoice);
         }
         follow_in_balance(draft, &invoice);
-        solve_gone(draft, invoice.id);
+        follow_aside(draft, invoice.id, before);
         let held = invoice
             .subscription
             .and_then(|held| draft.account.subscription(held).cloned());
@@ -207,22 +216,44 @@ fn follow_in_balance(draft: &mut Draft, invoice: &Invoice) {
     draft.account.put_invoice(kept);
 }
 
-/// What was set aside and has gone back, all of it, waits for nobody any more.
-fn solve_gone(draft: &mut Draft, id: InvoiceId) {
+/// What was set aside and has gone back, all of it, waits for nobody any more. Where
+/// that fails, it waits for a person again.
+fn follow_aside(draft: &mut Draft, id: InvoiceId, before: &Before) {
     let Some(mut invoice) = draft.account.invoice(id).cloned() else {
         return;
     };
     let as_told = invoice.clone();
     for payment in &mut invoice.payments {
-        let gone = as_told.gone_of(payment) >= i128::from(payment.amount.amount);
-        if !payment.credited
-            && gone
-            && let Some(parked) = payment.parked.take()
-        {
-            draft.solve(parked);
+        let was_gone = before
+            .gone
+            .iter()
+            .any(|(of, name)| *of == id && *name == payment.reference);
+        if is_gone_aside(&as_told, payment) {
+            if let Some(parked) = payment.parked.take() {
+                draft.solve(parked);
+            }
+        } else if was_gone && !payment.credited && payment.parked.is_none() {
+            payment.parked = park_back(draft, &as_told, payment);
         }
     }
     draft.account.put_invoice(invoice);
+}
+
+/// Whether a payment settled nothing, and all of it went back.
+fn is_gone_aside(invoice: &Invoice, payment: &Payment) -> bool {
+    !payment.credited && invoice.gone_of(payment) >= i128::from(payment.amount.amount)
+}
+
+fn park_back(draft: &mut Draft, invoice: &Invoice, payment: &Payment) -> Option<ParkedId> {
+    let gone = i64::try_from(invoice.gone_of(payment)).unwrap_or(i64::MAX);
+    let left = payment.amount.amount.saturating_sub(gone);
+    let left = Money::new(left, payment.amount.currency);
+    let evidence = format!(
+        "payment {} of invoice {}, which paid for nothing, had gone back, and {left} of it did not \
+         after all",
+        payment.reference, invoice.id
+    );
+    draft.park(ParkReason::Conflict, evidence)
 }
 
 fn park_beyond(draft: &mut Draft, invoice: &Invoice) {

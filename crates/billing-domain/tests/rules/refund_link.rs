@@ -250,6 +250,57 @@ fn what_was_set_aside_is_promised_by_its_page_and_nobody_waits_once_it_is_gone()
     );
 }
 
+#[test]
+fn what_was_set_aside_waits_for_a_person_again_where_its_refund_fails() {
+    let mut world = World::bought(terms("pro-monthly"));
+    world.tick("2026-02-01");
+    world.link();
+    let invoice = world.open_invoice().unwrap().id;
+    let page = world.open_invoice().unwrap().reference.clone().unwrap();
+    for (name, part) in [("tx-a", usd(100)), ("tx-b", usd(50))] {
+        world.tell(Fact::InvoicePaid {
+            invoice,
+            payment: name.to_owned(),
+            amount: part,
+            conversion: None,
+            parts: Vec::new(),
+        });
+    }
+    let made = asks(&mut world, invoice, None).unwrap();
+    let tell = |world: &mut World, refund: &str, amount, state| {
+        world.tell(Fact::RefundSeen(RefundSnapshot {
+            refund: refund.to_owned(),
+            of: [&page, "tx-a", "tx-b"].map(str::to_owned).to_vec(),
+            amount,
+            state,
+        }));
+    };
+    tell(&mut world, "po-1", usd(120), RefundState::Done);
+    tell(&mut world, "po-2", usd(30), RefundState::Done);
+    assert_eq!(world.solved, 2);
+    world.forget();
+    // What the refund that fails had sent of the second is here again.
+    for _ in 0..2 {
+        tell(&mut world, "po-2", usd(30), RefundState::Failed);
+        assert_eq!(world.parked, [ParkReason::Conflict], "once");
+    }
+    let evidence = world.evidence.last().unwrap();
+    assert!(
+        evidence.contains("tx-b") && evidence.contains("USD 0.30"),
+        "{evidence}"
+    );
+    let again = asks(&mut world, invoice, None).unwrap();
+    assert_eq!(again, made, "it can still be claimed");
+    world.decide(|draft| close_promise(draft, invoice, made.effect));
+    let anew = asks(&mut world, invoice, None).unwrap();
+    assert_eq!((anew.amount, &anew.reference), (usd(30), &page));
+    tell(&mut world, "po-3", usd(30), RefundState::Done);
+    assert_eq!(world.solved, 3, "nobody waits for it any more");
+    tell(&mut world, "po-3", usd(30), RefundState::Failed);
+    tell(&mut world, "po-1", usd(120), RefundState::Failed);
+    assert_eq!(world.parked, [ParkReason::Conflict; 3], "and so each time");
+}
+
 /// What a page tells: transactions that came to it, of so many cents.
 fn of_page(cents: &[i64]) -> Vec<PaymentPart> {
     let named = ["tx-a", "tx-b", "tx-c"].into_iter().zip(cents);
