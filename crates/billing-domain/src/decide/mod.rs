@@ -51,7 +51,7 @@ pub use migrate::{MigrateError, Migrated, migrate};
 pub use mirror::outrank;
 pub(crate) use mirror::{Apart, apart, mirrored};
 pub use pause::{PauseOutcome, PauseRefusal, pause, resume};
-pub use pending::grace_end;
+pub use pending::{grace_end, sure_until};
 pub(crate) use promise::{
     Promised, cycle_number, cycle_starts, is_dearer, is_given, terms_at_price,
 };

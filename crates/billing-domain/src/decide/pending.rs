@@ -3,12 +3,13 @@
 
 use jiff::SignedDuration;
 
+use crate::catalog::OnPastDue;
 use crate::change::{Change, ChangeState};
 use crate::decide::fact::Verdict;
 use crate::decision::Draft;
 use crate::effect::{CreateInvoice, EffectKey, Order};
 use crate::ids::InvoiceId;
-use crate::invoice::{Awaited, Invoice};
+use crate::invoice::{Awaited, Invoice, Unpayable};
 use crate::journal::Event;
 use crate::subscription::{Schedule, State, Status, Subscription};
 use crate::time::{Timestamp, shifted};
@@ -121,12 +122,57 @@ pub(super) fn await_no_more(draft: &mut Draft, invoice: &mut Invoice, page: &str
 /// `None`: it could not be paid yet.
 #[must_use]
 pub fn grace_end(held: &Subscription, invoice: &Invoice) -> Option<Timestamp> {
-    let own = shifted(held.times.due_at?, held.terms.grace);
+    Some(grace_of(held, held.times.due_at?, invoice.unpayable))
+}
+
+/// Until when the grace of the cycle that is to be paid goes on for sure: as if it could
+/// be paid from `now` on, and no money were on its way. It may go on longer, and that is
+/// over as soon as there is a page, or the money is gone. `None`: nothing was ever paid.
+#[must_use]
+pub fn sure_until(
+    held: &Subscription,
+    unpayable: Unpayable,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let first_link = || held.times.paid_through.map(|end| end.max(now));
+    let due_at = held.times.due_at.or_else(first_link)?;
+    if held.terms.on_past_due == OnPastDue::Cut {
+        return Some(due_at);
+    }
+    Some(grace_of(held, due_at, payable_from(held, due_at, unpayable, now)))
+}
+
+/// The end of a grace that begins at `due_at`.
+fn grace_of(held: &Subscription, due_at: Timestamp, unpayable: Unpayable) -> Timestamp {
+    let own = shifted(due_at, held.terms.grace);
     let limit = own.max(stall_end(held).unwrap_or(own));
-    Some(match invoice.unpayable.since {
+    match unpayable.since {
         Some(_) => limit,
-        None => shifted(own, invoice.unpayable.before).min(limit),
-    })
+        None => shifted(own, unpayable.before).min(limit),
+    }
+}
+
+/// What remains of an outage, where it can be paid again from `at` on. Before it was due
+/// nobody had to.
+fn payable_from(
+    held: &Subscription,
+    due_at: Timestamp,
+    unpayable: Unpayable,
+    at: Timestamp,
+) -> Unpayable {
+    let mut after = Unpayable {
+        since: None,
+        ..unpayable
+    };
+    let Some(since) = unpayable.since else {
+        return after;
+    };
+    let away = at.duration_since(since.max(due_at)).max(SignedDuration::ZERO);
+    let is_over = grace_of(held, due_at, after) <= at;
+    if away > MADE_ANEW_WITHIN || is_over {
+        after.before = after.before.saturating_add(away);
+    }
+    after
 }
 
 /// When the grace of an open renewal is over, with money on its way at any of its pages.
@@ -141,18 +187,18 @@ fn stall_end(held: &Subscription) -> Option<Timestamp> {
     Some(shifted(paid_through, held.terms.stall_limit))
 }
 
-/// It can be paid again, at another page that was made at `at`.
+/// It can be paid again, at another page that was made known at `at`.
 pub(super) fn payable_again(draft: &mut Draft, invoice: &mut Invoice, at: Timestamp) {
-    let Some(since) = invoice.unpayable.since.take() else {
+    let unpayable = invoice.unpayable;
+    if unpayable.since.is_none() {
         return;
-    };
+    }
+    invoice.unpayable.since = None;
     let Some(mut held) = owing(draft, invoice) else {
         return;
     };
-    let away = at.duration_since(since).max(SignedDuration::ZERO);
-    let is_over = grace_end(&held, invoice).is_some_and(|ends| ends <= at);
-    if away > MADE_ANEW_WITHIN || is_over {
-        invoice.unpayable.before = invoice.unpayable.before.saturating_add(away);
+    if let Some(due_at) = held.times.due_at {
+        invoice.unpayable = payable_from(&held, due_at, unpayable, at);
     }
     held.times.grace_ends_at = kept_until(&held, invoice);
     draft.account.put_subscription(held);

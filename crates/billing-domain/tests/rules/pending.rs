@@ -1,16 +1,17 @@
 //! Money that takes its time: on its way, too late for its page, and not held.
 
-use billing_domain::decide::Verdict;
+use billing_domain::catalog::CatchUp;
+use billing_domain::decide::{Verdict, grace_end, sure_until};
 use billing_domain::effect::Order;
 use billing_domain::fact::{Fact, Link, Observed};
 use billing_domain::ids::{IdSeq, InvoiceId};
-use billing_domain::invoice::Conversion;
+use billing_domain::invoice::{Conversion, Unpayable};
 use billing_domain::journal::Event;
 use billing_domain::money::{Currency, Money};
 use billing_domain::parked::ParkReason;
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::subscription::Status;
-use billing_domain::time::Timestamp;
+use billing_domain::time::{Timestamp, shifted};
 use jiff::SignedDuration;
 
 use crate::common::{World, at, provider, terms};
@@ -362,6 +363,100 @@ fn a_page_that_is_made_anew_soon_prolongs_no_grace_but_at_its_end() {
         world.tell(opened(invoice, "second"));
         assert_eq!(grace_ends(&world), at(ends), "{closes} {opens}");
         assert_eq!(world.status(), Status::PastDue);
+    }
+}
+
+#[test]
+fn an_outage_of_pages_before_the_due_date_prolongs_no_grace() {
+    let mut sold = terms("pro-monthly");
+    sold.lead = SignedDuration::from_hours(10 * 24);
+    for (closes, opens, ends) in [
+        // Over before it is due: nobody had to pay yet.
+        ("2026-01-25", "2026-01-28", "2026-02-08"),
+        ("2026-01-25", "2026-02-01", "2026-02-08"),
+        // The days after it count, and those before do not.
+        ("2026-01-25", "2026-02-03", "2026-02-10"),
+        ("2026-01-25", "2026-02-20", "2026-02-27"),
+        // An hour of it after the due date is made up for by what is left.
+        ("2026-01-25", "2026-02-01T01:00:00Z", "2026-02-08"),
+    ] {
+        let mut world = World::bought(sold.clone());
+        world.tick("2026-01-22");
+        let invoice = world.link();
+        assert_eq!(grace_ends(&world), at("2026-02-08"));
+        world.tick(closes);
+        world.tell(closed(invoice, &format!("at-provider-{invoice}")));
+        world.tick(opens);
+        world.tell(opened(invoice, "second"));
+        assert_eq!(grace_ends(&world), at(ends), "{closes} {opens}");
+    }
+}
+
+/// The end of the grace if the provider told now of a page, and of no money on its way.
+fn with_a_page_now(world: &World) -> Timestamp {
+    let mut world = world.clone();
+    let Some(mut open) = world.open_invoice().cloned() else {
+        return sure_until(world.sub(), Unpayable::default(), world.now).unwrap();
+    };
+    open.awaited.clear();
+    let page = open
+        .reference
+        .clone()
+        .unwrap_or_else(|| "another".to_owned());
+    let awaited = std::mem::take(&mut world.account.subscriptions[0].times.grace_ends_at);
+    world.account.subscriptions[0].times.grace_ends_at =
+        awaited.and_then(|_| grace_end(world.sub(), &open));
+    world.account.put_invoice(open.clone());
+    world.tell(opened(open.id, &page));
+    grace_ends(&world)
+}
+
+#[test]
+fn what_is_sure_of_a_grace_is_what_a_page_made_now_would_leave() {
+    let day = |day: i64| shifted(at("2026-01-20"), SignedDuration::from_hours(24 * day));
+    let six_hours = SignedDuration::from_hours(6);
+    for lead in [0, 10] {
+        let mut sold = terms("pro-monthly");
+        sold.lead = SignedDuration::from_hours(24 * lead);
+        let mut world = World::bought(sold);
+        let mut pages = 0;
+        world.now = day(0);
+        while world.now < at("2026-03-03") {
+            world.fall_due(CatchUp::Current);
+            if let Some(open) = world.open_invoice().cloned() {
+                let away = world.now < at("2026-02-02")
+                    || (at("2026-02-05") <= world.now && world.now < at("2026-02-09"))
+                    || at("2026-02-24") <= world.now;
+                match (open.reference, away) {
+                    (Some(page), true) => {
+                        world.tell(closed(open.id, &page));
+                    }
+                    (None, false) => {
+                        pages += 1;
+                        world.tell(opened(open.id, &format!("page {pages}")));
+                    }
+                    _ => {}
+                }
+                if world.now == at("2026-02-11") {
+                    world.tell(pending(open.id));
+                }
+                if world.now == at("2026-02-21") {
+                    let page = world.open_invoice().unwrap().reference.clone().unwrap();
+                    world.tell(opened(open.id, &page));
+                }
+            }
+            let held = world.sub();
+            let unpayable = world.open_invoice().map(|open| open.unpayable);
+            let sure = sure_until(held, unpayable.unwrap_or_default(), world.now).unwrap();
+            let had = world.status() != Status::Lapsed;
+            if had {
+                assert_eq!(sure, with_a_page_now(&world), "lead {lead}, {}", world.now);
+                let own = shifted(world.now.max(at("2026-02-01")), held.terms.grace);
+                assert!(sure <= shifted(own, SignedDuration::from_hours(4 * 24)));
+            }
+            world.now = shifted(world.now, six_hours);
+        }
+        assert!(pages > 1, "lead {lead}");
     }
 }
 
