@@ -8,6 +8,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use billing_domain::ids::{CustomerId, LicenseId};
+use billing_domain::invoice::Unpayable;
 use billing_domain::license::License;
 use billing_domain::subscription::Subscription;
 use billing_domain::time::{Timestamp, shifted};
@@ -25,6 +26,8 @@ const GENERATION: usize = 10_000;
 pub(crate) struct Asked {
     pub(crate) license: License,
     pub(crate) held: Subscription,
+    /// While its open cycle could not be paid.
+    pub(crate) unpayable: Unpayable,
     read_at: Timestamp,
     mark: Mark,
 }
@@ -64,11 +67,19 @@ impl AskedLately {
     }
 
     /// Keeps a license that was read at `now`, after `mark` was noted.
-    pub(crate) fn put(&self, license: License, held: Subscription, mark: Mark, now: Timestamp) {
+    pub(crate) fn put(
+        &self,
+        license: License,
+        held: Subscription,
+        unpayable: Unpayable,
+        mark: Mark,
+        now: Timestamp,
+    ) {
         let id = license.id;
         let asked = Asked {
             license,
             held,
+            unpayable,
             read_at: now,
             mark,
         };
@@ -113,7 +124,8 @@ mod tests {
         let (asked, mut make) = (AskedLately::new(KEEP), Maker::new(1));
         let (license, held) = read(&mut make);
         let (id, customer) = (license.id, held.customer);
-        let put = |mark| asked.put(license.clone(), held.clone(), mark, start());
+        let unpayable = Unpayable::default();
+        let put = |mark| asked.put(license.clone(), held.clone(), unpayable, mark, start());
         put(asked.mark(customer));
         let is_held = |at| asked.get(id, at).is_some();
         let nearly = KEEP - SignedDuration::from_micros(1);
@@ -143,7 +155,8 @@ mod tests {
                 id: *id,
                 ..license.clone()
             };
-            asked.put(license, held.clone(), asked.mark(held.customer), start());
+            let mark = asked.mark(held.customer);
+            asked.put(license, held.clone(), Unpayable::default(), mark, start());
         }
         let known = ids.iter().filter(|id| asked.get(**id, start()).is_some());
         assert_eq!(known.count(), 2 * GENERATION);

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::billing::{Billing, Parts};
 use crate::commands::checkout::{checkout_of, secret_hash};
-use crate::commands::license::{LicenseHeld, LicenseStanding, stands};
+use crate::commands::license::{LicenseHeld, LicenseStanding, stands, unpayable};
 use crate::error::EngineError;
 
 /// Who asks for the license that was bought.
@@ -167,7 +167,9 @@ fn became(
     let subscription = account.subscription(checkout.subscription);
     let license = account.license_of(checkout.subscription);
     if let (Some(subscription), Some(license)) = (subscription, license) {
-        return Exchanged::License(Box::new(stands(license, subscription, catalog, now)));
+        let unpayable = unpayable(account, subscription);
+        let held = stands(license, subscription, unpayable, catalog, now);
+        return Exchanged::License(Box::new(held));
     }
     let is_paid = subscription.is_some_and(|held| held.status() != Status::Incomplete);
     if checkout.terms.license.is_none() || is_paid {

@@ -5,22 +5,25 @@
 use billing_domain::access::{LostReason, granted_by};
 use billing_domain::catalog::{CatalogRevision, OnPastDue, PlanKey};
 use billing_domain::customer::Account;
+use billing_domain::decide::sure_until;
 use billing_domain::entitlement::{Entitlement, Entitlements, FeatureKind};
 use billing_domain::ids::{CustomerId, LicenseId};
+use billing_domain::invoice::Unpayable;
 use billing_domain::license::{License, LicenseState};
-use billing_domain::subscription::{Access, NoAccess, Schedule, Status, Subscription};
+use billing_domain::subscription::{Access, NoAccess, Schedule, State, Status, Subscription};
 use billing_domain::terms::Terms;
 use billing_domain::time::{Timestamp, shifted};
 use billing_ports::LicenseClaims;
 use billing_ports::store::Locator;
 use jiff::SignedDuration;
 
+use crate::asked::Asked;
 use crate::billing::{Billing, Parts};
 use crate::commands::CustomerRef;
 use crate::error::EngineError;
 
-/// How long a license is good for that outlives its paid time, because the
-/// provider has not ended it: a day, after which it is to be fetched anew.
+/// How long a license is good for that outlives its time, because the provider has not
+/// ended it, or money is on its way: a day, after which it is to be fetched anew.
 const BEYOND: SignedDuration = SignedDuration::from_hours(24);
 
 /// A license, as it stands at an instant.
@@ -39,8 +42,8 @@ pub struct LicenseHeld {
     /// On how many machines it may be activated, by the plan that holds. Zero: that
     /// plan gives no license.
     pub max_machines: u32,
-    /// Until when it is good although what was paid is over. `None`: what is paid is
-    /// not over, or it is not good.
+    /// Until when it is good for sure although what was paid is over. `None`: what is
+    /// paid is not over, or it is not good.
     pub grace_until: Option<Timestamp>,
 }
 
@@ -83,7 +86,8 @@ impl LicenseHeld {
     pub fn of(account: &Account, catalog: &CatalogRevision, now: Timestamp) -> Vec<Self> {
         let held = account.licenses.iter().filter_map(|license| {
             let subscription = account.subscription(license.subscription)?;
-            Some(stands(license, subscription, catalog, now))
+            let unpayable = unpayable(account, subscription);
+            Some(stands(license, subscription, unpayable, catalog, now))
         });
         held.collect()
     }
@@ -121,7 +125,13 @@ impl Billing {
         let now = parts.now();
         let catalog = parts.catalog(now).await?;
         if let Some(asked) = parts.asked.get(id, now) {
-            return Ok(Some(stands(&asked.license, &asked.held, &catalog, now)));
+            let Asked {
+                license,
+                held,
+                unpayable,
+                ..
+            } = &*asked;
+            return Ok(Some(stands(license, held, *unpayable, &catalog, now)));
         }
         let Some(customer) = parts.store.find(&Locator::License(id)).await? else {
             return Ok(None);
@@ -133,11 +143,11 @@ impl Billing {
         let license = account.licenses.iter().find(|license| license.id == id);
         let found = license.and_then(|license| {
             let held = account.subscription(license.subscription)?;
-            Some((license.clone(), held.clone()))
+            Some((license.clone(), held.clone(), unpayable(&account, held)))
         });
-        Ok(found.map(|(license, held)| {
-            let standing = stands(&license, &held, &catalog, now);
-            parts.asked.put(license, held, mark, now);
+        Ok(found.map(|(license, held, unpayable)| {
+            let standing = stands(&license, &held, unpayable, &catalog, now);
+            parts.asked.put(license, held, unpayable, mark, now);
             standing
         }))
     }
@@ -166,10 +176,18 @@ impl Parts {
     }
 }
 
-/// How a license of `held` stands at `now`.
+/// While the cycle that `held` is to pay could not be paid.
+pub(crate) fn unpayable(account: &Account, held: &Subscription) -> Unpayable {
+    let open = account.open_invoice(held.id);
+    open.map(|open| open.unpayable).unwrap_or_default()
+}
+
+/// How a license of `held` stands at `now`. `unpayable`: while its open cycle could not
+/// be paid.
 pub(crate) fn stands(
     license: &License,
     held: &Subscription,
+    unpayable: Unpayable,
     catalog: &CatalogRevision,
     now: Timestamp,
 ) -> LicenseHeld {
@@ -188,7 +206,7 @@ pub(crate) fn stands(
             seats: seats(terms, catalog),
             entitlements: spelled(&granted_by(terms, &catalog.catalog), catalog),
             issued_at: now,
-            expires_at: good_until(held, until, now),
+            expires_at: good_until(held, unpayable, until, now),
         })),
     };
     let is_over = held.times.paid_through.is_some_and(|end| end <= now);
@@ -220,30 +238,32 @@ fn seats(terms: &Terms, catalog: &CatalogRevision) -> Option<u32> {
 /// From when a license is no longer good: the end of the grace that follows what
 /// is paid, or of the access where that is sooner. `access_ends` is the end of
 /// the access that is given at `now`, as far as it is known.
+///
+/// What is signed can never be taken back. So what may end at any moment, as an outage
+/// does, or a wait for money, is in the access and in no license: beyond what is sure it
+/// is good for a day at a time.
 fn good_until(
     held: &Subscription,
+    unpayable: Unpayable,
     access_ends: Option<Timestamp>,
     now: Timestamp,
 ) -> Option<Timestamp> {
     if matches!(held.schedule, Schedule::Perpetual) {
         return access_ends;
     }
-    // Where a cycle is due, its grace is in the end of the access.
-    if held.times.due_at.is_some() && access_ends.is_some() {
-        return access_ends;
-    }
-    let grace = match held.terms.on_past_due {
-        OnPastDue::Cut => SignedDuration::ZERO,
-        OnPastDue::Grace | OnPastDue::Keep => held.terms.grace,
+    let owes = held.is_engine_run() && matches!(held.state, State::Active | State::PastDue { .. });
+    let sure = if owes {
+        sure_until(held, unpayable, now)
+    } else {
+        let grace = match held.terms.on_past_due {
+            OnPastDue::Cut => SignedDuration::ZERO,
+            OnPastDue::Grace | OnPastDue::Keep => held.terms.grace,
+        };
+        held.times.paid_through.map(|end| shifted(end, grace))
     };
-    let grace_ends = held.times.paid_through.map(|end| shifted(end, grace));
-    let by_grace = grace_ends.filter(|end| now < *end);
-    match (by_grace, access_ends) {
-        (Some(by_grace), Some(access_ends)) => Some(by_grace.min(access_ends)),
-        (None, Some(access_ends)) => Some(access_ends),
-        (Some(by_grace), None) => Some(by_grace),
-        (None, None) => Some(shifted(now, BEYOND)),
-    }
+    let for_a_day = Some(shifted(now, BEYOND)).filter(|_| owes || access_ends.is_none());
+    let good = sure.filter(|end| now < *end).or(for_a_day);
+    [good, access_ends].into_iter().flatten().min()
 }
 
 /// The entitlements with levels by their names: whoever reads a token knows no

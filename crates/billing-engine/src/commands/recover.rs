@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::billing::Billing;
 use crate::commands::checkout::secret_hash;
-use crate::commands::license::{LicenseHeld, LicenseStanding, stands};
+use crate::commands::license::{LicenseHeld, LicenseStanding, stands, unpayable};
 use crate::error::EngineError;
 use crate::ring::Deciding;
 
@@ -49,7 +49,8 @@ impl Billing {
         }
         let held = subscription.and_then(|id| {
             let (license, held) = (account.license_of(id)?, account.subscription(id)?);
-            Some(stands(license, held, &catalog, now))
+            let unpayable = unpayable(&account, held);
+            Some(stands(license, held, unpayable, &catalog, now))
         });
         let Some(held) = held.filter(|held| held.standing != LicenseStanding::Revoked) else {
             return Ok(None);

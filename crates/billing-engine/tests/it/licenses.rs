@@ -17,7 +17,7 @@ use billing_ports::{Clock, LicenseClaims};
 use billing_testkit::fixtures;
 use jiff::SignedDuration;
 
-use crate::rig::{Rig, ask, eur, paid, seen};
+use crate::rig::{Act, Rig, ask, eur, paid, seen};
 
 /// Every plan but the cup gives a license.
 fn shop() -> Catalog {
@@ -314,12 +314,104 @@ async fn an_outage_at_the_provider_ends_no_license() {
     let grace_ends = shifted(paid_through, held.terms.grace);
     let stalled = shifted(paid_through, held.terms.stall_limit);
     assert!(grace_ends < stalled);
-    // No pay link was ever made.
+    // No pay link was ever made: with one that comes now its grace would begin now.
+    let said = async || says(&only(&rig.billing, ana).await).expires_at;
     rig.clock.set(grace_ends);
-    assert_eq!(
-        says(&only(&rig.billing, ana).await).expires_at,
-        Some(stalled)
-    );
+    assert_eq!(said().await, Some(shifted(grace_ends, held.terms.grace)));
+    rig.clock
+        .set(shifted(stalled, -SignedDuration::from_hours(1)));
+    assert_eq!(said().await, Some(stalled));
+    rig.clock.set(stalled);
+    let over = only(&rig.billing, ana).await;
+    assert_eq!(over.standing, LicenseStanding::Ended(LostReason::Unpaid));
+}
+
+#[tokio::test]
+async fn it_is_never_signed_for_longer_than_what_is_sure() {
+    let rig = rig().await;
+    let ana = rig.customer("ana").await;
+    let opened = rig.open("ana", "pro-monthly").await;
+    pay(&rig, &opened, 900).await;
+    let held = rig.account(ana).subscriptions.remove(0);
+    let paid_through = held.times.paid_through.unwrap();
+    assert_eq!(held.terms.grace, days(7));
+    let after = |hours: i64| shifted(paid_through, SignedDuration::from_hours(hours));
+    let owed = || rig.account(ana).open_invoice(held.id).unwrap().clone();
+    let access = || rig.account(ana).subscriptions[0].times.grace_ends_at;
+    let day = 24;
+    // In hours after what is paid: until when a license is good that is signed then.
+    let mut signed = Vec::new();
+    for hour in -day..31 * day {
+        rig.clock.set(after(hour));
+        let told = |fact| vec![seen(fact, rig.clock.now())];
+        // Its page closes after three days, and for two no other can be made.
+        if hour == 3 * day {
+            rig.provider.next(std::iter::repeat_n(Act::Unknown, 3));
+            let (invoice, reference) = (owed().id, owed().reference.unwrap());
+            rig.tell(told(Fact::InvoiceClosed { invoice, reference }))
+                .await;
+        }
+        // Money is seen in time, and spent elsewhere when the grace was long over.
+        if hour == 6 * day {
+            let (invoice, until, seen) = (owed().id, after(20 * day), None);
+            let pending = Fact::PaymentPending {
+                invoice,
+                until,
+                seen,
+            };
+            rig.tell(told(pending)).await;
+        }
+        if hour == 19 * day + 12 {
+            let held = owed();
+            let (invoice, reference) = (held.id, held.reference.unwrap());
+            let (pay_url, conversion) = (held.pay_url, None);
+            rig.tell(told(Fact::InvoiceOpened {
+                invoice,
+                reference,
+                pay_url,
+                conversion,
+            }))
+            .await;
+        }
+        rig.work().await;
+        if (3 * day..3 * day + 2).contains(&hour) {
+            assert_eq!(owed().reference, None, "no other page yet");
+            assert_eq!(access(), Some(after(30 * day)), "access goes on");
+        }
+        if (6 * day..19 * day).contains(&hour) {
+            assert_eq!(access(), Some(after(20 * day)), "it waits for the money");
+        }
+        let standing = only(&rig.billing, ana).await;
+        let validated = rig.billing.validate_license(standing.license.id).await;
+        assert_eq!(validated.unwrap().as_ref(), Some(&standing), "hour {hour}");
+        if let LicenseStanding::Good(claims) = &standing.standing {
+            let ends = claims.expires_at.unwrap();
+            signed.push((hour, ends.duration_since(paid_through).as_hours()));
+            let grace_until = Some(ends).filter(|_| hour >= 0);
+            assert_eq!(standing.grace_until, grace_until);
+        }
+    }
+    let back = rig
+        .provider
+        .calls()
+        .iter()
+        .filter(|call| call.kind == "create_invoice")
+        .map(|call| call.at.duration_since(paid_through).as_hours())
+        .next_back();
+    let back = back.unwrap();
+    assert!((3 * day + 2..4 * day).contains(&back), "{back}");
+    let away = back - 3 * day;
+    for (hour, good) in signed.iter().copied() {
+        let sure = match hour {
+            // As it would be if the page were made now; for two hours nothing is made up.
+            _ if hour <= 3 * day + 2 => 7 * day,
+            _ if hour < back => 7 * day + hour - 3 * day,
+            _ => 7 * day + away,
+        };
+        let expected = if hour < sure { sure } else { hour + day };
+        assert_eq!(good, expected.min(20 * day).max(hour), "signed at {hour}");
+    }
+    assert_eq!(signed.last().unwrap().0, 19 * day + 11, "gone, it is over");
 }
 
 #[tokio::test]
