@@ -98,9 +98,13 @@ pub struct Unpayable {
     /// Since when it cannot be paid. `None`: it can, or never could yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
-    /// For how long it could not before, in all.
+    /// For how long it could not before, in all, while it was due.
     #[serde(default, skip_serializing_if = "SignedDuration::is_zero")]
     pub before: SignedDuration,
+    /// When its newest page was made known. `None`: its first page is its only one, or it
+    /// was kept by a version that did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_at: Option<Timestamp>,
 }
 
 /// Money that is on its way at one page. Only news about that page ends the wait.

@@ -33,6 +33,8 @@ on_both_stores! {
     k_19_what_is_settled_again_by_hand_is_found;
     /// K-19: what was invoiced of late is asked about within minutes, and nothing else is.
     k_19_a_fresh_invoice_is_asked_about_within_minutes;
+    /// K-19: a page made anew is asked about as often as one of a new invoice.
+    k_19_a_page_made_anew_is_asked_about_within_minutes;
     /// K-19: an open invoice that is not understood is for a person, once.
     k_19_what_is_open_and_not_understood_is_for_a_person;
 }
@@ -429,5 +431,28 @@ async fn k_19_a_fresh_invoice_is_asked_about_within_minutes(kind: StoreKind) {
     assert_eq!(shop.billing.reconcile().await.unwrap().asked, 1);
     assert_eq!(read(&old), of_old + 1);
     shop.work().await;
+    shop.ends_well().await;
+}
+
+async fn k_19_a_page_made_anew_is_asked_about_within_minutes(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    shop.pass(days(32)).await;
+    let first = ana.owes(&shop).await;
+    let closes = shop.fake.invoice(&first).unwrap().expires;
+    shop.pass_until(closes).await;
+    asks(&shop).await;
+    let second = ana.owes(&shop).await;
+    assert_ne!(first, second);
+    let minutes = SignedDuration::from_mins(3);
+    shop.fake.advance(minutes);
+    assert_eq!(shop.billing.reconcile_fresh().await.unwrap().asked, 1);
+    // Paid, and no webhook of it comes.
+    pays_untold(&shop, &second);
+    assert!(loses(&shop) > 0);
+    shop.fake.advance(minutes);
+    assert_eq!(shop.billing.reconcile_fresh().await.unwrap().news, 1);
+    shop.work().await;
+    assert_eq!(ana.stands(&shop).await["status"], "active");
     shop.ends_well().await;
 }

@@ -160,12 +160,13 @@ fn payable_from(
     unpayable: Unpayable,
     at: Timestamp,
 ) -> Unpayable {
+    let Some(since) = unpayable.since else {
+        return unpayable;
+    };
     let mut after = Unpayable {
         since: None,
+        again_at: Some(at),
         ..unpayable
-    };
-    let Some(since) = unpayable.since else {
-        return after;
     };
     let away = at.duration_since(since.max(due_at)).max(SignedDuration::ZERO);
     let is_over = grace_of(held, due_at, after) <= at;
@@ -194,6 +195,7 @@ pub(super) fn payable_again(draft: &mut Draft, invoice: &mut Invoice, at: Timest
         return;
     }
     invoice.unpayable.since = None;
+    invoice.unpayable.again_at = Some(at);
     let Some(mut held) = owing(draft, invoice) else {
         return;
     };

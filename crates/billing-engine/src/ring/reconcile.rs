@@ -14,7 +14,7 @@ use billing_domain::fact::{Fact, Link, Observed, Unclear};
 use billing_domain::ids::CustomerId;
 use billing_domain::invoice::{Invoice, Issuer};
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
-use billing_domain::time::shifted;
+use billing_domain::time::{Timestamp, shifted};
 use billing_ports::store::{Also, InvoiceFilter, PageAsk};
 use billing_ports::{Delivery, Reading};
 use bytes::Bytes;
@@ -30,7 +30,7 @@ const PAGE: u16 = 100;
 /// beyond comes with a later go, since those that settle leave the list.
 const MAX_PAGES: usize = 100;
 
-/// How long an invoice counts as fresh, and is asked about every few minutes: a page that
+/// How long a page counts as fresh, and its invoice is asked about every few minutes: one that
 /// was just opened is paid within the hour or not at all, and confirmed within the next.
 /// Older ones are asked about each hour.
 const FRESH_FOR: SignedDuration = SignedDuration::from_hours(2);
@@ -40,7 +40,7 @@ const FRESH_FOR: SignedDuration = SignedDuration::from_hours(2);
 const FRESH_AT_ONE: u64 = 100;
 
 /// Pages that are looked through for fresh invoices in one go: as many as two providers
-/// are asked about, and those of others between them.
+/// are asked about, and those of others, and older ones, between them.
 const FRESH_PAGES: usize = 5;
 
 /// Calls in a row that a provider does not answer, after which a go asks it nothing more:
@@ -94,7 +94,7 @@ impl Billing {
         self.parts()?.reconcile().await
     }
 
-    /// The same for what was invoiced within the last two hours alone, a hundred at each
+    /// The same for what has a page since two hours or less alone, a hundred at each
     /// provider at most: cheap enough to be repeated every few minutes.
     ///
     /// # Errors
@@ -135,9 +135,8 @@ impl Parts {
             // Newest first.
             let mut found = self.store.list_invoices(open_ones(), page).await?;
             page.after = found.rows.last().map(|(_, last)| last.id.uuid());
-            let listed = found.rows.len();
-            found.rows.retain(|(_, held)| held.opened_at > since);
-            let all_fresh = found.rows.len() == listed;
+            // What was made long ago may have a page that was just made.
+            found.rows.retain(|(_, held)| newest_page(held) > since);
             found.rows.retain(|(_, held)| {
                 let Some(account) = held.provider.as_ref().filter(|_| self.asks_about(held)) else {
                     return false;
@@ -148,7 +147,7 @@ impl Parts {
             });
             self.reconcile_each(&found.rows, &mut silent, &mut done)
                 .await?;
-            if !found.more || !all_fresh {
+            if !found.more {
                 break;
             }
         }
@@ -269,7 +268,7 @@ impl Parts {
     ) -> String {
         let held = invoice.subscription.and_then(|id| owner.subscription(id));
         let times = held.map(|held| &held.times);
-        let digest = digest128(&(facts, invoice, times));
+        let digest = digest128(&(but_for_looks(facts), invoice, times));
         let reference = &object.id;
         let moved = self.last_read.moved(object, &digest);
         if moved || is_payable_again(owner, invoice, facts) {
@@ -278,6 +277,21 @@ impl Parts {
         }
         format!("read:{reference}:{digest}")
     }
+}
+
+/// When its newest page was made, as far as is known.
+fn newest_page(held: &Invoice) -> Timestamp {
+    held.unpayable.again_at.unwrap_or(held.opened_at)
+}
+
+/// What was read, but for when a page was seen to be open, which is another instant with
+/// each look.
+fn but_for_looks(facts: &[Observed]) -> Vec<(&Fact, Option<Timestamp>, &Link)> {
+    let told = facts.iter().map(|told| {
+        let looked = matches!(told.fact, Fact::InvoiceOpened { .. });
+        (&told.fact, (!looked).then_some(told.at), &told.link)
+    });
+    told.collect()
 }
 
 const fn first_page() -> PageAsk {
