@@ -159,7 +159,9 @@ impl Teller {
         }
     }
 
-    /// That it can be paid, and where.
+    /// That it can be paid, and where. Of an invoice of ours, as of when it was read: its
+    /// page may have been made long before anybody knew of it, and nobody can pay at a
+    /// page that nobody was told of.
     pub(crate) fn opened(&self, seen: &Seen) -> Observed {
         let reference = seen.invoice.id.clone();
         let url = self.page(&seen.invoice);
@@ -179,7 +181,11 @@ impl Teller {
             },
             Ours::Garbled => garbled(seen, ProviderInvoiceState::Open),
         };
-        self.observed(seen, fact, seen.made_at())
+        let at = match seen.ours {
+            Ours::Invoice(_) => seen.read_at().max(seen.made_at()),
+            Ours::Checkout(_) | Ours::Garbled => seen.made_at(),
+        };
+        self.observed(seen, fact, at)
     }
 
     /// That it was done what an effect asked of it.

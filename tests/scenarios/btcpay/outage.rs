@@ -8,8 +8,9 @@ use jiff::SignedDuration;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::shop::{Shop, bought, days, down, opens, parked, pays, shop};
+use super::shop::{Shop, bought, days, down, loses, opens, parked, pays, shop, shop_selling};
 use crate::rig::StoreKind;
+use crate::scenarios::harbor::PLANS;
 use crate::scenarios::on_both_stores;
 
 on_both_stores! {
@@ -21,6 +22,8 @@ on_both_stores! {
     k_16_no_page_to_pay_at_lapses_nobody;
     /// K-16: an answer that was lost makes no second invoice.
     k_16_a_lost_answer_makes_no_second_invoice;
+    /// K-16: a page that nobody heard of for longer than the grace lapses nobody.
+    k_16_a_page_that_nobody_was_told_of_begins_no_grace;
 }
 
 async fn k_16_a_checkout_while_btcpay_is_down_makes_nothing(kind: StoreKind) {
@@ -166,4 +169,44 @@ async fn k_16_a_lost_answer_makes_no_second_invoice(kind: StoreKind) {
     pays(&shop, &ben.page).await;
     assert_eq!(ben.plan(&shop).await, "deck");
     shop.ends_well().await;
+}
+
+async fn k_16_a_page_that_nobody_was_told_of_begins_no_grace(kind: StoreKind) {
+    // BTCPay says that it made the page, or says nothing; it cannot be asked either way.
+    for told in [true, false] {
+        let brief = PLANS.replace("grace: 7d", "grace: 12h");
+        let shop = shop_selling(kind, &brief).await;
+        let ana = bought(&shop, "ana", "deck-monthly").await;
+        let through = at(&ana.stands(&shop).await["paid_through"]);
+        let moment = SignedDuration::from_secs(1);
+        shop.pass_until(shifted(through, -moment)).await;
+        shop.fake
+            .fault(Fault::next(FaultKind::LostAnswer).on("POST", "/").after());
+        shop.fake.advance(moment);
+        shop.work().await;
+        assert_eq!(ana.at_btcpay(&shop).len(), 2, "it was made");
+        down(&shop, FaultKind::ServerError);
+        if !told {
+            loses(&shop);
+        }
+        shop.pass(SignedDuration::from_hours(20)).await;
+        assert_eq!(shop.told("subscription.renewal_pending"), 0);
+        assert_eq!(ana.stands(&shop).await["grace_ends_at"], Value::Null);
+        // It is back: the page that was made is the one to pay at, from now on.
+        shop.fake.faults().clear();
+        let back = shop.now();
+        shop.pass(SignedDuration::from_hours(11)).await;
+        assert_eq!(ana.at_btcpay(&shop).len(), 2);
+        assert_eq!(shop.told("subscription.renewal_pending"), 1);
+        assert_eq!(shop.told("subscription.lapsed"), 0);
+        let stands = ana.stands(&shop).await;
+        assert_eq!(stands["status"], "past_due");
+        assert!(at(&stands["due_at"]) >= back, "told {told}: {stands:#}");
+        let grace = at(&stands["grace_ends_at"]).duration_since(at(&stands["due_at"]));
+        assert_eq!(grace, SignedDuration::from_hours(12));
+        pays(&shop, &ana.owes(&shop).await).await;
+        assert_eq!(ana.stands(&shop).await["status"], "active");
+        assert_eq!(shop.told("subscription.lapsed"), 0);
+        shop.ends_well().await;
+    }
 }

@@ -96,15 +96,16 @@ fn row(
 
 #[test]
 fn new_waits_to_be_paid() {
-    let opened = ["opened @1000"];
-    row("New", "None", &[], &opened, &opened);
+    // A renewal is owed from when its page is known; it may have been made long before.
+    let (opened, known) = (["opened @1000"], ["opened @9000"]);
+    row("New", "None", &[], &opened, &known);
     // A part is told to nobody before it is known what becomes of the rest.
     row(
         "New",
         "PaidPartial",
         &[("tx1", 20_000, 2_000, "Settled")],
         &opened,
-        &opened,
+        &known,
     );
 }
 
@@ -128,7 +129,7 @@ fn processing_is_on_its_way_and_falls_back_to_new() {
         &["pending @1000"],
         &renewal,
     );
-    row("New", "None", &[], &["opened @1000"], &["opened @1000"]);
+    row("New", "None", &[], &["opened @1000"], &["opened @9000"]);
 }
 
 #[test]

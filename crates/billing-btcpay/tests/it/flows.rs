@@ -110,6 +110,44 @@ async fn a_key_that_may_not_mark_keeps_nobody_from_what_was_paid_for() {
 }
 
 #[tokio::test]
+async fn what_was_paid_late_counts_whatever_btcpay_says_to_the_mark() {
+    let named = |status, code: &str| FaultKind::Fixed {
+        status,
+        body: json!({ "code": code, "message": "no" }),
+    };
+    let unnamed = FaultKind::Fixed {
+        status: 403,
+        body: json!({}),
+    };
+    for fault in [
+        FaultKind::ServerError,
+        FaultKind::HtmlBadGateway,
+        FaultKind::LostAnswer,
+        named(400, "generic-error"),
+        unnamed,
+    ] {
+        let rig = Rig::start().await;
+        let page = rig.opens(&rig.checkout(usd(2_500))).await;
+        let (_, invoice) = rig.invoices().await;
+        for (kind, id) in [(RefKind::Checkout, &page), (RefKind::Invoice, &invoice)] {
+            rig.fake.pay_late(id, 50_000).unwrap();
+            rig.fake.confirm(id).unwrap();
+            let strikes = Fault::next(fault.clone()).on("POST", "/").times(100);
+            rig.fake.fault(strikes);
+            let facts = rig.look(kind, id).await.unwrap();
+            let told: Vec<_> = facts.iter().map(word).collect();
+            assert_eq!(told, ["paid 50000"], "{kind:?}: {}", fault.name());
+            let stands = || rig.fake.invoice(id).unwrap().status;
+            assert_eq!(stands(), InvoiceStatus::Expired);
+            // It is said again at the next look.
+            rig.fake.faults().clear();
+            rig.look(kind, id).await.unwrap();
+            assert_eq!(stands(), InvoiceStatus::Settled);
+        }
+    }
+}
+
+#[tokio::test]
 async fn paid_twice_both_payments_are_told() {
     let rig = Rig::start().await;
     let (_, id) = rig.invoices().await;
