@@ -1,4 +1,5 @@
-//! Who did not pay in bitcoin has ended at the end of the grace, by the clock alone.
+//! How what is paid in bitcoin ends: unpaid, at the end of its grace and by the clock
+//! alone; canceled, with what is paid or being paid.
 
 use billing_domain::time::{Timestamp, shifted};
 use billing_testkit::fakes::btcpay::InvoiceStatus;
@@ -6,9 +7,9 @@ use jiff::SignedDuration;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::shop::{Buyer, Shop, asks, days, pays, shop};
+use super::shop::{Buyer, Shop, asks, days, pays, shop, shop_selling};
 use crate::rig::StoreKind;
-use crate::scenarios::harbor::text;
+use crate::scenarios::harbor::{PLANS, text};
 use crate::scenarios::on_both_stores;
 
 on_both_stores! {
@@ -16,6 +17,8 @@ on_both_stores! {
     k_17_a_license_ends_with_its_grace_and_no_worker_at_btcpay;
     /// K-17: money on its way at the end of the grace keeps it.
     k_17_a_license_outlives_its_grace_while_money_is_on_its_way_at_btcpay;
+    /// K-24: money on its way buys its cycle, whatever its buyer wants next.
+    k_24_what_is_on_its_way_at_btcpay_buys_its_cycle;
 }
 
 /// What a deck gives, and a harbor asks about all the time.
@@ -152,4 +155,65 @@ async fn k_17_a_license_outlives_its_grace_while_money_is_on_its_way_at_btcpay(k
     assert_eq!(ana.validates(&shop).await["grace_until"], Value::Null);
     assert_eq!(shop.told("subscription.lapsed"), 0);
     shop.ends_well().await;
+}
+
+async fn k_24_what_is_on_its_way_at_btcpay_buys_its_cycle(kind: StoreKind) {
+    let ahead = PLANS.replace("interval: month }", "interval: month, lead: 3d }");
+    // Paid in advance, and past due; confirmed, and spent elsewhere.
+    for (past_due, confirmed) in [(false, true), (true, true), (false, false), (true, false)] {
+        let row = format!("past due {past_due}, confirmed {confirmed}");
+        let shop = shop_selling(kind, &ahead).await;
+        let ana = Guest::buys(&shop).await;
+        let through = text(&ana.buyer.stands(&shop).await["paid_through"]);
+        let begins: Timestamp = through.parse().unwrap();
+        let hours = if past_due { 5 } else { -5 };
+        let now = shifted(begins, SignedDuration::from_hours(hours));
+        shop.pass_until(now).await;
+        shop.fake.rules(|rules| rules.block_every = None);
+        let owed = ana.buyer.owes(&shop).await;
+        shop.fake.pay_in_full(&owed).unwrap();
+        shop.settle().await;
+        // Another plan would void what is being paid.
+        let held = text(&ana.buyer.stands(&shop).await["id"]);
+        let session = shop.session(&ana.buyer.customer).await;
+        let url = format!("/v1/me/subscriptions/{held}/quotes");
+        let wanted = json!({ "plan": "bridge" });
+        let quote = shop.post_as(&session, &url, &wanted).await;
+        quote.refused(StatusCode::CONFLICT, "invoice_open");
+        // Canceled, it ends with what is being paid.
+        let ends = ana.buyer.newest(&shop).await["period_end"].clone();
+        let by_key = json!({ "license_key": ana.key });
+        let canceled = shop
+            .post_as("", "/v1/subscriptions/cancel", &by_key)
+            .await
+            .is(StatusCode::OK)
+            .json();
+        assert_eq!(canceled["ends_at"], ends, "{row}: {canceled}");
+        shop.settle().await;
+        assert_eq!(ana.buyer.newest(&shop).await["status"], "open", "{row}");
+        assert_eq!(ana.may(&shop).await, true, "{row}");
+        if confirmed {
+            shop.fake.confirm(&owed).unwrap();
+        } else {
+            shop.fake.double_spend(&owed).unwrap();
+        }
+        asks(&shop).await;
+        shop.settle().await;
+        let stands = ana.buyer.stands(&shop).await;
+        let (status, until) = match (past_due, confirmed) {
+            (_, true) => ("active", ends.clone()),
+            (false, false) => ("active", json!(through)),
+            (true, false) => ("canceled", json!(shop.now().to_string())),
+        };
+        assert_eq!(stands["status"], status, "{row}: {stands:#}");
+        assert_eq!(stands["ends_at"], until, "{row}: {stands:#}");
+        let url = format!("/v1/customers/{}", ana.buyer.customer);
+        assert_eq!(shop.read(&url).await["balances"], json!([]), "{row}");
+        let end: Timestamp = text(&stands["ends_at"]).parse().unwrap();
+        shop.pass_until(end).await;
+        assert_eq!(ana.buyer.stands(&shop).await["status"], "canceled", "{row}");
+        assert_eq!(ana.may(&shop).await, false, "{row}");
+        assert_eq!(shop.told("subscription.lapsed"), 0, "{row}");
+        shop.is_sound().await;
+    }
 }

@@ -1,7 +1,8 @@
-//! Canceling, which is never refused.
+//! Canceling, which is never refused. Money that is on its way by then buys its cycle.
 
 use crate::change::ChangeState;
 use crate::decide::change::{end_awaiting, supersede_scheduled};
+use crate::decide::pending::on_its_way;
 use crate::decide::promise::displace;
 use crate::decide::settle::take_back_next_cycle;
 use crate::decide::uncancel;
@@ -34,7 +35,8 @@ pub enum CancelOutcome {
 }
 
 /// Cancels `id`: scheduled for the end of what is paid; at once when past due,
-/// which also voids the open invoice. `None`: the customer has no such subscription.
+/// which also voids the open invoice. While money for that is on its way it is paid, until
+/// nothing comes of it. `None`: the customer has no such subscription.
 pub fn cancel(draft: &mut Draft, id: SubscriptionId, when: CancelWhen) -> Option<CancelOutcome> {
     let subscription = draft.account.subscription(id)?.clone();
     let (now, at_once) = (draft.now(), when == CancelWhen::AtOnce);
@@ -143,11 +145,28 @@ pub fn cancellation_forgone(draft: &mut Draft, reference: &str) {
     }
 }
 
+/// Nothing comes of the money that a canceled subscription waited for: it ends as it would
+/// have without. `false`: it waits still, or for none.
+pub(super) fn wait_is_over(draft: &mut Draft, held: &Subscription) -> bool {
+    let open = draft.account.open_invoice(held.id);
+    let over = held
+        .waits_for_money(open)
+        .is_some_and(|until| until <= draft.now());
+    if over {
+        here(draft, held.clone(), false);
+    }
+    over
+}
+
 fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> CancelOutcome {
     let (id, now) = (subscription.id, draft.now());
     end_awaiting(draft, id, |at| ChangeState::Canceled { at });
-    take_back_next_cycle(draft, &mut subscription);
+    let coming = on_its_way(&draft.account, &subscription, now).filter(|_| !at_once);
+    if coming.is_none() {
+        take_back_next_cycle(draft, &mut subscription);
+    }
     let end = match subscription.state {
+        _ if coming.is_some() => coming.map(|cycle| cycle.end),
         State::Trialing { ends_at, .. } => Some(ends_at),
         State::Active => subscription.times.paid_through,
         State::Paused { access_until, .. } => access_until,
@@ -162,10 +181,10 @@ fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> Can
     subscription.times.next_attempt_at = None;
     // What is to come at the period's end comes no more; what is paid for already
     // comes, or the last cycle would be had at other terms than were paid for.
-    let stands = subscription
-        .scheduled
-        .as_ref()
-        .is_some_and(|to_come| later.is_some() && subscription.is_paid_beyond(to_come.at));
+    let stands = subscription.scheduled.as_ref().is_some_and(|to_come| {
+        let paid = subscription.is_paid_beyond(to_come.at);
+        later.is_some() && (paid || coming.is_some_and(|cycle| to_come.at <= cycle.start))
+    });
     if !stands {
         supersede_scheduled(draft, &mut subscription);
         // What comes by itself does so again where the cancellation is taken back.
@@ -173,7 +192,9 @@ fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> Can
     }
     if let Some(ends_at) = later {
         subscription.cancellation = Some(Cancellation {
-            requested_at: now,
+            requested_at: subscription
+                .cancellation
+                .map_or(now, |asked| asked.requested_at),
             ends_at,
             unconfirmed: false,
             taken_back: None,

@@ -3,6 +3,7 @@
 //! take effect.
 
 use crate::catalog::CatalogRevision;
+use crate::decide::cancel::wait_is_over;
 use crate::decide::change::{change_expires, take_effect};
 use crate::decide::checkout::expire;
 use crate::decide::promise::keep_promise;
@@ -87,6 +88,9 @@ fn step(draft: &mut Draft, id: SubscriptionId, catalog: &CatalogRevision) -> boo
     }
     if canceled {
         return end_canceled(draft, subscription);
+    }
+    if wait_is_over(draft, &subscription) {
+        return true;
     }
     match subscription.state {
         State::Trialing {

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use crate::change::ChangeState;
 use crate::decide::cancel::CancelWhen;
 use crate::decide::change::end_awaiting;
+use crate::decide::pending::on_its_way;
 use crate::decide::promise::{realign, starts_paid};
 use crate::decide::settle::take_back_next_cycle;
 use crate::decision::Draft;
@@ -27,6 +28,9 @@ pub enum PauseRefusal {
     /// It was bought once; nothing of it recurs.
     #[error("nothing of it recurs")]
     NothingRecurs,
+    /// Money for the invoice of the next period is on its way, and it would be voided.
+    #[error("money for the next period is on its way")]
+    MoneyOnItsWay,
 }
 
 /// What pausing or resuming came to.
@@ -115,6 +119,9 @@ pub(super) fn pause_by(
                 }
             });
             return Ok(PauseOutcome::Asked);
+        }
+        Schedule::Engine { .. } if on_its_way(&draft.account, &subscription, now).is_some() => {
+            return Err(PauseRefusal::MoneyOnItsWay);
         }
         Schedule::Engine { .. } => {
             end_awaiting(draft, id, |at| ChangeState::Canceled { at });

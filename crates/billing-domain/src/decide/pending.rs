@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 
 use crate::catalog::OnPastDue;
 use crate::change::{Change, ChangeState};
+use crate::customer::Account;
 use crate::decide::fact::Verdict;
 use crate::decision::Draft;
 use crate::effect::{CreateInvoice, EffectKey, Order};
@@ -12,7 +13,7 @@ use crate::ids::InvoiceId;
 use crate::invoice::{Awaited, Invoice, Unpayable};
 use crate::journal::Event;
 use crate::subscription::{Schedule, State, Status, Subscription};
-use crate::time::{Timestamp, shifted};
+use crate::time::{Period, Timestamp, shifted};
 
 /// How soon a page that has closed has another, where nothing is wrong: at once, or
 /// within the hour in which what is open is asked about. So long nobody's grace is
@@ -59,6 +60,19 @@ pub(super) fn payment_pending(
         goes_on_again(draft, held);
     }
     Verdict::Decided
+}
+
+/// The cycle that money pays for which is on its way at `now`, so that its invoice is not
+/// to be voided. `None`: none is, or it pays for no cycle that could still be had.
+pub(super) fn on_its_way(account: &Account, held: &Subscription, now: Timestamp) -> Option<Period> {
+    let open = account.open_invoice(held.id)?;
+    let waits = held.is_engine_run() && open.awaits().is_some_and(|until| now < until);
+    let period = open.period.filter(|period| waits && now < period.end)?;
+    matches!(
+        held.state,
+        State::Trialing { .. } | State::Active | State::PastDue { .. }
+    )
+    .then_some(period)
 }
 
 /// What is on its way at a page is what was last told of that page.
@@ -129,17 +143,17 @@ pub fn grace_end(held: &Subscription, invoice: &Invoice) -> Option<Timestamp> {
 /// be paid from `now` on, and no money were on its way. It may go on longer, and that is
 /// over as soon as there is a page, or the money is gone. `None`: nothing was ever paid.
 #[must_use]
-pub fn sure_until(
-    held: &Subscription,
-    unpayable: Unpayable,
-    now: Timestamp,
-) -> Option<Timestamp> {
+pub fn sure_until(held: &Subscription, unpayable: Unpayable, now: Timestamp) -> Option<Timestamp> {
     let first_link = || held.times.paid_through.map(|end| end.max(now));
     let due_at = held.times.due_at.or_else(first_link)?;
     if held.terms.on_past_due == OnPastDue::Cut {
         return Some(due_at);
     }
-    Some(grace_of(held, due_at, payable_from(held, due_at, unpayable, now)))
+    Some(grace_of(
+        held,
+        due_at,
+        payable_from(held, due_at, unpayable, now),
+    ))
 }
 
 /// The end of a grace that begins at `due_at`.
@@ -168,7 +182,9 @@ fn payable_from(
         again_at: Some(at),
         ..unpayable
     };
-    let away = at.duration_since(since.max(due_at)).max(SignedDuration::ZERO);
+    let away = at
+        .duration_since(since.max(due_at))
+        .max(SignedDuration::ZERO);
     let is_over = grace_of(held, due_at, after) <= at;
     if away > MADE_ANEW_WITHIN || is_over {
         after.before = after.before.saturating_add(away);
@@ -233,6 +249,10 @@ pub(super) fn invoice_closed(
     let (Some(mut held), Some(provider)) = (held, invoice.provider.clone()) else {
         return Verdict::Decided;
     };
+    if held.cancellation.is_some() {
+        // What was on its way when it was canceled pays for it, and nothing else does.
+        return Verdict::Decided;
+    }
     let (Schedule::Engine { taken_back, .. }, Some(cycle)) = (&mut held.schedule, invoice.cycle)
     else {
         return Verdict::Decided;

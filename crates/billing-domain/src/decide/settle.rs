@@ -517,6 +517,10 @@ fn renewed(
     subscription.times.due_at = None;
     subscription.times.grace_ends_at = None;
     subscription.reminded = None;
+    if let Some(to_come) = &mut subscription.cancellation {
+        // It waited for this, and ends with what is paid.
+        to_come.ends_at = period.end;
+    }
     // Not before this payment: a cycle that ended while its predecessor waited
     // to be paid was held up by the buyer, and is not one that nobody could pay.
     subscription.times.next_attempt_at = subscription

@@ -66,6 +66,7 @@ fn asked(outcome: Result<PauseOutcome, PauseRefusal>) -> Result<bool, QuoteRefus
         Err(PauseRefusal::NotFound) => Err(QuoteRefusal::NoSubscription),
         Err(PauseRefusal::Illegal(illegal)) => Err(QuoteRefusal::NotActive(illegal.from)),
         Err(PauseRefusal::NothingRecurs) => Err(QuoteRefusal::NothingRecurs),
+        Err(PauseRefusal::MoneyOnItsWay) => Err(QuoteRefusal::MoneyOnItsWay),
     }
 }
 
@@ -147,7 +148,7 @@ fn refused(refusal: QuoteRefusal) -> AcceptRefusal {
         AcceptRefusal::NotFound
     } else if matches!(
         refusal,
-        QuoteRefusal::NotActive(_) | QuoteRefusal::InvoiceOpen
+        QuoteRefusal::NotActive(_) | QuoteRefusal::InvoiceOpen | QuoteRefusal::MoneyOnItsWay
     ) {
         refusal.into()
     } else {

@@ -108,7 +108,8 @@ fn goes_on(draft: &mut Draft, mut held: Subscription, catalog: &CatalogRevision)
     held.times.next_attempt_at = held
         .times
         .paid_through
-        .filter(|_| runs)
+        // The next cycle is invoiced already where money for it is on its way.
+        .filter(|_| runs && draft.account.open_invoice(id).is_none())
         .and_then(|end| held.next_attempt(end));
     draft.account.put_subscription(held);
     draft.note(Event::SubscriptionCancelUnscheduled, |entry| {

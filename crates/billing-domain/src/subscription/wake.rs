@@ -53,7 +53,16 @@ impl Subscription {
     #[must_use]
     pub fn wake_at(&self, open: Option<&Invoice>) -> Option<Timestamp> {
         let reminder = self.reminder(open).map(|reminder| reminder.at);
-        earliest([self.falls_due_at(open.is_some()), reminder, None])
+        let money = self.waits_for_money(open);
+        earliest([self.falls_due_at(open.is_some()), reminder, money])
+    }
+
+    /// When a canceled subscription needs a look because of the money that it waits for:
+    /// when the wait is over, or at once where nothing is on its way any more. `None`: it
+    /// waits for none.
+    pub(crate) fn waits_for_money(&self, open: Option<&Invoice>) -> Option<Timestamp> {
+        let to_come = self.cancellation.filter(|_| self.is_engine_run())?;
+        Some(open?.awaits().unwrap_or(to_come.requested_at))
     }
 
     /// The same without reminders.

@@ -59,6 +59,8 @@ mod money;
 #[cfg(test)]
 mod negotiated;
 #[cfg(test)]
+mod on_its_way;
+#[cfg(test)]
 mod parts;
 mod pause;
 #[cfg(test)]

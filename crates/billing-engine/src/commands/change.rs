@@ -158,6 +158,9 @@ impl Billing {
                 take_back(draft, change, catalog).map_err(|refusal| match refusal {
                     TakeBackRefusal::NotFound => ChangeError::NotFound,
                     TakeBackRefusal::NotOpen(state) => ChangeError::NotOpen(state),
+                    TakeBackRefusal::MoneyOnItsWay => {
+                        ChangeError::Refused(QuoteRefusal::MoneyOnItsWay)
+                    }
                 })
             })
             .await?;

@@ -171,6 +171,7 @@ impl Billing {
                 Err(
                     refusal @ (QuoteRefusal::NotActive(_)
                     | QuoteRefusal::InvoiceOpen
+                    | QuoteRefusal::MoneyOnItsWay
                     | QuoteRefusal::PaymentReturned),
                 ) => {
                     return Err(refusal.into());

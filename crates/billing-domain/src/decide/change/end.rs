@@ -3,6 +3,7 @@
 use crate::catalog::CatalogRevision;
 use crate::change::{Change, ChangeState};
 use crate::decide::checkout::CHECKOUT_LIFETIME;
+use crate::decide::pending::on_its_way;
 use crate::decide::promise::{give_back_displaced, keep_promise, realign};
 use crate::decide::quote::{at_provider, with_period};
 use crate::decide::settle::void_invoice;
@@ -26,6 +27,9 @@ pub enum TakeBackRefusal {
     /// It is in effect, or over, or its provider has been asked to make it now.
     #[error("the change is {} already", .0.as_str())]
     NotOpen(ChangeState),
+    /// Money for the invoice of the next period is on its way, and it would be voided.
+    #[error("money for the next period is on its way")]
+    MoneyOnItsWay,
 }
 
 /// Takes back a change that is to come. One that was taken back before stays so.
@@ -59,7 +63,12 @@ pub fn take_back(
             if let Some(at) = stands_since(draft, &change, catalog) {
                 return Err(TakeBackRefusal::NotOpen(ChangeState::Applied { at }));
             }
-            if let Some(mut held) = draft.account.subscription(subscription).cloned() {
+            let held = draft.account.subscription(subscription).cloned();
+            let coming = |held: &Subscription| on_its_way(&draft.account, held, now);
+            if held.as_ref().and_then(coming).is_some() {
+                return Err(TakeBackRefusal::MoneyOnItsWay);
+            }
+            if let Some(mut held) = held {
                 unschedule(draft, &mut held, &change);
                 remake_cycle(draft, &mut held);
                 draft.account.put_subscription(held);

@@ -170,7 +170,7 @@ fn still_so(
             AcceptRefusal::NotFound
         } else if matches!(
             refusal,
-            QuoteRefusal::NotActive(_) | QuoteRefusal::InvoiceOpen
+            QuoteRefusal::NotActive(_) | QuoteRefusal::InvoiceOpen | QuoteRefusal::MoneyOnItsWay
         ) {
             refusal.into()
         } else {

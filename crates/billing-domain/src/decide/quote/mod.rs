@@ -18,6 +18,7 @@ use crate::catalog::{CatalogRevision, ChangeKind, ChangeMoney, PlanKey, PriceKey
 use crate::customer::Account;
 use crate::decide::balance::draw;
 use crate::decide::change::in_effect;
+use crate::decide::pending::on_its_way;
 use crate::digest::digest128;
 use crate::effect::{ChangeSubscription, ChangeWhen, Preview};
 use crate::ids::{QuoteId, SubscriptionId};
@@ -136,6 +137,9 @@ fn standing(account: &Account, held: &Subscription, now: Timestamp) -> Result<()
                 .is_some_and(|invoice| invoice.period.is_none_or(|period| period.start <= now));
             if due {
                 return Err(QuoteRefusal::InvoiceOpen);
+            }
+            if on_its_way(account, held, now).is_some() {
+                return Err(QuoteRefusal::MoneyOnItsWay);
             }
             Ok(())
         }

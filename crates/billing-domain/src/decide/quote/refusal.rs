@@ -17,6 +17,9 @@ pub enum QuoteRefusal {
     /// A period is due and not paid.
     #[error("an invoice is open, and has to be paid first")]
     InvoiceOpen,
+    /// Money for the invoice of the next period is on its way, and it would be voided.
+    #[error("money for the next period is on its way; ask again once it is there")]
+    MoneyOnItsWay,
     /// What was paid for its time went back, all of it or, where the change moves
     /// money, a part: there is nothing to change until a further period is paid.
     #[error("what was paid for this period went back")]
@@ -87,7 +90,7 @@ impl QuoteRefusal {
         match self {
             Self::NoSubscription => "not_found",
             Self::NotActive(_) => "illegal_transition",
-            Self::InvoiceOpen => "invoice_open",
+            Self::InvoiceOpen | Self::MoneyOnItsWay => "invoice_open",
             Self::PaymentReturned => "payment_returned",
             Self::UnknownTarget => "unknown_target",
             Self::Retired => "target_retired",

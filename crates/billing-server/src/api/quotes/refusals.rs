@@ -16,6 +16,7 @@ impl From<QuoteRefusal> for Problem {
             QuoteRefusal::NoSubscription => return Self::not_found(),
             QuoteRefusal::NotActive(_)
             | QuoteRefusal::InvoiceOpen
+            | QuoteRefusal::MoneyOnItsWay
             | QuoteRefusal::PaymentReturned
             | QuoteRefusal::ChangePaid
             | QuoteRefusal::CancellationPending => StatusCode::CONFLICT,
@@ -86,6 +87,7 @@ impl From<PauseError> for Problem {
                 QuoteRefusal::NotActive(illegal.from).into()
             }
             PauseError::Refused(PauseRefusal::NothingRecurs) => QuoteRefusal::NothingRecurs.into(),
+            PauseError::Refused(PauseRefusal::MoneyOnItsWay) => QuoteRefusal::MoneyOnItsWay.into(),
             PauseError::Unsupported => QuoteRefusal::PauseUnsupported.into(),
             PauseError::Engine(error) => error.into(),
         }
