@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::shop::{Shop, asks, bought, dashboard, loses, opens, shop};
+use super::shop::{Shop, asks, bought, dashboard, loses, opens, parked, rereads, shop};
 use crate::rig::StoreKind;
 use crate::scenarios::harbor::sat;
 use crate::scenarios::on_both_stores;
@@ -10,6 +10,9 @@ use crate::scenarios::on_both_stores;
 on_both_stores! {
     /// a refund counts once it was claimed and sent, and revokes its license.
     x_11_a_refund_at_btcpay_counts_once_it_was_sent;
+    /// what was refunded is not given back by hearing of its payment again, nor by
+    /// paying at its page once more.
+    x_11_what_was_refunded_at_btcpay_stays_so_whatever_is_told_again;
     /// what was paid above what was owed goes back, and ends nothing.
     x_11_what_was_overpaid_at_btcpay_goes_back_and_ends_nothing;
 }
@@ -95,6 +98,65 @@ async fn x_11_what_was_overpaid_at_btcpay_goes_back_and_ends_nothing(kind: Store
         shop.fake.approve_claim(&pull).unwrap();
         shop.settle().await;
         assert_eq!(buyer.plan(&shop).await, "");
+    }
+    assert_eq!(loses(&shop), 0);
+    shop.is_sound().await;
+}
+
+async fn x_11_what_was_refunded_at_btcpay_stays_so_whatever_is_told_again(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = opens(&shop, "ana", "deck-monthly").await;
+    shop.fake.pay_in_full(&ana.page).unwrap();
+    shop.fake.confirm(&ana.page).unwrap();
+    let settled = shop.fake.deliveries().take();
+    shop.deliver_each(&settled).await;
+    shop.settle().await;
+    assert_eq!(ana.plan(&shop).await, "deck");
+    let pull = promises(&shop, &ana.page, 0).await;
+    shop.fake.claim(&pull).unwrap();
+    shop.fake.approve_claim(&pull).unwrap();
+    shop.settle().await;
+    let license = ana.licenses(&shop).await.remove(0);
+    let has_nothing = async |when: &str| {
+        assert_eq!(ana.stands(&shop).await["status"], "canceled", "{when}");
+        assert_eq!(ana.plan(&shop).await, "", "{when}");
+        assert_eq!(ana.licenses(&shop).await, [license.clone()], "{when}");
+        let shown = shop.read(&format!("/v1/licenses/{license}")).await;
+        assert_eq!(shown["status"], "revoked", "{when}");
+    };
+    has_nothing("refunded").await;
+    let balance = async || {
+        let held = shop.read(&format!("/v1/customers/{}", ana.customer)).await;
+        held["balances"].clone()
+    };
+    let kept = ana.invoices(&shop).await;
+    // The same webhooks again, as a store is made to send them; and its books, read again.
+    shop.deliver_each(&settled).await;
+    shop.settle().await;
+    asks(&shop).await;
+    rereads(&shop).await;
+    has_nothing("told again").await;
+    assert_eq!(ana.invoices(&shop).await, kept);
+    assert_eq!((balance().await, parked(&shop).await), (json!([]), vec![]));
+    // As another delivery of the same, under a name of its own.
+    shop.fake.tell("InvoiceSettled", &ana.page, json!({}));
+    assert!(shop.deliver_all().await > 0);
+    shop.settle().await;
+    has_nothing("told as news").await;
+    assert_eq!(ana.invoices(&shop).await, kept);
+    assert_eq!((balance().await, parked(&shop).await), (json!([]), vec![]));
+    // Paid once more: what came is theirs, and a person looks.
+    shop.fake.pay(&ana.page, 50_000).unwrap();
+    shop.fake.confirm(&ana.page).unwrap();
+    for _ in 0..2 {
+        shop.settle().await;
+        asks(&shop).await;
+        rereads(&shop).await;
+        has_nothing("paid again").await;
+        assert_eq!(parked(&shop).await, ["late_payment"]);
+        let held = balance().await;
+        assert_eq!(held.as_array().unwrap().len(), 1, "{held}");
+        assert_eq!(held[0]["amount"], 2_500, "{held}");
     }
     assert_eq!(loses(&shop), 0);
     shop.is_sound().await;
