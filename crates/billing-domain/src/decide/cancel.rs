@@ -1,5 +1,7 @@
 //! Canceling, which is never refused. Money that is on its way by then buys its cycle.
 
+use jiff::SignedDuration;
+
 use crate::change::ChangeState;
 use crate::decide::change::{end_awaiting, supersede_scheduled};
 use crate::decide::pending::on_its_way;
@@ -11,7 +13,12 @@ use crate::effect::Order;
 use crate::ids::SubscriptionId;
 use crate::journal::Event;
 use crate::subscription::{Cancellation, Schedule, State, Subscription};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, shifted};
+
+/// After how long a provider is asked again for what it refused, or could not be asked for:
+/// each try that comes to nothing is shown to a person once, and within a day there is time
+/// to mend what stands in the way.
+pub(super) const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(12);
 
 /// When a cancellation takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +94,7 @@ fn at_provider(
         requested_at: now,
         ends_at,
         unconfirmed: true,
+        ask_again_at: None,
         taken_back: None,
     });
     if let Some(provider) = subscription.provider.clone() {
@@ -104,12 +112,25 @@ fn at_provider(
     CancelOutcome::Ends { at: ends_at }
 }
 
+/// What a provider came to say of a cancellation that it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelAnswer {
+    /// It has canceled.
+    Done,
+    /// Its answer contradicts what is known otherwise: what is read next counts.
+    Doubtful,
+    /// It has refused, or could not be asked.
+    Nothing,
+}
+
 /// The provider has answered what it was asked to cancel: from now on its word counts.
-/// `done`: it has done so. Where what is known of it says nothing of an end all the same,
+/// Where it has done so, and what is known of it says nothing of an end all the same,
 /// either somebody has taken that back there since, or it was told of the same instant
-/// before: it is looked at, and ends until that says otherwise. What was taken back here
-/// in the meantime is asked back now.
-pub fn cancellation_answered(draft: &mut Draft, reference: &str, done: bool) {
+/// before: it is looked at, and ends until that says otherwise. What came to nothing stays
+/// promised to whoever canceled, and is asked for again. What was taken back here in the
+/// meantime is asked back now.
+pub fn cancellation_answered(draft: &mut Draft, reference: &str, answer: CancelAnswer) {
+    let now = draft.now();
     let held = draft.account.subscriptions.iter();
     let mut asked = held.filter(|held| held.reference() == Some(reference));
     let Some(mut held) = asked.next().cloned() else {
@@ -122,14 +143,40 @@ pub fn cancellation_answered(draft: &mut Draft, reference: &str, done: bool) {
         to_come.unconfirmed = false;
         uncancel::order(draft, &held);
     } else if to_come.unconfirmed {
-        to_come.unconfirmed = false;
-        if done {
-            uncancel::look(draft, &held);
+        match answer {
+            CancelAnswer::Nothing => to_come.ask_again_at = Some(shifted(now, ASK_AGAIN_AFTER)),
+            CancelAnswer::Doubtful => to_come.unconfirmed = false,
+            CancelAnswer::Done => {
+                to_come.unconfirmed = false;
+                uncancel::look(draft, &held);
+            }
         }
     } else {
         return;
     }
     draft.account.put_subscription(held);
+}
+
+/// Asks the provider anew for a cancellation that came to nothing, where it is time to.
+/// `false`: it is not.
+pub(super) fn ask_again(draft: &mut Draft, mut held: Subscription) -> bool {
+    let now = draft.now();
+    let due = |to_come: &Cancellation| to_come.ask_again_at.is_some_and(|at| at <= now);
+    let Some(mut to_come) = held.cancellation.filter(due) else {
+        return false;
+    };
+    to_come.ask_again_at = None;
+    held.cancellation = Some(to_come);
+    if let (Some(provider), Some(reference)) = (held.provider.clone(), held.reference()) {
+        let order = Order::CancelSubscription {
+            provider,
+            reference: reference.to_owned(),
+            at_once: to_come.ends_at <= now,
+        };
+        draft.ask("cancel", held.id, order);
+    }
+    draft.account.put_subscription(held);
+    true
 }
 
 /// The provider is not asked to cancel it any more, since that was taken back before it
@@ -141,7 +188,7 @@ pub fn cancellation_forgone(draft: &mut Draft, reference: &str) {
         held.reference() == Some(reference) && to_come.is_some()
     });
     if is_asked_back {
-        cancellation_answered(draft, reference, false);
+        cancellation_answered(draft, reference, CancelAnswer::Nothing);
     }
 }
 
@@ -197,6 +244,7 @@ fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> Can
                 .map_or(now, |asked| asked.requested_at),
             ends_at,
             unconfirmed: false,
+            ask_again_at: None,
             taken_back: None,
         });
         draft.note(Event::SubscriptionCancelScheduled, |entry| {

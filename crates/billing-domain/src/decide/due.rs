@@ -3,7 +3,7 @@
 //! take effect.
 
 use crate::catalog::CatalogRevision;
-use crate::decide::cancel::wait_is_over;
+use crate::decide::cancel::{ask_again, wait_is_over};
 use crate::decide::change::{change_expires, take_effect};
 use crate::decide::checkout::expire;
 use crate::decide::promise::keep_promise;
@@ -80,6 +80,9 @@ fn step(draft: &mut Draft, id: SubscriptionId, catalog: &CatalogRevision) -> boo
         return draft.account.subscription(id) != Some(&subscription);
     }
     if let Schedule::Provider { reference, .. } = &subscription.schedule {
+        if ask_again(draft, subscription.clone()) {
+            return true;
+        }
         if !due(subscription.times.next_attempt_at) {
             return false;
         }

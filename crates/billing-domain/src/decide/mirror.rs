@@ -317,6 +317,7 @@ pub(crate) fn mirrored(
             requested_at: at,
             ends_at,
             unconfirmed: false,
+            ask_again_at: None,
             // Somebody's wish to go on is on its way, and is answered by itself.
             taken_back,
         });

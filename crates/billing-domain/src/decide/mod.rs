@@ -34,7 +34,9 @@ mod step;
 mod uncancel;
 mod upheld;
 
-pub use cancel::{CancelOutcome, CancelWhen, cancel, cancellation_answered, cancellation_forgone};
+pub use cancel::{
+    CancelAnswer, CancelOutcome, CancelWhen, cancel, cancellation_answered, cancellation_forgone,
+};
 pub use change::{
     AcceptRefusal, Accepted, ForceRefusal, TakeBackRefusal, accept, after, force_change, take_back,
 };
@@ -55,7 +57,7 @@ pub use pending::{grace_end, sure_until};
 pub(crate) use promise::{
     Promised, cycle_number, cycle_starts, is_dearer, is_given, terms_at_price,
 };
-pub use promise::{keep_promises, may_rejoin};
+pub use promise::{Untold, keep_promises, may_rejoin, promise_untold};
 pub use quote::{
     ChangeAsk, Force, Planned, PlannedStep, QuoteRefusal, StepAsk, plan_change, plan_step,
 };

@@ -82,12 +82,15 @@ pub fn uncancel(
     if to_come.taken_back.is_some() {
         return Ok(UncancelOutcome::Asked(None));
     }
+    let on_its_way = to_come.unconfirmed && to_come.ask_again_at.is_none();
     held.cancellation = Some(Cancellation {
         taken_back: Some(now),
+        unconfirmed: on_its_way,
+        ask_again_at: None,
         ..to_come
     });
     // What is asked for and not answered yet is asked back once it is.
-    let asked = if to_come.unconfirmed {
+    let asked = if on_its_way {
         None
     } else {
         order(draft, &held)
@@ -152,6 +155,7 @@ pub fn uncancel_overtaken(draft: &mut Draft, id: SubscriptionId) {
     let mut held = held;
     held.cancellation = Some(Cancellation {
         unconfirmed: true,
+        ask_again_at: None,
         ..anew
     });
     draft.account.put_subscription(held);

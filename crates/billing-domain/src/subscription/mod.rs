@@ -325,6 +325,10 @@ pub struct Cancellation {
     /// so yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unconfirmed: bool,
+    /// When that provider is asked again, since it has refused or was not to be had.
+    /// `None`: the order is on its way, or was confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask_again_at: Option<Timestamp>,
     /// Since when it is taken back here, where the provider that runs the schedule has
     /// not said so yet. `None`: it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,7 +2,7 @@
 //! a change that is taken back, and what is paid ahead is worked at its own price.
 
 use billing_domain::catalog::{CatalogRevision, LockEnd};
-use billing_domain::decide::{CancelWhen, UncancelOutcome, cancellation_answered};
+use billing_domain::decide::{CancelAnswer, CancelWhen, UncancelOutcome, cancellation_answered};
 use billing_domain::effect::{ChangeWhen, Order};
 use billing_domain::fact::{About, Fact};
 use billing_domain::ids::{IdSeq, MigrationId};
@@ -259,8 +259,8 @@ fn what_was_to_come_is_told_again_when_a_cancellation_is_taken_back() {
     let mut world = told();
     world.cancel(CancelWhen::PeriodEnd);
     world.orders.clear();
-    // Nothing came of it, as when it is confirmed and then taken back.
-    world.decide(|draft| cancellation_answered(draft, "sub-at-provider", false));
+    // In doubt about the answer, what is read next counts.
+    world.decide(|draft| cancellation_answered(draft, "sub-at-provider", CancelAnswer::Doubtful));
     world.now = at("2026-02-12");
     world.seen("old", month(1), Status::Active);
     assert_eq!(world.sub().cancellation, None);

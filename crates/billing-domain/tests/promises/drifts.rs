@@ -3,7 +3,7 @@
 
 use billing_domain::audit::{Drift, DriftCode, Remedy, Side, drift, open_objects};
 use billing_domain::customer::Account;
-use billing_domain::decide::{CancelWhen, cancellation_answered};
+use billing_domain::decide::{CancelAnswer, CancelWhen, cancellation_answered};
 use billing_domain::fact::{
     Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot, Upcoming,
 };
@@ -163,7 +163,10 @@ fn what_was_told_later_is_not_taken_back() {
     assert_eq!(short(found), asked);
     let after = compared(&world.account, snapshot(), at("2026-01-16"));
     assert_eq!(short(after), asked, "as long as it has not said so");
-    world.decide(|draft| cancellation_answered(draft, "sub-at-provider", false));
+    world.decide(|draft| cancellation_answered(draft, "sub-at-provider", CancelAnswer::Nothing));
+    let after = compared(&world.account, snapshot(), at("2026-01-16"));
+    assert_eq!(short(after), asked, "and where it is asked again");
+    world.decide(|draft| cancellation_answered(draft, "sub-at-provider", CancelAnswer::Doubtful));
     let after = compared(&world.account, snapshot(), at("2026-01-16"));
     let undone = (after[0].right, after[0].remedy);
     assert_eq!(undone, (Side::Provider, Remedy::TakeOver));

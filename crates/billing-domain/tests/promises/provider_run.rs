@@ -2,7 +2,7 @@
 //! period in that period's time, and never one before.
 
 use billing_domain::catalog::{CatalogRevision, Lock, LockEnd};
-use billing_domain::decide::{self, Migrated};
+use billing_domain::decide::{self, Migrated, Untold};
 use billing_domain::effect::{ChangeWhen, Order};
 use billing_domain::forecast::{ForecastWhy, Horizon, forecast};
 use billing_domain::ids::MigrationId;
@@ -91,6 +91,40 @@ fn a_migration_leaves_out_the_period_whose_price_is_settled() {
         let told = planner.add(world.sub()).unwrap();
         assert_eq!(told.at, Some(at(moves)), "{now}");
     }
+}
+
+#[test]
+fn what_its_provider_could_not_be_told_is_told_again_in_time() {
+    let mut world = cheaper_from_february("2026-01-20");
+    assert_eq!(told(&world), ["low"]);
+    for tried in ["2026-01-20T12:00:00Z", "2026-01-21"] {
+        world.orders.clear();
+        world.decide(|draft| decide::promise_untold(draft, "sub-at-provider", Untold::Price));
+        assert_eq!(world.account.wake_at(), Some(at(tried)));
+        world.tick(tried);
+        assert_eq!(told(&world), ["low"], "{tried}");
+    }
+    // Told, it is told no more.
+    world.orders.clear();
+    world.tick("2026-01-25");
+    world.keep_promises();
+    assert!(told(&world).is_empty());
+}
+
+#[test]
+fn what_its_provider_could_not_be_rid_of_is_taken_back_again() {
+    let mut world = cheaper_from_february("2026-01-20");
+    world.orders.clear();
+    world.catalog = catalog();
+    world.keep_promises();
+    assert_eq!(told(&world), ["undone"]);
+    world.orders.clear();
+    world.decide(|draft| decide::promise_untold(draft, "sub-at-provider", Untold::TakenBack));
+    world.tick("2026-01-20T12:00:00Z");
+    assert_eq!(told(&world), ["undone"]);
+    world.orders.clear();
+    world.tick("2026-01-25");
+    assert!(told(&world).is_empty());
 }
 
 fn until(day: &str) -> CatalogRevision {

@@ -153,6 +153,7 @@ fn a_cancellation_to_come_ends_it_sooner_and_never_later() {
             requested_at: at("2026-01-02"),
             ends_at: at(ends_at),
             unconfirmed: false,
+            ask_again_at: None,
             taken_back: None,
         })
     };
@@ -227,6 +228,7 @@ prop_compose! {
             requested_at: at("2026-01-01"),
             ends_at,
             unconfirmed: false,
+            ask_again_at: None,
         taken_back: None,
         });
         held

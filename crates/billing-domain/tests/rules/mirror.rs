@@ -1,7 +1,10 @@
 //! Subscriptions that the provider runs: its newest word is believed.
 
 use billing_domain::catalog::{CatchUp, OnPastDue, OnPause};
-use billing_domain::decide::{Begun, CancelOutcome, CancelWhen, Verdict, cancellation_answered};
+use billing_domain::decide::{
+    Begun, CancelAnswer, CancelOutcome, CancelWhen, UncancelOutcome, Verdict,
+    cancellation_answered, uncanceled,
+};
 use billing_domain::effect::Order;
 use billing_domain::fact::{
     Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot, Upcoming,
@@ -12,7 +15,7 @@ use billing_domain::parked::ParkReason;
 use billing_domain::provider::RefKind;
 use billing_domain::subscription::{ALARM_AFTER, Access, Status};
 use billing_domain::terms::Terms;
-use billing_domain::time::{Period, Timestamp, days, shifted};
+use billing_domain::time::{Interval, Period, Timestamp, days, shifted};
 
 use crate::common::{World, at, sold, usd};
 
@@ -285,11 +288,97 @@ fn what_is_told_while_a_cancellation_is_on_its_way_does_not_take_it_back() {
     assert_eq!(world.count(Event::SubscriptionCancelUnscheduled), 0);
     assert!(!world.gives_access("2026-02-01"));
     assert!(world.parked.is_empty());
-    // Nobody will: from here on the provider's word counts.
-    world.decide(|draft| cancellation_answered(draft, "s-1", false));
-    see(&mut world, &begun, at("2026-01-11"), &on_the_way);
-    assert_eq!(world.count(Event::SubscriptionCancelUnscheduled), 1);
-    assert!(world.gives_access("2026-02-02"));
+}
+
+#[test]
+fn a_cancellation_that_came_to_nothing_stands_and_is_asked_for_again() {
+    let (mut world, begun) = bought();
+    world.go("2026-01-10");
+    world.cancel(CancelWhen::PeriodEnd);
+    let mut seen = january(Status::Active);
+    for tried in ["2026-01-10T12:00:00Z", "2026-01-11T12:00:00Z"] {
+        world.forget();
+        world.decide(|draft| cancellation_answered(draft, "s-1", CancelAnswer::Nothing));
+        // What is told of it meanwhile knows of no end.
+        let now = world.now;
+        see(&mut world, &begun, now, &seen);
+        assert!(world.orders.is_empty(), "{:?}", world.orders);
+        assert!(!world.gives_access("2026-02-01"));
+        assert_eq!(world.sub().wake_at(None), Some(at(tried)));
+        world.tick(tried);
+        assert!(
+            matches!(&world.orders[..], [Order::CancelSubscription { reference, at_once: false, .. }]
+                if reference == "s-1"),
+            "{:?}",
+            world.orders
+        );
+        // On its way, it is not asked for once more.
+        world.forget();
+        world.tick(if tried < "2026-01-11" {
+            "2026-01-11"
+        } else {
+            "2026-01-12"
+        });
+        assert!(world.orders.is_empty(), "{:?}", world.orders);
+    }
+    world.decide(|draft| cancellation_answered(draft, "s-1", CancelAnswer::Nothing));
+    seen.cancel_at = Some(at("2026-02-01"));
+    see(&mut world, &begun, at("2026-01-12T00:00:05Z"), &seen);
+    world.forget();
+    world.tick("2026-01-20");
+    assert!(world.orders.is_empty(), "confirmed otherwise");
+    assert_eq!(world.count(Event::SubscriptionCancelUnscheduled), 0);
+}
+
+#[test]
+fn what_came_to_nothing_is_taken_back_at_once() {
+    let (mut world, begun) = bought();
+    world.go("2026-01-10");
+    world.cancel(CancelWhen::PeriodEnd);
+    world.decide(|draft| cancellation_answered(draft, "s-1", CancelAnswer::Nothing));
+    world.forget();
+    let asked = world.uncancel();
+    assert!(
+        matches!(asked, Ok(UncancelOutcome::Asked(Some(_)))),
+        "{asked:?}"
+    );
+    assert!(matches!(
+        &world.orders[..],
+        [Order::UndoCancellation { .. }]
+    ));
+    see(
+        &mut world,
+        &begun,
+        at("2026-01-10T00:00:05Z"),
+        &january(Status::Active),
+    );
+    let id = world.sub().id;
+    world.decide(|draft| uncanceled(draft, id));
+    assert_eq!(world.sub().cancellation, None);
+    world.forget();
+    world.tick("2026-01-11");
+    assert!(world.orders.is_empty(), "{:?}", world.orders);
+}
+
+#[test]
+fn what_is_renewed_though_its_cancellation_came_to_nothing_is_for_a_person() {
+    let (mut world, begun) = bought();
+    world.go("2026-01-31");
+    world.cancel(CancelWhen::PeriodEnd);
+    world.decide(|draft| cancellation_answered(draft, "s-1", CancelAnswer::Nothing));
+    world.forget();
+    world.go("2026-02-01T01:00:00Z");
+    let mut renewed = january(Status::Active);
+    renewed.period = Period::at(at("2026-01-01"), Interval::MONTH, 1).ok();
+    see(&mut world, &begun, at("2026-02-01T01:00:00Z"), &renewed);
+    assert_eq!(world.parked.len(), 1, "{:?}", world.evidence);
+    let ends_at = world.sub().cancellation.map(|to_come| to_come.ends_at);
+    assert_eq!(ends_at, Some(at("2026-03-01")));
+    world.tick("2026-02-01T12:00:00Z");
+    assert!(matches!(
+        &world.orders[..],
+        [Order::CancelSubscription { at_once: false, .. }]
+    ));
 }
 
 #[test]
@@ -306,7 +395,7 @@ fn what_was_canceled_and_taken_back_there_goes_on_in_any_order_of_the_two() {
             see(&mut world, &begun, told_at, &seen);
         }
         world.orders.clear();
-        world.decide(|draft| cancellation_answered(draft, "s-1", true));
+        world.decide(|draft| cancellation_answered(draft, "s-1", CancelAnswer::Done));
         // What is known, and is not what was answered, is looked at.
         if world.sub().cancellation.is_some() {
             assert!(matches!(
@@ -336,7 +425,7 @@ fn what_is_canceled_beside_other_word_of_that_second_is_never_said_to_go_on() {
         seen.cancel_at = ends;
         see(&mut world, &begun, at("2026-01-10"), &seen);
         world.forget();
-        world.decide(|draft| cancellation_answered(draft, "s-1", true));
+        world.decide(|draft| cancellation_answered(draft, "s-1", CancelAnswer::Done));
         let held = world.sub().cancellation.map(|to_come| to_come.ends_at);
         assert_eq!(held, ends, "it has not been taken back");
         assert!(matches!(

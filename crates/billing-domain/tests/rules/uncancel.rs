@@ -3,8 +3,8 @@
 
 use billing_domain::catalog::LicenseRule;
 use billing_domain::decide::{
-    Begun, CancelOutcome, CancelWhen, UncancelOutcome, UncancelRefusal, cancellation_answered,
-    cancellation_forgone, uncancel_overtaken, uncanceled,
+    Begun, CancelAnswer, CancelOutcome, CancelWhen, UncancelOutcome, UncancelRefusal,
+    cancellation_answered, cancellation_forgone, uncancel_overtaken, uncanceled,
 };
 use billing_domain::effect::Order;
 use billing_domain::fact::{About, Fact, Link, Observed};
@@ -153,7 +153,7 @@ fn canceled() -> (World, Begun) {
     world.cancel(CancelWhen::PeriodEnd);
     let (told_at, ends) = ("2026-01-10T00:00:02Z", Some("2026-02-01"));
     see(&mut world, &begun, told_at, ends);
-    world.decide(|draft| cancellation_answered(draft, "s-1", true));
+    world.decide(|draft| cancellation_answered(draft, "s-1", CancelAnswer::Done));
     world.go("2026-01-12");
     world.forget();
     (world, begun)
@@ -295,7 +295,12 @@ fn while_the_cancellation_is_on_its_way_it_is_answered_first() {
                 Some("2026-02-01"),
             );
         }
-        world.decide(|draft| cancellation_answered(draft, "s-1", done));
+        let answer = if done {
+            CancelAnswer::Done
+        } else {
+            CancelAnswer::Nothing
+        };
+        world.decide(|draft| cancellation_answered(draft, "s-1", answer));
         assert!(
             matches!(&world.orders[..], [Order::UndoCancellation { .. }]),
             "{done} {told}"
@@ -337,7 +342,7 @@ fn asked_at_one_instant_each_request_is_another() {
         world.uncancel().unwrap();
         // The first answer is here, the clock stands still.
         world.cancel(CancelWhen::PeriodEnd);
-        world.decide(|draft| cancellation_answered(draft, "s-1", false));
+        world.decide(|draft| cancellation_answered(draft, "s-1", CancelAnswer::Nothing));
     }
     let keys: std::collections::BTreeSet<_> = world.keys.iter().collect();
     assert_eq!((world.keys.len(), keys.len()), (4, 4));
@@ -398,7 +403,7 @@ fn canceled_anew(answered_first: bool) {
             "2026-01-12T00:00:01Z",
             Some("2026-02-01"),
         );
-        world.decide(|draft| cancellation_answered(draft, "s-1", true));
+        world.decide(|draft| cancellation_answered(draft, "s-1", CancelAnswer::Done));
         world.forget();
     }
     // The undo was under way, and is done there.

@@ -6,7 +6,8 @@ use std::convert::Infallible;
 use billing_domain::Draft;
 use billing_domain::catalog::CatalogRevision;
 use billing_domain::decide::{
-    Verdict, apply_fact, cancellation_answered, outrank, uncancel_overtaken, uncanceled,
+    CancelAnswer, Untold, Verdict, apply_fact, cancellation_answered, outrank, promise_untold,
+    uncancel_overtaken, uncanceled,
 };
 use billing_domain::effect::{Effect, Order};
 use billing_domain::fact::{Fact, Link, Observed};
@@ -446,15 +447,35 @@ fn answered(draft: &mut Draft, item: &OutboxItem, facts: &[Observed], catalog: &
     let came_to_nothing =
         |fact: &Observed| matches!(fact.fact, Fact::Refused { .. } | Fact::GivenUp { .. });
     let acted = !facts.iter().any(came_to_nothing);
-    if let Order::CancelSubscription { reference, .. } = &item.effect.order {
-        // In doubt, what is read next is believed.
-        cancellation_answered(draft, reference, acted && doubtful.is_empty());
-    }
-    if let (true, Order::UndoCancellation { subscription, .. }) = (acted, &item.effect.order) {
-        uncanceled(draft, *subscription);
-    }
+    concluded_at_provider(draft, &item.effect.order, acted, !doubtful.is_empty());
     for object in doubtful {
         ask_for(draft, object);
+    }
+}
+
+/// What the answer to an order means besides the facts that it tells. `acted`: the provider
+/// has done what it was asked; `doubtful`: something that it said is to be read anew.
+fn concluded_at_provider(draft: &mut Draft, order: &Order, acted: bool, doubtful: bool) {
+    match order {
+        Order::CancelSubscription { reference, .. } => {
+            let answer = match (acted, doubtful) {
+                (false, _) => CancelAnswer::Nothing,
+                // What is read next is believed.
+                (true, true) => CancelAnswer::Doubtful,
+                (true, false) => CancelAnswer::Done,
+            };
+            cancellation_answered(draft, reference, answer);
+        }
+        Order::UndoCancellation { subscription, .. } if acted => uncanceled(draft, *subscription),
+        Order::ChangeSubscription(order) if !acted && order.change.is_none() => {
+            promise_untold(draft, &order.reference, Untold::Price);
+        }
+        Order::UndoChange {
+            reference,
+            change: None,
+            ..
+        } if !acted => promise_untold(draft, reference, Untold::TakenBack),
+        _ => {}
     }
 }
 

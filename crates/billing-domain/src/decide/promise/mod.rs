@@ -26,6 +26,7 @@ pub(crate) use outlook::{
 };
 pub use rejoin::may_rejoin;
 pub(super) use told::tell_provider;
+pub use told::{Untold, promise_untold};
 
 /// Cycles looked at for the first that is not before an instant: daily ones for
 /// more than a year, further away than anything is scheduled.

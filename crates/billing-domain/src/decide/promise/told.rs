@@ -1,10 +1,12 @@
 //! What a provider that runs the schedule is told: the price of its next period,
 //! in that period's time and not before.
 
+use crate::decide::cancel::ASK_AGAIN_AFTER;
 use crate::decide::quote::{at_provider, with_period};
 use crate::decision::Draft;
 use crate::effect::Order;
 use crate::subscription::{Schedule, Scheduled, Subscription, Why};
+use crate::time::shifted;
 
 use super::outlook::cycle_starts;
 
@@ -54,6 +56,35 @@ pub(in crate::decide) fn tell_provider(
         draft.ask("reprice", after.id, Order::ChangeSubscription(order));
         after.promise.told = Some(at);
     }
+}
+
+/// What a provider was asked, and did not do, about the price of the next period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Untold {
+    /// To take another price.
+    Price,
+    /// To keep the one that it has.
+    TakenBack,
+}
+
+/// The provider has refused what it was asked about the price of the next period of
+/// `reference`, or could not be asked: it is asked again while there is time, or the period
+/// would be charged as before.
+pub fn promise_untold(draft: &mut Draft, reference: &str, what: Untold) {
+    let again = shifted(draft.now(), ASK_AGAIN_AFTER);
+    let held = draft.account.subscriptions.iter();
+    let mut asked = held.filter(|held| held.reference() == Some(reference) && !held.is_over());
+    let Some(mut held) = asked.next().cloned() else {
+        return;
+    };
+    held.promise.told = match what {
+        Untold::Price => None,
+        // It has something that it was told before.
+        Untold::TakenBack => held.promise.told.or(held.times.paid_through),
+    };
+    let look_at = held.promise.look_at;
+    held.promise.look_at = Some(look_at.map_or(again, |at| at.min(again)));
+    draft.account.put_subscription(held);
 }
 
 fn tell_again(draft: &mut Draft, before: &Subscription, after: &Subscription, to_come: &Scheduled) {
