@@ -20,6 +20,8 @@ on_both_stores! {
     g_02_a_cancellation_is_taken_back_at_stripe;
     /// G-02: so is one that the portal made, by a date.
     g_02_a_cancellation_in_stripe_s_portal_is_taken_back_here;
+    /// G-02: one that Stripe refuses stands all the same, and is asked for again.
+    g_02_a_cancellation_that_stripe_refuses_stands;
     /// G-02: while Stripe does not answer it stands, and is taken back once it does.
     g_02_an_undo_at_stripe_whose_answer_is_lost_is_told_later;
     /// G-02, X-07: what has ended is not taken back, nor what is somebody else's.
@@ -167,6 +169,42 @@ async fn g_02_a_cancellation_in_stripe_s_portal_is_taken_back_here(kind: StoreKi
     goes_on(&shop, &held).await;
     shop.pass(days(30)).await;
     assert_eq!(held.status(&shop).await, "active");
+    shop.ends_well().await;
+}
+
+async fn g_02_a_cancellation_that_stripe_refuses_stands(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let held = sold(&shop, "ana", "bosun-monthly").await;
+    shop.pass(days(5)).await;
+    let refusal = FaultKind::Fixed {
+        status: 400,
+        body: json!({ "error": { "type": "invalid_request_error", "code": "not_today" } }),
+    };
+    let path = format!("/v1/subscriptions/{}", held.subscription);
+    shop.fake.fault(Fault::next(refusal).on("POST", &path));
+    let url = format!("/v1/subscriptions/{}/cancel", held.id);
+    shop.operate(&url, &json!({})).await.is(StatusCode::OK);
+    shop.settle().await;
+    assert_eq!(held.there(&shop)["cancel_at_period_end"], false);
+    // What Stripe tells of it meanwhile does not take it back.
+    let url = format!("subscriptions/{}", held.subscription);
+    dashboard(&shop.fake, "POST", &url, &[("description", "a friend")]).await;
+    shop.settle().await;
+    assert!(held.stands(&shop).await["ends_at"].is_string());
+    let parked = shop.rows("/v1/parked?limit=10").await;
+    assert_eq!(parked[0]["reason"], "provider_refused");
+    let url = format!("/v1/parked/{}/discard", parked[0]["id"].as_str().unwrap());
+    let seen = shop
+        .operate(&url, &json!({ "reason": "it is asked again" }))
+        .await;
+    assert!(seen.status.is_success(), "{}", seen.text);
+
+    shop.pass(jiff::SignedDuration::from_hours(13)).await;
+    assert_eq!(held.there(&shop)["cancel_at_period_end"], true);
+    shop.pass(days(30)).await;
+    assert_eq!(held.status(&shop).await, "canceled");
+    assert_eq!(shop.fake.books().of(&held.payer).charges, 1);
+    assert_eq!(shop.told("subscription.cancel_unscheduled"), 0);
     shop.ends_well().await;
 }
 

@@ -456,27 +456,40 @@ fn answered(draft: &mut Draft, item: &OutboxItem, facts: &[Observed], catalog: &
 /// What the answer to an order means besides the facts that it tells. `acted`: the provider
 /// has done what it was asked; `doubtful`: something that it said is to be read anew.
 fn concluded_at_provider(draft: &mut Draft, order: &Order, acted: bool, doubtful: bool) {
-    match order {
-        Order::CancelSubscription { reference, .. } => {
-            let answer = match (acted, doubtful) {
-                (false, _) => CancelAnswer::Nothing,
-                // What is read next is believed.
-                (true, true) => CancelAnswer::Doubtful,
-                (true, false) => CancelAnswer::Done,
-            };
-            cancellation_answered(draft, reference, answer);
-        }
-        Order::UndoCancellation { subscription, .. } if acted => uncanceled(draft, *subscription),
-        Order::ChangeSubscription(order) if !acted && order.change.is_none() => {
-            promise_untold(draft, &order.reference, Untold::Price);
-        }
-        Order::UndoChange {
-            reference,
-            change: None,
-            ..
-        } if !acted => promise_untold(draft, reference, Untold::TakenBack),
-        _ => {}
+    if let Order::CancelSubscription { reference, .. } = order {
+        let answer = match (acted, doubtful) {
+            (false, _) => CancelAnswer::Nothing,
+            // What is read next is believed.
+            (true, true) => CancelAnswer::Doubtful,
+            (true, false) => CancelAnswer::Done,
+        };
+        cancellation_answered(draft, reference, answer);
     }
+    if let (true, Order::UndoCancellation { subscription, .. }) = (acted, order) {
+        uncanceled(draft, *subscription);
+    }
+    let of_a_price = untold(order).filter(|_| !acted);
+    if let Some((reference, what)) = of_a_price {
+        promise_untold(draft, reference, what);
+    }
+}
+
+/// What an order says of the price of the next period, which no change of a buyer's brings.
+/// `None`: nothing.
+fn untold(order: &Order) -> Option<(&str, Untold)> {
+    if let Order::ChangeSubscription(order) = order {
+        let by_itself = order.change.is_none();
+        return by_itself.then_some((order.reference.as_str(), Untold::Price));
+    }
+    if let Order::UndoChange {
+        reference,
+        change: None,
+        ..
+    } = order
+    {
+        return Some((reference, Untold::TakenBack));
+    }
+    None
 }
 
 /// What an order takes back that a buyer might have paid. `None`: nothing, or
