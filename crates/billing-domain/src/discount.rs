@@ -66,6 +66,11 @@ pub struct Discount {
     pub reduction: Reduction,
     /// The first cycle without it, by number. `None`: it stays.
     pub until_cycle: Option<u32>,
+    /// Where a provider runs the schedule, and numbers no cycles: what begins from this
+    /// instant on is without it. `None`: it stays, the engine counts its cycles, or the
+    /// first of them has not begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Timestamp>,
 }
 
 impl Discount {
@@ -124,8 +129,8 @@ pub enum CodeRefusal {
     /// It has been used as often as it may be.
     #[error("the discount code is used up")]
     UsedUp,
-    /// The provider charges by itself, and knows nothing of our codes.
-    #[error("the provider takes no discount codes of ours")]
+    /// The provider charges by itself, and cannot take this off.
+    #[error("the provider does not take the discount off")]
     Provider,
 }
 
@@ -183,6 +188,7 @@ impl DiscountCode {
                     .cycles
                     .map(|cycles| first_charged.saturating_add(cycles)),
             },
+            ends_at: None,
         })
     }
 }

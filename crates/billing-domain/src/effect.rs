@@ -369,6 +369,10 @@ pub struct ChangeSubscription {
     pub interval: Option<Interval>,
     /// When it takes effect.
     pub when: ChangeWhen,
+    /// Whether the discount that was ordered with the sale ends with it. `false`: it
+    /// goes on as it is, where there is one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ends_discount: bool,
 }
 
 /// How a provider's adapter refuses what was to come with a period that has begun.

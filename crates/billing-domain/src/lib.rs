@@ -29,6 +29,7 @@ pub mod decide;
 pub mod decision;
 pub mod digest;
 pub mod discount;
+pub mod discounted;
 pub mod effect;
 pub mod entitlement;
 pub mod fact;

@@ -13,7 +13,11 @@ use crate::entitlement::Entitlements;
 use crate::line::{Line, LineKind};
 use crate::money::{Money, MoneyError};
 use crate::negotiated::Negotiated;
-use crate::time::Timestamp;
+use crate::time::{Interval, Period, Timestamp, days, shifted};
+
+/// By how many days a month may be shorter than the one whose day its cycles begin on:
+/// one that is foretold from a short month begins so much too early.
+const SHORT_MONTH_DAYS: u16 = 3;
 
 /// What a buyer agreed to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +115,35 @@ impl Terms {
         u32::from(self.trial.is_some())
     }
 
+    /// What the cycle that begins at `start` is numbered as where a provider runs the
+    /// schedule and numbers none: with the discount, or without it.
+    #[must_use]
+    pub fn number_there(&self, start: Timestamp) -> u32 {
+        let monthly = self.billing.interval().and_then(Interval::months).is_some();
+        let by = if monthly {
+            shifted(start, days(SHORT_MONTH_DAYS))
+        } else {
+            start
+        };
+        let over = self.discount.as_ref().and_then(|discount| {
+            let ended = discount.ends_at.is_some_and(|ends_at| ends_at <= by);
+            discount.until_cycle.filter(|_| ended)
+        });
+        over.unwrap_or_else(|| self.first_charged())
+    }
+
+    /// The first cycle that a provider charges has begun at `start`: it is known from now
+    /// on until when the discount holds there.
+    pub(crate) fn begin_there(&mut self, start: Timestamp) {
+        let (first, interval) = (self.first_charged(), self.billing.interval());
+        if let Some(discount) = self.discount.as_mut().filter(|it| it.ends_at.is_none()) {
+            discount.ends_at = discount.until_cycle.and_then(|end| {
+                let cycles = end.saturating_sub(first);
+                Period::start_of(start, interval?, cycles).ok()
+            });
+        }
+    }
+
     /// Whether no cycle of it ever costs anything.
     #[must_use]
     pub fn is_free(&self) -> bool {
@@ -118,6 +151,38 @@ impl Terms {
         [self.first_charged(), far]
             .into_iter()
             .all(|cycle| self.priced(cycle).is_ok_and(|priced| priced.rate.is_zero()))
+    }
+
+    /// Whether a sale of it is complete at once, and asks no provider: nothing is owed
+    /// today, and whoever is to charge later needs no page for it.
+    /// `owns_schedule`: whether the provider runs the schedule, for which it must sell.
+    ///
+    /// # Errors
+    ///
+    /// [`MoneyError`] when an amount does not fit.
+    pub fn asks_nobody(&self, owns_schedule: bool) -> Result<bool, MoneyError> {
+        let owed = self.priced(self.first_charged())?.rate;
+        let charged_there = owns_schedule && self.billing.interval().is_some();
+        let nothing_today = owed.is_zero() && self.trial.is_none() && !charged_there;
+        Ok(self.is_free() || nothing_today)
+    }
+
+    /// Agrees on an amount off, where the discount is another price for each piece: a
+    /// provider that runs the schedule takes off the same, whatever the price becomes.
+    ///
+    /// # Errors
+    ///
+    /// [`MoneyError`] when an amount does not fit.
+    pub fn fix_discount(&mut self) -> Result<(), MoneyError> {
+        let gross = self.amount()?;
+        let quantity = self.quantity;
+        if let Some(discount) = &mut self.discount
+            && let Reduction::SetPrice { .. } = discount.reduction
+        {
+            let amount = discount.reduction.off(gross, quantity)?;
+            discount.reduction = Reduction::Fixed { amount };
+        }
+        Ok(())
     }
 
     /// Whether it may be held in this quantity, where `plan` is what is held.
@@ -275,6 +340,7 @@ impl Terms {
             code: None,
             reduction: Reduction::SetPrice { unit },
             until_cycle: Some(1),
+            ends_at: None,
         });
         terms.amount()?;
         Ok(terms)

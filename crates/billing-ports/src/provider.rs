@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use billing_domain::catalog::Catalog;
+use billing_domain::discounted::DiscountedSale;
 use billing_domain::effect::{ChangeSubscription, EffectKey, Order, Preview, Resuming, Resumption};
 use billing_domain::fact::Observed;
 use billing_domain::ids::{CustomerId, EffectId};
@@ -210,6 +211,15 @@ pub trait PaymentProvider: Send + Sync {
 
     /// Reads an object as it stands now. Empty: there is no such object.
     async fn read(&self, object: &ProviderRef) -> Result<Vec<Observed>, PerformError>;
+
+    /// Whether it takes this off where it runs the schedule: off as many cycles as are
+    /// told, and off no other. What it says it takes, it MUST NOT refuse when it is
+    /// ordered. Asks nobody.
+    fn takes_discount(&self, sale: &DiscountedSale) -> bool {
+        // It charges what its own prices say.
+        let _: &DiscountedSale = sale;
+        false
+    }
 
     /// Says what a change of a subscription that it runs would cost, and changes
     /// nothing.

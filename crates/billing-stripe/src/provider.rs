@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use billing_domain::catalog::Catalog;
+use billing_domain::discounted::DiscountedSale;
 use billing_domain::effect::{ChangeSubscription, EffectKey, Order, Resuming};
 use billing_domain::fact::Observed;
 use billing_domain::ids::EffectId;
@@ -17,6 +18,7 @@ use billing_ports::{
 
 use crate::client::Client;
 use crate::facts::Teller;
+use crate::forms::coupon;
 use crate::options::{Mode, PauseStyle, StripeOptions, StripeOptionsError, TrialStyle};
 
 /// One Stripe account. Cloning is cheap.
@@ -88,6 +90,10 @@ impl PaymentProvider for Stripe {
 
     async fn read(&self, object: &ProviderRef) -> Result<Vec<Observed>, PerformError> {
         self.read_object(object).await
+    }
+
+    fn takes_discount(&self, sale: &DiscountedSale) -> bool {
+        coupon::is_sayable(sale, self.client.now())
     }
 
     async fn preview(&self, change: &ChangeSubscription) -> Result<Previewed, PerformError> {

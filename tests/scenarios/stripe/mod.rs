@@ -2,6 +2,7 @@
 //! fake of Stripe's side, on both stores.
 
 mod buying;
+mod codes;
 mod deferred;
 mod doctor;
 mod guests;

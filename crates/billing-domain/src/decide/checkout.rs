@@ -2,12 +2,13 @@
 
 use jiff::SignedDuration;
 
-use crate::catalog::{Billing, CatalogRevision, Plan};
+use crate::catalog::{CatalogRevision, Plan};
 use crate::checkout::{Checkout, CheckoutState};
 use crate::decide::grant::add_grant;
 use crate::decide::start::start_subscription;
 use crate::decision::Draft;
-use crate::effect::{EffectKey, OpenCheckout, Order, OrderedDiscount};
+use crate::discounted::DiscountedSale;
+use crate::effect::{EffectKey, OpenCheckout, Order};
 use crate::grant::GrantReason;
 use crate::ids::{CheckoutId, EffectId, InvoiceId, SubscriptionId};
 use crate::invoice::{Invoice, InvoiceState};
@@ -110,7 +111,7 @@ pub fn begin_checkout(
     let amount = terms.priced(terms.first_charged())?.rate;
     // What costs something later needs somewhere to pay then, though not today.
     let never_charged = terms.is_free();
-    let free = never_charged || (amount.is_zero() && terms.trial.is_none());
+    let free = terms.asks_nobody(ask.owns_schedule)?;
     let named = |url: &str| url.replace("{checkout}", &id.to_string());
     let checkout = Checkout {
         id,
@@ -147,6 +148,7 @@ pub fn begin_checkout(
             effect: None,
         });
     }
+    let sale = DiscountedSale::of(&checkout.terms, now)?;
     let order = OpenCheckout {
         provider: ask.provider.clone(),
         checkout: id,
@@ -158,11 +160,9 @@ pub fn begin_checkout(
         amount,
         quantity: checkout.terms.quantity,
         price_ref: checkout.terms.price_ref.clone(),
-        discount: ordered_discount(&checkout)?,
-        recurring: match checkout.terms.billing {
-            Billing::Recurring(interval) => Some(interval),
-            Billing::Once => None,
-        },
+        // Whoever runs no schedule is told what is owed, and no more.
+        discount: sale.filter(|_| ask.owns_schedule).map(|sale| sale.discount),
+        recurring: checkout.terms.billing.interval(),
         trial_end: checkout.terms.trial.map(|trial| shifted(now, trial)),
         success_url: checkout.success_url.clone(),
         cancel_url: checkout.cancel_url.clone(),
@@ -174,25 +174,6 @@ pub fn begin_checkout(
         checkout: id,
         effect: Some(effect),
     })
-}
-
-/// What a provider that runs the schedule is told of a discount. A trial's first
-/// charged cycle is the first that it holds for.
-fn ordered_discount(checkout: &Checkout) -> Result<Option<OrderedDiscount>, MoneyError> {
-    let terms = &checkout.terms;
-    let Some(discount) = terms.discount.as_ref().filter(|_| checkout.owns_schedule) else {
-        return Ok(None);
-    };
-    let first = terms.first_charged();
-    if !discount.covers(first) {
-        return Ok(None);
-    }
-    let gross = terms.unit.checked_mul(terms.quantity)?;
-    Ok(Some(OrderedDiscount {
-        reduction: discount.reduction,
-        off: discount.reduction.off(gross, terms.quantity)?,
-        cycles: discount.until_cycle.map(|end| end.saturating_sub(first)),
-    }))
 }
 
 /// Ends an open checkout that was not paid in time.

@@ -58,6 +58,7 @@ pub(crate) fn renewed_by_provider(
     held.state = State::Active;
     held.times.paid_through = Some(period.end);
     held.times.next_attempt_at = None;
+    held.begin_discount(period.start);
     count_cycle(&mut held, period.start, catalog);
     draft.account.put_subscription(held);
     keep_promise(draft, id, catalog);

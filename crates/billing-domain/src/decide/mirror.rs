@@ -81,6 +81,9 @@ pub(super) fn mirror_subscription(
         seen_digest: digest,
     };
     follow_price(draft, account, &mut seen, snapshot, catalog, observed.at);
+    if let (State::Active | State::PastDue { .. }, Some(period)) = (&seen.state, snapshot.period) {
+        seen.begin_discount(period.start);
+    }
     let canceling = before.and_then(|(.., cancellation)| cancellation);
     park_if_renewed(draft, canceling, &seen, snapshot);
     // What shows it is good for longer, once it does not end.

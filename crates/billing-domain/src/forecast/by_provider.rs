@@ -89,7 +89,7 @@ impl Foreseen<'_> {
         }
         let period = Period::at(hung.anchor, billed, hung.index).ok()?;
         hung.index = hung.index.checked_add(1)?;
-        let priced = terms.priced(0).ok()?;
+        let priced = terms.priced(terms.number_there(start)).ok()?;
         let why = self.why(&terms);
         self.before = Sold::of(&terms);
         self.entries.push(ForecastEntry {

@@ -389,6 +389,16 @@ impl Subscription {
         by_itself.or(self.promise.displaced.as_deref())
     }
 
+    /// The first cycle that its provider charges has begun at `start`: it is known from
+    /// now on until when its discount holds, whatever terms carry it.
+    pub(crate) fn begin_discount(&mut self, start: Timestamp) {
+        self.terms.begin_there(start);
+        let to_come = self.scheduled.iter_mut();
+        for to_come in to_come.chain(self.promise.displaced.as_deref_mut()) {
+            to_come.terms.begin_there(start);
+        }
+    }
+
     /// The terms of a cycle that starts at `start`.
     #[must_use]
     pub(crate) fn terms_for(&self, start: Timestamp) -> &Terms {

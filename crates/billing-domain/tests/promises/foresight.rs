@@ -180,7 +180,7 @@ prop_compose! {
         ],
         until_cycle in proptest::option::of(1u32..8),
     ) -> Discount {
-        Discount { code: None, reduction, until_cycle }
+        Discount { code: None, reduction, until_cycle, ends_at: None }
     }
 }
 

@@ -270,6 +270,7 @@ fn a_discount_does_not_hide_a_rise() {
         code: None,
         reduction: Reduction::SetPrice { unit: usd(100) },
         until_cycle: Some(3),
+        ends_at: None,
     });
     world.buy(agreed);
     world.run("2026-01-31");

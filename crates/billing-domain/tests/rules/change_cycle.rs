@@ -299,6 +299,7 @@ fn a_discount_counts_the_cycle_that_is_paid_for() {
             basis_points: 5_000,
         },
         until_cycle: Some(2),
+        ends_at: None,
     });
     let mut world = World::joined("2026-04-01", shop);
     world.buy(terms);

@@ -162,6 +162,7 @@ fn what_is_credited_is_what_was_paid_after_the_discount() {
             basis_points: 5_000,
         },
         until_cycle: None,
+        ends_at: None,
     });
     let mut world = World::joined("2026-04-01", shop);
     world.buy(terms);
@@ -181,6 +182,7 @@ fn what_is_held_for_good_is_worth_what_was_paid_for_it() {
         code: None,
         reduction: Reduction::Fixed { amount: usd(2_400) },
         until_cycle: None,
+        ends_at: None,
     });
     let mut world = World::joined("2026-04-01", shop);
     world.buy(terms);
@@ -198,6 +200,7 @@ fn a_discount_that_is_over_is_not_lost() {
             basis_points: 5_000,
         },
         until_cycle: Some(2),
+        ends_at: None,
     });
     let mut world = World::joined("2026-04-01", shop);
     world.buy(terms);

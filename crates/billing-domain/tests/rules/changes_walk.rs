@@ -195,6 +195,7 @@ fn discount() -> impl Strategy<Value = Discount> {
         code: Some(IdSeq::new(at("2026-01-01"), 7).draw()),
         reduction,
         until_cycle,
+        ends_at: None,
     })
 }
 

@@ -121,6 +121,7 @@ fn discounted(price: &str, pieces: u32, reduction: Reduction, until: Option<u32>
         code: None,
         reduction,
         until_cycle: until,
+        ends_at: None,
     });
     terms
 }

@@ -3,7 +3,8 @@
 
 use billing_domain::catalog::PlanKey;
 use billing_domain::decide::CHECKOUT_LIFETIME;
-use billing_domain::discount::{CodeRefusal, DiscountCode, Gives, Reduction, WHOLE};
+use billing_domain::discount::{CodeRefusal, Discount, DiscountCode, Gives, Reduction, WHOLE};
+use billing_domain::discounted::DiscountedSale;
 use billing_domain::ids::{CheckoutId, DiscountCodeId};
 use billing_domain::terms::Terms;
 use billing_domain::time::{Timestamp, shifted};
@@ -11,6 +12,7 @@ use billing_ports::store::{CodeUses, Page, PageAsk};
 use jiff::SignedDuration;
 
 use crate::billing::{Billing, Parts};
+use crate::commands::offer::Offer;
 use crate::error::EngineError;
 
 /// How much longer a use stays reserved than the checkout lives, where nobody
@@ -155,7 +157,7 @@ impl Parts {
         &self,
         typed: &str,
         mut terms: Terms,
-        owns_schedule: bool,
+        offer: &Offer<'_>,
         checkout: CheckoutId,
         now: Timestamp,
     ) -> Result<Terms, Unredeemed> {
@@ -166,8 +168,8 @@ impl Parts {
             .ok_or(CodeRefusal::Unknown)?;
         let discount = code.discount(&terms.plan, terms.unit, terms.first_charged(), now)?;
         terms.discount = Some(discount);
-        if owns_schedule && !terms.is_free() {
-            return Err(CodeRefusal::Provider.into());
+        if offer.owns_schedule && !terms.is_free() {
+            self.agree_there(&mut terms, offer, now)?;
         }
         let until = shifted(now, CHECKOUT_LIFETIME.saturating_add(RESERVED_BEYOND));
         let reserved = self
@@ -179,6 +181,32 @@ impl Parts {
             Ok(terms)
         } else {
             Err(CodeRefusal::UsedUp.into())
+        }
+    }
+
+    /// Agrees on a discount with a provider that runs the schedule, or says that it
+    /// takes none like this.
+    fn agree_there(
+        &self,
+        terms: &mut Terms,
+        offer: &Offer<'_>,
+        now: Timestamp,
+    ) -> Result<(), CodeRefusal> {
+        let sets_price = |held: &Discount| matches!(held.reduction, Reduction::SetPrice { .. });
+        if offer.plan.quantity.is_some() && terms.discount.as_ref().is_some_and(sets_price) {
+            // It takes off an amount, which does not grow with the pieces.
+            return Err(CodeRefusal::Provider);
+        }
+        let unsayable = |_beyond| CodeRefusal::Provider;
+        terms.fix_discount().map_err(unsayable)?;
+        if terms.asks_nobody(offer.owns_schedule).map_err(unsayable)? {
+            return Ok(());
+        }
+        let provider = self.providers.get(&offer.provider);
+        let sale = DiscountedSale::of(terms, now).map_err(unsayable)?;
+        match provider.zip(sale) {
+            Some((provider, sale)) if provider.takes_discount(&sale) => Ok(()),
+            _ => Err(CodeRefusal::Provider),
         }
     }
 }

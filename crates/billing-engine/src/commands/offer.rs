@@ -36,7 +36,7 @@ impl Parts {
     ) -> Result<Option<Terms>, CheckoutError> {
         match (offer.terms.clone(), ask.code.as_deref()) {
             (Some(terms), Some(code)) => self
-                .redeem(code, terms, offer.owns_schedule, checkout, now)
+                .redeem(code, terms, offer, checkout, now)
                 .await
                 .map(Some)
                 .map_err(|error| match error {

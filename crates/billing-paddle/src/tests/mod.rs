@@ -183,6 +183,7 @@ fn change(price_ref: &str, when: ChangeWhen) -> ChangeSubscription {
         quantity: 1,
         interval: Some(Interval::MONTH),
         when,
+        ends_discount: false,
     }
 }
 

@@ -208,6 +208,7 @@ impl Rig {
                 Interval::MONTH
             }),
             when,
+            ends_discount: false,
         }
     }
 

@@ -85,6 +85,7 @@ pub(crate) fn to_business(reference: &str, when: ChangeWhen) -> ChangeSubscripti
         quantity: 5,
         interval: Some(Interval::MONTH),
         when,
+        ends_discount: false,
     }
 }
 

@@ -1,9 +1,10 @@
 //! A discount, as a coupon of its own for one sale.
 
 use billing_domain::discount::Reduction;
-use billing_domain::effect::{EffectKey, OpenCheckout, OrderedDiscount};
+use billing_domain::discounted::DiscountedSale;
+use billing_domain::effect::{EffectKey, OpenCheckout};
 use billing_domain::money::Money;
-use billing_domain::time::Timestamp;
+use billing_domain::time::{Interval, Period, Timestamp};
 use stripe_product::coupon::CreateCoupon;
 use stripe_shared::CouponDuration;
 
@@ -23,6 +24,11 @@ pub(crate) struct Coupon {
     pub(crate) call: Call,
 }
 
+/// Whether Stripe has words for what is taken off, where it is sold at `now`.
+pub(crate) fn is_sayable(sale: &DiscountedSale, now: Timestamp) -> bool {
+    said(sale, now).is_ok()
+}
+
 /// The coupon for what is taken off. `None`: nothing is.
 ///
 /// # Errors
@@ -34,35 +40,56 @@ pub(crate) fn make(
     operator: &str,
     now: Timestamp,
 ) -> Result<Option<Coupon>, Failure> {
-    let Some(discount) = order.discount.as_ref().filter(|it| it.cycles != Some(0)) else {
+    let sale = order
+        .discounted()
+        .filter(|sale| sale.discount.cycles != Some(0));
+    let Some(sale) = sale else {
         return Ok(None);
     };
-    let (duration, months) = duration(order, discount, now)?;
+    let Said { lasts, off } = said(&sale, now)?;
     let id = key.as_str().replace(':', "_");
     let mut request = CreateCoupon::new()
         .id(id.as_str())
-        .duration(duration)
+        .duration(lasts.0)
         .metadata([(OPERATOR_KEY.to_owned(), operator.to_owned())]);
-    if let Some(months) = months {
+    if let Some(months) = lasts.1 {
         request = request.duration_in_months(months);
     }
     let call = Call::of(&request).under(format!("{key}:{STEP}"));
-    let call = match discount.reduction {
-        Reduction::Percent { basis_points } => call.with("percent_off", &percent(basis_points)),
-        Reduction::Fixed { amount } => off(call, amount)?,
-        // What another price takes off, all pieces together.
-        Reduction::SetPrice { .. } => off(call, discount.off)?,
-    };
+    let call = off
+        .into_iter()
+        .fold(call, |call, (name, value)| call.with(name, &value));
     Ok(Some(Coupon { id, call }))
 }
 
-fn off(call: Call, amount: Money) -> Result<Call, Failure> {
+/// What a coupon says of how long it lasts, and of what it takes off.
+struct Said {
+    lasts: (CouponDuration, Option<i64>),
+    off: Vec<(&'static str, String)>,
+}
+
+fn said(sale: &DiscountedSale, now: Timestamp) -> Result<Said, Failure> {
+    let discount = &sale.discount;
+    let off = match discount.reduction {
+        Reduction::Percent { basis_points } => vec![("percent_off", percent(basis_points))],
+        Reduction::Fixed { amount } => off(amount)?,
+        // What another price takes off, all pieces together.
+        Reduction::SetPrice { .. } => off(discount.off)?,
+    };
+    Ok(Said {
+        lasts: duration(sale, now)?,
+        off,
+    })
+}
+
+fn off(amount: Money) -> Result<Vec<(&'static str, String)>, Failure> {
     let units = amount::write(amount)
         .filter(|units| *units > 0)
         .ok_or_else(|| unsayable("an amount that Stripe cannot count"))?;
-    Ok(call
-        .with("amount_off", &units.to_string())
-        .with("currency", amount.currency.code()))
+    Ok(vec![
+        ("amount_off", units.to_string()),
+        ("currency", amount.currency.code().to_owned()),
+    ])
 }
 
 /// A part in hundredths of a percent, as a decimal: no binary fraction is involved.
@@ -75,31 +102,44 @@ fn percent(basis_points: u16) -> String {
 
 /// For how long it holds, and for how many months where it is counted in those.
 fn duration(
-    order: &OpenCheckout,
-    discount: &OrderedDiscount,
+    sale: &DiscountedSale,
     now: Timestamp,
 ) -> Result<(CouponDuration, Option<i64>), Failure> {
-    let Some(interval) = order.recurring else {
+    let Some(interval) = sale.recurring else {
         return Ok((CouponDuration::Once, None));
     };
-    let cycles = match discount.cycles {
-        None => return Ok((CouponDuration::Forever, None)),
-        Some(1) => return Ok((CouponDuration::Once, None)),
-        Some(cycles) => cycles,
+    let Some(cycles) = sale.discount.cycles else {
+        return Ok((CouponDuration::Forever, None));
     };
+    match months(interval, cycles, sale.trial_end, now) {
+        // In months wherever they say it: for as long, what is left of a discounted
+        // period is worth what was paid for it.
+        Ok(months) => Ok((CouponDuration::Repeating, Some(i64::from(months)))),
+        Err(_) if cycles == 1 => Ok((CouponDuration::Once, None)),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The months that hold as many cycles, and no more.
+fn months(
+    interval: Interval,
+    cycles: u32,
+    trial_end: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<u32, Failure> {
     let months = interval
         .months()
         .and_then(|months| months.checked_mul(cycles))
         .ok_or_else(|| unsayable("several cycles that are not counted in months"))?;
-    // The months run from the sale on, the cycles from the end of the trial.
-    let trial = order.trial_end.map(|end| end.duration_since(now).as_secs());
-    let longer = trial.is_some_and(|seconds| {
-        u64::try_from(seconds).is_ok_and(|seconds| seconds > interval.nominal_seconds())
-    });
-    if longer {
-        return Err(unsayable("several cycles after a trial longer than one"));
+    // They run from the sale on, the cycles from the end of the trial.
+    let begins = |from, cycle| Period::start_of(from, interval, cycle).ok();
+    let last = begins(trial_end.unwrap_or(now), cycles.saturating_sub(1));
+    let fits = last.zip(begins(now, cycles));
+    if fits.is_some_and(|(last, over)| last < over) {
+        Ok(months)
+    } else {
+        Err(unsayable("several cycles after a trial longer than one"))
     }
-    Ok((CouponDuration::Repeating, Some(i64::from(months))))
 }
 
 fn unsayable(what: &str) -> Failure {

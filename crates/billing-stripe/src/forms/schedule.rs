@@ -76,15 +76,19 @@ pub(crate) fn two_phases(
     let mut then = UpdateSubscriptionSchedulePhases::new(vec![item]);
     then.duration = Some(duration(interval));
     then.proration_behavior = Some(none);
-    then.discounts = discounts(present);
+    then.discounts = discounts(present).filter(|_| !change.ends_discount);
 
     let request = UpdateSubscriptionSchedule::new(schedule)
         .end_behavior(SubscriptionScheduleEndBehavior::Release)
         .proration_behavior(UpdateSubscriptionScheduleProrationBehavior::None)
         .metadata(noted(change.change))
         .phases(vec![now, then]);
+    let mut call = Call::of(&request);
+    if change.ends_discount {
+        call = call.with("phases[1][discounts]", "");
+    }
     // The period is part of the key: in the next one, other phases are right.
-    Call::of(&request).under(format!("{key}:phases:{}", present.end))
+    call.under(format!("{key}:phases:{}", present.end))
 }
 
 /// Lets the subscription go on as it is.

@@ -40,14 +40,24 @@ pub(crate) fn change_now(
         .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice)
         .proration_date(at.as_second())
         .payment_behavior(UpdateSubscriptionPaymentBehavior::ErrorIfIncomplete);
-    Call::of(&request).under(key.to_owned())
+    without_discount(Call::of(&request), change).under(key.to_owned())
 }
 
 /// Changes the item at once, and no money moves.
 pub(crate) fn change_unbilled(change: &ChangeSubscription, item: &str, key: &str) -> Call {
     let request =
         changed(change, item).proration_behavior(UpdateSubscriptionProrationBehavior::None);
-    Call::of(&request).under(key.to_owned())
+    without_discount(Call::of(&request), change).under(key.to_owned())
+}
+
+/// Takes off what is discounted, where that ends with the change: by the update and by
+/// the preview of it alike.
+fn without_discount(call: Call, change: &ChangeSubscription) -> Call {
+    if change.ends_discount {
+        call.with("discounts", "")
+    } else {
+        call
+    }
 }
 
 /// The item is named by its id: without, Stripe would add a second one.
@@ -78,7 +88,7 @@ pub(crate) fn preview(change: &ChangeSubscription, item: &str, at: Timestamp) ->
     let request = CreatePreviewInvoice::new()
         .subscription(change.reference.as_str())
         .subscription_details(details);
-    Call::of(&request)
+    without_discount(Call::of(&request), change)
 }
 
 /// Asks what [`resume`] would charge.

@@ -61,5 +61,6 @@ pub(crate) fn change(when: ChangeWhen) -> ChangeSubscription {
         quantity: 3,
         interval: Some(Interval::MONTH),
         when,
+        ends_discount: false,
     }
 }

@@ -1,7 +1,10 @@
 //! Every call, field by field, as it is sent.
 
 use billing_domain::discount::Reduction;
-use billing_domain::effect::{ChangeWhen, EffectKey, OpenCheckout, OrderedDiscount};
+use billing_domain::discounted::DiscountedSale;
+use billing_domain::effect::{
+    ChangeSubscription, ChangeWhen, EffectKey, OpenCheckout, OrderedDiscount,
+};
 use billing_domain::money::{Currency, Money};
 use billing_domain::time::{Interval, Unit};
 use billing_ports::{PortalAsk, PortalPurpose};
@@ -233,11 +236,39 @@ fn discounts_are_coupons() {
         unit: Money::new(800, Currency::USD),
     };
     let once = discounted(set, Some(1), Some(Interval::MONTH)).unwrap();
-    assert!(once.contains("amount_off=400\ncurrency=usd\nduration=once"));
+    assert!(once.contains("amount_off=400\ncurrency=usd\nduration=repeating"));
+    assert!(once.contains("duration_in_months=1\n"));
     let yearly = discounted(TENTH, Some(2), Some(Interval::YEAR)).unwrap();
     assert!(yearly.contains("duration_in_months=24"));
     assert_eq!(discounted(TENTH, Some(0), None).unwrap(), "");
     assert!(discounted(TENTH, None, None).unwrap().contains("=once"));
+}
+
+#[test]
+fn months_after_a_trial_hold_as_many_cycles_or_are_refused() {
+    let sold = |trial_end: &str, cycles| DiscountedSale {
+        discount: OrderedDiscount {
+            reduction: TENTH,
+            off: Money::new(400, Currency::USD),
+            cycles: Some(cycles),
+        },
+        amount: Money::new(3_600, Currency::USD),
+        recurring: Some(Interval::MONTH),
+        trial_end: Some(at(&format!("{trial_end}T10:00:00Z"))),
+    };
+    for (now, trial_end, sayable) in [
+        ("2026-01-01", "2026-01-31", true),
+        // Its second month begins on the third of April, and the two end on the first.
+        ("2026-02-01", "2026-03-03", false),
+        ("2026-02-01", "2026-03-01", false),
+        ("2026-02-01", "2026-02-28", true),
+    ] {
+        let now = at(&format!("{now}T10:00:00Z"));
+        let asked = |cycles| coupon::is_sayable(&sold(trial_end, cycles), now);
+        assert_eq!(asked(2), sayable, "{now}, tried until {trial_end}");
+        // One is: the first that is charged.
+        assert!(asked(1));
+    }
 }
 
 #[test]
@@ -331,6 +362,48 @@ fn changes() {
         items[0][quantity]=3
         proration_behavior=none",
     );
+}
+
+#[test]
+fn a_change_that_ends_the_discount_says_so_wherever_it_is_told() {
+    let now = ChangeWhen::Prorated {
+        at: at("2026-11-21T10:00:00Z"),
+        quoted: None,
+    };
+    let ends = |when| ChangeSubscription {
+        ends_discount: true,
+        ..change(when)
+    };
+    let present = Present {
+        start: 1_700_000_000,
+        end: 1_702_592_000,
+        items: vec![("price_team".to_owned(), 2)],
+        discounts: vec!["di_1".to_owned()],
+        trial_end: None,
+    };
+    let later = ends(ChangeWhen::NextPeriod { at: None });
+    let phases = schedule::two_phases("sub_sched_1", &present, &later, Interval::MONTH, "k");
+    let unbilled = ends(ChangeWhen::Unbilled);
+    for (call, line) in [
+        (
+            subscription::change_now(&ends(now), "si_1", at(NOW), "k"),
+            "discounts=",
+        ),
+        (
+            subscription::preview(&ends(now), "si_1", at(NOW)),
+            "discounts=",
+        ),
+        (
+            subscription::change_unbilled(&unbilled, "si_1", "k"),
+            "discounts=",
+        ),
+        (phases, "phases[1][discounts]="),
+    ] {
+        let shown = shown(&call);
+        assert!(shown.lines().any(|held| held == line), "{shown}");
+        let kept = shown.contains("phases[0][discounts][0][discount]=di_1");
+        assert_eq!(kept, line.starts_with("phases"), "{shown}");
+    }
 }
 
 #[test]

@@ -142,6 +142,7 @@ impl Contracted {
                 at: self.fake.now(),
                 quoted: None,
             },
+            ends_discount: false,
         }
     }
 

@@ -240,6 +240,7 @@ fn change(when: ChangeWhen) -> ChangeSubscription {
         quantity: 1,
         interval: Some(Interval::MONTH),
         when,
+        ends_discount: false,
     }
 }
 

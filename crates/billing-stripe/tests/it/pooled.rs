@@ -47,6 +47,7 @@ async fn round(bench: &Contracted) {
             at: bench.fake.now(),
             quoted: None,
         },
+        ends_discount: false,
     };
     let preview = stripe.preview(&change).await.unwrap();
     assert!(matches!(preview, Previewed::Costs(_)), "{preview:?}");

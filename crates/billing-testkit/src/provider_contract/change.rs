@@ -183,6 +183,7 @@ fn some_change(rig: &impl ProviderRig) -> ChangeSubscription {
             at: rig.now(),
             quoted: None,
         },
+        ends_discount: false,
     }
 }
 

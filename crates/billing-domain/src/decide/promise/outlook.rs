@@ -252,7 +252,12 @@ pub(crate) fn cycle_starts(held: &Subscription) -> impl Iterator<Item = Timestam
 /// The number of the cycle that is `ahead` after the next unpaid one.
 pub(crate) fn cycle_number(held: &Subscription, ahead: usize, invoiced: bool) -> u32 {
     let Schedule::Engine { cycle, .. } = held.schedule else {
-        return 0;
+        let start = held
+            .terms
+            .discount
+            .as_ref()
+            .and_then(|_| cycle_starts(held).nth(ahead));
+        return start.map_or(0, |start| held.terms.number_there(start));
     };
     let next = cycle.saturating_add(u32::from(!invoiced));
     next.saturating_add(u32::try_from(ahead).unwrap_or(u32::MAX))

@@ -284,7 +284,7 @@ impl Planned {
                 held,
                 &self.terms,
                 catalog,
-                price::present_cycle(held, account),
+                price::present_cycle(held, account, now),
                 now,
             ),
             keeps: losses::kept(held, &self.terms, catalog, now),
@@ -433,5 +433,6 @@ pub(super) fn at_provider(
         quantity: terms.quantity,
         interval: terms.billing.interval(),
         when,
+        ends_discount: held.terms.discount.is_some() && terms.discount.is_none(),
     })
 }

@@ -58,7 +58,8 @@ fn upcoming(
         let Some(at) = held.times.paid_through else {
             return Ok(None);
         };
-        let amount = held.terms_for(at).priced(0)?.rate;
+        let terms = held.terms_for(at);
+        let amount = terms.priced(terms.number_there(at))?.rate;
         return Ok(Some(NextCharge { at, amount }));
     }
     let Some(next) = held.next_cycle() else {

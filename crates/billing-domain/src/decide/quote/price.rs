@@ -55,7 +55,7 @@ pub(super) fn work(
         return Err(QuoteRefusal::PaymentReturned);
     }
     if restarts {
-        let cycle = present_cycle(held, account);
+        let cycle = present_cycle(held, account, now);
         return restarted(planned, &paid, cycle, now);
     }
     let worked = repriced(planned, account, paid, now)?;
@@ -147,7 +147,7 @@ fn repriced(
     let count = u32::try_from(paid.len()).unwrap_or(u32::MAX);
     let (mut lines, mut after) = (Vec::new(), Vec::new());
     for (held, left) in paid.into_iter().zip((0..count).rev()) {
-        let cycle = cycle_of(&planned.subscription, left.saturating_add(open));
+        let cycle = cycle_of(&planned.subscription, left.saturating_add(open), now);
         let (from, to) = terms_of(planned, &held);
         let rate = to.priced(cycle)?.rate;
         let at = now.max(held.period.start);
@@ -253,21 +253,23 @@ fn paid_periods(
     if paid.is_empty()
         && let Some(period) = held.current_period().filter(|period| period.end > now)
     {
-        let rate = held.terms.priced(cycle_of(held, open))?.rate;
+        let rate = held.terms.priced(cycle_of(held, open, now))?.rate;
         paid.push(PaidPeriod::new(period, rate));
     }
     Ok(paid)
 }
 
 /// The number of the cycle that is running, where the next one may be invoiced.
-pub(super) fn present_cycle(held: &Subscription, account: &Account) -> u32 {
-    cycle_of(held, u32::from(account.open_invoice(held.id).is_some()))
+pub(super) fn present_cycle(held: &Subscription, account: &Account, now: Timestamp) -> u32 {
+    let open = u32::from(account.open_invoice(held.id).is_some());
+    cycle_of(held, open, now)
 }
 
 /// The number of the cycle that is `back` before the last one opened.
-fn cycle_of(held: &Subscription, back: u32) -> u32 {
+fn cycle_of(held: &Subscription, back: u32, now: Timestamp) -> u32 {
     match held.schedule {
         Schedule::Engine { cycle, .. } => cycle.saturating_sub(back),
-        Schedule::Provider { .. } | Schedule::Perpetual => 0,
+        Schedule::Provider { .. } => held.terms.number_there(now),
+        Schedule::Perpetual => 0,
     }
 }

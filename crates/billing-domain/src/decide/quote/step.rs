@@ -178,7 +178,8 @@ impl PlannedStep {
     fn resumed_there(&mut self) -> Result<(), QuoteRefusal> {
         let left = self.held.times.paid_through.filter(|end| *end > self.at);
         if left.is_none() {
-            let priced = self.held.terms.priced(0)?;
+            let number = self.held.terms.number_there(self.at);
+            let priced = self.held.terms.priced(number)?;
             self.owed_now = priced.rate;
             self.lines = priced.lines;
         }
@@ -204,7 +205,7 @@ impl PlannedStep {
         };
         self.next_charge = Some(NextCharge {
             at,
-            amount: terms.priced(0)?.rate,
+            amount: terms.priced(terms.number_there(at))?.rate,
         });
         Ok(())
     }
@@ -382,7 +383,7 @@ fn lost(
         return lost;
     }
     if step == Step::Cancel {
-        let cycle = price::present_cycle(before, account);
+        let cycle = price::present_cycle(before, account, at);
         lost.extend(losses::promised(before, catalog, cycle, at));
     }
     let scheduled = |held: &Subscription| {

@@ -245,6 +245,7 @@ fn change(when: ChangeWhen) -> ChangeSubscription {
         quantity: 3,
         interval: Interval::new(Unit::Month, 3).ok(),
         when,
+        ends_discount: false,
     }
 }
 

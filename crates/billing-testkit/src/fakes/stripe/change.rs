@@ -148,14 +148,15 @@ pub(super) fn period(interval: Interval, anchor: i64, cycle: u32) -> Span {
 }
 
 /// What changing to `items` at `at` does and costs. `now_anchor`: the cycle is
-/// to begin anew whatever changes.
+/// to begin anew whatever changes. `undiscounted`: what begins is without the discounts
+/// that what ends was charged with.
 pub(super) fn plan(
     world: &mut World,
     of: &Subscription,
     items: Vec<Item>,
     prorate: Prorate,
     at: i64,
-    now_anchor: bool,
+    (now_anchor, undiscounted): (bool, bool),
 ) -> Result<Plan, Refusal> {
     if at < of.period.start || at > of.period.end {
         let why = "Cannot specify a `proration_date` outside of the current period.";
@@ -174,14 +175,18 @@ pub(super) fn plan(
     let free_before = worth(world, &of.items) == 0;
     let restarts = now_anchor || before != after || (free_before && worth(world, &items) > 0);
     let now = world.now();
+    let mut then = of.clone();
+    if undiscounted {
+        then.discounts.clear();
+    }
     let restart = restarts.then(|| (now, first_period(after, now)));
     let lines = if prorate == Prorate::None {
         Vec::new()
     } else {
-        prorations(world, of, &items, at, restarts)?
+        prorations(world, (of, &then), &items, at, restarts)?
     };
     let full = match restart {
-        Some((_, period)) => bill::full_lines(world, of, &items, period),
+        Some((_, period)) => bill::full_lines(world, &then, &items, period),
         None => Vec::new(),
     };
     let immediate = restarts || (prorate == Prorate::Now && !lines.is_empty());
@@ -209,7 +214,7 @@ fn worth(world: &World, items: &[Item]) -> i64 {
 /// period begins; otherwise only what differs ends and begins.
 fn prorations(
     world: &mut World,
-    of: &Subscription,
+    (of, after): (&Subscription, &Subscription),
     items: &[Item],
     at: i64,
     restarts: bool,
@@ -226,7 +231,7 @@ fn prorations(
         .filter(|new| !restarts && !of.items.iter().any(|held| same(held, new)))
         .cloned()
         .collect();
-    split(world, of, &ends, &begins, at)
+    split_from(world, (of, after), &ends, &begins, at)
 }
 
 /// The lines of what ends and what begins at `at`, for the rest of the period.
@@ -237,17 +242,28 @@ pub(super) fn split(
     begins: &[Item],
     at: i64,
 ) -> Result<Vec<Line>, Refusal> {
+    split_from(world, (of, of), ends, begins, at)
+}
+
+/// The same, where what begins is discounted as `after` is.
+fn split_from(
+    world: &mut World,
+    (of, after): (&Subscription, &Subscription),
+    ends: &[Item],
+    begins: &[Item],
+    at: i64,
+) -> Result<Vec<Line>, Refusal> {
     if ends.is_empty() && begins.is_empty() {
         return Ok(Vec::new());
     }
-    let off = bill::discount_at(world, of, at);
-    let given = |items: &[Item]| -> Result<Vec<proration::Item>, Refusal> {
+    let given = |items: &[Item], of| -> Result<Vec<proration::Item>, Refusal> {
+        let off = bill::discount_at(world, of, at);
         let items = items.iter().enumerate();
         items
             .map(|(place, item)| input(world, item, off, place))
             .collect()
     };
-    let (ending, beginning) = (given(ends)?, given(begins)?);
+    let (ending, beginning) = (given(ends, of)?, given(begins, after)?);
     let change = Change {
         period: Some(Period {
             start: instant(of.period.start),

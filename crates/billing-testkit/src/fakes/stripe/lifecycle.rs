@@ -209,6 +209,10 @@ fn bill_period(world: &mut World, mut of: Subscription) {
         || of
             .pause_collection
             .is_some_and(|pause| pause.behavior == "keep_as_draft");
+    // One whose time is over is no longer told of.
+    let now = world.now();
+    of.discounts
+        .retain(|held| held.end.is_none_or(|end| now < end));
     world.put(of);
     let invoice = bill::make(world, &id, lines, Reason::Cycle);
     let finalizes = world.now().saturating_add(DRAFT_SECONDS);

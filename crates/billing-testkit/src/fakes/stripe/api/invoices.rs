@@ -37,6 +37,10 @@ pub(super) fn preview(world: &mut World, params: &mut Params) -> Done {
         .word(&format!("{details}[resume_at]"), &["now"])?
         .is_some();
     let at_end = params.flag(&format!("{details}[cancel_at_period_end]"))? == Some(true);
+    // Without the parameter, the subscription's own are taken off.
+    let undiscounted = params
+        .take("discounts")
+        .is_some_and(|unset| unset.is_empty());
     params.finish()?;
     if customer.is_some_and(|customer| customer != of.customer) {
         return Err(Refusal::no_such("subscription", &subscription).of_param("subscription"));
@@ -60,10 +64,16 @@ pub(super) fn preview(world: &mut World, params: &mut Params) -> Done {
         return Ok(upcoming(world, &of, lines));
     }
     let plan = if has_items || anew {
-        change::plan(world, &of, items.clone(), prorate, at, anew)?
+        let how = (anew, undiscounted);
+        change::plan(world, &of, items.clone(), prorate, at, how)?
     } else {
-        change::plan(world, &of, of.items.clone(), Prorate::None, at, false)?
+        let how = (false, undiscounted);
+        change::plan(world, &of, of.items.clone(), Prorate::None, at, how)?
     };
+    let mut of = of;
+    if undiscounted {
+        of.discounts.clear();
+    }
     if mode == Some("recurring") {
         let lines = bill::full_lines(world, &of, &plan.items, of.period);
         return Ok(upcoming(world, &of, lines));

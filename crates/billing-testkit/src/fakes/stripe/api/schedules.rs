@@ -153,6 +153,10 @@ fn take_phase(
     let metadata = params.metadata(&field("[metadata]"))?;
     let trial_end = params.integer(&field("[trial_end]"))?;
     let mut discounts = Vec::new();
+    let none = params.take(&field("[discounts]"));
+    if none.is_some_and(|none| !none.is_empty()) {
+        return Err(Refusal::invalid(&field("[discounts]"), "Invalid array"));
+    }
     for discount in params.elements(&field("[discounts]"))? {
         discounts.push(params.required(&format!("{discount}[discount]"))?);
     }

@@ -73,7 +73,7 @@ pub(super) fn update(world: &mut World, id: &str, params: &mut Params) -> Done {
             items,
             asked.prorate,
             at,
-            asked.anchor_now,
+            (asked.anchor_now, asked.coupon == Set::Unset),
         )?)
     } else {
         None
