@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use billing_domain::catalog::Catalog;
+use billing_domain::discounted::DiscountedSale;
 use billing_domain::effect::{ChangeSubscription, EffectKey, Order, Resuming};
 use billing_domain::fact::Observed;
 use billing_domain::ids::EffectId;
@@ -26,6 +27,7 @@ use crate::map::proof::{Proof, prove};
 use crate::map::subscription::Untold;
 use crate::map::transaction::Said;
 use crate::options::{Mode, OptionsError, PaddleOptions};
+use crate::perform;
 use crate::preview::Asked;
 use crate::wire::{Adjustment, Customer, SentAgain, Subscription, Transaction};
 
@@ -261,6 +263,10 @@ impl PaymentProvider for Paddle {
             Ok(preview) => Ok(Previewed::Costs(preview)),
             Err(error) => error.refusal().map(Previewed::Refused),
         }
+    }
+
+    fn takes_discount(&self, sale: &DiscountedSale) -> bool {
+        perform::takes(sale)
     }
 
     async fn estimate(&self, change: &ChangeSubscription) -> Result<Previewed, PerformError> {

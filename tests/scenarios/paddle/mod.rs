@@ -3,6 +3,7 @@
 
 mod buying;
 mod changes;
+mod codes;
 mod guests;
 mod handed;
 mod linked;

@@ -11,6 +11,7 @@
 
 use billing_domain::decide::CHECKOUT_LIFETIME;
 use billing_domain::discount::{Reduction, WHOLE};
+use billing_domain::discounted::DiscountedSale;
 use billing_domain::effect::{EffectKey, OpenCheckout, OrderedDiscount};
 use billing_domain::fact::{Fact, Observed};
 use billing_domain::time::shifted_back;
@@ -199,6 +200,15 @@ impl Paddle {
         facts.extend(self.teller.transaction(made, Said::Nothing));
         Ok(facts)
     }
+}
+
+/// Whether it can be taken off by the transaction alone: once, from the first charge, and
+/// leaving something to pay. What would stay with the subscription could not be put back
+/// as it was where a change that ends it is taken back, and a trial counts as its first
+/// cycle at Paddle.
+pub(crate) fn takes(sale: &DiscountedSale) -> bool {
+    let once = sale.recurring.is_none() || sale.discount.cycles == Some(1);
+    once && sale.trial_end.is_none() && !sale.amount.is_zero()
 }
 
 /// Whether it is for less in its first cycles alone.

@@ -12,6 +12,7 @@ use billing_domain::ids::EffectId;
 use billing_ports::PerformError;
 
 pub(crate) use change::{Items, cycle_of, full_list, target};
+pub(crate) use checkout::takes;
 
 use crate::api_error::CallError;
 use crate::provider::Paddle;

@@ -128,6 +128,10 @@ impl Share {
         }
     }
 
+    pub(super) fn is_whole(&self) -> bool {
+        self.rate == "1"
+    }
+
     pub(super) fn json(&self) -> Value {
         json!({"rate": self.rate, "billing_period": period_json(self.period)})
     }

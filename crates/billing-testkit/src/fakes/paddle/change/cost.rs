@@ -84,7 +84,14 @@ impl World {
                 let detail = "cannot create credit against a transaction that is processing";
                 return Err(Refusal::bad(code, detail));
             }
-            let full = self.full(&item.bought, discount.as_ref(), 0);
+            // No more than was charged, whatever is taken off by now.
+            let line = charged.lines.iter().find(|line| line.id == line_id);
+            let whole = line.filter(|line| line.share.as_ref().is_some_and(Share::is_whole));
+            let same = whole.filter(|line| line.bought.quantity == item.bought.quantity);
+            let full = match same {
+                Some(line) => line.totals,
+                None => self.full(&item.bought, discount.as_ref(), 0),
+            };
             let (totals, share) = prorated(full, before.currency, old, now)?;
             plan.credits.push(Credit {
                 transaction_id,
