@@ -16,6 +16,8 @@ pub(crate) const OPERATOR: &str = "billing_operator";
 pub(crate) const INVOICE: &str = "billing_invoice";
 /// How the price was converted, where it was.
 pub(crate) const CONVERSION: &str = "billing_conversion";
+/// That the rate is the one that it was made at.
+pub(crate) const SEAL: &str = "billing_seal";
 /// That it was taken back by us, and not marked invalid by a person.
 pub(crate) const TAKEN_BACK: &str = "billing_taken_back";
 
@@ -62,8 +64,8 @@ pub(crate) fn ours(metadata: &Metadata, operator: &str) -> Option<Ours> {
     Some(id.map_or(Ours::Garbled, Ours::Checkout))
 }
 
-/// How the price was converted. `None`: it was not; or what is there says otherwise
-/// than what is collected, and so says nothing.
+/// How the price was converted, by the word of whoever wrote it there last. `None`: it
+/// was not; or what is there says otherwise than what is collected, and so says nothing.
 pub(crate) fn conversion(metadata: &Metadata, collected: i64) -> Option<Conversion> {
     let told = metadata.get(CONVERSION)?.clone();
     let told: Conversion = serde_json::from_value(told).ok()?;

@@ -12,6 +12,7 @@ use url::Url;
 use crate::api_error::CallError;
 use crate::correlation::{self, Metadata, Ours};
 use crate::payments::{Paid, last, sort, sum};
+use crate::seal::Seal;
 use crate::wire::{Invoice, at};
 
 /// What BTCPay calls a satoshi. Every invoice of ours is in it.
@@ -35,6 +36,7 @@ pub(crate) struct Teller {
     pub(crate) account: ProviderAccount,
     pub(crate) operator: String,
     pub(crate) base: Url,
+    pub(crate) seal: Seal,
 }
 
 /// An invoice of ours, as it was read.
@@ -67,10 +69,6 @@ impl Seen {
     /// All that is there, in satoshi.
     pub(crate) fn came(&self) -> i64 {
         sum(&self.settled())
-    }
-
-    fn conversion(&self) -> Option<Conversion> {
-        correlation::conversion(&self.metadata(), self.owed)
     }
 
     fn made_at(&self) -> Timestamp {
@@ -142,6 +140,24 @@ impl Teller {
         })
     }
 
+    /// How its price was converted when it was made.
+    pub(crate) fn conversion(&self, seen: &Seen) -> Option<Conversion> {
+        self.seal.conversion(&seen.metadata(), seen.ours, seen.owed)
+    }
+
+    /// Whether it was made for this price: for as many satoshi, or at a rate of ours.
+    pub(crate) fn is_for(&self, invoice: &Invoice, ours: Ours, price: Money) -> bool {
+        let Ok(owed) = Self::owed(invoice) else {
+            return false;
+        };
+        if price.currency == Currency::SAT {
+            return price == satoshi(owed);
+        }
+        let metadata = invoice.metadata.as_ref();
+        let made = metadata.and_then(|it| self.seal.conversion(it, ours, owed));
+        made.is_some_and(|made| made.listed == price)
+    }
+
     /// How it stands.
     pub(crate) fn tell(&self, seen: &Seen) -> Vec<Observed> {
         match seen.invoice.status.as_str() {
@@ -171,13 +187,14 @@ impl Teller {
                 reference,
                 url,
                 expires_at: at(seen.invoice.expiration_time),
+                conversion: self.conversion(seen),
                 customer_ref: None,
             },
             Ours::Invoice(invoice) => Fact::InvoiceOpened {
                 invoice,
                 reference,
                 pay_url: Some(url),
-                conversion: seen.conversion(),
+                conversion: self.conversion(seen),
             },
             Ours::Garbled => garbled(seen, ProviderInvoiceState::Open),
         };

@@ -35,6 +35,7 @@ mod perform;
 mod provider;
 mod pulls;
 mod refunds;
+mod seal;
 mod wire;
 
 pub use decoder::{BtcPayDecoder, SIGNATURE_HEADER};

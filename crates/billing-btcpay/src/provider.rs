@@ -22,6 +22,7 @@ use crate::client::{Answered, Client};
 use crate::facts::{Seen, Teller, has_closed, needs_payments};
 use crate::options::{BtcPayOptions, OptionsError};
 use crate::payments::received;
+use crate::seal::Seal;
 use crate::wire::{Invoice, Method};
 
 /// A BTCPay store. Cloning is cheap and shares the connections.
@@ -61,6 +62,7 @@ impl BtcPay {
                 account: options.account.clone(),
                 operator: options.operator.clone(),
                 base: options.base_url.clone(),
+                seal: Seal::new(&options.api_key, &options.operator),
             },
             options: options.clone(),
             rates,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::Billing;
 use crate::ids::{CheckoutId, InvoiceId, SubscriptionId};
+use crate::invoice::Conversion;
 use crate::money::{Money, MoneyError};
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
 use crate::terms::Terms;
@@ -32,6 +33,11 @@ pub struct Checkout {
     pub cancel_url: String,
     /// A hash of the one-time secret that its creator was given, in hexadecimal.
     pub secret_hash: String,
+    /// How what is owed today is collected in another currency, as its page was ordered.
+    /// `None`: it is not, its page is not known yet, or it was kept by a version that did
+    /// not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversion: Option<Conversion>,
     /// How far it has come.
     pub state: CheckoutState,
     /// When it was made.

@@ -57,6 +57,10 @@ pub enum Fact {
         url: String,
         /// When the provider closes it.
         expires_at: Timestamp,
+        /// How the price is collected in another currency, as it was ordered. `None`: as
+        /// it stands, or nobody who could be believed says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        conversion: Option<Conversion>,
         /// The provider's id of the customer, if it made or knew one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         customer_ref: Option<String>,
@@ -107,7 +111,8 @@ pub enum Fact {
         payment: String,
         /// What was paid, in the currency that was collected.
         amount: Money,
-        /// How the invoice was collected in another currency. `None`: as it stood.
+        /// How the invoice was collected in another currency, by a word that can be
+        /// believed. `None`: as it stood, or as it was ordered.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         conversion: Option<Conversion>,
         /// What it is made of, where the provider may tell of a part by itself, or of
@@ -361,7 +366,8 @@ pub enum CheckoutPayment {
         payment: String,
         /// What was paid, in the currency that was collected.
         amount: Money,
-        /// How the price was collected in another currency. `None`: as it stood.
+        /// How the price was collected in another currency, by a word that can be
+        /// believed. `None`: as it stood, or as it was ordered.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         conversion: Option<Conversion>,
         /// What it is made of, as for an invoice.

@@ -84,7 +84,7 @@ impl Teller {
         let payment = told.name.to_owned();
         let amount = satoshi(told.satoshi);
         let parts = told.parts;
-        let conversion = seen.conversion();
+        let conversion = self.conversion(seen);
         let fact = match seen.ours {
             Ours::Checkout(checkout) => Fact::CheckoutCompleted {
                 checkout,

@@ -2,7 +2,8 @@
 //!
 //! BTCPay makes another invoice each time it is asked, and an order does not say whether
 //! it was tried before. So the invoice of its key is always looked for first, and with
-//! it the rate that it was made at: a repetition asks nobody for another one.
+//! it the rate that it was made at: a repetition asks nobody for another one. One that
+//! names the key and is not what would have been asked for is somebody else's.
 
 use billing_domain::effect::{CreateInvoice, EffectKey, OpenCheckout};
 use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed};
@@ -15,9 +16,7 @@ use serde_json::{Value, json};
 
 use crate::api_error::{ApiError, CallError, refused};
 use crate::client::Answered;
-use crate::correlation::{
-    CHECKOUT, CONVERSION, CUSTOMER, HOST_REF, INVOICE, Metadata, OPERATOR, ORDER, Ours,
-};
+use crate::correlation::{CHECKOUT, CUSTOMER, HOST_REF, INVOICE, Metadata, OPERATOR, ORDER, Ours};
 use crate::facts::{EMAIL, SATOSHI, Seen};
 use crate::provider::BtcPay;
 use crate::wire::Invoice;
@@ -118,7 +117,7 @@ impl BtcPay {
                 "an invoice is for more than nothing",
             ));
         }
-        if let Some(made) = self.made_before(key, wanted.ours).await? {
+        if let Some(made) = self.made_before(key, &wanted).await? {
             return Ok(self.tell_made(&made));
         }
         let conversion = self.convert(wanted.amount).await?;
@@ -152,7 +151,11 @@ impl BtcPay {
     }
 
     /// What an earlier try of this effect made.
-    async fn made_before(&self, key: &EffectKey, ours: Ours) -> Result<Option<Seen>, CallError> {
+    async fn made_before(
+        &self,
+        key: &EffectKey,
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<Seen>, CallError> {
         let query = [
             ("orderId", key.as_str()),
             ("includeArchived", "true"),
@@ -164,7 +167,7 @@ impl BtcPay {
             .await?;
         let mut made: Vec<Invoice> = body
             .into_iter()
-            .filter(|invoice| self.teller.ours(invoice) == Some(ours))
+            .filter(|invoice| self.is_wanted(invoice, wanted))
             .collect();
         // One that was paid before one that can be, before one that cannot.
         made.sort_by_key(|invoice| {
@@ -180,6 +183,12 @@ impl BtcPay {
             Some(body) => self.look_into(Answered { body, at }).await,
             None => Ok(None),
         }
+    }
+
+    /// Whether it is what would be asked for, for what and for how much.
+    fn is_wanted(&self, made: &Invoice, wanted: &Wanted<'_>) -> bool {
+        let ours = self.teller.ours(made) == Some(wanted.ours);
+        ours && self.teller.is_for(made, wanted.ours, wanted.amount)
     }
 
     /// How `listed` is collected in satoshi. `None`: as it stands.
@@ -208,7 +217,7 @@ impl BtcPay {
         set(OPERATOR, json!(self.teller.operator));
         set("itemDesc", json!(wanted.description));
         if let Some(conversion) = conversion {
-            set(CONVERSION, json!(conversion));
+            self.teller.seal.put(&mut metadata, wanted.ours, conversion);
         }
         let mut checkout = json!({
             "expirationMinutes": wanted.lives.as_mins().max(1),
@@ -239,6 +248,7 @@ impl BtcPay {
             reference: reference.clone(),
             url: order.success_url.clone(),
             expires_at: order.expires_at,
+            conversion: None,
             customer_ref: None,
         };
         let completed = Fact::CheckoutCompleted {

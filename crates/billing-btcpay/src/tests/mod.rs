@@ -1,6 +1,7 @@
 //! Tests that need no store: what is told, and what is believed.
 
 mod refusals;
+mod seal;
 mod status;
 mod webhooks;
 
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use crate::facts::{Seen, Teller, needs_payments};
 use crate::options::BtcPayOptions;
 use crate::payments::received;
+use crate::seal::Seal;
 use crate::wire::{Invoice, at};
 
 const OPERATOR: &str = "here";
@@ -35,11 +37,16 @@ fn options() -> BtcPayOptions {
     }
 }
 
+fn seal() -> Seal {
+    Seal::new(&options().api_key, OPERATOR)
+}
+
 fn teller() -> Teller {
     Teller {
         account: account(),
         operator: OPERATOR.to_owned(),
         base: options().base_url,
+        seal: seal(),
     }
 }
 

@@ -7,8 +7,9 @@ use billing_domain::provider::RefKind;
 use serde_json::{Value, json};
 
 use super::{
-    CHECKOUT, CUSTOMER, INVOICE, Transaction, invoice, of_checkout, of_invoice, seen, teller,
+    CHECKOUT, CUSTOMER, INVOICE, Transaction, invoice, of_checkout, of_invoice, seal, seen, teller,
 };
+use crate::correlation::Ours;
 use crate::wire::at;
 
 const PAID: Transaction<'_> = ("tx1", 50_000, 2_000, "Settled");
@@ -420,7 +421,8 @@ fn facts_carry_our_ids_the_page_and_the_rate_they_were_made_at() {
         at: at(900),
     };
     let mut metadata = of_invoice();
-    metadata["billing_conversion"] = json!(conversion);
+    let id = Ours::Invoice(INVOICE.parse().unwrap());
+    seal().put(metadata.as_object_mut().unwrap(), id, &conversion);
     let facts = teller().tell(&seen(invoice("New", "None", &metadata), &[]));
     let Fact::InvoiceOpened {
         invoice: ours,

@@ -3,6 +3,7 @@
 use billing_domain::effect::{CreateInvoice, EffectKey, OpenCheckout, Order};
 use billing_domain::fact::Fact;
 use billing_domain::money::{Currency, Money};
+use billing_domain::provider::RefKind;
 use billing_domain::time::{days, shifted};
 use billing_ports::PerformError;
 use billing_testkit::fakes::btcpay::lightning_failure;
@@ -253,6 +254,55 @@ async fn of_several_invoices_of_one_key_the_one_that_is_paid_is_taken() {
     rig.fake.pay_in_full(paid).unwrap();
     rig.fake.confirm(paid).unwrap();
     finds(paid, &["opened", "paid 50000"]).await;
+}
+
+#[tokio::test]
+async fn what_names_the_key_and_is_not_what_was_ordered_is_not_taken() {
+    for price in [usd(2_500), sat(50_000)] {
+        let rig = Rig::start().await;
+        let (key, order) = rig.renewal(price);
+        let order = Order::CreateInvoice(order);
+        let ours = reference(&rig.done(&key, &order).await);
+        // Whoever can read it makes a cheaper one of it, and pays that.
+        let mut metadata = rig.fake.invoice(&ours).unwrap().metadata;
+        let rate = json!({
+            "listed": price, "collected": sat(500), "rate": 1,
+            "source": "pin", "at": "2026-01-01T00:00:00Z",
+        });
+        metadata["billing_conversion"] = rate;
+        let like_it = json!({ "amount": "500", "currency": "SATS", "metadata": metadata });
+        let cheap = rig.makes(&like_it).await;
+        rig.fake.pay_in_full(&cheap).unwrap();
+        rig.fake.confirm(&cheap).unwrap();
+        assert_eq!(reference(&rig.done(&key, &order).await), ours);
+        let told = rig.look(RefKind::Invoice, &cheap).await.unwrap();
+        let Fact::InvoicePaid {
+            amount, conversion, ..
+        } = &told[0].fact
+        else {
+            panic!("{told:?}");
+        };
+        assert_eq!((*amount, conversion), (sat(500), &None));
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_told_with_what_was_ordered() {
+    let rig = Rig::start().await;
+    let order = rig.checkout(usd(2_500));
+    let key = EffectKey::checkout(order.checkout);
+    let facts = rig.done(&key, &Order::OpenCheckout(order)).await;
+    let Fact::CheckoutOpened {
+        conversion: Some(made),
+        reference,
+        ..
+    } = &facts[0].fact
+    else {
+        panic!("{facts:?}");
+    };
+    assert_eq!((made.listed, made.collected), (usd(2_500), sat(50_000)));
+    let read = rig.look(RefKind::Checkout, reference).await.unwrap();
+    assert_eq!(read[0].fact, facts[0].fact);
 }
 
 #[tokio::test]

@@ -123,6 +123,7 @@ pub fn begin_checkout(
         success_url: named(&ask.success_url),
         cancel_url: named(&ask.cancel_url),
         secret_hash: ask.secret_hash,
+        conversion: None,
         state: CheckoutState::Opening,
         created_at: now,
         expires_at: shifted(now, CHECKOUT_LIFETIME),

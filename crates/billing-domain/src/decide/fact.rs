@@ -11,7 +11,7 @@ use crate::decide::change::fail_change;
 use crate::decide::claim::make_claim;
 use crate::decide::denied::{payment_denied, payment_unconfirmed, unclear};
 use crate::decide::mirror::mirror_subscription;
-use crate::decide::page::{completed, ended, give_up_checkout, opened};
+use crate::decide::page::{Page, completed, ended, give_up_checkout, opened};
 use crate::decide::pending::{await_no_more, invoice_closed, payable_again, payment_pending};
 use crate::decide::refund::{follow_returns, return_seen, returns_before};
 use crate::decide::refund_link::fail_promise;
@@ -69,10 +69,17 @@ fn apply(
             reference,
             url,
             expires_at,
+            conversion,
             customer_ref,
         } => {
             know_customer(draft, account, customer_ref.as_deref(), Some(at));
-            opened(draft, *checkout, reference, url, *expires_at)
+            let page = Page {
+                reference,
+                url,
+                expires_at: *expires_at,
+                conversion: conversion.as_ref(),
+            };
+            opened(draft, *checkout, &page)
         }
         Fact::CheckoutCompleted {
             checkout,

@@ -24,6 +24,7 @@ mod pause;
 mod pending;
 mod promise;
 mod quote;
+mod rate;
 mod refund;
 mod refund_link;
 mod remind;

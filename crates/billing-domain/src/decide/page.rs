@@ -7,6 +7,7 @@ use crate::catalog::CatalogRevision;
 use crate::checkout::{Checkout, CheckoutState};
 use crate::decide::checkout::{close_page, owe_no_more, settle_code};
 use crate::decide::fact::Verdict;
+use crate::decide::rate::Ordered;
 use crate::decide::settle::{Received, pay, remark_vouched, take_in};
 use crate::decide::start::{purchase_invoice, start_subscription};
 use crate::decision::Draft;
@@ -18,14 +19,21 @@ use crate::money::Money;
 use crate::parked::ParkReason;
 use crate::time::Timestamp;
 
+/// A page to pay at, as the provider made it.
+pub(super) struct Page<'a> {
+    /// The provider's id.
+    pub(super) reference: &'a str,
+    /// Where it is.
+    pub(super) url: &'a str,
+    /// When the provider closes it.
+    pub(super) expires_at: Timestamp,
+    /// How the price is collected there in another currency. `None`: as it stands.
+    pub(super) conversion: Option<&'a Conversion>,
+}
+
 /// The provider made a page to pay at.
-pub(super) fn opened(
-    draft: &mut Draft,
-    id: CheckoutId,
-    reference: &str,
-    url: &str,
-    expires_at: Timestamp,
-) -> Verdict {
+pub(super) fn opened(draft: &mut Draft, id: CheckoutId, page: &Page<'_>) -> Verdict {
+    let (reference, url) = (page.reference, page.url);
     let Some(checkout) = draft.account.checkout(id).cloned() else {
         return Verdict::Unlinked;
     };
@@ -71,10 +79,13 @@ pub(super) fn opened(
         | CheckoutState::Expired { .. }
         | CheckoutState::Canceled { .. }) => further,
     };
-    let expires_at = expires_at.min(checkout.expires_at);
+    let expires_at = page.expires_at.min(checkout.expires_at);
+    // What was ordered first is what is owed, whatever is told of it afterward.
+    let conversion = checkout.conversion.or_else(|| page.conversion.cloned());
     draft.account.put_checkout(Checkout {
         state,
         expires_at,
+        conversion,
         ..checkout
     });
     Verdict::Decided
@@ -118,6 +129,7 @@ pub(super) fn completed(
         }
         return Verdict::Decided;
     }
+    let conversion = rate_at(&checkout, reference, payment);
     let reference = reference.to_owned();
     let paid = match payment {
         CheckoutPayment::Unpaid => {
@@ -149,10 +161,6 @@ pub(super) fn completed(
             parked: None,
         }),
     };
-    let conversion = match payment {
-        CheckoutPayment::Paid { conversion, .. } => conversion.clone(),
-        CheckoutPayment::NotRequired | CheckoutPayment::Unpaid => None,
-    };
     let known = draft.account.invoice(checkout.invoice);
     let kept = paid.as_ref().map(|paid| match known {
         Some(known) => known.kept_of(paid),
@@ -171,19 +179,17 @@ pub(super) fn completed(
         at,
         reference: Some(reference),
     };
-    let checkout = Checkout { state, ..checkout };
+    let checkout = Checkout {
+        state,
+        conversion,
+        ..checkout
+    };
     draft.account.put_checkout(checkout.clone());
     draft.note(Event::CheckoutCompleted, |entry| entry.checkout = Some(id));
     settle_code(draft, &checkout, true);
     if checkout.starts_here() {
         let paid = paid.filter(|paid| !paid.amount.is_zero());
         start_subscription(draft, &checkout, paid, at, catalog);
-        if let Some(invoice) = draft.account.invoice(checkout.invoice).cloned() {
-            draft.account.put_invoice(Invoice {
-                conversion,
-                ..invoice
-            });
-        }
         if let CheckoutPayment::Paid { parts, .. } = payment {
             remark_vouched(draft, checkout.invoice, parts);
         }
@@ -197,6 +203,20 @@ pub(super) fn completed(
         draft.park(ParkReason::AmountMismatch, evidence);
     }
     Verdict::Decided
+}
+
+/// How the price is collected at this page: as it was ordered. What is told of another
+/// page counts where it can be believed.
+fn rate_at(checkout: &Checkout, page: &str, payment: &CheckoutPayment) -> Option<Conversion> {
+    let CheckoutPayment::Paid { conversion, .. } = payment else {
+        return checkout.conversion.clone();
+    };
+    let ordered = Ordered {
+        conversion: checkout.conversion.as_ref(),
+        page: checkout.reference(),
+    };
+    let owed = checkout.owed_today().ok()?;
+    ordered.rate(conversion.as_ref(), owed, Some(page))
 }
 
 /// Whether the time of this page had run out before `at`, and it was not given up.
@@ -289,7 +309,9 @@ fn hold(
     if let Some(paid) = &paid {
         take_in(draft, &mut invoice, paid);
     }
-    if checkout.is_open() {
+    // At another page than the one that was ordered, it is none of that one's.
+    let is_its_page = checkout.reference().is_none_or(|known| known == reference);
+    if checkout.is_open() && is_its_page {
         let state = CheckoutState::Pending { reference };
         draft.account.put_checkout(Checkout { state, ..checkout });
     }

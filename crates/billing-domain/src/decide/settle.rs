@@ -11,6 +11,7 @@ use crate::decide::change::{
 };
 use crate::decide::license::extend;
 use crate::decide::promise::{count_cycle, keep_promise, rejoin_window};
+use crate::decide::rate::Ordered;
 use crate::decide::renew::{note_skipped, skip_ended};
 use crate::decide::start::park_if_duplicate;
 use crate::decision::Draft;
@@ -24,10 +25,6 @@ use crate::money::Money;
 use crate::parked::ParkReason;
 use crate::subscription::{Hang, PaidPeriod, Schedule, State, Subscription};
 use crate::time::{Period, Timestamp, shifted};
-
-/// How many times as much, or as little, another page of an invoice may collect as the
-/// one that is known: a rate that jumps tenfold between two pages is no rate.
-const PLAUSIBLE: i64 = 10;
 
 /// What the journal says of a settlement that a person vouched for.
 const VOUCHED: &str = "marked as settled at the provider by a person";
@@ -49,23 +46,12 @@ pub(super) struct Received {
     pub(super) at: Timestamp,
 }
 
-impl Received {
-    /// Whether it came to the page that stated its rate, as far as is known.
-    fn is_of_page_of(&self, invoice: &Invoice) -> bool {
-        match (self.page.as_deref(), stated_at(invoice)) {
-            (Some(page), Some(known)) => page == known,
-            _ => true,
-        }
-    }
-}
-
 /// A payment for one of our invoices: exactly the amount settles it, more
 /// settles it and sets the excess aside, less sets it aside whole.
 pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog: &CatalogRevision) {
     let Some(mut invoice) = draft.account.invoice(id).cloned() else {
         return;
     };
-    let is_of_known_page = received.is_of_page_of(&invoice);
     let parts = received.parts.iter().map(|part| part.id.clone());
     let vouched = received.parts.clone();
     let (at, amount, payment) = (received.at, received.amount, received.payment.clone());
@@ -89,17 +75,9 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
     }
     let kept = invoice.kept_of(&paid);
     take_in(draft, &mut invoice, &paid);
-    // A rate is good for the amount that it was stated for, and for its own page.
-    let known = invoice.conversion.clone();
-    let converted = received.conversion.filter(|told| {
-        told.listed == invoice.amount
-            && is_plausible(
-                told,
-                known.as_ref(),
-                received.page.as_deref() == stated_at(&invoice),
-            )
-    });
-    invoice.conversion = converted.or(invoice.conversion.filter(|_| is_of_known_page));
+    let told = received.conversion.as_ref();
+    let rate = Ordered::of(&invoice).rate(told, invoice.amount, received.page.as_deref());
+    let known = std::mem::replace(&mut invoice.conversion, rate);
     revive(draft, &mut invoice, kept, at);
     if let Err((reason, evidence)) = creditable(draft, &invoice, (amount, kept), at) {
         let worth = listed(&invoice, amount);
@@ -129,30 +107,6 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
             format!("payment {payment} for invoice {id} is {excess} above what was owed");
         draft.park(ParkReason::AmountMismatch, evidence);
     }
-}
-
-/// The page that stated the rate of an invoice: the one at which it was paid, or else is.
-fn stated_at(invoice: &Invoice) -> Option<&str> {
-    let settling = invoice.payments.iter().find(|held| held.credited);
-    let paid_at = settling.and_then(|held| held.page.as_deref());
-    paid_at.or(invoice.reference.as_deref())
-}
-
-/// Whether what a payment says it was converted at can be believed: what its own page
-/// tells is what was ordered, and another page of the same invoice is not far from it.
-/// Whoever writes to the provider's store can write that too.
-fn is_plausible(told: &Conversion, known: Option<&Conversion>, is_same_page: bool) -> bool {
-    let Some(known) = known else {
-        return true;
-    };
-    if told.collected.currency != known.collected.currency {
-        return false;
-    }
-    let (told, known) = (told.collected.amount, known.collected.amount);
-    if is_same_page {
-        return told == known;
-    }
-    told.saturating_mul(PLAUSIBLE) >= known && known.saturating_mul(PLAUSIBLE) >= told
 }
 
 /// Says in the journal that a person's word settled an invoice, if it did.

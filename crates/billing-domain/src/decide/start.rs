@@ -195,7 +195,7 @@ pub(super) fn purchase_invoice(checkout: &Checkout, state: InvoiceState) -> Invo
             .priced(0)
             .map(|priced| priced.lines)
             .unwrap_or_default(),
-        conversion: None,
+        conversion: checkout.conversion.clone(),
         change: None,
         period: None,
         cycle: recurring.then_some(0),

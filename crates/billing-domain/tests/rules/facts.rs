@@ -26,6 +26,7 @@ fn opened(begun: &Begun) -> Fact {
         reference: "page-1".to_owned(),
         url: "https://pay.example.com/page-1".to_owned(),
         expires_at: at("2026-01-01T12:00:00Z"),
+        conversion: None,
         customer_ref: None,
     }
 }
@@ -405,6 +406,7 @@ fn the_customer_that_the_newest_checkout_tells_counts() {
                 reference: "page-1".to_owned(),
                 url: "https://pay.example.com/page-1".to_owned(),
                 expires_at: at("2026-01-01T12:00:00Z"),
+                conversion: None,
                 customer_ref,
             }
         } else {

@@ -35,6 +35,7 @@ mod changes_walk;
 mod claims;
 #[cfg(test)]
 mod common;
+mod converted;
 #[cfg(test)]
 mod decision;
 mod denied;

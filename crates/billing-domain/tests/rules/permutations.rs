@@ -85,6 +85,7 @@ fn opened(begun: &Begun) -> Observed {
         reference: "page-1".to_owned(),
         url: "https://pay.example.com/page-1".to_owned(),
         expires_at: at("2026-01-01T12:00:00Z"),
+        conversion: None,
         customer_ref: None,
     };
     observed(begun, at("2026-01-01T00:00:01Z"), fact)

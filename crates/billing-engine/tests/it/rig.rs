@@ -153,6 +153,7 @@ impl Stub {
                 reference: format!("cs_{}", open.checkout),
                 url: format!("https://pay.example.com/{}", open.checkout),
                 expires_at: open.expires_at,
+                conversion: None,
                 customer_ref: None,
             },
             Order::CreateInvoice(create) => Fact::InvoiceOpened {

@@ -96,6 +96,7 @@ impl Teller {
                 url,
                 // Paddle's pages do not close by themselves: ours says when it does.
                 expires_at: Timestamp::MAX,
+                conversion: None,
                 customer_ref: transaction.customer_id.clone(),
             },
             at: transaction.at(),

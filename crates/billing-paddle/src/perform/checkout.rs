@@ -190,6 +190,7 @@ impl Paddle {
                 reference: made.id.clone(),
                 url,
                 expires_at: order.expires_at,
+                conversion: None,
                 customer_ref: made.customer_id.clone(),
             },
             at: made.at(),

@@ -116,6 +116,7 @@ impl World {
                     url: self.checkout_url(&reference),
                     reference,
                     expires_at: checkout.order.expires_at,
+                    conversion: checkout.conversion.clone(),
                     customer_ref: None,
                 };
                 (fact, None, checkout.order.customer_ref.as_deref())

@@ -84,6 +84,7 @@ fn stands(session: &Session, checkout: CheckoutId) -> Result<Fact, Unreadable> {
                 .expires_at
                 .and_then(instant)
                 .ok_or(Unreadable("an open checkout session without an end"))?,
+            conversion: None,
             customer_ref,
         },
         Some("complete") => Fact::CheckoutCompleted {
