@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::api_error::CallError;
-use crate::claimed;
+use crate::claimed::Place;
 use crate::client::Answered;
 use crate::correlation;
 use crate::decimal::Decimal;
@@ -35,8 +35,8 @@ impl BtcPay {
         since: Timestamp,
         after: Option<&str>,
     ) -> Result<Listed<Delivery>, CallError> {
-        if let Some(passed) = after.and_then(claimed::place) {
-            return self.claimed(passed).await;
+        if let Some(place) = after.and_then(Place::named) {
+            return self.claimed(place).await;
         }
         let passed: usize = after.and_then(|after| after.parse().ok()).unwrap_or(0);
         let (made_since, skip) = (
@@ -68,7 +68,7 @@ impl BtcPay {
             return Ok(Listed { rows, next });
         }
         // After what came in, what went back.
-        let next = match self.claimed(0).await {
+        let next = match self.claimed(self.turns.next()).await {
             Ok(back) => {
                 rows.extend(back.rows);
                 back.next

@@ -18,6 +18,7 @@ use billing_ports::{
 use serde_json::json;
 
 use crate::api_error::CallError;
+use crate::claimed::Turns;
 use crate::client::{Answered, Client};
 use crate::facts::{Seen, Teller, has_closed, needs_payments};
 use crate::options::{BtcPayOptions, OptionsError};
@@ -33,6 +34,7 @@ pub struct BtcPay {
     pub(crate) options: BtcPayOptions,
     pub(crate) rates: Arc<dyn RateSource>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) turns: Turns,
 }
 
 impl fmt::Debug for BtcPay {
@@ -65,6 +67,7 @@ impl BtcPay {
                 seal: Seal::new(&options.api_key, &options.operator),
             },
             options: options.clone(),
+            turns: Turns::since(clock.now()),
             rates,
             clock,
         })

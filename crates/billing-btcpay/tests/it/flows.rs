@@ -1,5 +1,6 @@
 //! Lives of invoices: paid, in parts, late, twice, not at all, taken back, refunded.
 
+use std::collections::BTreeSet;
 use std::slice;
 
 use billing_domain::effect::{EffectKey, Order};
@@ -9,6 +10,7 @@ use billing_domain::time::{days, shifted};
 use billing_ports::{Answer, PaymentProvider, PerformError, Reading, RefundPromised};
 use billing_testkit::fakes::btcpay::{AdditionalStatus, DEFAULT_STORE, InvoiceStatus};
 use billing_testkit::fakes::rig::{Fault, FaultKind};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
 
@@ -365,6 +367,55 @@ async fn what_was_claimed_and_no_webhook_told_of_is_listed_once_for_each_state()
         .permit(vec!["btcpay.store.canviewinvoices".to_owned()]);
     let listed = rig.btcpay.list_events(rig.now(), None).await.unwrap();
     assert_eq!((listed.rows.len(), listed.next), (1, None));
+}
+
+/// Everything that one go lists of what was claimed.
+async fn claims_of_a_go(rig: &Rig) -> Vec<String> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let listed = rig.btcpay.list_events(rig.now(), after).await.unwrap();
+        let refunds = listed
+            .rows
+            .into_iter()
+            .filter(|row| row.kind == "listed.refund");
+        found.extend(refunds.map(|row| row.event_id));
+        after = listed.next;
+        if after.is_none() {
+            return found;
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_many_promises_none_is_forgotten_and_a_go_is_bounded() {
+    let rig = Rig::start().await;
+    let id = paid(&rig).await;
+    let mut pulls = Vec::new();
+    for made in 0..320 {
+        // Some of one second, as a version leaves them all that does not say when.
+        if made % 7 == 0 {
+            rig.fake.advance(SignedDuration::from_secs(1));
+        }
+        pulls.push(rig.refund(&id).await);
+    }
+    // The very first is claimed, when hundreds are newer; and the very last.
+    for pull in [&pulls[0], &pulls[110], &pulls[319]] {
+        rig.fake.claim(pull).unwrap();
+    }
+    let mut found = BTreeSet::new();
+    for go in 0..3 {
+        let before = rig.fake.requests().all().len();
+        let told = claims_of_a_go(&rig).await;
+        let asked = rig.fake.requests().all().len() - before;
+        assert!(asked < 250, "{asked} calls");
+        let newest = format!("claimed:{}:", pulls[319]);
+        assert!(told.iter().any(|row| row.starts_with(&newest)), "go {go}");
+        found.extend(told);
+    }
+    for pull in [&pulls[0], &pulls[110], &pulls[319]] {
+        let named = format!("claimed:{pull}:");
+        assert!(found.iter().any(|row| row.starts_with(&named)), "{found:?}");
+    }
 }
 
 #[tokio::test]
