@@ -98,6 +98,15 @@ pub(crate) const RETRY_AFTER: [SignedDuration; 5] = [
     SignedDuration::from_hours(12),
 ];
 
+/// How often a call is tried again whose key or settings the provider does not take, once
+/// that has lasted longer than a slip: whoever mends it needs no more than that.
+pub(crate) const REFUSED_RETRY: SignedDuration = SignedDuration::from_hours(1);
+
+/// Attempts at such a call before an operator's word is needed to go on: the first at once
+/// and after 5 and 30 minutes, then one an hour for three days, which is as long as
+/// deliveries wait for the same.
+pub(crate) const MAX_REFUSED: u16 = 3 + 72;
+
 /// How soon something is told again that there was no room for, as often as it takes: as
 /// soon as what failed for the first time. Who is told beside it is told again as well,
 /// so that sooner would be noise.

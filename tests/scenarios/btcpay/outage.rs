@@ -24,6 +24,8 @@ on_both_stores! {
     k_16_a_lost_answer_makes_no_second_invoice;
     /// K-16: a page that nobody heard of for longer than the grace lapses nobody.
     k_16_a_page_that_nobody_was_told_of_begins_no_grace;
+    /// K-16: a key that BTCPay refuses is waited for, and then shown to a person.
+    k_16_a_key_that_btcpay_refuses_lapses_nobody;
 }
 
 async fn k_16_a_checkout_while_btcpay_is_down_makes_nothing(kind: StoreKind) {
@@ -207,6 +209,41 @@ async fn k_16_a_page_that_nobody_was_told_of_begins_no_grace(kind: StoreKind) {
         pays(&shop, &ana.owes(&shop).await).await;
         assert_eq!(ana.stands(&shop).await["status"], "active");
         assert_eq!(shop.told("subscription.lapsed"), 0);
+        shop.ends_well().await;
+    }
+}
+
+async fn k_16_a_key_that_btcpay_refuses_lapses_nobody(kind: StoreKind) {
+    for mended_in_time in [true, false] {
+        let shop = shop(kind).await;
+        let ana = bought(&shop, "ana", "deck-monthly").await;
+        shop.pass(days(29)).await;
+        let all = shop.fake.world().permissions.clone();
+        shop.fake.permit(Vec::new());
+        // It falls due on the thirty-first day, and is tried each hour.
+        shop.pass(days(4)).await;
+        assert_eq!(parked(&shop).await, [] as [&str; 0]);
+        assert_eq!(shop.told("subscription.renewal_stalled"), 0);
+        if !mended_in_time {
+            shop.pass(days(2)).await;
+            assert_eq!(parked(&shop).await, ["attempts_exhausted"]);
+            assert_eq!(shop.told("subscription.renewal_stalled"), 1);
+        }
+        assert_eq!(ana.plan(&shop).await, "deck");
+        shop.fake.permit(all);
+        if !mended_in_time {
+            let row = shop.rows("/v1/parked?limit=100").await.remove(0);
+            let url = format!("/v1/parked/{}/replay", row["id"].as_str().unwrap());
+            let replayed = shop.operate(&url, &json!({})).await;
+            replayed.is(StatusCode::NO_CONTENT);
+        }
+        shop.pass(SignedDuration::from_hours(2)).await;
+        assert_eq!(ana.at_btcpay(&shop).len(), 2);
+        pays(&shop, &ana.owes(&shop).await).await;
+        assert_eq!(ana.stands(&shop).await["status"], "active");
+        for never in ["subscription.lapsed", "subscription.grace_ending"] {
+            assert_eq!(shop.told(never), 0, "{never}");
+        }
         shop.ends_well().await;
     }
 }

@@ -328,7 +328,18 @@ fn refused(
     at: Timestamp,
 ) -> Verdict {
     match about {
-        About::Checkout(id) => return give_up_checkout(draft, id, at),
+        About::Checkout(id) => {
+            let page = left_open(draft, id);
+            let verdict = give_up_checkout(draft, id, at);
+            if let Some(page) = page {
+                let evidence = format!(
+                    "the page {page} of checkout {id} was not closed, and can be paid: the \
+                     provider said {code}"
+                );
+                draft.park_effect(ParkReason::ProviderRefused, effect, evidence);
+            }
+            return verdict;
+        }
         About::Change(id) if holds_here(draft, id) => {
             let evidence = format!("the provider said {code} of change {id}, which holds here");
             draft.park_effect(ParkReason::ProviderRefused, effect, evidence);

@@ -26,7 +26,7 @@ use tokio::time::Instant;
 
 use crate::billing::Parts;
 use crate::error::EngineError;
-use crate::limits::{NO_ROOM_RETRY, RETRY_AFTER, by};
+use crate::limits::{MAX_REFUSED, NO_ROOM_RETRY, REFUSED_RETRY, RETRY_AFTER, by};
 use crate::ring::inbox::also_of;
 use crate::ring::{DecideError, Deciding};
 
@@ -46,6 +46,8 @@ enum Heard {
     Facts(Vec<Observed>),
     /// No answer; worth trying again.
     Nothing(String),
+    /// No answer until somebody mends our key or settings.
+    Shut(String),
     /// No answer, and none to be had without a person.
     Hopeless(String),
 }
@@ -164,6 +166,14 @@ impl Parts {
                 }
                 vec![self.given_up(item)]
             }
+            Heard::Shut(failure) => {
+                tracing::error!(effect = %item.effect.id, key = %item.effect.key, %account, failure,
+                    "the provider does not take our key or settings; what is ordered waits");
+                if let Some(wait) = next_try_at_the_door(item) {
+                    return Ok((self.later(item, wait).await?, None));
+                }
+                vec![self.given_up(item)]
+            }
             Heard::Hopeless(failure) => {
                 tracing::error!(effect = %item.effect.id, key = %item.effect.key, failure, "effect given up");
                 vec![self.given_up(item)]
@@ -211,9 +221,8 @@ impl Parts {
             Some(Err(error @ (PerformError::NotSent(_) | PerformError::Unknown(_)))) => {
                 Heard::Nothing(error.to_string())
             }
-            Some(Err(error @ (PerformError::Misconfigured(_) | PerformError::Unsupported(_)))) => {
-                Heard::Hopeless(error.to_string())
-            }
+            Some(Err(error @ PerformError::Misconfigured(_))) => Heard::Shut(error.to_string()),
+            Some(Err(error @ PerformError::Unsupported(_))) => Heard::Hopeless(error.to_string()),
             None => Heard::Nothing("the provider did not answer in time".to_owned()),
         }
     }
@@ -233,7 +242,7 @@ impl Parts {
                 None => Err("the provider did not answer in time".to_owned()),
             };
             match read {
-                Ok(facts) if facts.iter().any(is_paid) => return Heard::Facts(facts),
+                Ok(facts) if facts.iter().any(says_it_is_over) => return Heard::Facts(facts),
                 Ok(_not_paid) => {}
                 Err(failure) => return Heard::Nothing(failure),
             }
@@ -531,10 +540,11 @@ fn taken_back(order: &Order) -> Option<ProviderRef> {
     })
 }
 
-const fn is_paid(seen: &Observed) -> bool {
+/// Whether nobody is to take it back any more: it was paid, or its page is closed already.
+const fn says_it_is_over(seen: &Observed) -> bool {
     matches!(
         seen.fact,
-        Fact::InvoicePaid { .. } | Fact::CheckoutCompleted { .. }
+        Fact::InvoicePaid { .. } | Fact::CheckoutCompleted { .. } | Fact::CheckoutEnded { .. }
     )
 }
 
@@ -595,12 +605,34 @@ fn wait_after(error: &EngineError, attempts: u16) -> Option<SignedDuration> {
 }
 
 /// How long to wait before the next try. `None`: that was the last. Nobody
-/// waits for a checkout's page any more after the first.
+/// waits for a checkout's page any more after the first. What has waited longer for
+/// somebody to mend our key goes on at the pace of that.
 fn next_try(item: &OutboxItem) -> Option<SignedDuration> {
-    if matches!(item.effect.order, Order::OpenCheckout(_)) {
+    if is_of_the_moment(&item.effect.order) {
         return None;
     }
-    RETRY_AFTER.get(usize::from(item.attempts)).copied()
+    let tried = usize::from(item.attempts);
+    if tried > RETRY_AFTER.len() {
+        return next_try_at_the_door(item);
+    }
+    RETRY_AFTER.get(tried).copied()
+}
+
+/// The same for a call whose key or settings the provider does not take: soon, should it
+/// be a slip, and then each hour.
+fn next_try_at_the_door(item: &OutboxItem) -> Option<SignedDuration> {
+    let tried = item.attempts.saturating_add(1);
+    if is_of_the_moment(&item.effect.order) || tried >= MAX_REFUSED {
+        return None;
+    }
+    let soon = RETRY_AFTER.get(usize::from(item.attempts));
+    let soon = soon.copied().unwrap_or(REFUSED_RETRY);
+    Some(soon.min(REFUSED_RETRY))
+}
+
+/// Whether it is good for nothing once its caller has gone.
+const fn is_of_the_moment(order: &Order) -> bool {
+    matches!(order, Order::OpenCheckout(_))
 }
 
 #[cfg(test)]

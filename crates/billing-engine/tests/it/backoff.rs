@@ -121,7 +121,6 @@ async fn an_answer_whose_commit_fails_is_asked_for_again() {
 #[tokio::test]
 async fn what_no_retry_mends_is_shown_to_a_person_at_once() {
     for (act, reason) in [
-        (Act::Misconfigured, "attempts_exhausted"),
         (Act::Unsupported, "attempts_exhausted"),
         (Act::Refuse, "provider_refused"),
     ] {
@@ -149,6 +148,83 @@ async fn what_no_retry_mends_is_shown_to_a_person_at_once() {
             (InvoiceState::Open, true)
         );
     }
+}
+
+/// How long somebody is waited for who mends a key: what is tried in between.
+const MENDED_WITHIN: SignedDuration = SignedDuration::from_mins(35 + 72 * 60);
+
+#[tokio::test]
+async fn a_key_that_is_not_taken_is_waited_for_and_then_shown_to_a_person() {
+    for is_mended in [true, false] {
+        let rig = Rig::listening().await;
+        let customer = rig.customer("ana").await;
+        let subscription = rig.subscribe("ana").await;
+        let due = rig.account(customer).wake_at().unwrap();
+        rig.clock.set(due);
+        rig.provider.next([Act::Misconfigured; 75]);
+        rig.work().await;
+        let waited = if is_mended {
+            MENDED_WITHIN - SignedDuration::from_hours(2)
+        } else {
+            MENDED_WITHIN
+        };
+        while rig.clock_now() < due + waited - SignedDuration::from_mins(5) {
+            assert_eq!(rig.parked(), [""; 0]);
+            rig.pass(SignedDuration::from_mins(5));
+            rig.work().await;
+        }
+        let (calls, keys) = renewals(&rig);
+        let hours = if is_mended { 69 } else { 71 };
+        assert_eq!(calls.len(), 3 + hours, "soon at first, and then each hour");
+        assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+        assert_eq!(rig.happened("subscription.renewal_stalled"), 0);
+        if is_mended {
+            // One failure of another kind meets it by then, and gives nothing up.
+            rig.provider.forget();
+            rig.provider.next([Act::Unknown]);
+            rig.pass(SignedDuration::from_mins(5));
+            rig.work().await;
+            assert_eq!(rig.parked(), [""; 0]);
+            rig.pass(SignedDuration::from_hours(1));
+            rig.work().await;
+        } else {
+            rig.pass(SignedDuration::from_mins(5));
+            rig.work().await;
+            assert_eq!(rig.parked(), ["attempts_exhausted"]);
+            assert_eq!(rig.happened("subscription.renewal_stalled"), 1);
+            rig.pass(days(3));
+            rig.work().await;
+            assert_eq!(renewals(&rig).0.len(), 75, "nobody asks any more");
+            rig.replay_parked().await;
+            rig.work().await;
+        }
+        let held = rig.account(customer);
+        assert!(held.open_invoice(subscription).unwrap().pay_url.is_some());
+        assert_eq!(rig.happened("subscription.lapsed"), 0);
+        assert_eq!(rig.parked(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_its_provider_does_not_close_is_shown_to_a_person() {
+    let rig = Rig::new().await;
+    rig.customer("ana").await;
+    rig.open("ana", "pro-monthly").await;
+    rig.provider.next([Act::Refuse]);
+    rig.pass(days(2));
+    rig.work().await;
+    let kinds: Vec<_> = rig
+        .provider
+        .calls()
+        .into_iter()
+        .map(|call| call.kind)
+        .collect();
+    assert_eq!(kinds, ["open_checkout", "expire_checkout"]);
+    assert_eq!(rig.parked(), ["provider_refused"]);
+    // Closed by now, it is asked again by whoever looked.
+    rig.replay_parked().await;
+    rig.work().await;
+    assert_eq!(rig.parked(), [""; 0]);
 }
 
 #[tokio::test]

@@ -98,6 +98,11 @@ impl Stub {
         self.script.lock().unwrap().extend(acts);
     }
 
+    /// Does as with nobody telling, from now on.
+    pub(crate) fn forget(&self) {
+        self.script.lock().unwrap().clear();
+    }
+
     pub(crate) fn next_reads(&self, acts: impl IntoIterator<Item = Act>) {
         self.reading.lock().unwrap().extend(acts);
     }
