@@ -73,6 +73,8 @@ pub(crate) async fn state(store: &dyn Store, mut account: Account) -> State {
         known.told_at = None;
     }
     for held in &mut account.subscriptions {
+        // By our clock, as it was heard.
+        held.went_on_at = None;
         if let Schedule::Provider {
             seen_at,
             seen_digest,

@@ -91,6 +91,7 @@ pub(super) fn mirror_subscription(
     if canceling.is_some() && seen.cancellation.is_none() {
         // While it was to end, its provider had nothing that was to come.
         order_again(draft, &mut seen);
+        seen.went_on_at = Some(draft.now());
     }
     if let Some(start) = paid_before.filter(|before| Some(*before) < seen.times.paid_through) {
         count_cycle(&mut seen, start, catalog);
@@ -198,6 +199,7 @@ fn introduced(
         reminded: None,
         created_at,
         disputed: Vec::new(),
+        went_on_at: None,
         withheld: Vec::new(),
         short: None,
     })

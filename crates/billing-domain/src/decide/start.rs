@@ -114,6 +114,7 @@ fn started(
         reminded: None,
         created_at: at,
         disputed: Vec::new(),
+        went_on_at: None,
         withheld: Vec::new(),
         short: None,
     };

@@ -82,6 +82,7 @@ pub fn uncancel(
     if to_come.taken_back.is_some() {
         return Ok(UncancelOutcome::Asked(None));
     }
+    held.went_on_at = Some(now);
     let on_its_way = to_come.unconfirmed && to_come.ask_again_at.is_none();
     held.cancellation = Some(Cancellation {
         taken_back: Some(now),

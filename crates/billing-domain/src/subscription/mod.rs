@@ -83,6 +83,10 @@ pub struct Subscription {
     /// schedule. `None`: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminded: Option<Reminded>,
+    /// When a cancellation of it was last taken back, here or at its provider, by our clock:
+    /// what was ordered before to cancel it is overtaken. `None`: none ever was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub went_on_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use billing_domain::customer::Account;
 use billing_domain::decide::cancellation_forgone;
-use billing_domain::effect::{ChangeSubscription, ChangeWhen, Order};
+use billing_domain::effect::{ChangeSubscription, ChangeWhen, Effect, Order};
 use billing_domain::subscription::Subscription;
 use billing_domain::time::shifted;
 use billing_ports::store::{Also, OutboxItem};
@@ -56,7 +56,7 @@ impl Parts {
             | Order::Notify { .. } => return Ok(true),
         };
         let loaded = self.store.load(item.customer, &also).await?;
-        Ok(loaded.is_none_or(|loaded| wants(&loaded.account, &item.effect.order)))
+        Ok(loaded.is_none_or(|loaded| wants(&loaded.account, &item.effect)))
     }
 
     /// Settles what is wanted no longer, without a call.
@@ -74,8 +74,8 @@ impl Parts {
     }
 }
 
-fn wants(account: &Account, order: &Order) -> bool {
-    match order {
+fn wants(account: &Account, effect: &Effect) -> bool {
+    match &effect.order {
         Order::CreateInvoice(order) => account
             .invoice(order.invoice)
             .is_none_or(billing_domain::invoice::Invoice::is_open),
@@ -89,10 +89,16 @@ fn wants(account: &Account, order: &Order) -> bool {
         Order::UndoChange { reference, .. } => {
             held(account, reference).is_none_or(|held| held.scheduled.is_none())
         }
-        // Whoever canceled it wants to go on by now.
-        Order::CancelSubscription { reference, .. } => held(account, reference)
-            .and_then(|held| held.cancellation)
-            .is_none_or(|to_come| to_come.taken_back.is_none()),
+        // Whoever canceled it wants to go on by now, or has gone on since: what was told of
+        // the cancellation meanwhile is no reason to cancel it once more.
+        Order::CancelSubscription { reference, .. } => {
+            held(account, reference).is_none_or(|held| {
+                let to_come = held.cancellation;
+                let taken_back = to_come.is_some_and(|it| it.taken_back.is_some());
+                let overtaken = held.went_on_at.is_some_and(|since| effect.due_at < since);
+                !taken_back && !overtaken
+            })
+        }
         // Canceled anew, it stays so. Where nothing is known of an end, whoever is asked
         // says so as well.
         Order::UndoCancellation { reference, .. } => held(account, reference)

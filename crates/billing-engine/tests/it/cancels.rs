@@ -1,6 +1,7 @@
 //! Cancellations of what a provider runs, and taking them back while it is away.
 
 use billing_domain::decide::CancelWhen;
+use billing_domain::fact::Fact;
 use billing_domain::ids::{CustomerId, SubscriptionId};
 use billing_domain::subscription::{Cancellation, Status};
 use billing_domain::time::days;
@@ -72,6 +73,50 @@ async fn a_cancellation_taken_back_meanwhile_is_not_sent_again() {
             "read_subscription"
         ]
     );
+}
+
+#[tokio::test]
+async fn a_cancellation_that_came_and_was_taken_back_is_not_sent_again() {
+    for taken_back_here in [true, false] {
+        let (rig, customer, held) = canceled_unheard().await;
+        let opened = rig.account(customer).checkouts[0].id;
+        let ends = rig.clock_now() + days(20);
+        let stands = |cancel_at| {
+            let mut seen = snapshot(opened, Status::Active, rig.clock_now());
+            if let Fact::SubscriptionSeen(it) = &mut seen.fact {
+                it.cancel_at = cancel_at;
+            }
+            seen
+        };
+        // It was done all the same, which a webhook tells.
+        rig.pass(SignedDuration::from_secs(10));
+        rig.tell(vec![stands(Some(ends))]).await;
+        rig.work().await;
+        assert!(to_come(&rig, customer).is_some_and(|it| !it.unconfirmed));
+        rig.pass(SignedDuration::from_secs(10));
+        if taken_back_here {
+            rig.provider.replace(stands(None));
+            assert_eq!(uncancel(&rig, held).await, Uncanceled::Asked);
+        }
+        rig.pass(SignedDuration::from_secs(10));
+        rig.tell(vec![stands(None)]).await;
+        rig.work().await;
+        assert_eq!(to_come(&rig, customer), None, "it goes on");
+        for _ in 0..4 {
+            rig.pass(SignedDuration::from_hours(6));
+            rig.work().await;
+        }
+        let canceled = kinds(&rig);
+        let canceled = canceled
+            .iter()
+            .filter(|kind| **kind == "cancel_subscription");
+        assert_eq!(canceled.count(), 1, "the first call is not made again");
+        assert_eq!(to_come(&rig, customer), None);
+        // Canceled anew it is asked for as ever.
+        cancel(&rig, held).await;
+        rig.work().await;
+        assert_eq!(kinds(&rig).last(), Some(&"cancel_subscription"));
+    }
 }
 
 #[tokio::test]

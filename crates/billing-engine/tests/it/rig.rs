@@ -123,6 +123,11 @@ impl Stub {
         self.objects.lock().unwrap().push(object);
     }
 
+    /// Has this object, and nothing else any more.
+    pub(crate) fn replace(&self, object: Observed) {
+        *self.objects.lock().unwrap() = vec![object];
+    }
+
     /// Fails, waits or refuses as told. `None`: as it does with nobody telling.
     async fn act(&self, act: Option<Act>) -> Result<Option<Answer>, PerformError> {
         let Some(act) = act else { return Ok(None) };
