@@ -1,6 +1,7 @@
 //! What an invoice of BTCPay's says, in our words. Knows nothing of how it was read.
 
 mod paid;
+mod seen;
 
 use billing_domain::fact::{About, CheckoutPayment, Fact, Observed, ProviderInvoiceState, Unclear};
 use billing_domain::invoice::Conversion;
@@ -10,16 +11,15 @@ use billing_domain::time::Timestamp;
 use url::Url;
 
 use crate::api_error::CallError;
-use crate::correlation::{self, Metadata, Ours};
+use crate::correlation::{self, Ours};
 use crate::payments::{Paid, last, sort, sum};
 use crate::seal::Seal;
 use crate::wire::{Invoice, at};
 
+pub(crate) use seen::{Seen, has_closed, is_marked, is_settled, needs_payments};
+
 /// What BTCPay calls a satoshi. Every invoice of ours is in it.
 pub(crate) const SATOSHI: &str = "SATS";
-
-/// What BTCPay says of what a person has decided.
-const MARKED: &str = "Marked";
 
 /// Longest word for a status that is kept; BTCPay's have ten letters.
 const STATUS_MAX_CHARS: usize = 40;
@@ -37,93 +37,6 @@ pub(crate) struct Teller {
     pub(crate) operator: String,
     pub(crate) base: Url,
     pub(crate) seal: Seal,
-}
-
-/// An invoice of ours, as it was read.
-#[derive(Debug)]
-pub(crate) struct Seen {
-    pub(crate) invoice: Invoice,
-    pub(crate) ours: Ours,
-    /// What is owed, in satoshi.
-    pub(crate) owed: i64,
-    /// What was paid. Empty as well where nothing was enough yet: nobody needs to know.
-    pub(crate) paid: Vec<Paid>,
-    /// When it was read, by BTCPay's clock. `None`: it did not say.
-    pub(crate) read_at: Option<Timestamp>,
-}
-
-impl Seen {
-    fn metadata(&self) -> Metadata {
-        self.invoice.metadata.clone().unwrap_or_default()
-    }
-
-    fn is_marked(&self) -> bool {
-        is_marked(&self.invoice)
-    }
-
-    fn settled(&self) -> Vec<Paid> {
-        let paid = self.paid.iter().filter(|payment| payment.settled);
-        paid.cloned().collect()
-    }
-
-    /// All that is there, in satoshi.
-    pub(crate) fn came(&self) -> i64 {
-        sum(&self.settled())
-    }
-
-    fn made_at(&self) -> Timestamp {
-        at(self.invoice.created_time)
-    }
-
-    fn read_at(&self) -> Timestamp {
-        self.read_at.unwrap_or_else(|| self.made_at())
-    }
-
-    /// Until when BTCPay looks for payments and confirmations of it.
-    fn watched_until(&self) -> Timestamp {
-        let invoice = &self.invoice;
-        at(invoice
-            .monitoring_expiration
-            .unwrap_or(invoice.expiration_time))
-    }
-
-    /// Whether it is told as paid: what came besides that is none of it.
-    pub(crate) fn is_paid(&self) -> bool {
-        let denied = self.invoice.status == "Invalid" && self.is_marked();
-        is_settled(&self.invoice) || (!denied && self.came() >= self.owed)
-    }
-
-    /// Whether its page has closed, and it was paid all the same: everything has settled,
-    /// and BTCPay waits for a person to say so.
-    pub(crate) fn is_paid_late(&self) -> bool {
-        let closed = match self.invoice.status.as_str() {
-            "Expired" => true,
-            "Invalid" => !self.is_marked(),
-            _ => false,
-        };
-        closed && sum(&self.settled()) >= self.owed
-    }
-}
-
-/// Whether it stands as it does because a person says so, or because we took it back.
-pub(crate) fn is_marked(invoice: &Invoice) -> bool {
-    invoice.qualified() == MARKED
-}
-
-/// Whether BTCPay says that it is paid.
-pub(crate) fn is_settled(invoice: &Invoice) -> bool {
-    invoice.status == "Settled"
-}
-
-/// Whether it is paid, or its page has closed. Before that nothing can have gone back.
-pub(crate) fn has_closed(invoice: &Invoice) -> bool {
-    !matches!(invoice.status.as_str(), "New" | "Processing")
-}
-
-/// Whether its payments say how it stands. While it waits for its money, they say
-/// nothing that anybody could rely on.
-pub(crate) fn needs_payments(invoice: &Invoice) -> bool {
-    invoice.status != "New"
 }
 
 impl Teller {

@@ -9,7 +9,7 @@ use crate::decide::checkout::expire;
 use crate::decide::promise::keep_promise;
 use crate::decide::remind::remind;
 use crate::decide::renew::open_cycle;
-use crate::decide::settle::void_open_invoice;
+use crate::decide::void::void_open_invoice;
 use crate::decision::Draft;
 use crate::effect::Order;
 use crate::ids::SubscriptionId;

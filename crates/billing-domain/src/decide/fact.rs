@@ -184,7 +184,7 @@ fn invoice_paid(
         page: page_of(observed, account),
         at: observed.at,
     };
-    pay(draft, *invoice, received, catalog);
+    pay(draft, *invoice, &received, catalog);
     Verdict::Decided
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn paid_on_time(draft: &mut Draft, id: InvoiceId, catalog: &CatalogRe
         conversion: None,
         at: draft.now(),
     };
-    pay(draft, id, received, catalog);
+    pay(draft, id, &received, catalog);
     let settled = draft.account.invoice(id);
     settled.is_some_and(|invoice| !invoice.is_open())
 }

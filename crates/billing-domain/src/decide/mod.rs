@@ -9,6 +9,7 @@ mod cancel;
 mod change;
 mod checkout;
 mod claim;
+mod credit;
 mod customer;
 mod denied;
 mod due;
@@ -34,6 +35,7 @@ mod start;
 mod step;
 mod uncancel;
 mod upheld;
+mod void;
 
 pub use cancel::{
     CancelAnswer, CancelOutcome, CancelWhen, cancel, cancellation_answered, cancellation_forgone,

@@ -83,9 +83,9 @@ pub(super) fn opened(draft: &mut Draft, id: CheckoutId, page: &Page<'_>) -> Verd
     // What was ordered first is what is owed, whatever is told of it afterward.
     let conversion = checkout.conversion.or_else(|| page.conversion.cloned());
     draft.account.put_checkout(Checkout {
+        conversion,
         state,
         expires_at,
-        conversion,
         ..checkout
     });
     Verdict::Decided
@@ -125,7 +125,7 @@ pub(super) fn completed(
                 page: Some(reference.to_owned()),
                 at,
             };
-            paid_again(draft, &checkout, again, catalog);
+            paid_again(draft, &checkout, &again, catalog);
         }
         return Verdict::Decided;
     }
@@ -180,8 +180,8 @@ pub(super) fn completed(
         reference: Some(reference),
     };
     let checkout = Checkout {
-        state,
         conversion,
+        state,
         ..checkout
     };
     draft.account.put_checkout(checkout.clone());
@@ -329,7 +329,7 @@ fn hold(
 }
 
 /// A second payment of a checkout that is paid; the same one told again is nothing.
-fn paid_again(draft: &mut Draft, checkout: &Checkout, again: Received, catalog: &CatalogRevision) {
+fn paid_again(draft: &mut Draft, checkout: &Checkout, again: &Received, catalog: &CatalogRevision) {
     if draft.account.invoice(checkout.invoice).is_none() {
         // A trial began without money, and so without an invoice. What a provider
         // prices has its invoice there.

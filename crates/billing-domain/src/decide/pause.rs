@@ -7,7 +7,7 @@ use crate::decide::cancel::CancelWhen;
 use crate::decide::change::end_awaiting;
 use crate::decide::pending::on_its_way;
 use crate::decide::promise::{realign, starts_paid};
-use crate::decide::settle::take_back_next_cycle;
+use crate::decide::void::take_back_next_cycle;
 use crate::decision::Draft;
 use crate::effect::Order;
 use crate::ids::{ChangeId, SubscriptionId};

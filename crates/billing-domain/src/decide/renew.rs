@@ -4,8 +4,8 @@
 use crate::catalog::{Billing, CatalogRevision, CatchUp};
 use crate::decide::balance::{Drawn, draw, set_balance};
 use crate::decide::change::run_out;
+use crate::decide::credit::credit_cycle;
 use crate::decide::promise::keep_promise;
-use crate::decide::settle::credit_cycle;
 use crate::decision::Draft;
 use crate::effect::{CreateInvoice, EffectKey, Order};
 use crate::ids::{InvoiceId, SubscriptionId};

@@ -1,30 +1,22 @@
-//! Settling and voiding invoices of our own.
+//! Settling invoices of our own: what came is held against what is owed.
 //!
 //! Every function answers alike whether or not a worker has run in between:
 //! what counts is the instant of the payment.
 
-use crate::catalog::{Billing, CatalogRevision, CatchUp};
+use crate::catalog::CatalogRevision;
 use crate::change::{Change, ChangeState};
-use crate::decide::balance::{add_to_balance, draw_again, give_back};
-use crate::decide::change::{
-    apply_change, end_awaiting, may_apply_after_all, remake_cycle, take_effect,
-};
-use crate::decide::license::extend;
-use crate::decide::promise::{count_cycle, keep_promise, rejoin_window};
+use crate::decide::balance::{add_to_balance, draw_again};
+use crate::decide::change::{apply_change, end_awaiting, may_apply_after_all, remake_cycle};
+use crate::decide::credit::credit_cycle;
 use crate::decide::rate::Ordered;
-use crate::decide::renew::{note_skipped, skip_ended};
-use crate::decide::start::park_if_duplicate;
 use crate::decision::Draft;
-use crate::effect::{EffectKey, Order};
 use crate::fact::PaymentPart;
 use crate::ids::InvoiceId;
 use crate::invoice::{Conversion, Invoice, InvoiceState, Issuer, Payment};
 use crate::journal::Event;
-use crate::line::sum;
 use crate::money::Money;
 use crate::parked::ParkReason;
-use crate::subscription::{Hang, PaidPeriod, Schedule, State, Subscription};
-use crate::time::{Period, Timestamp, shifted};
+use crate::time::Timestamp;
 
 /// What the journal says of a settlement that a person vouched for.
 const VOUCHED: &str = "marked as settled at the provider by a person";
@@ -48,12 +40,16 @@ pub(super) struct Received {
 
 /// A payment for one of our invoices: exactly the amount settles it, more
 /// settles it and sets the excess aside, less sets it aside whole.
-pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog: &CatalogRevision) {
+pub(super) fn pay(
+    draft: &mut Draft,
+    id: InvoiceId,
+    received: &Received,
+    catalog: &CatalogRevision,
+) {
     let Some(mut invoice) = draft.account.invoice(id).cloned() else {
         return;
     };
     let parts = received.parts.iter().map(|part| part.id.clone());
-    let vouched = received.parts.clone();
     let (at, amount, payment) = (received.at, received.amount, received.payment.clone());
     let paid = Payment {
         reference: payment.clone(),
@@ -70,7 +66,7 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
     let outgrows = invoice.is_open() && invoice.is_outgrown_by(&paid);
     let known = invoice.has_payment(&payment) || is_in_part(&invoice, &paid.parts);
     if known && !outgrows {
-        pay_besides(draft, &invoice, &received, catalog);
+        pay_besides(draft, &invoice, received, catalog);
         return;
     }
     let kept = invoice.kept_of(&paid);
@@ -97,7 +93,7 @@ pub(super) fn pay(draft: &mut Draft, id: InvoiceId, received: Received, catalog:
     } else if !credit_cycle(draft, invoice, Some(paid), at, catalog) {
         return;
     }
-    remark_vouched(draft, id, &vouched);
+    remark_vouched(draft, id, &received.parts);
     if let Some(excess) = excess {
         draft.note(Event::InvoiceAmountMismatch, |entry| {
             entry.invoice = Some(id);
@@ -141,7 +137,7 @@ fn pay_besides(draft: &mut Draft, known: &Invoice, again: &Received, catalog: &C
             page: again.page.clone(),
             at: part.at,
         };
-        pay(draft, known.id, besides, catalog);
+        pay(draft, known.id, &besides, catalog);
     }
 }
 
@@ -306,7 +302,7 @@ pub(super) fn set_aside(
 }
 
 /// What a payment is worth in the currency of the price.
-fn listed(invoice: &Invoice, amount: Money) -> Money {
+pub(super) fn listed(invoice: &Invoice, amount: Money) -> Money {
     let Some(conversion) = &invoice.conversion else {
         return amount;
     };
@@ -317,228 +313,4 @@ fn listed(invoice: &Invoice, amount: Money) -> Money {
         .listed
         .share_half_away_from_zero(amount.amount, conversion.collected.amount)
         .unwrap_or(amount)
-}
-
-/// Settles a renewal's invoice and moves its subscription; `paid` is `None`
-/// where nothing was owed. `false`: it came too late, and was set aside.
-pub(super) fn credit_cycle(
-    draft: &mut Draft,
-    mut invoice: Invoice,
-    paid: Option<Payment>,
-    at: Timestamp,
-    catalog: &CatalogRevision,
-) -> bool {
-    let id = invoice.id;
-    // What was to hold at this instant holds, whether or not anybody looked.
-    if let Some(held) = invoice.subscription {
-        take_effect(draft, held, at, catalog);
-    }
-    let held = invoice
-        .subscription
-        .and_then(|held| draft.account.subscription(held).cloned());
-    let (Some(subscription), Some(period)) = (held, invoice.period) else {
-        let evidence = format!("invoice {id} was paid, and belongs to no subscription and period");
-        if let Some(paid) = paid {
-            let worth = listed(&invoice, paid.amount);
-            set_aside(
-                draft,
-                invoice,
-                (paid, worth),
-                ParkReason::Conflict,
-                evidence,
-            );
-        }
-        return false;
-    };
-    let gave_access = subscription.gives_access(at);
-    let first_link = subscription.times.due_at;
-    let Some((mut renewed, period)) = renewed(subscription, &invoice, period, at, catalog) else {
-        let evidence = format!("invoice {id} was paid when its subscription could not come back");
-        if let Some(paid) = paid {
-            let worth = listed(&invoice, paid.amount);
-            set_aside(
-                draft,
-                invoice,
-                (paid, worth),
-                ParkReason::LatePayment,
-                evidence,
-            );
-        }
-        return false;
-    };
-    let amount = invoice.amount;
-    invoice.period = Some(period);
-    invoice.state = InvoiceState::Settled { at };
-    invoice.awaited.clear();
-    invoice.payments.extend(paid.map(|paid| Payment {
-        credited: true,
-        ..paid
-    }));
-    // What ended while the provider owed us a link, nobody could have paid.
-    let skipped = match (catalog.catalog.rules().catch_up, first_link) {
-        (CatchUp::Current, Some(link)) => skip_ended(&mut renewed, invoice.opened_at, link),
-        (CatchUp::Current | CatchUp::Each, _) => 0,
-    };
-    let subscription = renewed.id;
-    if !gave_access {
-        park_if_duplicate(draft, &renewed);
-    }
-    draft.account.put_invoice(invoice);
-    draft.account.put_subscription(renewed);
-    // It was priced from what was paid before.
-    end_awaiting(draft, subscription, |at| ChangeState::Canceled { at });
-    draft.note(Event::InvoiceSettled, |entry| {
-        entry.invoice = Some(id);
-        entry.subscription = Some(subscription);
-        entry.money = Some(amount);
-    });
-    if !gave_access {
-        draft.note(Event::SubscriptionActivated, |entry| {
-            entry.subscription = Some(subscription);
-        });
-    }
-    draft.note(Event::SubscriptionRenewed, |entry| {
-        entry.subscription = Some(subscription);
-        entry.invoice = Some(id);
-        entry.note = Some(period.end.to_string());
-    });
-    note_skipped(draft, subscription, skipped);
-    extend(draft, subscription);
-    keep_promise(draft, subscription, catalog);
-    true
-}
-
-/// The subscription with `period` paid at `at`, and the period as it really is:
-/// after a lapse it begins with the payment. `None`: it cannot come back.
-fn renewed(
-    mut subscription: Subscription,
-    invoice: &Invoice,
-    period: Period,
-    at: Timestamp,
-    catalog: &CatalogRevision,
-) -> Option<(Subscription, Period)> {
-    let Billing::Recurring(interval) = subscription.terms_for(period.start).billing else {
-        return None;
-    };
-    let lapsed_at = match subscription.state {
-        State::Lapsed { at: lapsed } => Some(lapsed),
-        State::PastDue { .. } | State::Active | State::Trialing { .. } => {
-            subscription.times.grace_ends_at
-        }
-        State::Incomplete
-        | State::Paused { .. }
-        | State::Canceled { .. }
-        | State::Expired { .. } => return None,
-    };
-    let came_back_late = lapsed_at.filter(|lapsed| *lapsed <= at);
-    let rejoin = rejoin_window(&subscription, catalog);
-    if came_back_late.is_some_and(|lapsed| at > shifted(lapsed, rejoin)) {
-        return None;
-    }
-    let next = subscription.next_cycle()?;
-    let as_agreed = came_back_late.is_some() || next.period == period;
-    let (hang, period) = if came_back_late.is_some() {
-        (Hang::on(at), Period::at(at, interval, 0).ok()?)
-    } else if as_agreed {
-        (next.hang, period)
-    } else {
-        // Invoiced before its terms became others; the next period follows it.
-        (Hang::on(period.start), period)
-    };
-    subscription.set_hang(Hang {
-        index: hang.index.checked_add(1)?,
-        ..hang
-    });
-    let Schedule::Engine {
-        failures,
-        taken_back,
-        ..
-    } = &mut subscription.schedule
-    else {
-        return None;
-    };
-    *failures = 0;
-    *taken_back = 0;
-    subscription.paid.retain(|paid| paid.period.end > at);
-    let rate = rate_of(invoice);
-    let paid = PaidPeriod::new(period, rate).paid_by([invoice.id]);
-    subscription
-        .paid
-        .push(if as_agreed { paid.of(interval) } else { paid });
-    count_cycle(&mut subscription, period.start, catalog);
-    subscription.state = State::Active;
-    subscription.times.paid_through = Some(period.end);
-    subscription.times.due_at = None;
-    subscription.times.grace_ends_at = None;
-    subscription.reminded = None;
-    if let Some(to_come) = &mut subscription.cancellation {
-        // It waited for this, and ends with what is paid.
-        to_come.ends_at = period.end;
-    }
-    // Not before this payment: a cycle that ended while its predecessor waited
-    // to be paid was held up by the buyer, and is not one that nobody could pay.
-    subscription.times.next_attempt_at = subscription
-        .next_attempt(period.end)
-        .map(|next| next.max(at));
-    Some((subscription, period))
-}
-
-/// What the cycle of an invoice was charged, before the balance was drawn on.
-fn rate_of(invoice: &Invoice) -> Money {
-    let own = invoice
-        .lines
-        .iter()
-        .filter(|line| !line.kind.is_of_balance());
-    if invoice.lines.is_empty() {
-        return invoice.amount;
-    }
-    sum(own, invoice.amount.currency).unwrap_or(invoice.amount)
-}
-
-/// Voids the open renewal invoice of a subscription, if it has one, and orders
-/// the same of the provider. Its due date goes with it; the caller puts
-/// `held` back.
-pub(super) fn void_open_invoice(draft: &mut Draft, held: &mut Subscription) {
-    held.times.due_at = None;
-    held.times.grace_ends_at = None;
-    if let Some(invoice) = draft.account.open_invoice(held.id).cloned() {
-        void_invoice(draft, invoice);
-    }
-}
-
-/// As [`void_open_invoice`], where the cycle itself may be invoiced again: its
-/// number is not used up, and neither is a discount that counts cycles.
-pub(super) fn take_back_next_cycle(draft: &mut Draft, held: &mut Subscription) {
-    let open = draft.account.open_invoice(held.id).is_some();
-    void_open_invoice(draft, held);
-    if open {
-        held.take_cycle_back();
-    }
-}
-
-/// Voids an open invoice, orders the same of the provider, and gives back what
-/// it had drawn from the balance.
-pub(super) fn void_invoice(draft: &mut Draft, invoice: Invoice) {
-    let (id, at, subscription) = (invoice.id, draft.now(), invoice.subscription);
-    give_back(draft, &invoice.lines, id);
-    if let Some(provider) = invoice.provider.clone() {
-        let reference = invoice.reference.clone();
-        let key = EffectKey::void(id, invoice.attempt);
-        draft.order(
-            key,
-            Order::VoidInvoice {
-                provider,
-                invoice: id,
-                reference,
-            },
-        );
-    }
-    draft.account.put_invoice(Invoice {
-        state: InvoiceState::Void { at },
-        ..invoice
-    });
-    draft.note(Event::InvoiceVoided, |entry| {
-        entry.invoice = Some(id);
-        entry.subscription = subscription;
-    });
 }

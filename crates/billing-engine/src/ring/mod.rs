@@ -3,6 +3,7 @@
 //! Only `commit` writes, only `perform` calls the world, the world answers only
 //! through `receive`, and no transaction is held across a call.
 
+mod answered;
 mod due;
 mod failure;
 mod group;
@@ -12,6 +13,8 @@ mod intake;
 mod listed;
 mod perform;
 mod reconcile;
+mod retry;
+mod told;
 mod wanted;
 mod whose;
 mod work;

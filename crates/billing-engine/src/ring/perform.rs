@@ -3,31 +3,23 @@
 
 use std::convert::Infallible;
 
-use billing_domain::Draft;
-use billing_domain::catalog::CatalogRevision;
-use billing_domain::decide::{
-    CancelAnswer, Untold, Verdict, apply_fact, cancellation_answered, outrank, promise_untold,
-    uncancel_overtaken, uncanceled,
-};
 use billing_domain::effect::{Effect, Order};
 use billing_domain::fact::{Fact, Link, Observed};
 use billing_domain::ids::{CustomerId, InboxId};
-use billing_domain::parked::ParkReason;
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
 use billing_domain::time::{Timestamp, shifted};
-use billing_ports::store::{Claimed, Fence, OutboxItem, OutboxMark, Release, StoreError};
-use billing_ports::{
-    Answer, Delivery, NotifyError, PaymentProvider, PerformError, Reading, Refusal,
-};
+use billing_ports::store::{Claimed, Fence, OutboxItem, OutboxMark, Release};
+use billing_ports::{Answer, Delivery, PaymentProvider, PerformError, Reading, Refusal};
 use bytes::Bytes;
-use futures_util::future::join_all;
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use crate::billing::Parts;
 use crate::error::EngineError;
-use crate::limits::{MAX_REFUSED, NO_ROOM_RETRY, REFUSED_RETRY, RETRY_AFTER, by};
+use crate::limits::by;
+use crate::ring::answered::answered;
 use crate::ring::inbox::also_of;
+use crate::ring::retry::{next_try, next_try_at_the_door, wait_after};
 use crate::ring::{DecideError, Deciding};
 
 /// What became of an effect.
@@ -287,62 +279,6 @@ impl Parts {
         performed(decided.map(|_decided| ()))
     }
 
-    async fn notify(&self, item: &OutboxItem) -> Result<Performed, EngineError> {
-        let Order::Notify { entries } = &item.effect.order else {
-            return Ok(Performed::Overtaken);
-        };
-        let until = self.limits.calls_until();
-        // Nobody, where nobody listens any more. Side by side, so that none takes the time
-        // of another.
-        let listeners = self.notifier.iter().chain(self.also_told.get());
-        let telling = listeners.map(async |notifier| {
-            let late = "the notifier did not answer in time";
-            let told = by(until, notifier.notify(item.effect.id, entries)).await;
-            told.unwrap_or_else(|| Err(NotifyError::Failed(late.to_owned())))
-        });
-        // Where one fails all are told again, under the same id.
-        let mut untold: Vec<_> = join_all(telling)
-            .await
-            .into_iter()
-            .filter_map(Result::err)
-            .collect();
-        // What was tried and failed counts before what there was no room for.
-        untold.sort_by_key(|error| matches!(error, NotifyError::NoRoom(_)));
-        let Some(failure) = untold.into_iter().next() else {
-            return self.settle_untold(item).await;
-        };
-        self.again(item, &failure, "every attempt to tell listeners failed")
-            .await
-    }
-
-    /// Gives back what was not told; sets it aside as `evidence` says where it was tried
-    /// for the last time. That there was no room is no try.
-    async fn again(
-        &self,
-        item: &OutboxItem,
-        failure: &NotifyError,
-        evidence: &str,
-    ) -> Result<Performed, EngineError> {
-        tracing::warn!(effect = %item.effect.id, %failure, "not told");
-        match (failure, next_try(item)) {
-            (NotifyError::NoRoom(_), _) => {
-                let retry_at = shifted(self.now(), NO_ROOM_RETRY);
-                self.release(item, retry_at, false).await
-            }
-            (NotifyError::Failed(_), Some(wait)) => self.later(item, wait).await,
-            (NotifyError::Failed(_), None) => self.park_untold(item, evidence).await,
-        }
-    }
-
-    /// Has a claim mailed; sets it aside when nobody takes the mail.
-    async fn mail(&self, item: &OutboxItem) -> Result<Performed, EngineError> {
-        let Some(failure) = self.mail_claim(item.customer).await? else {
-            return self.settle_untold(item).await;
-        };
-        self.again(item, &failure, "every attempt to mail a claim failed")
-            .await
-    }
-
     /// Settles an effect that there is nothing to decide about.
     pub(super) async fn settle_untold(&self, item: &OutboxItem) -> Result<Performed, EngineError> {
         let settled = self.store.settle_effect(mark_of(item), self.now()).await?;
@@ -353,27 +289,7 @@ impl Parts {
         })
     }
 
-    /// Sets aside what nobody took. Listeners are not told of that: a notification
-    /// would go round for ever.
-    async fn park_untold(
-        &self,
-        item: &OutboxItem,
-        evidence: &str,
-    ) -> Result<Performed, EngineError> {
-        let effect = item.effect.id;
-        let mut deciding = settling(item);
-        deciding.untold = true;
-        let decided = self
-            .try_decide(&deciding, |draft, _| {
-                let evidence = evidence.to_owned();
-                draft.park_effect(ParkReason::AttemptsExhausted, effect, evidence);
-                Ok::<_, Infallible>(())
-            })
-            .await;
-        performed(decided.map(|_decided| ()))
-    }
-
-    async fn later(
+    pub(super) async fn later(
         &self,
         item: &OutboxItem,
         wait: SignedDuration,
@@ -389,7 +305,7 @@ impl Parts {
         self.release(item, self.now(), false).await
     }
 
-    async fn release(
+    pub(super) async fn release(
         &self,
         item: &OutboxItem,
         retry_at: Timestamp,
@@ -426,79 +342,6 @@ impl Parts {
             link: Link::default(),
         }
     }
-}
-
-/// Applies what was answered. What was asked for is believed over what was told
-/// at its instant; what another call tells besides, and contradicts that, is
-/// asked for.
-fn answered(draft: &mut Draft, item: &OutboxItem, facts: &[Observed], catalog: &CatalogRevision) {
-    let Some(account) = item.effect.order.provider() else {
-        return;
-    };
-    let reads = matches!(item.effect.order, Order::ReadSubscription { .. });
-    if let Order::UndoCancellation { subscription, .. } = &item.effect.order {
-        uncancel_overtaken(draft, *subscription);
-    }
-    let mut doubtful: Vec<ProviderRef> = Vec::new();
-    for fact in facts {
-        if reads {
-            outrank(draft, account, fact);
-        }
-        match apply_fact(draft, account, fact, catalog) {
-            Verdict::Decided => {}
-            Verdict::Read(object) if doubtful.contains(&object) => {}
-            Verdict::Read(object) => doubtful.push(object),
-            Verdict::Unlinked => {
-                tracing::error!(effect = %item.effect.id, "the answer is about nothing known");
-            }
-        }
-    }
-    let came_to_nothing =
-        |fact: &Observed| matches!(fact.fact, Fact::Refused { .. } | Fact::GivenUp { .. });
-    let acted = !facts.iter().any(came_to_nothing);
-    concluded_at_provider(draft, &item.effect.order, acted, !doubtful.is_empty());
-    for object in doubtful {
-        ask_for(draft, object);
-    }
-}
-
-/// What the answer to an order means besides the facts that it tells. `acted`: the provider
-/// has done what it was asked; `doubtful`: something that it said is to be read anew.
-fn concluded_at_provider(draft: &mut Draft, order: &Order, acted: bool, doubtful: bool) {
-    if let Order::CancelSubscription { reference, .. } = order {
-        let answer = match (acted, doubtful) {
-            (false, _) => CancelAnswer::Nothing,
-            // What is read next is believed.
-            (true, true) => CancelAnswer::Doubtful,
-            (true, false) => CancelAnswer::Done,
-        };
-        cancellation_answered(draft, reference, answer);
-    }
-    if let (true, Order::UndoCancellation { subscription, .. }) = (acted, order) {
-        uncanceled(draft, *subscription);
-    }
-    let of_a_price = untold(order).filter(|_| !acted);
-    if let Some((reference, what)) = of_a_price {
-        promise_untold(draft, reference, what);
-    }
-}
-
-/// What an order says of the price of the next period, which no change of a buyer's brings.
-/// `None`: nothing.
-fn untold(order: &Order) -> Option<(&str, Untold)> {
-    if let Order::ChangeSubscription(order) = order {
-        let by_itself = order.change.is_none();
-        return by_itself.then_some((order.reference.as_str(), Untold::Price));
-    }
-    if let Order::UndoChange {
-        reference,
-        change: None,
-        ..
-    } = order
-    {
-        return Some((reference, Untold::TakenBack));
-    }
-    None
 }
 
 /// What an order takes back that a buyer might have paid. `None`: nothing, or
@@ -548,22 +391,6 @@ const fn says_it_is_over(seen: &Observed) -> bool {
     )
 }
 
-/// Orders a subscription to be read.
-fn ask_for(draft: &mut Draft, object: ProviderRef) {
-    let known = draft.account.subscriptions.iter().find(|held| {
-        held.reference() == Some(object.id.as_str())
-            && held.provider.as_ref() == Some(&object.account)
-    });
-    let Some(id) = known.map(|held| held.id) else {
-        return;
-    };
-    let order = Order::ReadSubscription {
-        provider: object.account,
-        reference: object.id,
-    };
-    draft.ask("read", id, order);
-}
-
 /// The mark of a claimed effect; the commit says whether it is dead.
 const fn mark_of(item: &OutboxItem) -> OutboxMark {
     OutboxMark {
@@ -588,72 +415,5 @@ pub(super) fn performed(
         Err(DecideError::Overtaken | DecideError::NoCustomer) => Ok(Performed::Overtaken),
         Err(DecideError::Refused(never)) => match never {},
         Err(DecideError::Engine(error)) => Err(error),
-    }
-}
-
-/// How long an effect waits whose answer could not be kept. `None`: as long as
-/// its claim, since a store that is gone comes back. Anything else is a defect
-/// that keeps the customer from being decided, and from being parked as well:
-/// so the provider is asked again ever more seldom, and never given up.
-fn wait_after(error: &EngineError, attempts: u16) -> Option<SignedDuration> {
-    if matches!(error, EngineError::Store(StoreError::Unavailable(_))) {
-        return None;
-    }
-    let [.., longest] = RETRY_AFTER;
-    let wait = RETRY_AFTER.get(usize::from(attempts)).copied();
-    Some(wait.unwrap_or(longest))
-}
-
-/// How long to wait before the next try. `None`: that was the last. Nobody
-/// waits for a checkout's page any more after the first. What has waited longer for
-/// somebody to mend our key goes on at the pace of that.
-fn next_try(item: &OutboxItem) -> Option<SignedDuration> {
-    if is_of_the_moment(&item.effect.order) {
-        return None;
-    }
-    let tried = usize::from(item.attempts);
-    if tried > RETRY_AFTER.len() {
-        return next_try_at_the_door(item);
-    }
-    RETRY_AFTER.get(tried).copied()
-}
-
-/// The same for a call whose key or settings the provider does not take: soon, should it
-/// be a slip, and then each hour.
-fn next_try_at_the_door(item: &OutboxItem) -> Option<SignedDuration> {
-    let tried = item.attempts.saturating_add(1);
-    if is_of_the_moment(&item.effect.order) || tried >= MAX_REFUSED {
-        return None;
-    }
-    let soon = RETRY_AFTER.get(usize::from(item.attempts));
-    let soon = soon.copied().unwrap_or(REFUSED_RETRY);
-    Some(soon.min(REFUSED_RETRY))
-}
-
-/// Whether it is good for nothing once its caller has gone.
-const fn is_of_the_moment(order: &Order) -> bool {
-    matches!(order, Order::OpenCheckout(_))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_keeps_failing_is_asked_for_ever_more_seldom() {
-        let gone = EngineError::Store(StoreError::Unavailable("gone".to_owned()));
-        let broken = EngineError::Store(StoreError::Corrupt {
-            table: "customers",
-            row: "1".to_owned(),
-            why: "no such currency".to_owned(),
-        });
-        assert_eq!(wait_after(&gone, 9), None);
-        for error in [broken, EngineError::Contended] {
-            let waits: Vec<_> = (0..8)
-                .filter_map(|tries| wait_after(&error, tries))
-                .collect();
-            assert_eq!(waits[..5], RETRY_AFTER);
-            assert_eq!(waits[5..], [RETRY_AFTER[4]; 3]);
-        }
     }
 }

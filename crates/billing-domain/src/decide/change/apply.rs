@@ -6,7 +6,7 @@ use crate::change::{Change, ChangeState};
 use crate::decide::change::supersede_scheduled;
 use crate::decide::license::follow_terms;
 use crate::decide::promise::{count_cycle, give_back_displaced, keep_promise};
-use crate::decide::settle::void_open_invoice;
+use crate::decide::void::void_open_invoice;
 use crate::decision::Draft;
 use crate::ids::{ChangeId, SubscriptionId};
 use crate::journal::Event;

@@ -6,7 +6,7 @@ use crate::decide::checkout::CHECKOUT_LIFETIME;
 use crate::decide::pending::on_its_way;
 use crate::decide::promise::{give_back_displaced, keep_promise, realign};
 use crate::decide::quote::{at_provider, with_period};
-use crate::decide::settle::void_invoice;
+use crate::decide::void::void_invoice;
 use crate::decision::Draft;
 use crate::digest::digest128;
 use crate::effect::{EffectKey, Order};

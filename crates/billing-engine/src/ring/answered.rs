@@ -1,0 +1,106 @@
+//! What a provider answered, applied to the customer whose effect it was.
+
+use billing_domain::Draft;
+use billing_domain::catalog::CatalogRevision;
+use billing_domain::decide::{
+    CancelAnswer, Untold, Verdict, apply_fact, cancellation_answered, outrank, promise_untold,
+    uncancel_overtaken, uncanceled,
+};
+use billing_domain::effect::Order;
+use billing_domain::fact::{Fact, Observed};
+use billing_domain::provider::ProviderRef;
+use billing_ports::store::OutboxItem;
+
+/// Applies what was answered. What was asked for is believed over what was told
+/// at its instant; what another call tells besides, and contradicts that, is
+/// asked for.
+pub(super) fn answered(
+    draft: &mut Draft,
+    item: &OutboxItem,
+    facts: &[Observed],
+    catalog: &CatalogRevision,
+) {
+    let Some(account) = item.effect.order.provider() else {
+        return;
+    };
+    let reads = matches!(item.effect.order, Order::ReadSubscription { .. });
+    if let Order::UndoCancellation { subscription, .. } = &item.effect.order {
+        uncancel_overtaken(draft, *subscription);
+    }
+    let mut doubtful: Vec<ProviderRef> = Vec::new();
+    for fact in facts {
+        if reads {
+            outrank(draft, account, fact);
+        }
+        match apply_fact(draft, account, fact, catalog) {
+            Verdict::Decided => {}
+            Verdict::Read(object) if doubtful.contains(&object) => {}
+            Verdict::Read(object) => doubtful.push(object),
+            Verdict::Unlinked => {
+                tracing::error!(effect = %item.effect.id, "the answer is about nothing known");
+            }
+        }
+    }
+    let came_to_nothing =
+        |fact: &Observed| matches!(fact.fact, Fact::Refused { .. } | Fact::GivenUp { .. });
+    let acted = !facts.iter().any(came_to_nothing);
+    concluded_at_provider(draft, &item.effect.order, acted, !doubtful.is_empty());
+    for object in doubtful {
+        ask_for(draft, object);
+    }
+}
+
+/// What the answer to an order means besides the facts that it tells. `acted`: the provider
+/// has done what it was asked; `doubtful`: something that it said is to be read anew.
+fn concluded_at_provider(draft: &mut Draft, order: &Order, acted: bool, doubtful: bool) {
+    if let Order::CancelSubscription { reference, .. } = order {
+        let answer = match (acted, doubtful) {
+            (false, _) => CancelAnswer::Nothing,
+            // What is read next is believed.
+            (true, true) => CancelAnswer::Doubtful,
+            (true, false) => CancelAnswer::Done,
+        };
+        cancellation_answered(draft, reference, answer);
+    }
+    if let (true, Order::UndoCancellation { subscription, .. }) = (acted, order) {
+        uncanceled(draft, *subscription);
+    }
+    let of_a_price = untold(order).filter(|_| !acted);
+    if let Some((reference, what)) = of_a_price {
+        promise_untold(draft, reference, what);
+    }
+}
+
+/// What an order says of the price of the next period, which no change of a buyer's brings.
+/// `None`: nothing.
+fn untold(order: &Order) -> Option<(&str, Untold)> {
+    if let Order::ChangeSubscription(order) = order {
+        let by_itself = order.change.is_none();
+        return by_itself.then_some((order.reference.as_str(), Untold::Price));
+    }
+    if let Order::UndoChange {
+        reference,
+        change: None,
+        ..
+    } = order
+    {
+        return Some((reference, Untold::TakenBack));
+    }
+    None
+}
+
+/// Orders a subscription to be read.
+fn ask_for(draft: &mut Draft, object: ProviderRef) {
+    let known = draft.account.subscriptions.iter().find(|held| {
+        held.reference() == Some(object.id.as_str())
+            && held.provider.as_ref() == Some(&object.account)
+    });
+    let Some(id) = known.map(|held| held.id) else {
+        return;
+    };
+    let order = Order::ReadSubscription {
+        provider: object.account,
+        reference: object.id,
+    };
+    draft.ask("read", id, order);
+}
