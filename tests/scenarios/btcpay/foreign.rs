@@ -78,7 +78,7 @@ async fn names_the_money(shop: &Shop) {
     };
     let reason = row.reason.as_str();
     assert!(
-        ["currency_mismatch", "amount_mismatch"].contains(&reason),
+        ["currency_mismatch", "amount_mismatch", "late_payment"].contains(&reason),
         "{reason}"
     );
     assert!(row.evidence.contains("SAT 500"), "{}", row.evidence);
