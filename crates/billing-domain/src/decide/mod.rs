@@ -60,7 +60,7 @@ pub use pending::{grace_end, sure_until};
 pub(crate) use promise::{
     Promised, cycle_number, cycle_starts, is_dearer, is_given, terms_at_price,
 };
-pub use promise::{Untold, keep_promises, may_rejoin, promise_untold};
+pub use promise::{Untold, keep_promises, may_rejoin, price_answered, promise_untold};
 pub use quote::{
     ChangeAsk, Force, Planned, PlannedStep, QuoteRefusal, StepAsk, plan_change, plan_step,
 };

@@ -17,7 +17,9 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::PriceKey;
-use crate::ids::{ChangeId, CheckoutId, CustomerId, InvoiceId, MigrationId, SubscriptionId};
+use crate::ids::{
+    ChangeId, CheckoutId, CustomerId, EffectId, InvoiceId, MigrationId, SubscriptionId,
+};
 use crate::money::Money;
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
 use crate::terms::Terms;
@@ -146,10 +148,40 @@ pub struct Promise {
     /// told. `None`: it was told none, or has charged it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Timestamp>,
+    /// What a provider that runs the schedule was last ordered about that price: until it
+    /// has answered, what it says of it is not newer than ours. `None`: nothing was, or
+    /// not by this release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
     /// The terms that come by themselves, while a change that was accepted stands
     /// in their place: they come back with its end. `None`: none were displaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub displaced: Option<Box<Scheduled>>,
+}
+
+/// An order about the price of the next period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The effect that carries it.
+    pub effect: EffectId,
+    /// When it was answered, be it that nothing came of it. `None`: it is on its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<Timestamp>,
+}
+
+impl Asked {
+    /// It was ordered just now.
+    pub(crate) const fn of(effect: EffectId) -> Self {
+        Self {
+            effect,
+            answered_at: None,
+        }
+    }
+
+    /// Whether what was told at `told_at` may not know of it yet.
+    pub(crate) fn is_news_at(self, told_at: Timestamp) -> bool {
+        self.answered_at.is_none_or(|answered| told_at <= answered)
+    }
 }
 
 /// A notice of a dearer price.

@@ -3,7 +3,7 @@
 
 use billing_domain::audit::{DriftCode, Remedy, Side, drift};
 use billing_domain::catalog::{CatalogRevision, ChangeKind, ChangeRule, Lock, LockEnd};
-use billing_domain::decide::CancelWhen;
+use billing_domain::decide::{CancelWhen, price_answered};
 use billing_domain::effect::{ChangeSubscription, ChangeWhen, Order};
 use billing_domain::fact::{Fact, Link, Observed, SubscriptionSnapshot, Upcoming};
 use billing_domain::ids::ChangeId;
@@ -90,6 +90,7 @@ fn see(world: &mut World, upcoming: Upcoming) {
 }
 
 const LOW: &str = "low x 1 from 2026-02-01T00:00:00Z";
+const OTHER: &str = "older x 1 from 2026-02-01T00:00:00Z";
 
 /// What is said on either side, who is right, and what is done. `None`: nothing differs.
 type Verdict = Option<(&'static str, &'static str, Side, Remedy)>;
@@ -256,6 +257,7 @@ fn terms_that_come_by_themselves_are_told_again_too() {
     world.catalog = retired(&catalog(), "old", "2026-01-15", Some(lock));
     world.keep_promises();
     assert_eq!(ordered(&mut world).len(), 1);
+    answer(&mut world);
     world.now = at("2026-01-20");
     assert_eq!(
         found(&world, held_there(Upcoming::Nothing)),
@@ -274,4 +276,76 @@ fn terms_that_come_by_themselves_are_told_again_too() {
         (None, "low")
     );
     assert_eq!(world.sub().promise.told, Some(at("2026-02-01")));
+}
+
+/// The provider answers what it was ordered about the price of the next period.
+fn answer(world: &mut World) {
+    let asked = world.sub().promise.asked.unwrap();
+    world.decide(|draft| price_answered(draft, asked.effect));
+}
+
+#[test]
+fn an_order_of_ours_that_is_on_its_way_is_no_alteration() {
+    let ends_with = |then: &str| Lock {
+        notice: SignedDuration::ZERO,
+        ..lock(LockEnd::Until(at("2026-02-01")), Some(then))
+    };
+    let retire = |then| retired(&catalog(), "old", "2026-01-15", Some(ends_with(then)));
+    let mut world = holder();
+    world.catalog = retire("low");
+    world.keep_promises();
+    assert_eq!(ordered(&mut world).len(), 1);
+    // Hours later it is still tried: nothing is lost, and nothing ordered twice.
+    world.now = at("2026-01-15T07:00:00Z");
+    assert_eq!(found(&world, held_there(Upcoming::Nothing)), []);
+    see(&mut world, Upcoming::Nothing);
+    assert_eq!(ordered(&mut world), []);
+    answer(&mut world);
+    // Read before it was answered, and heard of afterwards.
+    assert_eq!(found(&world, held_there(Upcoming::Nothing)), []);
+
+    // Another price is to come: until it is there, the first stands.
+    let low = || held_there(renews_as("low", 1, None));
+    let told =
+        |ours: &str, right, remedy| vec![(ours.to_owned(), "low x 1".to_owned(), right, remedy)];
+    world.catalog = retire("older");
+    world.now = at("2026-01-16");
+    world.keep_promises();
+    assert_eq!(ordered(&mut world).len(), 1);
+    world.now = at("2026-01-16T07:00:00Z");
+    assert_eq!(found(&world, low()), told(OTHER, Side::Ours, Remedy::Keep));
+    answer(&mut world);
+    world.now = at("2026-01-17");
+    assert_eq!(
+        found(&world, held_there(renews_as("older", 1, None))),
+        [],
+        "done"
+    );
+    // Somebody has put it back by hand.
+    assert_eq!(
+        found(&world, low()),
+        told(OTHER, Side::Unclear, Remedy::Look)
+    );
+
+    // None is to come any more.
+    world.catalog = catalog();
+    world.keep_promises();
+    assert_eq!(world.sub().scheduled, None);
+    world.now = at("2026-01-17T07:00:00Z");
+    let kept = told("nothing", Side::Ours, Remedy::Keep);
+    assert_eq!(found(&world, low()), kept);
+    answer(&mut world);
+    world.now = at("2026-01-18");
+    let set_up = told("nothing", Side::Provider, Remedy::Look);
+    assert_eq!(found(&world, low()), set_up);
+
+    // Somebody has just chosen something else.
+    world.change(None, "new");
+    world.now = at("2026-01-18T00:10:00Z");
+    let chosen = told(
+        "new x 1 from 2026-02-01T00:00:00Z",
+        Side::Ours,
+        Remedy::Keep,
+    );
+    assert_eq!(found(&world, low()), chosen);
 }

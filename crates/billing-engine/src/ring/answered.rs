@@ -3,8 +3,8 @@
 use billing_domain::Draft;
 use billing_domain::catalog::CatalogRevision;
 use billing_domain::decide::{
-    CancelAnswer, Untold, Verdict, apply_fact, cancellation_answered, outrank, promise_untold,
-    uncancel_overtaken, uncanceled,
+    CancelAnswer, Untold, Verdict, apply_fact, cancellation_answered, outrank, price_answered,
+    promise_untold, uncancel_overtaken, uncanceled,
 };
 use billing_domain::effect::Order;
 use billing_domain::fact::{Fact, Observed};
@@ -45,6 +45,12 @@ pub(super) fn answered(
         |fact: &Observed| matches!(fact.fact, Fact::Refused { .. } | Fact::GivenUp { .. });
     let acted = !facts.iter().any(came_to_nothing);
     concluded_at_provider(draft, &item.effect.order, acted, !doubtful.is_empty());
+    if matches!(
+        item.effect.order,
+        Order::ChangeSubscription(_) | Order::UndoChange { .. }
+    ) {
+        price_answered(draft, item.effect.id);
+    }
     for object in doubtful {
         ask_for(draft, object);
     }

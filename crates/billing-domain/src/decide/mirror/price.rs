@@ -133,6 +133,7 @@ fn hold(seen: &mut Subscription, terms: Terms) {
         seen.promise = Promise {
             // It is still to be taken back.
             told: seen.promise.told,
+            asked: seen.promise.asked,
             ..Promise::default()
         };
     } else if seen.terms.quantity != terms.quantity {

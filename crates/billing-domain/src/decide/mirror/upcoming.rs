@@ -34,8 +34,8 @@ pub(crate) enum Apart {
     Unknown,
     /// Something else is to come there than here.
     Other,
-    /// What is to come there is an order of ours that a newer one takes the place of, or
-    /// takes back: that is on its way.
+    /// What is to come there stands for as long as a newer order of ours, which takes its
+    /// place or takes it back, is on its way.
     Overtaken,
 }
 
@@ -82,7 +82,8 @@ pub(crate) fn apart(
                 return None;
             }
             let wanted = ours.and_then(|to_come| change_of(to_come.why));
-            if change.is_some() && *change != wanted {
+            let replaced = change.is_some() && *change != wanted;
+            if replaced || is_on_its_way(account, held, told_at) {
                 return Some(Apart::Overtaken);
             }
             Some(if ours.is_some() {
@@ -110,12 +111,19 @@ fn was_told(account: &Account, held: &Subscription, told_at: Timestamp) -> bool 
     let Some(to_come) = &held.scheduled else {
         return false;
     };
-    let Some(change) = change_of(to_come.why) else {
-        // A provider knows of no period but the next.
-        return held.promise.told == Some(to_come.at);
-    };
-    let heard = |change: &Change| shifted(change.accepted_at, ON_ITS_WAY) <= told_at;
-    account.change(change).is_none_or(heard)
+    // A provider knows of no period but the next.
+    let told = change_of(to_come.why).is_some() || held.promise.told == Some(to_come.at);
+    told && !is_on_its_way(account, held, told_at)
+}
+
+/// Whether the provider may not have known yet at `told_at` what was ordered last about
+/// its next period.
+fn is_on_its_way(account: &Account, held: &Subscription, told_at: Timestamp) -> bool {
+    let asked = held.promise.asked.is_some_and(|it| it.is_news_at(told_at));
+    let change = held.scheduled.as_ref().and_then(|it| change_of(it.why));
+    let fresh = |change: &Change| shifted(change.accepted_at, ON_ITS_WAY) > told_at;
+    let accepted = change.and_then(|change| account.change(change));
+    asked || accepted.is_some_and(fresh)
 }
 
 /// What the customer was promised and the provider has let go, by somebody's hand, is

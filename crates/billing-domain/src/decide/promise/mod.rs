@@ -25,6 +25,7 @@ pub(crate) use outlook::{
     Promised, cycle_number, cycle_starts, is_dearer, is_given, terms_at_price,
 };
 pub use rejoin::may_rejoin;
+pub use told::price_answered;
 pub(super) use told::tell_provider;
 pub use told::{Untold, promise_untold};
 

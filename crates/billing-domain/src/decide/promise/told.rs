@@ -5,7 +5,8 @@ use crate::decide::cancel::ASK_AGAIN_AFTER;
 use crate::decide::quote::{at_provider, with_period};
 use crate::decision::Draft;
 use crate::effect::Order;
-use crate::subscription::{Schedule, Scheduled, Subscription, Why};
+use crate::ids::EffectId;
+use crate::subscription::{Asked, Schedule, Scheduled, Subscription, Why};
 use crate::time::shifted;
 
 use super::outlook::cycle_starts;
@@ -44,7 +45,8 @@ pub(in crate::decide) fn tell_provider(
                 reference,
                 change: None,
             };
-            draft.ask("unprice", after.id, order);
+            let effect = draft.ask("unprice", after.id, order);
+            after.promise.asked = Some(Asked::of(effect));
         }
         return;
     };
@@ -53,7 +55,8 @@ pub(in crate::decide) fn tell_provider(
         return;
     }
     if let Some(order) = at_provider(after, &to_come.terms, with_period(to_come)) {
-        draft.ask("reprice", after.id, Order::ChangeSubscription(order));
+        let effect = draft.ask("reprice", after.id, Order::ChangeSubscription(order));
+        after.promise.asked = Some(Asked::of(effect));
         after.promise.told = Some(at);
     }
 }
@@ -87,7 +90,12 @@ pub fn promise_untold(draft: &mut Draft, reference: &str, what: Untold) {
     draft.account.put_subscription(held);
 }
 
-fn tell_again(draft: &mut Draft, before: &Subscription, after: &Subscription, to_come: &Scheduled) {
+fn tell_again(
+    draft: &mut Draft,
+    before: &Subscription,
+    after: &mut Subscription,
+    to_come: &Scheduled,
+) {
     let (Why::Change { change }, Some(was)) = (to_come.why, &before.scheduled) else {
         return;
     };
@@ -96,6 +104,26 @@ fn tell_again(draft: &mut Draft, before: &Subscription, after: &Subscription, to
     }
     if let Some(mut order) = at_provider(after, &to_come.terms, with_period(to_come)) {
         order.change = Some(change);
-        draft.ask("reprice", after.id, Order::ChangeSubscription(order));
+        let effect = draft.ask("reprice", after.id, Order::ChangeSubscription(order));
+        after.promise.asked = Some(Asked::of(effect));
     }
+}
+
+/// The provider has answered an order about the price of a next period, or nothing comes
+/// of it any more: from now on its word about that counts. Any other order changes nothing.
+pub fn price_answered(draft: &mut Draft, effect: EffectId) {
+    let mut held = draft.account.subscriptions.iter();
+    let asked = held.find(|held| {
+        held.promise
+            .asked
+            .is_some_and(|asked| asked.effect == effect)
+    });
+    let Some(mut held) = asked.cloned() else {
+        return;
+    };
+    held.promise.asked = Some(Asked {
+        effect,
+        answered_at: Some(draft.now()),
+    });
+    draft.account.put_subscription(held);
 }
