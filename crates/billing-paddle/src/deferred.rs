@@ -2,6 +2,8 @@
 //! to come with the next period stands there already, unbilled, and a note in
 //! `custom_data` says what is paid for until when.
 
+use std::fmt;
+
 use billing_domain::ids::ChangeId;
 use billing_domain::time::{Period, Timestamp, shifted};
 use jiff::SignedDuration;
@@ -27,6 +29,12 @@ const COUNTED_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 pub(crate) struct Held {
     pub(crate) price: String,
     pub(crate) quantity: u32,
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} x {}", self.price, self.quantity)
+    }
 }
 
 /// What is paid for, and what comes after it.

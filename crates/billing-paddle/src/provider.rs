@@ -12,7 +12,7 @@ use billing_domain::ids::EffectId;
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef, RefKind};
 use billing_domain::time::Timestamp;
 use billing_http::HttpClient;
-use billing_ports::provider::{Listed, PortalAnswer, PortalAsk};
+use billing_ports::provider::{Inspected, LeftOver, Listed, PortalAnswer, PortalAsk};
 use billing_ports::{
     Answer, Clock, Delivery, Finding, PaymentProvider, PerformError, Previewed, Resent,
     ResumePreviewed,
@@ -172,13 +172,7 @@ impl Paddle {
     async fn look(&self, object: &ProviderRef) -> Result<Vec<Observed>, CallError> {
         let id = object.id.as_str();
         match object.kind {
-            RefKind::Subscription => match self.subscription(id).await? {
-                Some(held) => {
-                    let held = self.put_right(held).await?;
-                    self.told(&held).await
-                }
-                None => Ok(Vec::new()),
-            },
+            RefKind::Subscription => self.reread(id).await,
             RefKind::Payment if id.starts_with("adj_") => {
                 let found: Vec<Adjustment> =
                     self.client.get(&["adjustments"], &[("id", id)]).await?;
@@ -199,6 +193,24 @@ impl Paddle {
                     .collect())
             }
         }
+    }
+
+    /// Looks at the same, and writes nothing.
+    async fn look_only(&self, object: &ProviderRef) -> Result<Inspected, CallError> {
+        if object.kind != RefKind::Subscription {
+            let facts = self.look(object).await?;
+            return Ok(Inspected { facts, left: None });
+        }
+        let Some(held) = self.subscription(&object.id).await? else {
+            let facts = Vec::new();
+            return Ok(Inspected { facts, left: None });
+        };
+        let left = self.left_lifted(&held).map(|note| LeftOver {
+            wanted: format!("{} from {}", note.later, note.until),
+            stands: note.paid.to_string(),
+        });
+        let facts = self.told(&held).await?;
+        Ok(Inspected { facts, left })
     }
 
     /// What a transaction tells; a page that nobody has paid at tells that it is there.
@@ -256,6 +268,13 @@ impl PaymentProvider for Paddle {
             return Err(misdirected(Some(&object.account), &self.teller.account));
         }
         self.look(object).await.map_err(CallError::of_read)
+    }
+
+    async fn inspect(&self, object: &ProviderRef) -> Result<Inspected, PerformError> {
+        if object.account != self.teller.account {
+            return Err(misdirected(Some(&object.account), &self.teller.account));
+        }
+        self.look_only(object).await.map_err(CallError::of_read)
     }
 
     async fn preview(&self, change: &ChangeSubscription) -> Result<Previewed, PerformError> {

@@ -146,6 +146,25 @@ pub struct Listed<T> {
     pub next: Option<String>,
 }
 
+/// An object as it stands at a provider, read without a trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspected {
+    /// What it tells. Empty: there is no such object.
+    pub facts: Vec<Observed>,
+    /// What a call that was cut off has left there, and [`PaymentProvider::read`] would
+    /// put right. `None`: nothing.
+    pub left: Option<LeftOver>,
+}
+
+/// What a call of ours that was cut off has left at a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOver {
+    /// What is to be there, for an operator.
+    pub wanted: String,
+    /// What is there.
+    pub stands: String,
+}
+
 /// Why a provider gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PerformError {
@@ -209,8 +228,16 @@ pub trait PaymentProvider: Send + Sync {
         order: &Order,
     ) -> Result<Answer, PerformError>;
 
-    /// Reads an object as it stands now. Empty: there is no such object.
+    /// Reads an object as it stands now. Empty: there is no such object. May put right
+    /// what a call of ours that was cut off has left there.
     async fn read(&self, object: &ProviderRef) -> Result<Vec<Observed>, PerformError>;
+
+    /// Reads the same for whoever only compares. MUST write nothing at the provider;
+    /// what [`Self::read`] would put right is said instead.
+    async fn inspect(&self, object: &ProviderRef) -> Result<Inspected, PerformError> {
+        let facts = self.read(object).await?;
+        Ok(Inspected { facts, left: None })
+    }
 
     /// Whether it takes this off where it runs the schedule: off as many cycles as are
     /// told, and off no other. What it says it takes, it MUST NOT refuse when it is

@@ -6,6 +6,7 @@ mod changes;
 mod codes;
 mod guests;
 mod handed;
+mod left;
 mod linked;
 mod locked;
 mod offers;

@@ -55,11 +55,13 @@ pub enum DriftCode {
     Unread,
     /// What is to come with a subscription's next period.
     Upcoming,
+    /// What a call of ours that was cut off has left there.
+    Unfinished,
 }
 
 impl DriftCode {
     /// Every code.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Missing,
         Self::Unknown,
         Self::Status,
@@ -71,6 +73,7 @@ impl DriftCode {
         Self::Amount,
         Self::Unread,
         Self::Upcoming,
+        Self::Unfinished,
     ];
 
     /// The stable code.
@@ -88,6 +91,7 @@ impl DriftCode {
             Self::Amount => "drift_amount",
             Self::Unread => "drift_unread",
             Self::Upcoming => "drift_upcoming",
+            Self::Unfinished => "drift_unfinished",
         }
     }
 }
@@ -128,6 +132,8 @@ pub enum Remedy {
     SetAside,
     /// What these books say is ordered of the provider again.
     OrderAgain,
+    /// It is put right there by whoever reads it next, and not only compares.
+    PutRight,
     /// Nothing: what these books say is newer, or is never taken back.
     Keep,
     /// Nothing by itself: a person has to look.
@@ -143,6 +149,7 @@ impl Remedy {
             Self::Credit => "credit",
             Self::SetAside => "set_aside",
             Self::OrderAgain => "order_again",
+            Self::PutRight => "put_right",
             Self::Keep => "keep",
             Self::Look => "look",
         }
@@ -156,6 +163,7 @@ impl Remedy {
             Self::Credit => "the payment would be credited",
             Self::SetAside => "the payment would be set aside for a person",
             Self::OrderAgain => "it would be ordered of the provider again",
+            Self::PutRight => "it would be put right at the provider",
             Self::Keep => "nothing would be done",
             Self::Look => "a person has to look",
         }

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use billing_domain::audit::{Drift, drift, open_objects};
-use billing_domain::fact::{Fact, Observed};
+use billing_domain::audit::{Drift, DriftCode, Remedy, Side, drift, open_objects};
+use billing_domain::customer::Account;
+use billing_domain::fact::Fact;
 use billing_domain::ids::CustomerId;
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
+use billing_ports::provider::{Inspected, LeftOver};
 use billing_ports::store::Also;
 
 use crate::billing::{Billing, Parts};
@@ -90,14 +92,14 @@ impl Parts {
         let Some(loaded) = self.store.load(customer, &Also::default()).await? else {
             return Ok(Vec::new());
         };
-        let mut read: Vec<(ProviderRef, Vec<Observed>)> = Vec::new();
+        let mut read: Vec<(ProviderRef, Inspected)> = Vec::new();
         for object in open_objects(&loaded.account) {
             let asked = only.is_none_or(|only| *only == object.account);
             if !asked || object.account.provider().as_str() == MANUAL {
                 continue;
             }
-            if let Some(facts) = self.read_for(&object, done).await {
-                read.push((object, facts));
+            if let Some(seen) = self.read_for(&object, done).await {
+                read.push((object, seen));
             }
         }
         if read.is_empty() {
@@ -108,8 +110,13 @@ impl Parts {
             return Ok(Vec::new());
         };
         let mut found: Vec<Drift> = Vec::new();
-        for (object, facts) in &read {
-            for differs in drift(&loaded.account, object, facts) {
+        for (object, Inspected { facts, left }) in &read {
+            let left = left.clone();
+            let left = left.map(|left| unfinished(Some(&loaded.account), object, left));
+            for differs in drift(&loaded.account, object, facts)
+                .into_iter()
+                .chain(left)
+            {
                 // A subscription is read with its invoices, which are read themselves.
                 if !found.contains(&differs) {
                     found.push(differs);
@@ -120,7 +127,7 @@ impl Parts {
     }
 
     /// Reads an object. `None`: nobody answered, and that is noted.
-    async fn read_for(&self, object: &ProviderRef, done: &mut Drifted) -> Option<Vec<Observed>> {
+    async fn read_for(&self, object: &ProviderRef, done: &mut Drifted) -> Option<Inspected> {
         let silent = done.unanswered.get(&object.account);
         if silent.is_some_and(|silent| silent.in_a_row >= GIVE_UP_AFTER) {
             silent_for(done, &object.account, None);
@@ -131,14 +138,14 @@ impl Parts {
             silent_for(done, &object.account, Some(error));
             return None;
         };
-        let reading = provider.read(object);
+        let reading = provider.inspect(object);
         let error = match tokio::time::timeout(self.limits.call_timeout, reading).await {
-            Ok(Ok(facts)) => {
+            Ok(Ok(seen)) => {
                 done.read = done.read.saturating_add(1);
                 if let Some(silent) = done.unanswered.get_mut(&object.account) {
                     silent.in_a_row = 0;
                 }
-                return Some(facts);
+                return Some(seen);
             }
             Ok(Err(error)) => error.to_string(),
             Err(_elapsed) => "no answer in time".to_owned(),
@@ -148,11 +155,32 @@ impl Parts {
     }
 }
 
+/// What a call of ours has left unfinished at a provider: whoever reads it there, and
+/// not only compares, puts it right. `account`: whose it is, where that is known.
+pub(crate) fn unfinished(account: Option<&Account>, object: &ProviderRef, left: LeftOver) -> Drift {
+    let mut held = account
+        .into_iter()
+        .flat_map(|account| &account.subscriptions);
+    let row = held.find(|held| {
+        let named = held.reference() == Some(object.id.as_str());
+        named && held.provider.as_ref() == Some(&object.account)
+    });
+    Drift {
+        code: DriftCode::Unfinished,
+        object: object.clone(),
+        row: row.map(|held| held.id.to_string()),
+        ours: left.wanted,
+        theirs: left.stands,
+        right: Side::Ours,
+        remedy: Remedy::PutRight,
+    }
+}
+
 /// The invoices that were told of, closed ones included.
-fn told_of(read: &[(ProviderRef, Vec<Observed>)]) -> Also {
+fn told_of(read: &[(ProviderRef, Inspected)]) -> Also {
     let mut also = Also::default();
-    for (object, facts) in read {
-        for told in facts {
+    for (object, seen) in read {
+        for told in &seen.facts {
             also.invoices.extend(told.fact.invoice());
             if let Fact::ProviderInvoiceSeen { reference, .. } = &told.fact {
                 also.invoice_refs.push(ProviderRef {

@@ -7,7 +7,7 @@ mod checkout;
 mod claim;
 mod code;
 mod customer;
-mod drift;
+pub(crate) mod drift;
 mod exchange;
 mod forecast;
 mod grant;

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::api_error::{CallError, refused};
-use crate::deferred;
+use crate::deferred::{self, Deferred};
 use crate::provider::Paddle;
 use crate::wire::Subscription;
 
@@ -131,7 +131,7 @@ impl Paddle {
 
     /// Reads it because somebody doubts, and puts back what a lost process left
     /// lifted.
-    pub(super) async fn reread(&self, id: &str) -> Result<Vec<Observed>, CallError> {
+    pub(crate) async fn reread(&self, id: &str) -> Result<Vec<Observed>, CallError> {
         let Some(held) = self.subscription(id).await? else {
             return Ok(Vec::new());
         };
@@ -139,14 +139,18 @@ impl Paddle {
         self.told(&held).await
     }
 
-    /// Puts in place again what a lost process left lifted. Left alone while whoever
-    /// lifted it may still be at it.
-    pub(crate) async fn put_right(&self, held: Subscription) -> Result<Subscription, CallError> {
-        let left = deferred::note(&held).is_some_and(|note| note.lifted)
-            && self.clock.now().duration_since(held.at()) >= LIFTED_FOR;
+    /// What a lost process left lifted, and is to be put in place again. `None`: nothing,
+    /// or whoever lifted it may still be at it.
+    pub(crate) fn left_lifted(&self, held: &Subscription) -> Option<Deferred> {
+        let is_left = self.clock.now().duration_since(held.at()) >= LIFTED_FOR;
         // What has ended, stands still or is about to has no use for it.
-        let goes_on = held.status == "active" && scheduled(&held).is_none();
-        if !left || !goes_on {
+        let goes_on = held.status == "active" && scheduled(held).is_none();
+        deferred::note(held).filter(|note| note.lifted && is_left && goes_on)
+    }
+
+    /// Puts in place again what a lost process left lifted.
+    pub(crate) async fn put_right(&self, held: Subscription) -> Result<Subscription, CallError> {
+        if self.left_lifted(&held).is_none() {
             return Ok(held);
         }
         let _alone = self.at_work.alone(&held.id).await;

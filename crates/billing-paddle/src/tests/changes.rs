@@ -545,6 +545,30 @@ async fn what_a_lost_process_left_lifted_is_put_right_when_somebody_looks() {
 }
 
 #[tokio::test]
+async fn whoever_only_compares_is_told_what_was_left_and_writes_nothing() {
+    let (server, paddle) = paddle().await;
+    let mut lifted = deferred();
+    lifted["items"][0]["price"] = price(MONTHLY);
+    lifted["custom_data"]["billing_deferred"]["lifted"] = json!(true);
+    world(&server, &lifted, &deferred(), "0").await;
+    let object = ProviderRef {
+        account: account(),
+        kind: RefKind::Subscription,
+        id: "sub_1".to_owned(),
+    };
+    let inspected = paddle.inspect(&object).await.unwrap();
+    assert_eq!(snapshot(&inspected.facts).price_ref, MONTHLY);
+    let left = inspected.left.unwrap();
+    assert_eq!(left.stands, "pri_month x 1");
+    assert_eq!(left.wanted, "pri_bigger x 1 from 2026-02-01T00:00:00Z");
+    let requests = server.received_requests().await.unwrap();
+    assert!(requests.iter().all(|sent| sent.method.as_str() == "GET"));
+    // Put right by whoever reads it, nothing is left.
+    paddle.read(&object).await.unwrap();
+    assert_eq!(sent(&server, "PATCH", PLACE).await.len(), 1);
+}
+
+#[tokio::test]
 async fn what_was_left_lifted_is_told_though_it_cannot_be_put_right() {
     let object = ProviderRef {
         account: account(),

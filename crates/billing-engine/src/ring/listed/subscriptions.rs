@@ -7,12 +7,14 @@ use billing_domain::digest::digest128;
 use billing_domain::fact::{Fact, Observed, Unclear};
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
 use billing_domain::subscription::Subscription;
+use billing_ports::provider::{Inspected, LeftOver};
 use billing_ports::store::{Also, Book, PageAsk, SubscriptionFilter};
-use billing_ports::{Delivery, Reading};
+use billing_ports::{Delivery, PaymentProvider, PerformError, Reading};
 use bytes::Bytes;
 
 use super::{Difference, MAX_DRY_PAGES, MAX_READS, Pace, Reread, RereadError};
 use crate::billing::Parts;
+use crate::commands::drift::unfinished;
 use crate::ring::hints::{hinted, is_foreign};
 use crate::ring::whose::Whose;
 
@@ -48,8 +50,8 @@ impl Parts {
             for seen in page.rows {
                 done.subscriptions = done.subscriptions.saturating_add(1);
                 listed.extend(object_of(account, &seen));
-                let stands = match self.as_it_stands(seen, &mut reads).await {
-                    Ok(facts) => facts,
+                let stands = match self.as_it_stands(seen, how.dry, &mut reads).await {
+                    Ok(stands) => self.told_of_left(stands, done, each).await?,
                     Err(unread) => {
                         in_vain = note_unread(unread, in_vain, done, each)?;
                         continue;
@@ -81,9 +83,17 @@ impl Parts {
     }
 
     /// What a row of the book says, read where the row only hints at it.
-    async fn as_it_stands(&self, row: Observed, reads: &mut u64) -> Result<Vec<Observed>, Unread> {
+    async fn as_it_stands(
+        &self,
+        row: Observed,
+        dry: bool,
+        reads: &mut u64,
+    ) -> Result<Stands, Unread> {
         let Some(object) = hinted(&row) else {
-            return Ok(vec![row]);
+            return Ok(Stands {
+                facts: vec![row],
+                left: None,
+            });
         };
         *reads = reads.saturating_add(1);
         let unread = |error: RereadError| Unread {
@@ -91,8 +101,50 @@ impl Parts {
             error,
         };
         let provider = self.provider(&object.account).map_err(unread)?;
-        let facts = self.in_time(provider.read(object)).await;
-        facts.map_err(|error| unread(error.into()))
+        let stands = self.stands(provider, object, dry).await;
+        stands.map_err(|error| unread(error.into()))
+    }
+
+    /// Reads an object; a dry run leaves it as it is.
+    async fn stands(
+        &self,
+        provider: &dyn PaymentProvider,
+        object: &ProviderRef,
+        dry: bool,
+    ) -> Result<Stands, PerformError> {
+        if !dry {
+            let facts = self.in_time(provider.read(object)).await?;
+            return Ok(Stands { facts, left: None });
+        }
+        let Inspected { facts, left } = self.in_time(provider.inspect(object)).await?;
+        let left = left.map(|left| (object.clone(), left));
+        Ok(Stands { facts, left })
+    }
+
+    /// The facts of what was read; what was left unfinished there is told.
+    async fn told_of_left(
+        &self,
+        stands: Stands,
+        done: &mut Reread,
+        each: &mut (impl FnMut(&Difference) + Send),
+    ) -> Result<Vec<Observed>, RereadError> {
+        let Stands { facts, left } = stands;
+        if let Some((object, left)) = left {
+            let customer = match self.whose_are(&facts).await? {
+                Whose::Customer(customer) => Some(customer),
+                Whose::Nobody | Whose::Disputed => None,
+            };
+            let also = Also::default();
+            let loaded = match customer {
+                Some(customer) => self.store.load(customer, &also).await?,
+                None => None,
+            };
+            let account = loaded.as_ref().map(|loaded| &loaded.account);
+            let drift = unfinished(account, &object, left);
+            done.drifts = done.drifts.saturating_add(1);
+            each(&Difference { customer, drift });
+        }
+        Ok(facts)
     }
 
     /// What these books hold there, alive, and the provider did not list: read by itself,
@@ -121,8 +173,8 @@ impl Parts {
                     return Ok(());
                 }
                 reads = reads.saturating_add(1);
-                let facts = match self.in_time(provider.read(&object)).await {
-                    Ok(facts) => facts,
+                let facts = match self.stands(provider, &object, how.dry).await {
+                    Ok(stands) => self.told_of_left(stands, done, each).await?,
                     Err(error) => {
                         let error = error.into();
                         in_vain = note_unread(Unread { object, error }, in_vain, done, each)?;
@@ -244,6 +296,14 @@ fn note_unread(
         },
     });
     Ok(in_vain)
+}
+
+/// An object as it was read.
+struct Stands {
+    facts: Vec<Observed>,
+    /// What a call of ours that was cut off has left there. `None`: nothing, or it is put
+    /// right by now.
+    left: Option<(ProviderRef, LeftOver)>,
 }
 
 /// A row that could not be read, and why.
