@@ -18,6 +18,7 @@ use crate::gate::GateCache;
 use crate::limits::Limits;
 use crate::recent::Recent;
 use crate::ring::LastRead;
+use crate::watched::{KeyAlarm, Watched};
 
 /// The billing engine. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -31,6 +32,8 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) providers: BTreeMap<ProviderAccount, Arc<dyn PaymentProvider>>,
+    /// Which of them do not take our key.
+    pub(crate) alarms: BTreeMap<ProviderAccount, KeyAlarm>,
     /// The order in which providers are preferred.
     pub(crate) preference: Vec<ProviderAccount>,
     pub(crate) decoders: BTreeMap<ProviderAccount, Arc<dyn WebhookDecoder>>,
@@ -148,6 +151,14 @@ impl Billing {
         self.parts.as_ref().map_or(&[], |parts| &parts.preference)
     }
 
+    /// Every provider account with whether its provider does not take our key or settings,
+    /// as it last answered to this process: until that is mended, nothing of it is decided
+    /// or done. `false` too where nobody was asked yet.
+    pub fn refused_keys(&self) -> impl Iterator<Item = (&ProviderAccount, bool)> {
+        let alarms = self.parts.iter().flat_map(|parts| &parts.alarms);
+        alarms.map(|(account, alarm)| (account, alarm.is_on()))
+    }
+
     /// Tells `listener` what happens from now on, beside the notifier: both are told
     /// again where one of them fails. The first one given stays; `false`: there is
     /// one. Every process that works needs it.
@@ -216,10 +227,15 @@ impl BillingBuilder {
     /// [`BuildError`] when accounts are configured twice or by halves.
     pub fn build(self) -> Result<Billing, BuildError> {
         let mut providers = BTreeMap::new();
+        let mut alarms = BTreeMap::new();
         let mut preference = Vec::new();
         for provider in self.providers {
             let account = provider.account().clone();
             preference.push(account.clone());
+            let alarm = KeyAlarm::default();
+            let provider: Arc<dyn PaymentProvider> =
+                Arc::new(Watched::new(provider, alarm.clone()));
+            alarms.insert(account.clone(), alarm);
             if providers.insert(account.clone(), provider).is_some() {
                 return Err(BuildError::Twice(account));
             }
@@ -240,6 +256,7 @@ impl BillingBuilder {
             clock: self.clock,
             ids: self.ids,
             providers,
+            alarms,
             preference,
             decoders,
             notifier: self.notifier,

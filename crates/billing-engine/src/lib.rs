@@ -21,6 +21,7 @@ mod limits;
 mod manual;
 mod recent;
 mod ring;
+mod watched;
 mod worker;
 
 pub use billing::{Billing, BillingBuilder, BuildError};

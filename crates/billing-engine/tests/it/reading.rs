@@ -175,3 +175,33 @@ async fn no_more_is_read_in_one_decision_than_the_bound() {
         assert_eq!(rig.parked(), left);
     }
 }
+
+#[tokio::test]
+async fn a_key_that_is_refused_is_an_alarm_until_it_is_taken_again() {
+    let rig = Rig::new().await;
+    let account = fixtures::provider("sandbox/main");
+    let alarm = || rig.billing.refused_keys().collect::<Vec<_>>() == [(&account, true)];
+    assert_eq!(
+        rig.billing.refused_keys().collect::<Vec<_>>(),
+        [(&account, false)]
+    );
+    for (act, on) in [
+        // Where nobody answers, nobody says anything of the key.
+        (Act::NotSent, false),
+        (Act::Misconfigured, true),
+        (Act::Misconfigured, true),
+        (Act::Unknown, true),
+        // It was mended.
+        (Act::Slow(std::time::Duration::ZERO), false),
+        (Act::Misconfigured, true),
+    ] {
+        rig.provider
+            .happened
+            .lock()
+            .unwrap()
+            .push(rig.event(Vec::new()));
+        rig.provider.next_reads([act]);
+        let _either = rig.billing.reread(&account, |_| ()).await;
+        assert_eq!(alarm(), on, "{act:?}");
+    }
+}

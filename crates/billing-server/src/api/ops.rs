@@ -45,7 +45,23 @@ pub(crate) fn metrics(Data(state): Data<&AppState>) -> poem::Result<Response> {
     handle.run_upkeep();
     Ok(Response::builder()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(handle.render()))
+        .body(handle.render() + &refused_keys(state)))
+}
+
+/// Which providers do not take our key, as they stand now: nothing was counted of it, and
+/// what was counted would not end by itself.
+fn refused_keys(state: &AppState) -> String {
+    const NAME: &str = "billing_provider_key_refused";
+    let rows = state.billing.refused_keys().map(|(account, refused)| {
+        let refused = u8::from(refused);
+        format!("{NAME}{{account=\"{account}\"}} {refused}\n")
+    });
+    let rows: Vec<String> = rows.collect();
+    let what = "Whether the provider last refused our key or settings.";
+    format!(
+        "# HELP {NAME} {what}\n# TYPE {NAME} gauge\n{}",
+        rows.concat()
+    )
 }
 
 /// The OpenAPI document.

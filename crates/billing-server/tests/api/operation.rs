@@ -174,6 +174,8 @@ async fn metrics_count_routes_not_paths() {
         r#"billing_http_requests_total{method="GET",route="/v1/checkouts/:param0",status="404"} 1"#,
         r#"billing_http_requests_total{method="GET",route="none",status="404"} 1"#,
         r#"billing_http_requests_total{method="other",route="/v1/plans",status="405"} 2"#,
+        "# TYPE billing_provider_key_refused gauge",
+        r#"billing_provider_key_refused{account="sandbox/main"} 0"#,
     ] {
         assert!(shown.contains(line), "{line} not in:\n{shown}");
     }
