@@ -276,7 +276,7 @@ pub struct PaymentPart {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unclear {
-    /// It is owed here, and the provider knows no such object.
+    /// It is owed or held here, and the provider knows no such object.
     Missing,
     /// Its status: the provider's word for it.
     Status(String),

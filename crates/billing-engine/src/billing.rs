@@ -17,7 +17,7 @@ use crate::estimates::Estimates;
 use crate::gate::GateCache;
 use crate::limits::Limits;
 use crate::recent::Recent;
-use crate::ring::LastRead;
+use crate::ring::{LastRead, Sweeps};
 use crate::watched::{KeyAlarm, Watched};
 
 /// The billing engine. Cheap to clone; all clones are one.
@@ -47,6 +47,8 @@ pub(crate) struct Parts {
     pub(crate) recent: Recent,
     pub(crate) estimates: Estimates,
     pub(crate) last_read: LastRead,
+    /// What providers have listed in the goes before.
+    pub(crate) sweeps: Sweeps,
     /// Who is told beside the notifier, once there is somebody.
     pub(crate) also_told: OnceLock<Arc<dyn Notifier>>,
     /// What claims are mailed with, once there is something.
@@ -268,6 +270,7 @@ impl BillingBuilder {
             recent: Recent::default(),
             estimates: Estimates::default(),
             last_read: LastRead::default(),
+            sweeps: Sweeps::default(),
             also_told: OnceLock::new(),
             claim_post: OnceLock::new(),
             wake: Notify::new(),

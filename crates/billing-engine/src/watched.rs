@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use billing_domain::catalog::Catalog;
+use billing_domain::discounted::DiscountedSale;
 use billing_domain::effect::{ChangeSubscription, EffectKey, Order, Resuming};
 use billing_domain::fact::Observed;
 use billing_domain::ids::EffectId;
@@ -95,6 +96,10 @@ impl PaymentProvider for Watched {
 
     async fn inspect(&self, object: &ProviderRef) -> Result<Inspected, PerformError> {
         self.hear(self.provider.inspect(object).await)
+    }
+
+    fn takes_discount(&self, sale: &DiscountedSale) -> bool {
+        self.provider.takes_discount(sale)
     }
 
     async fn preview(&self, change: &ChangeSubscription) -> Result<Previewed, PerformError> {

@@ -10,7 +10,7 @@ use crate::fact::{About, Unclear};
 use crate::invoice::{Invoice, InvoiceState, Payment};
 use crate::money::Money;
 use crate::parked::ParkReason;
-use crate::provider::ProviderRef;
+use crate::provider::{ProviderRef, RefKind};
 use crate::time::Timestamp;
 
 /// Most that is remembered of an invoice and was not understood: more than a provider has
@@ -145,7 +145,12 @@ pub(super) fn unclear(
         Unclear::Missing => (
             ParkReason::Conflict,
             format!(
-                "the {kind} {id} is owed here, and {} knows none",
+                "the {kind} {id} is {} here, and {} knows none",
+                if object.kind == RefKind::Subscription {
+                    "held"
+                } else {
+                    "owed"
+                },
                 object.account
             ),
         ),

@@ -37,6 +37,7 @@ use bytes::Bytes;
 pub(crate) use group::READ;
 pub(crate) use inbox::also_of;
 pub use intake::IntakeError;
+pub(crate) use listed::Sweeps;
 pub use listed::{Difference, Reread, RereadError};
 pub(crate) use perform::Performed;
 pub(crate) use reconcile::LastRead;

@@ -7,7 +7,7 @@ use billing_domain::subscription::Status;
 use billing_domain::time::Timestamp;
 use billing_engine::{Difference, Limits, Reread, RereadError};
 use billing_ports::PerformError;
-use billing_ports::store::{Book, Bookmarks as _};
+use billing_ports::store::{Book, Bookmark, Bookmarks as _};
 use billing_testkit::fixtures;
 use jiff::SignedDuration;
 
@@ -290,6 +290,72 @@ async fn what_we_hold_and_the_provider_does_not_list_is_told() {
             "nobody decides that alone"
         );
     }
+}
+
+#[tokio::test]
+async fn what_is_not_listed_is_told_however_many_goes_the_book_takes() {
+    for restarted in [false, true] {
+        let (rig, customer, _) = mirrored().await;
+        for name in ["sub_7", "sub_8", "sub_9"] {
+            rig.provider.has(foreign(name, "price_of_theirs"));
+        }
+        // The second page is not answered.
+        let answered = || Act::Slow(std::time::Duration::ZERO);
+        rig.provider
+            .next_reads([answered(), answered(), Act::NotSent]);
+        let (broken, found) = reread(&rig).await;
+        assert!(broken.is_err(), "{broken:?}");
+        assert_eq!(found, [], "the book is not read to its end");
+        rig.work().await;
+        assert_eq!(rig.parked(), [""; 0]);
+        rig.pass(SignedDuration::from_hours(1));
+
+        let another = rig.sibling(7);
+        let process = if restarted { &another } else { &rig.billing };
+        let mut found = Vec::new();
+        let account = fixtures::provider("sandbox/main");
+        let go = process.reread(&account, |one| found.push(one.clone()));
+        let done = go.await.unwrap();
+        assert_eq!((done.subscriptions, done.finished), (1, true));
+        let told: Vec<_> = found
+            .iter()
+            .map(|one| (one.customer, one.drift.code))
+            .collect();
+        assert_eq!(told, [(Some(customer), DriftCode::Missing)]);
+        // Day after day, a person is asked once.
+        for _ in 0..2 {
+            rig.work().await;
+            assert_eq!(rig.parked(), ["conflict"]);
+            rig.pass(SignedDuration::from_hours(24));
+            assert_eq!(reread(&rig).await.0.unwrap().drifts, 1);
+        }
+        assert_eq!(status(&rig, customer), Status::Active);
+    }
+}
+
+#[tokio::test]
+async fn looking_for_what_is_not_listed_goes_on_where_it_was_cut_off() {
+    let (rig, customer, _) = mirrored().await;
+    rig.provider.has(foreign("sub_7", "price_of_theirs"));
+    let account = fixtures::provider("sandbox/main");
+    let begun = Bookmark {
+        next: Some(String::new()),
+        since: fixtures::start(),
+        begun_at: fixtures::start(),
+    };
+    let put = rig.store.put_bookmark(&account, Book::Held, &begun).await;
+    put.unwrap();
+    let (done, found) = reread(&rig).await;
+    let done = done.unwrap();
+    assert_eq!(
+        (done.subscriptions, done.finished),
+        (0, true),
+        "the book was read to its end before"
+    );
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].customer, Some(customer));
+    let (next, _) = reread(&rig).await;
+    assert_eq!(next.unwrap().subscriptions, 1, "and is read anew after it");
 }
 
 #[tokio::test]

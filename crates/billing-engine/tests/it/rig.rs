@@ -13,7 +13,7 @@ use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed};
 use billing_domain::ids::{CustomerId, EffectId, SubscriptionId};
 use billing_domain::invoice::Invoice;
 use billing_domain::money::{Currency, Money};
-use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
+use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef, RefKind};
 use billing_domain::time::{Interval, Timestamp};
 use billing_engine::{
     Billing, BillingBuilder, CheckoutOpened, CheckoutRequest, CustomerRef, Limits, What, WorkDone,
@@ -235,7 +235,14 @@ impl PaymentProvider for Stub {
         self.reads.lock().unwrap().push(object.clone());
         let act = self.reading.lock().unwrap().pop_front();
         self.act(act).await?;
-        Ok(self.objects.lock().unwrap().clone())
+        let mut objects = self.objects.lock().unwrap().clone();
+        // Of another subscription, this one tells nothing.
+        let of_another = |seen: &Observed| {
+            matches!(&seen.fact, Fact::SubscriptionSeen(snapshot)
+                if object.kind == RefKind::Subscription && snapshot.reference != object.id)
+        };
+        objects.retain(|seen| !of_another(seen));
+        Ok(objects)
     }
 
     async fn list_subscriptions(

@@ -13,6 +13,9 @@ pub enum Book {
     Subscriptions,
     /// What happened there.
     Events,
+    /// These books' own subscriptions there, as they are looked through for those that
+    /// its book did not have.
+    Held,
 }
 
 impl Book {
@@ -22,6 +25,7 @@ impl Book {
         match self {
             Self::Subscriptions => "subscriptions",
             Self::Events => "events",
+            Self::Held => "held",
         }
     }
 }

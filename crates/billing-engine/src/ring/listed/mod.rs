@@ -7,6 +7,7 @@
 
 mod events;
 mod subscriptions;
+mod unlisted;
 
 use std::future::Future;
 use std::time::Duration;
@@ -19,6 +20,8 @@ use billing_ports::store::{Book, Bookmark};
 use billing_ports::{PaymentProvider, PerformError};
 use jiff::SignedDuration;
 use tokio::time::Instant;
+
+pub(crate) use unlisted::Sweeps;
 
 use crate::billing::{Billing, Parts};
 use crate::error::EngineError;
@@ -174,7 +177,7 @@ impl Parts {
         let due = mark.is_none_or(|mark| {
             mark.next.is_some() || now.duration_since(mark.begun_at) >= SUBSCRIPTIONS_EVERY
         });
-        if due {
+        if due || self.is_looking(account).await? {
             self.reread_subscriptions(account, &Pace::of_tick(), &mut done, &mut |_| {})
                 .await?;
         }
@@ -210,13 +213,16 @@ impl Parts {
     ) -> Result<Bookmark, RereadError> {
         let last = self.store.get_bookmark(account, book).await?;
         let now = self.now();
+        let is_fresh = |mark: &Bookmark| {
+            let moved_at = match book {
+                Book::Events => mark.begun_at,
+                // All of it is read, since whenever: its mark says when it was moved.
+                Book::Subscriptions | Book::Held => mark.since,
+            };
+            mark.next.is_some() && now.duration_since(moved_at) < PLACE_LIVES
+        };
         Ok(match last {
-            Some(unfinished)
-                if unfinished.next.is_some()
-                    && now.duration_since(unfinished.begun_at) < PLACE_LIVES =>
-            {
-                unfinished
-            }
+            Some(unfinished) if is_fresh(&unfinished) => unfinished,
             // It has stood too long where it is: what happened since is read anew.
             Some(stale) if stale.next.is_some() => Bookmark {
                 next: None,

@@ -6,13 +6,12 @@ use billing_domain::audit::{Drift, DriftCode, Remedy, Side, drift};
 use billing_domain::digest::digest128;
 use billing_domain::fact::{Fact, Observed, Unclear};
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
-use billing_domain::subscription::Subscription;
 use billing_ports::provider::{Inspected, LeftOver};
-use billing_ports::store::{Also, Book, PageAsk, SubscriptionFilter};
+use billing_ports::store::{Also, Book};
 use billing_ports::{Delivery, PaymentProvider, PerformError, Reading};
 use bytes::Bytes;
 
-use super::{Difference, MAX_DRY_PAGES, MAX_READS, Pace, Reread, RereadError};
+use super::{Difference, MAX_READS, Pace, Reread, RereadError};
 use crate::billing::Parts;
 use crate::commands::drift::unfinished;
 use crate::ring::hints::{hinted, is_foreign};
@@ -21,9 +20,6 @@ use crate::ring::whose::Whose;
 /// Subscriptions in a row that cannot be read, after which a go ends: one may be of a
 /// kind that is not known here, several mean that the provider does not answer.
 const MAX_IN_VAIN: u64 = 5;
-
-/// Our own subscriptions looked through at once.
-const OURS_PAGE: u16 = 500;
 
 impl Parts {
     /// `true`: they were read to the end. A dry run writes nothing, not even how
@@ -39,10 +35,12 @@ impl Parts {
         let mut mark = self.go(account, Book::Subscriptions, |_, now| now).await?;
         if how.dry {
             mark.next = None;
+        } else if mark.next.is_none() && self.is_looking(account).await? {
+            // The book was read to its end before.
+            return self.go_on_looking(account, how, done, each).await;
         }
         let mut reads = 0;
         let mut in_vain = 0;
-        let from_the_first = mark.next.is_none();
         let mut listed = BTreeSet::new();
         for _ in 0..how.pages {
             let listing = provider.list_subscriptions(mark.next.clone());
@@ -63,17 +61,23 @@ impl Parts {
                 }
             }
             mark.next = page.next;
+            mark.since = self.now();
+            if how.dry && mark.next.is_none() {
+                let unlisted = self.look_for_unlisted(account, &listed, None, how, done, each);
+                return Ok(unlisted.await?.is_none());
+            }
             if !how.dry {
+                let listed = std::mem::take(&mut listed);
+                self.sweeps.add(account, mark.begun_at, listed);
+                if mark.next.is_none() {
+                    self.begin_looking(account, &mark).await?;
+                }
                 self.store
                     .put_bookmark(account, Book::Subscriptions, &mark)
                     .await?;
             }
             if mark.next.is_none() {
-                if from_the_first {
-                    self.look_for_unlisted(account, &listed, how, done, each)
-                        .await?;
-                }
-                return Ok(true);
+                return self.go_on_looking(account, how, done, each).await;
             }
             if how.is_over() || (reads >= MAX_READS && !how.dry) {
                 break;
@@ -106,7 +110,7 @@ impl Parts {
     }
 
     /// Reads an object; a dry run leaves it as it is.
-    async fn stands(
+    pub(super) async fn stands(
         &self,
         provider: &dyn PaymentProvider,
         object: &ProviderRef,
@@ -122,7 +126,7 @@ impl Parts {
     }
 
     /// The facts of what was read; what was left unfinished there is told.
-    async fn told_of_left(
+    pub(super) async fn told_of_left(
         &self,
         stands: Stands,
         done: &mut Reread,
@@ -147,60 +151,7 @@ impl Parts {
         Ok(facts)
     }
 
-    /// What these books hold there, alive, and the provider did not list: read by itself,
-    /// since it may only have ended. What is not there at all is for a person.
-    async fn look_for_unlisted(
-        &self,
-        account: &ProviderAccount,
-        listed: &BTreeSet<ProviderRef>,
-        how: &Pace,
-        done: &mut Reread,
-        each: &mut (impl FnMut(&Difference) + Send),
-    ) -> Result<(), RereadError> {
-        let provider = self.provider(account)?;
-        let (mut reads, mut in_vain) = (0_u64, 0);
-        let mut page = PageAsk {
-            after: None,
-            limit: OURS_PAGE,
-        };
-        for _ in 0..MAX_DRY_PAGES {
-            let filter = SubscriptionFilter::default();
-            let ours = self.store.list_subscriptions(filter, page).await?;
-            for held in &ours.rows {
-                let object = alive_at(held, account).filter(|object| !listed.contains(object));
-                let Some(object) = object else { continue };
-                if reads >= MAX_READS || how.is_over() {
-                    return Ok(());
-                }
-                reads = reads.saturating_add(1);
-                let facts = match self.stands(provider, &object, how.dry).await {
-                    Ok(stands) => self.told_of_left(stands, done, each).await?,
-                    Err(error) => {
-                        let error = error.into();
-                        in_vain = note_unread(Unread { object, error }, in_vain, done, each)?;
-                        continue;
-                    }
-                };
-                in_vain = 0;
-                if facts.is_empty() {
-                    done.drifts = done.drifts.saturating_add(1);
-                    tracing::warn!(%account, object = object.id, subscription = %held.id,
-                        "a subscription is held here and not known to its provider");
-                    each(&missing(held, object));
-                }
-                for seen in facts {
-                    self.compare(account, seen, how.dry, done, each).await?;
-                }
-            }
-            page.after = ours.rows.last().map(|last| last.id.uuid());
-            if !ours.more {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    async fn compare(
+    pub(super) async fn compare(
         &self,
         account: &ProviderAccount,
         seen: Observed,
@@ -270,7 +221,7 @@ impl Parts {
 
 /// One that cannot be read keeps nobody from the others; several in a row mean that
 /// the provider does not answer. Gives how many were read in vain by now.
-fn note_unread(
+pub(super) fn note_unread(
     unread: Unread,
     in_vain: u64,
     done: &mut Reread,
@@ -299,7 +250,7 @@ fn note_unread(
 }
 
 /// An object as it was read.
-struct Stands {
+pub(super) struct Stands {
     facts: Vec<Observed>,
     /// What a call of ours that was cut off has left there. `None`: nothing, or it is put
     /// right by now.
@@ -307,9 +258,9 @@ struct Stands {
 }
 
 /// A row that could not be read, and why.
-struct Unread {
-    object: ProviderRef,
-    error: RereadError,
+pub(super) struct Unread {
+    pub(super) object: ProviderRef,
+    pub(super) error: RereadError,
 }
 
 /// Which subscription a row is about. `None`: about none.
@@ -320,36 +271,11 @@ fn object_of(account: &ProviderAccount, seen: &Observed) -> Option<ProviderRef> 
     hinted(seen).cloned()
 }
 
-fn of(account: &ProviderAccount, reference: &str) -> ProviderRef {
+pub(super) fn of(account: &ProviderAccount, reference: &str) -> ProviderRef {
     ProviderRef {
         account: account.clone(),
         kind: RefKind::Subscription,
         id: reference.to_owned(),
-    }
-}
-
-/// Where a subscription is charged that is not over. `None`: nowhere at this account, or
-/// it is over.
-fn alive_at(held: &Subscription, account: &ProviderAccount) -> Option<ProviderRef> {
-    let alive = !held.is_over() && held.provider.as_ref() == Some(account);
-    held.reference()
-        .filter(|_| alive)
-        .map(|reference| of(account, reference))
-}
-
-/// It is held here and not known there: a person says what became of it.
-fn missing(held: &Subscription, object: ProviderRef) -> Difference {
-    Difference {
-        customer: Some(held.customer),
-        drift: Drift {
-            code: DriftCode::Missing,
-            object,
-            row: Some(held.id.to_string()),
-            ours: held.status().as_str().to_owned(),
-            theirs: "nothing".to_owned(),
-            right: Side::Unclear,
-            remedy: Remedy::Look,
-        },
     }
 }
 
