@@ -140,6 +140,7 @@ impl Teller {
                 payment: CheckoutPayment::Unpaid,
                 customer_ref: None,
                 email: None,
+                sold: None,
             })],
             Ours::Invoice(invoice) => {
                 let whole = sort(&seen.paid, seen.owed).whole;

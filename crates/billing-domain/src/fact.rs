@@ -85,6 +85,10 @@ pub enum Fact {
         /// goes there, and whoever reads it claims what a guest bought.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         email: Option<String>,
+        /// What was sold there, where the provider keeps the prices itself. `None`: what
+        /// was ordered, as far as what was paid bears that out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sold: Option<Sold>,
     },
     /// A checkout ended without being paid.
     CheckoutEnded {
@@ -327,6 +331,34 @@ pub enum CheckoutPayment {
     NotRequired,
     /// Not there yet; grants nothing.
     Unpaid,
+}
+
+/// What a provider sold at a checkout: whoever pays may have put something else on the
+/// page than was ordered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sold {
+    /// Price by price. Empty: the provider does not say, and nobody but us can change it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<SoldItem>,
+    /// What that is listed at, all pieces together: before tax that is put on top, and
+    /// before what is taken off. `None`: in a currency that is not known.
+    pub listed: Option<Money>,
+    /// Whether nothing recurs: neither a subscription nor an invoice of the provider's
+    /// tells of it.
+    pub once: bool,
+    /// Whether nobody but who pays says that the page is of this checkout: it is believed
+    /// of the page that was made for it, and of no other.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_payer: bool,
+}
+
+/// Pieces of a price that were sold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoldItem {
+    /// The provider's name of the price.
+    pub price_ref: String,
+    /// Pieces.
+    pub quantity: u32,
 }
 
 /// How a provider's own invoice stands.

@@ -85,6 +85,7 @@ impl PaymentProvider for ManualProvider {
                 payment: CheckoutPayment::Unpaid,
                 customer_ref: None,
                 email: None,
+                sold: None,
             }],
             Order::CreateInvoice(create) => vec![Fact::InvoiceOpened {
                 invoice: create.invoice,

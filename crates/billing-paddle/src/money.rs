@@ -18,6 +18,30 @@ pub(crate) fn charged(transaction: &Transaction) -> Option<Money> {
     money(amount, transaction.currency_code.as_deref()?)
 }
 
+/// What its prices come to: before tax that is put on top, before discounts. `None`: in
+/// an unknown currency.
+///
+/// A price may hold its tax, and a subtotal never does: so the prices count, where what is
+/// asked bears them out.
+pub(crate) fn listed(transaction: &Transaction) -> Option<Money> {
+    let code = transaction.currency_code.as_deref()?;
+    let totals = &transaction.details.totals;
+    let by_price = transaction.items.iter().try_fold(0_i64, |sum, item| {
+        let unit = item.price.as_ref()?.unit.as_ref()?;
+        let pieces = i64::from(item.pieces());
+        let priced = unit.amount.0.checked_mul(pieces)?;
+        (unit.currency_code == code).then_some(())?;
+        sum.checked_add(priced)
+    });
+    let subtotal = totals.subtotal.map(|it| it.0);
+    let tax = totals.tax.map_or(0, |it| it.0);
+    let with_tax = subtotal.and_then(|net| net.checked_add(tax));
+    let discounted = totals.discount.is_some_and(|it| it.0 > 0);
+    let bears_out = discounted || by_price == subtotal || by_price == with_tax;
+    let amount = by_price.filter(|_| bears_out).or(subtotal)?;
+    money(Minor(amount), code)
+}
+
 /// Paddle's text for minor units.
 pub(crate) fn text(money: Money) -> String {
     money.amount.to_string()

@@ -3,6 +3,7 @@
 
 mod buying;
 mod codes;
+mod claimed;
 mod deferred;
 mod doctor;
 mod guests;

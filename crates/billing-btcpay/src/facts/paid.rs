@@ -97,6 +97,7 @@ impl Teller {
                 },
                 customer_ref: None,
                 email: correlation::text(&seen.metadata(), EMAIL).map(str::to_owned),
+                sold: None,
             },
             Ours::Invoice(invoice) => Fact::InvoicePaid {
                 invoice,

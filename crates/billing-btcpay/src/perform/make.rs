@@ -257,6 +257,7 @@ impl BtcPay {
             payment: CheckoutPayment::NotRequired,
             customer_ref: None,
             email: None,
+            sold: None,
         };
         let link = Link {
             checkout: Some(order.checkout),

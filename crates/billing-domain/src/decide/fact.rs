@@ -11,7 +11,8 @@ use crate::decide::change::fail_change;
 use crate::decide::claim::make_claim;
 use crate::decide::denied::{payment_denied, payment_unconfirmed, unclear};
 use crate::decide::mirror::mirror_subscription;
-use crate::decide::page::{Page, completed, ended, give_up_checkout, opened};
+use crate::decide::ordered::{Finished, finished, is_its_page};
+use crate::decide::page::{Page, ended, give_up_checkout, opened};
 use crate::decide::pending::{await_no_more, invoice_closed, payable_again, payment_pending};
 use crate::decide::refund::{follow_returns, return_seen, returns_before};
 use crate::decide::refund_link::fail_promise;
@@ -87,10 +88,24 @@ fn apply(
             payment,
             customer_ref,
             email,
+            sold,
         } => {
-            know_customer(draft, account, customer_ref.as_deref(), Some(at));
-            let verdict = completed(draft, *checkout, reference, payment, at, catalog);
-            make_claim(draft, *checkout, email.as_deref());
+            let told = Finished {
+                checkout: *checkout,
+                reference,
+                payment,
+                sold: sold.as_ref(),
+                at,
+            };
+            let ours = draft.account.checkout(*checkout);
+            let ours = ours.is_none_or(|ours| is_its_page(ours, &told));
+            if ours {
+                know_customer(draft, account, customer_ref.as_deref(), Some(at));
+            }
+            let verdict = finished(draft, &told, catalog);
+            if ours {
+                make_claim(draft, *checkout, email.as_deref());
+            }
             verdict
         }
         Fact::CheckoutEnded {

@@ -6,6 +6,7 @@ mod price;
 mod upcoming;
 
 use crate::catalog::{CatalogRevision, OnPause};
+use crate::checkout::Checkout;
 use crate::decide::books::tie_invoices;
 use crate::decide::change::order_again;
 use crate::decide::fact::Verdict;
@@ -162,11 +163,20 @@ fn introduced(
         .and_then(|id| draft.account.checkout(id))
         .cloned();
     let (id, terms) = match &checkout {
-        // Whatever names a checkout once more is another one.
-        Some(checkout) if draft.account.subscription(checkout.subscription).is_some() => {
-            (draft.id(), checkout.terms.clone())
+        Some(checkout) => {
+            let terms = terms_bought(account, snapshot, checkout, catalog).or_else(|| {
+                not_on_offer(draft, account, snapshot, checkout, observed.at);
+                None
+            })?;
+            // Whatever names a checkout once more is another one.
+            let taken = draft.account.subscription(checkout.subscription).is_some();
+            let id = if taken {
+                draft.id()
+            } else {
+                checkout.subscription
+            };
+            (id, terms)
         }
-        Some(checkout) => (checkout.subscription, checkout.terms.clone()),
         None => (
             draft.id::<SubscriptionId>(),
             terms_of(account, snapshot, catalog).or_else(|| {
@@ -203,6 +213,66 @@ fn introduced(
         withheld: Vec::new(),
         short: None,
     })
+}
+
+/// The terms of what was bought through `checkout`: those that were ordered, or, where
+/// who paid has put another price of ours there, those of that price as anybody could have
+/// ordered it. `None`: nobody could, be it retired, or sold in other numbers, or a trial
+/// that was not offered.
+fn terms_bought(
+    account: &ProviderAccount,
+    snapshot: &SubscriptionSnapshot,
+    checkout: &Checkout,
+    catalog: &CatalogRevision,
+) -> Option<Terms> {
+    let ordered = &checkout.terms;
+    let same_price = ordered.price_ref.as_deref() == Some(snapshot.price_ref.as_str());
+    if same_price && ordered.quantity == snapshot.quantity {
+        return Some(ordered.clone());
+    }
+    let catalog_of = &catalog.catalog;
+    if same_price {
+        let plan = catalog_of.plan(ordered.plan.as_str());
+        let sold = plan.is_none_or(|plan| ordered.allows(plan, snapshot.quantity));
+        return sold.then(|| Terms {
+            quantity: snapshot.quantity,
+            ..ordered.clone()
+        });
+    }
+    let provider = account.provider();
+    let price = catalog_of
+        .price_by_ref(provider.as_str(), &snapshot.price_ref)
+        .or_else(|| catalog_of.price(&snapshot.price_ref))?;
+    let plan = catalog_of.plan(price.plan.as_str())?;
+    let seller = Seller {
+        provider: provider.clone(),
+        owns_schedule: true,
+    };
+    let asked_at = checkout.created_at;
+    let terms = Terms::of(catalog, plan, price, snapshot.quantity, &seller, asked_at).ok()?;
+    let unoffered = snapshot.status == Status::Trialing && ordered.trial.is_none();
+    (!unoffered).then_some(terms)
+}
+
+/// For a person, who puts what was ordered in place at the provider, or ends it there and
+/// gives the money back.
+fn not_on_offer(
+    draft: &mut Draft,
+    account: &ProviderAccount,
+    snapshot: &SubscriptionSnapshot,
+    checkout: &Checkout,
+    at: Timestamp,
+) {
+    let evidence = format!(
+        "subscription {} at the provider is for {} of price {}, which checkout {} did not order          and nobody could have: nothing is given for it",
+        snapshot.reference, snapshot.quantity, snapshot.price_ref, checkout.id
+    );
+    let object = ProviderRef {
+        account: account.clone(),
+        kind: RefKind::Subscription,
+        id: snapshot.reference.clone(),
+    };
+    draft.park_unread(ParkReason::UnknownPrice, object, at, evidence);
 }
 
 fn terms_of(

@@ -20,6 +20,7 @@ mod license;
 mod machine;
 mod migrate;
 mod mirror;
+mod ordered;
 mod page;
 mod pause;
 mod pending;

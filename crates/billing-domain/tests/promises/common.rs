@@ -213,6 +213,7 @@ impl World {
             payment,
             customer_ref: None,
             email: None,
+            sold: None,
         });
     }
 

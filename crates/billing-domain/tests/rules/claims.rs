@@ -42,6 +42,7 @@ fn tell(world: &mut World, begun: &Begun, payment: CheckoutPayment, email: Optio
         payment,
         customer_ref: Some("c-1".to_owned()),
         email: email.map(str::to_owned),
+        sold: None,
     });
 }
 

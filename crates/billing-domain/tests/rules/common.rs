@@ -220,6 +220,7 @@ impl World {
             payment,
             customer_ref: Some("c-1".to_owned()),
             email: None,
+            sold: None,
         })
     }
 

@@ -89,6 +89,7 @@ fn a_page_whose_time_ran_out_while_its_money_was_on_the_way_goes_on_waiting() {
         payment: CheckoutPayment::Unpaid,
         customer_ref: None,
         email: None,
+        sold: None,
     };
     // Told of before: whether it still is, nobody knows.
     world.tell_of(at("2026-01-01T12:00:00Z"), unpaid());
@@ -116,6 +117,7 @@ fn owed_for_a_while_before_its_time_ran_out_it_is_owed_again_while_money_comes()
             payment: CheckoutPayment::Unpaid,
             customer_ref: None,
             email: None,
+            sold: None,
         };
         world.tell_of(at(told), unpaid);
         assert!(owed(&world), "{told}");
@@ -156,6 +158,7 @@ fn facts_about_strangers_are_unlinked_and_change_nothing() {
             payment: CheckoutPayment::NotRequired,
             customer_ref: None,
             email: None,
+            sold: None,
         },
         Fact::InvoiceOpened {
             invoice,
@@ -416,6 +419,7 @@ fn the_customer_that_the_newest_checkout_tells_counts() {
                 payment: CheckoutPayment::Unpaid,
                 customer_ref,
                 email: None,
+                sold: None,
             }
         };
         world.tell_of(at(when), fact);

@@ -62,6 +62,8 @@ mod negotiated;
 #[cfg(test)]
 mod on_its_way;
 #[cfg(test)]
+mod ordered;
+#[cfg(test)]
 mod parts;
 mod pause;
 #[cfg(test)]

@@ -98,6 +98,7 @@ fn completed(begun: &Begun, at: Timestamp, payment: CheckoutPayment) -> Observed
         payment,
         customer_ref: Some("c-1".to_owned()),
         email: None,
+        sold: None,
     };
     observed(begun, at, fact)
 }

@@ -381,6 +381,7 @@ fn a_part_that_goes_back_pays_for_nothing_when_the_rest_comes() {
                         payment: paid,
                         customer_ref: None,
                         email: None,
+                        sold: None,
                     });
                 }
             };

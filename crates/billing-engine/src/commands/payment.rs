@@ -123,6 +123,7 @@ fn told(invoice: &Invoice, reference: &str, amount: Money, paid_at: Timestamp) -
             },
             customer_ref: None,
             email: None,
+            sold: None,
         },
         None => Fact::InvoicePaid {
             invoice: invoice.id,

@@ -108,6 +108,7 @@ async fn a_checkout_whose_money_came_untold_is_found() {
         payment: CheckoutPayment::Unpaid,
         customer_ref: None,
         email: None,
+        sold: None,
     };
     rig.tell(vec![seen(unpaid, rig.clock_now())]).await;
     rig.work().await;

@@ -584,6 +584,7 @@ pub(crate) fn paid(opened: &CheckoutOpened, cents: i64, at: Timestamp) -> Observ
         },
         customer_ref: None,
         email: None,
+        sold: None,
     };
     seen(fact, at)
 }

@@ -1,15 +1,17 @@
 //! Transactions: a checkout of ours, an invoice of Paddle's, a payment. Money is
 //! there when one is `completed`; `paid` is captured, and can still fall through.
 
-use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed, ProviderInvoiceState};
+use billing_domain::fact::{
+    CheckoutPayment, Fact, Link, Observed, ProviderInvoiceState, Sold, SoldItem,
+};
 use billing_domain::invoice::Purpose;
 use billing_domain::provider::RefKind;
 use billing_domain::time::Timestamp;
 
 use super::Teller;
 use crate::correlation::{HOST_REF, is_foreign, link};
-use crate::money::charged;
-use crate::wire::{Span, Transaction};
+use crate::money::{charged, listed};
+use crate::wire::{Item, Span, Transaction};
 
 /// Why one tells nothing that it should.
 const NO_SUM: &str = "a transaction of no sum, or in an unknown currency";
@@ -85,7 +87,8 @@ impl Teller {
     /// so, and closed where nobody waits for it any more. `None`: it is no such page.
     pub(crate) fn page_of(&self, transaction: &Transaction) -> Option<Observed> {
         let open = matches!(transaction.status.as_str(), "draft" | "ready");
-        let ours = open && transaction.is_checkout() && !self.is_elsewhere(transaction);
+        let made_here = transaction.is_checkout() && !transaction.is_by_payer();
+        let ours = open && made_here && !self.is_elsewhere(transaction);
         let link = self.transaction_link(transaction);
         let checkout = link.checkout.filter(|_| ours)?;
         let url = transaction.checkout.as_ref()?.url.clone()?;
@@ -221,13 +224,28 @@ fn checkout_seen(transaction: &Transaction, link: &Link) -> Result<Option<Fact>,
                     .customer
                     .as_ref()
                     .and_then(|buyer| buyer.email.clone()),
+                sold: Some(sold(transaction)),
             })
         }
-        "canceled" => Some(Fact::CheckoutEnded {
+        "canceled" if !transaction.is_by_payer() => Some(Fact::CheckoutEnded {
             checkout,
             reference,
             canceled: true,
         }),
         _ => None,
     })
+}
+
+/// What it sells: a browser may have put other items there than were ordered.
+fn sold(transaction: &Transaction) -> Sold {
+    let item = |item: &Item| SoldItem {
+        price_ref: item.price_ref().unwrap_or_default().to_owned(),
+        quantity: item.pieces(),
+    };
+    Sold {
+        items: transaction.items.iter().map(item).collect(),
+        listed: listed(transaction),
+        once: !transaction.recurs(),
+        by_payer: transaction.is_by_payer(),
+    }
 }

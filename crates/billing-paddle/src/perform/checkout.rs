@@ -162,7 +162,7 @@ impl Paddle {
             let made = page.rows.into_iter().find(|row: &Transaction| {
                 // What it is charged later inherits its custom data.
                 let intent = correlation::text(row.custom_data.as_ref(), INTENT);
-                row.is_checkout() && intent == Some(key.as_str())
+                row.is_checkout() && !row.is_by_payer() && intent == Some(key.as_str())
             });
             if made.is_some() || page.after.is_none() {
                 return Ok(made);

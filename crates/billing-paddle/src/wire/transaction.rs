@@ -13,6 +13,12 @@ pub(crate) struct Totals {
     #[serde(default)]
     pub(crate) grand_total: Option<Minor>,
     #[serde(default)]
+    pub(crate) subtotal: Option<Minor>,
+    #[serde(default)]
+    pub(crate) discount: Option<Minor>,
+    #[serde(default)]
+    pub(crate) tax: Option<Minor>,
+    #[serde(default)]
     pub(crate) currency_code: Option<String>,
 }
 
@@ -134,6 +140,12 @@ impl Transaction {
     /// is none.
     pub(crate) fn is_checkout(&self) -> bool {
         matches!(self.origin.as_deref(), Some("api" | "web") | None)
+    }
+
+    /// Whether anybody may have made it, in a browser by the public token: what it says of
+    /// us is said by who pays.
+    pub(crate) fn is_by_payer(&self) -> bool {
+        self.origin.as_deref() == Some("web")
     }
 
     pub(crate) fn recurs(&self) -> bool {

@@ -142,6 +142,7 @@ impl World {
                     payment,
                     customer_ref: Some(customer.clone()),
                     email: known.and_then(|known| known.email),
+                    sold: None,
                 };
                 (fact, subscription.as_deref(), Some(customer.as_str()))
             }

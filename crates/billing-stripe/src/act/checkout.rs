@@ -6,6 +6,7 @@ use billing_domain::time::shifted_back;
 use super::customer::is_gone;
 use super::{Acted, readable};
 use crate::client::Reply;
+use crate::facts::CHECKOUT_KEY;
 use crate::failure::Failure;
 use crate::forms::checkout::{self, LONGEST_PAGE, Made};
 use crate::forms::{coupon, read as reads};
@@ -99,8 +100,11 @@ impl Stripe {
             let more = page.body.has_more == Some(true);
             after = page.body.data.last().map(|last| last.id.clone());
             let mut sessions = page.body.data.into_iter();
-            let found = sessions
-                .find(|session| session.client_reference_id.as_deref() == Some(checkout.as_str()));
+            // By our own words on it: whoever pays a payment link gives it any name.
+            let found = sessions.find(|session| {
+                let words = session.metadata.as_ref();
+                words.and_then(|words| words.get(CHECKOUT_KEY)) == Some(&checkout)
+            });
             if let Some(body) = found {
                 return Ok(Some(Reply {
                     body,

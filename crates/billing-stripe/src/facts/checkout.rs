@@ -1,6 +1,6 @@
 //! A checkout session, as it stands.
 
-use billing_domain::fact::{CheckoutPayment, Fact, Observed};
+use billing_domain::fact::{CheckoutPayment, Fact, Observed, Sold};
 use billing_domain::ids::CheckoutId;
 use billing_domain::provider::RefKind;
 use billing_domain::time::Timestamp;
@@ -8,6 +8,9 @@ use billing_domain::time::Timestamp;
 use super::{Teller, Told, Unreadable, instant};
 use crate::amount;
 use crate::wire::{Session, id_of};
+
+/// The mode of a session that sells nothing that recurs.
+const PAYMENT: &str = "payment";
 
 impl Teller {
     /// A session. Nothing is told of one that is not a checkout of ours, but that
@@ -27,11 +30,7 @@ impl Teller {
         let Some(mut link) = self.link(session.metadata.as_ref(), &refs, Vec::new()) else {
             return Ok(Vec::new());
         };
-        let named = session.client_reference_id.as_deref();
-        let checkout = link
-            .checkout
-            .or_else(|| named.and_then(|text| text.parse().ok()));
-        let Some(checkout) = checkout else {
+        let Some(checkout) = link.checkout.or_else(|| claimed(session)) else {
             let fact = match subscription {
                 Some(id) => Fact::Hinted {
                     object: self.reference(RefKind::Subscription, id),
@@ -41,8 +40,9 @@ impl Teller {
             };
             return Ok(vec![Observed { fact, at, link }]);
         };
+        let by_payer = link.checkout.is_none();
         link.checkout = Some(checkout);
-        let fact = stands(session, checkout)?;
+        let fact = stands(session, checkout, by_payer)?;
         Ok(vec![Observed { fact, at, link }])
     }
 
@@ -69,7 +69,34 @@ impl Teller {
     }
 }
 
-fn stands(session: &Session, checkout: CheckoutId) -> Result<Fact, Unreadable> {
+/// The checkout of ours that a payment is said to be for by its address alone, which
+/// whoever pays has typed: a payment link takes any name from it. It is told where there
+/// is money that a person may have to look for.
+fn claimed(session: &Session) -> Option<CheckoutId> {
+    let paid = session.mode == PAYMENT
+        && session.status.as_deref() == Some("complete")
+        && session.payment_status == "paid";
+    let named = session.client_reference_id.as_deref();
+    named.filter(|_| paid)?.parse().ok()
+}
+
+/// What a session sold that nothing follows: its items are as we made it, and nobody who
+/// pays can put others there. `None`: a subscription, which tells of itself.
+fn sold(session: &Session, by_payer: bool) -> Option<Sold> {
+    let code = session.currency.as_deref().unwrap_or_default();
+    let listed = session
+        .amount_subtotal
+        .and_then(|it| amount::read(it, code));
+    let once = session.mode == PAYMENT && (by_payer || listed.is_some());
+    once.then(|| Sold {
+        items: Vec::new(),
+        listed,
+        once,
+        by_payer,
+    })
+}
+
+fn stands(session: &Session, checkout: CheckoutId, by_payer: bool) -> Result<Fact, Unreadable> {
     let reference = session.id.clone();
     let customer_ref = id_of(session.customer.as_ref()).map(str::to_owned);
     Ok(match session.status.as_deref() {
@@ -96,6 +123,7 @@ fn stands(session: &Session, checkout: CheckoutId) -> Result<Fact, Unreadable> {
                 .customer_details
                 .as_ref()
                 .and_then(|told| told.email.clone()),
+            sold: sold(session, by_payer),
         },
         Some("expired") => Fact::CheckoutEnded {
             checkout,
@@ -157,7 +185,7 @@ mod tests {
     #[test]
     fn every_status_of_a_session() {
         let id: CheckoutId = "chk_00000000000000000000000000000001".parse().unwrap();
-        let kind = |status: &str, paid: &str| match stands(&session(status, paid), id) {
+        let kind = |status: &str, paid: &str| match stands(&session(status, paid), id, false) {
             Ok(Fact::CheckoutOpened { .. }) => "opened",
             Ok(Fact::CheckoutCompleted { payment, .. }) => match payment {
                 CheckoutPayment::Paid { .. } => "paid",

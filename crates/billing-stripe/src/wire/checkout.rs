@@ -20,6 +20,7 @@ pub(crate) struct Session {
     pub(crate) client_reference_id: Option<String>,
     pub(crate) metadata: Option<Metadata>,
     pub(crate) expires_at: Option<i64>,
+    pub(crate) amount_subtotal: Option<i64>,
     pub(crate) amount_total: Option<i64>,
     pub(crate) currency: Option<String>,
     pub(crate) customer_details: Option<Details>,

@@ -133,7 +133,8 @@ async fn a_page_that_an_earlier_try_made_is_found() {
     };
     far.answers("POST", "/v1/checkout/sessions", key_taken())
         .await;
-    let other = json!({ "id": "cs_0", "client_reference_id": "chk_other" });
+    // What a buyer typed into a payment link's address makes it no page of ours.
+    let other = json!({ "id": "cs_0", "client_reference_id": CHECKOUT });
     let first = json!({ "data": [other], "has_more": true });
     far.answers_once("GET", "/v1/checkout/sessions", ok(&first))
         .await;

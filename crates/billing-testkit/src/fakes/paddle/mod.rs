@@ -25,6 +25,7 @@ mod act;
 mod acts;
 mod adjust;
 mod amount;
+mod browser;
 mod buyer;
 mod change;
 mod page;
@@ -218,6 +219,29 @@ impl FakePaddle {
     pub fn give_email(&self, transaction_id: &str, email: &str) -> Result<(), Refusal> {
         self.till
             .with(|world, _now| world.give_email(transaction_id, email))
+    }
+
+    /// Whoever is to pay rewrites the checkout of a transaction in the browser, as
+    /// Paddle's own script lets anybody do: `items` and `customData` of `change` take the
+    /// place of what the merchant put there.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] when there is no such transaction, it is paid, or its items are none.
+    pub fn rewrite_in_browser(&self, transaction_id: &str, change: &Value) -> Result<(), Refusal> {
+        self.till
+            .with(|world, now| world.rewrite_in_browser(transaction_id, change, now))
+    }
+
+    /// Anybody opens a checkout in the browser by the public token, with `items` and
+    /// `customData` of their own: the transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] when the items are none.
+    pub fn open_in_browser(&self, page: &Value) -> Result<String, Refusal> {
+        self.till
+            .with(|world, now| world.open_in_browser(page, now))
     }
 
     /// Changes what a subscription is paid with from its next attempt on.

@@ -5,7 +5,7 @@ use billing_domain::time::{Period, Timestamp, shifted};
 use super::amount::Share;
 use super::refusal::Refusal;
 use super::things::{
-    Bought, Card, Origin, Payment, SubscribedItem, Subscription, SubscriptionStatus, Transaction,
+    Bought, Card, Payment, SubscribedItem, Subscription, SubscriptionStatus, Transaction,
     TransactionStatus,
 };
 use super::world::World;
@@ -136,8 +136,7 @@ impl World {
         };
         let Some(subscription_id) = transaction.subscription_id.clone() else {
             let recurring = |bought: &&Bought| bought.price.interval.is_some();
-            if transaction.origin == Origin::Api && transaction.items.iter().any(|b| recurring(&b))
-            {
+            if transaction.origin.is_checkout() && transaction.items.iter().any(|b| recurring(&b)) {
                 self.subscribe(&transaction, left, now);
             }
             return;

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::fakes::paddle::page::{ROWS_MAX, TRANSACTION_ROWS_MAX};
 use crate::fakes::paddle::refusal::Refusal;
 use crate::fakes::paddle::render;
+use crate::fakes::paddle::things::Origin;
 use crate::fakes::paddle::world::World;
 
 use super::{Call, Replied, Reply, unknown};
@@ -31,7 +32,7 @@ impl World {
                 call.list(TRANSACTION_ROWS_MAX, &fields, rows.collect())
             }
             ("POST", []) => {
-                let id = self.create_transaction(&call.body, call.now)?;
+                let id = self.create_transaction(&call.body, Origin::Api, call.now)?;
                 let made = self.transaction(&id)?;
                 Ok(Reply::created(render::transaction(self, made, &includes)))
             }

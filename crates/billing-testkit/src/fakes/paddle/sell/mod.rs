@@ -38,10 +38,11 @@ pub(in crate::fakes::paddle) struct Draft {
 }
 
 impl World {
-    /// `POST /transactions`.
+    /// `POST /transactions`, or what a browser opens by itself.
     pub(in crate::fakes::paddle) fn create_transaction(
         &mut self,
         body: &Value,
+        origin: Origin,
         now: Timestamp,
     ) -> Result<String, Refusal> {
         let page = read::maybe(body.get("checkout").unwrap_or(&Value::Null), "url")?;
@@ -65,7 +66,7 @@ impl World {
         let lines = self.lines(&items, discount.as_ref(), true, None);
         let id = self.open(
             Draft {
-                origin: Origin::Api,
+                origin,
                 subscription_id: None,
                 customer_id,
                 address_id,
@@ -155,7 +156,7 @@ impl World {
     pub(in crate::fakes::paddle) fn open(&mut self, draft: Draft, now: Timestamp) -> String {
         let id = self.id("txn");
         let at = self.tick(now);
-        let ready = draft.origin != Origin::Api;
+        let ready = !draft.origin.is_checkout();
         let sum = draft.lines.iter();
         let total = sum.fold(0_i64, |sum, line| sum.saturating_add(line.totals.total));
         let credit = draft.credit.min(total).max(0);

@@ -82,6 +82,8 @@ impl TransactionStatus {
 pub enum Origin {
     /// The merchant's own call.
     Api,
+    /// A browser, by the public token.
+    Web,
     /// A renewal.
     Recurring,
     /// A change of the items.
@@ -96,11 +98,17 @@ impl Origin {
     pub(in crate::fakes::paddle) const fn name(self) -> &'static str {
         match self {
             Self::Api => "api",
+            Self::Web => "web",
             Self::Recurring => "subscription_recurring",
             Self::Update => "subscription_update",
             Self::Charge => "subscription_charge",
             Self::PaymentMethod => "subscription_payment_method_change",
         }
+    }
+
+    /// Whether a checkout is paid by it, which may sell a subscription.
+    pub(in crate::fakes::paddle) const fn is_checkout(self) -> bool {
+        matches!(self, Self::Api | Self::Web)
     }
 }
 
