@@ -59,10 +59,7 @@ impl PaddleDecoder {
     #[must_use]
     pub fn new(options: &PaddleOptions) -> Self {
         Self {
-            teller: Teller {
-                account: options.account.clone(),
-                operator: options.operator.clone(),
-            },
+            teller: Teller::new(options),
             keys: SigningKeys::new(&options.webhook_secrets),
             scheme: scheme(options.tolerance),
         }

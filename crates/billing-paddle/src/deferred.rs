@@ -1,6 +1,6 @@
 //! The note on a change that is to come. Paddle changes items at once, so what is
 //! to come with the next period stands there already, unbilled, and a note in
-//! `custom_data` says what is paid for until when.
+//! `custom_data` says what is paid for until when. Knows not who wrote it.
 
 use std::fmt;
 
@@ -163,9 +163,9 @@ pub(crate) fn in_place(subscription: &Subscription) -> Option<Held> {
     })
 }
 
-/// The note that holds now. `None`: there is none, the period that it speaks of is
-/// over, or somebody has put other items in place since.
-pub(crate) fn note(subscription: &Subscription) -> Option<Deferred> {
+/// The note that holds now, whoever wrote it. `None`: there is none, the period that it
+/// speaks of is over, or somebody has put other items in place since.
+pub(crate) fn written(subscription: &Subscription) -> Option<Deferred> {
     let value = subscription.custom_data.as_ref()?.get(DEFERRED)?;
     let note: Deferred = serde_json::from_value(value.clone()).ok()?;
     let over = subscription
@@ -174,24 +174,6 @@ pub(crate) fn note(subscription: &Subscription) -> Option<Deferred> {
     let placed = in_place(subscription)?;
     let ours = placed == note.later || placed == note.paid;
     (!over && ours).then_some(note)
-}
-
-/// What is paid for now: what the note says, or what is in place.
-pub(crate) fn present(subscription: &Subscription) -> Option<Held> {
-    note(subscription)
-        .map(|note| note.paid)
-        .or_else(|| in_place(subscription))
-}
-
-/// The subscription's custom data with this note, or with none.
-pub(crate) fn noted(subscription: &Subscription, note: Option<&Deferred>) -> Custom {
-    let mut custom = subscription.custom_data.clone().unwrap_or_default();
-    custom.remove(DEFERRED);
-    // Plain fields: there is nothing in it that cannot be written.
-    if let Some(value) = note.and_then(|note| serde_json::to_value(note).ok()) {
-        custom.insert(DEFERRED.to_owned(), value);
-    }
-    custom
 }
 
 /// Custom data with a text under a name; `None` leaves what is there.

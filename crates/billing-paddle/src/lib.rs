@@ -33,6 +33,7 @@ mod portal;
 mod preview;
 mod provider;
 mod resume;
+mod seal;
 mod sign;
 mod wire;
 

@@ -51,3 +51,42 @@ pub(crate) fn text(money: Money) -> String {
 pub(crate) fn code(currency: Currency) -> String {
     currency.code().to_ascii_uppercase()
 }
+
+#[cfg(test)]
+mod tests {
+    use billing_domain::money::{Currency, Money};
+    use serde_json::json;
+
+    use super::listed;
+
+    #[test]
+    fn what_prices_come_to_is_told_whether_tax_is_in_them_or_on_top() {
+        for (subtotal, tax, discount, price, told) in [
+            ("9900", "0", "0", "USD", 9_900),
+            // On top, and within.
+            ("9900", "1980", "0", "USD", 9_900),
+            ("8250", "1650", "0", "USD", 9_900),
+            // Taken off after it was listed.
+            ("8250", "825", "4125", "USD", 9_900),
+            // Another price than that of the item: a country's own.
+            ("5000", "1000", "0", "USD", 5_000),
+            ("9100", "0", "0", "EUR", 9_100),
+        ] {
+            let transaction = serde_json::from_value(json!({
+                "id": "txn_1", "currency_code": "USD",
+                "items": [{ "quantity": 3, "price": {
+                    "id": "pri_1", "unit_price": { "amount": "3300", "currency_code": price },
+                }}],
+                "details": { "totals": {
+                    "subtotal": subtotal, "tax": tax, "discount": discount,
+                }},
+            }));
+            let told = Money::new(told, Currency::USD);
+            assert_eq!(
+                listed(&transaction.unwrap()),
+                Some(told),
+                "{subtotal} {tax}"
+            );
+        }
+    }
+}

@@ -83,6 +83,10 @@ pub struct PaddleOptions {
     /// The secrets of the notification destinations, `pdl_ntfset_…`: more than one
     /// during a rotation. Empty: no webhook is believed.
     pub webhook_secrets: Vec<SecretString>,
+    /// Keys of our own that seal the notes at Paddle on changes that are to come, beside
+    /// the API key and the webhook secrets: the first is the newest, and each is believed.
+    /// Empty: those alone.
+    pub note_keys: Vec<SecretString>,
     /// Where the account is served. `None`: where the key says.
     pub base_url: Option<Url>,
     /// The deployment's name, carried through: an object that names another is
@@ -105,6 +109,7 @@ impl PaddleOptions {
             account,
             api_key,
             webhook_secrets: Vec::new(),
+            note_keys: Vec::new(),
             base_url: None,
             operator,
             checkout_url: None,

@@ -6,10 +6,9 @@ use billing_domain::line::{self, Line, LineKind};
 use billing_domain::money::{Currency, Money};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tracing::error;
 
 use crate::api_error::{CallError, refused};
-use crate::deferred::{Deferred, Held, in_place, note};
+use crate::deferred::{Deferred, Held, in_place};
 use crate::perform::{Items, full_list, target};
 use crate::provider::Paddle;
 use crate::wire::{Adjusted, Amount, Details, Subscription};
@@ -52,23 +51,10 @@ pub(crate) struct Outcome {
     pub(crate) amount: Amount,
 }
 
-/// What somebody asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// A quote, of a change that was chosen.
-    ForAQuote,
-    /// One line of a list: nothing is written for it.
-    InPassing,
-}
-
 impl Paddle {
-    /// What a change would cost. Changes nothing, but for a quote of what crosses
-    /// intervals twice: see [`Self::asked_lifted`].
-    pub(crate) async fn cost(
-        &self,
-        change: &ChangeSubscription,
-        asked: Asked,
-    ) -> Result<Preview, CallError> {
+    /// What a change would cost. Changes nothing. Refused where a change to another
+    /// interval is to come, of which Paddle's previews say nothing.
+    pub(crate) async fn cost(&self, change: &ChangeSubscription) -> Result<Preview, CallError> {
         let currency = change.amount.currency;
         let free = Preview {
             lines: Vec::new(),
@@ -83,7 +69,7 @@ impl Paddle {
         if held.status == "trialing" {
             return Ok(free);
         }
-        let Some(note) = note(&held) else {
+        let Some(note) = self.teller.note(&held) else {
             return self.asked(&held, &target(change), currency).await;
         };
         // What is paid for is in place already: somebody is at work, or was.
@@ -93,16 +79,9 @@ impl Paddle {
         if !note.moves_dates {
             return self.asked_beside(&held, &note, change).await;
         }
-        if asked == Asked::InPassing {
-            let why = "what is to come has another interval: its cost is told by a quote";
-            return Err(refused("change_of_interval_to_come", why));
-        }
-        let (paddle, change) = (self.clone(), change.clone());
-        // To its end, even if nobody waits for it any more.
-        let work = async move { paddle.asked_lifted(&held, &note, &change).await };
-        tokio::spawn(work)
-            .await
-            .unwrap_or_else(|_ended| Err(CallError::Unknown("the preview was cut off".to_owned())))
+        // Paddle would count from today what is in place, and asking puts nothing there.
+        let why = "a change to another interval is to come: take it back first";
+        Err(refused("change_of_interval_to_come", why))
     }
 
     /// What a change costs beside one that is to come, which stays in place. Paddle
@@ -125,39 +104,6 @@ impl Paddle {
         };
         between(on.as_ref(), &back, change)
             .ok_or_else(|| CallError::Unknown("read Paddle's preview: out of range".to_owned()))
-    }
-
-    /// What a change costs where one to another interval is to come: of that Paddle
-    /// would count from today, so what is paid for is put back, unbilled, asked about,
-    /// and the change put in place again, unless somebody has done something else by
-    /// then. Should the process die in between, the note says so, and whoever reads
-    /// the subscription puts it right.
-    async fn asked_lifted(
-        &self,
-        held: &Subscription,
-        note: &Deferred,
-        change: &ChangeSubscription,
-    ) -> Result<Preview, CallError> {
-        let _alone = self.at_work.alone(&held.id).await;
-        // What was done while this waited counts.
-        let held = self.existing(&held.id).await?;
-        if crate::deferred::note(&held).as_ref() != Some(note) || note.lifted {
-            let why = "the subscription is being changed: ask for another quote";
-            return Err(refused("change_of_interval_to_come", why));
-        }
-        let whom = format!("quote {}", self.clock.now());
-        let lifted = self.lift(&held, note, &whom).await?;
-        let asked = self
-            .asked(&lifted, &target(change), change.amount.currency)
-            .await;
-        if let Err(failure) = self.lower(&lifted.id, Some(&whom)).await {
-            error!(
-                subscription = lifted.id,
-                error = &failure as &dyn std::error::Error,
-                "a change that is to come is not in place at Paddle: it is put there when the subscription is next read"
-            );
-        }
-        asked
     }
 
     async fn asked(

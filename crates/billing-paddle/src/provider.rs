@@ -28,7 +28,6 @@ use crate::map::subscription::Untold;
 use crate::map::transaction::Said;
 use crate::options::{Mode, OptionsError, PaddleOptions};
 use crate::perform;
-use crate::preview::Asked;
 use crate::wire::{Adjustment, Customer, SentAgain, Subscription, Transaction};
 
 /// How many of a subscription's transactions are looked at in one call: a page, which
@@ -76,10 +75,7 @@ impl Paddle {
         let base = options.resolved_url()?;
         Ok(Self {
             client: Client::new(options, http)?,
-            teller: Teller {
-                account: options.account.clone(),
-                operator: options.operator.clone(),
-            },
+            teller: Teller::new(options),
             mode: Mode::of_key(&options.api_key).or_else(|| Mode::of_url(&base)),
             checkout_url: options.checkout_url.clone(),
             webhook_url: options.webhook_url.clone(),
@@ -278,7 +274,7 @@ impl PaymentProvider for Paddle {
     }
 
     async fn preview(&self, change: &ChangeSubscription) -> Result<Previewed, PerformError> {
-        match self.cost(change, Asked::ForAQuote).await {
+        match self.cost(change).await {
             Ok(preview) => Ok(Previewed::Costs(preview)),
             Err(error) => error.refusal().map(Previewed::Refused),
         }
@@ -286,13 +282,6 @@ impl PaymentProvider for Paddle {
 
     fn takes_discount(&self, sale: &DiscountedSale) -> bool {
         perform::takes(sale)
-    }
-
-    async fn estimate(&self, change: &ChangeSubscription) -> Result<Previewed, PerformError> {
-        match self.cost(change, Asked::InPassing).await {
-            Ok(preview) => Ok(Previewed::Costs(preview)),
-            Err(error) => error.refusal().map(Previewed::Refused),
-        }
     }
 
     async fn preview_resume(&self, ask: &Resuming) -> Result<ResumePreviewed, PerformError> {

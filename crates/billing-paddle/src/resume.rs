@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::api_error::{CallError, refused};
-use crate::deferred::{in_place, note};
+use crate::deferred::in_place;
 use crate::money::code;
 use crate::perform::full_list;
 use crate::provider::Paddle;
@@ -71,7 +71,7 @@ impl Paddle {
         let found: Option<Recurring> = self.client.find(&["subscriptions", id], &query).await?;
         let mut found = found
             .ok_or_else(|| refused("subscription_not_found", "Paddle has no such subscription"))?;
-        let note = note(&found.held);
+        let note = self.teller.note(&found.held);
         let billed = note.as_ref().map(|note| note.begun_at(self.clock.now()));
         if let Some(billed) =
             billed.filter(|&billed| in_place(&found.held).as_ref() != Some(billed))

@@ -5,7 +5,7 @@ use billing_domain::money::Currency;
 use billing_testkit::fakes::paddle::{Card, PriceSeed};
 use serde_json::{Value, json};
 
-use super::shop::{Shop, bought, held, id, invoices, opened, pays, plan_of, shop, transaction_of};
+use super::shop::{Shop, days, held, id, opened, pays, plan_of, shop, transaction_of};
 use crate::rig::StoreKind;
 use crate::scenarios::on_both_stores;
 
@@ -14,10 +14,10 @@ on_both_stores! {
     x_09_a_page_at_paddle_that_sells_something_else_gives_nothing;
     /// a page that the buyer opened is none of ours, whatever it says.
     x_09_a_page_that_the_buyer_opened_gives_nothing;
-    /// with tax on top, and with what Paddle takes off, it is what was ordered.
-    x_09_what_paddle_adds_and_takes_off_is_its_own;
     /// H-02: what recurs is had at the price that is paid, where that is on offer.
     h_02_a_price_put_in_at_paddle_is_held_where_it_is_on_offer;
+    /// H-02: a note on a change that is to come counts where it was written here alone.
+    h_02_a_note_that_the_buyer_wrote_gives_nothing;
     /// H-02: what is paid once buys nothing that recurs.
     h_02_a_payment_at_paddle_is_no_subscription;
 }
@@ -48,7 +48,7 @@ async fn set_aside(shop: &Shop) -> Vec<(String, String)> {
 /// One thing waits for a person, for this reason, with this amount, however often it is
 /// told; given back, nothing more does.
 async fn waits_once(shop: &Shop, customer: &str, transaction: &str, amount: &str) {
-    shop.pass(super::shop::days(2)).await;
+    shop.pass(days(2)).await;
     let parked = set_aside(shop).await;
     let [(reason, evidence)] = parked.as_slice() else {
         panic!("one thing waits: {parked:#?}");
@@ -59,7 +59,7 @@ async fn waits_once(shop: &Shop, customer: &str, transaction: &str, amount: &str
     assert_eq!(plan_of(shop, customer).await, "");
     assert_eq!(held(shop, customer).await.len(), 0);
     shop.fake.refund(transaction).unwrap();
-    shop.pass(super::shop::days(2)).await;
+    shop.pass(days(2)).await;
     assert!(set_aside(shop).await.len() <= 1);
     assert_eq!(plan_of(shop, customer).await, "");
     shop.is_sound().await;
@@ -104,17 +104,6 @@ async fn x_09_a_page_that_the_buyer_opened_gives_nothing(kind: StoreKind) {
         assert_eq!(plan_of(&shop, &ana).await, "lifetime");
         shop.is_sound().await;
     }
-}
-
-async fn x_09_what_paddle_adds_and_takes_off_is_its_own(kind: StoreKind) {
-    let shop = shop(kind).await;
-    let ana = bought(&shop, "ana", "lifetime-once").await;
-    assert_eq!(plan_of(&shop, &ana).await, "lifetime");
-    assert_eq!(
-        invoices(&shop, &ana).await,
-        [("one_time".into(), "settled".into(), 9_900)]
-    );
-    shop.ends_well().await;
 }
 
 async fn h_02_a_price_put_in_at_paddle_is_held_where_it_is_on_offer(kind: StoreKind) {
@@ -169,4 +158,30 @@ async fn h_02_a_payment_at_paddle_is_no_subscription(kind: StoreKind) {
     shop.fake.rewrite_in_browser(&page, &swapped).unwrap();
     pays(&shop, &checkout, Card::Pays);
     waits_once(&shop, &ana, &page, "USD 1.00").await;
+}
+
+async fn h_02_a_note_that_the_buyer_wrote_gives_nothing(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = shop.customer("ana").await;
+    let checkout = opened(&shop, &ana, &json!({ "price": "solo-monthly" })).await;
+    let page = transaction_of(&checkout);
+    let mut custom = shop.fake.world().transactions[&page].custom_data.clone();
+    custom["billing_deferred"] = json!({
+        "paid": { "price": "pri_team", "quantity": 99 },
+        "later": { "price": "pri_solo", "quantity": 1 },
+        "until": "2099-01-01T00:00:00Z",
+    });
+    let forged = json!({ "customData": custom });
+    shop.fake.rewrite_in_browser(&page, &forged).unwrap();
+    pays(&shop, &checkout, Card::Pays);
+    shop.settle().await;
+    for _ in 0..2 {
+        assert_eq!(plan_of(&shop, &ana).await, "solo");
+        let [bought] = &held(&shop, &ana).await[..] else {
+            panic!("one is held");
+        };
+        assert_eq!(bought["quantity"], 1);
+        shop.pass(days(32)).await;
+    }
+    shop.ends_well().await;
 }

@@ -2,8 +2,8 @@
 //! fake of Stripe's side, on both stores.
 
 mod buying;
-mod codes;
 mod claimed;
+mod codes;
 mod deferred;
 mod doctor;
 mod guests;

@@ -11,7 +11,7 @@ use crate::decide::change::fail_change;
 use crate::decide::claim::make_claim;
 use crate::decide::denied::{payment_denied, payment_unconfirmed, unclear};
 use crate::decide::mirror::mirror_subscription;
-use crate::decide::ordered::{Finished, finished, is_its_page};
+use crate::decide::ordered::{Finished, finished, names_its_buyer};
 use crate::decide::page::{Page, ended, give_up_checkout, opened};
 use crate::decide::pending::{await_no_more, invoice_closed, payable_again, payment_pending};
 use crate::decide::refund::{follow_returns, return_seen, returns_before};
@@ -98,7 +98,7 @@ fn apply(
                 at,
             };
             let ours = draft.account.checkout(*checkout);
-            let ours = ours.is_none_or(|ours| is_its_page(ours, &told));
+            let ours = ours.is_none_or(|ours| names_its_buyer(ours, &told));
             if ours {
                 know_customer(draft, account, customer_ref.as_deref(), Some(at));
             }

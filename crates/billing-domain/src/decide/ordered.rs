@@ -76,9 +76,17 @@ pub(super) fn finished(
 
 /// Whether it was told of a page of this checkout: of the one that was made for it, where
 /// nobody but who pays says so.
-pub(super) fn is_its_page(checkout: &Checkout, told: &Finished<'_>) -> bool {
+fn is_its_page(checkout: &Checkout, told: &Finished<'_>) -> bool {
     let claimed = told.sold.is_some_and(|sold| sold.by_payer);
     !claimed || checkout.reference() == Some(told.reference)
+}
+
+/// Whether who paid there is who bought it. Where a page can be rewritten by who pays, one
+/// that was made for another checkout may name this one: it says nothing of whose this is.
+pub(super) fn names_its_buyer(checkout: &Checkout, told: &Finished<'_>) -> bool {
+    let known = checkout.reference();
+    let elsewhere = told.sold.is_some() && known.is_some_and(|page| page != told.reference);
+    !elsewhere && is_its_page(checkout, told)
 }
 
 fn judged(checkout: &Checkout, payment: &CheckoutPayment, sold: Option<&Sold>) -> Judged {

@@ -48,6 +48,7 @@ fn pays(begun: &Begun, page: &str, paid: i64, conversion: Option<Conversion>) ->
         },
         customer_ref: None,
         email: None,
+        sold: None,
     }
 }
 

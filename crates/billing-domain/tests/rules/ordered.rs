@@ -42,6 +42,7 @@ fn at_the_page(price: &str) -> (World, Begun) {
         reference: PAGE.to_owned(),
         url: "https://pay.example.com/".to_owned(),
         expires_at: at("2026-01-02"),
+        conversion: None,
         customer_ref: None,
     });
     (world, begun)
@@ -173,6 +174,24 @@ fn a_page_that_the_payer_names_ours_is_believed_where_it_is() {
 }
 
 #[test]
+fn a_page_of_another_checkout_says_nothing_of_who_bought_this_one() {
+    let (mut world, begun) = at_the_page("lifer-once");
+    finishes(&mut world, &begun, PAGE, paid(9_900), Some(as_ordered()));
+    let bought = world.account.customer.clone();
+    assert_eq!(bought.at_providers[0].reference, "c-1");
+    world.go("2026-01-03");
+    world.tell(Fact::CheckoutCompleted {
+        checkout: begun.checkout,
+        reference: "page-rewritten".to_owned(),
+        payment: paid(100),
+        customer_ref: Some("c-of-another".to_owned()),
+        email: None,
+        sold: Some(as_ordered()),
+    });
+    assert_eq!(world.account.customer.at_providers, bought.at_providers);
+}
+
+#[test]
 fn what_is_paid_once_is_no_subscription_and_the_other_way_round() {
     let mug = Sold {
         items: vec![of("price_mug", 1)],
@@ -243,17 +262,14 @@ fn a_price_that_was_put_in_is_held_where_anybody_could_have_ordered_it() {
             seen(&mut world, &begun, price, quantity, status);
             let told = format!("{ordered} {price} {quantity} {retired}");
             assert_eq!(world.plan(), plan.unwrap_or("free"), "{told}");
-            match plan {
-                Some(_) => {
-                    let held = &world.account.subscriptions[0];
-                    assert_eq!(held.terms.quantity, quantity, "{told}");
-                    assert_eq!(held.terms.price_ref.as_deref(), Some(price), "{told}");
-                    assert!(world.parked.is_empty(), "{told}");
-                }
-                None => {
-                    assert!(world.account.subscriptions.is_empty(), "{told}");
-                    assert_eq!(world.parked, [ParkReason::UnknownPrice], "{told}");
-                }
+            if plan.is_some() {
+                let held = &world.account.subscriptions[0];
+                assert_eq!(held.terms.quantity, quantity, "{told}");
+                assert_eq!(held.terms.price_ref.as_deref(), Some(price), "{told}");
+                assert!(world.parked.is_empty(), "{told}");
+            } else {
+                assert!(world.account.subscriptions.is_empty(), "{told}");
+                assert_eq!(world.parked, [ParkReason::UnknownPrice], "{told}");
             }
         }
     }

@@ -10,6 +10,8 @@ use billing_domain::fact::{Fact, Observed};
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
 
 use crate::correlation::link;
+use crate::options::PaddleOptions;
+use crate::seal::Seals;
 use crate::wire::{Customer, instant};
 
 /// For whom objects are told: the account, and the deployment's name.
@@ -17,9 +19,19 @@ use crate::wire::{Customer, instant};
 pub(crate) struct Teller {
     pub(crate) account: ProviderAccount,
     pub(crate) operator: String,
+    pub(crate) seals: Seals,
 }
 
 impl Teller {
+    /// For the account and the deployment of these settings.
+    pub(crate) fn new(options: &PaddleOptions) -> Self {
+        Self {
+            account: options.account.clone(),
+            operator: options.operator.clone(),
+            seals: Seals::new(options),
+        }
+    }
+
     /// An object here.
     pub(crate) fn object(&self, kind: RefKind, id: &str) -> ProviderRef {
         ProviderRef {

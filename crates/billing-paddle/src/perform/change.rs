@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api_error::{CallError, refused};
 use crate::correlation::{CHANGE, Custom};
-use crate::deferred::{Deferred, Held, in_place, note, noted, present, with_text};
+use crate::deferred::{Deferred, Held, in_place, with_text};
 use crate::map::proof::prove;
 use crate::map::transaction::Said;
 use crate::provider::Paddle;
@@ -35,17 +35,17 @@ impl Paddle {
         match order.when {
             // A trial is changed for nothing: nothing is paid yet.
             ChangeWhen::Prorated { quoted, .. } if held.status != "trialing" => {
-                if note(&held).is_none() && in_place(&held).as_ref() == Some(&target) {
+                if self.teller.note(&held).is_none() && in_place(&held).as_ref() == Some(&target) {
                     return self.changed(&held, &target).await;
                 }
                 self.prorated(&held, order, quoted).await
             }
             ChangeWhen::Unbilled | ChangeWhen::Prorated { .. } => {
-                if note(&held).is_none() && in_place(&held).as_ref() == Some(&target) {
+                if self.teller.note(&held).is_none() && in_place(&held).as_ref() == Some(&target) {
                     return self.told(&held).await;
                 }
-                let custom = changed_by(noted(&held, None), order);
-                let known = note(&held);
+                let custom = changed_by(self.teller.noted(&held, None), order);
+                let known = self.teller.note(&held);
                 let now = self.place(&held, &target, custom, known.as_ref()).await?;
                 self.told(&now).await
             }
@@ -61,12 +61,12 @@ impl Paddle {
     ) -> Result<Vec<Observed>, CallError> {
         let _alone = self.at_work.alone(id).await;
         let held = self.existing(id).await?;
-        let Some(note) = note(&held).filter(|note| note.is_of(change)) else {
+        let Some(note) = self.teller.note(&held).filter(|note| note.is_of(change)) else {
             // It is in effect, was never put in place, or a newer one is: what stands
             // is the answer.
             return self.told(&held).await;
         };
-        let custom = noted(&held, None);
+        let custom = self.teller.noted(&held, None);
         let now = self.place(&held, &note.paid, custom, Some(&note)).await?;
         self.told(&now).await
     }
@@ -79,7 +79,7 @@ impl Paddle {
         at: Option<Timestamp>,
     ) -> Result<Vec<Observed>, CallError> {
         let later = target(order);
-        let (Some(paid), Some(period)) = (present(held), held.period()) else {
+        let (Some(paid), Some(period)) = (self.teller.present(held), held.period()) else {
             return Err(refused(
                 "subscription_without_period",
                 "there is no period with whose end it could change",
@@ -90,7 +90,7 @@ impl Paddle {
             let why = "the period with which it was to come has begun";
             return Err(refused(TOO_LATE, why));
         }
-        let known = note(held);
+        let known = self.teller.note(held);
         let until = known.as_ref().map_or(period.end, |known| known.until);
         let moves_dates = known.as_ref().is_some_and(|known| known.moves_dates)
             || has_other_interval(held, order.interval);
@@ -113,7 +113,7 @@ impl Paddle {
         let ends = fresh.as_ref().or(known.as_ref());
         let ends = ends.and_then(|note| note.told_end(held));
         let fresh = fresh.map(|fresh| fresh.counted(held, self.clock.now()));
-        let custom = changed_by(noted(held, fresh.as_ref()), order);
+        let custom = changed_by(self.teller.noted(held, fresh.as_ref()), order);
         match self.place_until(held, &later, custom, ends).await {
             Ok(now) => self.told(&now).await,
             // The lock before a renewal: once it passes, the period has begun.
@@ -129,7 +129,7 @@ impl Paddle {
         order: &ChangeSubscription,
         quoted: Option<Money>,
     ) -> Result<Vec<Observed>, CallError> {
-        let Some(note) = note(held) else {
+        let Some(note) = self.teller.note(held) else {
             let now = self.charge(held, order, quoted).await?;
             return self.changed(&now, &target(order)).await;
         };
@@ -174,7 +174,7 @@ impl Paddle {
                 ));
             }
         }
-        let custom = changed_by(noted(held, None), order);
+        let custom = changed_by(self.teller.noted(held, None), order);
         body.insert("custom_data".to_owned(), Value::Object(custom));
         self.client.patch(&path, &body).await
     }
@@ -188,7 +188,7 @@ impl Paddle {
         whom: &str,
     ) -> Result<Subscription, CallError> {
         let lifted = note.lifted_by(whom).counted(held, self.clock.now());
-        let custom = noted(held, Some(&lifted));
+        let custom = self.teller.noted(held, Some(&lifted));
         self.place(held, &note.paid, custom, Some(note)).await
     }
 
@@ -205,11 +205,11 @@ impl Paddle {
             let theirs = whom.is_some_and(|whom| note.lifted_by.as_deref() != Some(whom));
             note.lifted && !theirs && in_place(&held).as_ref() == Some(&note.paid)
         };
-        let Some(note) = note(&held).filter(ours) else {
+        let Some(note) = self.teller.note(&held).filter(ours) else {
             return Ok(held);
         };
         let lowered = note.lowered().counted(&held, self.clock.now());
-        let custom = noted(&held, Some(&lowered));
+        let custom = self.teller.noted(&held, Some(&lowered));
         self.place(&held, &note.later, custom, Some(&note)).await
     }
 

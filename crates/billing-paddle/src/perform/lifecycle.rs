@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::api_error::{CallError, refused};
-use crate::deferred::{self, Deferred};
+use crate::deferred::Deferred;
 use crate::provider::Paddle;
 use crate::wire::Subscription;
 
@@ -111,7 +111,7 @@ impl Paddle {
             "effective_from": "immediately",
             "on_resume": "start_new_billing_period",
         });
-        match deferred::note(&held) {
+        match self.teller.note(&held) {
             Some(note) if note.waits_for_its_day(self.clock.now()) => {
                 self.lift(&held, &note, RESUMPTION).await?;
                 let resumed = self.act(&held.id, "resume", body).await;
@@ -145,7 +145,7 @@ impl Paddle {
         let is_left = self.clock.now().duration_since(held.at()) >= LIFTED_FOR;
         // What has ended, stands still or is about to has no use for it.
         let goes_on = held.status == "active" && scheduled(held).is_none();
-        deferred::note(held).filter(|note| note.lifted && is_left && goes_on)
+        self.teller.note(held).filter(|note| note.lifted && is_left && goes_on)
     }
 
     /// Puts in place again what a lost process left lifted.

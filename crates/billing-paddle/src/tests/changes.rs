@@ -18,7 +18,7 @@ use super::{
     refusal, respond, sent, snapshot, subscription, transaction, usd,
 };
 use crate::Paddle;
-use crate::deferred::{Deferred, present};
+use crate::deferred::Deferred;
 use crate::wire::Subscription;
 
 const PLACE: &str = "/subscriptions/sub_1";
@@ -372,6 +372,8 @@ fn lifted(whom: &str) -> Value {
 
 /// The subscription reads as `first` once, and as `then` from then on.
 async fn reads(server: &MockServer, first: &Value, then: &Value) {
+    let mut first = first.clone();
+    super::seal(&mut first);
     Mock::given(method("GET"))
         .and(path(PLACE))
         .respond_with(ResponseTemplate::new(200).set_body_json(json!({ "data": first })))
@@ -488,16 +490,21 @@ async fn a_preview_leaves_what_is_to_come_where_it_is() {
 }
 
 #[tokio::test]
-async fn an_estimate_never_writes() {
+async fn what_is_asked_over_another_interval_to_come_is_refused_and_never_writes() {
     let (server, paddle) = paddle().await;
     let mut held = deferred();
     held["custom_data"]["billing_deferred"]["moves_dates"] = json!(true);
     answer(&server, "GET", PLACE, &held).await;
-    let said = paddle.estimate(&change("pri_top", now(None))).await;
-    assert!(
-        matches!(&said, Ok(Previewed::Refused(why)) if why.code == "change_of_interval_to_come"),
-        "{said:?}"
-    );
+    let change = change("pri_top", now(None));
+    for said in [
+        paddle.preview(&change).await,
+        paddle.estimate(&change).await,
+    ] {
+        assert!(
+            matches!(&said, Ok(Previewed::Refused(why)) if why.code == "change_of_interval_to_come"),
+            "{said:?}"
+        );
+    }
     let requests = server.received_requests().await.unwrap();
     assert!(requests.iter().all(|sent| sent.method.as_str() == "GET"));
 }
@@ -709,9 +716,14 @@ fn a_date_that_is_moved_ends_no_wait_for_another_interval() {
             YEARLY,
         ),
     ] {
-        let held = another_interval(super::period(begins, ends));
+        let mut held = another_interval(super::period(begins, ends));
+        super::seal(&mut held);
         let held: Subscription = serde_json::from_value(held).unwrap();
-        assert_eq!(present(&held).unwrap().price, paid, "{what}");
+        assert_eq!(
+            super::teller().present(&held).unwrap().price,
+            paid,
+            "{what}"
+        );
     }
 }
 
@@ -739,4 +751,93 @@ async fn a_date_that_was_moved_stays_where_it_is() {
     let note = &body["custom_data"]["billing_deferred"];
     assert_eq!(note["until"], json!(moved));
     assert_eq!(note["counted_at"], json!("2026-01-20T00:00:00Z"));
+}
+
+/// A note of a plan that was never paid for, with what was bought in place.
+fn with_note(seals: Value) -> Value {
+    let mut held = subscription(MONTHLY, january());
+    held["custom_data"]["billing_deferred"] = json!({
+        "paid": { "price": BIGGER, "quantity": 99 },
+        "later": { "price": MONTHLY, "quantity": 1 },
+        "until": "2099-01-01T00:00:00Z",
+        "seals": seals,
+    });
+    held
+}
+
+#[tokio::test]
+async fn a_note_that_was_not_sealed_here_is_not_believed() {
+    let object = ProviderRef {
+        account: account(),
+        kind: RefKind::Subscription,
+        id: "sub_1".to_owned(),
+    };
+    // The seal of another subscription, and of another note of the same.
+    let teller = super::teller();
+    let said = |held: &Value| {
+        let mut noted = held["custom_data"]["billing_deferred"].clone();
+        noted.as_object_mut().unwrap().remove("seals");
+        serde_json::from_value::<Deferred>(noted).unwrap()
+    };
+    let note = said(&with_note(json!([])));
+    let other = Deferred {
+        until: at("2098-01-01T00:00:00Z"),
+        ..note.clone()
+    };
+    let seals = |of: &str, note: &Deferred| teller.sealed(of, note).unwrap()["seals"].clone();
+    for (seals, told) in [
+        (json!([]), MONTHLY),
+        (json!("yes"), MONTHLY),
+        (json!(["00"]), MONTHLY),
+        (seals("sub_2", &note), MONTHLY),
+        (seals("sub_1", &other), MONTHLY),
+        (seals("sub_1", &note), BIGGER),
+    ] {
+        let (server, paddle) = paddle().await;
+        let held = json!({ "data": with_note(seals.clone()) });
+        Mock::given(method("GET"))
+            .and(path(PLACE))
+            .respond_with(ResponseTemplate::new(200).set_body_json(held))
+            .mount(&server)
+            .await;
+        let paid = json!([transaction("completed", january())]);
+        answer(&server, "GET", "/transactions", &paid).await;
+        let facts = paddle.read(&object).await.unwrap();
+        assert_eq!(snapshot(&facts).price_ref, told, "{seals}");
+        assert!(sent(&server, "PATCH", PLACE).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_note_outlives_the_rotation_of_any_one_key() {
+    let note: Deferred =
+        serde_json::from_value(deferred()["custom_data"]["billing_deferred"].clone()).unwrap();
+    let mut held = deferred();
+    held["custom_data"]["billing_deferred"] = super::teller().sealed("sub_1", &note).unwrap();
+    let held: Subscription = serde_json::from_value(held).unwrap();
+    let other = |text: &str| secrecy::SecretString::from(text);
+    let now = super::options();
+    for (api_key, webhook_secrets, believed) in [
+        (now.api_key.clone(), now.webhook_secrets.clone(), true),
+        (
+            other("pdl_sdbx_apikey_new"),
+            now.webhook_secrets.clone(),
+            true,
+        ),
+        (now.api_key.clone(), vec![other("pdl_ntfset_new")], true),
+        (
+            other("pdl_sdbx_apikey_new"),
+            vec![other("pdl_ntfset_new")],
+            false,
+        ),
+    ] {
+        let rotated = crate::PaddleOptions {
+            api_key,
+            webhook_secrets,
+            ..now.clone()
+        };
+        let teller = crate::map::Teller::new(&rotated);
+        assert_eq!(teller.note(&held).is_some(), believed);
+        assert_eq!(teller.is_forged(&held), !believed);
+    }
 }

@@ -48,10 +48,7 @@ fn options() -> PaddleOptions {
 }
 
 fn teller() -> Teller {
-    Teller {
-        account: account(),
-        operator: "acme".to_owned(),
-    }
+    Teller::new(&options())
 }
 
 fn at(text: &str) -> Timestamp {
@@ -98,12 +95,25 @@ async fn paddle() -> (MockServer, Paddle) {
     (server, paddle)
 }
 
+/// Puts our seal under what is noted on a subscription.
+fn seal(held: &mut Value) {
+    let noted = held["custom_data"].get("billing_deferred").cloned();
+    if let Some(noted) = noted {
+        let id = held["id"].as_str().unwrap().to_owned();
+        let note = serde_json::from_value(noted).unwrap();
+        held["custom_data"]["billing_deferred"] = teller().sealed(&id, &note).unwrap();
+    }
+}
+
 /// Answers a call with an object.
 async fn answer(server: &MockServer, verb: &str, place: &str, data: &Value) {
     respond(server, verb, place, 200, json!({ "data": data })).await;
 }
 
-async fn respond(server: &MockServer, verb: &str, place: &str, status: u16, body: Value) {
+async fn respond(server: &MockServer, verb: &str, place: &str, status: u16, mut body: Value) {
+    if let Some(data) = body.get_mut("data") {
+        seal(data);
+    }
     Mock::given(method(verb))
         .and(path(place))
         .respond_with(ResponseTemplate::new(status).set_body_json(body))
