@@ -20,6 +20,10 @@ use crate::time::{Timestamp, shifted};
 /// to mend what stands in the way.
 pub(super) const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(12);
 
+/// How often it is asked again at most: for a week. What nobody has mended by then waits for
+/// the person to whom each try was shown.
+pub(super) const MAX_ASKED_AGAIN: u8 = 14;
+
 /// When a cancellation takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CancelWhen {
@@ -95,6 +99,7 @@ fn at_provider(
         ends_at,
         unconfirmed: true,
         ask_again_at: None,
+        asked_again: 0,
         taken_back: None,
     });
     if let Some(provider) = subscription.provider.clone() {
@@ -144,7 +149,10 @@ pub fn cancellation_answered(draft: &mut Draft, reference: &str, answer: CancelA
         uncancel::order(draft, &held);
     } else if to_come.unconfirmed {
         match answer {
-            CancelAnswer::Nothing => to_come.ask_again_at = Some(shifted(now, ASK_AGAIN_AFTER)),
+            CancelAnswer::Nothing => {
+                let again = to_come.asked_again < MAX_ASKED_AGAIN;
+                to_come.ask_again_at = again.then(|| shifted(now, ASK_AGAIN_AFTER));
+            }
             CancelAnswer::Doubtful => to_come.unconfirmed = false,
             CancelAnswer::Done => {
                 to_come.unconfirmed = false;
@@ -161,11 +169,12 @@ pub fn cancellation_answered(draft: &mut Draft, reference: &str, answer: CancelA
 /// `false`: it is not.
 pub(super) fn ask_again(draft: &mut Draft, mut held: Subscription) -> bool {
     let now = draft.now();
-    let due = |to_come: &Cancellation| to_come.ask_again_at.is_some_and(|at| at <= now);
+    let due = |to_come: &Cancellation| to_come.asks_again_at().is_some_and(|at| at <= now);
     let Some(mut to_come) = held.cancellation.filter(due) else {
         return false;
     };
     to_come.ask_again_at = None;
+    to_come.asked_again = to_come.asked_again.saturating_add(1);
     held.cancellation = Some(to_come);
     if let (Some(provider), Some(reference)) = (held.provider.clone(), held.reference()) {
         let order = Order::CancelSubscription {
@@ -245,6 +254,7 @@ fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> Can
             ends_at,
             unconfirmed: false,
             ask_again_at: None,
+            asked_again: 0,
             taken_back: None,
         });
         draft.note(Event::SubscriptionCancelScheduled, |entry| {

@@ -393,6 +393,7 @@ pub(crate) fn mirrored(
             ends_at,
             unconfirmed: false,
             ask_again_at: None,
+            asked_again: 0,
             // Somebody's wish to go on is on its way, and is answered by itself.
             taken_back,
         });

@@ -86,8 +86,6 @@ pub fn uncancel(
     let on_its_way = to_come.unconfirmed && to_come.ask_again_at.is_none();
     held.cancellation = Some(Cancellation {
         taken_back: Some(now),
-        unconfirmed: on_its_way,
-        ask_again_at: None,
         ..to_come
     });
     // What is asked for and not answered yet is asked back once it is.
@@ -157,6 +155,7 @@ pub fn uncancel_overtaken(draft: &mut Draft, id: SubscriptionId) {
     held.cancellation = Some(Cancellation {
         unconfirmed: true,
         ask_again_at: None,
+        asked_again: 0,
         ..anew
     });
     draft.account.put_subscription(held);
@@ -166,9 +165,15 @@ pub fn uncancel_overtaken(draft: &mut Draft, id: SubscriptionId) {
 /// The provider did what it was asked, and what it told is applied. Where what is known
 /// says that it ends all the same, it is looked at.
 pub fn uncanceled(draft: &mut Draft, id: SubscriptionId) {
-    let Some(held) = asked_back(draft, id) else {
+    let Some(mut held) = asked_back(draft, id) else {
         return;
     };
+    // What the provider had never taken, it is asked for no more.
+    held.cancellation = held.cancellation.map(|to_come| Cancellation {
+        unconfirmed: false,
+        ask_again_at: None,
+        ..to_come
+    });
     look(draft, &held);
     draft.account.put_subscription(held);
 }

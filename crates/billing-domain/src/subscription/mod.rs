@@ -350,6 +350,24 @@ pub struct Times {
     pub grace_ends_at: Option<Timestamp>,
 }
 
+/// For serde, which asks with a reference.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the shape that serde asks for"
+)]
+const fn is_none_yet(times: &u8) -> bool {
+    *times == 0
+}
+
+impl Cancellation {
+    /// When the provider is asked for it again. `None`: it is on its way or confirmed, is
+    /// being taken back, or was asked for as often as helps.
+    #[must_use]
+    pub fn asks_again_at(&self) -> Option<Timestamp> {
+        self.ask_again_at.filter(|_| self.taken_back.is_none())
+    }
+}
+
 /// A cancellation to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cancellation {
@@ -365,6 +383,9 @@ pub struct Cancellation {
     /// `None`: the order is on its way, or was confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ask_again_at: Option<Timestamp>,
+    /// How often it was asked for again.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    pub asked_again: u8,
     /// Since when it is taken back here, where the provider that runs the schedule has
     /// not said so yet. `None`: it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]

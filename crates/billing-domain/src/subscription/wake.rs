@@ -77,7 +77,9 @@ impl Subscription {
                 return None;
             }
             (Schedule::Provider { .. }, _) => {
-                let again = self.cancellation.and_then(|to_come| to_come.ask_again_at);
+                let again = self
+                    .cancellation
+                    .and_then(|to_come| to_come.asks_again_at());
                 return earliest([self.times.next_attempt_at, self.terms_due(), again]);
             }
             (_, State::Paused { .. }) | (Schedule::Perpetual, _) => None,

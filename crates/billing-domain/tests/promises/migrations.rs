@@ -289,6 +289,7 @@ fn a_plan_holds_for_its_day_and_tells_when_the_world_has_moved() {
         ends_at: at("2026-02-01"),
         unconfirmed: false,
         ask_again_at: None,
+        asked_again: 0,
         taken_back: None,
     });
     assert_ne!(digest(&canceled, "2026-01-20T08:00:00Z"), first);

@@ -154,6 +154,7 @@ fn a_cancellation_to_come_ends_it_sooner_and_never_later() {
             ends_at: at(ends_at),
             unconfirmed: false,
             ask_again_at: None,
+            asked_again: 0,
             taken_back: None,
         })
     };
@@ -229,6 +230,7 @@ prop_compose! {
             ends_at,
             unconfirmed: false,
             ask_again_at: None,
+asked_again: 0,
         taken_back: None,
         });
         held

@@ -354,10 +354,63 @@ fn what_came_to_nothing_is_taken_back_at_once() {
     );
     let id = world.sub().id;
     world.decide(|draft| uncanceled(draft, id));
+    // It is looked at, and then it goes on.
+    let looked_at = at("2026-01-10T00:00:08Z");
+    see(&mut world, &begun, looked_at, &january(Status::Active));
     assert_eq!(world.sub().cancellation, None);
+    assert_eq!(world.count(Event::SubscriptionCancelUnscheduled), 1);
     world.forget();
     world.tick("2026-01-11");
     assert!(world.orders.is_empty(), "{:?}", world.orders);
+}
+
+#[test]
+fn a_taking_back_that_fails_leaves_what_came_to_nothing_to_be_asked_for() {
+    let (mut world, begun) = bought();
+    world.go("2026-01-10");
+    world.cancel(CancelWhen::PeriodEnd);
+    world.decide(|draft| cancellation_answered(draft, "s-1", CancelAnswer::Nothing));
+    world.uncancel().unwrap();
+    // While it is being taken back nobody asks for it.
+    world.forget();
+    world.tick("2026-01-10T13:00:00Z");
+    assert!(world.orders.is_empty(), "{:?}", world.orders);
+    let id = world.sub().id;
+    let effect = billing_domain::ids::IdSeq::new(world.now, 7).draw();
+    let about = billing_domain::fact::About::Cancellation(id);
+    world.tell(Fact::GivenUp { effect, about });
+    world.forget();
+    world.tick("2026-01-10T14:00:00Z");
+    assert!(
+        matches!(&world.orders[..], [Order::CancelSubscription { .. }]),
+        "{:?}",
+        world.orders
+    );
+    let now = world.now;
+    see(&mut world, &begun, now, &january(Status::Active));
+    assert!(!world.gives_access("2026-02-01"), "it ends as was told");
+}
+
+#[test]
+fn what_comes_to_nothing_each_time_is_asked_for_no_more_after_a_week() {
+    let (mut world, _begun) = bought();
+    world.go("2026-01-10");
+    world.cancel(CancelWhen::PeriodEnd);
+    let mut asked = 0;
+    loop {
+        world.decide(|draft| cancellation_answered(draft, "s-1", CancelAnswer::Nothing));
+        world.forget();
+        let Some(again) = world.sub().cancellation.unwrap().ask_again_at else {
+            break;
+        };
+        world.now = again;
+        let now = again.to_string();
+        world.tick(&now);
+        assert_eq!(world.orders.len(), 1, "{:?}", world.orders);
+        asked += 1;
+    }
+    assert_eq!((asked, world.now), (14, at("2026-01-17")));
+    assert!(!world.gives_access("2026-02-01"), "it stands all the same");
 }
 
 #[test]
