@@ -98,6 +98,9 @@ pub(crate) const RETRY_AFTER: [SignedDuration; 5] = [
     SignedDuration::from_hours(12),
 ];
 
+/// How long all of those last: who has tried as often in less time has been refused.
+pub(crate) const OUTAGE: SignedDuration = SignedDuration::from_mins(5 + 30 + 20 * 60);
+
 /// How often a call is tried again whose key or settings the provider does not take, once
 /// that has lasted longer than a slip: whoever mends it needs no more than that.
 pub(crate) const REFUSED_RETRY: SignedDuration = SignedDuration::from_hours(1);

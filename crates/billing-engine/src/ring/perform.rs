@@ -153,7 +153,7 @@ impl Parts {
             Heard::Facts(facts) => facts,
             Heard::Nothing(failure) => {
                 tracing::warn!(effect = %item.effect.id, key = %item.effect.key, failure, "no answer");
-                if let Some(wait) = next_try(item) {
+                if let Some(wait) = next_try(item, self.now()) {
                     return Ok((self.later(item, wait).await?, None));
                 }
                 vec![self.given_up(item)]
@@ -181,7 +181,7 @@ impl Parts {
         let performed = match self.settle(item, account, facts).await {
             // What keeps being refused is no answer that can be kept: asked again
             // later under the same key, and in the end a person is.
-            Err(EngineError::Contended) => match next_try(item) {
+            Err(EngineError::Contended) => match next_try(item, self.now()) {
                 Some(wait) => self.later(item, wait).await,
                 None => self.settle(item, account, vec![self.given_up(item)]).await,
             },

@@ -53,7 +53,7 @@ impl Parts {
         evidence: &str,
     ) -> Result<Performed, EngineError> {
         tracing::warn!(effect = %item.effect.id, %failure, "not told");
-        match (failure, next_try(item)) {
+        match (failure, next_try(item, self.now())) {
             (NotifyError::NoRoom(_), _) => {
                 let retry_at = shifted(self.now(), NO_ROOM_RETRY);
                 self.release(item, retry_at, false).await

@@ -150,6 +150,29 @@ async fn what_no_retry_mends_is_shown_to_a_person_at_once() {
     }
 }
 
+#[tokio::test]
+async fn a_restart_in_between_does_not_end_the_wait_for_a_key() {
+    // The call that fails otherwise is the third, the fourth, or any later one.
+    for fails in 2..10 {
+        let rig = Rig::listening().await;
+        let customer = rig.customer("ana").await;
+        let subscription = rig.subscribe("ana").await;
+        rig.clock.set(rig.account(customer).wake_at().unwrap());
+        let mut acts = [Act::Misconfigured; 12];
+        acts[fails] = Act::Unknown;
+        rig.provider.next(acts);
+        rig.work().await;
+        for _ in 0..60 {
+            rig.pass(SignedDuration::from_hours(1));
+            rig.work().await;
+        }
+        assert_eq!(rig.parked(), [""; 0], "the call {fails} fails otherwise");
+        let held = rig.account(customer);
+        let invoice = held.open_invoice(subscription).unwrap();
+        assert!(invoice.pay_url.is_some());
+    }
+}
+
 /// How long somebody is waited for who mends a key: what is tried in between.
 const MENDED_WITHIN: SignedDuration = SignedDuration::from_mins(35 + 72 * 60);
 
