@@ -75,7 +75,8 @@ fn step(draft: &mut Draft, id: SubscriptionId, catalog: &CatalogRevision) -> boo
     if !canceled && take_effect(draft, id, now, catalog) {
         return true;
     }
-    if due(subscription.promise.look_at) {
+    let again = subscription.promise.asked.and_then(|asked| asked.again_at);
+    if due(subscription.promise.look_at) || due(again) {
         keep_promise(draft, id, catalog);
         return draft.account.subscription(id) != Some(&subscription);
     }

@@ -61,7 +61,7 @@ pub use pending::{grace_end, sure_until};
 pub(crate) use promise::{
     Promised, cycle_number, cycle_starts, is_dearer, is_given, terms_at_price,
 };
-pub use promise::{Untold, keep_promises, may_rejoin, price_answered, promise_untold};
+pub use promise::{keep_promises, may_rejoin, price_answered};
 pub use quote::{
     ChangeAsk, Force, Planned, PlannedStep, QuoteRefusal, StepAsk, plan_change, plan_step,
 };

@@ -167,6 +167,13 @@ pub struct Asked {
     /// When it was answered, be it that nothing came of it. `None`: it is on its way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_at: Option<Timestamp>,
+    /// When it is ordered again, since nothing came of it. `None`: it was done, or was
+    /// ordered as often as helps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_at: Option<Timestamp>,
+    /// How often it was ordered again.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    pub again: u8,
 }
 
 impl Asked {
@@ -175,7 +182,14 @@ impl Asked {
         Self {
             effect,
             answered_at: None,
+            again_at: None,
+            again: 0,
         }
+    }
+
+    /// When it is to be ordered again, if it is.
+    pub(crate) fn is_due_again(self, now: Timestamp) -> bool {
+        self.again_at.is_some_and(|at| at <= now)
     }
 
     /// Whether what was told at `told_at` may not know of it yet.

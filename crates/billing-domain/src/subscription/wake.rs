@@ -111,7 +111,8 @@ impl Subscription {
             let due = self.times.paid_through.is_none_or(|end| end >= *at);
             due || !self.lags(*at)
         });
-        earliest([scheduled, self.promise.look_at, None])
+        let again = self.promise.asked.and_then(|asked| asked.again_at);
+        earliest([scheduled, self.promise.look_at, again])
     }
 }
 

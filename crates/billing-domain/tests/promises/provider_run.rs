@@ -2,7 +2,7 @@
 //! period in that period's time, and never one before.
 
 use billing_domain::catalog::{CatalogRevision, Lock, LockEnd};
-use billing_domain::decide::{self, Migrated, Untold};
+use billing_domain::decide::{self, Migrated};
 use billing_domain::effect::{ChangeWhen, Order};
 use billing_domain::forecast::{ForecastWhy, Horizon, forecast};
 use billing_domain::ids::MigrationId;
@@ -93,17 +93,32 @@ fn a_migration_leaves_out_the_period_whose_price_is_settled() {
     }
 }
 
+/// The last order about the price has come to nothing.
+fn came_to_nothing(world: &mut World) {
+    let asked = world.sub().promise.asked.unwrap();
+    world.decide(|draft| decide::price_answered(draft, asked.effect, true));
+}
+
 #[test]
 fn what_its_provider_could_not_be_told_is_told_again_in_time() {
     let mut world = cheaper_from_february("2026-01-20");
     assert_eq!(told(&world), ["low"]);
     for tried in ["2026-01-20T12:00:00Z", "2026-01-21"] {
         world.orders.clear();
-        world.decide(|draft| decide::promise_untold(draft, "sub-at-provider", Untold::Price));
+        came_to_nothing(&mut world);
+        world.keep_promises();
+        assert!(told(&world).is_empty(), "not before its time");
         assert_eq!(world.account.wake_at(), Some(at(tried)));
         world.tick(tried);
         assert_eq!(told(&world), ["low"], "{tried}");
     }
+    // What is withdrawn meanwhile is taken back: it may have been heard all the same.
+    let mut withdrawn = world.clone();
+    came_to_nothing(&mut withdrawn);
+    withdrawn.orders.clear();
+    withdrawn.catalog = catalog();
+    withdrawn.keep_promises();
+    assert_eq!(told(&withdrawn), ["undone"]);
     // Told, it is told no more.
     world.orders.clear();
     world.tick("2026-01-25");
@@ -119,7 +134,9 @@ fn what_its_provider_could_not_be_rid_of_is_taken_back_again() {
     world.keep_promises();
     assert_eq!(told(&world), ["undone"]);
     world.orders.clear();
-    world.decide(|draft| decide::promise_untold(draft, "sub-at-provider", Untold::TakenBack));
+    came_to_nothing(&mut world);
+    world.keep_promises();
+    assert!(told(&world).is_empty(), "not before its time");
     world.tick("2026-01-20T12:00:00Z");
     assert_eq!(told(&world), ["undone"]);
     world.orders.clear();

@@ -281,7 +281,7 @@ fn terms_that_come_by_themselves_are_told_again_too() {
 /// The provider answers what it was ordered about the price of the next period.
 fn answer(world: &mut World) {
     let asked = world.sub().promise.asked.unwrap();
-    world.decide(|draft| price_answered(draft, asked.effect));
+    world.decide(|draft| price_answered(draft, asked.effect, false));
 }
 
 #[test]

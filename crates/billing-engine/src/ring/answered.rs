@@ -3,8 +3,8 @@
 use billing_domain::Draft;
 use billing_domain::catalog::CatalogRevision;
 use billing_domain::decide::{
-    CancelAnswer, Untold, Verdict, apply_fact, cancellation_answered, outrank, price_answered,
-    promise_untold, uncancel_overtaken, uncanceled,
+    CancelAnswer, Verdict, apply_fact, cancellation_answered, outrank, price_answered,
+    uncancel_overtaken, uncanceled,
 };
 use billing_domain::effect::Order;
 use billing_domain::fact::{Fact, Observed};
@@ -45,11 +45,8 @@ pub(super) fn answered(
         |fact: &Observed| matches!(fact.fact, Fact::Refused { .. } | Fact::GivenUp { .. });
     let acted = !facts.iter().any(came_to_nothing);
     concluded_at_provider(draft, &item.effect.order, acted, !doubtful.is_empty());
-    if matches!(
-        item.effect.order,
-        Order::ChangeSubscription(_) | Order::UndoChange { .. }
-    ) {
-        price_answered(draft, item.effect.id);
+    if let Some(by_itself) = of_a_price(&item.effect.order) {
+        price_answered(draft, item.effect.id, by_itself && !acted);
     }
     for object in doubtful {
         ask_for(draft, object);
@@ -71,26 +68,16 @@ fn concluded_at_provider(draft: &mut Draft, order: &Order, acted: bool, doubtful
     if let (true, Order::UndoCancellation { subscription, .. }) = (acted, order) {
         uncanceled(draft, *subscription);
     }
-    let of_a_price = untold(order).filter(|_| !acted);
-    if let Some((reference, what)) = of_a_price {
-        promise_untold(draft, reference, what);
-    }
 }
 
-/// What an order says of the price of the next period, which no change of a buyer's brings.
-/// `None`: nothing.
-fn untold(order: &Order) -> Option<(&str, Untold)> {
+/// Whether an order about the price of a next period comes by itself, and not by a change of
+/// somebody's, who is told. `None`: it is about something else.
+pub(super) const fn of_a_price(order: &Order) -> Option<bool> {
     if let Order::ChangeSubscription(order) = order {
-        let by_itself = order.change.is_none();
-        return by_itself.then_some((order.reference.as_str(), Untold::Price));
+        return Some(order.change.is_none());
     }
-    if let Order::UndoChange {
-        reference,
-        change: None,
-        ..
-    } = order
-    {
-        return Some((reference, Untold::TakenBack));
+    if let Order::UndoChange { change, .. } = order {
+        return Some(change.is_none());
     }
     None
 }

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 
 use billing_domain::customer::Account;
-use billing_domain::decide::cancellation_forgone;
+use billing_domain::decide::{cancellation_forgone, price_answered};
 use billing_domain::effect::{ChangeSubscription, ChangeWhen, Effect, Order};
 use billing_domain::subscription::Subscription;
 use billing_domain::time::shifted;
@@ -13,6 +13,7 @@ use jiff::SignedDuration;
 
 use crate::billing::Parts;
 use crate::error::EngineError;
+use crate::ring::answered::of_a_price;
 use crate::ring::perform::{Performed, performed, settling};
 
 /// An order of this age, or one that has been tried before, is looked at again: by
@@ -61,12 +62,21 @@ impl Parts {
 
     /// Settles what is wanted no longer, without a call.
     pub(super) async fn forgo(&self, item: &OutboxItem) -> Result<Performed, EngineError> {
-        let Order::CancelSubscription { reference, .. } = &item.effect.order else {
-            return self.settle_untold(item).await;
+        let order = &item.effect.order;
+        let of_cancellation = if let Order::CancelSubscription { reference, .. } = order {
+            Some(reference)
+        } else {
+            None
         };
+        if of_cancellation.is_none() && of_a_price(order).is_none() {
+            return self.settle_untold(item).await;
+        }
         let decided = self
             .try_decide(&settling(item), |draft, _| {
-                cancellation_forgone(draft, reference);
+                if let Some(reference) = of_cancellation {
+                    cancellation_forgone(draft, reference);
+                }
+                price_answered(draft, item.effect.id, false);
                 Ok::<_, Infallible>(())
             })
             .await;

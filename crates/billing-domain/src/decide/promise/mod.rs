@@ -27,7 +27,6 @@ pub(crate) use outlook::{
 pub use rejoin::may_rejoin;
 pub use told::price_answered;
 pub(super) use told::tell_provider;
-pub use told::{Untold, promise_untold};
 
 /// Cycles looked at for the first that is not before an instant: daily ones for
 /// more than a year, further away than anything is scheduled.
@@ -56,7 +55,8 @@ pub(super) fn keep_promise(draft: &mut Draft, id: SubscriptionId, catalog: &Cata
     let sold = price_of(held, &catalog.catalog)
         .is_none_or(|price| catalog.catalog.retired_at(price).is_none());
     let untouched = held.scheduled.is_none() && held.promise.look_at.is_none();
-    if sold && untouched && held.promise.told.is_none() {
+    let again = held.promise.asked.is_some_and(|it| it.again_at.is_some());
+    if sold && untouched && held.promise.told.is_none() && !again {
         return;
     }
     let held = held.clone();

@@ -1,13 +1,13 @@
 //! What a provider that runs the schedule is told: the price of its next period,
 //! in that period's time and not before.
 
-use crate::decide::cancel::ASK_AGAIN_AFTER;
+use crate::decide::cancel::{ASK_AGAIN_AFTER, MAX_ASKED_AGAIN};
 use crate::decide::quote::{at_provider, with_period};
 use crate::decision::Draft;
 use crate::effect::Order;
 use crate::ids::EffectId;
 use crate::subscription::{Asked, Schedule, Scheduled, Subscription, Why};
-use crate::time::shifted;
+use crate::time::{Timestamp, shifted};
 
 use super::outlook::cycle_starts;
 
@@ -22,6 +22,7 @@ pub(in crate::decide) fn tell_provider(
         return;
     };
     let reference = reference.clone();
+    let again = ordered_again(after, draft.now());
     let next = cycle_starts(after).next();
     let scheduled = after.scheduled.clone();
     let to_come = match &scheduled {
@@ -37,57 +38,48 @@ pub(in crate::decide) fn tell_provider(
         Some(_) | None => None,
     };
     let Some(to_come) = to_come else {
-        if after.promise.told.take().is_some()
-            && let Some(provider) = after.provider.clone()
-        {
+        let stands_there = after.promise.told.take().is_some() || again > 0;
+        if let Some(provider) = after.provider.clone().filter(|_| stands_there) {
             let order = Order::UndoChange {
                 provider,
                 reference,
                 change: None,
             };
             let effect = draft.ask("unprice", after.id, order);
-            after.promise.asked = Some(Asked::of(effect));
+            after.promise.asked = Some(Asked {
+                again,
+                ..Asked::of(effect)
+            });
         }
         return;
     };
     let at = to_come.at;
-    if after.promise.told == Some(at) && before.scheduled == after.scheduled {
+    if after.promise.told == Some(at) && before.scheduled == after.scheduled && again == 0 {
         return;
     }
     if let Some(order) = at_provider(after, &to_come.terms, with_period(to_come)) {
         let effect = draft.ask("reprice", after.id, Order::ChangeSubscription(order));
-        after.promise.asked = Some(Asked::of(effect));
+        after.promise.asked = Some(Asked {
+            again,
+            ..Asked::of(effect)
+        });
         after.promise.told = Some(at);
     }
 }
 
-/// What a provider was asked, and did not do, about the price of the next period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Untold {
-    /// To take another price.
-    Price,
-    /// To keep the one that it has.
-    TakenBack,
-}
-
-/// The provider has refused what it was asked about the price of the next period of
-/// `reference`, or could not be asked: it is asked again while there is time, or the period
-/// would be charged as before.
-pub fn promise_untold(draft: &mut Draft, reference: &str, what: Untold) {
-    let again = shifted(draft.now(), ASK_AGAIN_AFTER);
-    let held = draft.account.subscriptions.iter();
-    let mut asked = held.filter(|held| held.reference() == Some(reference) && !held.is_over());
-    let Some(mut held) = asked.next().cloned() else {
-        return;
+/// Which time the last order is given again now, where nothing came of it. 0: it is not.
+fn ordered_again(after: &mut Subscription, now: Timestamp) -> u8 {
+    let Some(asked) = after
+        .promise
+        .asked
+        .as_mut()
+        .filter(|it| it.is_due_again(now))
+    else {
+        return 0;
     };
-    held.promise.told = match what {
-        Untold::Price => None,
-        // It has something that it was told before.
-        Untold::TakenBack => held.promise.told.or(held.times.paid_through),
-    };
-    let look_at = held.promise.look_at;
-    held.promise.look_at = Some(look_at.map_or(again, |at| at.min(again)));
-    draft.account.put_subscription(held);
+    // Whatever is ordered in its place, or needs no order any more.
+    asked.again_at = None;
+    asked.again.saturating_add(1)
 }
 
 fn tell_again(
@@ -110,20 +102,23 @@ fn tell_again(
 }
 
 /// The provider has answered an order about the price of a next period, or nothing comes
-/// of it any more: from now on its word about that counts. Any other order changes nothing.
-pub fn price_answered(draft: &mut Draft, effect: EffectId) {
+/// of it any more: from now on its word about that counts. What was `left_undone`, by a
+/// refusal or since nobody could be asked, is ordered again while there is time, or the
+/// period would be charged as before. Any other order changes nothing.
+pub fn price_answered(draft: &mut Draft, effect: EffectId, left_undone: bool) {
     let mut held = draft.account.subscriptions.iter();
-    let asked = held.find(|held| {
-        held.promise
-            .asked
-            .is_some_and(|asked| asked.effect == effect)
+    let asked = held.find_map(|held| {
+        let asked = held.promise.asked.filter(|asked| asked.effect == effect);
+        asked.map(|asked| (held.clone(), asked))
     });
-    let Some(mut held) = asked.cloned() else {
+    let Some((mut held, asked)) = asked else {
         return;
     };
+    let again = left_undone && asked.again < MAX_ASKED_AGAIN;
     held.promise.asked = Some(Asked {
-        effect,
         answered_at: Some(draft.now()),
+        again_at: again.then(|| shifted(draft.now(), ASK_AGAIN_AFTER)),
+        ..asked
     });
     draft.account.put_subscription(held);
 }
