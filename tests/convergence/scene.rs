@@ -21,7 +21,7 @@ use super::canned::{Answers, Canned, Stage};
 use super::fake::{self, Fake, Kind, PRICES, Telling};
 use super::orders::{Next, Order};
 use super::state::{State, state};
-use crate::rig::{Canary, StoreKind};
+use crate::rig::{Canary, StoreKind, canary};
 
 /// How long after the last event the engines hear of them: all that is dated apart
 /// has happened by then.
@@ -125,7 +125,7 @@ impl Scene {
     /// Lets it happen once.
     pub(crate) async fn record(kind: Kind, set: Set, telling: Telling) -> Self {
         let start: Timestamp = "2026-01-15T12:00:00Z".parse().unwrap();
-        let canary = Canary::over(&fake::SECRETS);
+        let canary = canary(&fake::SECRETS);
         let fake = Fake::start(kind, telling, start).await;
         let (provider, decoder) = fake.adapter();
         let mut scene = Self {

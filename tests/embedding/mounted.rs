@@ -11,7 +11,7 @@ use poem::test::{TestClient, TestResponse};
 use poem::{Endpoint, EndpointExt, Request, Response, Route, get, handler};
 use serde_json::{Value, json};
 
-use crate::rig::{Canary, Rig, StoreKind, Through, options};
+use crate::rig::{Canary, Rig, StoreKind, Through, canary, options};
 use crate::scenarios::{CARDS, on_both_stores};
 
 on_both_stores! {
@@ -73,7 +73,7 @@ impl Host {
             .map_to_response()
             .boxed();
         let client = TestClient::new(routes);
-        let canary = Canary::over(&[]);
+        let canary = canary(&[]);
         Self {
             rig,
             client,

@@ -19,7 +19,7 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 
 use super::due::DUE_AT;
 use super::{CHILD_AHEAD, CHILD_BTCPAY, CHILD_URL, btcpay};
-use crate::rig::{Canary, account};
+use crate::rig::{account, canary};
 
 /// Works until nothing is left, then ends. Does nothing unless it was started
 /// as a child.
@@ -30,7 +30,7 @@ async fn work() {
     let Ok(url) = std::env::var(CHILD_URL) else {
         return;
     };
-    let _canary = Canary::over(&[DEFAULT_KEY]);
+    let _canary = canary(&[DEFAULT_KEY]);
     let ahead: i64 = std::env::var(CHILD_AHEAD).unwrap().parse().unwrap();
     let now: Timestamp = DUE_AT.parse().unwrap();
     let clock = ManualClock::new(now + SignedDuration::from_secs(ahead));

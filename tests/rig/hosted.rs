@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 use super::audit::findings;
 use super::door::Door;
-use super::{Canary, KEY, MAX_ROUNDS, PUBLIC, http};
+use super::{KEY, MAX_ROUNDS, PUBLIC, canary, http};
 
 /// What licenses and their keys are signed with.
 const SEED: [u8; 32] = [3; 32];
@@ -116,7 +116,7 @@ impl<F: Fake> Hosted<F> {
         catalog: &Catalog,
     ) -> Self {
         // From the first call on.
-        let canary = Canary::over(F::SECRETS);
+        let canary = canary(F::SECRETS);
         let notifier = RecordingNotifier::new();
         let clock: Arc<dyn Clock> = Arc::new(fake.clock().clone());
         let ids = Arc::new(SeededIds::new(seed())) as Arc<dyn IdSource>;

@@ -14,10 +14,10 @@ use poem::http::StatusCode;
 use poem::test::TestClient;
 use serde_json::{Value, json};
 
-use super::Canary;
 use super::driver::{
     Buying, ChangeSeen, Driver, InvoiceSeen, QuoteSeen, Refused, SubscriptionSeen, Target, day,
 };
+use super::{Canary, canary};
 
 /// The operator's key of the tests.
 pub(crate) const KEY: &str = "bk_a_key_of_the_tests";
@@ -68,7 +68,7 @@ impl Http {
     pub(crate) fn new(state: AppState) -> Self {
         Self {
             client: TestClient::new(api_routes(state)),
-            canary: Canary::over(&[]),
+            canary: canary(&[]),
         }
     }
 

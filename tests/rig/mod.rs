@@ -25,7 +25,8 @@ use billing_testkit::{ManualClock, RecordingNotifier, SeededIds};
 use secrecy::SecretString;
 
 pub(crate) use audit::findings;
-pub(crate) use canary::Canary;
+pub(crate) use billing_testkit::Canary;
+pub(crate) use canary::canary;
 pub(crate) use door::Seen;
 pub(crate) use driver::{Buying, Driver, InvoiceSeen, QuoteSeen, SubscriptionSeen, Target};
 pub(crate) use hosted::{Adapter, Fake, Hosted, client, impatient, permutations};
@@ -71,7 +72,7 @@ impl Rig {
         catalog: &Catalog,
         start: Timestamp,
     ) -> Self {
-        let canary = Canary::over(&[]);
+        let canary = canary(&[]);
         let store = kind.fresh().await;
         let clock = ManualClock::new(start);
         let ids = Arc::new(SeededIds::new(1));

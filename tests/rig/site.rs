@@ -20,7 +20,7 @@ use serde_json::json;
 
 use super::door::Door;
 use super::library::Library;
-use super::{Canary, PUBLIC, Rig, SECRET, StoreKind, Through, account, http};
+use super::{Canary, PUBLIC, Rig, SECRET, StoreKind, Through, account, canary, http};
 
 /// What licenses and their keys are signed with in tests.
 pub(crate) const SEED: [u8; 32] = [3; 32];
@@ -107,7 +107,7 @@ impl Site {
             notifier,
             store,
             driver,
-            _canary: Canary::over(&[]),
+            _canary: canary(&[]),
         })
         .await
     }
@@ -131,7 +131,7 @@ impl Site {
             rig,
             state,
             mailer,
-            door: Door::new(routes, Canary::over(&[])),
+            door: Door::new(routes, canary(&[])),
         }
     }
 

@@ -22,7 +22,7 @@ use jiff::SignedDuration;
 use super::changing::{Changing, make_codes};
 use super::plans::{self, PRICES};
 use super::zombie::{Called, Hangs, Line, Zombie};
-use crate::rig::{self, Canary, findings};
+use crate::rig::{self, Canary, canary, findings};
 
 /// The people of a run.
 const PEOPLE: [&str; 3] = ["ana", "ben", "cas"];
@@ -58,7 +58,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn new(seed: u64) -> Self {
-        let canary = Canary::over(&[]);
+        let canary = canary(&[]);
         let catalog = plans::first(seed);
         let clock = ManualClock::new("2026-01-15T09:00:00Z".parse().unwrap());
         let chance = SeededIds::new(seed);

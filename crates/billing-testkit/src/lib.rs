@@ -5,6 +5,8 @@
 //! Meant for tests of applications that embed the engine as much as for its
 //! own. Deliberately knows nothing of the engine, and never leaves the process.
 
+#[cfg(feature = "fakes")]
+pub mod canary;
 pub mod catalogs;
 pub mod clock;
 #[expect(
@@ -34,6 +36,8 @@ pub mod provider_contract;
 )]
 pub mod upgraded;
 
+#[cfg(feature = "fakes")]
+pub use canary::Canary;
 pub use clock::ManualClock;
 pub use ids::SeededIds;
 pub use mailer::RecordingMailer;

@@ -15,6 +15,7 @@ use billing_ports::{
     Answer, Clock, PaymentProvider, PerformError, Rate, RateError, RateSource, Reading,
     WebhookDecoder,
 };
+use billing_testkit::Canary;
 use billing_testkit::fakes::btcpay::{
     DEFAULT_KEY, DEFAULT_SECRET, DEFAULT_STORE, FakeBtcPay, FakeBtcPayOptions,
 };
@@ -36,6 +37,8 @@ pub(crate) struct Rig {
     pub(crate) options: BtcPayOptions,
     pub(crate) rates: Arc<Rates>,
     pub(crate) ids: Mutex<IdSeq>,
+    /// Last: it listens until all others are gone.
+    _canary: Canary,
 }
 
 /// What a bitcoin costs, and how often that was asked. `None`: nobody knows.
@@ -94,6 +97,7 @@ impl Rig {
             fake,
             options,
             rates,
+            _canary: Canary::over([DEFAULT_KEY, DEFAULT_SECRET, OTHER_SECRET]),
         }
     }
 

@@ -11,6 +11,7 @@ use billing_domain::time::{Interval, Timestamp, days, shifted};
 use billing_http::{HttpClient, HttpOptions};
 use billing_paddle::{Paddle, PaddleDecoder, PaddleOptions};
 use billing_ports::{Answer, PaymentProvider, PerformError, Reading, WebhookDecoder};
+use billing_testkit::Canary;
 use billing_testkit::fakes::paddle::{
     Card, DEFAULT_KEY, DEFAULT_SECRET, FakePaddle, FakePaddleOptions, PriceSeed,
 };
@@ -29,6 +30,8 @@ pub(crate) struct Rig {
     pub(crate) paddle: Paddle,
     pub(crate) decoder: PaddleDecoder,
     ids: std::sync::Mutex<IdSeq>,
+    /// Last: it listens until all others are gone.
+    _canary: Canary,
 }
 
 pub(crate) fn usd(amount: i64) -> Money {
@@ -68,6 +71,7 @@ impl Rig {
             decoder: PaddleDecoder::new(&options),
             fake,
             ids: std::sync::Mutex::new(IdSeq::new(start, 7)),
+            _canary: Canary::over([DEFAULT_KEY, DEFAULT_SECRET, OTHER_SECRET]),
         }
     }
 

@@ -14,6 +14,7 @@ use billing_ports::{Answer, PaymentProvider, PerformError, WebhookDecoder, Webho
 use billing_stripe::{
     API_VERSION, SIGNATURE_HEADER, Stripe, StripeDecoder, StripeOptions, TIMESTAMP_TOLERANCE,
 };
+use billing_testkit::Canary;
 use billing_testkit::fakes::rig::{Fault, FaultKind};
 use billing_testkit::fakes::stripe::{Card, FakeOptions, FakeStripe, Payment};
 use billing_testkit::provider_contract::{ChangeRig, ProviderRig};
@@ -37,12 +38,16 @@ pub(crate) struct Contracted {
     declined: String,
     events: Mutex<u32>,
     paid: Mutex<(u64, i64, Vec<Money>)>,
+    /// Last: it listens until all others are gone.
+    _canary: Canary,
 }
 
 impl Contracted {
     /// A Stripe with two subscriptions ten days old: of somebody whose card pays, and
     /// of somebody whose card pays no more.
     pub(crate) async fn start() -> Self {
+        let key = FakeOptions::default().key;
+        let canary = Canary::over([key.as_str(), CURRENT]);
         let fake = FakeStripe::start(FakeOptions::default()).await.unwrap();
         for (price, product, amount) in [
             ("price_team", "prod_team", 2_000),
@@ -53,7 +58,7 @@ impl Contracted {
         }
         let options = StripeOptions {
             base_url: fake.url().clone(),
-            secret_key: FakeOptions::default().key.into(),
+            secret_key: key.into(),
             ..options(&[CURRENT, OTHER])
         };
         let http = HttpClient::new(HttpOptions {
@@ -74,6 +79,7 @@ impl Contracted {
             declined: String::new(),
             events: Mutex::new(0),
             paid: Mutex::new((0, 0, Vec::new())),
+            _canary: canary,
         };
         let (pays, customer) = started.buys(&mut ids).await;
         let (declined, poor) = started.buys(&mut ids).await;

@@ -13,7 +13,7 @@ use billing_ports::{
     Answer, DecodeError, PaymentProvider, PerformError, WebhookDecoder, WebhookRequest,
 };
 use billing_stripe::{Stripe, StripeDecoder, StripeOptions};
-use billing_testkit::ManualClock;
+use billing_testkit::{Canary, ManualClock};
 use bytes::Bytes;
 use ring::hmac;
 use secrecy::SecretString;
@@ -25,6 +25,7 @@ pub(crate) const NOW: &str = "2026-11-21T10:00:00Z";
 /// A second after the instant that facts of answers carry.
 const DATE: &str = "Sat, 21 Nov 2026 10:00:00 GMT";
 pub(crate) const SECRET: &str = "whsec_test_secret";
+pub(crate) const KEY: &str = "sk_test_51Secret";
 
 pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -36,13 +37,15 @@ pub(crate) fn account() -> ProviderAccount {
 
 pub(crate) fn options(secrets: &[&str]) -> StripeOptions {
     let secrets = secrets.iter().map(|it| SecretString::from(*it)).collect();
-    let key = SecretString::from("sk_test_51Secret");
+    let key = SecretString::from(KEY);
     StripeOptions::new(account(), key, secrets, "acme".to_owned()).unwrap()
 }
 
 pub(crate) struct Far {
     pub(crate) server: MockServer,
     pub(crate) stripe: Stripe,
+    /// Last: it listens until all others are gone.
+    _canary: Canary,
 }
 
 impl Far {
@@ -54,7 +57,12 @@ impl Far {
         let server = MockServer::start().await;
         let options = change(options(&[SECRET]));
         let stripe = stripe(options, &server.uri());
-        Self { server, stripe }
+        let canary = Canary::over([KEY, SECRET]);
+        Self {
+            server,
+            stripe,
+            _canary: canary,
+        }
     }
 
     /// Asked again so often, where that may come to something else.
@@ -65,7 +73,12 @@ impl Far {
             ..options(&[SECRET])
         };
         let stripe = stripe_over(options, attempts);
-        Self { server, stripe }
+        let canary = Canary::over([KEY, SECRET]);
+        Self {
+            server,
+            stripe,
+            _canary: canary,
+        }
     }
 
     /// The same account, reached elsewhere.
