@@ -2,4 +2,5 @@
 
 mod adapters;
 mod example;
+mod gated;
 mod mounted;

@@ -70,6 +70,8 @@ pub(crate) type Refused = String;
 pub(crate) trait Driver: Send + Sync {
     /// Makes a customer unless it exists; `joined` is a day.
     async fn customer(&self, who: &str, joined: Option<&str>);
+    /// Lets a customer act under the plan of `owner`; `None`: under its own again.
+    async fn act_under(&self, who: &str, owner: Option<&str>);
     /// The customer's id.
     async fn id(&self, who: &str) -> String;
     /// Opens a checkout; gives the page to pay at, if one is owed.

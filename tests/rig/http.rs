@@ -155,6 +155,18 @@ impl Driver for Http {
         );
     }
 
+    async fn act_under(&self, who: &str, owner: Option<&str>) {
+        let url = format!("/v1/customers/{who}/member_of");
+        let (status, answer) = match owner {
+            Some(owner) => {
+                self.ask("PUT", &url, Some(&json!({ "owner": owner })))
+                    .await
+            }
+            None => self.ask("DELETE", &url, None).await,
+        };
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+
     async fn id(&self, who: &str) -> String {
         text(&self.get(&format!("/v1/customers/{who}")).await, "id").unwrap()
     }

@@ -43,6 +43,12 @@ impl Driver for Library {
         self.billing.create_customer(new, None).await.unwrap();
     }
 
+    async fn act_under(&self, who: &str, owner: Option<&str>) {
+        let owner = owner.map(CustomerRef::from);
+        let acted = self.billing.act_under(&who.into(), owner.as_ref(), None);
+        acted.await.unwrap();
+    }
+
     async fn id(&self, who: &str) -> String {
         self.billing
             .account(&who.into())
@@ -223,6 +229,7 @@ impl Driver for Library {
             Gate::Denied {
                 reason,
                 plan_needed,
+                ..
             } => denied(reason, plan_needed.as_ref()),
         }
     }

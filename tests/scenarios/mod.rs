@@ -121,6 +121,10 @@ stories! {
     w_13_test_cards: CARDS;
     /// Flags, limits and levels through one gate.
     g_05_one_check_everywhere: CARDS;
+    /// A member acts under its owner's plan.
+    g_09_a_member_acts_under_its_owner_s_plan: CARDS;
+    /// A trial at sign-up, announced to end, once.
+    g_10_a_trial_at_sign_up: CARDS;
     /// The same event twice changes nothing.
     x_01_the_same_event_twice: CARDS;
     /// Access changes on time with every worker asleep.

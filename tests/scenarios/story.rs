@@ -143,6 +143,11 @@ impl Told {
             }
             ["joins", who] => driver.customer(who, None).await,
             ["joins", who, "on", day] => driver.customer(who, Some(day)).await,
+            ["joins", who, "of", owner] => {
+                driver.customer(who, None).await;
+                driver.act_under(who, Some(owner)).await;
+            }
+            ["leaves", who] => driver.act_under(who, None).await,
             ["buys", who, what, rest @ ..] => {
                 let pieces = rest.iter().find_map(|word| word.strip_prefix('x'));
                 let card = rest

@@ -77,6 +77,8 @@ pub enum Gate {
     Denied {
         /// Why.
         reason: DenyReason,
+        /// The plan of the highest rank that is held. `None`: none is.
+        plan_held: Option<PlanKey>,
         /// The lowest plan on offer that would allow it. `None`: none would.
         plan_needed: Option<PlanKey>,
     },
@@ -163,6 +165,7 @@ impl Effective {
         let Some(needed) = needed(catalog, feature, need) else {
             return Gate::Denied {
                 reason: DenyReason::UnknownFeature,
+                plan_held: self.plan.clone(),
                 plan_needed: None,
             };
         };
@@ -207,6 +210,7 @@ impl Effective {
             .map(|plan| plan.key.clone());
         Gate::Denied {
             reason,
+            plan_held: self.plan.clone(),
             plan_needed,
         }
     }

@@ -281,7 +281,12 @@ impl Account {
         });
         let checkouts = self.checkouts.iter().filter_map(Checkout::wake_at);
         let changes = self.changes.iter().filter_map(Change::wake_at);
-        subscriptions.chain(checkouts).chain(changes).min()
+        let grants = self.grants.iter().filter_map(Grant::wake_at);
+        subscriptions
+            .chain(checkouts)
+            .chain(changes)
+            .chain(grants)
+            .min()
     }
 
     /// The open invoice of a subscription; there is at most one per purpose, and

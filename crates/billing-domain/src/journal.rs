@@ -85,6 +85,10 @@ macro_rules! events {
 events! {
     /// A customer was made.
     CustomerCreated = "customer.created";
+    /// A customer acts under the plan of another, whom the note names.
+    CustomerJoined = "customer.joined";
+    /// It no longer does; the note names whom it left.
+    CustomerLeft = "customer.left";
     /// What a guest bought is held for the owner of a mailbox.
     ClaimMade = "claim.made";
     /// The mailbox's owner confirmed, and the guest is an account.
@@ -185,6 +189,8 @@ events! {
     GrantAdded = "grant.added";
     /// A grant was taken back.
     GrantRemoved = "grant.removed";
+    /// A trial that was granted ends soon; the note is when.
+    GrantTrialEnding = "grant.trial_ending";
     /// Something is owed.
     InvoiceOpened = "invoice.opened";
     /// What was owed is paid.

@@ -35,10 +35,10 @@ pub use commands::{
     AllowedChange, Audited, CancelError, Canceled, ChangeAccepted, ChangeError, CheckoutError,
     CheckoutOpened, CheckoutRequest, CodeError, CreateCustomerError, CustomerRef, Drifted,
     Exchange, Exchanged, GrantError, LeftOut, LicenseError, LicenseHeld, LicenseStanding,
-    MAX_NEGOTIATED, MachineError, MigrationError, NegotiateError, NewCode, NewTerms, OfMailbox,
-    PauseError, PaymentError, PortalError, QuoteError, RefundError, RefundMade, RenewalPage,
-    RenewalPageError, RenewalStanding, RenewalToPay, ReplayAsk, ReplayFinding, Replayed,
-    Unanswered, UncancelError, Uncanceled, Unpaid, What,
+    MAX_NEGOTIATED, MachineError, MemberError, MigrationError, NegotiateError, NewCode, NewTerms,
+    OfMailbox, PauseError, PaymentError, PortalError, QuoteError, RefundError, RefundMade,
+    RenewalPage, RenewalPageError, RenewalStanding, RenewalToPay, ReplayAsk, ReplayFinding,
+    Replayed, Unanswered, UncancelError, Uncanceled, Unpaid, What,
 };
 pub use error::EngineError;
 pub use gate::GateError;

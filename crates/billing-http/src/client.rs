@@ -14,6 +14,7 @@ use crate::circuit::Circuits;
 use crate::error::{Cause, HttpError, UnknownReason};
 use crate::options::{HttpOptions, OptionsError};
 use crate::pacing::{Pacing, TokioPacing};
+use crate::reach::{PublicNames, Reach};
 use crate::redact::{is_secret, place, target};
 use crate::request::{Request, RetryPolicy};
 use crate::response::{Response, request_id};
@@ -67,7 +68,11 @@ impl HttpClient {
         options.check()?;
         let user_agent =
             HeaderValue::from_str(&options.user_agent).map_err(OptionsError::UserAgent)?;
-        let transport = reqwest::Client::builder()
+        let transport = match options.reach {
+            Reach::Anybody => reqwest::Client::builder(),
+            Reach::Public => reqwest::Client::builder().dns_resolver(Arc::new(PublicNames)),
+        };
+        let transport = transport
             .tls_backend_preconfigured(tls::client_config().map_err(OptionsError::Tls)?)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -115,7 +120,7 @@ impl HttpClient {
     /// - [`HttpError::Unknown`] when it may have had one. An answer above the
     ///   byte limit is among these.
     pub async fn send(&self, request: Request) -> Result<Response, HttpError> {
-        check(&request)?;
+        check(&request, self.inner.options.reach)?;
         let host = place(&request.url);
         let host = host.split('/').next().unwrap_or_default();
         let permit = match self.inner.circuits.enter(host, Instant::now()) {
@@ -267,12 +272,14 @@ impl HttpClient {
 }
 
 /// Refuses what no client should send. A URL of these schemes always has a host.
-fn check(request: &Request) -> Result<(), HttpError> {
+fn check(request: &Request, reach: Reach) -> Result<(), HttpError> {
     let url = &request.url;
     let problem = if !matches!(url.scheme(), "http" | "https") {
         "only http and https are spoken"
     } else if !url.username().is_empty() || url.password().is_some() {
         "credentials belong in a header, not in the URL"
+    } else if !reach.allows(url) {
+        "its address is not public"
     } else {
         return Ok(());
     };

@@ -24,8 +24,7 @@
 //!
 //! It deliberately knows no provider, no idempotency header, no JSON and
 //! nothing of billing: the caller says whether a request is safe to repeat.
-//! It does not restrict which hosts may be reached; addresses that strangers
-//! chose need a check of their own.
+//! For addresses that strangers chose there is [`Reach::Public`].
 
 mod circuit;
 mod client;
@@ -33,6 +32,7 @@ mod error;
 mod measure;
 mod options;
 mod pacing;
+mod reach;
 mod redact;
 mod request;
 mod response;
@@ -50,6 +50,7 @@ pub use options::{
     DEFAULT_TOTAL_TIMEOUT, DEFAULT_USER_AGENT, HttpOptions, MAX_ATTEMPTS, OptionsError,
 };
 pub use pacing::{Pacing, Pause, TokioPacing};
+pub use reach::Reach;
 pub use redact::RedactedHeaders;
 pub use request::{Request, RetryPolicy};
 pub use response::Response;

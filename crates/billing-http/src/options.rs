@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::circuit::{DEFAULT_CIRCUIT_FAILURES, DEFAULT_CIRCUIT_PAUSE};
 use crate::error::Cause;
+use crate::reach::Reach;
 
 /// How long to wait for DNS, TCP and TLS together.
 ///
@@ -98,6 +99,8 @@ pub struct HttpOptions {
     pub circuit_failures: u32,
     /// How long it is left alone, before one call sees whether it is back.
     pub circuit_pause: Duration,
+    /// Whom it may reach.
+    pub reach: Reach,
 }
 
 impl Default for HttpOptions {
@@ -113,6 +116,7 @@ impl Default for HttpOptions {
             pool_max_idle_per_host: DEFAULT_POOL_MAX_IDLE_PER_HOST,
             circuit_failures: DEFAULT_CIRCUIT_FAILURES,
             circuit_pause: DEFAULT_CIRCUIT_PAUSE,
+            reach: Reach::Anybody,
         }
     }
 }

@@ -8,7 +8,8 @@
 //! Every provider and every store is a feature, and none is needed: `sqlite` and
 //! `sandbox` are on by default; `postgres`, `stripe`, `paddle`, `btcpay` and `rates`
 //! bring their adapters as the modules of these names, and `http` with the client
-//! that those of providers take:
+//! that those of providers take. `gating` brings gates before routes and handlers of the
+//! host's own, `poem` and `tower` their middleware for these:
 //!
 //! ```toml
 //! billing = { version = "0.1", features = ["postgres", "stripe"] }
@@ -33,6 +34,9 @@ pub use billing_ports as ports;
 /// engine runs. Takes [`rates`] and a client of [`http`].
 #[cfg(feature = "btcpay")]
 pub use billing_btcpay as btcpay;
+/// Gates before a host's own routes and handlers of messages.
+#[cfg(feature = "gating")]
+pub use billing_gating as gating;
 /// The HTTP client of the adapters, and signatures of webhooks.
 #[cfg(feature = "http")]
 pub use billing_http as http;

@@ -59,6 +59,7 @@ const RULES: &[Rule] = &[
         never: MACHINERY,
         ..only("billing-engine", &["billing-domain", "billing-ports"])
     },
+    only("billing-gating", &["billing-domain", "billing-engine"]),
     only("billing-http", &[]),
     Rule {
         // Client applications embed it alone: whatever it takes, they take.

@@ -2,7 +2,7 @@
 
 use billing_domain::catalog::{
     CatchUp, ChangeKind, ChangeMoney, ChangePolicy, ChangeRule, CheckoutRules, Defaults, IssueCode,
-    Path, Rules,
+    KeyError, Path, Rules, TrialGrant,
 };
 
 use super::Reader;
@@ -27,7 +27,13 @@ const WHEN: [(&str, When); 3] = [
 
 impl Reader {
     pub(super) fn defaults(&mut self, entry: &Entry, at: &Path) -> Defaults {
-        const KNOWN: [&str; 4] = ["newcomer", "plankowner", "plankowner_before", "plankowners"];
+        const KNOWN: [&str; 5] = [
+            "newcomer",
+            "plankowner",
+            "plankowner_before",
+            "plankowners",
+            "trial",
+        ];
         let Some(fields) = self.fields(&entry.node, entry.key_mark, at, &KNOWN) else {
             return Defaults::default();
         };
@@ -45,7 +51,23 @@ impl Reader {
             plankowner,
             plankowner_before: self.optional(&fields, "plankowner_before", values::date),
             plankowners: plankowners.unwrap_or_default(),
+            trial: fields
+                .get("trial")
+                .and_then(|entry| self.trial_grant(entry, &at.child("trial"))),
         }
+    }
+
+    fn trial_grant(&mut self, entry: &Entry, at: &Path) -> Option<TrialGrant> {
+        const KNOWN: [&str; 2] = ["plan", "lasts"];
+        let fields = self.fields(&entry.node, entry.key_mark, at, &KNOWN)?;
+        let plan = self.required(&fields, "plan", |text| {
+            text.parse().map_err(|error: KeyError| error.to_string())
+        });
+        let lasts = self.required(&fields, "lasts", values::duration);
+        Some(TrialGrant {
+            plan: plan?,
+            lasts: lasts?,
+        })
     }
 
     pub(super) fn checkout(&mut self, entry: &Entry, at: &Path) -> CheckoutRules {

@@ -95,6 +95,11 @@ fn flatten_rules(catalog: &Catalog, flat: &mut Flat) {
     for name in &defaults.plankowners {
         flat.field(at.child("plankowners").child(name), name.as_str());
     }
+    if let Some(trial) = &defaults.trial {
+        let at = at.child("trial");
+        flat.field(at.child("plan"), trial.plan.as_str());
+        flat.duration(at.child("lasts"), trial.lasts);
+    }
     let at = Path::of(["checkout"]);
     let checkout = catalog.checkout();
     for origin in &checkout.allowed_origins {

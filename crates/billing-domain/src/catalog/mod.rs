@@ -39,7 +39,7 @@ pub use self::price::{
 };
 pub use self::provider_key::ProviderKey;
 pub use self::rules::{
-    CatchUp, CheckoutRules, DEFAULT_QUOTE_TTL, DEFAULT_STALL_LIMIT, Defaults, Rules,
+    CatchUp, CheckoutRules, DEFAULT_QUOTE_TTL, DEFAULT_STALL_LIMIT, Defaults, Rules, TrialGrant,
 };
 pub use self::validate::{
     MAX_AMOUNT, MAX_DURATION, MAX_FEATURES, MAX_LEVELS, MAX_MACHINES, MAX_NAME_CHARS, MAX_ORIGINS,

@@ -33,6 +33,18 @@ pub struct Defaults {
     /// Early customers by the host application's reference.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plankowners: Vec<String>,
+    /// What whoever signs up may try; `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<TrialGrant>,
+}
+
+/// A plan that newcomers hold for a while without buying it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrialGrant {
+    /// The plan.
+    pub plan: PlanKey,
+    /// For how long, from the instant of joining.
+    pub lasts: SignedDuration,
 }
 
 /// Where buyers may come from and are sent to.

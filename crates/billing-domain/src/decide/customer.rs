@@ -1,13 +1,13 @@
-//! A new customer, with the grant that early ones are promised.
+//! A new customer, with the grant that early ones are promised and what newcomers may try.
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, PlanKey};
 use crate::customer::{Account, Customer};
 use crate::decide::grant::add_grant;
 use crate::decision::Draft;
 use crate::grant::GrantReason;
 use crate::ids::{CustomerId, IdSeq};
 use crate::journal::Event;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, shifted};
 
 /// What is known of a customer who is new.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct NewCustomer {
 }
 
 /// Decides who a new customer is. A plankowner, by the day of joining or by
-/// name, is granted the plankowner plan.
+/// name, is granted the plankowner plan; whoever signs up, what newcomers may try.
 #[must_use]
 pub fn create_customer(
     new: NewCustomer,
@@ -54,7 +54,20 @@ pub fn create_customer(
     if let (true, Some(plan)) = (owns_a_plank, catalog.plankowner_plan()) {
         add_grant(&mut draft, plan.key.clone(), GrantReason::Plankowner, None);
     }
+    if let Some((plan, ends_at)) = trial(&draft.account.customer, catalog, now) {
+        add_grant(&mut draft, plan, GrantReason::Trial, Some(ends_at));
+    }
     draft
+}
+
+/// What a newcomer may try, and until when. Counted from the day of joining, so that who is
+/// brought over from elsewhere does not begin anew. `None`: nothing, as for a guest, who has
+/// not signed up, and for a member, who acts under another's plan.
+fn trial(customer: &Customer, catalog: &Catalog, now: Timestamp) -> Option<(PlanKey, Timestamp)> {
+    let trial = catalog.defaults().trial.as_ref()?;
+    let ends_at = shifted(customer.joined_at, trial.lasts);
+    let signed_up = !customer.guest && customer.member_of.is_none();
+    (signed_up && now < ends_at).then(|| (trial.plan.clone(), ends_at))
 }
 
 fn is_plankowner(customer: &Customer, catalog: &Catalog) -> bool {

@@ -1,4 +1,4 @@
-//! What falls due with nobody asking: checkouts expire, trials end, cycles are
+//! What falls due with nobody asking: checkouts expire, trials and grants end, cycles are
 //! opened and called to mind, unpaid agreements go past due and lapse, cancellations
 //! take effect.
 
@@ -6,6 +6,7 @@ use crate::catalog::CatalogRevision;
 use crate::decide::cancel::{ask_again, wait_is_over};
 use crate::decide::change::{change_expires, take_effect};
 use crate::decide::checkout::expire;
+use crate::decide::grant::grants_end;
 use crate::decide::promise::keep_promise;
 use crate::decide::remind::remind;
 use crate::decide::renew::open_cycle;
@@ -44,6 +45,7 @@ pub fn fall_due(draft: &mut Draft, catalog: &CatalogRevision) {
     for id in late {
         change_expires(draft, id);
     }
+    grants_end(draft);
     let held: Vec<_> = draft
         .account
         .subscriptions

@@ -1,8 +1,8 @@
-//! Granting a plan, and taking a grant back.
+//! Granting a plan, taking a grant back, and telling that one ends.
 
 use crate::catalog::PlanKey;
 use crate::decision::Draft;
-use crate::grant::{Grant, GrantReason};
+use crate::grant::{EndTold, Grant, GrantReason};
 use crate::ids::GrantId;
 use crate::journal::Event;
 use crate::time::Timestamp;
@@ -26,8 +26,36 @@ pub fn add_grant(
         reason,
         starts_at,
         ends_at,
+        told: EndTold::Nothing,
     });
     id
+}
+
+/// Tells that a grant is over, or that a trial soon will be, once each. Who slept through
+/// the notice is not told afterward that the end is near.
+pub(crate) fn grants_end(draft: &mut Draft) {
+    let now = draft.now();
+    let due = |grant: &&Grant| grant.wake_at().is_some_and(|at| at <= now);
+    let due: Vec<Grant> = draft.account.grants.iter().filter(due).cloned().collect();
+    for mut grant in due {
+        let over = grant.ends_at.is_some_and(|end| end <= now);
+        let (told, event, note) = if over {
+            (
+                EndTold::Over,
+                Event::GrantRemoved,
+                Some(grant.plan.to_string()),
+            )
+        } else {
+            let ends_at = grant.ends_at.map(|end| end.to_string());
+            (EndTold::Near, Event::GrantTrialEnding, ends_at)
+        };
+        grant.told = told;
+        draft.note(event, |entry| {
+            entry.grant = Some(grant.id);
+            entry.note = note;
+        });
+        draft.account.put_grant(grant);
+    }
 }
 
 /// Ends a grant now. `false`: there is no such grant that is still live, and
@@ -39,6 +67,7 @@ pub fn end_grant(draft: &mut Draft, id: GrantId) -> bool {
         return false;
     };
     grant.ends_at = Some(now.max(grant.starts_at));
+    grant.told = EndTold::Over;
     let plan = grant.plan.to_string();
     draft.note(Event::GrantRemoved, |entry| {
         entry.grant = Some(id);

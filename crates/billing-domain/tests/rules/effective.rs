@@ -4,7 +4,7 @@
 use billing_domain::access::{DenyReason, Effective, Gate, LostReason, Need};
 use billing_domain::decide::{self, CancelWhen, CheckoutRefusal, NewCustomer};
 use billing_domain::entitlement::{Entitlement, Limit};
-use billing_domain::grant::{Grant, GrantReason};
+use billing_domain::grant::{EndTold, Grant, GrantReason};
 use billing_domain::ids::IdSeq;
 use billing_domain::subscription::{State, Subscription};
 use billing_domain::time::{Timestamp, days, shifted};
@@ -19,9 +19,11 @@ fn gate(world: &World, feature: &str, need: Need<'_>) -> Gate {
     world.effective().gate(catalog, feature, need, world.now)
 }
 
-fn denied(reason: DenyReason, plan: Option<&str>) -> Gate {
+/// Denied to who holds `held`.
+fn denied(held: &str, reason: DenyReason, plan: Option<&str>) -> Gate {
     Gate::Denied {
         reason,
+        plan_held: Some(held.parse().unwrap()),
         plan_needed: plan.map(|plan| plan.parse().unwrap()),
     }
 }
@@ -66,7 +68,7 @@ fn a_denial_says_why_and_names_the_lowest_plan_that_would_do() {
     ];
     for (feature, need, reason, plan) in table {
         let answer = gate(&world, feature, need);
-        assert_eq!(answer, denied(reason, plan), "{feature} {need:?}");
+        assert_eq!(answer, denied("free", reason, plan), "{feature} {need:?}");
     }
 }
 
@@ -75,7 +77,10 @@ fn a_quantity_is_what_was_bought() {
     let world = World::bought(sold("team-monthly", 4, false));
     let seats = |n| gate(&world, "seats", Need::Amount(n));
     assert_eq!(allowed(&seats(4)), Some(Limit::AtMost(4)));
-    assert_eq!(seats(5), denied(DenyReason::NotInPlan, Some("team")));
+    assert_eq!(
+        seats(5),
+        denied("team", DenyReason::NotInPlan, Some("team"))
+    );
 }
 
 #[test]
@@ -117,6 +122,7 @@ fn what_was_lost_says_how() {
         let Gate::Denied {
             reason: DenyReason::Lost(reason),
             plan_needed,
+            ..
         } = gate(world, "sso", Need::Some)
         else {
             panic!("nothing was lost")
@@ -149,7 +155,7 @@ fn what_was_lost_says_how() {
     assert_eq!(lost(&again), LostReason::Paused);
     // More than was ever held was not lost.
     let quota = gate(&again, "quota", Need::Amount(50));
-    assert_eq!(quota, denied(DenyReason::NotInPlan, Some("team")));
+    assert_eq!(quota, denied("free", DenyReason::NotInPlan, Some("team")));
 }
 
 #[test]
@@ -229,6 +235,7 @@ fn a_grant_begins_and_ends_when_it_says_and_is_taken_back_once() {
         reason: GrantReason::Comp,
         starts_at: at("2026-01-07"),
         ends_at: None,
+        told: EndTold::Nothing,
     });
     assert_eq!(world.effective().until, Some(at("2026-01-07")));
     world.go("2026-01-07");
@@ -341,6 +348,7 @@ fn any_grant() -> impl Strategy<Value = Grant> {
                 starts_at,
                 ends_at: lasts
                     .map(|days| shifted(starts_at, SignedDuration::from_hours(days * 24))),
+                told: EndTold::Nothing,
             }
         })
 }

@@ -90,6 +90,8 @@ mod transitions;
 #[cfg(test)]
 mod trial;
 #[cfg(test)]
+mod trial_grant;
+#[cfg(test)]
 mod uncancel;
 #[cfg(test)]
 mod walk;

@@ -46,6 +46,7 @@ async fn it_says_what_is_held_and_which_plan_would_do() {
     let ana = rig.customer("ana").await;
     let denied = Gate::Denied {
         reason: DenyReason::NotInPlan,
+        plan_held: None,
         plan_needed: Some(pro()),
     };
     assert_eq!(sync(&rig.billing, "ana").await, Ok(denied));
@@ -112,6 +113,7 @@ async fn a_commit_of_this_process_is_seen_at_once_and_anothers_soon() {
     assert!(canceled.is_ok());
     let lost = Gate::Denied {
         reason: DenyReason::Lost(LostReason::Canceled),
+        plan_held: None,
         plan_needed: Some(pro()),
     };
     assert_eq!(sync(&rig.billing, "ana").await, Ok(lost.clone()));

@@ -15,6 +15,8 @@ mod outcome;
 #[cfg(test)]
 mod pool;
 #[cfg(test)]
+mod reach;
+#[cfg(test)]
 mod redaction;
 #[cfg(test)]
 mod retry;

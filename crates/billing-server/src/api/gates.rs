@@ -2,6 +2,7 @@
 //! answer like any other: 200.
 
 use billing_domain::access::{Gate, Need};
+use billing_domain::catalog::PlanKey;
 use billing_domain::entitlement::Limit;
 use billing_engine::{CustomerRef, GateError};
 use poem::http::StatusCode;
@@ -143,13 +144,19 @@ fn upgrade_required(feature: &str, gate: &Gate) -> Problem {
         "no plan that is held allows it",
     )
     .with("feature", feature);
-    match gate {
-        Gate::Denied {
-            plan_needed: Some(plan),
-            ..
-        } => problem.with("required_plan", plan.to_string()),
-        Gate::Denied { .. } | Gate::Allowed { .. } => problem,
-    }
+    let Gate::Denied {
+        reason,
+        plan_held,
+        plan_needed,
+    } = gate
+    else {
+        return problem;
+    };
+    let plan = |key: &Option<PlanKey>| key.as_ref().map(ToString::to_string);
+    problem
+        .with("reason", reason.as_str())
+        .with("current_plan", plan(plan_held))
+        .with("required_plan", plan(plan_needed))
 }
 
 /// What `of` may do now.

@@ -16,6 +16,7 @@ mod invoices;
 mod keys;
 mod licenses;
 mod me;
+mod members;
 pub(crate) mod migrations;
 mod ops;
 mod page;
@@ -123,6 +124,7 @@ type Changing = (
     payments::PaymentsApi,
     forecasts::ForecastsApi,
     portals::PortalsApi,
+    members::MembersApi,
     migrations::MigrationsApi,
     Licensed,
 );
@@ -164,6 +166,7 @@ fn service() -> OpenApiService<Apis, ()> {
             payments::PaymentsApi,
             forecasts::ForecastsApi,
             portals::PortalsApi,
+            members::MembersApi,
             migrations::MigrationsApi,
             (
                 licenses::LicensesApi,

@@ -14,7 +14,8 @@ use std::fmt::Display;
 use jiff::SignedDuration;
 
 use super::{
-    Catalog, CatalogDraft, CatalogIssue, CatalogIssues, IssueCode, Path, Plan, Price, nearest,
+    Catalog, CatalogDraft, CatalogIssue, CatalogIssues, IssueCode, Path, Plan, PlanKey, Price,
+    nearest,
 };
 
 /// Plans in a catalog. A ladder that people can choose from has a handful;
@@ -209,15 +210,17 @@ impl<'a> Checker<'a> {
             }
         }
         let newcomer = defaults.newcomer.as_ref();
-        if let Some(plan) = newcomer.and_then(|key| self.plans.get(key.as_str()))
-            && plan.retired.is_some()
-        {
-            self.report(
-                at.child("newcomer"),
-                IssueCode::Contradiction,
-                format!("{}, which is retired", quoted(plan.key.as_str())),
-                "a plan that is not retired",
-            );
+        self.not_retired(newcomer, at.child("newcomer"));
+        if let Some(trial) = &defaults.trial {
+            let at = at.child("trial");
+            let plan = at.child("plan");
+            if self.plans.contains_key(trial.plan.as_str()) {
+                self.not_retired(Some(&trial.plan), plan);
+            } else {
+                self.unknown_plan(plan, trial.plan.as_str());
+            }
+            let second = SignedDuration::from_secs(1);
+            self.duration(at.child("lasts"), trial.lasts, second);
         }
         if defaults.plankowner.is_none() {
             for (name, stated) in [
@@ -243,6 +246,16 @@ impl<'a> Checker<'a> {
             .take(MAX_PLANKOWNERS)
         {
             self.text(&at.child(place.to_string()), name, MAX_TEXT_CHARS);
+        }
+    }
+
+    /// What newcomers are given is on offer.
+    fn not_retired(&mut self, key: Option<&PlanKey>, at: Path) {
+        let plan = key.and_then(|key| self.plans.get(key.as_str()));
+        if let Some(plan) = plan.filter(|plan| plan.retired.is_some()) {
+            let found = format!("{}, which is retired", quoted(plan.key.as_str()));
+            let expected = "a plan that is not retired";
+            self.report(at, IssueCode::Contradiction, found, expected);
         }
     }
 

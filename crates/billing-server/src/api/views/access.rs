@@ -156,6 +156,7 @@ impl From<Gate> for GateView {
             Gate::Denied {
                 reason,
                 plan_needed,
+                ..
             } => Self {
                 allowed: false,
                 limit: None,

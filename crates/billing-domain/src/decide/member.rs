@@ -1,0 +1,25 @@
+//! Acting under another's plan, and no longer.
+
+use crate::decision::Draft;
+use crate::ids::CustomerId;
+use crate::journal::Event;
+
+/// Lets this customer act under the plan of `owner` from now on; `None`: under its own
+/// again. `false`: it does so already, and nothing changes. Whether there is such an owner
+/// is the caller's to know.
+pub fn act_under(draft: &mut Draft, owner: Option<CustomerId>) -> bool {
+    let customer = &mut draft.account.customer;
+    let before = customer.member_of;
+    if before == owner {
+        return false;
+    }
+    customer.member_of = owner;
+    let named = owner.or(before).map(|id| id.to_string());
+    let event = if owner.is_some() {
+        Event::CustomerJoined
+    } else {
+        Event::CustomerLeft
+    };
+    draft.note(event, |entry| entry.note = named);
+    true
+}

@@ -1,0 +1,302 @@
+//! Gates in a host's own application: pages, API routes, handlers of messages.
+
+use std::convert::Infallible;
+
+use billing::domain::entitlement::Limit;
+use billing::gating::{Allowance, CustomerRef, Feature};
+use billing::sandbox::TestCard;
+use billing_catalog::sample_catalog;
+use poem::http::StatusCode;
+use poem::test::{TestClient, TestResponse};
+use poem::{Endpoint, EndpointExt, Request, Response, Route, get, handler};
+use serde_json::Value;
+use tower_layer::Layer as _;
+use tower_service::Service;
+
+use crate::rig::{Rig, StoreKind, Through};
+use crate::scenarios::{CARDS, on_both_stores};
+
+on_both_stores! {
+    /// G-06: who lacks a feature is led to the plans page, with the reason and the plan.
+    g_06_a_page_leads_to_the_plans;
+    /// G-07: an API route refuses with a problem that names what it takes.
+    g_07_an_api_route_says_what_it_takes;
+    /// G-07: the same in front of whatever is built on tower.
+    g_07_a_layer_of_tower_says_the_same;
+    /// G-08: a message is judged when it is handled, and dropped silently.
+    g_08_a_message_is_judged_when_it_is_handled;
+    /// G-06, G-07: where nobody can be asked, nobody passes.
+    g_07_while_nobody_can_be_asked_nobody_passes;
+}
+
+#[handler]
+fn report() -> &'static str {
+    "the report"
+}
+
+/// How many projects the plan allows.
+#[handler]
+fn projects(allowance: Allowance) -> String {
+    match allowance.limit {
+        Some(Limit::AtMost(most)) => format!("{most} at most"),
+        Some(Limit::Unlimited) => "any number".to_owned(),
+        None => "not counted".to_owned(),
+    }
+}
+
+/// The host's login: a cookie that names the user.
+async fn logged_in<E: Endpoint<Output = Response>>(
+    next: std::sync::Arc<E>,
+    mut request: Request,
+) -> poem::Result<Response> {
+    let user = request
+        .header("cookie")
+        .and_then(|it| it.strip_prefix("user="));
+    if let Some(user) = user.map(CustomerRef::from) {
+        request.set_data(user);
+    }
+    next.call(request).await
+}
+
+struct Host {
+    rig: Rig,
+    client: TestClient<poem::endpoint::BoxEndpoint<'static, Response>>,
+}
+
+impl Host {
+    /// Its report needs single sign-on, its list three projects.
+    async fn new(kind: StoreKind) -> Self {
+        let start = "2026-01-10T09:00:00Z".parse().unwrap();
+        let catalog = sample_catalog().unwrap();
+        let rig = Rig::new(kind, Through::Library, CARDS, &catalog, start).await;
+        rig.billing.ensure_customer("ana", None).await.unwrap();
+        let feature = |name: &str| Feature::new(rig.billing.clone(), name);
+        let routes = Route::new()
+            .at(
+                "/report",
+                get(report).with(feature("sso").page("/plans?lang=en#top")),
+            )
+            .at(
+                "/v1/report",
+                get(report).with(feature("sso").api("https://app.test/plans")),
+            )
+            .at(
+                "/v1/projects",
+                get(projects).with(feature("projects").amount(3).api("/plans")),
+            )
+            .at("/v1/ungated", get(projects))
+            .around(logged_in)
+            .map_to_response()
+            .boxed();
+        let client = TestClient::new(routes);
+        Self { rig, client }
+    }
+
+    async fn get(&self, user: &str, path: &str) -> TestResponse {
+        let request = self.client.get(path);
+        request
+            .header("cookie", format!("user={user}"))
+            .send()
+            .await
+    }
+
+    /// Buys a plan, and pays.
+    async fn buys(&self, plan: &str) {
+        let what = billing::What::Plan(plan.parse().unwrap(), None);
+        let ask = billing::CheckoutRequest::of("ana", what, "https://app.test");
+        let page = self.rig.billing.checkout(ask).await.unwrap().url.unwrap();
+        let reference = page.rsplit('/').next().unwrap();
+        self.rig
+            .sandbox
+            .pay(reference, TestCard::Pays, None)
+            .await
+            .unwrap();
+        self.rig.settle().await;
+    }
+
+    async fn cancels(&self) {
+        let of = CustomerRef::from("ana");
+        let account = self.rig.billing.account(&of).await.unwrap().unwrap();
+        let held = account.subscriptions[0].id;
+        let when = billing_domain::decide::CancelWhen::AtOnce;
+        self.rig
+            .billing
+            .cancel(&of, held, when, None)
+            .await
+            .unwrap();
+        self.rig.settle().await;
+    }
+}
+
+async fn g_06_a_page_leads_to_the_plans(kind: StoreKind) {
+    let host = Host::new(kind).await;
+    let denied = host.get("ana", "/report").await;
+    denied.assert_status(StatusCode::SEE_OTHER);
+    denied.assert_header(
+        "location",
+        "/plans?lang=en&reason=not_in_plan&feature=sso&plan=team#top",
+    );
+    // Whom the host does not know, and whom it knows and we do not.
+    let stranger = host.client.get("/report").send().await;
+    stranger.assert_status(StatusCode::SEE_OTHER);
+    stranger.assert_header(
+        "location",
+        "/plans?lang=en&reason=not_signed_in&feature=sso#top",
+    );
+    let nobody = host.get("nobody", "/report").await;
+    nobody.assert_header(
+        "location",
+        "/plans?lang=en&reason=no_such_customer&feature=sso#top",
+    );
+    host.buys("team").await;
+    host.get("ana", "/report")
+        .await
+        .assert_text("the report")
+        .await;
+    host.cancels().await;
+    let ended = host.get("ana", "/report").await;
+    ended.assert_header(
+        "location",
+        "/plans?lang=en&reason=canceled&feature=sso&plan=team#top",
+    );
+    host.rig.assert_sound().await;
+}
+
+async fn json_of(answer: TestResponse) -> Value {
+    answer.assert_content_type("application/problem+json");
+    serde_json::from_slice(&answer.0.into_body().into_bytes().await.unwrap()).unwrap()
+}
+
+async fn g_07_an_api_route_says_what_it_takes(kind: StoreKind) {
+    let host = Host::new(kind).await;
+    let denied = host.get("ana", "/v1/report").await;
+    denied.assert_status(StatusCode::FORBIDDEN);
+    let problem = json_of(denied).await;
+    let expected = serde_json::json!({
+        "type": "about:blank",
+        "title": "Forbidden",
+        "status": 403,
+        "code": "plan_upgrade_required",
+        "detail": "no plan that is held allows it",
+        "feature": "sso",
+        "reason": "not_in_plan",
+        "current_plan": "free",
+        "required_plan": "team",
+        "upgrade_url": "https://app.test/plans",
+    });
+    assert_eq!(problem, expected);
+    let stranger = host.client.get("/v1/report").send().await;
+    stranger.assert_status(StatusCode::UNAUTHORIZED);
+    stranger.assert_header("www-authenticate", "Bearer");
+    assert_eq!(json_of(stranger).await["code"], "unauthorized");
+    // Enough of something, and how much there is.
+    let three = host.get("ana", "/v1/projects").await;
+    assert_eq!(json_of(three).await["required_plan"], "personal");
+    host.buys("personal").await;
+    host.get("ana", "/v1/projects")
+        .await
+        .assert_text("20 at most")
+        .await;
+    // An allowance without a gate is the host's mistake.
+    let mistaken = host.get("ana", "/v1/ungated").await;
+    mistaken.assert_status(StatusCode::INTERNAL_SERVER_ERROR);
+    host.rig.assert_sound().await;
+}
+
+/// A service that answers with what it was allowed, as a host's own would.
+#[derive(Clone)]
+struct Inner;
+
+impl Service<http::Request<()>> for Inner {
+    type Response = http::Response<String>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(
+        &mut self,
+        _context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Infallible>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<()>) -> Self::Future {
+        let allowance = request.extensions().get::<Allowance>().copied();
+        let text = format!("{:?}", allowance.map(|held| held.limit));
+        std::future::ready(Ok(http::Response::new(text)))
+    }
+}
+
+async fn g_07_a_layer_of_tower_says_the_same(kind: StoreKind) {
+    let host = Host::new(kind).await;
+    let gate = Feature::new(host.rig.billing.clone(), "editor");
+    let gate = gate.level("write").api("/plans");
+    let mut service = gate.layer(Inner);
+    let ask = |user: &str| {
+        let mut request = http::Request::new(());
+        request.extensions_mut().insert(CustomerRef::from(user));
+        request
+    };
+    let denied = service.call(ask("ana")).await.unwrap();
+    assert_eq!(denied.status(), StatusCode::FORBIDDEN);
+    let problem: Value = serde_json::from_str(denied.body()).unwrap();
+    assert_eq!(problem["code"], "plan_upgrade_required");
+    assert_eq!(problem["required_plan"], "personal");
+    host.buys("personal").await;
+    let passed = service.call(ask("ana")).await.unwrap();
+    assert_eq!(
+        (passed.status(), passed.body().as_str()),
+        (StatusCode::OK, "Some(None)")
+    );
+    host.rig.assert_sound().await;
+}
+
+async fn g_08_a_message_is_judged_when_it_is_handled(kind: StoreKind) {
+    let host = Host::new(kind).await;
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let counted = recorder.handle();
+    let _listening = metrics::set_default_local_recorder(&recorder);
+    let feature = Feature::new(host.rig.billing.clone(), "sso");
+    let handled = async |who: &str| {
+        let done = feature.when_allowed(&who.into(), async { "exported" });
+        done.await.unwrap()
+    };
+    host.buys("team").await;
+    // Queued while it was allowed; it is no more when its turn comes.
+    assert_eq!(handled("ana").await, Some("exported"));
+    host.cancels().await;
+    assert_eq!(handled("ana").await, None);
+    assert_eq!(handled("nobody").await, None);
+    let line = "billing_messages_dropped_total{feature=\"sso\"} 2";
+    assert!(counted.render().contains(line), "{}", counted.render());
+    host.rig.assert_sound().await;
+}
+
+async fn g_07_while_nobody_can_be_asked_nobody_passes(kind: StoreKind) {
+    let host = Host::new(kind).await;
+    host.buys("team").await;
+    let broken = billing::Billing::builder(
+        std::sync::Arc::new(billing_testkit::memory::MemoryStore::new()),
+        std::sync::Arc::new(host.rig.clock.clone()),
+        std::sync::Arc::new(billing_testkit::SeededIds::new(4)),
+    );
+    // Nothing is for sale there: it does not know what anybody may.
+    let broken = broken.build().unwrap();
+    let feature = Feature::new(broken.clone(), "sso");
+    broken.store().unwrap();
+    let routes = Route::new()
+        .at("/report", get(report).with(feature.clone().page("/plans")))
+        .at(
+            "/v1/report",
+            get(report).with(feature.clone().api("/plans")),
+        )
+        .around(logged_in);
+    let client = TestClient::new(routes);
+    for path in ["/report", "/v1/report"] {
+        let answer = client.get(path).header("cookie", "user=ana").send().await;
+        answer.assert_status(StatusCode::SERVICE_UNAVAILABLE);
+        answer.assert_header("retry-after", "5");
+        assert_eq!(json_of(answer).await["code"], "unavailable");
+    }
+    let failed = feature.when_allowed(&"ana".into(), async {}).await;
+    assert!(failed.is_err(), "it comes again: {failed:?}");
+}
