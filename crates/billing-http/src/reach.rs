@@ -72,7 +72,7 @@ fn is_public(address: IpAddr) -> bool {
 /// Blocks of addresses that are not: the first, and how many bits they share.
 const SPECIAL_V4: [(Ipv4Addr, u32); 15] = [
     // "This network".
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::UNSPECIFIED, 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     // Shared by customers of one carrier.
     (Ipv4Addr::new(100, 64, 0, 0), 10),

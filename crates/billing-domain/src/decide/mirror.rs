@@ -218,7 +218,7 @@ fn introduced(
 /// The terms of what was bought through `checkout`: those that were ordered, or, where
 /// who paid has put another price of ours there, those of that price as anybody could have
 /// ordered it. `None`: nobody could, be it retired, or sold in other numbers, or a trial
-/// that was not offered.
+/// that was not offered; or what was ordered had a discount.
 fn terms_bought(
     account: &ProviderAccount,
     snapshot: &SubscriptionSnapshot,
@@ -229,6 +229,10 @@ fn terms_bought(
     let same_price = ordered.price_ref.as_deref() == Some(snapshot.price_ref.as_str());
     if same_price && ordered.quantity == snapshot.quantity {
         return Some(ordered.clone());
+    }
+    if ordered.discount.is_some() {
+        // A code is for what was ordered with it: nothing else is had at its price.
+        return None;
     }
     let catalog_of = &catalog.catalog;
     if same_price {
@@ -264,7 +268,8 @@ fn not_on_offer(
     at: Timestamp,
 ) {
     let evidence = format!(
-        "subscription {} at the provider is for {} of price {}, which checkout {} did not order          and nobody could have: nothing is given for it",
+        "subscription {} at the provider is for {} of price {}, which checkout {} did not order \
+         and nobody could have: nothing is given for it",
         snapshot.reference, snapshot.quantity, snapshot.price_ref, checkout.id
     );
     let object = ProviderRef {

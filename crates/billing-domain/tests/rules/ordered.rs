@@ -3,6 +3,7 @@
 use billing_domain::catalog::CatalogDraft;
 use billing_domain::checkout::CheckoutState;
 use billing_domain::decide::Begun;
+use billing_domain::discount::{Discount, Reduction};
 use billing_domain::fact::{
     CheckoutPayment, Fact, Link, Observed, RefundSnapshot, RefundState, Sold, SoldItem,
 };
@@ -272,5 +273,37 @@ fn a_price_that_was_put_in_is_held_where_anybody_could_have_ordered_it() {
                 assert_eq!(world.parked, [ParkReason::UnknownPrice], "{told}");
             }
         }
+    }
+}
+
+#[test]
+fn a_code_buys_what_was_ordered_with_it_and_nothing_else() {
+    for (price, quantity, plan) in [
+        ("price_pro", 1, Some("pro")),
+        ("price_pro", 2, None),
+        ("price_team", 3, None),
+    ] {
+        let mut terms = sold("pro-monthly", 1, true);
+        terms.discount = Some(Discount {
+            code: None,
+            reduction: Reduction::Percent {
+                basis_points: 9_000,
+            },
+            until_cycle: Some(1),
+            ends_at: None,
+        });
+        let mut world = World::new();
+        let begun = world.begin(terms, true);
+        seen(&mut world, &begun, price, quantity, Status::Active);
+        assert_eq!(
+            world.plan(),
+            plan.unwrap_or("free"),
+            "{quantity} of {price}"
+        );
+        let parked: &[_] = match plan {
+            Some(_) => &[],
+            None => &[ParkReason::UnknownPrice],
+        };
+        assert_eq!(world.parked, parked, "{quantity} of {price}");
     }
 }

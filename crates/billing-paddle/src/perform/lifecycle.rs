@@ -145,7 +145,9 @@ impl Paddle {
         let is_left = self.clock.now().duration_since(held.at()) >= LIFTED_FOR;
         // What has ended, stands still or is about to has no use for it.
         let goes_on = held.status == "active" && scheduled(held).is_none();
-        self.teller.note(held).filter(|note| note.lifted && is_left && goes_on)
+        self.teller
+            .note(held)
+            .filter(|note| note.lifted && is_left && goes_on)
     }
 
     /// Puts in place again what a lost process left lifted.
