@@ -257,7 +257,8 @@ async fn g_08_a_message_is_judged_when_it_is_handled(kind: StoreKind) {
     let _listening = metrics::set_default_local_recorder(&recorder);
     let feature = Feature::new(host.rig.billing.clone(), "sso");
     let handled = async |who: &str| {
-        let done = feature.when_allowed(&who.into(), async { "exported" });
+        let who = who.into();
+        let done = feature.when_allowed(&who, async { "exported" });
         done.await.unwrap()
     };
     host.buys("team").await;

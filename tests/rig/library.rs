@@ -45,7 +45,8 @@ impl Driver for Library {
 
     async fn act_under(&self, who: &str, owner: Option<&str>) {
         let owner = owner.map(CustomerRef::from);
-        let acted = self.billing.act_under(&who.into(), owner.as_ref(), None);
+        let who = who.into();
+        let acted = self.billing.act_under(&who, owner.as_ref(), None);
         acted.await.unwrap();
     }
 
