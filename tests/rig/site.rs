@@ -20,7 +20,7 @@ use serde_json::json;
 
 use super::door::Door;
 use super::library::Library;
-use super::{Canary, PUBLIC, Rig, SECRET, StoreKind, Through, account, canary, http};
+use super::{PUBLIC, Rig, SECRET, StoreKind, Through, account, canary, http};
 
 /// What licenses and their keys are signed with in tests.
 pub(crate) const SEED: [u8; 32] = [3; 32];

@@ -100,6 +100,10 @@ pub struct Canary {
 
 impl Canary {
     /// Watches over these, which no answer may tell either.
+    ///
+    /// # Panics
+    ///
+    /// Where one is so short that it could stand in a line by chance.
     #[must_use]
     #[track_caller]
     pub fn over<'a>(fixed: impl IntoIterator<Item = &'a str>) -> Self {
@@ -133,6 +137,10 @@ impl Canary {
 
     /// An answer: it tells none of the fixed ones, and what it hands out is for its
     /// reader alone.
+    ///
+    /// # Panics
+    ///
+    /// Where it tells one.
     #[track_caller]
     pub fn answered(&self, text: &str) {
         let told = self

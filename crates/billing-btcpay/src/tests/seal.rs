@@ -47,18 +47,21 @@ fn what_was_sealed_is_believed_as_btcpay_gives_it_back() {
     );
 }
 
+/// Something that somebody does to what is told of an invoice.
+type Change = fn(&mut Metadata);
+
 #[test]
 fn what_anybody_changed_is_not() {
-    let changes: [(&str, fn(&mut Metadata)); 7] = [
+    let changes: [(&str, Change); 7] = [
         ("price", |it| {
-            it["billing_conversion"]["listed"]["amount"] = json!(5_000)
+            it["billing_conversion"]["listed"]["amount"] = json!(5_000);
         }),
         ("rate", |it| it["billing_conversion"]["rate"] = json!(1)),
         ("source", |it| {
-            it["billing_conversion"]["source"] = json!("me")
+            it["billing_conversion"]["source"] = json!("me");
         }),
         ("day", |it| {
-            it["billing_conversion"]["at"] = json!("2026-01-02T00:00:00Z")
+            it["billing_conversion"]["at"] = json!("2026-01-02T00:00:00Z");
         }),
         ("order", |it| it["orderId"] = json!("renewal:2")),
         ("seal", |it| it["billing_seal"] = json!("00")),

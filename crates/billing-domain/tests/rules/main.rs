@@ -12,6 +12,7 @@ mod catch_up;
 mod change_balance;
 #[cfg(test)]
 mod change_charged;
+#[cfg(test)]
 mod change_cycle;
 #[cfg(test)]
 mod change_digest;
@@ -35,9 +36,11 @@ mod changes_walk;
 mod claims;
 #[cfg(test)]
 mod common;
+#[cfg(test)]
 mod converted;
 #[cfg(test)]
 mod decision;
+#[cfg(test)]
 mod denied;
 #[cfg(test)]
 mod discount;
@@ -65,9 +68,11 @@ mod on_its_way;
 mod ordered;
 #[cfg(test)]
 mod parts;
+#[cfg(test)]
 mod pause;
 #[cfg(test)]
 mod pending;
+#[cfg(test)]
 mod permutations;
 #[cfg(test)]
 mod refund;
@@ -75,6 +80,7 @@ mod refund;
 mod refund_link;
 #[cfg(test)]
 mod refund_once;
+#[cfg(test)]
 mod remind;
 #[cfg(test)]
 mod segments_walk;
@@ -84,6 +90,7 @@ mod shop;
 mod sold;
 #[cfg(test)]
 mod step;
+#[cfg(test)]
 mod surplus;
 #[cfg(test)]
 mod transitions;

@@ -754,7 +754,7 @@ async fn a_date_that_was_moved_stays_where_it_is() {
 }
 
 /// A note of a plan that was never paid for, with what was bought in place.
-fn with_note(seals: Value) -> Value {
+fn with_note(seals: &Value) -> Value {
     let mut held = subscription(MONTHLY, january());
     held["custom_data"]["billing_deferred"] = json!({
         "paid": { "price": BIGGER, "quantity": 99 },
@@ -779,7 +779,7 @@ async fn a_note_that_was_not_sealed_here_is_not_believed() {
         noted.as_object_mut().unwrap().remove("seals");
         serde_json::from_value::<Deferred>(noted).unwrap()
     };
-    let note = said(&with_note(json!([])));
+    let note = said(&with_note(&json!([])));
     let other = Deferred {
         until: at("2098-01-01T00:00:00Z"),
         ..note.clone()
@@ -794,7 +794,7 @@ async fn a_note_that_was_not_sealed_here_is_not_believed() {
         (seals("sub_1", &note), BIGGER),
     ] {
         let (server, paddle) = paddle().await;
-        let held = json!({ "data": with_note(seals.clone()) });
+        let held = json!({ "data": with_note(&seals) });
         Mock::given(method("GET"))
             .and(path(PLACE))
             .respond_with(ResponseTemplate::new(200).set_body_json(held))
