@@ -1,11 +1,13 @@
 //! Gates in a host's own application: pages, API routes, handlers of messages.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use billing::domain::entitlement::Limit;
 use billing::gating::{Allowance, CustomerRef, Feature};
 use billing::sandbox::TestCard;
 use billing_catalog::sample_catalog;
+use billing_testkit::memory::{FaultPlan, MemoryStore};
 use poem::http::StatusCode;
 use poem::test::{TestClient, TestResponse};
 use poem::{Endpoint, EndpointExt, Request, Response, Route, get, handler};
@@ -46,7 +48,7 @@ fn projects(allowance: Allowance) -> String {
 
 /// The host's login: a cookie that names the user.
 async fn logged_in<E: Endpoint<Output = Response>>(
-    next: std::sync::Arc<E>,
+    next: Arc<E>,
     mut request: Request,
 ) -> poem::Result<Response> {
     let user = request
@@ -276,15 +278,19 @@ async fn g_08_a_message_is_judged_when_it_is_handled(kind: StoreKind) {
 async fn g_07_while_nobody_can_be_asked_nobody_passes(kind: StoreKind) {
     let host = Host::new(kind).await;
     host.buys("team").await;
+    let store = MemoryStore::new();
     let broken = billing::Billing::builder(
-        std::sync::Arc::new(billing_testkit::memory::MemoryStore::new()),
-        std::sync::Arc::new(host.rig.clock.clone()),
-        std::sync::Arc::new(billing_testkit::SeededIds::new(4)),
+        Arc::new(store.clone()),
+        Arc::new(host.rig.clock.clone()),
+        Arc::new(billing_testkit::SeededIds::new(4)),
     );
-    // Nothing is for sale there: it does not know what anybody may.
     let broken = broken.build().unwrap();
-    let feature = Feature::new(broken.clone(), "sso");
-    broken.store().unwrap();
+    store.set_fault_plan(Some(FaultPlan {
+        seed: 1,
+        before_per_mille: 1_000,
+        after_per_mille: 0,
+    }));
+    let feature = Feature::new(broken, "sso");
     let routes = Route::new()
         .at("/report", get(report).with(feature.clone().page("/plans")))
         .at(

@@ -89,6 +89,7 @@ impl Http {
         let request = match method {
             "GET" => self.client.get(path),
             "POST" => self.client.post(path),
+            "PUT" => self.client.put(path),
             "DELETE" => self.client.delete(path),
             other => panic!("no {other} in stories"),
         };
