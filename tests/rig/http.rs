@@ -165,7 +165,7 @@ impl Driver for Http {
             }
             None => self.ask("DELETE", &url, None).await,
         };
-        assert_eq!(status, StatusCode::OK, "{answer}");
+        assert_eq!(status, StatusCode::NO_CONTENT, "{answer}");
     }
 
     async fn id(&self, who: &str) -> String {

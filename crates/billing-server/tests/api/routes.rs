@@ -181,7 +181,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("list_grants", Method::GET, "/v1/customers/{x}/grants", Who::Read, None, 200),
     route("end_grant", Method::DELETE, "/v1/customers/{x}/grants/grt_{0}", Who::Write, None, 404),
     route("join_owner", Method::PUT, "/v1/customers/{x}/member_of", Who::Write, Some((JSON, r#"{"owner":"nosuch"}"#)), 400),
-    route("leave_owner", Method::DELETE, "/v1/customers/{x}/member_of", Who::Write, None, 200),
+    route("leave_owner", Method::DELETE, "/v1/customers/{x}/member_of", Who::Write, None, 204),
     route("list_subscriptions", Method::GET, "/v1/subscriptions", Who::Read, None, 200),
     route("get_subscription", Method::GET, "/v1/subscriptions/sub_{0}", Who::Read, None, 404),
     route("forecast_subscription", Method::GET, "/v1/subscriptions/sub_{0}/forecast", Who::Read, None, 404),
