@@ -178,7 +178,11 @@ impl Parts {
             mark.next.is_some() || now.duration_since(mark.begun_at) >= SUBSCRIPTIONS_EVERY
         });
         if due || self.is_looking(account).await? {
-            self.reread_subscriptions(account, &Pace::of_tick(), &mut done, &mut |_| {})
+            let pace = Pace {
+                lists: due,
+                ..Pace::of_tick()
+            };
+            self.reread_subscriptions(account, &pace, &mut done, &mut |_| {})
                 .await?;
         }
         events?;
@@ -242,6 +246,8 @@ impl Parts {
 struct Pace {
     /// Nothing is written, and the book is read from its beginning.
     dry: bool,
+    /// Whether the provider's book is read. Otherwise only what it did not list is looked for.
+    lists: bool,
     pages: usize,
     /// `None`: however long it takes.
     until: Option<Instant>,
@@ -251,6 +257,7 @@ impl Pace {
     const fn of_command() -> Self {
         Self {
             dry: false,
+            lists: true,
             pages: MAX_PAGES,
             until: None,
         }
@@ -259,6 +266,7 @@ impl Pace {
     const fn dry() -> Self {
         Self {
             dry: true,
+            lists: true,
             pages: MAX_DRY_PAGES,
             until: None,
         }

@@ -35,8 +35,8 @@ impl Parts {
         let mut mark = self.go(account, Book::Subscriptions, |_, now| now).await?;
         if how.dry {
             mark.next = None;
-        } else if mark.next.is_none() && self.is_looking(account).await? {
-            // The book was read to its end before.
+        } else if !how.lists {
+            // The book was read to its end before, and is not due.
             return self.go_on_looking(account, how, done, each).await;
         }
         let mut reads = 0;
@@ -63,8 +63,9 @@ impl Parts {
             mark.next = page.next;
             mark.since = self.now();
             if how.dry && mark.next.is_none() {
-                let unlisted = self.look_for_unlisted(account, &listed, None, how, done, each);
-                return Ok(unlisted.await?.is_none());
+                let mut after = None;
+                let looking = self.look_for_unlisted(account, &listed, &mut after, how, done, each);
+                return looking.await;
             }
             if !how.dry {
                 let listed = std::mem::take(&mut listed);

@@ -88,14 +88,16 @@ impl Parts {
     }
 
     /// The book that `read` lies in is read to its end: what is held is looked through
-    /// from now on.
+    /// from now on, or further on by this newer list, so that a book which is read each day
+    /// keeps nobody from coming to the end of what is held.
     pub(super) async fn begin_looking(
         &self,
         account: &ProviderAccount,
         read: &Bookmark,
     ) -> Result<(), RereadError> {
+        let place = self.place_among_ours(account).await?;
         let mark = Bookmark {
-            next: Some(THE_FIRST.to_owned()),
+            next: place.map_or_else(|| Some(THE_FIRST.to_owned()), |mark| mark.next),
             since: self.now(),
             begun_at: read.begun_at,
         };
@@ -114,36 +116,40 @@ impl Parts {
             return Ok(true);
         };
         let listed = self.sweeps.listed(account, mark.begun_at);
-        let after = mark.next.as_deref().and_then(|place| place.parse().ok());
-        let place = self
-            .look_for_unlisted(account, &listed, after, how, done, each)
-            .await?;
-        mark.next = place.map(|place: SubscriptionId| place.to_string());
+        let mut after: Option<SubscriptionId> =
+            mark.next.as_deref().and_then(|place| place.parse().ok());
+        let looked = self
+            .look_for_unlisted(account, &listed, &mut after, how, done, each)
+            .await;
+        let finished = matches!(looked, Ok(true));
+        // Kept where it was cut off too, or the next go would begin at what cannot be read.
+        let place = after.map_or_else(|| THE_FIRST.to_owned(), |place| place.to_string());
+        mark.next = (!finished).then_some(place);
         mark.since = self.now();
         self.store.put_bookmark(account, Book::Held, &mark).await?;
-        if mark.next.is_none() {
+        if finished {
             self.sweeps.forget(account);
         }
-        Ok(mark.next.is_none())
+        looked
     }
 
     /// What these books hold there, alive, and the provider did not list: read by itself,
-    /// since it may only have ended. What is not there at all is for a person. Gives after
-    /// which of ours to go on; `None`: all were looked at.
+    /// since it may only have ended. What is not there at all is for a person. Goes on
+    /// `after` one of ours, and says there how far it came. `true`: all were looked at.
     pub(super) async fn look_for_unlisted(
         &self,
         account: &ProviderAccount,
         listed: &BTreeSet<ProviderRef>,
-        mut after: Option<SubscriptionId>,
+        after: &mut Option<SubscriptionId>,
         how: &Pace,
         done: &mut Reread,
         each: &mut (impl FnMut(&Difference) + Send),
-    ) -> Result<Option<SubscriptionId>, RereadError> {
+    ) -> Result<bool, RereadError> {
         let provider = self.provider(account)?;
         let (mut reads, mut in_vain) = (0_u64, 0);
         for _ in 0..MAX_DRY_PAGES {
             let page = PageAsk {
-                after: after.map(SubscriptionId::uuid),
+                after: (*after).map(SubscriptionId::uuid),
                 limit: OURS_PAGE,
             };
             let filter = SubscriptionFilter::default();
@@ -151,13 +157,13 @@ impl Parts {
             for held in &ours.rows {
                 let object = alive_at(held, account).filter(|object| !listed.contains(object));
                 let Some(object) = object else {
-                    after = Some(held.id);
+                    *after = Some(held.id);
                     continue;
                 };
                 if how.is_over() || (reads >= MAX_READS && !how.dry) {
-                    return Ok(after);
+                    return Ok(false);
                 }
-                after = Some(held.id);
+                *after = Some(held.id);
                 reads = reads.saturating_add(1);
                 let facts = match self.stands(provider, &object, how.dry).await {
                     Ok(stands) => self.told_of_left(stands, done, each).await?,
@@ -182,10 +188,10 @@ impl Parts {
                 }
             }
             if !ours.more {
-                return Ok(None);
+                return Ok(true);
             }
         }
-        Ok(after)
+        Ok(false)
     }
 
     /// What is held here and not known there is set aside for a person: once, since the
