@@ -37,32 +37,14 @@ pub(super) fn credit_cycle(
         .and_then(|held| draft.account.subscription(held).cloned());
     let (Some(subscription), Some(period)) = (held, invoice.period) else {
         let evidence = format!("invoice {id} was paid, and belongs to no subscription and period");
-        if let Some(paid) = paid {
-            let worth = listed(&invoice, paid.amount);
-            set_aside(
-                draft,
-                invoice,
-                (paid, worth),
-                ParkReason::Conflict,
-                evidence,
-            );
-        }
+        not_credited(draft, invoice, paid, ParkReason::Conflict, evidence);
         return false;
     };
     let gave_access = subscription.gives_access(at);
     let first_link = subscription.times.due_at;
     let Some((mut renewed, period)) = renewed(subscription, &invoice, period, at, catalog) else {
         let evidence = format!("invoice {id} was paid when its subscription could not come back");
-        if let Some(paid) = paid {
-            let worth = listed(&invoice, paid.amount);
-            set_aside(
-                draft,
-                invoice,
-                (paid, worth),
-                ParkReason::LatePayment,
-                evidence,
-            );
-        }
+        not_credited(draft, invoice, paid, ParkReason::LatePayment, evidence);
         return false;
     };
     let amount = invoice.amount;
@@ -105,6 +87,20 @@ pub(super) fn credit_cycle(
     extend(draft, subscription);
     keep_promise(draft, subscription, catalog);
     true
+}
+
+/// What was paid, if anything, credits no cycle: it is set aside.
+fn not_credited(
+    draft: &mut Draft,
+    invoice: Invoice,
+    paid: Option<Payment>,
+    reason: ParkReason,
+    evidence: String,
+) {
+    if let Some(paid) = paid {
+        let worth = listed(&invoice, paid.amount);
+        set_aside(draft, invoice, (paid, worth), reason, evidence);
+    }
 }
 
 /// The subscription with `period` paid at `at`, and the period as it really is:
