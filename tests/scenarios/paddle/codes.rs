@@ -7,9 +7,10 @@ use billing_testkit::fakes::paddle::{Card, PriceSeed};
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
+use super::offers::tried;
 use super::shop::{
-    PLANS, Shop, accepted, at_paddle, days, id, invoices, only, opened, pays, plan_of, quoted,
-    shop, transaction_of,
+    Shop, accepted, at_paddle, days, id, invoices, only, opened, pays, plan_of, quoted, shop,
+    transaction_of,
 };
 use crate::rig::StoreKind;
 use crate::scenarios::on_both_stores;
@@ -23,20 +24,6 @@ on_both_stores! {
     k_21_a_code_that_paddle_cannot_take_is_refused;
     /// K-21, G-03: another plan costs what was quoted, and its whole price from then on.
     k_21_another_plan_at_paddle_is_without_the_code;
-}
-
-/// The plans with one that begins with a trial.
-fn tried() -> String {
-    let more = r"
-  studio:
-    name: Studio
-    rank: 15
-    trial: 14d
-    entitlements: { editor: write }
-    prices:
-      studio-monthly: { amount: 20.00, interval: month, paddle: pri_studio }
-";
-    PLANS.trim_end().to_owned() + more
 }
 
 async fn coded(shop: &Shop, body: &Value) -> String {

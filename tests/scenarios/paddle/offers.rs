@@ -33,7 +33,7 @@ on_both_stores! {
 }
 
 /// The plans with one that begins with a trial.
-fn tried() -> String {
+pub(super) fn tried() -> String {
     let more = r"
   studio:
     name: Studio
