@@ -337,6 +337,7 @@ impl PaymentProvider for Reader {
                 end: at + 29 * day,
             }),
             trial_end: None,
+            first_charged_at: None,
             cancel_at: None,
             ended_at: None,
             paid_through: None,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use billing_domain::catalog::Catalog;
+use billing_domain::discounted::DiscountedSale;
 use billing_domain::effect::{ChangeSubscription, EffectKey, Order};
 use billing_domain::fact::Observed;
 use billing_domain::ids::EffectId;
@@ -121,6 +122,10 @@ impl PaymentProvider for Canned {
         let mut read = self.answers.read.lock().unwrap();
         read.insert((self.stage(), object.clone()), facts.clone());
         Ok(facts)
+    }
+
+    fn takes_discount(&self, sale: &DiscountedSale) -> bool {
+        self.provider.takes_discount(sale)
     }
 
     async fn preview(&self, change: &ChangeSubscription) -> Result<Previewed, PerformError> {

@@ -2,25 +2,21 @@
 
 use std::sync::Arc;
 
-use billing::{
-    Billing, Catalog, ChangeAsk, CheckoutRequest, CustomerRef, NewCustomer, ReplayAsk, What,
-};
+use billing::Billing;
 use billing_domain::customer::Account;
 use billing_domain::fact::Fact;
-use billing_domain::invoice::Purpose;
-use billing_domain::money::{Currency, Money};
 use billing_domain::provider::ProviderRef;
-use billing_domain::subscription::{State as Stands, Status};
 use billing_domain::time::Timestamp;
-use billing_ports::store::{Book, Bookmark, Store};
 use billing_ports::{Delivery, IdSource, PaymentProvider, Reading, WebhookDecoder};
 use billing_testkit::{ManualClock, SeededIds};
 use jiff::SignedDuration;
 
 use super::canned::{Answers, Canned, Stage};
+use super::engine::{Engine, catalog};
 use super::fake::{self, Fake, Kind, PRICES, Telling};
 use super::orders::{Next, Order};
-use super::state::{State, state};
+use super::set::Set;
+use super::state::State;
 use crate::rig::{Canary, StoreKind, canary};
 
 /// How long after the last event the engines hear of them: all that is dated apart
@@ -29,80 +25,9 @@ const LATER: SignedDuration = SignedDuration::from_secs(60);
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-const WHO: &str = "ana";
-
-/// What happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Set {
-    /// A checkout is paid.
-    Purchase,
-    /// A quote for a dearer plan was accepted, and the provider charges for it.
-    Upgrade,
-    /// A renewal's card is declined, then another one pays.
-    Recovery,
-    /// The customer cancels in the provider's portal, and the period ends.
-    Cancellation,
-    /// A subscription is sold by hand to whom the provider knows as ours: no checkout
-    /// of ours leads to it, and nothing that is told of it carries a correlation.
-    HandSale,
-}
-
-impl Set {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Purchase,
-        Self::Upgrade,
-        Self::Recovery,
-        Self::Cancellation,
-        Self::HandSale,
-    ];
-
-    /// Whether something is told of it long before its end, so that what is read then
-    /// is something else than what is read at the end.
-    fn has_a_middle(self) -> bool {
-        matches!(self, Self::Recovery | Self::Cancellation)
-    }
-
-    /// What must have come of it: a set that does nothing would converge as well.
-    pub(crate) fn expect(self, end: &State) {
-        let held = &end.account.subscriptions[0];
-        let paid = end.account.invoices.iter().filter(|one| !one.is_open());
-        let paid: Vec<i64> = paid.map(|one| one.amount.amount).collect();
-        assert_eq!(end.parked, [], "{end:#?}");
-        let held_in_all = if self == Self::HandSale { 2 } else { 1 };
-        assert_eq!(end.account.subscriptions.len(), held_in_all, "{end:#?}");
-        match self {
-            Self::Purchase => assert_eq!((held.status(), paid), (Status::Active, vec![1_000])),
-            Self::Upgrade => {
-                assert_eq!(held.terms.plan.as_str(), "large");
-                assert_eq!(held.status(), Status::Active);
-                assert_eq!(paid.len(), 2, "{end:#?}");
-                assert!(end.account.changes[0].applied_at().is_some(), "{end:#?}");
-            }
-            Self::Recovery => {
-                assert_eq!((held.status(), paid), (Status::Active, vec![1_000, 1_000]));
-            }
-            Self::Cancellation => {
-                assert!(matches!(held.state, Stands::Canceled { .. }), "{end:#?}");
-                assert_eq!(paid, [1_000]);
-            }
-            Self::HandSale => {
-                let sold = &end.account.subscriptions[1];
-                assert_eq!((sold.status(), sold.checkout), (Status::Active, None));
-                assert_eq!(sold.terms.plan.as_str(), "large");
-                let of_it = end.account.invoices.iter();
-                let mut of_it = of_it.filter(|one| one.subscription == Some(sold.id));
-                let first = of_it.next().expect("its invoice is tied to it");
-                assert_eq!((first.is_open(), first.amount.amount), (false, 3_000));
-                assert_eq!(first.purpose, Purpose::Purchase);
-                assert_eq!(of_it.next(), None);
-                assert_eq!(paid.len(), 2, "{end:#?}");
-            }
-        }
-    }
-}
-
 /// A set as it happened.
 pub(crate) struct Scene {
+    kind: Kind,
     set: Set,
     provider: Arc<dyn PaymentProvider>,
     decoder: Arc<dyn WebhookDecoder>,
@@ -129,6 +54,7 @@ impl Scene {
         let fake = Fake::start(kind, telling, start).await;
         let (provider, decoder) = fake.adapter();
         let mut scene = Self {
+            kind,
             set,
             provider,
             decoder,
@@ -141,13 +67,11 @@ impl Scene {
             _canary: canary,
         };
         let one = scene.engine(StoreKind::Memory).await;
-        let page = one.buys().await;
+        let page = one.buys(set).await;
         scene.fake.pay(&page);
-        if set != Set::Purchase {
+        if !set.begins_with_its_sale() {
             scene.before = scene.take(telling);
-        }
-        if set != Set::Purchase {
-            scene.fake.advance(SignedDuration::from_hours(10 * 24));
+            scene.fake.advance(DAY * 10);
         }
         scene.at[1] = scene.fake.now();
         one.clock.set(scene.at[1]);
@@ -189,6 +113,7 @@ impl Scene {
     async fn begin(&self, account: &Account) {
         match self.set {
             Set::Purchase | Set::Upgrade => {}
+            Set::Coded | Set::CodedTrial => self.fake.advance(DAY * 60),
             Set::Recovery => {
                 let (held, customer) = self.held(account);
                 self.fake.set_card(customer, held, false);
@@ -265,19 +190,26 @@ impl Scene {
             .build()
             .unwrap();
         let key = provider.account().provider().to_string();
-        billing.apply_catalog(&catalog(&key)).await.unwrap();
-        Engine {
+        billing
+            .apply_catalog(&catalog(&key, self.set))
+            .await
+            .unwrap();
+        let engine = Engine {
             billing,
             store,
             clock,
             provider,
+        };
+        if let Some(cycles) = self.set.cycles_of_code(self.kind) {
+            engine.has_code(cycles).await;
         }
+        engine
     }
 
     /// An engine that stands where the events begin.
     async fn begun(&self, kind: StoreKind) -> Engine {
         let engine = self.engine(kind).await;
-        engine.buys().await;
+        engine.buys(self.set).await;
         engine.clock.set(self.at[1]);
         engine.hears(&self.before).await;
         engine.asks(self.set).await;
@@ -317,8 +249,17 @@ impl Scene {
 
     /// Where a fresh engine ends that is told nothing, and reads the provider's books.
     pub(crate) async fn lost(&self, kind: StoreKind) -> State {
+        self.read_since(kind, self.at[1]).await
+    }
+
+    /// The same, where the provider tells no event again: it keeps them for a time.
+    pub(crate) async fn forgotten(&self, kind: StoreKind) -> State {
+        self.read_since(kind, self.at[2]).await
+    }
+
+    async fn read_since(&self, kind: StoreKind, since: Timestamp) -> State {
         let engine = self.begun(kind).await;
-        engine.has_read(self.at[1]).await;
+        engine.has_read(since).await;
         engine.provider.set(Stage::End);
         engine.clock.set(self.at[2]);
         engine.reread().await;
@@ -339,127 +280,4 @@ fn objects(told: &Delivery) -> Vec<ProviderRef> {
         objects
     });
     objects.collect()
-}
-
-/// An engine with what it stands on.
-struct Engine {
-    billing: Billing,
-    store: Arc<dyn Store>,
-    clock: ManualClock,
-    provider: Arc<Canned>,
-}
-
-impl Engine {
-    /// Begins a purchase; the provider's page.
-    async fn buys(&self) -> String {
-        let new = NewCustomer {
-            external_ref: Some(WHO.to_owned()),
-            email: Some("ana@example.com".to_owned()),
-            ..NewCustomer::default()
-        };
-        self.billing.create_customer(new, None).await.unwrap();
-        let what = What::Price("small-monthly".parse().unwrap());
-        let asked = CheckoutRequest::of(WHO, what, "https://app.example.com/back");
-        self.billing.checkout(asked).await.unwrap();
-        let account = self.account().await;
-        account.checkouts[0].reference().unwrap().to_owned()
-    }
-
-    /// What the customer asks of the engine.
-    async fn asks(&self, set: Set) {
-        if set != Set::Upgrade {
-            return;
-        }
-        let who = CustomerRef::from(WHO);
-        let ask = ChangeAsk {
-            subscription: self.account().await.subscriptions[0].id,
-            plan: Some("large".parse().unwrap()),
-            price: None,
-            quantity: None,
-        };
-        let quote = self.billing.quote(&who, &ask).await.unwrap();
-        self.billing
-            .accept_quote(&who, quote.id, None)
-            .await
-            .unwrap();
-    }
-
-    async fn account(&self) -> Account {
-        self.billing.account(&WHO.into()).await.unwrap().unwrap()
-    }
-
-    async fn hear(&self, delivery: Delivery) {
-        self.billing.receive_trusted(delivery).await.unwrap();
-    }
-
-    async fn hears(&self, deliveries: &[Delivery]) {
-        for delivery in deliveries {
-            self.hear(delivery.clone()).await;
-            self.work().await;
-        }
-    }
-
-    async fn work(&self) {
-        self.billing.work_until_idle().await.unwrap();
-    }
-
-    /// The provider's events were read to their end at this instant.
-    async fn has_read(&self, at: Timestamp) {
-        let mark = Bookmark {
-            next: None,
-            since: at,
-            begun_at: at,
-        };
-        let account = self.provider.account();
-        let put = self.store.put_bookmark(account, Book::Events, &mark);
-        put.await.unwrap();
-    }
-
-    async fn reread(&self) {
-        let account = self.provider.account();
-        let done = self.billing.reread(account, |_| {}).await.unwrap();
-        assert!(done.finished);
-        self.work().await;
-    }
-
-    /// What the inbox keeps leads to the same state.
-    async fn replays(&self) {
-        let mut found = Vec::new();
-        let ask = ReplayAsk::default();
-        let replayed = self.billing.replay(&ask, |_, finding| {
-            found.push(finding.clone());
-        });
-        let done = replayed.await.unwrap();
-        assert_eq!(found, [], "{done:?}");
-        assert!(done.customers == 1 && done.rows > 0, "{done:?}");
-    }
-
-    async fn state(&self) -> State {
-        let next = self.store.next_work().await.unwrap();
-        assert_eq!(
-            (next.inbox, next.outbox),
-            (None, None),
-            "left in the queues"
-        );
-        self.replays().await;
-        state(self.store.as_ref(), self.account().await).await
-    }
-}
-
-fn catalog(provider: &str) -> Catalog {
-    let [small, large] = PRICES;
-    let usd = |amount| Money::new(amount, Currency::USD);
-    Catalog::builder("Acme", Currency::USD)
-        .plan("small", "Small", |plan| {
-            plan.rank(10)
-                .monthly("small-monthly", usd(small.1))
-                .provider_ref(provider, small.0)
-        })
-        .plan("large", "Large", |plan| {
-            plan.rank(20)
-                .monthly("large-monthly", usd(large.1))
-                .provider_ref(provider, large.0)
-        })
-        .build()
-        .unwrap()
 }

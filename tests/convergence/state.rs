@@ -22,9 +22,32 @@ pub(crate) struct State {
     pub(crate) account: Account,
     /// What waits for a person.
     pub(crate) parked: Vec<ParkReason>,
+    /// When the first subscription is charged next, and what.
+    pub(crate) foretold: Vec<(Timestamp, i64)>,
 }
 
 impl State {
+    /// Refuses another end of the first subscription's discount, and other charges to come.
+    pub(crate) fn is_discounted_until(&self, ends_at: &str, amounts: [i64; 2]) {
+        let held = self.account.subscriptions.first().unwrap();
+        let discount = held.terms.discount.as_ref().unwrap();
+        assert_eq!(
+            discount.ends_at,
+            Some(ends_at.parse().unwrap()),
+            "{self:#?}"
+        );
+        let foretold: Vec<i64> = self.foretold.iter().map(|(_, amount)| *amount).collect();
+        assert_eq!(foretold, amounts, "{self:#?}");
+    }
+
+    /// Refuses other terms of the first subscription, and other charges to come: what was
+    /// charged before is known no more.
+    pub(crate) fn is_charged_as(&self, expected: &Self) {
+        let terms = |of: &Self| of.account.subscriptions.first().unwrap().terms.clone();
+        assert_eq!(terms(self), terms(expected));
+        assert_eq!(self.foretold, expected.foretold);
+    }
+
     /// Refuses another state, and tells only in what it differs.
     pub(crate) fn must_be(&self, expected: &Self, what: impl FnOnce() -> String) {
         if self == expected {
@@ -46,7 +69,11 @@ impl State {
     }
 }
 
-pub(crate) async fn state(store: &dyn Store, mut account: Account) -> State {
+pub(crate) async fn state(
+    store: &dyn Store,
+    mut account: Account,
+    foretold: Vec<(Timestamp, i64)>,
+) -> State {
     let customer = Some(account.customer.id);
     let page = PageAsk {
         after: None,
@@ -89,7 +116,11 @@ pub(crate) async fn state(store: &dyn Store, mut account: Account) -> State {
     let parked = store.list_parked(None, page).await.unwrap().rows;
     let mut parked: Vec<_> = parked.into_iter().map(|one| one.reason).collect();
     parked.sort_by_key(|reason| reason.as_str());
-    State { account, parked }
+    State {
+        account,
+        parked,
+        foretold,
+    }
 }
 
 /// What no checkout of ours sold draws an id when it is first heard of, and is as

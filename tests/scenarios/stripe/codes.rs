@@ -20,6 +20,8 @@ on_both_stores! {
     k_21_codes_at_stripe_from_the_end_of_a_short_month;
     /// K-21: it holds from the end of a trial on.
     k_21_a_code_at_stripe_holds_from_the_end_of_a_trial;
+    /// K-21: it ends when it should, though what was told of its first months was lost.
+    k_21_a_code_at_stripe_ends_in_time_though_its_first_months_were_lost;
     /// K-21: it is taken off what is paid once.
     k_21_a_code_at_stripe_is_taken_off_what_is_paid_once;
     /// K-21: what Stripe has no words for is refused before it is asked, and no use is lost.
@@ -265,6 +267,37 @@ async fn k_21_a_code_at_stripe_holds_from_the_end_of_a_trial(kind: StoreKind) {
         }
     }
     shop.ends_well().await;
+}
+
+async fn k_21_a_code_at_stripe_ends_in_time_though_its_first_months_were_lost(kind: StoreKind) {
+    let two_months = days(62) + SignedDuration::from_hours(2);
+    for (price, trial) in [("bosun-monthly", days(0)), ("mate-monthly", days(14))] {
+        for (cycles, to_come) in [(3, [800, 800]), (4, [600, 800])] {
+            let shop = cellar(kind).await;
+            let body = json!({ "code": "SOME", "basis_points": 2_500, "cycles": cycles });
+            let ask = json!({ "price": price, "code": code(&shop, &body).await });
+            let ana = shop.customer("ana").await;
+            let session = shop.session(&ana).await;
+            let checkout = shop.post_as(&session, "/v1/checkouts", &ask).await;
+            let page = session_of(&checkout.is(StatusCode::CREATED).json());
+            assert_eq!(shop.fake.pay(&page, Card::Good).unwrap(), Payment::Complete);
+            shop.fake.advance(trial + days(40));
+            assert!(!shop.fake.deliveries().take().is_empty(), "it was told");
+            // The third cycle is the first that is heard of.
+            shop.fake.advance(two_months - days(40));
+            shop.settle().await;
+            let me = shop.me(&ana).await;
+            let held = &me["subscriptions"][0];
+            assert_eq!(held["status"], "active", "{price}: {me}");
+            let id = held["id"].as_str().unwrap();
+            let url = format!("/v1/subscriptions/{id}/forecast?cycles=2");
+            let forecast = shop.read(&url).await;
+            let entries = forecast["entries"].as_array().unwrap().iter();
+            let amounts: Vec<_> = entries.map(|it| it["amount"]["amount"].clone()).collect();
+            assert_eq!(amounts, to_come, "{price}: {forecast}");
+            shop.is_sound().await;
+        }
+    }
 }
 
 async fn k_21_a_code_at_stripe_is_taken_off_what_is_paid_once(kind: StoreKind) {

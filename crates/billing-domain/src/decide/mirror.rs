@@ -82,8 +82,11 @@ pub(super) fn mirror_subscription(
         seen_digest: digest,
     };
     follow_price(draft, account, &mut seen, snapshot, catalog, observed.at);
-    if let (State::Active | State::PastDue { .. }, Some(period)) = (&seen.state, snapshot.period) {
-        seen.begin_discount(period.start);
+    let told_since = snapshot.period.map(|period| period.start);
+    let charges = matches!(seen.state, State::Active | State::PastDue { .. });
+    // The first period that was heard of may be a later one.
+    if let Some(first) = snapshot.first_charged_at.or(told_since).filter(|_| charges) {
+        seen.begin_discount(first);
     }
     let canceling = before.and_then(|(.., cancellation)| cancellation);
     park_if_renewed(draft, canceling, &seen, snapshot);

@@ -81,6 +81,11 @@ pub struct SubscriptionSnapshot {
     pub period: Option<Period>,
     /// When the trial ends, if it has one.
     pub trial_end: Option<Timestamp>,
+    /// When the first period that it charges begins: with it, or at the end of the trial
+    /// that it began with. It is said with every word of it, whatever came before.
+    /// `None`: it is not said, or not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_charged_at: Option<Timestamp>,
     /// When it will be canceled, if that is scheduled.
     pub cancel_at: Option<Timestamp>,
     /// When it ended, if it has.

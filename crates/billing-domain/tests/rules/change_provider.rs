@@ -43,6 +43,7 @@ pub(crate) fn see_as(
         quantity,
         period: Some(period),
         trial_end: None,
+        first_charged_at: None,
         cancel_at: None,
         ended_at: None,
         paid_through: None,

@@ -45,6 +45,8 @@ mod denied;
 #[cfg(test)]
 mod discount;
 #[cfg(test)]
+mod discount_there;
+#[cfg(test)]
 mod effective;
 #[cfg(test)]
 mod facts;

@@ -19,7 +19,7 @@ use billing_domain::time::{Interval, Period, Timestamp, days, shifted};
 
 use crate::common::{World, at, sold, usd};
 
-fn snapshot(status: Status, start: &str, end: &str) -> SubscriptionSnapshot {
+pub(crate) fn snapshot(status: Status, start: &str, end: &str) -> SubscriptionSnapshot {
     SubscriptionSnapshot {
         reference: "s-1".to_owned(),
         customer_ref: Some("c-1".to_owned()),
@@ -31,6 +31,7 @@ fn snapshot(status: Status, start: &str, end: &str) -> SubscriptionSnapshot {
             end: at(end),
         }),
         trial_end: None,
+        first_charged_at: None,
         cancel_at: None,
         ended_at: None,
         paid_through: None,
@@ -46,7 +47,12 @@ fn february(status: Status) -> SubscriptionSnapshot {
     snapshot(status, "2026-02-01", "2026-03-01")
 }
 
-fn see(world: &mut World, begun: &Begun, at: Timestamp, seen: &SubscriptionSnapshot) -> Verdict {
+pub(crate) fn see(
+    world: &mut World,
+    begun: &Begun,
+    at: Timestamp,
+    seen: &SubscriptionSnapshot,
+) -> Verdict {
     let link = Link {
         checkout: Some(begun.checkout),
         ..Link::default()

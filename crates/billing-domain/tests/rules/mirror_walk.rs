@@ -78,6 +78,7 @@ fn observed(begun: &Begun, now: Timestamp, told: Told) -> Observed {
         quantity: 1,
         period: Some(period),
         trial_end: Some(period.end).filter(|_| told.status == Status::Trialing),
+        first_charged_at: None,
         cancel_at: Some(period.end).filter(|_| told.canceling),
         ended_at: None,
         paid_through: None,

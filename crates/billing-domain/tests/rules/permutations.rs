@@ -163,6 +163,7 @@ fn seen(status: Status, cancel_at: Option<Timestamp>) -> Fact {
         quantity: 1,
         period: Some(january()),
         trial_end: None,
+        first_charged_at: None,
         cancel_at,
         ended_at: None,
         paid_through: None,

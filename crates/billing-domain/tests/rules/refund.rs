@@ -572,6 +572,7 @@ fn seen(status: Status, start: &str, end: &str) -> Fact {
             end: at(end),
         }),
         trial_end: None,
+        first_charged_at: None,
         cancel_at: None,
         ended_at: None,
         paid_through: None,

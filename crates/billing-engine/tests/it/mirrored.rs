@@ -36,6 +36,7 @@ pub(crate) fn snapshot(checkout: CheckoutId, status: Status, at: Timestamp) -> O
             end: at + days(31),
         }),
         trial_end: None,
+        first_charged_at: None,
         cancel_at: None,
         ended_at: None,
         paid_through: None,

@@ -89,6 +89,8 @@ impl Teller {
                 quantity: held.quantity,
                 period: standing.period,
                 trial_end,
+                // Before, it is tried.
+                first_charged_at: subscription.first_billed_at.map(to_micros),
                 cancel_at: cancel_at.map(to_micros),
                 ended_at: standing.ended_at,
                 paid_through: None,

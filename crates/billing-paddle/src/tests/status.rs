@@ -223,3 +223,13 @@ fn a_snapshot_is_as_new_as_the_newest_that_it_is_made_of() {
     assert_eq!(observed.at, at("2026-01-01T00:00:09Z"));
     assert_eq!(observed.link.refs[0].account, account());
 }
+
+#[test]
+fn it_says_when_it_was_first_billed_whatever_its_period() {
+    let mut said = as_is("past_due");
+    assert_eq!(told(&said, &[]).first_charged_at, None);
+    said["first_billed_at"] = json!("2026-01-01T00:00:00Z");
+    let seen = told(&said, &[]);
+    assert_eq!(seen.first_charged_at, Some(january().start));
+    assert_ne!(seen.period, Some(january()));
+}

@@ -31,6 +31,8 @@ pub(crate) struct Subscription {
     #[serde(default)]
     pub(crate) scheduled_change: Option<ScheduledChange>,
     #[serde(default)]
+    pub(crate) first_billed_at: Option<Timestamp>,
+    #[serde(default)]
     pub(crate) canceled_at: Option<Timestamp>,
     #[serde(default)]
     pub(crate) custom_data: Option<Map<String, Value>>,

@@ -187,6 +187,8 @@ impl World {
             quantity: subscription.quantity,
             period: Some(subscription.period),
             trial_end: subscription.trial_end,
+            // It takes no discounts, whose end hangs on it.
+            first_charged_at: None,
             cancel_at: subscription.cancel_at,
             ended_at,
             paid_through: None,

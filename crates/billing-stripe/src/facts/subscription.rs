@@ -76,6 +76,7 @@ impl Teller {
                 .map_err(|_beyond| Unreadable("a subscription of too many pieces"))?,
             period: paid,
             trial_end: subscription.trial_end.and_then(instant),
+            first_charged_at: subscription.first_charged().and_then(instant),
             cancel_at: subscription.cancel_at.and_then(instant).or(end),
             ended_at: subscription.ended_at.and_then(instant),
             paid_through: paid_though_owing(period, status, subscription),

@@ -8,6 +8,10 @@ use serde::de::IgnoredAny;
 use super::{Bare, Expandable, Identified, List, Metadata, Planned};
 use crate::facts::CYCLE;
 
+/// How far the start of a subscription and that of the trial it was sold with may lie
+/// apart: both are noted with the sale.
+const ONE_SALE_SECONDS: i64 = 60;
+
 /// `subscription`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -20,6 +24,7 @@ pub(crate) struct Subscription {
     pub(crate) cancel_at: Option<i64>,
     pub(crate) ended_at: Option<i64>,
     pub(crate) start_date: Option<i64>,
+    pub(crate) trial_start: Option<i64>,
     pub(crate) trial_end: Option<i64>,
     pub(crate) pause_collection: Option<IgnoredAny>,
     pub(crate) schedule: Option<Expandable<Bare>>,
@@ -69,6 +74,15 @@ impl Subscription {
             .filter_map(|item| Some((item.current_period_start?, item.current_period_end?)))
             .max_by_key(|(_, end)| *end)
             .or_else(|| self.current_period_start.zip(self.current_period_end))
+    }
+
+    /// When the first period that it charges begins, in seconds: at its start, or at the
+    /// end of the trial that it began with. A trial that was given later begins nothing.
+    pub(crate) fn first_charged(&self) -> Option<i64> {
+        let began = self.start_date?;
+        let latest = began.saturating_add(ONE_SALE_SECONDS);
+        let of_sale = self.trial_start.is_none_or(|start| start <= latest);
+        self.trial_end.filter(|_| of_sale).or(Some(began))
     }
 
     /// What comes after its period, as far as somebody has looked.

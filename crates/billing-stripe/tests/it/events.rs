@@ -169,6 +169,30 @@ fn a_renewed_subscription_is_read_before_it_counts_as_paid() {
 }
 
 #[test]
+fn a_subscription_says_when_its_first_charge_was_whatever_its_period() {
+    let (sold, tried, later) = (1_792_500_000, 1_793_700_000, 1_796_000_000);
+    for (trial, first) in [
+        ((Value::Null, Value::Null), sold),
+        ((json!(sold), json!(tried)), tried),
+        // Both are noted with the sale, though not at once.
+        ((json!(sold + 1), json!(tried)), tried),
+        // A trial that somebody gave later: it was charged before.
+        ((json!(later), json!(later + 1_200_000)), sold),
+    ] {
+        let mut object = subscription();
+        // Trialing, so that it is told at once.
+        object["status"] = json!("trialing");
+        object["start_date"] = json!(sold);
+        object["trial_start"] = trial.0.clone();
+        object["trial_end"] = trial.1.clone();
+        let kind = "customer.subscription.updated";
+        let facts = told(&event(kind, API_VERSION, &object));
+        let told = seen(&facts).first_charged_at.map(Timestamp::as_second);
+        assert_eq!(told, Some(first), "{trial:?}");
+    }
+}
+
+#[test]
 fn an_older_version_is_a_hint_and_no_more() {
     for (kind, version, expected) in [
         (
