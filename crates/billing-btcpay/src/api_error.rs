@@ -91,6 +91,12 @@ impl ApiError {
         self.status == 404 && MISSING.contains(&self.code.as_str())
     }
 
+    /// Whether BTCPay refuses the key itself, whatever was asked under it. One that is
+    /// taken and lacks a permission has the status beside this one.
+    pub(crate) fn refuses_key(&self) -> bool {
+        self.status == 401 && self.named
+    }
+
     /// What the caller may conclude from it.
     pub(crate) fn judged(self) -> CallError {
         match self.status {

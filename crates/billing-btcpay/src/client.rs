@@ -4,7 +4,7 @@
 use std::fmt;
 
 use billing_domain::time::Timestamp;
-use billing_http::{HttpClient, HttpError, Request, Response, RetryPolicy};
+use billing_http::{HttpClient, HttpError, KeyWatch, Request, Response, RetryPolicy};
 use http::header::{AUTHORIZATION, DATE};
 use http::{HeaderValue, Method};
 use secrecy::{ExposeSecret, SecretString};
@@ -24,6 +24,8 @@ pub(crate) struct Client {
     http: HttpClient,
     base: Url,
     key: SecretString,
+    /// Whether BTCPay takes it.
+    pub(crate) watch: KeyWatch,
     store: String,
 }
 
@@ -52,6 +54,7 @@ impl Client {
             http,
             base: options.base_url.clone(),
             key: options.api_key.clone(),
+            watch: KeyWatch::new(&options.account),
             store: options.store_id.clone(),
         })
     }
@@ -94,6 +97,21 @@ impl Client {
         self.read(url, query).await
     }
 
+    /// Reads what BTCPay tells everybody who knows its id: that it is told says nothing
+    /// of the key.
+    pub(crate) async fn get_open<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Answered<T>, CallError> {
+        let request = asking(self.url(path)?, query);
+        let answered = self
+            .sent(request)
+            .await
+            .and_then(|response| read(&response));
+        answered.map_err(asked_wrongly)
+    }
+
     /// Makes something. Sent once: nothing tells BTCPay a repetition.
     pub(crate) async fn post<T: DeserializeOwned>(
         &self,
@@ -114,24 +132,10 @@ impl Client {
 
     async fn read<T: DeserializeOwned>(
         &self,
-        mut url: Url,
+        url: Url,
         query: &[(&str, &str)],
     ) -> Result<Answered<T>, CallError> {
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        let read = self.call(Request::get(url)).await;
-        // What cannot be read was asked for wrongly, whatever it was wanted for: BTCPay
-        // refuses no order by that.
-        read.map_err(|error| match &error {
-            CallError::Refused(refusal) if !refusal.is_not_found() => {
-                CallError::Misconfigured(refusal.to_string())
-            }
-            CallError::Refused(_)
-            | CallError::NotSent(_)
-            | CallError::Unknown(_)
-            | CallError::Misconfigured(_) => error,
-        })
+        self.call(asking(url, query)).await.map_err(asked_wrongly)
     }
 
     async fn write<T: DeserializeOwned>(
@@ -148,26 +152,28 @@ impl Client {
     }
 
     async fn call<T: DeserializeOwned>(&self, request: Request) -> Result<Answered<T>, CallError> {
+        let response = self.sent(request).await?;
+        self.watch.taken();
+        read(&response)
+    }
+
+    /// What is answered that is no refusal.
+    async fn sent(&self, request: Request) -> Result<Response, CallError> {
         let request = request
             .with_header(AUTHORIZATION, &token(&self.key))
             .map_err(failed)?;
         // A write is attempted once, so nothing is left open by attempts before.
         let response = self.http.send(request).await.map_err(failed)?;
-        let at = told_at(&response);
-        if !response.status.is_success() {
-            // An answer may quote what it was asked with.
-            let response = response.hiding(self.key.expose_secret());
-            return Err(ApiError::read(response.status, &response.body).judged());
+        if response.status.is_success() {
+            return Ok(response);
         }
-        let body = serde_json::from_slice(&response.body).map_err(|error| {
-            // The position says where to look, and shows nothing of the content.
-            CallError::Unknown(format!(
-                "read BTCPay's answer: unexpected shape at line {}, column {}",
-                error.line(),
-                error.column()
-            ))
-        })?;
-        Ok(Answered { body, at })
+        // An answer may quote what it was asked with.
+        let response = response.hiding(self.key.expose_secret());
+        let error = ApiError::read(response.status, &response.body);
+        if error.refuses_key() {
+            self.watch.refused();
+        }
+        Err(error.judged())
     }
 
     fn in_store(&self, path: &[&str]) -> Result<Url, CallError> {
@@ -184,6 +190,41 @@ impl Client {
             .extend(API)
             .extend(path);
         Ok(url)
+    }
+}
+
+fn asking(mut url: Url, query: &[(&str, &str)]) -> Request {
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    Request::get(url)
+}
+
+/// What an answer says, and when.
+fn read<T: DeserializeOwned>(response: &Response) -> Result<Answered<T>, CallError> {
+    let body = serde_json::from_slice(&response.body).map_err(|error| {
+        // The position says where to look, and shows nothing of the content.
+        CallError::Unknown(format!(
+            "read BTCPay's answer: unexpected shape at line {}, column {}",
+            error.line(),
+            error.column()
+        ))
+    })?;
+    let at = told_at(response);
+    Ok(Answered { body, at })
+}
+
+/// What cannot be read was asked for wrongly, whatever it was wanted for: BTCPay refuses
+/// no order by that.
+fn asked_wrongly(error: CallError) -> CallError {
+    match &error {
+        CallError::Refused(refusal) if !refusal.is_not_found() => {
+            CallError::Misconfigured(refusal.to_string())
+        }
+        CallError::Refused(_)
+        | CallError::NotSent(_)
+        | CallError::Unknown(_)
+        | CallError::Misconfigured(_) => error,
     }
 }
 

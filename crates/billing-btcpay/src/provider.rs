@@ -179,6 +179,10 @@ impl PaymentProvider for BtcPay {
         }
     }
 
+    fn refuses_key(&self) -> bool {
+        self.client.watch.is_refused()
+    }
+
     async fn perform(
         &self,
         effect: EffectId,

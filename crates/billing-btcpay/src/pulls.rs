@@ -138,7 +138,7 @@ impl BtcPay {
     pub(crate) async fn claims_of(&self, pull: &PullPayment) -> Result<Vec<Payout>, CallError> {
         let path = ["pull-payments", pull.id.as_str(), "payouts"];
         let query = [("includeCancelled", "true")];
-        let payouts: Answered<Vec<Payout>> = self.client.get_outside(&path, &query).await?;
+        let payouts: Answered<Vec<Payout>> = self.client.get_open(&path, &query).await?;
         Ok(payouts.body)
     }
 }

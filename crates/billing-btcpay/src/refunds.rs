@@ -34,7 +34,7 @@ impl BtcPay {
     /// What went back by a promise. Empty: there is none, or it refunds nothing of ours.
     pub(crate) async fn refunds_by(&self, pull_payment: &str) -> Result<Vec<Observed>, CallError> {
         let path = ["pull-payments", pull_payment];
-        let pull: Answered<PullPayment> = match self.client.get_outside(&path, &[]).await {
+        let pull: Answered<PullPayment> = match self.client.get_open(&path, &[]).await {
             Ok(pull) => pull,
             Err(error) if error.is_not_found() => return Ok(Vec::new()),
             Err(error) => return Err(error),

@@ -18,7 +18,6 @@ use crate::gate::GateCache;
 use crate::limits::Limits;
 use crate::recent::Recent;
 use crate::ring::{LastRead, Sweeps};
-use crate::watched::{KeyAlarm, Watched};
 
 /// The billing engine. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -32,8 +31,6 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) providers: BTreeMap<ProviderAccount, Arc<dyn PaymentProvider>>,
-    /// Which of them do not take our key.
-    pub(crate) alarms: BTreeMap<ProviderAccount, KeyAlarm>,
     /// The order in which providers are preferred.
     pub(crate) preference: Vec<ProviderAccount>,
     pub(crate) decoders: BTreeMap<ProviderAccount, Arc<dyn WebhookDecoder>>,
@@ -153,12 +150,12 @@ impl Billing {
         self.parts.as_ref().map_or(&[], |parts| &parts.preference)
     }
 
-    /// Every provider account with whether its provider does not take our key or settings,
-    /// as it last answered to this process: until that is mended, nothing of it is decided
-    /// or done. `false` too where nobody was asked yet.
+    /// Every provider account with whether its provider refuses our key, by what it last
+    /// answered to this process: until that is mended, nothing of it is decided or done.
+    /// `false` too where nobody was asked yet.
     pub fn refused_keys(&self) -> impl Iterator<Item = (&ProviderAccount, bool)> {
-        let alarms = self.parts.iter().flat_map(|parts| &parts.alarms);
-        alarms.map(|(account, alarm)| (account, alarm.is_on()))
+        let providers = self.parts.iter().flat_map(|parts| &parts.providers);
+        providers.map(|(account, provider)| (account, provider.refuses_key()))
     }
 
     /// Tells `listener` what happens from now on, beside the notifier: both are told
@@ -229,15 +226,10 @@ impl BillingBuilder {
     /// [`BuildError`] when accounts are configured twice or by halves.
     pub fn build(self) -> Result<Billing, BuildError> {
         let mut providers = BTreeMap::new();
-        let mut alarms = BTreeMap::new();
         let mut preference = Vec::new();
         for provider in self.providers {
             let account = provider.account().clone();
             preference.push(account.clone());
-            let alarm = KeyAlarm::default();
-            let provider: Arc<dyn PaymentProvider> =
-                Arc::new(Watched::new(provider, alarm.clone()));
-            alarms.insert(account.clone(), alarm);
             if providers.insert(account.clone(), provider).is_some() {
                 return Err(BuildError::Twice(account));
             }
@@ -258,7 +250,6 @@ impl BillingBuilder {
             clock: self.clock,
             ids: self.ids,
             providers,
-            alarms,
             preference,
             decoders,
             notifier: self.notifier,

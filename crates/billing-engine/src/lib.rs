@@ -21,7 +21,6 @@ mod limits;
 mod manual;
 mod recent;
 mod ring;
-mod watched;
 mod worker;
 
 pub use billing::{Billing, BillingBuilder, BuildError};

@@ -22,6 +22,8 @@
 //!    while: calls end at once as not sent, until one of them finds it back.
 //! 6. Each attempt is counted and timed, by host and outcome.
 //!
+//! Whoever reads an answer can note in a [`KeyWatch`] whether its key was taken.
+//!
 //! It deliberately knows no provider, no idempotency header, no JSON and
 //! nothing of billing: the caller says whether a request is safe to repeat.
 //! For addresses that strangers chose there is [`Reach::Public`].
@@ -29,6 +31,7 @@
 mod circuit;
 mod client;
 mod error;
+mod key;
 mod measure;
 mod options;
 mod pacing;
@@ -43,6 +46,7 @@ mod tls;
 pub use circuit::{DEFAULT_CIRCUIT_FAILURES, DEFAULT_CIRCUIT_PAUSE};
 pub use client::HttpClient;
 pub use error::{Cause, HttpError, UnknownReason};
+pub use key::KeyWatch;
 pub use measure::{REQUEST_SECONDS, REQUESTS_TOTAL};
 pub use options::{
     DEFAULT_CONNECT_TIMEOUT, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_RESPONSE_BYTES,

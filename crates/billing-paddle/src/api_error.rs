@@ -15,6 +15,14 @@ const PASSING: [&str; 3] = [
     "subscription_credit_creation_against_processing_transaction",
 ];
 
+/// What is said of a key that is none, or is none any more: under the status of one that
+/// lacks a permission, whose code is another.
+const NO_KEY: [&str; 3] = [
+    "invalid_token",
+    "authentication_missing",
+    "authentication_malformed",
+];
+
 /// Longest text of Paddle's that is kept; theirs are a sentence or two, and an
 /// error must not be a way to fill logs.
 const DETAIL_MAX_CHARS: usize = 500;
@@ -135,6 +143,11 @@ impl ApiError {
             request_id: self.request_id.or(request_id),
             ..self
         }
+    }
+
+    /// Whether it refuses the key itself, whatever was asked under it.
+    pub(crate) fn refuses_key(&self) -> bool {
+        self.status == 401 || NO_KEY.contains(&self.code.as_str())
     }
 
     /// What the caller may conclude from it.

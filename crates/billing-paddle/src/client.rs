@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use billing_http::{HttpClient, HttpError, Request, Response, RetryPolicy};
+use billing_http::{HttpClient, HttpError, KeyWatch, Request, Response, RetryPolicy};
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Method};
 use secrecy::{ExposeSecret, SecretString};
@@ -27,6 +27,8 @@ pub(crate) struct Client {
     http: HttpClient,
     base: Url,
     key: SecretString,
+    /// Whether Paddle takes it.
+    pub(crate) watch: KeyWatch,
 }
 
 impl fmt::Debug for Client {
@@ -53,6 +55,7 @@ impl Client {
             http,
             base,
             key: options.api_key.clone(),
+            watch: KeyWatch::new(&options.account),
         })
     }
 
@@ -148,8 +151,12 @@ impl Client {
             // An answer may quote what it was asked with.
             let response = response.hiding(self.key.expose_secret());
             let error = ApiError::read(response.status, &response.body);
+            if error.refuses_key() {
+                self.watch.refused();
+            }
             return Err(error.or_named(response.request_id).judged());
         }
+        self.watch.taken();
         serde_json::from_slice(&response.body).map_err(|error| unreadable(&response, &error))
     }
 

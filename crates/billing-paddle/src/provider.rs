@@ -241,6 +241,10 @@ impl PaymentProvider for Paddle {
         }
     }
 
+    fn refuses_key(&self) -> bool {
+        self.client.watch.is_refused()
+    }
+
     async fn perform(
         &self,
         effect: EffectId,

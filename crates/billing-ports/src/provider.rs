@@ -220,6 +220,13 @@ pub trait PaymentProvider: Send + Sync {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
+    /// Whether it refuses our key, by the last answer that said anything of it: nothing
+    /// can be asked of it then. That the key may not do one thing, or see one object, is no
+    /// such answer. `false` where nobody was asked yet, or there is no key. Asks nobody.
+    fn refuses_key(&self) -> bool {
+        false
+    }
+
     /// Does what is ordered.
     async fn perform(
         &self,

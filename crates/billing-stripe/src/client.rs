@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use billing_domain::time::{Timestamp, shifted_back};
-use billing_http::{HttpClient, Request, Response, RetryPolicy};
+use billing_http::{HttpClient, KeyWatch, Request, Response, RetryPolicy};
 use billing_ports::{Clock, PerformError};
 use http::header::{AUTHORIZATION, DATE, HeaderName, HeaderValue};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 use jiff::SignedDuration;
 use jiff::fmt::rfc2822::DateTimeParser;
 use secrecy::{ExposeSecret, SecretString};
@@ -34,6 +34,8 @@ pub(crate) struct Client {
     http: HttpClient,
     base: Url,
     key: SecretString,
+    /// Whether Stripe takes it.
+    pub(crate) watch: KeyWatch,
     clock: Arc<dyn Clock>,
 }
 
@@ -60,12 +62,14 @@ impl Client {
         http: HttpClient,
         base: Url,
         key: SecretString,
+        watch: KeyWatch,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             http,
             base,
             key,
+            watch,
             clock,
         }
     }
@@ -84,10 +88,15 @@ impl Client {
             }));
         }
         let response = self.http.send(self.request(&call)?).await?;
+        if response.status == StatusCode::UNAUTHORIZED {
+            // 403 is a restricted key's that may not do this one thing.
+            self.watch.refused();
+        }
         if !response.status.is_success() {
             // An answer may quote what it was asked with.
             return Err(classify(&response.hiding(self.key.expose_secret())));
         }
+        self.watch.taken();
         let body = serde_json::from_slice(&response.body).map_err(|_shape| {
             let id = response.request_id.as_deref().unwrap_or("unnamed");
             Failure::Failed(PerformError::Unknown(format!(

@@ -10,7 +10,7 @@ use billing_domain::fact::Observed;
 use billing_domain::ids::EffectId;
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
 use billing_domain::time::Timestamp;
-use billing_http::HttpClient;
+use billing_http::{HttpClient, KeyWatch};
 use billing_ports::{
     Answer, Clock, Delivery, Finding, Listed, PaymentProvider, PerformError, PortalAnswer,
     PortalAsk, Previewed, ResumePreviewed,
@@ -48,8 +48,10 @@ impl Stripe {
     ) -> Result<Self, StripeOptionsError> {
         let mode = options.mode()?;
         let teller = Teller::new(&options);
+        let (base, key) = (options.base_url, options.secret_key);
+        let watch = KeyWatch::new(&options.account);
         Ok(Self {
-            client: Client::new(http, options.base_url, options.secret_key, clock),
+            client: Client::new(http, base, key, watch, clock),
             teller,
             mode,
             operator: options.operator,
@@ -77,6 +79,10 @@ impl PaymentProvider for Stripe {
             saved_method: true,
             paused_ends_at_once: false,
         }
+    }
+
+    fn refuses_key(&self) -> bool {
+        self.client.watch.is_refused()
     }
 
     async fn perform(

@@ -142,6 +142,11 @@ async fn renews_through_an_outage(shop: &Shop, ana: &str) {
     shop.is_sound().await;
 }
 
+/// Whether an operator is told that the key is refused.
+fn is_alarmed(shop: &Shop) -> bool {
+    shop.billing.refused_keys().any(|(_, refused)| refused)
+}
+
 /// Stripe's answer to a key that it does not take.
 fn denied() -> FaultKind {
     FaultKind::Fixed {
@@ -173,6 +178,7 @@ async fn k_16_a_key_that_stripe_refuses_is_an_alarm_and_lapses_nobody(kind: Stor
     let ana = sold(&shop, "ana", "bosun-monthly").await;
     shop.down(denied());
     shop.pass(days(33)).await;
+    assert!(is_alarmed(&shop));
     assert_eq!(ana.plan(&shop).await, "bosun", "it is ours to mend");
     for never in ["subscription.past_due", "subscription.lapsed"] {
         assert_eq!(shop.told(never), 0, "{never}");
@@ -190,6 +196,7 @@ async fn k_16_a_key_that_stripe_refuses_is_an_alarm_and_lapses_nobody(kind: Stor
         replayed.is(StatusCode::NO_CONTENT);
     }
     shop.pass(days(1)).await;
+    assert!(!is_alarmed(&shop));
     assert_eq!(ana.status(&shop).await, "active");
     assert_eq!(ana.invoices(&shop).await.len(), 2);
     // And it sells again.

@@ -7,6 +7,8 @@ mod doctor;
 #[cfg(test)]
 mod flows;
 #[cfg(test)]
+mod key;
+#[cfg(test)]
 mod making;
 #[cfg(test)]
 mod pooled;

@@ -4,6 +4,7 @@
 //! fails for reasons of ours is shown to a person within the hour. Knows no store.
 
 use billing_domain::ids::InboxId;
+use billing_domain::provider::ProviderRef;
 use billing_ports::PerformError;
 use jiff::SignedDuration;
 
@@ -50,26 +51,26 @@ impl Failure {
         }
     }
 
+    /// Of reading this object, which it names: the key may be good for all the others.
+    pub(crate) fn of_reading(object: &ProviderRef, error: &PerformError) -> Self {
+        let cause = match error {
+            PerformError::NotSent(_) | PerformError::Unknown(_) => Cause::Unanswered,
+            PerformError::Misconfigured(_) => Cause::Refused,
+            PerformError::Unsupported(_) => Cause::Ours,
+        };
+        let (kind, id) = (object.kind.as_str(), &object.id);
+        Self {
+            cause,
+            words: format!("{kind} {id} was not read: {error}"),
+        }
+    }
+
     /// Whether a person is to look after so many attempts. What is ours is shown within
     /// the hour; a row that has waited out more than that was waiting for its provider, and
     /// one failure of ours that meets it then is tried again like the rest.
     pub(crate) const fn is_given_up(&self, attempts: u16) -> bool {
         let ours = matches!(self.cause, Cause::Ours) && attempts == MAX_INBOX_ATTEMPTS;
         ours || attempts >= MAX_UNANSWERED
-    }
-}
-
-impl From<&PerformError> for Failure {
-    fn from(error: &PerformError) -> Self {
-        let cause = match error {
-            PerformError::NotSent(_) | PerformError::Unknown(_) => Cause::Unanswered,
-            PerformError::Misconfigured(_) => Cause::Refused,
-            PerformError::Unsupported(_) => Cause::Ours,
-        };
-        Self {
-            cause,
-            words: error.to_string(),
-        }
     }
 }
 

@@ -232,7 +232,7 @@ impl Parts {
                 ))
             }
             Ok(Ok(facts)) => Ok(facts),
-            Ok(Err(error)) => Err(Failure::from(&error)),
+            Ok(Err(error)) => Err(Failure::of_reading(object, &error)),
             Err(_elapsed) => Err(Failure::unanswered("the provider did not answer in time")),
         }
     }

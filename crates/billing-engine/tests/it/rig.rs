@@ -67,6 +67,8 @@ pub(crate) struct Stub {
     pub(crate) owns_schedule: bool,
     /// Whether it can pause a subscription.
     pub(crate) pauses: AtomicBool,
+    /// Whether it says that our key is none.
+    pub(crate) refuses_key: AtomicBool,
     clock: ManualClock,
     store: MemoryStore,
     script: Mutex<VecDeque<Act>>,
@@ -209,6 +211,10 @@ impl PaymentProvider for Stub {
         }
     }
 
+    fn refuses_key(&self) -> bool {
+        self.refuses_key.load(Ordering::Relaxed)
+    }
+
     async fn perform(
         &self,
         effect: EffectId,
@@ -305,6 +311,7 @@ impl Rig {
             account: fixtures::provider("sandbox/main"),
             owns_schedule,
             pauses: AtomicBool::new(true),
+            refuses_key: AtomicBool::new(false),
             clock: clock.clone(),
             store: store.clone(),
             script: Mutex::default(),

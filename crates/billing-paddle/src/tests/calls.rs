@@ -64,6 +64,33 @@ async fn a_key_that_is_refused_is_a_matter_of_configuration() {
 }
 
 #[tokio::test]
+async fn a_key_is_refused_from_the_answer_that_says_so_until_one_that_takes_it() {
+    let (server, paddle) = paddle().await;
+    assert!(!paddle.refuses_key(), "nobody was asked");
+    let customer = json!({ "id": "ctm_1", "email": "ana@example.com" });
+    for (status, body, refused) in [
+        // A key that may not read customers.
+        (403, refusal("forbidden", "no"), false),
+        (403, refusal("invalid_token", "revoked"), true),
+        // None of these says that it is taken.
+        (403, refusal("forbidden", "no"), true),
+        (404, refusal("not_found", "gone"), true),
+        (200, json!({ "data": customer }), false),
+        (403, refusal("authentication_missing", "no"), true),
+        (200, json!({ "data": customer }), false),
+        (403, refusal("authentication_malformed", "no"), true),
+        (200, json!({ "data": customer }), false),
+        (401, json!({}), true),
+    ] {
+        respond(&server, "GET", "/customers/ctm_1", status, body.clone()).await;
+        let outcome = paddle.read(&object(RefKind::Customer, "ctm_1")).await;
+        assert_eq!(outcome.is_ok(), status == 200 || status == 404, "{body}");
+        assert_eq!(paddle.refuses_key(), refused, "{status} {body}");
+        server.reset().await;
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_cannot_be_read_leaves_the_outcome_open() {
     let (server, paddle) = paddle().await;
     answer(&server, "GET", PLACE, &subscription(MONTHLY, january())).await;

@@ -57,7 +57,7 @@ fn refused_keys(state: &AppState) -> String {
         format!("{NAME}{{account=\"{account}\"}} {refused}\n")
     });
     let rows: Vec<String> = rows.collect();
-    let what = "Whether the provider last refused our key or settings.";
+    let what = "Whether the provider refuses our key, as it last said.";
     format!(
         "# HELP {NAME} {what}\n# TYPE {NAME} gauge\n{}",
         rows.concat()

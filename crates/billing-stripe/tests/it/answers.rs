@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use billing_domain::provider::RefKind;
 use billing_ports::{PaymentProvider, PerformError, PortalAnswer, PortalAsk, PortalPurpose};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
@@ -212,6 +213,33 @@ async fn a_key_that_is_not_accepted_is_our_mistake_and_is_not_repeated() {
             other => panic!("{status} is our mistake, not {other:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_key_is_refused_from_the_answer_that_says_so_until_one_that_takes_it() {
+    let far = Far::start().await;
+    assert!(!far.stripe.refuses_key(), "nobody was asked");
+    let says = |status, code| no(status, &error("invalid_request_error", code));
+    for (answer, refused) in [
+        // A restricted key that may not make this one page.
+        (says(403, "more_permissions_required"), false),
+        (says(401, "api_key_expired"), true),
+        // None of these says that it is taken.
+        (says(403, "more_permissions_required"), true),
+        (says(400, "resource_missing"), true),
+        (says(503, "api_error"), true),
+        (ok(&json!({ "url": "https://x" })), false),
+        (says(401, "api_key_expired"), true),
+    ] {
+        far.answers_once("POST", PAGES, answer).await;
+        let outcome = ask(&far).await;
+        assert_eq!(far.stripe.refuses_key(), refused, "{outcome:?}");
+    }
+    // An answer of our own asks nobody.
+    let calls = far.calls().await.len();
+    assert_eq!(far.read(RefKind::Invoice, "../in_1").await, []);
+    assert_eq!(far.calls().await.len(), calls);
+    assert!(far.stripe.refuses_key());
 }
 
 #[tokio::test]
