@@ -38,6 +38,9 @@ const KEYED_WITH: [u8; 32] = [4; 32];
 /// on the way is heard of not long after. A month is some sixty of them.
 const MAX_STEP: SignedDuration = SignedDuration::from_hours(12);
 
+/// How long a worker may take to read the books of a fake: nothing of it takes a second.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// What the rig asks of a fake provider.
 pub(crate) trait Fake: Deref<Target = Rig> + Send + Sync {
     /// The provider's key, as in its webhooks' route.
@@ -224,6 +227,25 @@ impl<F: Fake> Hosted<F> {
             self.fake.advance(to.duration_since(now));
             self.settle().await;
         }
+    }
+
+    /// Runs a worker through the hour after which it reads the provider's books, until
+    /// `is_over` says so of that instant.
+    pub(crate) async fn reads_books<O>(&self, is_over: impl Fn(Timestamp) -> O + Send + Sync)
+    where
+        O: Future<Output = bool> + Send,
+    {
+        let read = async {
+            // The worker counts the hour from where it begins.
+            tokio::task::yield_now().await;
+            self.fake.advance(SignedDuration::from_hours(1));
+            self.billing.wake();
+            while !is_over(self.now()).await {
+                tokio::task::yield_now().await;
+            }
+        };
+        let worked = tokio::time::timeout(PATIENCE, self.billing.run_worker(read));
+        worked.await.expect("the books are read");
     }
 
     /// What an operator reads.

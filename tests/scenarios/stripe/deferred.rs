@@ -22,6 +22,8 @@ on_both_stores! {
     g_02_a_cancellation_in_stripe_s_portal_is_taken_back_here;
     /// G-02: one that Stripe refuses stands all the same, and is asked for again.
     g_02_a_cancellation_that_stripe_refuses_stands;
+    /// G-02: one that Stripe has refused for a week is sent by a replay, and answered.
+    g_02_a_cancellation_refused_for_a_week_is_sent_by_a_replay;
     /// G-02: while Stripe does not answer it stands, and is taken back once it does.
     g_02_an_undo_at_stripe_whose_answer_is_lost_is_told_later;
     /// G-02, X-07: what has ended is not taken back, nor what is somebody else's.
@@ -202,6 +204,57 @@ async fn g_02_a_cancellation_that_stripe_refuses_stands(kind: StoreKind) {
     shop.pass(jiff::SignedDuration::from_hours(13)).await;
     assert_eq!(held.there(&shop)["cancel_at_period_end"], true);
     shop.pass(days(30)).await;
+    assert_eq!(held.status(&shop).await, "canceled");
+    assert_eq!(shop.fake.books().of(&held.payer).charges, 1);
+    assert_eq!(shop.told("subscription.cancel_unscheduled"), 0);
+    shop.ends_well().await;
+}
+
+async fn g_02_a_cancellation_refused_for_a_week_is_sent_by_a_replay(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let held = sold(&shop, "ana", "bosun-monthly").await;
+    shop.pass(days(5)).await;
+    let refusal = FaultKind::Fixed {
+        status: 400,
+        body: json!({ "error": { "type": "invalid_request_error", "code": "not_today" } }),
+    };
+    let path = format!("/v1/subscriptions/{}", held.subscription);
+    let fault = Fault::next(refusal).on("POST", &path).times(1_000);
+    shop.fake.fault(fault);
+    let url = format!("/v1/subscriptions/{}/cancel", held.id);
+    shop.operate(&url, &json!({})).await.is(StatusCode::OK);
+    let sent = || shop.fake.requests().to("POST", &path).len();
+    shop.pass(days(8)).await;
+    // At once, and every twelve hours of a week; then it waits for a person.
+    assert_eq!(sent(), 15);
+    shop.pass(days(2)).await;
+    assert_eq!(sent(), 15);
+    let parked = shop.rows("/v1/parked?limit=100").await;
+    assert_eq!(parked.len(), 15);
+    assert!(
+        parked.iter().all(|row| row["reason"] == "provider_refused"),
+        "{parked:?}"
+    );
+    // It is mended, and nobody asks by himself any more.
+    shop.fake.faults().clear();
+    shop.pass(days(1)).await;
+    assert_eq!(sent(), 15);
+    assert_eq!(held.there(&shop)["cancel_at_period_end"], false);
+    assert!(held.stands(&shop).await["ends_at"].is_string(), "it stands");
+    let resolves = async |row: &Value, how: &str, body: Value| {
+        let url = format!("/v1/parked/{}/{how}", row["id"].as_str().unwrap());
+        let resolved = shop.operate(&url, &body).await;
+        assert!(resolved.status.is_success(), "{}", resolved.text);
+    };
+    resolves(&parked[0], "replay", json!({})).await;
+    shop.settle().await;
+    assert_eq!(sent(), 16);
+    assert_eq!(held.there(&shop)["cancel_at_period_end"], true);
+    for row in &parked[1..] {
+        resolves(row, "discard", json!({ "reason": "it is done" })).await;
+    }
+    shop.pass(days(20)).await;
+    assert_eq!(sent(), 16, "it was answered");
     assert_eq!(held.status(&shop).await, "canceled");
     assert_eq!(shop.fake.books().of(&held.payer).charges, 1);
     assert_eq!(shop.told("subscription.cancel_unscheduled"), 0);

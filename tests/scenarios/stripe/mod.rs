@@ -21,4 +21,5 @@ mod secrets;
 mod sharing;
 mod shop;
 mod signed;
+mod swept;
 mod trials;
