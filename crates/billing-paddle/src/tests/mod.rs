@@ -10,6 +10,7 @@ mod samples;
 mod signature;
 mod status;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use billing_domain::effect::{ChangeSubscription, ChangeWhen, EffectKey, OpenCheckout};
@@ -18,7 +19,7 @@ use billing_domain::money::{Currency, Money};
 use billing_domain::provider::ProviderAccount;
 use billing_domain::time::{Interval, Period, Timestamp};
 use billing_http::{HttpClient, HttpOptions};
-use billing_testkit::ManualClock;
+use billing_testkit::{Canary, ManualClock};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
@@ -27,6 +28,9 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::map::Teller;
 use crate::{Paddle, PaddleOptions};
+
+/// The key of these tests.
+const KEY: &str = "pdl_sdbx_apikey_test";
 
 /// The webhook secret of these tests.
 const SECRET: &str = "pdl_ntfset_test_secret";
@@ -40,7 +44,7 @@ fn account() -> ProviderAccount {
 }
 
 fn options() -> PaddleOptions {
-    let key = SecretString::from("pdl_sdbx_apikey_test");
+    let key = SecretString::from(KEY);
     PaddleOptions {
         webhook_secrets: vec![SecretString::from(SECRET)],
         ..PaddleOptions::new(account(), key, "acme".to_owned())
@@ -83,8 +87,23 @@ fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new(at("2026-01-20T00:00:00Z")))
 }
 
+/// A server that plays Paddle. Whatever is asked of it, no log tells key or secret.
+struct Far {
+    server: MockServer,
+    /// Last: it listens until all others are gone.
+    _canary: Canary,
+}
+
+impl Deref for Far {
+    type Target = MockServer;
+
+    fn deref(&self) -> &MockServer {
+        &self.server
+    }
+}
+
 /// A server that plays Paddle, and the adapter that talks to it.
-async fn paddle() -> (MockServer, Paddle) {
+async fn paddle() -> (Far, Paddle) {
     let server = MockServer::start().await;
     let options = PaddleOptions {
         base_url: Some(Url::parse(&server.uri()).unwrap()),
@@ -92,7 +111,11 @@ async fn paddle() -> (MockServer, Paddle) {
     };
     let http = HttpClient::new(HttpOptions::default()).unwrap();
     let paddle = Paddle::new(&options, http, clock()).unwrap();
-    (server, paddle)
+    let far = Far {
+        server,
+        _canary: Canary::over([KEY, SECRET]),
+    };
+    (far, paddle)
 }
 
 /// Puts our seal under what is noted on a subscription.

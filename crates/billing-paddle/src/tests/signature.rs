@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use billing_domain::time::Timestamp;
 use billing_ports::{WebhookDecoder, WebhookRequest};
+use billing_testkit::Canary;
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -35,6 +36,7 @@ fn vectors() -> Vec<Vector> {
 }
 
 fn genuine(vector: &Vector, secrets: &[&str], header: &str, now: i64) -> bool {
+    let _canary = Canary::over([vector.secret.as_str()]);
     let decoder = PaddleDecoder::new(&PaddleOptions {
         webhook_secrets: secrets.iter().copied().map(SecretString::from).collect(),
         tolerance: SignedDuration::from_secs(vector.tolerance),
