@@ -5,7 +5,7 @@ use crate::customer::Account;
 use crate::effect::{Effect, EffectKey, Order};
 use crate::fact::{Fact, Link, Observed};
 use crate::ids::{EffectId, IdSeq, InvoiceId, JournalId, ParkedId, SubscriptionId};
-use crate::journal::{Event, JournalEntry};
+use crate::journal::{Event, JournalEntry, sequence};
 use crate::parked::{ParkReason, Parked};
 use crate::provider::ProviderRef;
 use crate::time::{Timestamp, shifted};
@@ -35,6 +35,27 @@ pub struct Unread {
     pub parked: ParkedId,
     /// The hint to read the object, as old as what was told of it.
     pub hint: Observed,
+}
+
+impl Decision {
+    /// Numbers what happened, in the journal as where it is told. `revision` is how often the
+    /// customer has been changed once this is committed.
+    #[must_use]
+    pub fn numbered(mut self, revision: u64) -> Self {
+        let told = self.effects.iter_mut().filter_map(|held| {
+            if let Order::Notify { entries } = &mut held.order {
+                Some(entries)
+            } else {
+                None
+            }
+        });
+        for entries in told.chain(std::iter::once(&mut self.journal)) {
+            for (index, entry) in entries.iter_mut().enumerate() {
+                entry.sequence = Some(sequence(revision, index));
+            }
+        }
+        self
+    }
 }
 
 /// A decision in the making: the account, what came of it so far, and `now`.
@@ -169,6 +190,7 @@ impl Draft {
             money: None,
             renewal: None,
             note: None,
+            sequence: None,
         };
         detail(&mut entry);
         self.journal.push(entry);

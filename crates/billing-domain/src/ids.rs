@@ -118,6 +118,10 @@ id_kinds! {
     NegotiatedId = "trm";
     /// A price migration.
     MigrationId = "mig";
+    /// A receiver of events.
+    EndpointId = "we";
+    /// One event on its way to one receiver.
+    DeliveryId = "dlv";
 }
 
 fn parse(prefix: &'static str, text: &str) -> Result<Uuid, IdError> {

@@ -44,6 +44,23 @@ pub struct JournalEntry {
     pub renewal: Option<RenewalOwed>,
     /// What else a reader needs: a reason, a pay link, a date.
     pub note: Option<String>,
+    /// Its place among all that happened to the customer: it grows from entry to entry, and
+    /// leaves numbers out. `None`: before this was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+}
+
+/// How far the numbers of two revisions of a customer are apart: more than any one decision
+/// notes, and round, so that people see where a decision begins.
+const SEQUENCE_STEP: u64 = 1_000;
+
+/// The place of the entry at `index` among those of the decision that makes `revision`.
+pub(crate) fn sequence(revision: u64, index: usize) -> u64 {
+    let last = SEQUENCE_STEP.saturating_sub(1);
+    let within = u64::try_from(index).unwrap_or(last).min(last);
+    revision
+        .saturating_mul(SEQUENCE_STEP)
+        .saturating_add(within)
 }
 
 /// What it takes to pay a cycle.
@@ -60,11 +77,11 @@ pub struct RenewalOwed {
 }
 
 macro_rules! events {
-    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident = $text:literal;)*) => {
         /// The name of something that happened, as listeners see it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Event {$(
-            $(#[$doc])*
+            $(#[doc = $doc])*
             #[serde(rename = $text)]
             $name,
         )*}
@@ -77,6 +94,18 @@ macro_rules! events {
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {$(Self::$name => $text),*}
+            }
+
+            /// The event of that name. `None`: there is none.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|event| event.as_str() == name)
+            }
+
+            /// What happened, in a sentence for whoever listens.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self {$(Self::$name => concat!($($doc),*)),*}.trim_start()
             }
         }
     };

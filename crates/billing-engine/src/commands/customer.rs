@@ -6,7 +6,9 @@ use billing_domain::customer::{Account, Customer};
 use billing_domain::decide::{NewCustomer, create_customer};
 use billing_domain::ids::CustomerId;
 use billing_domain::time::Timestamp;
-use billing_ports::store::{Also, Changes, Commit, CommitError, Locator, StoreError, Taken};
+use billing_ports::store::{
+    Also, Changes, Commit, CommitError, Locator, Revision, StoreError, Taken,
+};
 
 use crate::billing::{Billing, Parts};
 use crate::error::EngineError;
@@ -177,6 +179,7 @@ impl Parts {
         let ids = self.ids(now);
         let draft = create_customer(new, catalog, ids, now, actor.map(str::to_owned));
         let decision = draft.finish(self.has_listeners());
+        let decision = decision.numbered(Revision::NONE.next());
         let commit = Commit {
             customer: decision.account.customer.id,
             expected: None,

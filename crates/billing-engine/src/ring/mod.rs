@@ -177,6 +177,7 @@ impl Parts {
             // Whatever was decided, the next wake is judged by the catalog in force.
             keep_promises(&mut draft, &catalog);
             let decision = draft.finish(self.has_listeners() && !deciding.untold);
+            let decision = decision.numbered(loaded.revision.next());
             let effects = decision.effects.clone();
             if decision_is_empty(&before, &decision) && !deciding.settles_anything() {
                 return Ok(Decided { said, effects });

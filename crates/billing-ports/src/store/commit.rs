@@ -23,6 +23,17 @@ use crate::store::queues::Fence;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Revision(pub i64);
 
+impl Revision {
+    /// Of a customer that is not stored yet.
+    pub const NONE: Self = Self(0);
+
+    /// How often it has been changed after one commit more.
+    #[must_use]
+    pub fn next(self) -> u64 {
+        u64::try_from(self.0.saturating_add(1)).unwrap_or(0)
+    }
+}
+
 /// A customer as it was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loaded {
