@@ -27,6 +27,7 @@ mod claims;
 pub mod code;
 pub mod commit;
 pub mod credential;
+pub mod endpoint;
 pub mod inbox;
 pub mod kept;
 pub mod license;
@@ -203,6 +204,21 @@ macro_rules! store_contract {
             }
             bookmark {
                 a_bookmark_is_the_last_one_put_there
+            }
+            endpoint {
+                an_endpoint_is_kept_with_every_field
+                a_secret_is_rotated_and_the_one_before_kept
+                an_endpoint_is_switched_off_and_on
+                there_are_only_so_many_endpoints
+                a_delivery_is_added_once
+                a_delivery_is_one_workers_until_its_lease_ends
+                nothing_is_due_to_whoever_is_disabled_or_removed
+                one_endpoints_row_is_claimed_by_itself
+                a_try_is_recorded_with_what_it_says_of_the_endpoint
+                what_a_late_worker_records_changes_nothing
+                what_was_given_up_can_be_sent_again
+                deliveries_are_listed_page_by_page
+                old_deliveries_are_swept
             }
             migration {
                 holders_of_a_price_are_walked

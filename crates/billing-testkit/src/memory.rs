@@ -10,6 +10,7 @@ mod catalogs;
 mod codes;
 mod commit;
 mod credentials;
+mod endpoints;
 mod faults;
 mod mail;
 mod migrations;
@@ -35,6 +36,7 @@ pub use snapshot::{HeldAccount, HeldDelivery, HeldEffect, RowState, Snapshot};
 use books::Books;
 use codes::Drawer;
 use credentials::Vault;
+use endpoints::Switchboard;
 use faults::Faults;
 use mail::Mail;
 
@@ -73,6 +75,7 @@ struct State {
     quotes: BTreeMap<QuoteId, Quote>,
     bookmarks: BTreeMap<(ProviderAccount, Book), Bookmark>,
     codes: Drawer,
+    endpoints: Switchboard,
     migrations: BTreeMap<MigrationId, MigrationRow>,
     faults: Faults,
     loads: u64,

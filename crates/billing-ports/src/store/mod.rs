@@ -1,10 +1,10 @@
 //! The door to the database: small, and deciding nothing.
 //!
-//! Eight traits by who uses them: [`Ring`] for the engine's ring, [`ReadModels`]
+//! Nine traits by who uses them: [`Ring`] for the engine's ring, [`ReadModels`]
 //! for lists and pages, [`Catalogs`] for plan revisions, [`Quotes`] for what a
 //! change would cost, [`Codes`] for discount codes, [`Migrations`] for price
-//! migrations, [`Bookmarks`] for reading a provider's own books, [`Credentials`]
-//! for keys, sessions and idempotency. A store implements them all.
+//! migrations, [`Bookmarks`] for reading a provider's own books, [`Endpoints`] for
+//! receivers of events, [`Credentials`] for keys, sessions and idempotency. A store implements them all.
 //!
 //! Laws common to all: "not found" MUST be `Ok(None)`; a row that cannot be read
 //! MUST be [`StoreError::Corrupt`] naming table and row; every update MUST check
@@ -15,6 +15,7 @@ mod catalogs;
 mod codes;
 mod commit;
 mod credentials;
+mod endpoints;
 mod error;
 mod migrations;
 mod queues;
@@ -29,6 +30,7 @@ pub use catalogs::*;
 pub use codes::*;
 pub use commit::*;
 pub use credentials::*;
+pub use endpoints::*;
 pub use error::*;
 pub use migrations::*;
 pub use queues::*;
@@ -42,11 +44,19 @@ pub const STORE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Everything that a database must do.
 pub trait Store:
-    Ring + ReadModels + Catalogs + Quotes + Codes + Migrations + Bookmarks + Credentials
+    Ring + ReadModels + Catalogs + Quotes + Codes + Migrations + Bookmarks + Endpoints + Credentials
 {
 }
 
 impl<T> Store for T where
-    T: Ring + ReadModels + Catalogs + Quotes + Codes + Migrations + Bookmarks + Credentials
+    T: Ring
+        + ReadModels
+        + Catalogs
+        + Quotes
+        + Codes
+        + Migrations
+        + Bookmarks
+        + Endpoints
+        + Credentials
 {
 }

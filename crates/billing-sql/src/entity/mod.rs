@@ -11,6 +11,8 @@ pub(crate) mod checkout;
 pub(crate) mod customer;
 pub(crate) mod discount_code;
 pub(crate) mod discount_use;
+pub(crate) mod endpoint;
+pub(crate) mod event_delivery;
 pub(crate) mod grant;
 pub(crate) mod idempotency;
 pub mod inbox;

@@ -1,12 +1,12 @@
 //! Version 3: how far reading providers' own books has come, the name of a
 //! customer's mailbox, by which a guest's purchase finds its account, the provider's
-//! subscription that an invoice was made for, and which customers of providers stand
-//! for several of ours.
+//! subscription that an invoice was made for, which customers of providers stand
+//! for several of ours, and receivers of events with what is on its way to them.
 
 use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
-use super::table::Kind::{Bool, Instant, Text};
+use super::table::Kind::{Bool, Bytes, Id, Instant, Int, Json, Long, Text};
 use super::table::{column, index, table};
 
 pub(super) struct Migration;
@@ -63,8 +63,71 @@ impl MigrationTrait for Migration {
             &["customer_id"],
             "subscription_id is null and subscription_ref is not null",
         );
-        schema.create_index(untied).await
+        schema.create_index(untied).await?;
+        events_out(schema).await
     }
+}
+
+/// Receivers of events, and what is on its way to them.
+async fn events_out(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let endpoints = table(
+        "webhook_endpoints",
+        &["id"],
+        &[
+            ("id", Id),
+            ("url", Text),
+            ("events", Json),
+            ("secret", Bytes),
+            ("created_at", Instant),
+        ],
+        &[
+            ("old_secret", Bytes),
+            ("old_until", Instant),
+            ("failing_since", Instant),
+            ("disabled_at", Instant),
+            ("disabled_why", Text),
+        ],
+    );
+    schema.create_table(endpoints).await?;
+    let deliveries = table(
+        "webhook_deliveries",
+        &["id"],
+        &[
+            ("id", Id),
+            ("endpoint_id", Id),
+            ("customer_id", Id),
+            ("event", Text),
+            ("body", Text),
+            ("state", Text),
+            ("ready_at", Instant),
+            ("fence", Long),
+            ("attempts", Int),
+            ("created_at", Instant),
+        ],
+        &[("tried_at", Instant), ("status", Int), ("problem", Text)],
+    );
+    schema.create_table(deliveries).await?;
+    let ready = index(
+        "webhook_deliveries",
+        "webhook_deliveries_ready",
+        &["endpoint_id", "ready_at", "id"],
+        "state = 'pending'",
+    );
+    schema.create_index(ready).await?;
+    let of_endpoint = index(
+        "webhook_deliveries",
+        "webhook_deliveries_endpoint",
+        &["endpoint_id", "id"],
+        "",
+    );
+    schema.create_index(of_endpoint).await?;
+    let dead = index(
+        "webhook_deliveries",
+        "webhook_deliveries_dead",
+        &["id"],
+        "state = 'dead'",
+    );
+    schema.create_index(dead).await
 }
 
 /// Names the mailboxes on file, of those whom a host has named: what a guest of

@@ -48,6 +48,10 @@ pub enum Call {
     Migration,
     /// Bookmarks.
     Bookmark,
+    /// Receivers of events, and what is on its way to them, but for recording a try.
+    Endpoint,
+    /// `record_attempt`.
+    Attempt,
     /// Keys, sessions and idempotency records.
     Credential,
 }
