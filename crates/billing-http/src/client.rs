@@ -14,7 +14,7 @@ use crate::circuit::Circuits;
 use crate::error::{Cause, HttpError, UnknownReason};
 use crate::options::{HttpOptions, OptionsError};
 use crate::pacing::{Pacing, TokioPacing};
-use crate::reach::{PublicNames, Reach};
+use crate::reach::{Judged, Names, Reach, SystemNames};
 use crate::redact::{is_secret, place, target};
 use crate::request::{Request, RetryPolicy};
 use crate::response::{Response, request_id};
@@ -65,12 +65,33 @@ impl HttpClient {
         options: HttpOptions,
         pacing: Arc<dyn Pacing>,
     ) -> Result<Self, OptionsError> {
+        Self::made(options, pacing, None)
+    }
+
+    /// A client with these limits that looks names up with `names`. Whom it may reach is
+    /// judged by what they say.
+    ///
+    /// # Errors
+    ///
+    /// As for [`HttpClient::new`].
+    pub fn with_names(options: HttpOptions, names: Arc<dyn Names>) -> Result<Self, OptionsError> {
+        Self::made(options, Arc::new(TokioPacing), Some(names))
+    }
+
+    fn made(
+        options: HttpOptions,
+        pacing: Arc<dyn Pacing>,
+        names: Option<Arc<dyn Names>>,
+    ) -> Result<Self, OptionsError> {
         options.check()?;
         let user_agent =
             HeaderValue::from_str(&options.user_agent).map_err(OptionsError::UserAgent)?;
-        let transport = match options.reach {
-            Reach::Anybody => reqwest::Client::builder(),
-            Reach::Public => reqwest::Client::builder().dns_resolver(Arc::new(PublicNames)),
+        let transport = match (options.reach, names) {
+            (Reach::Anybody, None) => reqwest::Client::builder(),
+            (reach, names) => {
+                let names = names.unwrap_or_else(|| Arc::new(SystemNames));
+                reqwest::Client::builder().dns_resolver(Arc::new(Judged { reach, names }))
+            }
         };
         let transport = transport
             .tls_backend_preconfigured(tls::client_config().map_err(OptionsError::Tls)?)

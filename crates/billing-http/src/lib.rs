@@ -54,7 +54,7 @@ pub use options::{
     DEFAULT_TOTAL_TIMEOUT, DEFAULT_USER_AGENT, HttpOptions, MAX_ATTEMPTS, OptionsError,
 };
 pub use pacing::{Pacing, Pause, TokioPacing};
-pub use reach::Reach;
+pub use reach::{LookingUp, Names, Reach};
 pub use redact::RedactedHeaders;
 pub use request::{Request, RetryPolicy};
 pub use response::Response;

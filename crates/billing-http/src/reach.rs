@@ -5,8 +5,12 @@
 //! and a call gains nothing by it; what is a number in the URL already is judged before any
 //! call. Redirects are followed by no client. Knows no URL's owner.
 
+use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
@@ -35,16 +39,47 @@ impl Reach {
     }
 }
 
-/// Looks names up, and passes on what is public alone.
-#[derive(Debug)]
-pub(crate) struct PublicNames;
+/// The addresses of a name, as they are being looked up.
+pub type LookingUp = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
-impl Resolve for PublicNames {
-    fn resolve(&self, name: Name) -> Resolving {
+/// Looks names up, so that a test or a host can bring its own.
+pub trait Names: fmt::Debug + Send + Sync {
+    /// The addresses of a name. Asked each time that a connection is made, and what it says is
+    /// what is dialed, where it may be.
+    fn look_up(&self, name: String) -> LookingUp;
+}
+
+/// The system's names.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SystemNames;
+
+impl Names for SystemNames {
+    fn look_up(&self, name: String) -> LookingUp {
         Box::pin(async move {
             // The port is the URL's, and is put in by whoever dials.
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let found = public(found)?;
+            Ok(found.map(|address| address.ip()).collect())
+        })
+    }
+}
+
+/// Looks names up, and passes on what may be reached alone.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) reach: Reach,
+    pub(crate) names: Arc<dyn Names>,
+}
+
+impl Resolve for Judged {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (reach, looking_up) = (self.reach, self.names.look_up(name.as_str().to_owned()));
+        Box::pin(async move {
+            let found = looking_up.await?;
+            let found = found.into_iter().map(|address| SocketAddr::new(address, 0));
+            let found = match reach {
+                Reach::Anybody => found.collect(),
+                Reach::Public => public(found)?,
+            };
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
