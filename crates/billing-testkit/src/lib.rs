@@ -37,6 +37,9 @@ pub mod provider_contract;
 pub mod upgraded;
 
 #[cfg(feature = "fakes")]
+pub mod receiver;
+
+#[cfg(feature = "fakes")]
 pub use canary::Canary;
 pub use clock::ManualClock;
 pub use ids::SeededIds;

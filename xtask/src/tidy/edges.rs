@@ -107,6 +107,10 @@ const RULES: &[Rule] = &[
         &["billing-domain", "billing-ports", "billing-http"],
     ),
     only(
+        "billing-notify",
+        &["billing-domain", "billing-ports", "billing-http"],
+    ),
+    only(
         TESTKIT,
         // The fakes of providers deliver their webhooks with it.
         &["billing-domain", "billing-ports", "billing-http"],

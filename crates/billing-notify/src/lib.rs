@@ -1,0 +1,30 @@
+//! Events sent out, as [Standard Webhooks](https://www.standardwebhooks.com) have it.
+//!
+//! The engine tells a [`Sender`] what happened. For each receiver that wants the event a
+//! delivery is stored, under an id that is the same however often it is told; from there on
+//! the engine has no part in it. The sender claims what is due, receiver by receiver, signs
+//! it, posts it and records what came back:
+//!
+//! 1. [`Sender`] as a [`billing_ports::Notifier`] writes deliveries (`told`).
+//! 2. [`Sender::run`] finds receivers to whom something is due, and works for each by itself,
+//!    so that one that hangs holds up nobody (`sender`).
+//! 3. One try is a request, and what becomes of it a plain function of the answer (`attempt`,
+//!    `rules`).
+//!
+//! Knows no route, no configuration and no engine. An address that strangers may have chosen
+//! is dialed only on the public internet, unless the host says otherwise.
+
+mod address;
+mod attempt;
+mod payload;
+mod rules;
+mod secret;
+mod sender;
+mod sign;
+mod told;
+
+pub use address::{AddressError, MAX_ADDRESS};
+pub use payload::{body, example};
+pub use rules::{FAILING_FOR, RETRY_AFTER_MAX, WAITS};
+pub use secret::{SECRET_PREFIX, shown};
+pub use sender::{LANE, ROTATION_WINDOW, Reaching, Sender};
