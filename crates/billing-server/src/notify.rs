@@ -1,17 +1,21 @@
-//! Tells the log what happened: names and ids, nothing about people.
+//! Tells what happened to the log, names and ids and nothing about people, and to whoever
+//! receives events.
 
 use async_trait::async_trait;
 use billing_domain::ids::EffectId;
 use billing_domain::journal::JournalEntry;
+use billing_notify::Sender;
 use billing_ports::{Notifier, NotifyError};
 
-/// Writes one structured line for each thing that happened. The same delivery
-/// told twice writes the same lines twice.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct LogNotifier;
+/// Writes one structured line for each thing that happened, and has it sent. The same delivery
+/// told twice writes the same lines twice, and is sent once.
+#[derive(Debug, Clone)]
+pub(crate) struct Listeners {
+    pub(crate) events: Sender,
+}
 
 #[async_trait]
-impl Notifier for LogNotifier {
+impl Notifier for Listeners {
     async fn notify(
         &self,
         delivery: EffectId,
@@ -29,6 +33,6 @@ impl Notifier for LogNotifier {
                 "happened"
             );
         }
-        Ok(())
+        self.events.notify(delivery, entries).await
     }
 }

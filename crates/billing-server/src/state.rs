@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use billing_domain::journal::JournalEntry;
 use billing_engine::Billing;
+use billing_notify::Sender;
 use billing_ports::{IdSource, LicenseSigner, Mailer};
 use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -50,6 +51,8 @@ pub struct AppState {
     pub(crate) license_keys: Arc<ReadKeys>,
     /// `None`: there is no page that opens Paddle's checkout.
     pub(crate) paddle: Option<PaddlePage>,
+    /// `None`: no events are sent here.
+    pub(crate) events: Option<Sender>,
 }
 
 impl std::fmt::Debug for AppState {
@@ -82,6 +85,7 @@ impl AppState {
             signer: None,
             license_keys: Arc::default(),
             paddle: None,
+            events: None,
         }
     }
 
@@ -97,6 +101,14 @@ impl AppState {
     #[must_use]
     pub fn with_paddle_page(mut self, client_token: String) -> Self {
         self.paddle = Some(PaddlePage { client_token });
+        self
+    }
+
+    /// Has receivers of events made and kept, to whom `events` sends. Who runs it, and tells it
+    /// what happens, is the host; without one, no receiver can be made.
+    #[must_use]
+    pub fn with_events(mut self, events: Sender) -> Self {
+        self.events = Some(events);
         self
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use billing::system::{SystemClock, SystemIds};
 use billing_domain::provider::ProviderAccount;
 use billing_engine::{Billing, Limits, ManualProvider};
+use billing_notify::{Reaching, Sender};
 use billing_ports::rate::Rate;
 use billing_ports::store::StoreError;
 use billing_ports::{Clock, IdSource, Mailer, PaymentProvider, Store, WebhookDecoder};
@@ -19,7 +20,7 @@ use crate::lock::{DataLock, LockError, create_private};
 use crate::mail::FileOutbox;
 #[cfg(feature = "smtp")]
 use crate::mail::Smtp;
-use crate::notify::LogNotifier;
+use crate::notify::Listeners;
 use crate::providers;
 use crate::sandbox::{Sandbox, SandboxError};
 
@@ -31,6 +32,8 @@ pub(crate) struct Parts {
     pub(crate) ids: Arc<dyn IdSource>,
     /// The built-in provider. `None`: it is off.
     pub(crate) sandbox: Option<Sandbox>,
+    /// What sends events out. `None`: billing is switched off.
+    pub(crate) events: Option<Sender>,
     /// Every provider that collects, for the doctor.
     pub(crate) providers: Vec<Arc<dyn PaymentProvider>>,
     /// The files that are this process's while it lives.
@@ -65,6 +68,8 @@ pub(crate) enum WiringError {
         provider: &'static str,
         problem: String,
     },
+    #[error("set up what sends events out")]
+    Events(#[source] billing_http::OptionsError),
     #[error("put the engine together")]
     Engine(#[from] billing_engine::BuildError),
 }
@@ -78,6 +83,7 @@ impl Parts {
                 billing: Billing::disabled(),
                 ids: Arc::new(SystemIds),
                 sandbox: None,
+                events: None,
                 providers: Vec::new(),
                 locks: Vec::new(),
             });
@@ -118,9 +124,13 @@ impl Parts {
             live.sort();
             attached.push(sandbox.attach(&live, told)?);
         }
+        let events = sender(config, &store, &clock, &ids)?;
+        let listeners = Listeners {
+            events: events.clone(),
+        };
         let manual_clock = Arc::clone(&clock);
         let mut builder = Billing::builder(store, clock, Arc::clone(&ids))
-            .notifier(Arc::new(LogNotifier))
+            .notifier(Arc::new(listeners))
             .limits(limits(config));
         let mut providers = Vec::new();
         for Attached { provider, decoder } in attached {
@@ -136,6 +146,7 @@ impl Parts {
             billing: builder.build()?,
             ids,
             sandbox,
+            events: Some(events),
             providers,
             locks,
         })
@@ -181,6 +192,22 @@ impl Attached {
     pub(crate) fn account(&self) -> ProviderAccount {
         self.provider.account().clone()
     }
+}
+
+/// What sends events out.
+fn sender(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn IdSource>,
+) -> Result<Sender, WiringError> {
+    let reaching = if config.private_receivers {
+        Reaching::Anywhere
+    } else {
+        Reaching::Public
+    };
+    let (store, clock, ids) = (Arc::clone(store), Arc::clone(clock), Arc::clone(ids));
+    Sender::new(store, clock, ids, reaching).map_err(WiringError::Events)
 }
 
 /// The accounts that move money. They need no books; `remembered` are the rates that

@@ -40,6 +40,9 @@ pub use billing_gating as gating;
 /// The HTTP client of the adapters, and signatures of webhooks.
 #[cfg(feature = "http")]
 pub use billing_http as http;
+/// Events sent out, to receivers that a host or the server's routes make.
+#[cfg(feature = "notify")]
+pub use billing_notify as notify;
 /// Paddle, which runs the schedule itself. Takes a client of [`http`].
 #[cfg(feature = "paddle")]
 pub use billing_paddle as paddle;

@@ -9,6 +9,9 @@ mod changes;
 mod checkouts;
 mod codes;
 mod customers;
+mod deliveries;
+mod endpoints;
+mod events;
 pub(crate) mod forecasts;
 mod gates;
 mod grants;
@@ -79,12 +82,12 @@ pub fn api_routes(state: AppState) -> BoxEndpoint<'static, Response> {
 /// The OpenAPI document of [`api_routes`], as JSON.
 #[must_use]
 pub fn openapi_document() -> String {
-    service().spec()
+    events::with_events(&service().spec())
 }
 
 fn routes() -> impl Endpoint<Output = Response> + 'static {
     let service = service();
-    let (document, docs) = (service.spec(), service.scalar_html());
+    let (document, docs) = (openapi_document(), service.scalar_html());
     Route::new()
         .at("/.well-known/jwks.json", get(licenses::jwks))
         .at("/healthz", get(ops::healthz))
@@ -139,7 +142,11 @@ type Licensed = (
     licenses::ValidateApi,
     licenses::MachinesApi,
     licenses::RecoverApi,
+    EventsOut,
 );
+
+/// Who is told what happens.
+type EventsOut = (endpoints::EndpointsApi, deliveries::DeliveriesApi);
 
 fn service() -> OpenApiService<Apis, ()> {
     let apis = (
@@ -177,6 +184,7 @@ fn service() -> OpenApiService<Apis, ()> {
                 licenses::ValidateApi,
                 licenses::MachinesApi,
                 licenses::RecoverApi,
+                (endpoints::EndpointsApi, deliveries::DeliveriesApi),
             ),
         ),
     );

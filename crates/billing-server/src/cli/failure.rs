@@ -145,6 +145,7 @@ impl From<WiringError> for Failure {
             | WiringError::Store(_)
             | WiringError::Sandbox(_)
             | WiringError::Provider { .. }
+            | WiringError::Events(_)
             | WiringError::Engine(_)) => Self::failed(format!("failed to {}", chain(&error))),
         }
     }

@@ -85,6 +85,9 @@ impl Serve {
         if let Some(signer) = signer(&config, &parts, &public_url).await? {
             state = state.with_license_signer(signer);
         }
+        if let Some(events) = &parts.events {
+            state = state.with_events(events.clone());
+        }
         let told = config.paddle.as_ref();
         if let Some(token) = told.and_then(|told| told.client_token.clone()) {
             state = state.with_paddle_page(token);
@@ -309,15 +312,12 @@ fn start_loops(
 ) -> Result<Vec<JoinHandle<()>>, Failure> {
     let mut loops = Vec::new();
     if config.worker.enabled {
-        let billing = parts.billing.clone();
-        let mut stopping = stopping.clone();
-        loops.push(tokio::spawn(async move {
-            let stop = async move {
-                // An end of the sender is an end too.
-                let _ended = stopping.wait_for(|stop| *stop).await;
-            };
-            billing.run_worker(stop).await;
-        }));
+        let (billing, stop) = (parts.billing.clone(), told(stopping));
+        loops.push(tokio::spawn(async move { billing.run_worker(stop).await }));
+        if let Some(events) = parts.events.clone() {
+            let stop = told(stopping);
+            loops.push(tokio::spawn(async move { events.run(stop).await }));
+        }
     }
     if let Some(sandbox) = &parts.sandbox {
         let server = format!("http://{}", local(bound));
@@ -325,6 +325,15 @@ fn start_loops(
         loops.push(tokio::spawn(work.map_err(WiringError::from)?));
     }
     Ok(loops)
+}
+
+/// Ends when the loops are told to stop.
+fn told(stopping: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + use<> {
+    let mut stopping = stopping.clone();
+    async move {
+        // An end of the sender is an end too.
+        let _ended = stopping.wait_for(|stop| *stop).await;
+    }
 }
 
 /// Ends when the terminal or the service manager asks the program to end.

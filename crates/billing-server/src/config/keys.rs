@@ -2,7 +2,7 @@
 
 /// Every key of the configuration, as in the file; its variable is
 /// `BILLING_…` in upper case, with `_` for the dot.
-pub const KEYS: [&str; 62] = [
+pub const KEYS: [&str; 63] = [
     "enabled",
     "database_url",
     "listen",
@@ -41,6 +41,7 @@ pub const KEYS: [&str; 62] = [
     "sandbox.webhook_secret",
     "sandbox.allow_beside_live",
     "sandbox.database",
+    "webhooks.allow_private",
     "mail.folder",
     "mail.reminders",
     "mail.smtp.host",

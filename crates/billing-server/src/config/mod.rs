@@ -79,6 +79,8 @@ pub struct Config {
     pub mail: Option<MailConfig>,
     /// Whether reminders of renewals are mailed, where mail is sent.
     pub reminders: bool,
+    /// Whether events may be sent into private networks, and without TLS.
+    pub private_receivers: bool,
     /// How licenses are signed.
     pub license: LicenseConfig,
     /// The worker of this process.

@@ -288,6 +288,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("sandbox.database", "", "a file"),
     ("mail.folder", " ", "path of a folder"),
     ("mail.reminders", "maybe", "true or false"),
+    ("webhooks.allow_private", "maybe", "true or false"),
     ("mail.smtp.host", "smtp example", "name of a mail server"),
     (
         "mail.smtp.host",

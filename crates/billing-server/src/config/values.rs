@@ -112,6 +112,7 @@ pub(super) fn config(reader: &mut Reader<'_>, built: Built, file: Option<&Path>)
         sandbox,
         mail: mail.or_else(|| bare.then(|| MailConfig::Folder(PathBuf::from("mail")))),
         reminders: flag(reader, "mail.reminders").unwrap_or(true),
+        private_receivers: flag(reader, "webhooks.allow_private").unwrap_or(false),
         license: license(reader),
         worker: worker(reader),
         limits: limits(reader),

@@ -9,8 +9,8 @@ use billing_domain::change::Change;
 use billing_domain::customer::Customer;
 use billing_domain::discount::DiscountCode;
 use billing_domain::ids::{
-    ChangeId, CheckoutId, CustomerId, DiscountCodeId, InboxId, InvoiceId, KeyId, MigrationId,
-    ParkedId, QuoteId,
+    ChangeId, CheckoutId, CustomerId, DeliveryId, DiscountCodeId, EndpointId, InboxId, InvoiceId,
+    KeyId, MigrationId, ParkedId, QuoteId,
 };
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
@@ -117,6 +117,23 @@ far!(Codes {
 far!(Bookmarks {
     get_bookmark(account: &ProviderAccount, book: Book) -> Option<Bookmark>, StoreError;
     put_bookmark(account: &ProviderAccount, book: Book, mark: &Bookmark) -> (), StoreError;
+});
+
+far!(Endpoints {
+    add_endpoint(endpoint: &Endpoint) -> bool, StoreError;
+    list_endpoints() -> Vec<Endpoint>, StoreError;
+    get_endpoint(id: EndpointId) -> Option<Endpoint>, StoreError;
+    rotate_secret(id: EndpointId, secret: EndpointSecret, old_until: Timestamp) -> bool, StoreError;
+    switch_endpoint(id: EndpointId, disabled: Option<Disabled>) -> bool, StoreError;
+    remove_endpoint(id: EndpointId) -> bool, StoreError;
+    add_deliveries(deliveries: &[EventDelivery]) -> (), StoreError;
+    endpoints_due(now: Timestamp) -> Vec<EndpointId>, StoreError;
+    claim_deliveries(endpoint: EndpointId, ask: Claiming) -> Vec<ClaimedDelivery>, StoreError;
+    record_attempt(attempted: &Attempted) -> bool, StoreError;
+    list_deliveries(filter: DeliveryFilter, page: PageAsk) -> Page<EventDelivery>, StoreError;
+    get_delivery(id: DeliveryId) -> Option<EventDelivery>, StoreError;
+    revive_delivery(id: DeliveryId, now: Timestamp) -> bool, StoreError;
+    sweep_deliveries(before: DeliveryId, limit: u16) -> u64, StoreError;
 });
 
 far!(Migrations {

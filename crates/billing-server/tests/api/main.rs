@@ -24,6 +24,8 @@ mod document;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
+mod events_out;
+#[cfg(test)]
 mod forecasts;
 #[cfg(test)]
 mod forged;

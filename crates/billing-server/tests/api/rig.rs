@@ -6,6 +6,7 @@ use std::sync::Arc;
 use billing_catalog::{SAMPLE, read_plan_file};
 use billing_domain::ids::{IdSeq, KeyId};
 use billing_engine::{Billing, ManualProvider};
+use billing_notify::{Reaching, Sender};
 use billing_ports::store::{Credentials, OperatorKey, Scope};
 use billing_ports::{Clock, PaymentProvider, Store, WebhookRequest};
 use billing_sandbox::{FnSink, Mode, Sandbox, SandboxOptions, TestCard};
@@ -45,6 +46,8 @@ pub(crate) struct Making {
     pub(crate) plans: &'static str,
     /// Whether licenses are signed.
     pub(crate) signs: bool,
+    /// Whom events may be sent to.
+    pub(crate) reaching: Reaching,
 }
 
 impl Default for Making {
@@ -65,6 +68,7 @@ impl Default for Making {
             mode: Mode::OwnSchedule,
             plans: SAMPLE,
             signs: true,
+            reaching: Reaching::Public,
         }
     }
 }
@@ -75,6 +79,8 @@ pub(crate) struct Rig {
     pub(crate) store: MemoryStore,
     pub(crate) clock: ManualClock,
     pub(crate) sandbox: Sandbox,
+    /// What sends events out; it is told of none by itself.
+    pub(crate) events: Sender,
 }
 
 /// What came back.
@@ -208,6 +214,7 @@ impl Rig {
             mode,
             plans,
             signs,
+            reaching,
         } = making;
         let clock = ManualClock::new("2026-03-01T12:00:00Z".parse().unwrap());
         let sandbox = Sandbox::in_memory(SandboxOptions {
@@ -221,8 +228,9 @@ impl Rig {
         .unwrap();
         let store = MemoryStore::new();
         let ids = Arc::new(SeededIds::new(7));
+        let kept = over(store.clone());
         let billing = Billing::builder(
-            over(store.clone()),
+            Arc::clone(&kept),
             Arc::new(clock.clone()),
             Arc::clone(&ids) as _,
         )
@@ -252,7 +260,14 @@ impl Rig {
             store.add_key(key, sha256(secret)).await.unwrap();
         }
         let public_url = options.public_url.clone();
-        let mut state = AppState::new(billing, ids, options);
+        let events = Sender::new(
+            kept,
+            Arc::new(clock.clone()),
+            Arc::clone(&ids) as _,
+            reaching,
+        );
+        let events = events.unwrap();
+        let mut state = AppState::new(billing, ids, options).with_events(events.clone());
         if signs {
             let signer = TokenSigner::new(&[3; 32], &[4; 32], &public_url, AUDIENCE);
             state = state.with_license_signer(Arc::new(signer));
@@ -263,6 +278,7 @@ impl Rig {
             store,
             clock,
             sandbox,
+            events,
         }
     }
 
