@@ -4,6 +4,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use billing::notify::{Reaching, Sender};
 use billing::sandbox::{Mode, Sandbox, SandboxOptions, Settlement, TestCard};
 use billing::{Billing, ManualProvider};
 use billing_domain::catalog::Catalog;
@@ -31,6 +32,9 @@ pub(crate) struct Site {
     pub(crate) rig: Rig,
     state: AppState,
     mailer: RecordingMailer,
+    /// What sends events out, to this machine too. It is told what happens once the engine
+    /// is told to tell it.
+    pub(crate) events: Sender,
     door: Door,
 }
 
@@ -115,8 +119,16 @@ impl Site {
     async fn over(rig: Rig) -> Self {
         let mailer = RecordingMailer::new();
         let signer = TokenSigner::new(&SEED, &KEYED_WITH, PUBLIC, PUBLIC);
+        let events = Sender::new(
+            Arc::clone(&rig.store),
+            Arc::new(rig.clock.clone()),
+            Arc::new(SeededIds::new(3)),
+            Reaching::Anywhere,
+        )
+        .unwrap();
         let state = http::state(&rig.billing, Arc::new(SeededIds::new(2)))
             .await
+            .with_events(events.clone())
             .with_mailer(Arc::new(mailer.clone()))
             .with_license_signer(Arc::new(signer));
         let sandbox = billing::sandbox::routes(&rig.sandbox);
@@ -131,6 +143,7 @@ impl Site {
             rig,
             state,
             mailer,
+            events,
             door: Door::new(routes, canary(&[])),
         }
     }

@@ -9,6 +9,7 @@ mod books;
 mod btcpay;
 mod charged;
 mod codes;
+mod events_out;
 mod guests;
 mod handed;
 mod handed_by;
