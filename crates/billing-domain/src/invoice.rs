@@ -1,6 +1,7 @@
 //! Invoices: what is owed, for one purpose. Knows nothing of how it is paid.
 
 mod apportioned;
+mod forgone;
 mod promised;
 mod returned;
 
@@ -13,6 +14,7 @@ use crate::money::{Currency, Money, MoneyError};
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
 use crate::time::{Period, Timestamp};
 
+pub use forgone::Forgone;
 pub use promised::RefundPromise;
 pub use returned::{ReturnKind, Returned};
 
@@ -69,6 +71,10 @@ pub struct Invoice {
     /// none is on its way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub awaited: Vec<Awaited>,
+    /// How its subscription stood when a cancellation gave up its cycle. `None`: none did,
+    /// or it was kept by a version that did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgone: Option<Box<Forgone>>,
     /// What was told of it and not understood, with the object that it was told of: a
     /// person was asked about each. Empty: nobody was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

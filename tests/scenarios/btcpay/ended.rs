@@ -3,11 +3,12 @@
 
 use billing_domain::time::{Timestamp, shifted};
 use billing_testkit::fakes::btcpay::InvoiceStatus;
+use billing_testkit::fakes::rig::FaultKind;
 use jiff::SignedDuration;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::shop::{Buyer, Shop, asks, days, pays, shop, shop_selling};
+use super::shop::{Buyer, Shop, asks, days, down, loses, parked, pays, shop, shop_selling};
 use crate::rig::StoreKind;
 use crate::scenarios::harbor::{PLANS, text};
 use crate::scenarios::on_both_stores;
@@ -19,6 +20,8 @@ on_both_stores! {
     k_17_a_license_outlives_its_grace_while_money_is_on_its_way_at_btcpay;
     /// K-24: money on its way buys its cycle, whatever its buyer wants next.
     k_24_what_is_on_its_way_at_btcpay_buys_its_cycle;
+    /// K-24: what was paid before it was canceled is had, however late that is heard of.
+    k_24_what_was_paid_at_btcpay_before_it_was_canceled_is_had;
 }
 
 /// What a deck gives, and a harbor asks about all the time.
@@ -215,5 +218,66 @@ async fn k_24_what_is_on_its_way_at_btcpay_buys_its_cycle(kind: StoreKind) {
         assert_eq!(ana.may(&shop).await, false, "{row}");
         assert_eq!(shop.told("subscription.lapsed"), 0, "{row}");
         shop.is_sound().await;
+    }
+}
+
+async fn k_24_what_was_paid_at_btcpay_before_it_was_canceled_is_had(kind: StoreKind) {
+    let ahead = PLANS.replace("interval: month }", "interval: month, lead: 3d }");
+    // Nobody had heard of the money; or of it being on its way alone, and of nothing else
+    // before nobody waited any more.
+    for (known, past_due) in [(false, false), (false, true), (true, false), (true, true)] {
+        let row = format!("known {known}, past due {past_due}");
+        let shop = shop_selling(kind, &ahead).await;
+        let ana = Guest::buys(&shop).await;
+        let through = text(&ana.buyer.stands(&shop).await["paid_through"]);
+        let begins: Timestamp = through.parse().unwrap();
+        let hours = if past_due { 5 } else { -5 };
+        shop.pass_until(shifted(begins, SignedDuration::from_hours(hours)))
+            .await;
+        shop.fake.rules(|rules| rules.block_every = None);
+        let owed = ana.buyer.owes(&shop).await;
+        let ends = ana.buyer.newest(&shop).await["period_end"].clone();
+        shop.fake.pay_in_full(&owed).unwrap();
+        if known {
+            shop.settle().await;
+        } else {
+            shop.fake.confirm(&owed).unwrap();
+            assert!(loses(&shop) > 0);
+        }
+        let by_key = json!({ "license_key": ana.key });
+        let canceled = shop
+            .post_as("", "/v1/subscriptions/cancel", &by_key)
+            .await
+            .is(StatusCode::OK)
+            .json();
+        assert_eq!(canceled["ends_at"] == ends, known, "{row}: {canceled}");
+        if known {
+            // BTCPay is away, and its word is lost.
+            down(&shop, FaultKind::ServerError);
+            shop.fake.confirm(&owed).unwrap();
+            assert!(loses(&shop) > 0);
+            shop.pass(days(7)).await;
+            assert_eq!(ana.buyer.stands(&shop).await["status"], "canceled", "{row}");
+            assert_eq!(ana.may(&shop).await, false, "{row}");
+            shop.fake.faults().clear();
+        }
+        // It is to be taken back, and was paid.
+        shop.pass(SignedDuration::from_hours(2)).await;
+        let stands = ana.buyer.stands(&shop).await;
+        assert_eq!(stands["status"], "active", "{row}: {stands:#}");
+        assert_eq!(stands["ends_at"], ends, "{row}: {stands:#}");
+        assert_eq!(stands["paid_through"], ends, "{row}: {stands:#}");
+        assert_eq!(ana.may(&shop).await, true, "{row}");
+        assert_eq!(ana.validates(&shop).await["ok"], true, "{row}");
+        let url = format!("/v1/customers/{}", ana.buyer.customer);
+        assert_eq!(shop.read(&url).await["balances"], json!([]), "{row}");
+        assert_eq!(parked(&shop).await, [] as [&str; 0], "{row}");
+        let end: Timestamp = text(&ends).parse().unwrap();
+        shop.pass_until(end).await;
+        assert_eq!(ana.buyer.stands(&shop).await["status"], "canceled", "{row}");
+        ana.is_over(&shop).await;
+        assert_eq!(shop.told("subscription.renewed"), 1, "{row}");
+        assert_eq!(shop.told("subscription.lapsed"), 0, "{row}");
+        shop.ends_well().await;
     }
 }

@@ -71,6 +71,7 @@ pub(super) fn mirror_invoice(
             unpayable: Unpayable::default(),
             unconfirmed: Vec::new(),
             awaited: Vec::new(),
+            forgone: None,
             unclear: Vec::new(),
             state: InvoiceState::Open,
             payments: Vec::new(),

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 use crate::change::ChangeState;
 use crate::decide::change::{end_awaiting, supersede_scheduled};
+use crate::decide::forgone::forgo;
 use crate::decide::pending::on_its_way;
 use crate::decide::promise::displace;
 use crate::decide::uncancel;
@@ -218,7 +219,13 @@ fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> Can
     let (id, now) = (subscription.id, draft.now());
     end_awaiting(draft, id, |at| ChangeState::Canceled { at });
     let coming = on_its_way(&draft.account, &subscription, now).filter(|_| !at_once);
+    let requested_at = subscription
+        .cancellation
+        .map_or(now, |asked| asked.requested_at);
     if coming.is_none() {
+        if !at_once {
+            forgo(draft, &subscription, requested_at);
+        }
         take_back_next_cycle(draft, &mut subscription);
     }
     let end = match subscription.state {
@@ -248,9 +255,7 @@ fn here(draft: &mut Draft, mut subscription: Subscription, at_once: bool) -> Can
     }
     if let Some(ends_at) = later {
         subscription.cancellation = Some(Cancellation {
-            requested_at: subscription
-                .cancellation
-                .map_or(now, |asked| asked.requested_at),
+            requested_at,
             ends_at,
             unconfirmed: false,
             ask_again_at: None,

@@ -6,6 +6,7 @@ use crate::catalog::CatalogRevision;
 use crate::decide::cancel::{ask_again, wait_is_over};
 use crate::decide::change::{change_expires, take_effect};
 use crate::decide::checkout::expire;
+use crate::decide::forgone::forgo;
 use crate::decide::grant::grants_end;
 use crate::decide::promise::keep_promise;
 use crate::decide::remind::remind;
@@ -173,6 +174,8 @@ fn end_canceled(draft: &mut Draft, mut subscription: Subscription) -> bool {
     let Some(to_come) = subscription.cancellation.take() else {
         return false;
     };
+    // What was on its way for the cycle that it ends with may come yet.
+    forgo(draft, &subscription, to_come.requested_at);
     void_open_invoice(draft, &mut subscription);
     subscription.times.next_attempt_at = None;
     let ended = State::Canceled {

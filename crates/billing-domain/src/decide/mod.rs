@@ -14,6 +14,7 @@ mod customer;
 mod denied;
 mod due;
 mod fact;
+mod forgone;
 mod grant;
 mod imagine;
 mod license;

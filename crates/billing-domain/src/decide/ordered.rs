@@ -206,6 +206,7 @@ fn keep_as_charged(
         unpayable: Unpayable::default(),
         unconfirmed: Vec::new(),
         awaited: Vec::new(),
+        forgone: None,
         unclear: Vec::new(),
         state: InvoiceState::Settled { at: told.at },
         payments: vec![paid],

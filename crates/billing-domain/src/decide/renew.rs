@@ -84,6 +84,7 @@ pub(super) fn open_cycle(
         unpayable: Unpayable::default(),
         unconfirmed: Vec::new(),
         awaited: Vec::new(),
+        forgone: None,
         unclear: Vec::new(),
         state: InvoiceState::Open,
         payments: Vec::new(),

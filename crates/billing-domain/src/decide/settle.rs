@@ -8,6 +8,7 @@ use crate::change::{Change, ChangeState};
 use crate::decide::balance::{add_to_balance, draw_again};
 use crate::decide::change::{apply_change, end_awaiting, may_apply_after_all, remake_cycle};
 use crate::decide::credit::credit_cycle;
+use crate::decide::forgone::{ends_with_it, take_up_again};
 use crate::decide::rate::Ordered;
 use crate::decision::Draft;
 use crate::fact::PaymentPart;
@@ -74,7 +75,12 @@ pub(super) fn pay(
     let told = received.conversion.as_ref();
     let rate = Ordered::of(&invoice).rate(told, invoice.amount, received.page.as_deref());
     let known = std::mem::replace(&mut invoice.conversion, rate);
-    revive(draft, &mut invoice, kept, at);
+    let given_up = if is_whole(&invoice, kept) {
+        revive(draft, &mut invoice, at);
+        take_up_again(draft, &mut invoice, at)
+    } else {
+        None
+    };
     if let Err((reason, evidence)) = creditable(draft, &invoice, (amount, kept), at) {
         let worth = listed(&invoice, amount);
         // What was collected before stays as it was collected, and what can be paid as
@@ -92,6 +98,9 @@ pub(super) fn pay(
         apply_change(draft, change, at, catalog);
     } else if !credit_cycle(draft, invoice, Some(paid), at, catalog) {
         return;
+    }
+    if let Some(given_up) = &given_up {
+        ends_with_it(draft, given_up, catalog);
     }
     remark_vouched(draft, id, &received.parts);
     if let Some(excess) = excess {
@@ -177,18 +186,22 @@ fn settle(draft: &mut Draft, mut invoice: Invoice, paid: Payment) {
     });
 }
 
+/// Whether so much is all that is owed.
+fn is_whole(invoice: &Invoice, amount: Money) -> bool {
+    let owed = invoice.collected();
+    amount.currency == owed.currency && amount.amount >= owed.amount
+}
+
 /// A change whose time ran out had been paid before, in full: it awaits its payment again
 /// as if nobody had looked, where nothing else has become of what it was to change.
-fn revive(draft: &mut Draft, invoice: &mut Invoice, amount: Money, at: Timestamp) {
+fn revive(draft: &mut Draft, invoice: &mut Invoice, at: Timestamp) {
     let change = invoice.change.and_then(|id| draft.account.change(id));
     let in_time = |change: &&Change| change.payable_until().is_some_and(|end| at < end);
     let Some(change) = change.filter(in_time).cloned() else {
         return;
     };
-    let owed = invoice.collected();
     let voided = matches!(invoice.state, InvoiceState::Void { .. });
-    let whole = amount.currency == owed.currency && amount.amount >= owed.amount;
-    if !voided || !whole || !may_apply_after_all(draft, &change) {
+    if !voided || !may_apply_after_all(draft, &change) {
         return;
     }
     // What it drew may have been drawn for the next cycle, which is another once it applies.

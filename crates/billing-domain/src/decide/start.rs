@@ -205,6 +205,7 @@ pub(super) fn purchase_invoice(checkout: &Checkout, state: InvoiceState) -> Invo
         unpayable: Unpayable::default(),
         unconfirmed: Vec::new(),
         awaited: Vec::new(),
+        forgone: None,
         unclear: Vec::new(),
         state,
         payments: Vec::new(),

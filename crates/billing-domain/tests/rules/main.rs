@@ -51,6 +51,8 @@ mod effective;
 #[cfg(test)]
 mod facts;
 #[cfg(test)]
+mod forgone;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod life;

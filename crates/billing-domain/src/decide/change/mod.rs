@@ -293,6 +293,7 @@ fn invoice(draft: &mut Draft, mut change: Change, held: &Subscription) -> Effect
         unpayable: Unpayable::default(),
         unconfirmed: Vec::new(),
         awaited: Vec::new(),
+        forgone: None,
         unclear: Vec::new(),
         state: InvoiceState::Open,
         payments: Vec::new(),
