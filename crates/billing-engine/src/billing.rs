@@ -17,7 +17,7 @@ use crate::estimates::Estimates;
 use crate::gate::GateCache;
 use crate::limits::Limits;
 use crate::recent::Recent;
-use crate::ring::{LastRead, Sweeps};
+use crate::ring::{Doors, LastRead, Sweeps};
 
 /// The billing engine. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -31,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) providers: BTreeMap<ProviderAccount, Arc<dyn PaymentProvider>>,
+    /// What of them is not asked of each of them for the moment.
+    pub(crate) doors: Doors,
     /// The order in which providers are preferred.
     pub(crate) preference: Vec<ProviderAccount>,
     pub(crate) decoders: BTreeMap<ProviderAccount, Arc<dyn WebhookDecoder>>,
@@ -250,6 +252,7 @@ impl BillingBuilder {
             clock: self.clock,
             ids: self.ids,
             providers,
+            doors: Doors::default(),
             preference,
             decoders,
             notifier: self.notifier,

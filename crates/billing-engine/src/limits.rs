@@ -105,6 +105,11 @@ pub(crate) const OUTAGE: SignedDuration = SignedDuration::from_mins(5 + 30 + 20 
 /// that has lasted longer than a slip: whoever mends it needs no more than that.
 pub(crate) const REFUSED_RETRY: SignedDuration = SignedDuration::from_hours(1);
 
+/// How often a provider is asked at most for what it has refused for our key or settings,
+/// however many wait for the same: sooner than the first of the waits between one's own
+/// tries, so that whoever is alone is held up by nobody.
+pub(crate) const DOOR_TRIED_EVERY: SignedDuration = SignedDuration::from_mins(4);
+
 /// Attempts at such a call before an operator's word is needed to go on: the first at once
 /// and after 5 and 30 minutes, then one an hour for three days, which is as long as
 /// deliveries wait for the same.

@@ -4,6 +4,7 @@
 //! through `receive`, and no transaction is held across a call.
 
 mod answered;
+mod doors;
 mod due;
 mod failure;
 mod group;
@@ -34,6 +35,7 @@ use billing_ports::store::{
 use billing_ports::{Delivery, Reading};
 use bytes::Bytes;
 
+pub(crate) use doors::Doors;
 pub(crate) use group::READ;
 pub(crate) use inbox::also_of;
 pub use intake::IntakeError;

@@ -18,6 +18,7 @@ use crate::billing::Parts;
 use crate::error::EngineError;
 use crate::limits::by;
 use crate::ring::answered::answered;
+use crate::ring::doors::Entry;
 use crate::ring::inbox::also_of;
 use crate::ring::retry::{next_try, next_try_at_the_door, wait_after};
 use crate::ring::{DecideError, Deciding};
@@ -40,6 +41,8 @@ enum Heard {
     Nothing(String),
     /// No answer until somebody mends our key or settings.
     Shut(String),
+    /// Not asked: the same was refused so a moment ago, to another.
+    Unasked,
     /// No answer, and none to be had without a person.
     Hopeless(String),
 }
@@ -110,11 +113,29 @@ impl Parts {
             tracing::info!(effect = %item.effect.id, key = %item.effect.key, "no longer wanted");
             return self.forgo(item).await;
         }
-        let heard = self.call(item, &account, self.limits.calls_until()).await;
+        let heard = self.ask_at_door(item, &account).await;
         // What follows is our own work.
         drop(place);
         let (performed, _code) = self.concluded(item, &account, heard).await?;
         Ok(performed)
+    }
+
+    /// Asks the provider, unless it has just refused the same of others for our key.
+    async fn ask_at_door(&self, item: &OutboxItem, account: &ProviderAccount) -> Heard {
+        let wait = self.limits.place_timeout();
+        let order = &item.effect.order;
+        let entry = self.doors.enter(account, order, self.now(), wait).await;
+        if matches!(entry, Entry::Shut) {
+            return Heard::Unasked;
+        }
+        let heard = self.call(item, account, self.limits.calls_until()).await;
+        let is_refused = match &heard {
+            Heard::Facts(_) => Some(false),
+            Heard::Shut(_) => Some(true),
+            Heard::Nothing(_) | Heard::Unasked | Heard::Hopeless(_) => None,
+        };
+        entry.heard(is_refused, self.now()).await;
+        heard
     }
 
     /// As [`Self::perform_leased`], and says by what code the provider refused. `None`: it
@@ -161,6 +182,14 @@ impl Parts {
             Heard::Shut(failure) => {
                 tracing::error!(effect = %item.effect.id, key = %item.effect.key, %account, failure,
                     "the provider does not take our key or settings; what is ordered waits");
+                if let Some(wait) = next_try_at_the_door(item) {
+                    return Ok((self.later(item, wait).await?, None));
+                }
+                vec![self.given_up(item)]
+            }
+            Heard::Unasked => {
+                tracing::info!(effect = %item.effect.id, key = %item.effect.key, %account,
+                    "not asked, since the provider does not take our key or settings");
                 if let Some(wait) = next_try_at_the_door(item) {
                     return Ok((self.later(item, wait).await?, None));
                 }

@@ -229,6 +229,36 @@ async fn a_key_that_is_not_taken_is_waited_for_and_then_shown_to_a_person() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_not_taken_is_tried_by_one_for_all() {
+    let rig = Rig::listening().await;
+    let mut all = Vec::new();
+    for name in ["ana", "ben", "cleo", "dora", "emil"] {
+        let customer = rig.customer(name).await;
+        all.push((customer, rig.subscribe(name).await));
+    }
+    rig.clock.set(rig.account(all[0].0).wake_at().unwrap());
+    rig.provider.next([Act::Misconfigured; 100]);
+    rig.work().await;
+    let at_first = renewals(&rig).0.len();
+    assert!((1..=all.len()).contains(&at_first), "{at_first}");
+    for (hours, minutes) in [(0, 5), (0, 30), (1, 0), (1, 0), (1, 0)] {
+        let before = renewals(&rig).0.len();
+        rig.pass(SignedDuration::from_mins(hours * 60 + minutes));
+        rig.work().await;
+        assert_eq!(renewals(&rig).0.len(), before + 1, "one asks for all");
+    }
+    assert_eq!(rig.parked(), [""; 0]);
+    // Once it is mended, nobody waits longer than the one who tried.
+    rig.provider.forget();
+    rig.pass(SignedDuration::from_hours(1));
+    rig.work().await;
+    for (customer, subscription) in all {
+        let held = rig.account(customer);
+        assert!(held.open_invoice(subscription).unwrap().pay_url.is_some());
+    }
+}
+
+#[tokio::test]
 async fn a_page_that_its_provider_does_not_close_is_shown_to_a_person() {
     let rig = Rig::new().await;
     rig.customer("ana").await;
