@@ -144,7 +144,7 @@ impl BtcPay {
             return Ok(Vec::new());
         };
         let seen = self.settle_late(seen).await;
-        self.forget_taking_back(&seen).await?;
+        self.forget_taking_back(&seen).await;
         let mut facts = self.teller.tell(&seen);
         if has_closed(&seen.invoice) {
             match self.refunds_of(&seen).await {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::api_error::{CallError, refused};
 use crate::client::Answered;
 use crate::correlation::{Ours, TAKEN_BACK};
-use crate::facts::Seen;
+use crate::facts::{Seen, is_settled};
 use crate::provider::BtcPay;
 use crate::wire::Invoice;
 
@@ -49,14 +49,14 @@ impl BtcPay {
             }
             None => self.mentioning(invoice).await?,
         };
-        if held.iter().any(|held| held.invoice.status == "Settled") {
+        if held.iter().any(|held| is_settled(&held.invoice)) {
             return Err(refused("already_paid", "the invoice was paid"));
         }
         let done = Fact::Done { effect };
         let mut told = None;
         for held in held {
             let held = self.close(held).await?;
-            if held.invoice.status == "Settled" {
+            if is_settled(&held.invoice) {
                 return Err(refused("already_paid", "the invoice was paid meanwhile"));
             }
             told = Some(self.teller.done(&held, done.clone()));
@@ -111,7 +111,7 @@ impl BtcPay {
             // It has changed meanwhile.
             Err(CallError::Refused(_)) => {
                 let changed = self.seen(&id).await?.unwrap_or(held);
-                self.forget_taking_back(&changed).await?;
+                self.forget_taking_back(&changed).await;
                 Ok(changed)
             }
             Err(error) => Err(error),
@@ -124,22 +124,19 @@ impl BtcPay {
     /// BTCPay keeps neither the order of marks nor who made them. Settled and not settled
     /// again by a person between two looks of ours, it stands as we left it: what was
     /// paid for it is told as paid then, and that it was marked twice cannot be told.
-    pub(crate) async fn forget_taking_back(&self, seen: &Seen) -> Result<(), CallError> {
+    ///
+    /// What was paid counts all the same where BTCPay does not take it off: it is tried
+    /// again with the next look.
+    pub(crate) async fn forget_taking_back(&self, seen: &Seen) {
         let mut metadata = seen.invoice.metadata.clone().unwrap_or_default();
-        if seen.invoice.status != "Settled" || metadata.remove(TAKEN_BACK).is_none() {
-            return Ok(());
+        if !is_settled(&seen.invoice) || metadata.remove(TAKEN_BACK).is_none() {
+            return;
         }
         let path = ["invoices", seen.invoice.id.as_str()];
         let body = json!({ "metadata": metadata });
         let forgotten: Result<Answered<Value>, _> = self.client.put(&path, &body).await;
-        match forgotten {
-            Ok(_) => Ok(()),
-            // What was paid counts all the same.
-            Err(error @ (CallError::Refused(_) | CallError::Misconfigured(_))) => {
-                tracing::warn!(invoice = seen.invoice.id, %error, "settled, and noted as taken back");
-                Ok(())
-            }
-            Err(error) => Err(error),
+        if let Err(error) = forgotten {
+            tracing::warn!(invoice = seen.invoice.id, %error, "settled, and noted as taken back");
         }
     }
 }
