@@ -4,6 +4,7 @@ mod paid;
 mod seen;
 
 use billing_domain::fact::{About, CheckoutPayment, Fact, Observed, ProviderInvoiceState, Unclear};
+use billing_domain::ids::InvoiceId;
 use billing_domain::invoice::Conversion;
 use billing_domain::money::{Currency, Money};
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
@@ -76,15 +77,21 @@ impl Teller {
         match seen.invoice.status.as_str() {
             "New" => vec![self.opened(seen)],
             "Processing" => self.on_its_way(seen),
-            // Whoever says that a payment holds has to be told of it first.
-            "Settled" => {
-                let mut facts: Vec<_> = self.settled(seen).into_iter().collect();
-                facts.extend(self.upheld(seen));
-                facts
-            }
+            "Settled" => self.settled_by_word(seen),
             "Expired" | "Invalid" => self.over(seen),
             // Told as nothing, it would look gone.
             status => vec![self.unclear(seen, status)],
+        }
+    }
+
+    /// It is settled, and a person may have said so. Of an invoice of ours what is said is
+    /// told first, so that nothing older takes back what is paid; of a checkout it is kept
+    /// with what was paid.
+    fn settled_by_word(&self, seen: &Seen) -> Vec<Observed> {
+        let (settled, upheld) = (self.settled(seen), self.upheld(seen));
+        match seen.ours {
+            Ours::Invoice(_) => upheld.chain(settled).collect(),
+            Ours::Checkout(_) | Ours::Garbled => settled.into_iter().chain(upheld).collect(),
         }
     }
 
@@ -124,10 +131,14 @@ impl Teller {
     }
 
     /// Money has been seen that is not there yet. That it can be paid is not told with
-    /// it: that would say that nothing is on its way any more.
-    /// Told alike each time it is looked at.
+    /// it: that would say that nothing is on its way any more. Of an invoice of ours, as of
+    /// when it was read; of a checkout, alike each time it is looked at.
     fn on_its_way(&self, seen: &Seen) -> Vec<Observed> {
-        self.on_its_way_at(seen, seen.made_at())
+        let at = match seen.ours {
+            Ours::Invoice(_) => seen.read_at().max(seen.made_at()),
+            Ours::Checkout(_) | Ours::Garbled => seen.made_at(),
+        };
+        self.on_its_way_at(seen, at)
     }
 
     /// The same, as it stood at `at`.
@@ -164,7 +175,8 @@ impl Teller {
         let by_hand = seen.is_marked() && !correlation::is_taken_back(&metadata);
         if !expired && by_hand {
             // A person has said that what was paid, if anything, is not.
-            let reversed = named(seen).map(|payment| Fact::PaymentReversed { payment });
+            let of = invoice_of(seen);
+            let reversed = named(seen).map(|payment| Fact::PaymentReversed { payment, of });
             let reversed = reversed.map(|fact| self.of_payment(seen, fact, seen.read_at()));
             // What is there all the same, and nobody had heard of, is lost to nobody.
             let denied = settled.iter().filter_map(|paid| self.denied(seen, paid));
@@ -190,7 +202,8 @@ impl Teller {
     /// What a person had said was not paid, is, by a person's word.
     fn upheld<'a>(&'a self, seen: &'a Seen) -> impl Iterator<Item = Observed> + 'a {
         let upheld = named(seen).filter(|_| seen.is_marked());
-        let upheld = upheld.map(|payment| Fact::PaymentUpheld { payment });
+        let of = invoice_of(seen);
+        let upheld = upheld.map(move |payment| Fact::PaymentUpheld { payment, of });
         upheld.map(|fact| self.of_payment(seen, fact, seen.read_at()))
     }
 
@@ -249,7 +262,11 @@ impl Teller {
                 reference,
                 canceled: !expired,
             },
-            Ours::Invoice(invoice) => Fact::InvoiceClosed { invoice, reference },
+            Ours::Invoice(invoice) => Fact::InvoiceClosed {
+                invoice,
+                reference,
+                read_at: seen.read_at,
+            },
             Ours::Garbled => Fact::Irrelevant,
         };
         let at = if expired {
@@ -295,6 +312,14 @@ const fn about(seen: &Seen) -> Option<About> {
         Ours::Checkout(checkout) => Some(About::Checkout(checkout)),
         Ours::Invoice(invoice) => Some(About::Invoice(invoice)),
         Ours::Garbled => None,
+    }
+}
+
+/// The invoice of ours that it is for. `None`: it is for none.
+const fn invoice_of(seen: &Seen) -> Option<InvoiceId> {
+    match seen.ours {
+        Ours::Invoice(invoice) => Some(invoice),
+        Ours::Checkout(_) | Ours::Garbled => None,
     }
 }
 

@@ -138,7 +138,7 @@ pub enum Fact {
         reason: String,
     },
     /// Money for an invoice of ours is on its way, and may yet not come: a
-    /// transaction without confirmations.
+    /// transaction without confirmations. So it stood when it was looked at.
     PaymentPending {
         /// Our invoice.
         invoice: InvoiceId,
@@ -155,16 +155,26 @@ pub enum Fact {
         invoice: InvoiceId,
         /// The provider's id of what has closed.
         reference: String,
+        /// When it was looked at, which may be long after it closed. `None`: it is not
+        /// said, and nothing that is known is newer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        read_at: Option<Timestamp>,
     },
     /// A payment that the provider had told of did not hold.
     PaymentReversed {
         /// The provider's id of the payment.
         payment: String,
+        /// Our invoice that it was for. `None`: it is not said, and known by the payment.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<InvoiceId>,
     },
     /// A payment that the provider had said did not hold, holds after all.
     PaymentUpheld {
         /// The provider's id of the payment.
         payment: String,
+        /// Our invoice that it was for. `None`: it is not said, and known by the payment.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<InvoiceId>,
     },
     /// Money is there, and a person at the provider says that nothing is paid by it.
     PaymentDenied {

@@ -1,6 +1,7 @@
 //! Invoices: what is owed, for one purpose. Knows nothing of how it is paid.
 
 mod apportioned;
+mod awaited;
 mod forgone;
 mod promised;
 mod returned;
@@ -14,6 +15,7 @@ use crate::money::{Currency, Money, MoneyError};
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
 use crate::time::{Period, Timestamp};
 
+pub use awaited::{Awaited, Said};
 pub use forgone::Forgone;
 pub use promised::RefundPromise;
 pub use returned::{ReturnKind, Returned};
@@ -60,6 +62,10 @@ pub struct Invoice {
     pub attempt: u32,
     /// Where the buyer pays. `None` until the provider has made a page.
     pub pay_url: Option<String>,
+    /// When its newest page was first seen to be open. `None`: no provider of ours has made
+    /// one yet, or it was kept by a version that did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paged_at: Option<Timestamp>,
     /// While nobody could pay it.
     #[serde(default, skip_serializing_if = "Unpayable::is_never")]
     pub unpayable: Unpayable,
@@ -67,7 +73,7 @@ pub struct Invoice {
     /// a person was asked about each. Empty: nobody was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unconfirmed: Vec<String>,
-    /// Money that was seen in time and is not final, by the page that it came to. Empty:
+    /// What was last told of the money at each of its pages, where anything was. Empty:
     /// none is on its way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub awaited: Vec<Awaited>,
@@ -81,6 +87,10 @@ pub struct Invoice {
     pub unclear: Vec<String>,
     /// How far it has come.
     pub state: InvoiceState,
+    /// What a person at the provider said of payments that nobody had told of by then.
+    /// Empty: nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub said: Vec<Said>,
     /// Every payment that was seen for it, credited or not.
     pub payments: Vec<Payment>,
     /// What went back of them, or is contested, by the provider's ids.
@@ -111,16 +121,6 @@ pub struct Unpayable {
     /// was kept by a version that did not ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again_at: Option<Timestamp>,
-}
-
-/// Money that is on its way at one page. Only news about that page ends the wait.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Awaited {
-    /// The provider's id of the page. `None`: it did not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub page: Option<String>,
-    /// Until when the provider waits for it to become final.
-    pub until: Timestamp,
 }
 
 impl Unpayable {
@@ -269,12 +269,6 @@ impl Invoice {
     #[must_use]
     pub const fn is_open(&self) -> bool {
         matches!(self.state, InvoiceState::Open)
-    }
-
-    /// Until when money for it is on its way, at whatever page. `None`: none is.
-    #[must_use]
-    pub fn awaits(&self) -> Option<Timestamp> {
-        self.awaited.iter().map(|awaited| awaited.until).max()
     }
 
     /// Whether it pays for a further cycle of a subscription.

@@ -35,6 +35,8 @@ on_both_stores! {
     k_19_a_fresh_invoice_is_asked_about_within_minutes;
     /// K-19: a page made anew is asked about as often as one of a new invoice.
     k_19_a_page_made_anew_is_asked_about_within_minutes;
+    /// K-19: the first page that is made after an outage is asked about as often.
+    k_19_the_first_page_after_an_outage_is_asked_about_within_minutes;
     /// K-19: an open invoice that is not understood is for a person, once.
     k_19_what_is_open_and_not_understood_is_for_a_person;
 }
@@ -350,6 +352,37 @@ async fn k_19_what_is_settled_again_by_hand_is_found(kind: StoreKind) {
     assert_eq!(shop.told("subscription.renewed"), 1);
     assert_eq!(parked(&shop).await, [] as [&str; 0]);
     shop.is_sound().await;
+}
+
+async fn k_19_the_first_page_after_an_outage_is_asked_about_within_minutes(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ana = bought(&shop, "ana", "deck-monthly").await;
+    shop.pass(days(29)).await;
+    let pages = Fault::next(FaultKind::ServerError).on("POST", "/");
+    shop.fake.fault(pages.times(10_000));
+    shop.pass(days(2) + SignedDuration::from_hours(1)).await;
+    let invoiced = ana.newest(&shop).await;
+    assert_eq!(invoiced["pay_url"], Value::Null, "{invoiced:#}");
+    shop.fake.faults().clear();
+    // It is tried again two hours after the third time.
+    shop.pass(SignedDuration::from_hours(2)).await;
+    let page = ana.owes(&shop).await;
+    let made = shop.fake.invoice(&page).unwrap().created;
+    let minutes = SignedDuration::from_mins(3);
+    let since = shop.now().duration_since(made);
+    assert!(since < SignedDuration::from_hours(2), "{since}");
+    shop.fake.advance(minutes);
+    assert_eq!(shop.billing.reconcile_fresh().await.unwrap().asked, 1);
+    // Paid, and no webhook of it comes.
+    pays_untold(&shop, &page);
+    assert!(loses(&shop) > 0);
+    shop.fake.advance(minutes);
+    assert_eq!(shop.billing.reconcile_fresh().await.unwrap().news, 1);
+    shop.work().await;
+    assert_eq!(ana.stands(&shop).await["status"], "active");
+    shop.fake.advance(SignedDuration::from_hours(2));
+    assert_eq!(shop.billing.reconcile_fresh().await.unwrap().asked, 0);
+    shop.ends_well().await;
 }
 
 async fn k_19_what_is_open_and_not_understood_is_for_a_person(kind: StoreKind) {

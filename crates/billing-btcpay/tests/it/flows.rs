@@ -86,7 +86,7 @@ async fn paid_late_it_counts_and_btcpay_is_told_that_it_is_settled() {
     rig.fake.pay_late(&id, 50_000).unwrap();
     assert_eq!(rig.told(&id).await, ["pending"]);
     rig.fake.confirm(&id).unwrap();
-    let told = ["paid 50000", "upheld", "upheld"];
+    let told = ["upheld", "upheld", "paid 50000"];
     assert_eq!(rig.told(&id).await, told);
     let marked = rig.fake.invoice(&id).unwrap();
     assert_eq!(
@@ -184,7 +184,7 @@ async fn not_confirmed_in_time_it_is_closed_and_marked_by_a_person_it_is_reverse
     );
     assert_eq!(rig.told(&id).await, ["unconfirmed 50000", "closed"]);
     rig.fake.mark(&id, true).unwrap();
-    assert_eq!(rig.told(&id).await, ["paid 50000", "upheld", "upheld"]);
+    assert_eq!(rig.told(&id).await, ["upheld", "upheld", "paid 50000"]);
     rig.fake.mark(&id, false).unwrap();
     assert_eq!(rig.told(&id).await, ["reversed", "reversed", "closed"]);
 }
@@ -222,7 +222,7 @@ async fn what_a_person_marks_after_we_took_it_back_is_a_person_s_word() {
     // A person has it count at BTCPay too, and finds out later that the money is not there.
     rig.fake.mark(&id, true).unwrap();
     for _ in 0..2 {
-        let told = ["paid 50000", "upheld", "upheld"];
+        let told = ["upheld", "upheld", "paid 50000"];
         assert_eq!(rig.told(&id).await, told);
     }
     let held = rig.fake.invoice(&id).unwrap();
@@ -249,7 +249,26 @@ async fn a_key_that_may_not_take_the_note_off_is_told_what_was_paid() {
     rig.fake.mark(&id, true).unwrap();
     rig.fake
         .permit(vec!["btcpay.store.canviewinvoices".to_owned()]);
-    assert_eq!(rig.told(&id).await, ["paid 50000", "upheld"]);
+    assert_eq!(rig.told(&id).await, ["upheld", "paid 50000"]);
+}
+
+#[tokio::test]
+async fn a_note_that_stays_on_for_now_holds_up_nothing_that_was_paid() {
+    for fault in [FaultKind::ServerError, FaultKind::HtmlBadGateway] {
+        let name = fault.name();
+        let rig = Rig::start().await;
+        let (invoice, id) = rig.invoices().await;
+        rig.voids(invoice, Some(&id)).await.unwrap();
+        rig.fake.mark(&id, true).unwrap();
+        rig.fake.fault(Fault::next(fault).on("PUT", "/").times(100));
+        assert_eq!(rig.told(&id).await, ["upheld", "paid 50000"]);
+        let note = || rig.fake.invoice(&id).unwrap().metadata["billing_taken_back"].clone();
+        assert_eq!(note(), Value::Bool(true), "{name}");
+        // The next look takes it off.
+        rig.fake.faults().clear();
+        assert_eq!(rig.told(&id).await, ["upheld", "paid 50000"]);
+        assert_eq!(note(), Value::Null);
+    }
 }
 
 #[tokio::test]
@@ -821,7 +840,7 @@ async fn paid_late_and_given_back_already_it_is_told_as_both_each_time() {
     rig.fake.claim(&pull).unwrap();
     rig.fake.approve_claim(&pull).unwrap();
     for _ in 0..2 {
-        let told = ["paid 50000", "upheld", "upheld", "refund 50000 Done"];
+        let told = ["upheld", "upheld", "paid 50000", "refund 50000 Done"];
         assert_eq!(rig.told(&id).await, told);
         let marked = rig.fake.invoice(&id).unwrap();
         assert_eq!(marked.status, InvoiceStatus::Settled);

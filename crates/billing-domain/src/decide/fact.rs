@@ -13,13 +13,15 @@ use crate::decide::denied::{payment_denied, payment_unconfirmed, unclear};
 use crate::decide::mirror::mirror_subscription;
 use crate::decide::ordered::{Finished, finished, names_its_buyer};
 use crate::decide::page::{Page, ended, give_up_checkout, opened};
-use crate::decide::pending::{await_no_more, invoice_closed, payable_again, payment_pending};
+use crate::decide::pending::{
+    await_no_more, due_by, invoice_closed, payable_again, payment_pending,
+};
 use crate::decide::refund::{follow_returns, return_seen, returns_before};
 use crate::decide::refund_link::fail_promise;
 use crate::decide::remind::owed;
 use crate::decide::settle::{Received, pay};
 use crate::decide::uncancel::uncancel_failed;
-use crate::decide::upheld::{payment_reversed, payment_upheld};
+use crate::decide::upheld::{Word, follow_words, payment_reversed, payment_upheld};
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
 use crate::fact::{About, Fact, Observed};
@@ -118,31 +120,17 @@ fn apply(
             mirror_subscription(draft, account, observed, snapshot, catalog)
         }
         Fact::ProviderInvoiceSeen { .. } => mirror_invoice(draft, account, observed),
-        Fact::InvoiceOpened {
-            invoice,
-            reference,
-            pay_url,
-            conversion,
-        } => {
-            let made = Made {
-                reference,
-                pay_url: pay_url.as_deref(),
-                conversion: conversion.as_ref(),
-            };
-            invoice_opened(draft, *invoice, &made, at)
+        Fact::InvoiceOpened { .. } | Fact::PaymentPending { .. } | Fact::InvoiceClosed { .. } => {
+            page_read(draft, account, observed)
         }
         Fact::InvoicePaid { .. } => invoice_paid(draft, account, observed, catalog),
         Fact::PaymentFailed { invoice, reason } => payment_failed(draft, *invoice, reason),
-        Fact::PaymentPending {
-            invoice,
-            until,
-            seen,
-        } => payment_pending(draft, *invoice, page_of(observed, account), *until, *seen),
-        Fact::InvoiceClosed { invoice, reference } => {
-            invoice_closed(draft, *invoice, reference, at)
+        Fact::PaymentReversed { payment, of } => {
+            payment_reversed(draft, account, Word::said(payment, *of, at))
         }
-        Fact::PaymentReversed { payment } => payment_reversed(draft, account, payment, at),
-        Fact::PaymentUpheld { payment } => payment_upheld(draft, account, payment, at),
+        Fact::PaymentUpheld { payment, of } => {
+            payment_upheld(draft, account, Word::said(payment, *of, at))
+        }
         Fact::PaymentDenied {
             of,
             payment,
@@ -163,6 +151,43 @@ fn apply(
         Fact::Unreadable { object, why } => unreadable(draft, object, why, at),
         Fact::Done { .. } | Fact::Irrelevant => Verdict::Decided,
     }
+}
+
+/// How a page of an invoice of ours stood when it was looked at.
+fn page_read(draft: &mut Draft, account: &ProviderAccount, observed: &Observed) -> Verdict {
+    let at = observed.at;
+    if let Fact::InvoiceOpened {
+        invoice,
+        reference,
+        pay_url,
+        conversion,
+    } = &observed.fact
+    {
+        let made = Made {
+            reference,
+            pay_url: pay_url.as_deref(),
+            conversion: conversion.as_ref(),
+        };
+        return invoice_opened(draft, *invoice, &made, at);
+    }
+    if let Fact::PaymentPending {
+        invoice,
+        until,
+        seen,
+    } = observed.fact
+    {
+        let page = page_of(observed, account);
+        return payment_pending(draft, invoice, page, (until, seen), at);
+    }
+    if let Fact::InvoiceClosed {
+        invoice,
+        reference,
+        read_at,
+    } = &observed.fact
+    {
+        return invoice_closed(draft, *invoice, reference, at, *read_at);
+    }
+    Verdict::Decided
 }
 
 /// It is there, and says what is not understood here: a person looks, and has it read
@@ -200,6 +225,7 @@ fn invoice_paid(
         at: observed.at,
     };
     pay(draft, *invoice, &received, catalog);
+    follow_words(draft, account, *invoice);
     Verdict::Decided
 }
 
@@ -240,17 +266,26 @@ struct Made<'a> {
     conversion: Option<&'a Conversion>,
 }
 
-/// The buyer can pay now. The first link of a cycle sets its due date, once.
+/// The buyer can pay now, at a page that was open at `at`. The first link of a cycle sets
+/// its due date, once.
 fn invoice_opened(draft: &mut Draft, id: InvoiceId, made: &Made<'_>, at: Timestamp) -> Verdict {
     let Some(mut invoice) = draft.account.invoice(id).cloned() else {
         return Verdict::Unlinked;
     };
-    if invoice.reference.is_some() {
-        await_no_more(draft, &mut invoice, made.reference);
+    let closed_at = invoice
+        .closed_at(made.reference)
+        .filter(|_| !invoice.is_news_of(Some(made.reference), Some(at)));
+    // What has closed since is not the other page that is made for it.
+    let was_closed = closed_at.is_some() && invoice.unpayable.since.is_some();
+    if invoice.reference.is_some() || was_closed {
+        await_no_more(draft, &mut invoice, made.reference, Some(at));
+        due_by(draft, &mut invoice, made.reference, at);
         return Verdict::Decided;
     }
+    await_no_more(draft, &mut invoice, made.reference, Some(at));
     payable_again(draft, &mut invoice, at);
     invoice.reference = Some(made.reference.to_owned());
+    invoice.paged_at = Some(at);
     invoice.pay_url = made.pay_url.map(str::to_owned);
     // What is still to be paid, is paid at the rate of this page and of no other.
     let paid_at = invoice.conversion.take().filter(|_| !invoice.is_open());
@@ -285,7 +320,11 @@ fn invoice_opened(draft: &mut Draft, id: InvoiceId, made: &Made<'_>, at: Timesta
         entry.renewal = renewal;
         entry.note = made.pay_url.map(str::to_owned);
     });
-    Verdict::Decided
+    match closed_at {
+        // It is told late of what has closed since.
+        Some(closed_at) => invoice_closed(draft, id, made.reference, closed_at, Some(at)),
+        None => Verdict::Decided,
+    }
 }
 
 /// The provider made what had been taken back before it was made: whoever looked

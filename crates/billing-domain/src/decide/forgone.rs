@@ -58,10 +58,11 @@ pub(super) fn take_up_again(
     let forgone = invoice.forgone.clone()?;
     let in_time = at < voided_at && forgone.grace_ends_at.is_none_or(|ends| at < ends);
     let known = draft.account.subscription(invoice.subscription?)?.clone();
-    let ends = match known.state {
+    let ends = if let State::Canceled { ends_at } = known.state {
         // What has ended before what is paid was ended at once, and forwent that too.
-        State::Canceled { ends_at } => !known.is_paid_beyond(ends_at),
-        _ => known.cancellation.is_some(),
+        !known.is_paid_beyond(ends_at)
+    } else {
+        known.cancellation.is_some()
     };
     let owes_other = draft.account.open_invoice(known.id).is_some();
     if !in_time || !ends || owes_other || known.is_undone() {
@@ -131,9 +132,10 @@ pub(super) fn ends_with_it(draft: &mut Draft, before: &GivenUp, catalog: &Catalo
         return;
     }
     held.cancellation = None;
-    let told = match before.state {
-        State::Canceled { ends_at: told } => Some(told),
-        _ => None,
+    let told = if let State::Canceled { ends_at } = before.state {
+        Some(ends_at)
+    } else {
+        None
     };
     held.state = State::Canceled {
         ends_at: told.map_or(ends_at, |told| told.max(ends_at)),

@@ -20,15 +20,15 @@ use crate::time::{Period, Timestamp, shifted};
 /// prolonged, unless that was its end.
 const MADE_ANEW_WITHIN: SignedDuration = SignedDuration::from_hours(2);
 
-/// Money has been seen in time that is not final: what it pays for does not lapse
-/// before the provider stops waiting for it. Heard of too late, it is as if nothing had
-/// lapsed: what counts is when it was seen.
+/// Money has been seen in time that is not final, as its page stood at `at`: what it pays
+/// for does not lapse before the provider stops waiting for it. Heard of too late, it is as
+/// if nothing had lapsed: what counts is when it was seen.
 pub(super) fn payment_pending(
     draft: &mut Draft,
     id: InvoiceId,
     page: Option<String>,
-    until: Timestamp,
-    seen: Option<Timestamp>,
+    (until, seen): (Timestamp, Option<Timestamp>),
+    at: Timestamp,
 ) -> Verdict {
     let Some(mut invoice) = draft.account.invoice(id).cloned() else {
         return Verdict::Unlinked;
@@ -36,13 +36,20 @@ pub(super) fn payment_pending(
     let now = draft.now();
     // The provider's clock may be ahead of ours.
     let seen = seen.map_or(now, |seen| seen.min(now));
+    let page = page.or_else(|| invoice.reference.clone());
+    if !invoice.is_news_of(page.as_deref(), Some(at)) {
+        return Verdict::Decided;
+    }
     let awaited = Awaited {
-        page: page.or_else(|| invoice.reference.clone()),
+        page,
         until,
+        told_at: Some(at),
+        over: false,
+        closed_at: None,
     };
     if let Some(change) = awaiting(draft, &invoice) {
         if change.payable_until().is_some_and(|ends| seen < ends) {
-            await_at(&mut invoice, awaited);
+            invoice.look_at(awaited);
             keep_change(draft, change, invoice);
         }
         return Verdict::Decided;
@@ -52,7 +59,7 @@ pub(super) fn payment_pending(
     let Some(mut held) = held.filter(in_time) else {
         return Verdict::Decided;
     };
-    await_at(&mut invoice, awaited);
+    invoice.look_at(awaited);
     draft.account.put_invoice(invoice);
     let ends = held.times.grace_ends_at;
     if ends.is_some_and(|ends| ends < until) {
@@ -73,12 +80,6 @@ pub(super) fn on_its_way(account: &Account, held: &Subscription, now: Timestamp)
         State::Trialing { .. } | State::Active | State::PastDue { .. }
     )
     .then_some(period)
-}
-
-/// What is on its way at a page is what was last told of that page.
-fn await_at(invoice: &mut Invoice, awaited: Awaited) {
-    invoice.awaited.retain(|held| held.page != awaited.page);
-    invoice.awaited.push(awaited);
 }
 
 /// The change that waits for the payment of this invoice.
@@ -108,13 +109,29 @@ fn goes_on_again(draft: &mut Draft, held: Subscription) {
     }
 }
 
-/// Nothing is on its way any more at this page: unless it is at another, grace, and the
-/// time of a change, end when they were to end.
-pub(super) fn await_no_more(draft: &mut Draft, invoice: &mut Invoice, page: &str) {
-    let held = invoice.awaited.len();
-    let is_of = |held: &Awaited| held.page.as_deref().is_none_or(|known| known == page);
-    invoice.awaited.retain(|held| !is_of(held));
-    if invoice.awaited.len() != held {
+/// Nothing is on its way any more at this page, as it stood when it was looked at: unless
+/// it is at another, grace, and the time of a change, end when they were to end. What is
+/// older than what is known of the page says nothing.
+pub(super) fn await_no_more(
+    draft: &mut Draft,
+    invoice: &mut Invoice,
+    page: &str,
+    read_at: Option<Timestamp>,
+) {
+    if !invoice.is_open() || !invoice.is_news_of(Some(page), read_at) {
+        return;
+    }
+    let before = invoice.awaited.clone();
+    // What was told of no page was told of this one.
+    invoice.awaited.retain(|held| held.page.is_some());
+    invoice.look_at(Awaited {
+        page: Some(page.to_owned()),
+        until: read_at.unwrap_or(draft.now()),
+        told_at: read_at,
+        over: true,
+        closed_at: None,
+    });
+    if invoice.awaited != before {
         draft.account.put_invoice(invoice.clone());
     }
     if let Some(change) = awaiting(draft, invoice) {
@@ -204,6 +221,34 @@ fn stall_end(held: &Subscription) -> Option<Timestamp> {
     Some(shifted(paid_through, held.terms.stall_limit))
 }
 
+/// The page of an invoice was open at `at` already, before what had told of it. The due date
+/// of a cycle, and the end of its grace, are those of the first look at its first page,
+/// whichever is heard first.
+pub(super) fn due_by(draft: &mut Draft, invoice: &mut Invoice, page: &str, at: Timestamp) {
+    let is_its = invoice.is_open() && invoice.reference.as_deref() == Some(page);
+    if !is_its || invoice.paged_at.is_none_or(|known| known <= at) {
+        return;
+    }
+    invoice.paged_at = Some(at);
+    draft.account.put_invoice(invoice.clone());
+    if invoice.unpayable.since.is_some() || invoice.unpayable.again_at.is_some() {
+        return;
+    }
+    let Some(mut held) = owing(draft, invoice) else {
+        return;
+    };
+    let earlier = held.times.paid_through.map_or(at, |end| end.max(at));
+    if held.times.due_at.is_none_or(|due_at| due_at <= earlier) {
+        return;
+    }
+    held.times.due_at = Some(earlier);
+    held.times.grace_ends_at = kept_until(&held, invoice);
+    if held.reminded.is_some_and(|told| !told.due && !told.end) {
+        held.told_by_link(invoice, at.min(draft.now()));
+    }
+    draft.account.put_subscription(held);
+}
+
 /// It can be paid again, at another page that was made known at `at`.
 pub(super) fn payable_again(draft: &mut Draft, invoice: &mut Invoice, at: Timestamp) {
     let unpayable = invoice.unpayable;
@@ -231,11 +276,13 @@ pub(super) fn invoice_closed(
     id: InvoiceId,
     reference: &str,
     at: Timestamp,
+    read_at: Option<Timestamp>,
 ) -> Verdict {
     let Some(mut invoice) = draft.account.invoice(id).cloned() else {
         return Verdict::Unlinked;
     };
-    await_no_more(draft, &mut invoice, reference);
+    await_no_more(draft, &mut invoice, reference, read_at);
+    close_page(draft, &mut invoice, reference, at);
     if invoice.reference.as_deref() != Some(reference) {
         return Verdict::Decided;
     }
@@ -288,6 +335,17 @@ pub(super) fn invoice_closed(
         ..invoice
     });
     Verdict::Decided
+}
+
+/// Nobody can pay at this page any more, whatever else is known of it.
+fn close_page(draft: &mut Draft, invoice: &mut Invoice, page: &str, at: Timestamp) {
+    let mut pages = invoice.awaited.iter_mut();
+    let known = pages.find(|held| held.page.as_deref() == Some(page));
+    let Some(known) = known.filter(|held| held.closed_at.is_none()) else {
+        return;
+    };
+    known.closed_at = Some(at);
+    draft.account.put_invoice(invoice.clone());
 }
 
 /// The subscription that owes an open renewal, as it stood before it lapsed. `None`: it

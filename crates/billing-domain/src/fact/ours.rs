@@ -29,12 +29,11 @@ impl Fact {
                 of: About::Invoice(invoice),
                 ..
             } => Some(*invoice),
+            Self::PaymentReversed { of, .. } | Self::PaymentUpheld { of, .. } => *of,
             Self::CheckoutOpened { .. }
             | Self::CheckoutCompleted { .. }
             | Self::CheckoutEnded { .. }
             | Self::SubscriptionSeen(_)
-            | Self::PaymentReversed { .. }
-            | Self::PaymentUpheld { .. }
             | Self::PaymentDenied { .. }
             | Self::PaymentUnconfirmed { .. }
             | Self::Unclear { .. }

@@ -330,6 +330,7 @@ fn what_was_seen_and_does_not_come_is_waited_for_no_longer() {
             Fact::InvoiceClosed {
                 invoice,
                 reference: page(),
+                read_at: None,
             }
         } else {
             Fact::InvoiceOpened {

@@ -56,6 +56,7 @@ fn marked_invalid(world: &mut World, of: About) {
     for payment in [PAGE, "tx-a"] {
         world.tell(Fact::PaymentReversed {
             payment: payment.to_owned(),
+            of: None,
         });
     }
     world.tell(denied(of));
@@ -67,6 +68,7 @@ fn marked_settled(world: &mut World, invoice: InvoiceId) {
     for payment in [PAGE, "tx-a"] {
         world.tell(Fact::PaymentUpheld {
             payment: payment.to_owned(),
+            of: None,
         });
     }
 }
@@ -125,6 +127,7 @@ fn what_was_never_said_not_to_hold_is_not_upheld() {
         at("2026-02-04"),
         Fact::PaymentUpheld {
             payment: PAGE.to_owned(),
+            of: None,
         },
     );
     assert!(!world.gives_access("2026-02-10"));
@@ -159,8 +162,12 @@ fn whatever_is_said_last_holds_in_whatever_order_it_is_heard() {
             for place in &order {
                 let payment = PAGE.to_owned();
                 match said[*place] {
-                    Settled(day) => world.tell_of(at(day), Fact::PaymentUpheld { payment }),
-                    Invalid(day) => world.tell_of(at(day), Fact::PaymentReversed { payment }),
+                    Settled(day) => {
+                        world.tell_of(at(day), Fact::PaymentUpheld { payment, of: None })
+                    }
+                    Invalid(day) => {
+                        world.tell_of(at(day), Fact::PaymentReversed { payment, of: None })
+                    }
                 };
             }
             let told = format!("{said:?} in the order {order:?}");

@@ -59,7 +59,12 @@ fn what_was_paid_before_a_cancellation_is_had_whenever_it_is_heard_of() {
         ("2026-04-29", true, "2026-04-30", "2026-05-21"),
         ("2026-05-02", true, "2026-05-03", "2026-05-21"),
         // In the last hour of the grace.
-        ("2026-05-07T23:00:00Z", true, "2026-05-07T23:30:00Z", "2026-05-21"),
+        (
+            "2026-05-07T23:00:00Z",
+            true,
+            "2026-05-07T23:30:00Z",
+            "2026-05-21",
+        ),
         // Nobody knew of it.
         ("2026-04-29", false, "2026-04-30", "2026-04-30T12:00:00Z"),
         ("2026-04-29", false, "2026-04-30", "2026-05-03"),
@@ -86,7 +91,11 @@ fn what_was_paid_before_a_cancellation_is_had_whenever_it_is_heard_of() {
         heard(&mut world, invoice, paid);
         assert!(is_settled(&world, invoice), "{row}");
         assert_eq!(world.paid_through(), at("2026-06-01"), "{row}");
-        assert_eq!((world.balance(), &world.parked[..]), (usd(0), &[][..]), "{row}");
+        assert_eq!(
+            (world.balance(), &world.parked[..]),
+            (usd(0), &[][..]),
+            "{row}"
+        );
         assert_eq!(world.open_invoice(), None, "{row}");
         if world.now < at("2026-06-01") {
             let to_come = world.sub().cancellation.unwrap();
@@ -179,7 +188,11 @@ fn a_cycle_that_is_invoiced_anew_is_not_credited_by_its_older_invoice() {
     // Canceled once more, both were given up, and one cycle is had once.
     world.cancel(CancelWhen::PeriodEnd);
     heard(&mut world, newer, "2026-04-30");
-    assert_eq!(world.balance(), usd(6_000), "paid at the instant it was canceled");
+    assert_eq!(
+        world.balance(),
+        usd(6_000),
+        "paid at the instant it was canceled"
+    );
 }
 
 #[test]
@@ -191,7 +204,10 @@ fn a_cycle_is_had_at_the_terms_that_it_was_paid_at() {
     let invoice = world.link();
     world.tick("2026-04-30");
     world.cancel(CancelWhen::PeriodEnd);
-    assert!(matches!(world.state_of(change), ChangeState::Superseded { .. }));
+    assert!(matches!(
+        world.state_of(change),
+        ChangeState::Superseded { .. }
+    ));
     world.tick("2026-05-02");
     heard(&mut world, invoice, "2026-04-29");
     assert_eq!(world.held().0, "basic-monthly");
@@ -250,7 +266,10 @@ fn money_that_takes_longer_than_a_short_cycle_pays_for_it() {
             (Some(30), 6),
             (Some(24 * i64::from(length) + 30), 6),
             // Canceled when the cycle that is being paid is over itself.
-            (Some(24 * i64::from(length) + 30), 24 * i64::from(length) + 5),
+            (
+                Some(24 * i64::from(length) + 30),
+                24 * i64::from(length) + 5,
+            ),
             (None, 6),
         ] {
             let row = format!("{length} days, {confirmed_after:?}, canceled {canceled_after}");
@@ -282,11 +301,19 @@ fn money_that_takes_longer_than_a_short_cycle_pays_for_it() {
                 assert_eq!(world.paid_through(), begins, "{row}");
             }
             days_pass(&mut world, &(told + days).to_string());
-            assert_eq!(world.sub().state, State::Canceled { ends_at: over }, "{row}");
+            assert_eq!(
+                world.sub().state,
+                State::Canceled { ends_at: over },
+                "{row}"
+            );
             assert_eq!(world.count(Event::SubscriptionCanceled), 1, "{row}");
             assert_eq!(world.count(Event::SubscriptionActivated), 0, "{row}");
             assert_eq!(world.count(Event::SubscriptionLapsed), 0, "{row}");
-            assert_eq!((world.balance(), &world.parked[..]), (usd(0), &[][..]), "{row}");
+            assert_eq!(
+                (world.balance(), &world.parked[..]),
+                (usd(0), &[][..]),
+                "{row}"
+            );
             assert_eq!(world.account.wake_at(), None, "{row}");
         }
     }

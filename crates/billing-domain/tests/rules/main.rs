@@ -79,6 +79,8 @@ mod pending;
 #[cfg(test)]
 mod permutations;
 #[cfg(test)]
+mod readings;
+#[cfg(test)]
 mod refund;
 #[cfg(test)]
 mod refund_link;

@@ -221,6 +221,7 @@ fn no_other_page_is_made_for_what_is_canceled() {
     let closed = |page: &str| Fact::InvoiceClosed {
         invoice,
         reference: page.to_owned(),
+        read_at: None,
     };
     world.go("2026-04-29");
     world.tell(pending(invoice));

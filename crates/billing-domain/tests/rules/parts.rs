@@ -316,6 +316,7 @@ fn a_part_that_went_back_stays_gone_in_its_whole() {
     assert_eq!(balance(&world), 400);
     let reversed = |payment: &str| Fact::PaymentReversed {
         payment: payment.to_owned(),
+        of: None,
     };
     world.tell(reversed("tx-a"));
     assert_eq!(balance(&world), 0);

@@ -55,7 +55,7 @@ fn seen(invoice: InvoiceId, when: &str) -> Fact {
 }
 
 /// A fact about one page, told now.
-fn of_page(page: &str, fact: Fact) -> Observed {
+fn of_page(world: &World, page: &str, fact: Fact) -> Observed {
     let link = Link {
         refs: vec![ProviderRef {
             account: provider(),
@@ -66,7 +66,7 @@ fn of_page(page: &str, fact: Fact) -> Observed {
     };
     Observed {
         fact,
-        at: at("2026-02-01"),
+        at: world.now,
         link,
     }
 }
@@ -75,6 +75,7 @@ fn closed(invoice: InvoiceId, reference: &str) -> Fact {
     Fact::InvoiceClosed {
         invoice,
         reference: reference.to_owned(),
+        read_at: None,
     }
 }
 
@@ -152,7 +153,7 @@ fn money_on_its_way_at_an_older_page_is_forgotten_by_news_of_that_page_alone() {
         world.tell(opened(invoice, "third"));
         assert_eq!(grace_ends(&world), ends);
         world.go("2026-02-07T12:00:00Z");
-        world.observe(&of_page("second", seen(invoice, "2026-02-07")));
+        world.observe(&of_page(&world, "second", seen(invoice, "2026-02-07")));
         assert_eq!(grace_ends(&world), at("2026-02-20"));
         // The newer page is open, is paid in part, has closed, and another is made.
         for fact in [
@@ -161,11 +162,11 @@ fn money_on_its_way_at_an_older_page_is_forgotten_by_news_of_that_page_alone() {
             opened(invoice, "fourth"),
             opened(invoice, "fourth"),
         ] {
-            world.observe(&of_page("third", fact));
+            world.observe(&of_page(&world, "third", fact));
             assert!(grace_ends(&world) >= at("2026-02-20"));
         }
         let mut paid = world.clone();
-        world.observe(&of_page("second", of_it(invoice)));
+        world.observe(&of_page(&world, "second", of_it(invoice)));
         assert_eq!(grace_ends(&world) == at("2026-02-20"), still);
         assert_eq!(grace_ends(&world) == ends, !still);
         paid.tick("2026-02-10");
@@ -191,12 +192,12 @@ fn money_at_two_pages_is_waited_for_until_neither_has_any() {
         until: at(until),
         seen: None,
     };
-    world.observe(&of_page(&first, until("2026-02-12")));
-    world.observe(&of_page("second", until("2026-02-20")));
+    world.observe(&of_page(&world, &first, until("2026-02-12")));
+    world.observe(&of_page(&world, "second", until("2026-02-20")));
     assert_eq!(grace_ends(&world), at("2026-02-20"));
-    world.observe(&of_page("second", opened(invoice, "second")));
+    world.observe(&of_page(&world, "second", opened(invoice, "second")));
     assert_eq!(grace_ends(&world), at("2026-02-12"));
-    world.observe(&of_page(&first, closed(invoice, &first)));
+    world.observe(&of_page(&world, &first, closed(invoice, &first)));
     assert_eq!(grace_ends(&world), ends);
 }
 
@@ -513,7 +514,7 @@ fn what_another_writes_of_the_rate_grants_nothing_for_less() {
             conversion: at_rate(collected),
             parts: Vec::new(),
         };
-        world.observe(&of_page(page, told));
+        world.observe(&of_page(&world, page, told));
         let settled = world.open_invoice().is_none();
         assert_eq!(settled, is_paid, "{page}: {collected}");
         // What is not believed of another page leaves satoshi for dollars.
@@ -579,6 +580,7 @@ fn a_payment_that_did_not_hold_ends_what_it_paid_for() {
     let (mut world, invoice) = due();
     let reversed = |payment: &str| Fact::PaymentReversed {
         payment: payment.to_owned(),
+        of: None,
     };
     let before = world.account.clone();
     assert_eq!(world.tell(reversed("never heard of")), Verdict::Decided);

@@ -183,6 +183,7 @@ fn nobody_is_reminded_who_cannot_pay_yet() {
     world.tell(Fact::InvoiceClosed {
         invoice,
         reference: format!("at-provider-{invoice}"),
+        read_at: None,
     });
     world.tick("2026-02-12");
     world.tick("2026-02-13");

@@ -268,7 +268,7 @@ impl Parts {
     ) -> String {
         let held = invoice.subscription.and_then(|id| owner.subscription(id));
         let times = held.map(|held| &held.times);
-        let digest = digest128(&(but_for_looks(facts), invoice, times));
+        let digest = digest128(&(but_for_looks(facts), invoice.but_for_looks(), times));
         let reference = &object.id;
         let moved = self.last_read.moved(object, &digest);
         if moved || is_payable_again(owner, invoice, facts) {
@@ -279,17 +279,24 @@ impl Parts {
     }
 }
 
-/// When its newest page was made, as far as is known.
+/// When its newest page was made, as far as is known: while its provider was away, none was.
 fn newest_page(held: &Invoice) -> Timestamp {
-    held.unpayable.again_at.unwrap_or(held.opened_at)
+    let known = held.paged_at.or(held.unpayable.again_at);
+    known.unwrap_or(held.opened_at)
 }
 
-/// What was read, but for when a page was seen to be open, which is another instant with
-/// each look.
-fn but_for_looks(facts: &[Observed]) -> Vec<(&Fact, Option<Timestamp>, &Link)> {
+/// What was read, but for when the page was looked at, which is another instant each time.
+fn but_for_looks(facts: &[Observed]) -> Vec<(Fact, Option<Timestamp>, &Link)> {
     let told = facts.iter().map(|told| {
-        let looked = matches!(told.fact, Fact::InvoiceOpened { .. });
-        (&told.fact, (!looked).then_some(told.at), &told.link)
+        let mut fact = told.fact.clone();
+        if let Fact::InvoiceClosed { read_at, .. } = &mut fact {
+            *read_at = None;
+        }
+        let looked = matches!(
+            fact,
+            Fact::InvoiceOpened { .. } | Fact::PaymentPending { .. }
+        );
+        (fact, (!looked).then_some(told.at), &told.link)
     });
     told.collect()
 }

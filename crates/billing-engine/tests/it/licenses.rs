@@ -348,8 +348,12 @@ async fn it_is_never_signed_for_longer_than_what_is_sure() {
         if hour == 3 * day {
             rig.provider.next(std::iter::repeat_n(Act::Unknown, 3));
             let (invoice, reference) = (owed().id, owed().reference.unwrap());
-            rig.tell(told(Fact::InvoiceClosed { invoice, reference }))
-                .await;
+            rig.tell(told(Fact::InvoiceClosed {
+                invoice,
+                reference,
+                read_at: None,
+            }))
+            .await;
         }
         // Money is seen in time, and spent elsewhere when the grace was long over.
         if hour == 6 * day {
