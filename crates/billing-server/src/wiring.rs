@@ -9,7 +9,7 @@ use std::time::Duration;
 use billing::system::{SystemClock, SystemIds};
 use billing_domain::provider::ProviderAccount;
 use billing_engine::{Billing, Limits, ManualProvider};
-use billing_notify::{Reaching, Sender};
+use billing_notify::Sender;
 use billing_ports::rate::Rate;
 use billing_ports::store::StoreError;
 use billing_ports::{Clock, IdSource, Mailer, PaymentProvider, Store, WebhookDecoder};
@@ -201,13 +201,8 @@ fn sender(
     clock: &Arc<dyn Clock>,
     ids: &Arc<dyn IdSource>,
 ) -> Result<Sender, WiringError> {
-    let reaching = if config.private_receivers {
-        Reaching::Anywhere
-    } else {
-        Reaching::Public
-    };
     let (store, clock, ids) = (Arc::clone(store), Arc::clone(clock), Arc::clone(ids));
-    Sender::new(store, clock, ids, reaching).map_err(WiringError::Events)
+    Sender::new(store, clock, ids, config.receivers).map_err(WiringError::Events)
 }
 
 /// The accounts that move money. They need no books; `remembered` are the rates that

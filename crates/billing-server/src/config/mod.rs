@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use billing_license::Algorithm;
+use billing_notify::Reaching;
 use secrecy::SecretString;
 use url::Url;
 
@@ -79,8 +80,8 @@ pub struct Config {
     pub mail: Option<MailConfig>,
     /// Whether reminders of renewals are mailed, where mail is sent.
     pub reminders: bool,
-    /// Whether events may be sent into private networks, and without TLS.
-    pub private_receivers: bool,
+    /// Whom events may be sent to.
+    pub receivers: Reaching,
     /// How licenses are signed.
     pub license: LicenseConfig,
     /// The worker of this process.

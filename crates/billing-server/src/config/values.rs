@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use billing_domain::entitlement::parse_size;
 use billing_license::Algorithm;
+use billing_notify::Reaching;
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
@@ -112,10 +113,20 @@ pub(super) fn config(reader: &mut Reader<'_>, built: Built, file: Option<&Path>)
         sandbox,
         mail: mail.or_else(|| bare.then(|| MailConfig::Folder(PathBuf::from("mail")))),
         reminders: flag(reader, "mail.reminders").unwrap_or(true),
-        private_receivers: flag(reader, "webhooks.allow_private").unwrap_or(false),
+        receivers: receivers(reader),
         license: license(reader),
         worker: worker(reader),
         limits: limits(reader),
+    }
+}
+
+/// Whom events may be sent to: nobody in a private network, unless that is said.
+fn receivers(reader: &mut Reader<'_>) -> Reaching {
+    let private = flag(reader, "webhooks.allow_private");
+    if private.unwrap_or(false) {
+        Reaching::Anywhere
+    } else {
+        Reaching::Public
     }
 }
 
