@@ -812,32 +812,45 @@ async fn a_note_that_was_not_sealed_here_is_not_believed() {
 async fn a_note_outlives_the_rotation_of_any_one_key() {
     let note: Deferred =
         serde_json::from_value(deferred()["custom_data"]["billing_deferred"].clone()).unwrap();
-    let mut held = deferred();
-    held["custom_data"]["billing_deferred"] = super::teller().sealed("sub_1", &note).unwrap();
-    let held: Subscription = serde_json::from_value(held).unwrap();
     let other = |text: &str| secrecy::SecretString::from(text);
-    let now = super::options();
-    for (api_key, webhook_secrets, believed) in [
-        (now.api_key.clone(), now.webhook_secrets.clone(), true),
-        (
-            other("pdl_sdbx_apikey_new"),
-            now.webhook_secrets.clone(),
-            true,
-        ),
-        (now.api_key.clone(), vec![other("pdl_ntfset_new")], true),
-        (
-            other("pdl_sdbx_apikey_new"),
-            vec![other("pdl_ntfset_new")],
-            false,
-        ),
-    ] {
-        let rotated = crate::PaddleOptions {
-            api_key,
-            webhook_secrets,
-            ..now.clone()
-        };
-        let teller = crate::map::Teller::new(&rotated);
-        assert_eq!(teller.note(&held).is_some(), believed);
+    let new_key = || other("pdl_sdbx_apikey_new");
+    let new_hook = || vec![other("pdl_ntfset_new")];
+    let believes = |before: &crate::PaddleOptions, rotated: &crate::PaddleOptions| {
+        let mut held = deferred();
+        let sealing = crate::map::Teller::new(before);
+        held["custom_data"]["billing_deferred"] = sealing.sealed("sub_1", &note).unwrap();
+        let held: Subscription = serde_json::from_value(held).unwrap();
+        let teller = crate::map::Teller::new(rotated);
+        let believed = teller.note(&held).is_some();
         assert_eq!(teller.is_forged(&held), !believed);
+        believed
+    };
+    let now = super::options();
+    let with = |api_key, webhook_secrets, note_keys: &[&str]| crate::PaddleOptions {
+        api_key,
+        webhook_secrets,
+        note_keys: note_keys.iter().map(|key| other(key)).collect(),
+        ..now.clone()
+    };
+    let hook = || now.webhook_secrets.clone();
+    for (api_key, webhook_secrets, believed) in [
+        (now.api_key.clone(), hook(), true),
+        (new_key(), hook(), true),
+        (now.api_key.clone(), new_hook(), true),
+        (new_key(), new_hook(), false),
+    ] {
+        let rotated = with(api_key, webhook_secrets, &[]);
+        assert_eq!(believes(&now, &rotated), believed);
+    }
+    // A key of our own bears it out where both of the others are new.
+    let own = with(now.api_key.clone(), hook(), &["our own"]);
+    for (note_keys, believed) in [
+        (&["our own"][..], true),
+        (&["newer", "our own"], true),
+        (&["newer"], false),
+        (&[], false),
+    ] {
+        let rotated = with(new_key(), new_hook(), note_keys);
+        assert_eq!(believes(&own, &rotated), believed, "{note_keys:?}");
     }
 }

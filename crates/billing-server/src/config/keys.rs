@@ -20,6 +20,7 @@ pub const KEYS: [&str; 63] = [
     "stripe.trial",
     "paddle.api_key",
     "paddle.webhook_secrets",
+    "paddle.note_keys",
     "paddle.base_url",
     "paddle.checkout_url",
     "paddle.client_token",

@@ -22,8 +22,12 @@ const DEFAULT_OPERATOR: &str = "billing";
 /// Longest `operator`, in characters: the name is in every object of ours.
 const MAX_OPERATOR: usize = 100;
 
-/// Most webhook secrets: two while one is rotated, and one more that was forgotten.
+/// Most secrets of one kind: two while one is rotated, and one more that was forgotten.
 const MAX_SECRETS: usize = 3;
+
+/// Shortest key of notes at Paddle, in characters. Whoever pays can read a note with its
+/// seal in the browser, and try keys on it for years.
+const MIN_NOTE_KEY: usize = 32;
 
 /// What `btcpay.rate_sources` says where nobody is to be asked.
 const NO_SOURCES: &str = "none";
@@ -94,6 +98,9 @@ pub struct PaddleConfig {
     pub api_key: SecretString,
     /// The secrets of the notification destinations.
     pub webhook_secrets: Vec<SecretString>,
+    /// Keys of this deployment's own that seal its notes at Paddle, the newest first.
+    /// Empty: the API key and the webhook secrets do so alone.
+    pub note_keys: Vec<SecretString>,
     /// Where Paddle is reached. `None`: where the key says.
     pub base_url: Option<Url>,
     /// The page that opens Paddle's checkout. `None`: this server's, where there is
@@ -239,6 +246,11 @@ pub(super) fn paddle(reader: &mut Reader<'_>, built: Built) -> Option<PaddleConf
         "paddle.webhook_secrets",
         "the secret of the notification destination, pdl_ntfset_…; several apart by commas",
     );
+    let note_keys = reader.hidden_value(
+        "paddle.note_keys",
+        "a key of at least 32 random characters; several apart by commas",
+        |text| listed(text, MIN_NOTE_KEY),
+    );
     let address = "an http or https address";
     let base_url = reader.value("paddle.base_url", address, public_url);
     let checkout_url = reader.value("paddle.checkout_url", address, public_url);
@@ -257,6 +269,7 @@ pub(super) fn paddle(reader: &mut Reader<'_>, built: Built) -> Option<PaddleConf
     Some(PaddleConfig {
         api_key: api_key?,
         webhook_secrets: webhook_secrets?,
+        note_keys: note_keys.unwrap_or_default(),
         base_url,
         checkout_url,
         client_token,
@@ -369,11 +382,14 @@ fn secret(reader: &mut Reader<'_>, key: &str, expected: &str) -> Option<SecretSt
 /// One secret, or several while one is rotated.
 fn secrets(reader: &mut Reader<'_>, key: &str, expected: &str) -> Option<Vec<SecretString>> {
     reader.require(key, expected);
-    reader.hidden_value(key, expected, |text| {
-        let each: Vec<&str> = text.split(',').map(str::trim).collect();
-        let plain = |one: &&str| !one.is_empty() && one.bytes().all(|b| b.is_ascii_graphic());
-        let fit = each.len() <= MAX_SECRETS && each.iter().all(plain);
-        let owned = |one: &str| SecretString::from(one.to_owned());
-        fit.then(|| each.into_iter().map(owned).collect())
-    })
+    reader.hidden_value(key, expected, |text| listed(text, 1))
+}
+
+/// Secrets apart by commas, each at least so long. `None`: some is none.
+fn listed(text: &str, shortest: usize) -> Option<Vec<SecretString>> {
+    let each: Vec<&str> = text.split(',').map(str::trim).collect();
+    let plain = |one: &&str| one.len() >= shortest && one.bytes().all(|b| b.is_ascii_graphic());
+    let fit = each.len() <= MAX_SECRETS && each.iter().all(plain);
+    let owned = |one: &str| SecretString::from(one.to_owned());
+    fit.then(|| each.into_iter().map(owned).collect())
 }

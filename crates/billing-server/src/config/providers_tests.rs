@@ -37,6 +37,7 @@ fn an_account_is_two_secrets_and_everything_else_has_a_default() {
     let paddle = config.paddle.unwrap();
     assert_eq!(paddle.api_key.expose_secret(), PADDLE_KEY.1);
     assert_eq!(shown(&paddle.webhook_secrets), ["pdl_ntfset_one"]);
+    assert!(paddle.note_keys.is_empty());
     assert!(paddle.base_url.is_none() && paddle.checkout_url.is_none());
     assert!(paddle.webhook_tolerance.is_none());
     let lenient = ("BILLING_PADDLE_WEBHOOK_TOLERANCE", "2m");
@@ -152,6 +153,33 @@ fn several_secrets_are_apart_by_commas_while_one_is_rotated() {
         };
         assert!(problem.starts_with("BILLING_STRIPE_WEBHOOK_SECRETS: "));
         assert!(wrong.is_empty() || !problem.contains(wrong), "{problem}");
+    }
+}
+
+#[test]
+fn keys_of_notes_at_paddle_are_long_and_may_be_several() {
+    let (new, old) = ("n".repeat(32), "o".repeat(40));
+    let said = |text: &str| {
+        let keys = ("BILLING_PADDLE_NOTE_KEYS", text);
+        read(None, &[PADDLE_KEY, PADDLE_HOOK, keys])
+    };
+    let config = said(&format!("{new}, {old}")).unwrap();
+    let keys = config.paddle.unwrap().note_keys;
+    assert_eq!(shown(&keys), [new.as_str(), old.as_str()]);
+    let short = "s".repeat(31);
+    for wrong in [
+        short.clone(),
+        format!("{new},"),
+        format!("{new},{short}"),
+        [new.as_str(); 4].join(","),
+    ] {
+        let refused = said(&wrong).unwrap_err();
+        let [problem] = refused.problems.as_slice() else {
+            panic!("{refused:?}");
+        };
+        let told = problem.to_string();
+        assert!(told.starts_with("BILLING_PADDLE_NOTE_KEYS: "), "{told}");
+        assert!(!told.contains(&short) && !told.contains(&new), "{told}");
     }
 }
 

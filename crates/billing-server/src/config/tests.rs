@@ -259,6 +259,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("stripe.trial", "maybe", "method-first"),
     ("paddle.api_key", "a b", "pdl_live_"),
     ("paddle.webhook_secrets", "a b", "pdl_ntfset_"),
+    ("paddle.note_keys", "too-short", "at least 32"),
     ("paddle.base_url", "api.paddle.com", "http or https"),
     ("paddle.checkout_url", "/pay", "http or https"),
     ("paddle.client_token", "secret", "client-side token"),
