@@ -1,12 +1,16 @@
-//! The project's own commands: `cargo xtask test`, `tidy`, `bench`, `openapi`, `ci`, `postgres`.
+//! The project's own commands: `cargo xtask test`, `tidy`, `bench`, `openapi`,
+//! `pictures`, `ci`, `postgres`.
 //!
-//! Knows cargo, PostgreSQL's programs and the layout of this repository. Knows nothing of billing:
+//! Knows cargo, PostgreSQL's programs, Chromium's and the layout of this repository. Knows nothing of billing:
 //! it depends on no room of the workspace, so that it builds in seconds and can judge them all.
 
+mod apt;
 mod bench;
+mod browser;
 mod ci;
 mod failure;
 mod openapi;
+mod pictures;
 mod postgres;
 mod process;
 mod rig;
@@ -39,6 +43,8 @@ enum Command {
     Tidy,
     /// Write docs/openapi.json anew from the server
     Openapi,
+    /// Take the pictures of the pages under docs/images anew
+    Pictures,
     /// Run the benchmarks, with a private PostgreSQL under production's settings
     Bench(bench::Options),
     /// Run everything that a change must pass; the tests come last
@@ -65,6 +71,7 @@ fn run(command: &Command) -> Outcome<()> {
         Command::Test(options) => test::run(options),
         Command::Tidy => tidy::run(),
         Command::Openapi => openapi::run(),
+        Command::Pictures => pictures::run(),
         Command::Bench(options) => bench::run(options),
         Command::Ci => ci::run(),
         Command::Postgres => postgres::serve(),

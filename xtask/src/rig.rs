@@ -1,31 +1,53 @@
-//! Where tests and benchmarks run: beside a private PostgreSQL, or told to do without.
+//! Where tests and benchmarks run: beside a private PostgreSQL and a browser, or told to do without.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
+use crate::browser::{self, DRIVER_VARIABLE};
 use crate::failure::{Failure, Outcome};
 use crate::postgres::{Durability, Postgres, URL_VARIABLE};
 use crate::process;
 use crate::tally::Tally;
 
-/// What the variable says when tests on PostgreSQL are to be skipped on purpose. Without the
-/// variable they fail: a machine without PostgreSQL must not look like one where all is well.
+/// What a variable says when tests on PostgreSQL, or in a browser, are to be skipped on purpose.
+/// Without the variable they fail: a machine without either must not look like one where all is well.
 const SKIP: &str = "skip";
 
 /// Dropping it stops the server.
 #[derive(Debug)]
-pub(crate) struct Rig(Option<Postgres>);
+pub(crate) struct Rig {
+    server: Option<Postgres>,
+    /// The driver's program. A rig for what opens no page has none.
+    driver: Option<PathBuf>,
+}
 
 impl Rig {
     /// With a fresh server; fails when none can be had.
     pub(crate) fn with_postgres(durability: Durability) -> Outcome<Self> {
-        Postgres::start(durability).map(|server| Self(Some(server)))
+        let server = Postgres::start(durability)?;
+        Ok(Self {
+            server: Some(server),
+            driver: None,
+        })
     }
 
     /// Without one, and says so.
     pub(crate) fn without_postgres() -> Self {
         eprintln!("xtask: SKIPPING every test on PostgreSQL, as asked by --no-postgres");
-        Self(None)
+        Self {
+            server: None,
+            driver: None,
+        }
+    }
+
+    /// With a browser as well; fails when none can be had.
+    pub(crate) fn with_browser(self) -> Outcome<Self> {
+        let driver = browser::driver()?;
+        Ok(Self {
+            driver: Some(driver),
+            ..self
+        })
     }
 
     /// Runs `command` to success. Its own output is all that is said when it fails.
@@ -40,13 +62,18 @@ impl Rig {
     }
 
     fn end(&mut self, command: &mut Command, tally: Option<&mut Tally>) -> Outcome<ExitStatus> {
-        command.env(URL_VARIABLE, self.0.as_ref().map_or(SKIP, Postgres::url));
+        command.env(
+            URL_VARIABLE,
+            self.server.as_ref().map_or(SKIP, Postgres::url),
+        );
+        let skip = Path::new(SKIP);
+        command.env(DRIVER_VARIABLE, self.driver.as_deref().unwrap_or(skip));
         let line = process::line(command);
         let mut child = command
             .spawn()
             .map_err(Failure::doing(format!("start {line}")))?;
         let watched = self
-            .0
+            .server
             .as_mut()
             .map_or(Ok(()), |server| server.watch(child.id()));
         let echoed = match (child.stdout.take(), tally) {
@@ -57,7 +84,7 @@ impl Rig {
         let status = child
             .wait()
             .map_err(Failure::doing(format!("wait for {line}")));
-        self.0.as_mut().map_or(Ok(()), Postgres::release)?;
+        self.server.as_mut().map_or(Ok(()), Postgres::release)?;
         watched.and(echoed).and(status)
     }
 }
@@ -94,15 +121,17 @@ mod tests {
     }
 
     #[test]
-    fn without_postgres_the_tests_are_told_to_skip() {
-        let mut rig = Rig(None);
+    fn without_either_the_tests_are_told_to_skip() {
+        let mut rig = Rig::without_postgres();
         rig.run(&mut shell("test \"$BILLING_TEST_POSTGRES\" = skip"))
+            .unwrap();
+        rig.run(&mut shell("test \"$BILLING_TEST_CHROMEDRIVER\" = skip"))
             .unwrap();
     }
 
     #[test]
     fn a_failed_run_fails_and_leaves_the_last_word_to_the_runner() {
-        let mut rig = Rig(None);
+        let mut rig = Rig::without_postgres();
         let failure = rig.run(&mut shell("exit 100")).unwrap_err();
         assert_eq!(failure.to_string(), "");
     }
@@ -119,6 +148,10 @@ mod tests {
     #[test]
     fn a_counted_run_fails_with_its_command() {
         let mut tally = Tally::default();
-        assert!(Rig(None).count(&mut shell("exit 1"), &mut tally).is_err());
+        assert!(
+            Rig::without_postgres()
+                .count(&mut shell("exit 1"), &mut tally)
+                .is_err()
+        );
     }
 }

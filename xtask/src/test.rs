@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test of the workspace, with a private PostgreSQL.
+//! `cargo xtask test`: every test of the workspace, with a private PostgreSQL and a browser.
 //!
 //! Examples are tests here, and so is documentation. The runner's own summary comes last.
 
@@ -23,6 +23,9 @@ pub(crate) struct Options {
     /// Skip the tests that need PostgreSQL, and say so
     #[arg(long)]
     no_postgres: bool,
+    /// Skip the tests that open the pages in a browser, and say so
+    #[arg(long)]
+    no_browser: bool,
     /// Use `cargo test` even where cargo-nextest is installed
     #[arg(long)]
     plain: bool,
@@ -32,10 +35,16 @@ pub(crate) struct Options {
 
 /// Runs the tests of the documentation, then all others.
 pub(crate) fn run(options: &Options) -> Outcome<()> {
-    let mut rig = if options.no_postgres {
+    let rig = if options.no_postgres {
         Rig::without_postgres()
     } else {
         Rig::with_postgres(Durability::Scratch)?
+    };
+    let mut rig = if options.no_browser {
+        eprintln!("xtask: SKIPPING every test in a browser, as asked by --no-browser");
+        rig
+    } else {
+        rig.with_browser()?
     };
     // Examples are run as the programs that they are, too; the runners below build only their tests.
     let mut examples = process::cargo();

@@ -3,22 +3,24 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use crate::apt;
 use crate::failure::{Failure, Outcome};
-use crate::process;
 
 /// Where Debian and its kin put each major version, outside PATH.
 const DEBIAN: &str = "/usr/lib/postgresql";
 /// What must lie in one directory for it to serve: a client package alone has only the last.
 const NEEDED: [&str; 4] = ["initdb", "pg_ctl", "postgres", "psql"];
+/// What to do where we may not install it.
+const ADVICE: &str = "no PostgreSQL here: install it (Debian: `apt-get install postgresql`), \
+                      or run the tests with --no-postgres";
 
 /// The directory with PostgreSQL's programs, installing them where we may.
 pub(super) fn directory() -> Outcome<PathBuf> {
     if let Some(found) = find() {
         return Ok(found);
     }
-    install()?;
+    apt::install(&["postgresql"], ADVICE)?;
     find().ok_or_else(|| {
         Failure::new("the package postgresql is installed, but its programs are not found")
     })
@@ -56,40 +58,6 @@ fn numbered(parent: &Path) -> Vec<PathBuf> {
 
 fn complete(bin: &Path) -> bool {
     NEEDED.iter().all(|program| bin.join(program).is_file())
-}
-
-/// Installs the package, on Debian's kin and as root only.
-fn install() -> Outcome<()> {
-    const ADVICE: &str = "no PostgreSQL here: install it (Debian: `apt-get install postgresql`), \
-                          or run the tests with --no-postgres";
-    let root = process::read(Command::new("id").arg("-u")).is_ok_and(|uid| uid.trim() == "0");
-    let apt = process::succeeds(Command::new("apt-get").arg("--version"));
-    if !(root && apt) {
-        return Err(Failure::new(ADVICE));
-    }
-    eprintln!("xtask: no PostgreSQL here: installing the package postgresql");
-    // A failed update is no reason to stop: the lists at hand may do.
-    if process::read(apt_get().args(["-q", "update"])).is_err() {
-        eprintln!("xtask: apt-get update failed, going on with the lists at hand");
-    }
-    let mut install = apt_get();
-    install.args([
-        "-qq",
-        "-y",
-        "--no-install-recommends",
-        "install",
-        "postgresql",
-    ]);
-    match process::read(&mut install) {
-        Ok(_) => Ok(()),
-        Err(failure) => Err(Failure::new(format!("{failure}; {ADVICE}"))),
-    }
-}
-
-fn apt_get() -> Command {
-    let mut command = Command::new("apt-get");
-    command.env("DEBIAN_FRONTEND", "noninteractive");
-    command
 }
 
 #[cfg(test)]

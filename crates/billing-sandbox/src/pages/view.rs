@@ -193,7 +193,7 @@ fn page(base: &str, title: &str, body: &Markup) -> Markup {
                 link rel="stylesheet" href={ (base) "/style.css" };
             }
             body {
-                p.banner role="note" { strong { "Sandbox" } ": no real money" }
+                header.banner { strong { "Sandbox" } ": no real money" }
                 main { (body) }
             }
         }

@@ -23,6 +23,8 @@ mod server;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod catalog;
 #[cfg(test)]
 mod clock;

@@ -1,0 +1,9 @@
+//! The pages, in a real browser: what somebody at a screen, a keyboard or a screen reader meets.
+//!
+//! Needs `BILLING_TEST_CHROMEDRIVER`, which `cargo xtask test` sets; `skip` skips.
+
+mod buys;
+mod chromium;
+mod pages;
+mod scheme;
+mod wire;
