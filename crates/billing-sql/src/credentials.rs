@@ -133,6 +133,10 @@ impl<D: Database> Credentials for SqlStore<D> {
         Ok(self.read(read).await?)
     }
 
+    async fn end_session(&self, token: SecretHash) -> Result<bool, StoreError> {
+        Ok(self.write(EndSession(token)).await?)
+    }
+
     async fn remember(
         &self,
         caller: &str,
@@ -219,6 +223,8 @@ struct RevokeKey(Uuid, DateTimeUtc);
 #[derive(Debug, Clone)]
 struct AddSession(session::Model);
 #[derive(Debug, Clone, Copy)]
+struct EndSession(SecretHash);
+#[derive(Debug, Clone, Copy)]
 struct OpenLink {
     link: SecretHash,
     token: SecretHash,
@@ -275,6 +281,23 @@ impl Operation for AddSession {
             .exec_without_returning(on)
             .await?;
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Operation for EndSession {
+    type Output = bool;
+
+    fn shape(&self, _merges: bool) -> Shape {
+        Shape::Statement
+    }
+
+    async fn run<C: ConnectionTrait>(&self, on: &C) -> Result<bool, Fault> {
+        let ended = session::Entity::delete_many()
+            .filter(session::Column::TokenHash.eq(self.0.to_vec()))
+            .exec(on)
+            .await?;
+        Ok(ended.rows_affected == 1)
     }
 }
 

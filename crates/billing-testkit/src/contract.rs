@@ -229,6 +229,7 @@ macro_rules! store_contract {
             credential {
                 keys_are_found_by_their_secret_until_they_are_revoked
                 a_session_ends
+                an_ended_session_is_nobody_s
                 a_link_opens_once_however_many_try
                 a_link_expires
                 an_idempotency_key_is_fresh_to_one

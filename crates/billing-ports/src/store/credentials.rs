@@ -139,6 +139,9 @@ pub trait Credentials: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<Session>, StoreError>;
 
+    /// Ends the session of a token: from now on it MUST be nobody's. `false`: it was nobody's.
+    async fn end_session(&self, token: SecretHash) -> Result<bool, StoreError>;
+
     /// Begins a request under an idempotency key of one caller.
     async fn remember(
         &self,

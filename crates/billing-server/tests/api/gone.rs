@@ -154,6 +154,7 @@ far!(Credentials {
     find_link(link: SecretHash, now: Timestamp) -> Option<Session>, StoreError;
     open_link(link: SecretHash, token: SecretHash, now: Timestamp) -> Option<Session>, StoreError;
     find_session(token: SecretHash, now: Timestamp) -> Option<Session>, StoreError;
+    end_session(token: SecretHash) -> bool, StoreError;
     remember(caller: &str, key: &str, request: SecretHash, now: Timestamp, reserved_until: Timestamp) -> Remembered, StoreError;
     answer(caller: &str, key: &str, status: u16, body: Option<Vec<u8>>) -> (), StoreError;
     forget(caller: &str, key: &str) -> (), StoreError;

@@ -53,6 +53,25 @@ pub async fn a_session_ends(store: &dyn Store) {
     assert_eq!(find(secret(2), 0).await, Ok(None), "there is none");
 }
 
+/// "Ends the session of a token: from now on it MUST be nobody's. `false`: it was nobody's."
+pub async fn an_ended_session_is_nobody_s(store: &dyn Store) {
+    let mut make = Maker::new(5);
+    let (ended, other) = (
+        session(store, &mut make).await,
+        session(store, &mut make).await,
+    );
+    for (token, session) in [(1, &ended), (2, &other)] {
+        let stored = store.add_session(session.clone(), secret(token)).await;
+        assert_eq!(stored, Ok(()));
+    }
+    assert_eq!(store.end_session(secret(1)).await, Ok(true));
+    let find = async |token| store.find_session(secret(token), second(1)).await;
+    assert_eq!(find(1).await, Ok(None), "it is over");
+    assert_eq!(find(2).await, Ok(Some(other)), "another is not");
+    assert_eq!(store.end_session(secret(1)).await, Ok(false));
+    assert_eq!(store.end_session(secret(9)).await, Ok(false));
+}
+
 /// "A link secret MUST open once, however many try at the same time."
 pub async fn a_link_opens_once_however_many_try(store: &dyn Store) {
     let mut make = Maker::new(3);

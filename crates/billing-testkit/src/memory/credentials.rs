@@ -187,6 +187,12 @@ impl Credentials for MemoryStore {
         })
     }
 
+    async fn end_session(&self, token: SecretHash) -> Result<bool, StoreError> {
+        self.call(Call::Credential, |state| {
+            Ok(state.vault.sessions.remove(&token).is_some())
+        })
+    }
+
     async fn remember(
         &self,
         caller: &str,
