@@ -8,6 +8,7 @@ use billing_ports::store::Locator;
 use ring::digest::{SHA256, digest};
 
 use crate::billing::Billing;
+use crate::commands::CustomerRef;
 use crate::commands::license::LicenseHeld;
 use crate::error::EngineError;
 use crate::ring::Deciding;
@@ -53,6 +54,32 @@ impl Billing {
         decide.await?;
         let held = self.license(id).await?;
         held.ok_or(MachineError::Refused(MachineActError::NoSuchLicense))
+    }
+
+    /// Takes a license of this customer's, or of a guest's that is attached to it, off the
+    /// machine with this fingerprint, whose name nobody need know any more. Done before,
+    /// nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// [`MachineError`], and nothing is written. Another customer's license is none.
+    pub async fn release_machine(
+        &self,
+        of: &CustomerRef,
+        id: LicenseId,
+        mark: &str,
+        actor: Option<&str>,
+    ) -> Result<(), MachineError> {
+        let parts = self.parts()?;
+        let found = parts.acting(of, &Locator::License(id)).await?;
+        let customer = found.ok_or(MachineActError::NoSuchLicense)?;
+        let deciding = Deciding::about(customer).by(actor);
+        let decide = parts.decide(&deciding, |draft, _catalog| {
+            let act = MachineAct::Deactivate;
+            act_on_machine(draft, id, act, mark).map_err(MachineError::Refused)
+        });
+        decide.await?;
+        Ok(())
     }
 }
 
