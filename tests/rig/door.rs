@@ -2,7 +2,7 @@
 
 use billing_ports::WebhookRequest;
 use poem::http::{HeaderMap, Method, StatusCode};
-use poem::{Endpoint, Request, Response};
+use poem::{Endpoint, Request, RequestBuilder, Response};
 use serde_json::{Value, json};
 
 use super::{Canary, KEY};
@@ -156,12 +156,41 @@ impl Door {
 
     /// Submits a form.
     pub(crate) async fn submit(&self, url: &str, fields: &[(&str, &str)]) -> Seen {
-        let form = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(fields)
-            .finish();
-        let kind = "application/x-www-form-urlencoded";
-        self.ask(Method::POST, url, "", kind, form).await
+        self.ask(Method::POST, url, "", FORM, written(fields)).await
     }
+
+    /// Looks at a page with the cookie of a session.
+    pub(crate) async fn get_in(&self, session: &str, url: &str) -> Seen {
+        let request = Request::builder().uri_str(path(url));
+        self.send(in_session(session, request).finish()).await
+    }
+
+    /// Submits a form with the cookie of a session.
+    pub(crate) async fn submit_in(
+        &self,
+        session: &str,
+        url: &str,
+        fields: &[(&str, &str)],
+    ) -> Seen {
+        let request = Request::builder().method(Method::POST).uri_str(path(url));
+        let request = in_session(session, request).content_type(FORM);
+        self.send(request.body(written(fields))).await
+    }
+}
+
+/// How browsers write forms.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+fn written(fields: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish()
+}
+
+/// A request as the browser sends it that keeps this session.
+fn in_session(session: &str, request: RequestBuilder) -> RequestBuilder {
+    Canary::used(session);
+    request.header("cookie", format!("__Host-billing={session}"))
 }
 
 /// The path of an address, whichever host it names.

@@ -21,6 +21,7 @@ mod offers;
 mod paddle;
 mod pauses;
 mod plan_file;
+mod portal;
 mod prices;
 mod refunds;
 mod refusals;

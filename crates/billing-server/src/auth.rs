@@ -118,10 +118,11 @@ pub(crate) async fn authenticate(state: &AppState, headers: &HeaderMap) -> Resul
         if let Some(customer) = state.sessions.get(&hash, now) {
             return Ok(Caller::Session(customer));
         }
+        let epoch = state.sessions.epoch();
         let found = store.find_session(hash, now).await?;
         let session = found.ok_or_else(Problem::unauthorized)?;
         let customer = session.customer;
-        state.sessions.put(hash, session);
+        state.sessions.put(hash, session, epoch);
         return Ok(Caller::Session(customer));
     }
     Err(Problem::unauthorized())

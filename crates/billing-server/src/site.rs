@@ -33,9 +33,11 @@ impl Endpoint for Site {
         let first = path.split('/').nth(1).unwrap_or_default();
         match (first, &self.sandbox) {
             ("sandbox", Some(sandbox)) => sandbox.call(request).await,
-            ("" | "pricing" | "checkout" | "session" | "renewal" | "assets" | "sandbox", _) => {
-                self.pages.call(request).await
-            }
+            (
+                "" | "pricing" | "checkout" | "session" | "portal" | "renewal" | "assets"
+                | "sandbox",
+                _,
+            ) => self.pages.call(request).await,
             // Programs get the API's words for what does not exist, people a page.
             (first, _) if !is_api(first) && wants_page(&request) => self.pages.call(request).await,
             _ => self.api.call(request).await,

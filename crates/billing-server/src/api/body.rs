@@ -19,6 +19,14 @@ pub(crate) const MAX_TEXT: usize = 255;
 /// Longest address: what mail takes.
 pub(crate) const MAX_EMAIL: usize = 254;
 
+/// Whether mail could go to an address, as far as its text tells.
+pub(crate) fn is_address(text: &str) -> bool {
+    let parts = text.rsplit_once('@');
+    let named = parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    let plain = |c: char| !c.is_whitespace() && !c.is_control();
+    named && text.len() <= MAX_EMAIL && text.chars().all(plain)
+}
+
 /// A body that is read field by field.
 pub(crate) trait ReadBody: Type + Sized + Send {
     /// Whether no body at all is the same as an empty object.
@@ -124,11 +132,7 @@ impl Fields {
     /// An address that mail could go to.
     pub(crate) fn email(&mut self, field: &str) -> Option<String> {
         let text = self.text(field, MAX_EMAIL)?;
-        let parts = text.rsplit_once('@');
-        let plausible = parts.is_some_and(|(local, domain)| {
-            !local.is_empty() && !domain.is_empty() && !text.contains(char::is_whitespace)
-        });
-        if !plausible {
+        if !is_address(&text) {
             self.wrong(field, "must be an e-mail address");
             return None;
         }

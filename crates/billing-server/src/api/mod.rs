@@ -36,7 +36,8 @@ mod terms;
 pub(crate) mod views;
 mod webhooks;
 
-pub(crate) use sessions::{Delivery, allowed};
+pub(crate) use quotes::change_ask;
+pub(crate) use sessions::{Delivery, allowed, mail_link};
 
 use poem::endpoint::BoxEndpoint;
 use poem::{Endpoint, EndpointExt, Response, Route, get};

@@ -17,7 +17,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use url::Url;
 
 use self::delivery::leads_to;
-use crate::api::body::{Body, Fields, MAX_TEXT, ReadBody};
+use crate::api::body::{Body, Fields, MAX_TEXT, ReadBody, is_address};
 use crate::api::checkouts::{Addresses, MAX_URL};
 use crate::api::customers::named;
 use crate::api::{Created, Done, Group};
@@ -204,6 +204,31 @@ impl SessionsApi {
             expires_at: opened.session.expires_at.to_string(),
         }))
     }
+}
+
+/// Has a link to a page of ours mailed to whoever owns the mailbox of `email`, if there is
+/// anything to be seen there. Everybody is told the same.
+///
+/// # Errors
+///
+/// As the route without a key.
+pub(crate) async fn mail_link(
+    state: &AppState,
+    request: &Request,
+    email: &str,
+) -> Result<(), Problem> {
+    if !is_address(email) {
+        return Err(Problem::field("email", "must be an e-mail address"));
+    }
+    let body = SessionBody {
+        customer: None,
+        email: Some(email.to_owned()),
+        return_url: None,
+        delivery: None,
+        delivered: None,
+    };
+    let Done = mailed::ask(state, request, body).await?;
+    Ok(())
 }
 
 /// A session for the customer that an operator names.

@@ -1,4 +1,4 @@
-//! The stylesheet and the one script, under addresses that change with their content.
+//! The stylesheet and the scripts, under addresses that change with their content.
 
 use std::sync::LazyLock;
 
@@ -24,12 +24,20 @@ static STYLE: Asset = Asset {
     hash: LazyLock::new(|| hash(STYLE.content)),
 };
 
-/// What opens Paddle's checkout, on the one page with a script.
+/// What opens Paddle's checkout, on the one page that needs a script.
 static PADDLE: Asset = Asset {
     path: "/assets/paddle.js",
     kind: "text/javascript; charset=utf-8",
     content: include_str!("paddle.js"),
     hash: LazyLock::new(|| hash(PADDLE.content)),
+};
+
+/// What puts a button beside a license key that copies it.
+static COPY: Asset = Asset {
+    path: "/assets/copy.js",
+    kind: "text/javascript; charset=utf-8",
+    content: include_str!("copy.js"),
+    hash: LazyLock::new(|| hash(COPY.content)),
 };
 
 impl Asset {
@@ -67,6 +75,11 @@ pub(super) fn paddle_script_address() -> String {
     PADDLE.address()
 }
 
+/// The address of the script that copies a license key.
+pub(super) fn copy_script_address() -> String {
+    COPY.address()
+}
+
 #[handler]
 pub(super) fn stylesheet(request: &Request) -> Response {
     STYLE.answer(request)
@@ -75,6 +88,11 @@ pub(super) fn stylesheet(request: &Request) -> Response {
 #[handler]
 pub(super) fn paddle_script(request: &Request) -> Response {
     PADDLE.answer(request)
+}
+
+#[handler]
+pub(super) fn copy_script(request: &Request) -> Response {
+    COPY.answer(request)
 }
 
 fn hash(content: &str) -> String {

@@ -1,7 +1,7 @@
 //! Entitlements, prices and states in people's words.
 
 use billing_domain::catalog::{Billing, Catalog, Plan, Price};
-use billing_domain::entitlement::{Entitlement, FeatureKind, Limit, print_size};
+use billing_domain::entitlement::{Entitlement, Entitlements, FeatureKind, Limit, print_size};
 use billing_domain::money::Money;
 use billing_domain::subscription::Status;
 use billing_domain::time::{Interval, Timestamp};
@@ -16,15 +16,20 @@ pub(super) struct Feature {
     pub(super) value: Option<String>,
 }
 
-/// What a plan grants, a line a feature, in the order of the features' keys.
-/// What it does not grant is left out.
-pub(super) fn features(catalog: &Catalog, plan: &Plan) -> Vec<Feature> {
-    let granted = plan.entitlements.iter().filter_map(|(key, granted)| {
+/// What is granted, a line a feature, in the order of the features' keys. What is not
+/// granted is left out.
+pub(super) fn granted(catalog: &Catalog, granted: &Entitlements) -> impl Iterator<Item = Feature> {
+    granted.iter().filter_map(|(key, granted)| {
         let feature = catalog.features().get(key)?;
         let value = granted_value(&feature.kind, granted)?;
         let name = feature.name.clone();
         Some(Feature { name, value })
-    });
+    })
+}
+
+/// What a plan grants, as [`granted`], and what is sold of it by the piece.
+pub(super) fn features(catalog: &Catalog, plan: &Plan) -> Vec<Feature> {
+    let granted = granted(catalog, &plan.entitlements);
     let sold = plan.quantity.as_ref().and_then(|rule| {
         let feature = catalog.features().get(&rule.feature)?;
         Some(Feature {
@@ -70,17 +75,36 @@ fn size(bytes: u64) -> String {
     format!("{number} {unit}")
 }
 
-/// An amount as people write it: `$20`, `$4.99`, `€20`, `CHF 20`.
+/// The name of a plan as people read it. One that is in no catalog any more goes by its key.
+pub(super) fn plan_name<'a>(catalog: &'a Catalog, key: &'a str) -> &'a str {
+    catalog.plan(key).map_or(key, |plan| plan.name.as_str())
+}
+
+/// An amount as people write it: `$20`, `$4.99`, `−€20`, `CHF 20`.
 pub(super) fn money(money: Money) -> String {
     let printed = money.to_string();
     let digits = printed.split_once(' ').map_or("", |(_, digits)| digits);
     let digits = digits.strip_suffix(".00").unwrap_or(digits);
+    let (sign, digits) = match digits.strip_prefix('-') {
+        Some(digits) => ("−", digits),
+        None => ("", digits),
+    };
     match money.currency.code() {
-        "usd" => format!("${digits}"),
-        "eur" => format!("€{digits}"),
-        "gbp" => format!("£{digits}"),
-        "sat" => format!("{digits} sat"),
-        code => format!("{} {digits}", code.to_uppercase()),
+        "usd" => format!("{sign}${digits}"),
+        "eur" => format!("{sign}€{digits}"),
+        "gbp" => format!("{sign}£{digits}"),
+        "sat" => format!("{sign}{digits} sat"),
+        code => format!("{sign}{} {digits}", code.to_uppercase()),
+    }
+}
+
+/// What so many pieces cost, and how often: `$20 per month`, `3 × $12 per month`.
+pub(super) fn price(unit: Money, quantity: u32, billing: Billing) -> String {
+    let (unit, rhythm) = (money(unit), rhythm(billing));
+    if quantity == 1 {
+        format!("{unit} {rhythm}")
+    } else {
+        format!("{quantity} × {unit} {rhythm}")
     }
 }
 
@@ -123,6 +147,14 @@ pub(super) fn day(instant: Timestamp) -> String {
         .to_string()
 }
 
+/// An instant to the minute: `31 December 2026, 14:05 UTC`.
+pub(super) fn minute(instant: Timestamp) -> String {
+    instant
+        .to_zoned(TimeZone::UTC)
+        .strftime("%-d %B %Y, %H:%M UTC")
+        .to_string()
+}
+
 /// A status in words, and the class of its badge.
 pub(super) const fn status(status: Status) -> (&'static str, &'static str) {
     match status {
@@ -151,6 +183,8 @@ mod tests {
             (50_000, "sat", "50000 sat"),
             (2000, "chf", "CHF 20"),
             (2000, "jpy", "JPY 2000"),
+            (-500, "usd", "−$5"),
+            (-7, "chf", "−CHF 0.07"),
         ] {
             assert_eq!(money(Money::new(amount, currency.parse().unwrap())), text);
         }

@@ -19,6 +19,15 @@ pub(super) struct Page<'a> {
     pub(super) body: Markup,
 }
 
+/// What stands around a page beside its head.
+#[derive(Default)]
+pub(super) struct Around {
+    /// The ways to other pages of its kind. `None`: there are none.
+    pub(super) ways: Option<Markup>,
+    /// The address of a script that it works without. `None`: there is none.
+    pub(super) script: Option<String>,
+}
+
 /// Seconds until a waiting page asks again: a webhook takes about one.
 const REFRESH_SECONDS: u8 = 2;
 
@@ -26,6 +35,11 @@ impl Page<'_> {
     /// The page as an answer. Pages are never kept by browsers: prices change,
     /// and what became of a checkout is nobody else's.
     pub(super) fn answer(self, status: StatusCode) -> Response {
+        self.answer_among(status, &Around::default())
+    }
+
+    /// The same among other pages of its kind.
+    pub(super) fn answer_among(self, status: StatusCode, around: &Around) -> Response {
         let markup = html! {
             (DOCTYPE)
             html lang="en" {
@@ -36,12 +50,14 @@ impl Page<'_> {
                     @if self.refresh { meta http-equiv="refresh" content=(REFRESH_SECONDS); }
                     title { (self.title) }
                     link rel="stylesheet" href=(stylesheet_address());
+                    @if let Some(script) = &around.script { script src=(script) defer {} }
                 }
                 body {
                     a class="skip" href="#content" { "Skip to content" }
                     @if !self.product.is_empty() {
-                        header { a class="brand" href="/pricing" { (self.product) } }
+                        header { a class="brand" href="/pricing" { bdi { (self.product) } } }
                     }
+                    @if let Some(ways) = &around.ways { (ways) }
                     main id="content" { (self.body) }
                 }
             }

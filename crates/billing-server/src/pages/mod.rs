@@ -1,17 +1,20 @@
 //! The pages that people see: prices, what became of a checkout, where a mailed link
-//! leads, and where a renewal is paid.
+//! leads, where a renewal is paid, and the portal, where customers see and change what
+//! they have.
 //!
 //! Rendered here, working without a script, with one stylesheet; only where
-//! Paddle's checkout opens is there a script. Deliberately decides nothing: a visit
+//! Paddle's checkout opens does a page need one. Deliberately decides nothing: a visit
 //! changes nothing, and a purchase is a checkout of the engine like any other.
 
 mod assets;
 mod checkout;
+mod cookie;
 mod describe;
 mod layout;
 mod origin;
 mod pay;
 mod policy;
+mod portal;
 mod pricing;
 mod renewal;
 mod session;
@@ -42,7 +45,7 @@ pub fn page_routes(state: &AppState) -> impl Endpoint<Output = Response> + use<>
         public_url: Arc::from(state.options.public_url.as_str()),
     };
     let content_policy = policy::content_policy(&pages.public_url);
-    Route::new()
+    portal::routes(Route::new())
         .at("/", get(to_pricing))
         .at("/pricing", get(pricing::show))
         .at("/pricing/checkout", post(pricing::checkout))
@@ -53,6 +56,7 @@ pub fn page_routes(state: &AppState) -> impl Endpoint<Output = Response> + use<>
         .at(renewal_link::PAGE, get(renewal::ask).post(renewal::pay))
         .at("/assets/billing.css", get(assets::stylesheet))
         .at("/assets/paddle.js", get(assets::paddle_script))
+        .at("/assets/copy.js", get(assets::copy_script))
         .data(pages)
         .catch_error(|error: poem::error::NotFoundError| async move {
             tracing::debug!(%error, "no such page");

@@ -14,6 +14,11 @@ pub(super) fn content_policy(public_url: &str) -> String {
     )
 }
 
+/// The same for a page that a script of ours helps.
+pub(super) fn policy_with_script(public_url: &str) -> String {
+    format!("{}; script-src 'self'", content_policy(public_url))
+}
+
 /// Puts the headers on every page; those that a page has put on itself stand.
 pub(super) struct PageHeaders {
     headers: Vec<(HeaderName, HeaderValue)>,

@@ -1,28 +1,25 @@
 //! Where a mailed link leads: a button, since programs that look through mail
-//! visit what they find there, and behind it what the customer holds, once.
+//! visit what they find there, and behind it the portal, once.
 //!
-//! Gives the browser nothing to come back with, unless an application of the host's
-//! asked for it, to which the browser is led on then. One that takes links itself is
-//! named as their `return_url`.
+//! The browser is given a session that was drawn for it just then: whatever it held before
+//! is not looked at. Where an application of the host's asked for the session, the browser is
+//! led on there with it and keeps none. One that takes links itself is named as their
+//! `return_url`.
 
-use billing_domain::catalog::{Billing, Catalog};
-use billing_domain::ids::CustomerId;
-use billing_domain::subscription::Subscription;
-use billing_engine::CustomerRef;
 use maud::{Markup, html};
-use poem::http::{StatusCode, header};
+use poem::http::{HeaderValue, StatusCode, header};
 use poem::web::{Data, Query};
 use poem::{Body, Request, Response, handler};
 use serde::Deserialize;
 use url::Url;
 
-use super::Pages;
-use super::describe;
 use super::layout::{Page, not_found, unavailable};
 use super::origin::is_ours;
+use super::portal;
+use super::{Pages, cookie, see_other};
 use crate::api::{Delivery, allowed};
 use crate::http::client_address;
-use crate::links::{self, MAX_LINK};
+use crate::links::{self, MAX_LINK, Opened};
 use crate::problem::Problem;
 
 /// Bytes of a form: a link, with room for what browsers add.
@@ -53,7 +50,7 @@ pub(super) async fn ask(Data(pages): Data<&Pages>, query: poem::Result<Query<Lin
         section class="notice quiet" {
             h1 { "Your billing" }
             @match &onward {
-                None => { p { "This link opens once, and shows what you hold." } }
+                None => { p { "This link opens once, and shows what you have." } }
                 Some((to, _)) => {
                     p { "This link opens once, and leads on to " strong { (host(to)) } "." }
                 }
@@ -71,7 +68,7 @@ pub(super) async fn ask(Data(pages): Data<&Pages>, query: poem::Result<Query<Lin
     page(pages, StatusCode::OK, body).await
 }
 
-/// Opens the link and shows what its customer holds.
+/// Opens the link, and leads to the portal or to whoever asked for it.
 #[handler]
 pub(super) async fn open(Data(pages): Data<&Pages>, request: &Request, body: Body) -> Response {
     if !is_ours(request, &pages.public_url) {
@@ -99,7 +96,7 @@ pub(super) async fn open(Data(pages): Data<&Pages>, request: &Request, body: Bod
         },
     };
     match opened(pages, &field("link").unwrap_or_default(), onward).await {
-        Ok(Some(Then::Show(held))) => page(pages, StatusCode::OK, held).await,
+        Ok(Some(Then::Enter(cookie))) => entered(cookie),
         Ok(Some(Then::Go(to))) => led_on(&to),
         Ok(None) => refused(pages, StatusCode::NOT_FOUND, EXPIRED).await,
         // Why was logged where it failed.
@@ -109,8 +106,8 @@ pub(super) async fn open(Data(pages): Data<&Pages>, request: &Request, body: Bod
 
 /// What comes of opening a link.
 enum Then {
-    /// What its customer holds is shown.
-    Show(Markup),
+    /// The browser keeps a session, and goes to the portal.
+    Enter(HeaderValue),
     /// The browser goes to an application of the host's.
     Go(Url),
 }
@@ -123,6 +120,15 @@ async fn onward(
 ) -> Option<(Url, Delivery)> {
     let to = allowed(&pages.state, &to?).await.ok()?;
     Some((to, Delivery::named(&delivery?)?))
+}
+
+/// Leads the browser to the portal, with its session.
+fn entered(cookie: HeaderValue) -> Response {
+    let mut answer = see_other(portal::HOME);
+    let headers = answer.headers_mut();
+    headers.insert(header::SET_COOKIE, cookie);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
 }
 
 /// Leads the browser on, to an address that nobody may keep.
@@ -160,71 +166,21 @@ async fn opened(
         return Ok(None);
     };
     let Some((to, delivery)) = onward else {
-        let Some(held) = held_by(pages, found.customer).await? else {
-            return Ok(None);
-        };
         let opened = found.open(&pages.state).await?;
-        return Ok(opened.map(|_token_for_nobody| Then::Show(held)));
+        return opened.map(|opened| kept(pages, &opened)).transpose();
     };
     let prepared = delivery.prepared(&pages.state, found.customer).await?;
     let opened = found.open(&pages.state).await?;
     Ok(opened.map(|opened| Then::Go(prepared.at(to, &opened))))
 }
 
-/// What a customer holds, as it is shown. `None`: there is no such customer.
-async fn held_by(pages: &Pages, customer: CustomerId) -> Result<Option<Markup>, Problem> {
-    let customer = CustomerRef::Id(customer);
-    let billing = &pages.state.billing;
-    let Some(account) = billing.account(&customer).await? else {
-        return Ok(None);
-    };
-    let Some(access) = billing.access(&customer).await? else {
-        return Ok(None);
-    };
-    let revision = billing.catalog().await?;
-    let guests = billing.attached_to(&customer).await?;
-    let held_all = std::iter::once(&account).chain(&guests);
-    let held_all = held_all.flat_map(|account| &account.subscriptions);
-    let catalog = &revision.catalog;
-    let plan = access.plan.as_ref().map(|key| name(catalog, key.as_str()));
-    Ok(Some(html! {
-        section class="notice good" {
-            h1 { "Your billing" }
-            @match plan {
-                Some(plan) => { p { "You have " strong { (plan) } "." } }
-                None => { p { "You have no plan." } }
-            }
-            @for subscription in held_all {
-                (held(catalog, subscription))
-            }
-            p { a href="/pricing" { "Plans and prices" } }
-        }
-    }))
-}
-
-fn held(catalog: &Catalog, subscription: &Subscription) -> Markup {
-    let (word, class) = describe::status(subscription.status());
-    let terms = &subscription.terms;
-    html! {
-        h2 {
-            (name(catalog, terms.plan.as_str())) " "
-            span class={ "badge " (class) } { (word) }
-        }
-        dl {
-            @if let Ok(amount) = terms.amount() {
-                dt { "Price" }
-                dd { (describe::money(amount)) " " (describe::rhythm(terms.billing)) }
-            }
-            @if let (Billing::Recurring(_), Some(period)) = (terms.billing, subscription.current_period()) {
-                dt { @if subscription.cancellation.is_some() { "Until" } @else { "Renews" } }
-                dd { (describe::day(period.end)) }
-            }
-        }
-    }
-}
-
-fn name<'a>(catalog: &'a Catalog, key: &'a str) -> &'a str {
-    catalog.plan(key).map_or(key, |plan| plan.name.as_str())
+/// What the browser is told to keep of a session that was opened for it.
+fn kept(pages: &Pages, opened: &Opened) -> Result<Then, Problem> {
+    let clock = pages.state.billing.clock();
+    let now = clock.ok_or_else(Problem::billing_disabled)?.now();
+    let left = opened.session.expires_at.duration_since(now).as_secs();
+    let cookie = cookie::kept(&pages.public_url, &opened.token, left);
+    Ok(Then::Enter(cookie))
 }
 
 async fn refused(pages: &Pages, status: StatusCode, words: &str) -> Response {
@@ -232,7 +188,8 @@ async fn refused(pages: &Pages, status: StatusCode, words: &str) -> Response {
         section class="notice quiet" {
             h1 { "Not opened" }
             p { (words) }
-            p { a class="button" href="/pricing" { "See plans and prices" } }
+            p { a class="button" href="/portal/sign-in" { "Mail me a link" } }
+            p { a href="/pricing" { "See plans and prices" } }
         }
     };
     page(pages, status, body).await

@@ -471,7 +471,7 @@ async fn without_an_address_to_return_to_the_link_leads_to_our_page() {
             "{shown}"
         );
     }
-    for (status, words) in [(200, "Personal"), (404, "This link was used")] {
+    for (status, to, words) in [(303, "/portal", ""), (404, "", "This link was used")] {
         let sent = Request::builder()
             .method(Method::POST)
             .uri_str("/session")
@@ -479,6 +479,7 @@ async fn without_an_address_to_return_to_the_link_leads_to_our_page() {
             .body(form.clone());
         let seen = pages.get_response(sent).await;
         assert_eq!(seen.status(), status);
+        assert_eq!(seen.header("location").unwrap_or_default(), to);
         let shown = seen.into_body().into_string().await.unwrap();
         assert!(shown.contains(words), "{shown}");
     }

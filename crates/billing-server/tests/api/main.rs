@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod canary;
 #[cfg(test)]
 mod cancels;
@@ -59,6 +61,10 @@ mod pauses;
 mod payments;
 #[cfg(test)]
 mod plans;
+#[cfg(test)]
+mod portal;
+#[cfg(test)]
+mod portal_refused;
 #[cfg(test)]
 mod quotes;
 #[cfg(test)]

@@ -170,9 +170,17 @@ fn a_customer_is_mailed_a_link_that_opens_once() {
     assert!(page.ok(200).contains("This link opens once"), "{page:?}");
     let fields = [("link", link)];
     let opened = server.submit("/session", &fields);
+    opened.ok(303);
+    assert_eq!(opened.header("location"), "/portal");
+    let cookie = opened.header("set-cookie");
+    let (cookie, rest) = cookie.split_once(';').unwrap();
+    assert!(cookie.starts_with("billing_session=bs_"), "{opened:?}");
+    assert!(rest.contains("HttpOnly; SameSite=Lax"), "{rest}");
+    let sent = format!("cookie: {cookie}\r\n");
+    let portal = ask("GET", &format!("{}/portal", server.url), &sent, "");
     assert!(
-        opened.ok(200).contains("<strong>Free</strong>"),
-        "{opened:?}"
+        portal.ok(200).contains("<strong><bdi>Free</bdi></strong>"),
+        "{portal:?}"
     );
     server.submit("/session", &fields).ok(404);
     let ended = server.stop();

@@ -59,7 +59,7 @@ impl LineView {
 }
 
 /// The line as a calculation that a person can follow.
-fn explanation(line: &Line) -> String {
+pub(crate) fn explanation(line: &Line) -> String {
     if line.share.is_none() && line.charged.is_none() {
         return whole(line);
     }
