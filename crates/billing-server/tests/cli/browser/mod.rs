@@ -5,5 +5,6 @@
 mod buys;
 mod chromium;
 mod pages;
+mod portal;
 mod scheme;
 mod wire;

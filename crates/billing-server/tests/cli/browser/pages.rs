@@ -15,14 +15,14 @@ const OVERFLOW: &str =
     "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
 
 /// A way to one page: from the server's address to where it is looked at.
-struct Shown<'a> {
+pub(super) struct Shown<'a> {
     /// What its picture is called.
-    name: &'a str,
-    url: String,
+    pub(super) name: &'a str,
+    pub(super) url: String,
 }
 
 /// Looks at a page in every way.
-fn looks_well(browser: &Browser, page: &Shown<'_>) {
+pub(super) fn looks_well(browser: &Browser, page: &Shown<'_>) {
     for (width, scheme) in scheme::all() {
         browser.look(width, scheme);
         browser.visit(&page.url);
