@@ -114,9 +114,9 @@ async fn w_10_what_is_canceled_says_until_when(kind: StoreKind) {
     let cancel = [("form_token", token.as_str()), ("step", "cancel")];
     let forged = site.submit_in(&session, &quotes, &cancel[1..]).await;
     forged.is(StatusCode::FORBIDDEN);
-    let quoted = site.submit_in(&session, &quotes, &cancel).await;
-    let quoted = quoted.is(StatusCode::SEE_OTHER);
-    let at = quoted.header("location").to_owned();
+    let told = site.submit_in(&session, &quotes, &cancel).await;
+    let told = told.is(StatusCode::SEE_OTHER);
+    let at = told.header("location").to_owned();
     let shown = site.get_in(&session, &at).await.is(StatusCode::OK);
     says(&shown, &["Cancel ", "10 February 2026"]);
     let accept = format!("{at}/accept");

@@ -2,7 +2,7 @@
 
 /// Every key of the configuration, as in the file; its variable is
 /// `BILLING_…` in upper case, with `_` for the dot.
-pub const KEYS: [&str; 63] = [
+pub const KEYS: [&str; 64] = [
     "enabled",
     "database_url",
     "listen",
