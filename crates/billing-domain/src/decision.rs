@@ -69,6 +69,7 @@ pub struct Draft {
     now: Timestamp,
     ids: IdSeq,
     actor: Option<String>,
+    reason: Option<String>,
     effects: Vec<Effect>,
     journal: Vec<JournalEntry>,
     parked: Vec<Parked>,
@@ -88,6 +89,7 @@ impl Draft {
             now,
             ids,
             actor,
+            reason: None,
             effects: Vec::new(),
             journal: Vec::new(),
             parked: Vec::new(),
@@ -95,6 +97,17 @@ impl Draft {
             unread: Vec::new(),
             imagined: false,
         }
+    }
+
+    /// Notes with everything that somebody asked for, before and after this, why they did.
+    /// `None`: nobody said.
+    #[must_use]
+    pub fn because(mut self, reason: Option<&str>) -> Self {
+        self.reason = reason.map(str::to_owned);
+        for entry in self.journal.iter_mut().filter(|held| held.actor.is_some()) {
+            entry.reason.clone_from(&self.reason);
+        }
+        self
     }
 
     /// Begins to imagine, from `now` on, what the same decisions would make of an
@@ -181,6 +194,7 @@ impl Draft {
             event,
             at: self.now,
             actor: self.actor.clone(),
+            reason: self.actor.as_ref().and(self.reason.clone()),
             subscription: None,
             invoice: None,
             checkout: None,

@@ -122,6 +122,8 @@ id_kinds! {
     EndpointId = "we";
     /// One event on its way to one receiver.
     DeliveryId = "dlv";
+    /// What an operator did.
+    ActId = "act";
 }
 
 fn parse(prefix: &'static str, text: &str) -> Result<Uuid, IdError> {

@@ -22,6 +22,9 @@ pub struct JournalEntry {
     pub at: Timestamp,
     /// Who did it. `None`: the engine, by itself.
     pub actor: Option<String>,
+    /// Why, in the words of whoever did it. `None`: nobody said, or before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The subscription concerned.
     pub subscription: Option<SubscriptionId>,
     /// The invoice concerned.

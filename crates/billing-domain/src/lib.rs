@@ -47,6 +47,7 @@ pub mod parked;
 pub mod proration;
 pub mod provider;
 pub mod quote;
+pub mod report;
 pub mod subscription;
 pub mod terms;
 pub mod time;

@@ -241,7 +241,7 @@ impl Money {
 }
 
 /// Divides, rounding halves away from zero. `None` when the divisor is not positive.
-fn divide_half_away_from_zero(value: i128, divisor: i128) -> Option<i128> {
+pub(crate) fn divide_half_away_from_zero(value: i128, divisor: i128) -> Option<i128> {
     if divisor <= 0 {
         return None;
     }

@@ -1,12 +1,14 @@
 //! The one object that applications hold.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use billing_domain::catalog::ProviderKey;
 use billing_domain::ids::IdSeq;
 use billing_domain::provider::ProviderAccount;
 use billing_domain::time::{Timestamp, to_micros};
+use billing_ports::store::Act;
 use billing_ports::{ClaimPost, Clock, IdSource, Notifier, PaymentProvider, Store, WebhookDecoder};
 use tokio::sync::{Notify, Semaphore};
 
@@ -25,9 +27,17 @@ pub struct Billing {
     parts: Option<Arc<Parts>>,
 }
 
-/// What the engine is made of.
+/// The engine, as whoever acts has it.
 pub(crate) struct Parts {
+    /// The store; where an operator acts, one that keeps the act.
     pub(crate) store: Arc<dyn Store>,
+    /// Who acts, and why. `None`: nobody whose acts are kept.
+    act: Option<Act>,
+    common: Arc<Common>,
+}
+
+/// What is one for everybody.
+pub(crate) struct Common {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) providers: BTreeMap<ProviderAccount, Arc<dyn PaymentProvider>>,
@@ -56,7 +66,20 @@ pub(crate) struct Parts {
     pub(crate) wake: Notify,
 }
 
+impl Deref for Parts {
+    type Target = Common;
+
+    fn deref(&self) -> &Common {
+        &self.common
+    }
+}
+
 impl Parts {
+    /// Why whoever acts does. `None`: nobody does whose acts are kept, or nobody said.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        self.act.as_ref()?.reason.as_deref()
+    }
+
     /// The clock, read once per entry point.
     pub(crate) fn now(&self) -> Timestamp {
         to_micros(self.clock.now())
@@ -128,6 +151,22 @@ impl Billing {
     #[must_use]
     pub const fn is_enabled(&self) -> bool {
         self.parts.is_some()
+    }
+
+    /// The same engine for an operator who acts: the act is kept with the first thing that is
+    /// written by it, and its reason with whatever the journal then says of the operator.
+    #[must_use]
+    pub fn recording(&self, act: Act) -> Self {
+        let recording = |parts: &Arc<Parts>| {
+            Arc::new(Parts {
+                store: parts.store.recording(act.clone()),
+                act: Some(act),
+                common: Arc::clone(&parts.common),
+            })
+        };
+        Self {
+            parts: self.parts.as_ref().map(recording),
+        }
     }
 
     pub(crate) fn parts(&self) -> Result<&Parts, EngineError> {
@@ -247,8 +286,7 @@ impl BillingBuilder {
             }
         }
         let gates = GateCache::new(self.limits.gate_cache_size, self.limits.gate_cache);
-        let parts = Parts {
-            store: self.store,
+        let common = Common {
             clock: self.clock,
             ids: self.ids,
             providers,
@@ -268,6 +306,11 @@ impl BillingBuilder {
             also_told: OnceLock::new(),
             claim_post: OnceLock::new(),
             wake: Notify::new(),
+        };
+        let parts = Parts {
+            store: self.store,
+            act: None,
+            common: Arc::new(common),
         };
         Ok(Billing {
             parts: Some(Arc::new(parts)),

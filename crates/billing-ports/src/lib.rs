@@ -41,7 +41,8 @@ pub mod mock {
     pub use crate::provider::MockPaymentProvider;
     pub use crate::rate::MockRateSource;
     pub use crate::store::{
-        MockBookmarks, MockCatalogs, MockCodes, MockCredentials, MockEndpoints, MockMigrations,
+        MockActs, MockBookmarks, MockCatalogs, MockCodes, MockCredentials, MockEndpoints,
+        MockMigrations,
         MockQuotes, MockReadModels, MockRing,
     };
     pub use crate::webhook::MockWebhookDecoder;

@@ -41,7 +41,7 @@ impl<D: Database> Catalogs for SqlStore<D> {
             revision: revision.clone(),
             after,
         };
-        match self.write(apply).await {
+        match self.record(apply, None, |()| true).await {
             Ok(()) => {
                 self.database().wake();
                 Ok(Some(revision))

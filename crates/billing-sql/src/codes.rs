@@ -35,7 +35,7 @@ impl<D: Database> Codes for SqlStore<D> {
             retired_at: code.retired_at.map(column),
             body: rows::stored(code)?,
         };
-        match self.write(Create(row)).await {
+        match self.record(Create(row), None, |()| true).await {
             Ok(()) => Ok(true),
             Err(fault) if fault.is_unique() => Ok(false),
             Err(fault) => Err(fault.into()),
@@ -65,7 +65,8 @@ impl<D: Database> Codes for SqlStore<D> {
     }
 
     async fn retire_code(&self, id: DiscountCodeId, now: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.write(Retire(id.uuid(), column(now))).await?)
+        let retire = Retire(id.uuid(), column(now));
+        Ok(self.record(retire, None, |retired| *retired).await?)
     }
 
     async fn reserve_code(

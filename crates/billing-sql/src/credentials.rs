@@ -24,15 +24,8 @@ mod remember;
 #[async_trait]
 impl<D: Database> Credentials for SqlStore<D> {
     async fn add_key(&self, key: OperatorKey, secret: SecretHash) -> Result<(), StoreError> {
-        let row = operator_key::Model {
-            id: key.id.uuid(),
-            name: key.name,
-            scope: key.scope.as_str().to_owned(),
-            secret_hash: secret.to_vec(),
-            created_at: column(key.created_at),
-            revoked_at: key.revoked_at.map(column),
-        };
-        Ok(self.write(AddKey(row)).await?)
+        let add = AddKey(key_row(key, secret));
+        Ok(self.record(add, None, |()| true).await?)
     }
 
     async fn find_key(&self, secret: SecretHash) -> Result<Option<OperatorKey>, StoreError> {
@@ -63,11 +56,32 @@ impl<D: Database> Credentials for SqlStore<D> {
     }
 
     async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.write(RevokeKey(id.uuid(), column(now))).await?)
+        let revoke = RevokeKey(id.uuid(), column(now));
+        Ok(self.record(revoke, None, |revoked| *revoked).await?)
+    }
+
+    async fn rotate_key(
+        &self,
+        old: KeyId,
+        old_until: Timestamp,
+        key: OperatorKey,
+        secret: SecretHash,
+    ) -> Result<bool, StoreError> {
+        let rotate = RotateKey {
+            old: old.uuid(),
+            old_until: column(old_until),
+            add: AddKey(key_row(key, secret)),
+        };
+        match self.record(rotate, None, |()| true).await {
+            Ok(()) => Ok(true),
+            Err(fault) if fault.is_unmet() => Ok(false),
+            Err(fault) => Err(fault.into()),
+        }
     }
 
     async fn add_session(&self, session: Session, token: SecretHash) -> Result<(), StoreError> {
-        Ok(self.write(AddSession(row(&session, Some(token)))).await?)
+        let add = AddSession(row(&session, Some(token)));
+        Ok(self.record(add, Some(session.customer), |()| true).await?)
     }
 
     async fn add_link(
@@ -81,7 +95,8 @@ impl<D: Database> Credentials for SqlStore<D> {
             link_expires_at: Some(column(link_expires_at)),
             ..row(&session, None)
         };
-        Ok(self.write(AddSession(row)).await?)
+        let add = AddSession(row);
+        Ok(self.record(add, Some(session.customer), |()| true).await?)
     }
 
     async fn find_link(
@@ -184,15 +199,29 @@ impl<D: Database> Credentials for SqlStore<D> {
     }
 }
 
+fn key_row(key: OperatorKey, secret: SecretHash) -> operator_key::Model {
+    operator_key::Model {
+        id: key.id.uuid(),
+        name: key.name,
+        scope: key.scope.as_str().to_owned(),
+        secret_hash: secret.to_vec(),
+        created_at: column(key.created_at),
+        revoked_at: key.revoked_at.map(column),
+        expires_at: key.expires_at.map(column),
+    }
+}
+
 fn key(row: operator_key::Model) -> Result<OperatorKey, StoreError> {
     let table = "operator_keys";
     let scope = Scope::from_word(&row.scope);
     let revoked_at = row.revoked_at.map(|at| instant(at, table, row.id));
+    let expires_at = row.expires_at.map(|at| instant(at, table, row.id));
     Ok(OperatorKey {
         id: KeyId::from(row.id),
         scope: scope.ok_or_else(|| rows::corrupt(table, row.id, "unknown scope"))?,
         created_at: instant(row.created_at, table, row.id)?,
         revoked_at: revoked_at.transpose()?,
+        expires_at: expires_at.transpose()?,
         name: row.name,
     })
 }
@@ -220,6 +249,12 @@ fn opened(row: &session::Model) -> Result<Session, StoreError> {
 struct AddKey(operator_key::Model);
 #[derive(Debug, Clone, Copy)]
 struct RevokeKey(Uuid, DateTimeUtc);
+#[derive(Debug, Clone)]
+struct RotateKey {
+    old: Uuid,
+    old_until: DateTimeUtc,
+    add: AddKey,
+}
 #[derive(Debug, Clone)]
 struct AddSession(session::Model);
 #[derive(Debug, Clone, Copy)]
@@ -264,6 +299,29 @@ impl Operation for RevokeKey {
             .exec(on)
             .await?;
         Ok(revoked.rows_affected == 1)
+    }
+}
+
+#[async_trait]
+impl Operation for RotateKey {
+    type Output = ();
+
+    fn shape(&self, _merges: bool) -> Shape {
+        Shape::Transaction
+    }
+
+    async fn run<C: ConnectionTrait>(&self, on: &C) -> Result<(), Fault> {
+        let ended = operator_key::Entity::update_many()
+            .col_expr(operator_key::Column::ExpiresAt, Some(self.old_until).into())
+            .filter(operator_key::Column::Id.eq(self.old))
+            .filter(operator_key::Column::RevokedAt.is_null())
+            .filter(operator_key::Column::ExpiresAt.is_null())
+            .exec(on)
+            .await?;
+        if ended.rows_affected != 1 {
+            return Err(Fault::Unmet);
+        }
+        self.add.run(on).await
     }
 }
 

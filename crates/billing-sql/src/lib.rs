@@ -7,6 +7,7 @@
 //! No foreign keys: the customer is the unit, its row is changed by every commit
 //! before any other, and no statement spans two customers.
 
+mod acts;
 mod bookmarks;
 mod bound;
 mod catalogs;

@@ -52,7 +52,7 @@ impl<D: Database> Migrations for SqlStore<D> {
     }
 
     async fn put_migration(&self, row: &MigrationRow) -> Result<(), StoreError> {
-        Ok(self.write(Put(stored(row)?)).await?)
+        Ok(self.record(Put(stored(row)?), None, |()| true).await?)
     }
 
     async fn get_migration(&self, id: MigrationId) -> Result<Option<MigrationRow>, StoreError> {

@@ -13,8 +13,8 @@ use billing_domain::parked::{ParkReason, Parked};
 use billing_domain::provider::ProviderAccount;
 use billing_domain::subscription::{Status, Subscription};
 use billing_ports::store::{
-    ChangeFilter, Holding, InvoiceFilter, KeptDelivery, Page, PageAsk, ReadModels, StoreError,
-    SubscriptionFilter,
+    ChangeFilter, EventFilter, Holding, InvoiceFilter, KeptDelivery, Page, PageAsk, ReadModels,
+    StoreError, SubscriptionFilter,
 };
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::sea_query::Expr;
@@ -199,6 +199,21 @@ impl<D: Database> ReadModels for SqlStore<D> {
     ) -> Result<Page<JournalEntry>, StoreError> {
         let select =
             journal::Entity::find().filter(journal::Column::CustomerId.eq(customer.uuid()));
+        page!(self, page, journal, select, |row| rows::read(
+            row.body, "journal", row.id
+        ))
+    }
+
+    async fn list_events(
+        &self,
+        filter: EventFilter,
+        page: PageAsk,
+    ) -> Result<Page<JournalEntry>, StoreError> {
+        use journal::Column::{CustomerId, Event};
+        let wanted = Condition::all()
+            .add_option(filter.customer.map(|id| CustomerId.eq(id.uuid())))
+            .add_option(filter.event.map(|event| Event.eq(event.as_str())));
+        let select = journal::Entity::find().filter(wanted);
         page!(self, page, journal, select, |row| rows::read(
             row.body, "journal", row.id
         ))

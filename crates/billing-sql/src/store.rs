@@ -2,9 +2,12 @@
 //! that are named after them. Knows nothing of what differs between databases.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use billing_ports::store::StoreError;
+use billing_domain::ids::CustomerId;
+use billing_ports::store::{Act, StoreError};
 
+use crate::acts::WithAct;
 use crate::bound::bounded;
 use crate::database::{Database, FileDatabase, Operation, ServerDatabase};
 use crate::fault::Fault;
@@ -13,17 +16,31 @@ use crate::migration::schema_version;
 /// A store in an SQL database.
 #[derive(Debug)]
 pub struct SqlStore<D> {
-    database: D,
+    database: Arc<D>,
+    /// What is kept with the first thing that is written. `None`: nobody acts.
+    act: Option<Arc<Act>>,
 }
 
 impl<D: Database> SqlStore<D> {
     /// A store in `database`, whose schema is current.
-    pub const fn new(database: D) -> Self {
-        Self { database }
+    pub fn new(database: D) -> Self {
+        Self {
+            database: Arc::new(database),
+            act: None,
+        }
+    }
+
+    /// The same store, which keeps `act`.
+    pub(crate) fn with_act(&self, act: Act) -> Self {
+        Self {
+            database: Arc::clone(&self.database),
+            act: Some(Arc::new(act)),
+        }
     }
 
     /// The database.
-    pub const fn database(&self) -> &D {
+    #[must_use]
+    pub fn database(&self) -> &D {
         &self.database
     }
 
@@ -50,6 +67,24 @@ impl<D: Database> SqlStore<D> {
     /// Runs a write within the bounds.
     pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, Fault> {
         bounded(self.database.write(operation)).await
+    }
+
+    /// Runs a write within the bounds, and keeps with it what an operator does, if one acts.
+    /// `customer` is whom it is about; `wrote` says of what the write gave whether anything
+    /// was written.
+    pub(crate) async fn record<O: Operation>(
+        &self,
+        operation: O,
+        customer: Option<CustomerId>,
+        wrote: fn(&O::Output) -> bool,
+    ) -> Result<O::Output, Fault> {
+        match &self.act {
+            None => self.write(operation).await,
+            Some(act) => {
+                let with_act = WithAct::new(operation, act, customer, wrote);
+                self.write(with_act).await
+            }
+        }
     }
 
     /// Runs a read within the bounds; once more when the connection turned out

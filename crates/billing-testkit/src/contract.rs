@@ -19,6 +19,7 @@
 //! Nothing here sleeps or reads a clock: every instant is an argument.
 
 pub mod account;
+pub mod act;
 pub mod bookmark;
 pub mod catalog;
 pub mod change;
@@ -162,6 +163,7 @@ macro_rules! store_contract {
                 invoices_are_listed_page_by_page
                 parked_things_are_listed_page_by_page
                 a_journal_is_listed_page_by_page
+                events_are_listed_over_everybody
                 holdings_count_who_holds_what
                 an_ended_grant_is_held_by_nobody
             }
@@ -226,8 +228,14 @@ macro_rules! store_contract {
                 a_migration_is_kept_as_it_was_last_put
                 migrations_are_listed_page_by_page
             }
+            act {
+                an_act_is_kept_with_whatever_it_wrote
+                an_act_is_kept_once_and_only_where_it_wrote
+                acts_are_listed_page_by_page
+            }
             credential {
                 keys_are_found_by_their_secret_until_they_are_revoked
+                a_key_is_rotated_once
                 a_session_ends
                 an_ended_session_is_nobody_s
                 a_link_opens_once_however_many_try

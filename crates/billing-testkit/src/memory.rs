@@ -4,6 +4,7 @@
 //! nothing when it is dropped, and can be told to fail, before or after having
 //! written. Decides nothing.
 
+mod acts;
 mod bookmarks;
 mod books;
 mod catalogs;
@@ -24,10 +25,10 @@ mod sweep;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use billing_domain::ids::{MigrationId, QuoteId};
+use billing_domain::ids::{ActId, CustomerId, MigrationId, QuoteId};
 use billing_domain::provider::ProviderAccount;
 use billing_domain::quote::Quote;
-use billing_ports::store::{Book, Bookmark, MigrationRow, StoreError};
+use billing_ports::store::{Act, Book, Bookmark, KeptAct, MigrationRow, StoreError};
 use tokio::sync::Notify;
 
 pub use faults::{Call, Fault, FaultPlan};
@@ -57,6 +58,8 @@ use mail::Mail;
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
     inner: Arc<Inner>,
+    /// What is kept with the first thing that is written. `None`: nobody acts.
+    act: Option<Arc<Act>>,
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +80,7 @@ struct State {
     codes: Drawer,
     endpoints: Switchboard,
     migrations: BTreeMap<MigrationId, MigrationRow>,
+    acts: BTreeMap<ActId, KeptAct>,
     faults: Faults,
     loads: u64,
 }
@@ -139,6 +143,28 @@ impl MemoryStore {
                 Err(faults::unavailable("the answer was lost").into())
             }
         }
+    }
+
+    /// One call that may write, and with it what an operator does, if one acts. `wrote` says
+    /// whether anything was written.
+    fn record<T, E: From<StoreError>>(
+        &self,
+        call: Call,
+        customer: Option<CustomerId>,
+        wrote: impl FnOnce(&T) -> bool,
+        work: impl FnOnce(&mut State) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.call(call, |state| {
+            let done = work(state)?;
+            if let Some(act) = self.act.as_deref().filter(|_| wrote(&done)) {
+                let kept = || KeptAct {
+                    act: act.clone(),
+                    customer,
+                };
+                state.acts.entry(act.id).or_insert_with(kept);
+            }
+            Ok(done)
+        })
     }
 
     /// Wakes whoever waits for work, and whoever comes next.

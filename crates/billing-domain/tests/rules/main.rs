@@ -89,6 +89,8 @@ mod refund_once;
 #[cfg(test)]
 mod remind;
 #[cfg(test)]
+mod report;
+#[cfg(test)]
 mod segments_walk;
 #[cfg(test)]
 mod shop;

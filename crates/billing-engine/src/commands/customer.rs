@@ -178,6 +178,7 @@ impl Parts {
     ) -> Result<Account, CommitError> {
         let ids = self.ids(now);
         let draft = create_customer(new, catalog, ids, now, actor.map(str::to_owned));
+        let draft = draft.because(self.reason());
         let decision = draft.finish(self.has_listeners());
         let decision = decision.numbered(Revision::NONE.next());
         let commit = Commit {

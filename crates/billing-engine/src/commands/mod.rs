@@ -27,6 +27,7 @@ mod recover;
 mod refund;
 mod renewal;
 mod replay;
+mod report;
 mod step;
 
 pub use audit::Audited;

@@ -174,7 +174,8 @@ impl Parts {
             let loaded = self.store.load(deciding.customer, &deciding.also).await?;
             let loaded = loaded.ok_or(DecideError::NoCustomer)?;
             let before = loaded.account.clone();
-            let mut draft = Draft::new(loaded.account, self.ids(now), now, deciding.actor.clone());
+            let draft = Draft::new(loaded.account, self.ids(now), now, deciding.actor.clone());
+            let mut draft = draft.because(self.reason());
             let said = decision(&mut draft, &catalog).map_err(DecideError::Refused)?;
             // Whatever was decided, the next wake is judged by the catalog in force.
             keep_promises(&mut draft, &catalog);

@@ -51,8 +51,18 @@ pub struct OperatorKey {
     pub scope: Scope,
     /// When it was made.
     pub created_at: Timestamp,
-    /// Since when it no longer works. `None`: it works.
+    /// Since when it no longer works. `None`: nobody revoked it.
     pub revoked_at: Option<Timestamp>,
+    /// From when it no longer works by itself, as one that was rotated. `None`: never.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl OperatorKey {
+    /// Whether it works at `now`.
+    #[must_use]
+    pub fn works_at(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
 }
 
 /// A billing session of one customer: first a link that opens once, then a token.
@@ -95,13 +105,25 @@ pub trait Credentials: Send + Sync {
     /// Stores a new key.
     async fn add_key(&self, key: OperatorKey, secret: SecretHash) -> Result<(), StoreError>;
 
-    /// The key with this secret, if it works.
+    /// The key with this secret, unless it was revoked; whether it has expired is seen by
+    /// [`OperatorKey::works_at`].
     async fn find_key(&self, secret: SecretHash) -> Result<Option<OperatorKey>, StoreError>;
 
     /// All keys, revoked ones included, newest first; at most `limit`.
     async fn list_keys(&self, limit: u16) -> Result<Vec<OperatorKey>, StoreError>;
 
-    /// Ends a key. `false`: there is none that works with this id.
+    /// Stores a new key in the place of another, which works until `old_until` at most.
+    /// `false`: there is no other with this id that works without an end, and nothing was
+    /// written.
+    async fn rotate_key(
+        &self,
+        old: KeyId,
+        old_until: Timestamp,
+        key: OperatorKey,
+        secret: SecretHash,
+    ) -> Result<bool, StoreError>;
+
+    /// Ends a key. `false`: there is none with this id that was not revoked.
     async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Stores a session whose token works at once.

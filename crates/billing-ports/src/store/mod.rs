@@ -1,15 +1,17 @@
 //! The door to the database: small, and deciding nothing.
 //!
-//! Nine traits by who uses them: [`Ring`] for the engine's ring, [`ReadModels`]
+//! Ten traits by who uses them: [`Ring`] for the engine's ring, [`ReadModels`]
 //! for lists and pages, [`Catalogs`] for plan revisions, [`Quotes`] for what a
 //! change would cost, [`Codes`] for discount codes, [`Migrations`] for price
 //! migrations, [`Bookmarks`] for reading a provider's own books, [`Endpoints`] for
-//! receivers of events, [`Credentials`] for keys, sessions and idempotency. A store implements them all.
+//! receivers of events, [`Credentials`] for keys, sessions and idempotency, [`Acts`] for
+//! what operators did. A store implements them all.
 //!
 //! Laws common to all: "not found" MUST be `Ok(None)`; a row that cannot be read
 //! MUST be [`StoreError::Corrupt`] naming table and row; every update MUST check
 //! how many rows it changed; every call MUST end within [`STORE_TIMEOUT`].
 
+mod acts;
 mod bookmarks;
 mod catalogs;
 mod codes;
@@ -25,6 +27,7 @@ mod ring;
 
 use std::time::Duration;
 
+pub use acts::*;
 pub use bookmarks::*;
 pub use catalogs::*;
 pub use codes::*;
@@ -44,7 +47,16 @@ pub const STORE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Everything that a database must do.
 pub trait Store:
-    Ring + ReadModels + Catalogs + Quotes + Codes + Migrations + Bookmarks + Endpoints + Credentials
+    Ring
+    + ReadModels
+    + Catalogs
+    + Quotes
+    + Codes
+    + Migrations
+    + Bookmarks
+    + Endpoints
+    + Credentials
+    + Acts
 {
 }
 
@@ -58,5 +70,6 @@ impl<T> Store for T where
         + Bookmarks
         + Endpoints
         + Credentials
+        + Acts
 {
 }

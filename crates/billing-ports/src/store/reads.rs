@@ -6,7 +6,7 @@ use billing_domain::change::Change;
 use billing_domain::customer::Customer;
 use billing_domain::ids::{ChangeId, CustomerId, InboxId, InvoiceId, ParkedId, SubscriptionId};
 use billing_domain::invoice::Invoice;
-use billing_domain::journal::JournalEntry;
+use billing_domain::journal::{Event, JournalEntry};
 use billing_domain::license::License;
 use billing_domain::parked::{ParkReason, Parked};
 use billing_domain::provider::ProviderAccount;
@@ -68,6 +68,15 @@ pub struct ChangeFilter {
     pub subscription: Option<SubscriptionId>,
     /// Those to come only, or those that are over only. `None`: all.
     pub open: Option<bool>,
+}
+
+/// Which entries of everybody's journals.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// What happened to this customer only.
+    pub customer: Option<CustomerId>,
+    /// This event only.
+    pub event: Option<Event>,
 }
 
 /// How many hold something.
@@ -166,6 +175,13 @@ pub trait ReadModels: Send + Sync {
     async fn list_journal(
         &self,
         customer: CustomerId,
+        page: PageAsk,
+    ) -> Result<Page<JournalEntry>, StoreError>;
+
+    /// What happened to anybody, newest first.
+    async fn list_events(
+        &self,
+        filter: EventFilter,
         page: PageAsk,
     ) -> Result<Page<JournalEntry>, StoreError>;
 

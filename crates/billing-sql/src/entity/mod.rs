@@ -4,6 +4,7 @@
     reason = "the derive writes public items, and rows are not for users of this crate"
 )]
 
+pub(crate) mod act;
 pub(crate) mod bookmark;
 pub(crate) mod catalog_revision;
 pub(crate) mod change;

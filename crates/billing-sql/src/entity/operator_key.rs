@@ -19,6 +19,8 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// Since when it no longer works.
     pub revoked_at: Option<DateTimeUtc>,
+    /// From when it no longer works by itself.
+    pub expires_at: Option<DateTimeUtc>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

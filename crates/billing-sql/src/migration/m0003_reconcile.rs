@@ -1,7 +1,8 @@
 //! Version 3: how far reading providers' own books has come, the name of a
 //! customer's mailbox, by which a guest's purchase finds its account, the provider's
 //! subscription that an invoice was made for, which customers of providers stand
-//! for several of ours, and receivers of events with what is on its way to them.
+//! for several of ours, receivers of events with what is on its way to them, what operators
+//! did, and until when a rotated key works.
 
 use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
@@ -64,7 +65,8 @@ impl MigrationTrait for Migration {
             "subscription_id is null and subscription_ref is not null",
         );
         schema.create_index(untied).await?;
-        events_out(schema).await
+        events_out(schema).await?;
+        operators(schema).await
     }
 }
 
@@ -128,6 +130,36 @@ async fn events_out(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
         "state = 'dead'",
     );
     schema.create_index(dead).await
+}
+
+/// What operators did, keys that end by themselves, and the journal by event.
+async fn operators(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let acts = table(
+        "acts",
+        &["id"],
+        &[
+            ("id", Id),
+            ("at", Instant),
+            ("actor", Text),
+            ("name", Text),
+            ("request", Text),
+        ],
+        &[("reason", Text), ("customer_id", Id)],
+    );
+    schema.create_table(acts).await?;
+    let of_customer = index(
+        "acts",
+        "acts_customer",
+        &["customer_id", "id"],
+        "customer_id is not null",
+    );
+    schema.create_index(of_customer).await?;
+    let of_actor = index("acts", "acts_actor", &["actor", "id"], "");
+    schema.create_index(of_actor).await?;
+    let ends = column("operator_keys", "expires_at", Instant);
+    schema.alter_table(ends).await?;
+    let of_event = index("journal", "journal_event", &["event", "id"], "");
+    schema.create_index(of_event).await
 }
 
 /// Names the mailboxes on file, of those whom a host has named: what a guest of

@@ -61,7 +61,8 @@ impl<D: Database> Ring for SqlStore<D> {
 
     async fn commit(&self, commit: Commit) -> Result<Revision, CommitError> {
         let commit = Arc::new(commit);
-        let fault = match self.write(commit::Write(Arc::clone(&commit))).await {
+        let write = commit::Write(Arc::clone(&commit));
+        let fault = match self.record(write, Some(commit.customer), |_| true).await {
             Ok(revision) => {
                 self.database().wake();
                 return Ok(revision);
@@ -135,7 +136,12 @@ impl<D: Database> Ring for SqlStore<D> {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let at = column(now);
-        let resolved = held(self.write(park::Resolve { id, resolution, at }).await)?;
+        let customer = match resolution {
+            Resolution::Link(customer) => Some(customer),
+            Resolution::Replay | Resolution::Discard => None,
+        };
+        let resolve = park::Resolve { id, resolution, at };
+        let resolved = held(self.record(resolve, customer, |()| true).await)?;
         if resolved {
             self.database().wake();
         }

@@ -20,6 +20,7 @@ pub async fn keys_are_found_by_their_secret_until_they_are_revoked(store: &dyn S
             scope,
             created_at: second(i64::from(number)),
             revoked_at: None,
+            expires_at: None,
         };
         let stored = store.add_key(key.clone(), secret(number)).await;
         assert_eq!(stored, Ok(()));
@@ -39,6 +40,41 @@ pub async fn keys_are_found_by_their_secret_until_they_are_revoked(store: &dyn S
     assert_eq!(store.list_keys(9).await, Ok(keys.clone()));
     keys.truncate(2);
     assert_eq!(store.list_keys(2).await, Ok(keys), "by the limit");
+}
+
+/// "Stores a new key in the place of another, which works until `old_until` at most.
+/// `false`: there is no other with this id that works without an end, and nothing was
+/// written."
+pub async fn a_key_is_rotated_once(store: &dyn Store) {
+    let mut make = Maker::new(1);
+    let mut key = |name: &str| OperatorKey {
+        id: make.id(),
+        name: name.to_owned(),
+        scope: Scope::Write,
+        created_at: second(1),
+        revoked_at: None,
+        expires_at: None,
+    };
+    let (old, new, third) = (key("deploy"), key("deploy"), key("deploy"));
+    assert_eq!(store.add_key(old.clone(), secret(1)).await, Ok(()));
+    let rotate = async |of: &OperatorKey, until, into: &OperatorKey, number| {
+        let done = store.rotate_key(of.id, second(until), into.clone(), secret(number));
+        done.await
+    };
+    assert_eq!(rotate(&new, 50, &third, 3).await, Ok(false), "not there");
+    assert_eq!(rotate(&old, 50, &new, 2).await, Ok(true));
+    assert_eq!(rotate(&old, 90, &third, 3).await, Ok(false), "it ends");
+    assert_eq!(store.find_key(secret(3)).await, Ok(None), "not written");
+    let ends = OperatorKey {
+        expires_at: Some(second(50)),
+        ..old
+    };
+    assert!(ends.works_at(second(49)) && !ends.works_at(second(50)));
+    assert_eq!(store.find_key(secret(1)).await, Ok(Some(ends.clone())));
+    assert_eq!(store.find_key(secret(2)).await, Ok(Some(new.clone())));
+    assert_eq!(store.revoke_key(new.id, second(60)).await, Ok(true));
+    assert_eq!(rotate(&new, 90, &third, 3).await, Ok(false), "revoked");
+    assert_eq!(store.revoke_key(ends.id, second(40)).await, Ok(true));
 }
 
 /// "The session of a token, if it has not ended at `now`."

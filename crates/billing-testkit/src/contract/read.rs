@@ -8,7 +8,9 @@ use billing_domain::parked::ParkReason;
 use billing_domain::subscription::{State, Status};
 use billing_domain::time::{days, shifted};
 use billing_ports::Store;
-use billing_ports::store::{Holding, InvoiceFilter, Page, PageAsk, StoreError, SubscriptionFilter};
+use billing_ports::store::{
+    EventFilter, Holding, InvoiceFilter, Page, PageAsk, StoreError, SubscriptionFilter,
+};
 use uuid::Uuid;
 
 use super::support::{PLENTY, create, newcomer, reload, second};
@@ -193,6 +195,7 @@ pub async fn a_journal_is_listed_page_by_page(store: &dyn Store) {
         if written.is_empty() {
             entry = billing_domain::journal::JournalEntry {
                 actor: None,
+                reason: None,
                 subscription: None,
                 invoice: None,
                 checkout: None,
@@ -218,6 +221,40 @@ pub async fn a_journal_is_listed_page_by_page(store: &dyn Store) {
     let nobody = make.id();
     let list = async |page| store.list_journal(nobody, page).await;
     assert_eq!(read_all(list, |entry| entry.id.uuid()).await, []);
+}
+
+/// "What happened to anybody, newest first": of one customer, of one kind, or both.
+pub async fn events_are_listed_over_everybody(store: &dyn Store) {
+    let mut make = Maker::new(7);
+    let mut written = Vec::new();
+    let mut customers = Vec::new();
+    for _ in 0..2 {
+        let held = newcomer(store, &mut make).await;
+        let id = held.account.customer.id;
+        let mut commit = next_commit(&held, &held.account, second(1));
+        for event in [Event::PlanChanged, Event::InvoiceOpened, Event::PlanChanged] {
+            commit.journal.push(make.journal(id, event));
+        }
+        written.extend(commit.journal.clone());
+        customers.push(id);
+        store.commit(commit).await.expect("stored");
+    }
+    written.reverse();
+    let (one, changed) = (Some(customers[0]), Some(Event::PlanChanged));
+    for (customer, event) in [
+        (None, None),
+        (one, None),
+        (None, changed),
+        (one, changed),
+        (one, Some(Event::GrantAdded)),
+    ] {
+        let filter = EventFilter { customer, event };
+        let mut wanted = written.clone();
+        wanted.retain(|held| customer.is_none_or(|id| held.customer == id));
+        wanted.retain(|held| event.is_none_or(|event| held.event == event));
+        let list = async |page| store.list_events(filter, page).await;
+        assert_eq!(read_all(list, |entry| entry.id.uuid()).await, wanted);
+    }
 }
 
 /// "Subscriptions that can still give access, or live grants", by plan and price.

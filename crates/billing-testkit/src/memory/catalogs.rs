@@ -19,7 +19,7 @@ impl Catalogs for MemoryStore {
         after: u64,
         now: Timestamp,
     ) -> Result<Option<CatalogRevision>, StoreError> {
-        self.call(Call::Catalog, |state| {
+        self.record(Call::Catalog, None, Option::is_some, |state| {
             let newest = state.catalogs.last().map_or(0, |held| held.number);
             if newest != after {
                 return Ok(None);

@@ -97,15 +97,20 @@ impl Drawer {
 #[async_trait]
 impl Codes for MemoryStore {
     async fn create_code(&self, code: &DiscountCode) -> Result<bool, StoreError> {
-        self.call(Call::Code, |state| {
-            let drawer = &mut state.codes;
-            let taken = code.retired_at.is_none() && drawer.live(&code.code).is_some();
-            if taken || drawer.codes.contains_key(&code.id) {
-                return Ok(false);
-            }
-            drawer.codes.insert(code.id, code.clone());
-            Ok(true)
-        })
+        self.record(
+            Call::Code,
+            None,
+            |made| *made,
+            |state| {
+                let drawer = &mut state.codes;
+                let taken = code.retired_at.is_none() && drawer.live(&code.code).is_some();
+                if taken || drawer.codes.contains_key(&code.id) {
+                    return Ok(false);
+                }
+                drawer.codes.insert(code.id, code.clone());
+                Ok(true)
+            },
+        )
     }
 
     async fn find_code(&self, text: &str) -> Result<Option<DiscountCode>, StoreError> {
@@ -125,14 +130,19 @@ impl Codes for MemoryStore {
     }
 
     async fn retire_code(&self, id: DiscountCodeId, now: Timestamp) -> Result<bool, StoreError> {
-        self.call(Call::Code, |state| {
-            let code = state.codes.codes.get_mut(&id);
-            let Some(code) = code.filter(|held| held.retired_at.is_none()) else {
-                return Ok(false);
-            };
-            code.retired_at = Some(now);
-            Ok(true)
-        })
+        self.record(
+            Call::Code,
+            None,
+            |retired| *retired,
+            |state| {
+                let code = state.codes.codes.get_mut(&id);
+                let Some(code) = code.filter(|held| held.retired_at.is_none()) else {
+                    return Ok(false);
+                };
+                code.retired_at = Some(now);
+                Ok(true)
+            },
+        )
     }
 
     async fn reserve_code(

@@ -98,10 +98,15 @@ fn remove_where<K: Ord + Clone, V>(
 #[async_trait]
 impl Credentials for MemoryStore {
     async fn add_key(&self, key: OperatorKey, secret: SecretHash) -> Result<(), StoreError> {
-        self.call(Call::Credential, |state| {
-            state.vault.keys.insert(key.id, (key, secret));
-            Ok(())
-        })
+        self.record(
+            Call::Credential,
+            None,
+            |()| true,
+            |state| {
+                state.vault.keys.insert(key.id, (key, secret));
+                Ok(())
+            },
+        )
     }
 
     async fn find_key(&self, secret: SecretHash) -> Result<Option<OperatorKey>, StoreError> {
@@ -121,18 +126,53 @@ impl Credentials for MemoryStore {
     }
 
     async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<bool, StoreError> {
-        self.call(Call::Credential, |state| {
-            let held = state.vault.keys.get_mut(&id);
-            let working = held.filter(|(key, _)| key.revoked_at.is_none());
-            Ok(working.is_some_and(|(key, _)| key.revoked_at.replace(now).is_none()))
-        })
+        self.record(
+            Call::Credential,
+            None,
+            |revoked| *revoked,
+            |state| {
+                let held = state.vault.keys.get_mut(&id);
+                let working = held.filter(|(key, _)| key.revoked_at.is_none());
+                Ok(working.is_some_and(|(key, _)| key.revoked_at.replace(now).is_none()))
+            },
+        )
+    }
+
+    async fn rotate_key(
+        &self,
+        old: KeyId,
+        old_until: Timestamp,
+        key: OperatorKey,
+        secret: SecretHash,
+    ) -> Result<bool, StoreError> {
+        self.record(
+            Call::Credential,
+            None,
+            |rotated| *rotated,
+            |state| {
+                let held = state.vault.keys.get_mut(&old);
+                let endless =
+                    held.filter(|(key, _)| key.revoked_at.is_none() && key.expires_at.is_none());
+                let Some((old, _)) = endless else {
+                    return Ok(false);
+                };
+                old.expires_at = Some(old_until);
+                state.vault.keys.insert(key.id, (key, secret));
+                Ok(true)
+            },
+        )
     }
 
     async fn add_session(&self, session: Session, token: SecretHash) -> Result<(), StoreError> {
-        self.call(Call::Credential, |state| {
-            state.vault.sessions.insert(token, session);
-            Ok(())
-        })
+        self.record(
+            Call::Credential,
+            Some(session.customer),
+            |()| true,
+            |state| {
+                state.vault.sessions.insert(token, session);
+                Ok(())
+            },
+        )
     }
 
     async fn add_link(
@@ -141,10 +181,15 @@ impl Credentials for MemoryStore {
         link: SecretHash,
         link_expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.call(Call::Credential, |state| {
-            state.vault.links.insert(link, (session, link_expires_at));
-            Ok(())
-        })
+        self.record(
+            Call::Credential,
+            Some(session.customer),
+            |()| true,
+            |state| {
+                state.vault.links.insert(link, (session, link_expires_at));
+                Ok(())
+            },
+        )
     }
 
     async fn find_link(

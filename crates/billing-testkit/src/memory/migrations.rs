@@ -34,10 +34,15 @@ impl Migrations for MemoryStore {
     }
 
     async fn put_migration(&self, row: &MigrationRow) -> Result<(), StoreError> {
-        self.call(Call::Migration, |state| {
-            state.migrations.insert(row.id, row.clone());
-            Ok(())
-        })
+        self.record(
+            Call::Migration,
+            None,
+            |()| true,
+            |state| {
+                state.migrations.insert(row.id, row.clone());
+                Ok(())
+            },
+        )
     }
 
     async fn get_migration(&self, id: MigrationId) -> Result<Option<MigrationRow>, StoreError> {

@@ -15,8 +15,8 @@ use billing_domain::provider::ProviderAccount;
 use billing_domain::subscription::Subscription;
 use billing_ports::delivery::Delivery;
 use billing_ports::store::{
-    ChangeFilter, Holding, InvoiceFilter, KeptDelivery, KeptState, Page, PageAsk, ReadModels,
-    StoreError, SubscriptionFilter,
+    ChangeFilter, EventFilter, Holding, InvoiceFilter, KeptDelivery, KeptState, Page, PageAsk,
+    ReadModels, StoreError, SubscriptionFilter,
 };
 use uuid::Uuid;
 
@@ -163,6 +163,24 @@ impl ReadModels for MemoryStore {
             );
             let entries = state.books.journal.range((Bound::Included(first), end));
             Ok(cut(entries.rev().map(|(_, entry)| entry), page).map(Clone::clone))
+        })
+    }
+
+    async fn list_events(
+        &self,
+        filter: EventFilter,
+        page: PageAsk,
+    ) -> Result<Page<JournalEntry>, StoreError> {
+        self.call(Call::Read, |state| {
+            let all = state.books.journal.iter();
+            let all: BTreeMap<JournalId, &JournalEntry> =
+                all.map(|((_, id), entry)| (*id, entry)).collect();
+            let rows = newest_first(&all, page).map(|(_, entry)| *entry);
+            let rows = rows.filter(|held| {
+                filter.customer.is_none_or(|id| held.customer == id)
+                    && filter.event.is_none_or(|event| held.event == event)
+            });
+            Ok(cut(rows, page).map(Clone::clone))
         })
     }
 

@@ -44,7 +44,13 @@ impl Ring for MemoryStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Revision, CommitError> {
-        let committed = self.call(Call::Commit, |state| state.commit(commit));
+        let customer = Some(commit.customer);
+        let committed = self.record(
+            Call::Commit,
+            customer,
+            |_| true,
+            |state| state.commit(commit),
+        );
         self.wake();
         committed
     }
@@ -170,9 +176,16 @@ impl Ring for MemoryStore {
         resolution: Resolution,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let resolved = self.call(Call::Resolve, |state| {
-            Ok(state.mail.resolve(id, resolution, now))
-        });
+        let customer = match resolution {
+            Resolution::Link(customer) => Some(customer),
+            Resolution::Replay | Resolution::Discard => None,
+        };
+        let resolved = self.record(
+            Call::Resolve,
+            customer,
+            |resolved| *resolved,
+            |state| Ok(state.mail.resolve(id, resolution, now)),
+        );
         self.wake();
         resolved
     }
