@@ -93,6 +93,7 @@ pub(crate) async fn over_http(size: Size) -> Vec<Row> {
         scope: Scope::Read,
         created_at: now_there,
         revoked_at: None,
+        expires_at: None,
     };
     let secret = digest(&SHA256, TOKEN.as_bytes())
         .as_ref()

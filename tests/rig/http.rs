@@ -41,6 +41,7 @@ pub(crate) async fn state(billing: &Billing, ids: Arc<SeededIds>) -> AppState {
         scope: Scope::Admin,
         created_at: now,
         revoked_at: None,
+        expires_at: None,
     };
     let store = billing.store().unwrap();
     let secret = digest.as_ref().try_into().unwrap();

@@ -8,6 +8,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use billing_domain::ids::{CustomerId, KeyId};
+use billing_domain::time::Timestamp;
 use billing_engine::CustomerRef;
 use billing_ports::IdSource;
 use billing_ports::store::{OperatorKey, Scope, SecretHash};
@@ -52,6 +53,8 @@ pub(crate) enum Caller {
 pub(crate) struct Operator {
     /// Who acts, for the journal: the key's id, or the host's name.
     pub(crate) actor: String,
+    /// What people call it.
+    pub(crate) name: String,
     pub(crate) scope: Scope,
 }
 
@@ -59,6 +62,7 @@ impl From<OperatorKey> for Operator {
     fn from(key: OperatorKey) -> Self {
         Self {
             actor: key.id.to_string(),
+            name: key.name,
             scope: key.scope,
         }
     }
@@ -98,23 +102,23 @@ pub(crate) async fn authenticate(state: &AppState, headers: &HeaderMap) -> Resul
         .billing
         .store()
         .ok_or_else(Problem::billing_disabled)?;
+    let clock = state
+        .billing
+        .clock()
+        .ok_or_else(Problem::billing_disabled)?;
+    let now = clock.now();
     let hash = hash(token);
     if token.starts_with(KEY_PREFIX) {
         if let Some(held) = state.keys.get(&hash) {
-            return Ok(Caller::Key(held.into()));
+            return working(held, now);
         }
         let epoch = state.keys.epoch();
         let found = store.find_key(hash).await?;
         let key = found.ok_or_else(Problem::unauthorized)?;
         state.keys.put(hash, key.clone(), epoch);
-        return Ok(Caller::Key(key.into()));
+        return working(key, now);
     }
     if token.starts_with(SESSION_PREFIX) {
-        let clock = state
-            .billing
-            .clock()
-            .ok_or_else(Problem::billing_disabled)?;
-        let now = clock.now();
         if let Some(customer) = state.sessions.get(&hash, now) {
             return Ok(Caller::Session(customer));
         }
@@ -126,6 +130,15 @@ pub(crate) async fn authenticate(state: &AppState, headers: &HeaderMap) -> Resul
         return Ok(Caller::Session(customer));
     }
     Err(Problem::unauthorized())
+}
+
+/// Whoever has this key, unless it has expired.
+fn working(key: OperatorKey, now: Timestamp) -> Result<Caller, Problem> {
+    if key.works_at(now) {
+        Ok(Caller::Key(key.into()))
+    } else {
+        Err(Problem::unauthorized())
+    }
 }
 
 fn bearer(value: &str) -> Option<&str> {

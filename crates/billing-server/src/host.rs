@@ -50,7 +50,11 @@ pub(crate) async fn vouched(
     };
     request.headers_mut().insert(header::AUTHORIZATION, VOUCHED);
     Ok(Some(match host {
-        HostCaller::Operator { name, scope } => Caller::Key(Operator { actor: name, scope }),
+        HostCaller::Operator { name, scope } => Caller::Key(Operator {
+            actor: name.clone(),
+            name,
+            scope,
+        }),
         HostCaller::Customer(of) => Caller::Session(customer(state, of).await?),
     }))
 }

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 mod database;
 mod desk;
+mod documents;
 mod drawn_keys;
 mod host;
 pub mod http;
@@ -26,6 +27,7 @@ mod providers;
 mod quote_token;
 mod reminders;
 mod renewal_link;
+mod reports;
 mod sandbox;
 mod sessions;
 mod site;
@@ -34,6 +36,7 @@ mod telemetry;
 mod wiring;
 
 pub use api::{api_routes, openapi_document};
+pub use documents::Seller;
 pub use host::HostCaller;
 pub use license::TokenSigner;
 #[cfg(feature = "smtp")]

@@ -15,6 +15,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::auth::KeyCache;
 use crate::claims::ClaimLetters;
+use crate::documents::Seller;
 use crate::drawn_keys::DrawnKeys;
 use crate::http::RateLimiters;
 use crate::license::ReadKeys;
@@ -22,6 +23,7 @@ use crate::mail::Post;
 use crate::migrations::Migrations;
 use crate::pages::PaddlePage;
 use crate::reminders::ReminderLetters;
+use crate::reports::Reports;
 use crate::sessions::SessionCache;
 use crate::{quote_token, renewal_link};
 
@@ -41,6 +43,7 @@ pub struct AppState {
     pub(crate) limiters: Arc<RateLimiters>,
     pub(crate) post: Post,
     pub(crate) migrations: Migrations,
+    pub(crate) reports: Reports,
     pub(crate) quote_keys: Arc<DrawnKeys>,
     pub(crate) renewal_keys: Arc<DrawnKeys>,
     /// Whether the pages are there, so that links may lead to them.
@@ -79,6 +82,7 @@ impl AppState {
             limiters: Arc::new(limiters),
             post: Post::new(None),
             migrations: Migrations::default(),
+            reports: Reports::default(),
             quote_keys: Arc::new(quote_token::keys()),
             renewal_keys: Arc::new(renewal_link::keys()),
             pages: Arc::default(),
@@ -192,6 +196,8 @@ pub struct ApiOptions {
     /// Whether the last address in `X-Forwarded-For` is believed to be the
     /// client's. True only behind a proxy of one's own that sets the header.
     pub trust_forwarded_for: bool,
+    /// Who sells, as it stands on invoices.
+    pub seller: Seller,
     /// How long a billing session lasts.
     pub session_lifetime: SignedDuration,
     /// How long a link that opens a billing session can be opened.
@@ -219,6 +225,7 @@ impl Default for ApiOptions {
             body_timeout: DEFAULT_BODY_TIMEOUT,
             rates: RateOptions::default(),
             trust_forwarded_for: false,
+            seller: Seller::default(),
             session_lifetime: DEFAULT_SESSION_LIFETIME,
             link_lifetime: DEFAULT_LINK_LIFETIME,
         }

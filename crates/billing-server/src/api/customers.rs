@@ -12,12 +12,12 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 
 use crate::api::body::{Body, Fields, MAX_TEXT, ReadBody};
+use crate::api::happened::entries;
 use crate::api::page;
 use crate::api::views::{CustomerView, JournalView};
 use crate::api::{Answer, Created, Group};
 use crate::auth::{ReadKey, WriteKey};
 use crate::problem::Problem;
-use crate::renewal_link;
 use crate::state::AppState;
 
 /// A customer to be made.
@@ -194,14 +194,7 @@ impl CustomersApi {
             .store()
             .ok_or_else(Problem::billing_disabled)?;
         let found = store.list_journal(id, ask).await?;
-        let mut addresses = Vec::with_capacity(found.rows.len());
-        for entry in &found.rows {
-            addresses.push(renewal_link::address(&state, entry).await?);
-        }
-        let (views, next_cursor) = page::views(found, |row| row.id, JournalView::from);
-        let views = views.into_iter().zip(addresses);
-        let data = views.map(|(view, address)| view.payable_at(address));
-        let data = data.collect();
+        let (data, next_cursor) = entries(&state, found).await?;
         Ok(Json(JournalsView { data, next_cursor }))
     }
 }

@@ -1,7 +1,10 @@
 //! Operator keys: made, listed, revoked. A secret is told once and never again.
 
 use billing_domain::ids::{IdSeq, KeyId};
+use billing_domain::time::{Timestamp, shifted, to_micros};
 use billing_ports::store::{OperatorKey, Scope};
+use jiff::SignedDuration;
+use poem::http::StatusCode;
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
@@ -50,6 +53,36 @@ impl ReadBody for KeyBody {
     }
 }
 
+/// How a key is to be rotated.
+#[derive(Debug, Object)]
+#[oai(rename = "RotateKey")]
+pub(crate) struct RotateBody {
+    /// Until when the old key works besides the new one: at most 30 days from now. Absent: a
+    /// day.
+    old_until: Option<String>,
+    /// The same, read.
+    #[oai(skip)]
+    until: Option<Timestamp>,
+}
+
+impl ReadBody for RotateBody {
+    const MAY_BE_EMPTY: bool = true;
+
+    fn read(fields: &mut Fields) -> Self {
+        Self {
+            old_until: None,
+            until: fields.instant("old_until"),
+        }
+    }
+}
+
+/// How long an old key works where nobody says: a day, in which whatever holds it is
+/// started anew at least once.
+const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long an old key may work: beyond a month, nobody is rotating it any more.
+const MAX_OVERLAP: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 /// An operator's key, without its secret.
 #[derive(Debug, Object)]
 #[oai(rename = "Key")]
@@ -62,8 +95,10 @@ pub(crate) struct KeyView {
     scope: String,
     /// When it was made.
     created_at: String,
-    /// Since when it no longer works. Absent: it works.
+    /// Since when it no longer works. Absent: nobody revoked it.
     revoked_at: Option<String>,
+    /// From when it no longer works by itself, where another took its place. Absent: never.
+    expires_at: Option<String>,
 }
 
 impl From<OperatorKey> for KeyView {
@@ -74,6 +109,7 @@ impl From<OperatorKey> for KeyView {
             scope: key.scope.as_str().to_owned(),
             created_at: key.created_at.to_string(),
             revoked_at: key.revoked_at.map(|at| at.to_string()),
+            expires_at: key.expires_at.map(|at| at.to_string()),
         }
     }
 }
@@ -129,6 +165,7 @@ impl KeysApi {
             scope,
             created_at: now,
             revoked_at: None,
+            expires_at: None,
         };
         let secret = fresh(state.ids.as_ref(), KEY_PREFIX);
         store.add_key(key.clone(), hash(&secret)).await?;
@@ -151,6 +188,68 @@ impl KeysApi {
         Ok(Json(KeysView {
             data: keys.into_iter().map(KeyView::from).collect(),
             next_cursor: None,
+        }))
+    }
+
+    /// Makes a key of the same name and scope in the place of another, which works for a
+    /// while longer. 409 `illegal_transition` where it was revoked or rotated before.
+    #[oai(
+        path = "/v1/keys/:id/rotate",
+        method = "post",
+        operation_id = "rotate_key"
+    )]
+    async fn rotate(
+        &self,
+        state: Data<&AppState>,
+        by: AdminKey,
+        id: Path<String>,
+        body: Body<RotateBody>,
+    ) -> Result<Created<CreatedView>, Problem> {
+        let id: KeyId = id.parse().map_err(|_invalid| Problem::not_found())?;
+        let store = state
+            .billing
+            .store()
+            .ok_or_else(Problem::billing_disabled)?;
+        let clock = state
+            .billing
+            .clock()
+            .ok_or_else(Problem::billing_disabled)?;
+        let now = to_micros(clock.now());
+        let old_until = body.0.until.unwrap_or_else(|| shifted(now, OVERLAP));
+        if old_until < now || old_until > shifted(now, MAX_OVERLAP) {
+            return Err(Problem::field(
+                "old_until",
+                "must be within 30 days from now",
+            ));
+        }
+        let known = store.list_keys(MAX_LISTED).await?;
+        let old = known.into_iter().find(|key| key.id == id);
+        let old = old.ok_or_else(Problem::not_found)?;
+        let key = OperatorKey {
+            id: IdSeq::new(now, state.ids.seed()).draw(),
+            name: old.name,
+            scope: old.scope,
+            created_at: now,
+            revoked_at: None,
+            expires_at: None,
+        };
+        let secret = fresh(state.ids.as_ref(), KEY_PREFIX);
+        let rotated = store
+            .rotate_key(id, old_until, key.clone(), hash(&secret))
+            .await;
+        // Whatever came back, the old one may have an end by now.
+        state.keys.forget(id);
+        if !rotated? {
+            return Err(Problem::new(
+                StatusCode::CONFLICT,
+                "illegal_transition",
+                "the key was revoked or rotated before",
+            ));
+        }
+        tracing::info!(old = %id, key = %key.id, by = %by.0.actor, "key rotated");
+        Ok(Created::with_secret(CreatedView {
+            key: key.into(),
+            secret,
         }))
     }
 

@@ -3,6 +3,7 @@
 //! Routes translate: a request into a command, what comes back into a view.
 //! They decide nothing and name no provider.
 
+mod audit;
 mod body;
 mod catalog;
 mod changes;
@@ -10,11 +11,13 @@ mod checkouts;
 mod codes;
 mod customers;
 mod deliveries;
+mod documents;
 mod endpoints;
 mod events;
 pub(crate) mod forecasts;
 mod gates;
 mod grants;
+mod happened;
 mod invoices;
 mod keys;
 mod licenses;
@@ -30,12 +33,14 @@ mod plans;
 mod portals;
 mod quotes;
 mod refunds;
+mod reports;
 mod sessions;
 mod subscriptions;
 mod terms;
 pub(crate) mod views;
 mod webhooks;
 
+pub(crate) use body::MAX_TEXT;
 pub(crate) use quotes::change_ask;
 pub(crate) use sessions::{Delivery, allowed, mail_link};
 
@@ -144,6 +149,15 @@ type Licensed = (
     licenses::MachinesApi,
     licenses::RecoverApi,
     EventsOut,
+    Overviews,
+);
+
+/// What operators see over everybody.
+type Overviews = (
+    happened::EventsApi,
+    audit::AuditApi,
+    reports::ReportsApi,
+    documents::DocumentsApi,
 );
 
 /// Who is told what happens.
@@ -186,12 +200,19 @@ fn service() -> OpenApiService<Apis, ()> {
                 licenses::MachinesApi,
                 licenses::RecoverApi,
                 (endpoints::EndpointsApi, deliveries::DeliveriesApi),
+                (
+                    happened::EventsApi,
+                    audit::AuditApi,
+                    reports::ReportsApi,
+                    documents::DocumentsApi,
+                ),
             ),
         ),
     );
     OpenApiService::new(apis, "Billing", env!("CARGO_PKG_VERSION")).description(
         "Subscription billing. Money is in minor units, times are RFC 3339 in UTC, \
-         ids show their kind. Every POST but webhooks takes an Idempotency-Key; a guest's has 16 characters or more.",
+         ids show their kind. Every POST but webhooks takes an Idempotency-Key; a guest's has 16 characters or more. \
+         Every write with an operator's key takes a Billing-Reason, which is kept with who asked for what.",
     )
 }
 

@@ -17,7 +17,7 @@ pub(crate) use held::{
     BoundsView, CustomerView, GrantView, JournalView, NegotiatedView, ParkedView,
 };
 pub(crate) use invoice::InvoiceView;
-pub(crate) use line::{LineView, explanation};
+pub(crate) use line::{LineView, explanation, money};
 pub(crate) use migration::{MigrationPlanView, MigrationView, MoveView, Moving, NO_BOUND};
 pub(crate) use plan::{PlanView, plan};
 pub(crate) use quote::{AllowedView, ChangeView, QuoteView};

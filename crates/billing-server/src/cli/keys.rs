@@ -132,6 +132,7 @@ pub(crate) async fn make_key(
         scope,
         created_at: now,
         revoked_at: None,
+        expires_at: None,
     };
     let added = store.add_key(key.clone(), hash(&secret)).await;
     added.map_err(|error| Failure::new("store the key", &error))?;
@@ -201,6 +202,7 @@ fn view(key: &OperatorKey) -> Value {
         "scope": key.scope.as_str(),
         "created_at": key.created_at.to_string(),
         "revoked_at": key.revoked_at.map(|at| at.to_string()),
+        "expires_at": key.expires_at.map(|at| at.to_string()),
     })
 }
 
@@ -224,7 +226,7 @@ fn show_list(context: &Context, keys: &[Value]) {
     if context.out.is_json() {
         return context.out.value(&json!({ "data": keys }));
     }
-    let head = ["id", "name", "scope", "created", "revoked"];
+    let head = ["id", "name", "scope", "created", "revoked", "ends"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for key in keys {
         let cell = |field: &str| {
@@ -232,9 +234,16 @@ fn show_list(context: &Context, keys: &[Value]) {
             value.unwrap_or("-").to_owned()
         };
         rows.push(
-            ["id", "name", "scope", "created_at", "revoked_at"]
-                .map(cell)
-                .to_vec(),
+            [
+                "id",
+                "name",
+                "scope",
+                "created_at",
+                "revoked_at",
+                "expires_at",
+            ]
+            .map(cell)
+            .to_vec(),
         );
     }
     context.out.table(&rows);

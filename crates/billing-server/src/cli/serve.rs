@@ -211,6 +211,7 @@ fn options(config: &Config, public_url: &str) -> ApiOptions {
             links_per_hour: config.limits.links_per_hour,
         },
         trust_forwarded_for: config.trust_forwarded_for,
+        seller: config.seller.clone(),
         ..ApiOptions::default()
     }
 }

@@ -2,7 +2,7 @@
 
 /// Every key of the configuration, as in the file; its variable is
 /// `BILLING_…` in upper case, with `_` for the dot.
-pub const KEYS: [&str; 64] = [
+pub const KEYS: [&str; 68] = [
     "enabled",
     "database_url",
     "listen",
@@ -67,6 +67,10 @@ pub const KEYS: [&str; 64] = [
     "limits.posts_per_minute",
     "limits.failures_per_minute",
     "limits.links_per_hour",
+    "seller.name",
+    "seller.address",
+    "seller.tax_id",
+    "seller.contact",
 ];
 
 /// The keys of a section, such as `stripe` or `mail.smtp`.

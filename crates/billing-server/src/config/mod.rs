@@ -36,6 +36,7 @@ pub use self::providers::{
     BtcPayConfig, BtcPaySpeed, MissingMethod, PaddleConfig, StripeConfig, StripePause, StripeTrial,
 };
 use self::reader::Reader;
+use crate::documents::Seller;
 use crate::http::ConnectionLimits;
 use crate::state::{DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, RateOptions};
 
@@ -88,6 +89,8 @@ pub struct Config {
     pub worker: WorkerConfig,
     /// Bounds on what callers may do.
     pub limits: LimitsConfig,
+    /// Who sells, as it stands on invoices. Empty: the product's name stands there.
+    pub seller: Seller,
 }
 
 /// Where the books are kept.

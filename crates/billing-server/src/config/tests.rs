@@ -322,6 +322,10 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("limits.posts_per_minute", "1e9", "100000"),
     ("limits.failures_per_minute", "100001", "100000"),
     ("limits.links_per_hour", "5/h", "100000"),
+    ("seller.name", "a\tb", "a name of 1 to 200 characters"),
+    ("seller.address", "a\tb", "1 to 10 lines"),
+    ("seller.tax_id", "a\tb", "a number for taxes"),
+    ("seller.contact", "a\tb", "how to be reached"),
 ];
 
 #[test]

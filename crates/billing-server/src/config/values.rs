@@ -12,6 +12,8 @@ use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
+use crate::documents::Seller;
+
 use super::built::Built;
 use super::reader::Reader;
 use super::{
@@ -58,6 +60,37 @@ const BODY: (u64, u64) = (1_024, 16 * 1_024 * 1_024);
 
 /// Most requests a minute, or links an hour: above this, the bound is none.
 const MAX_RATE: u32 = 100_000;
+
+/// Longest line of who sells, in characters: what fits across a page.
+const MAX_LINE: usize = 200;
+
+/// Most lines of an address.
+const MAX_LINES: usize = 10;
+
+/// Who sells: the name, and under it the address, the number for taxes and the contact.
+fn seller(reader: &mut Reader<'_>) -> Seller {
+    let name = reader.value("seller.name", "a name of 1 to 200 characters", line);
+    let expected = "1 to 10 lines of 1 to 200 characters";
+    let address = reader.value("seller.address", expected, |text| {
+        let lines: Option<Vec<String>> = text.trim_end().split('\n').map(line).collect();
+        lines.filter(|lines| lines.len() <= MAX_LINES)
+    });
+    let expected = "a number for taxes of 1 to 200 characters";
+    let tax_id = reader.value("seller.tax_id", expected, line);
+    let expected = "how to be reached, in 1 to 200 characters";
+    let contact = reader.value("seller.contact", expected, line);
+    let lines = address.into_iter().flatten();
+    Seller {
+        name: name.unwrap_or_default(),
+        lines: lines.chain(tax_id).chain(contact).collect(),
+    }
+}
+
+fn line(text: &str) -> Option<String> {
+    let text = text.trim();
+    let fits = (1..=MAX_LINE).contains(&text.chars().count());
+    (fits && !text.contains(char::is_control)).then(|| text.to_owned())
+}
 
 pub(super) fn config(reader: &mut Reader<'_>, built: Built, file: Option<&Path>) -> Config {
     let enabled = flag(reader, "enabled").unwrap_or(true);
@@ -117,6 +150,7 @@ pub(super) fn config(reader: &mut Reader<'_>, built: Built, file: Option<&Path>)
         license: license(reader),
         worker: worker(reader),
         limits: limits(reader),
+        seller: seller(reader),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Knows HTTP and nothing of billing but whether it is switched on.
 
+mod acts;
 mod body;
 mod cors;
 mod errors;
@@ -27,13 +28,14 @@ pub(crate) use rates::{RateLimiters, client_address};
 use crate::state::AppState;
 
 /// `routes` behind everything that guards and observes them, from the outside:
-/// observed, errors rendered, CORS, body read, caller known, answers repeated.
+/// observed, errors rendered, CORS, body read, caller known, answers repeated, acts recorded.
 pub(crate) fn guarded(
     routes: impl Endpoint<Output = Response> + 'static,
     state: AppState,
 ) -> BoxEndpoint<'static, Response> {
-    let routes = routes.around(errors::render).data(state.clone());
-    let (repeating, knowing, reading, crossing, observing) = (
+    let of_routes = state.clone();
+    let (recording, repeating, knowing, reading, crossing, observing) = (
+        state.clone(),
         state.clone(),
         state.clone(),
         state.clone(),
@@ -41,6 +43,9 @@ pub(crate) fn guarded(
         state,
     );
     routes
+        .around(move |next, request| acts::record(recording.clone(), next, request))
+        .around(errors::render)
+        .data(of_routes)
         .around(move |next, request| idempotency::repeat(repeating.clone(), next, request))
         .around(move |next, request| guard::admit(knowing.clone(), next, request))
         .around(move |next, request| body::read(reading.clone(), next, request))

@@ -110,6 +110,7 @@ async fn with_key(rig: &Rig) {
         scope: Scope::Admin,
         created_at: rig.clock.now(),
         revoked_at: None,
+        expires_at: None,
     };
     rig.store.add_key(key, sha256(KEY)).await.unwrap();
 }

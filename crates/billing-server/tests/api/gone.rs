@@ -20,14 +20,14 @@ use billing_domain::provider::{ProviderAccount, ProviderRef};
 use billing_domain::quote::Quote;
 use billing_domain::subscription::Subscription;
 use billing_domain::time::Timestamp;
+use billing_ports::Store;
 use billing_ports::delivery::Delivery;
 use billing_ports::store::*;
-use billing_testkit::MemoryStore;
 use uuid::Uuid;
 
 /// A store in memory behind a network that can be cut.
 pub(crate) struct Far {
-    pub(crate) store: MemoryStore,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) gone: Arc<AtomicBool>,
 }
 
@@ -89,6 +89,7 @@ far!(ReadModels {
     list_parked(reason: Option<ParkReason>, page: PageAsk) -> Page<Parked>, StoreError;
     get_parked(id: ParkedId) -> Option<Parked>, StoreError;
     list_journal(customer: CustomerId, page: PageAsk) -> Page<JournalEntry>, StoreError;
+    list_events(filter: EventFilter, page: PageAsk) -> Page<JournalEntry>, StoreError;
     walk_inbox(after: Option<InboxId>, limit: u16) -> Vec<KeptDelivery>, StoreError;
     has_received(account: &ProviderAccount, event_id: &str) -> bool, StoreError;
     holdings() -> Vec<Holding>, StoreError;
@@ -144,11 +145,21 @@ far!(Migrations {
     walk_customers(after: Option<CustomerId>, limit: u16) -> Vec<CustomerId>, StoreError;
 });
 
+far!(Acts {
+    list_acts(filter: &ActFilter, page: PageAsk) -> Page<KeptAct>, StoreError;
+} fn recording(&self, act: Act) -> Arc<dyn Store> {
+    Arc::new(Self {
+        store: self.store.recording(act),
+        gone: Arc::clone(&self.gone),
+    })
+});
+
 far!(Credentials {
     add_key(key: OperatorKey, secret: SecretHash) -> (), StoreError;
     find_key(secret: SecretHash) -> Option<OperatorKey>, StoreError;
     list_keys(limit: u16) -> Vec<OperatorKey>, StoreError;
     revoke_key(id: KeyId, now: Timestamp) -> bool, StoreError;
+    rotate_key(old: KeyId, old_until: Timestamp, key: OperatorKey, secret: SecretHash) -> bool, StoreError;
     add_session(session: Session, token: SecretHash) -> (), StoreError;
     add_link(session: Session, link: SecretHash, link_expires_at: Timestamp) -> (), StoreError;
     find_link(link: SecretHash, now: Timestamp) -> Option<Session>, StoreError;

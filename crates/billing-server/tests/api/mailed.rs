@@ -405,7 +405,12 @@ async fn a_store_that_is_gone_promises_nothing() {
     let gone = Arc::new(AtomicBool::new(false));
     let cut = Arc::clone(&gone);
     let making = Making {
-        over: Box::new(|store| Arc::new(Far { store, gone: cut })),
+        over: Box::new(|store| {
+            Arc::new(Far {
+                store: Arc::new(store),
+                gone: cut,
+            })
+        }),
         ..Making::default()
     };
     let rig = Rig::made(making).await.with_mailer(RecordingMailer::new());

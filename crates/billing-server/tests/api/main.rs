@@ -2,6 +2,8 @@
 //! way in which it refuses.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod auth;
 #[cfg(test)]
 mod browser;
@@ -24,7 +26,11 @@ mod customers;
 #[cfg(test)]
 mod document;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod drain;
+#[cfg(test)]
+mod events;
 #[cfg(test)]
 mod events_out;
 #[cfg(test)]
@@ -39,6 +45,8 @@ mod gone;
 mod hostile;
 #[cfg(test)]
 mod idempotency;
+#[cfg(test)]
+mod keys;
 #[cfg(test)]
 mod licenses;
 #[cfg(test)]
@@ -73,6 +81,8 @@ mod refunds;
 mod refusals;
 #[cfg(test)]
 mod refused;
+#[cfg(test)]
+mod reports;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]

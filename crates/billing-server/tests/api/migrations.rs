@@ -49,7 +49,7 @@ fn by_digest(digest: &Value) -> Value {
     body
 }
 
-async fn planned(rig: &Rig) -> Value {
+pub(crate) async fn planned(rig: &Rig) -> Value {
     rig.post(PATH).by(ADMIN).json(route()).send().await.ok(200)
 }
 

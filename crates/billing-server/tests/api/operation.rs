@@ -26,6 +26,7 @@ async fn a_key_s_secret_is_told_once() {
     {
       "key": {
         "created_at": "2026-03-01T12:00:00Z",
+        "expires_at": null,
         "id": "[id]",
         "name": "ci",
         "revoked_at": null,
@@ -54,7 +55,7 @@ async fn a_key_s_secret_is_told_once() {
 }
 
 /// Sets something aside about a customer of the fixtures; gives its id.
-async fn park(rig: &Rig, seed: u64) -> String {
+pub(crate) async fn park(rig: &Rig, seed: u64) -> String {
     let mut make = fixtures::Maker::new(seed);
     let account = make.subscriber();
     let parked = make.parked(ParkReason::AmountMismatch);

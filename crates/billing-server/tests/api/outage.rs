@@ -23,7 +23,12 @@ async fn far() -> (Rig, Arc<AtomicBool>) {
     let gone = Arc::new(AtomicBool::new(false));
     let cut = Arc::clone(&gone);
     let making = Making {
-        over: Box::new(|store| Arc::new(Far { store, gone: cut })),
+        over: Box::new(|store| {
+            Arc::new(Far {
+                store: Arc::new(store),
+                gone: cut,
+            })
+        }),
         ..Making::default()
     };
     (Rig::made(making).await, gone)
@@ -37,7 +42,7 @@ async fn every_route_says_within_five_seconds_that_the_store_is_gone() {
     for known in [false, true] {
         for route in ROUTES.iter().filter(|route| route.who != Who::Providers) {
             // Nothing of before is believed any more, but the key where that is tried.
-            rig.clock.advance(SignedDuration::from_secs(10));
+            rig.clock.advance(SignedDuration::from_mins(6));
             tokio::time::advance(Duration::from_secs(10)).await;
             let session = rig.session("x").await;
             let by = match route.who {

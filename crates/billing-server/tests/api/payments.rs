@@ -10,12 +10,12 @@ async fn pays(rig: &Rig, invoice: &str, body: Value) -> Got {
     rig.post(&path).by(WRITE).json(body).send().await
 }
 
-fn paid(reference: &str) -> Value {
+pub(crate) fn paid(reference: &str) -> Value {
     json!({ "reference": reference, "paid_at": "2026-03-01T12:00:00Z" })
 }
 
 /// An invoice that nobody collects; gives its id.
-async fn owed(rig: &Rig) -> String {
+pub(crate) async fn owed(rig: &Rig) -> String {
     let ana = rig.customer("ana").await;
     let terms = rig
         .post("/v1/customers/ana/negotiated-terms")

@@ -256,6 +256,7 @@ impl Rig {
                 scope,
                 created_at: clock.now(),
                 revoked_at: None,
+                expires_at: None,
             };
             store.add_key(key, sha256(secret)).await.unwrap();
         }

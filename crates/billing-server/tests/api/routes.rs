@@ -102,6 +102,10 @@ impl Route {
         }
     }
 
+    pub(crate) fn writes(&self) -> bool {
+        self.method != Method::GET
+    }
+
     pub(crate) fn is_post(&self) -> bool {
         self.method == Method::POST
     }
@@ -200,7 +204,16 @@ pub(crate) const ROUTES: &[Route] = &[
     route("list_invoices", Method::GET, "/v1/invoices", Who::Read, None, 200),
     route("get_invoice", Method::GET, "/v1/invoices/inv_{0}", Who::Read, None, 404),
     route("create_key", Method::POST, "/v1/keys", Who::Admin, Some((JSON, r#"{"name":"ci","scope":"read"}"#)), 201),
+    route("list_acts", Method::GET, "/v1/audit", Who::Admin, None, 200),
+    route("list_events", Method::GET, "/v1/events", Who::Read, None, 200),
+    route("get_customer_balance", Method::GET, "/v1/customers/{x}/balance", Who::Read, None, 200),
+    route("report_mrr", Method::GET, "/v1/reports/mrr", Who::Read, None, 200),
+    route("report_churn", Method::GET, "/v1/reports/churn", Who::Read, None, 200),
+    route("report_cohorts", Method::GET, "/v1/reports/cohorts", Who::Read, None, 200),
+    route("get_invoice_document", Method::GET, "/v1/invoices/inv_{0}/document", Who::Read, None, 404),
+    route("get_my_invoice_document", Method::GET, "/v1/me/invoices/inv_{0}/document", Who::Customer, None, 404),
     route("list_keys", Method::GET, "/v1/keys", Who::Admin, None, 200),
+    route("rotate_key", Method::POST, "/v1/keys/key_{0}/rotate", Who::Admin, None, 404),
     route("revoke_key", Method::DELETE, "/v1/keys/key_{0}", Who::Admin, None, 404),
     route("migrate_prices", Method::POST, "/v1/price-migrations", Who::Admin, Some((JSON, r#"{"from":"personal-monthly","to":"nosuch"}"#)), 422),
     route("list_price_migrations", Method::GET, "/v1/price-migrations", Who::Admin, None, 200),

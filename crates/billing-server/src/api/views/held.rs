@@ -197,8 +197,12 @@ pub(crate) struct JournalView {
     event: String,
     /// When.
     at: String,
+    /// Whom it happened to.
+    customer: String,
     /// Who did it. Absent: the engine, by itself.
     actor: Option<String>,
+    /// Why, in the operator's words. Absent: nobody said.
+    reason: Option<String>,
     /// The subscription concerned.
     subscription: Option<String>,
     /// The invoice concerned.
@@ -266,7 +270,9 @@ impl From<JournalEntry> for JournalView {
             id: entry.id.to_string(),
             event: entry.event.as_str().to_owned(),
             at: entry.at.to_string(),
+            customer: entry.customer.to_string(),
             actor: entry.actor,
+            reason: entry.reason,
             subscription: entry.subscription.map(|id| id.to_string()),
             invoice: entry.invoice.map(|id| id.to_string()),
             checkout: entry.checkout.map(|id| id.to_string()),

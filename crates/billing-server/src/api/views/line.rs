@@ -143,7 +143,7 @@ fn worked(line: &Line) -> Option<Worked> {
 }
 
 /// `30.00 USD`, with a real minus.
-fn money(money: Money) -> String {
+pub(crate) fn money(money: Money) -> String {
     let shown = money.to_string();
     let (code, digits) = shown.split_once(' ').unwrap_or(("", &shown));
     format!("{} {code}", digits.replace('-', "−"))
