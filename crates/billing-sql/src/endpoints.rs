@@ -29,7 +29,8 @@ const TABLE: &str = "webhook_endpoints";
 #[async_trait]
 impl<D: Database> Endpoints for SqlStore<D> {
     async fn add_endpoint(&self, endpoint: &Endpoint) -> Result<bool, StoreError> {
-        Ok(self.write(Add(row(endpoint)?)).await?)
+        let add = Add(row(endpoint)?);
+        Ok(self.record(add, None, |added| *added).await?)
     }
 
     async fn list_endpoints(&self) -> Result<Vec<Endpoint>, StoreError> {
@@ -62,7 +63,7 @@ impl<D: Database> Endpoints for SqlStore<D> {
             secret: secret.0.to_vec(),
             old_until: column(old_until),
         };
-        Ok(self.write(rotate).await?)
+        Ok(self.record(rotate, None, |rotated| *rotated).await?)
     }
 
     async fn switch_endpoint(
@@ -70,11 +71,13 @@ impl<D: Database> Endpoints for SqlStore<D> {
         id: EndpointId,
         disabled: Option<Disabled>,
     ) -> Result<bool, StoreError> {
-        Ok(self.write(Switch(id.uuid(), disabled)).await?)
+        let switch = Switch(id.uuid(), disabled);
+        Ok(self.record(switch, None, |switched| *switched).await?)
     }
 
     async fn remove_endpoint(&self, id: EndpointId) -> Result<bool, StoreError> {
-        Ok(self.write(Remove(id.uuid())).await?)
+        let remove = Remove(id.uuid());
+        Ok(self.record(remove, None, |removed| *removed).await?)
     }
 
     async fn add_deliveries(&self, deliveries: &[EventDelivery]) -> Result<(), StoreError> {
@@ -121,7 +124,8 @@ impl<D: Database> Endpoints for SqlStore<D> {
     }
 
     async fn revive_delivery(&self, id: DeliveryId, now: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.write(outgoing::Revive(id.uuid(), column(now))).await?)
+        let revive = outgoing::Revive(id.uuid(), column(now));
+        Ok(self.record(revive, None, |revived| *revived).await?)
     }
 
     async fn sweep_deliveries(&self, before: DeliveryId, limit: u16) -> Result<u64, StoreError> {

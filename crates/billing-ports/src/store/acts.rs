@@ -49,8 +49,9 @@ pub struct ActFilter {
 ///
 /// - A recording store MUST keep its act in the transaction of the first of these that it
 ///   writes: a commit; a key that is made, rotated or revoked; a session or a link;
-///   a discount code made or retired; a catalog; a price migration; a resolution of
-///   something parked.
+///   a discount code made or retired; a catalog; a price migration; a receiver of
+///   events made, changed or removed, and a delivery tried again; a resolution of something
+///   parked.
 /// - An act MUST be kept once, however much is written under it, and not at all where
 ///   nothing is.
 #[cfg_attr(feature = "mock", mockall::automock)]

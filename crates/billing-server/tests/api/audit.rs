@@ -6,9 +6,12 @@ use billing_domain::catalog::Catalog;
 use billing_domain::effect::{EffectKey, Order};
 use billing_domain::fact::Observed;
 use billing_domain::ids::EffectId;
+use billing_domain::journal::Event;
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
-use billing_ports::{Answer, Finding, PaymentProvider, PerformError};
+use billing_ports::store::{DeliveryState, Endpoints as _, EventDelivery};
+use billing_ports::{Answer, Clock as _, Finding, PaymentProvider, PerformError};
 use billing_sandbox::Sandbox;
+use billing_testkit::fixtures::Maker;
 use jiff::SignedDuration;
 use poem::http::Method;
 use serde_json::{Value, json};
@@ -182,8 +185,68 @@ async fn done(id: &str) -> Done {
             };
             asks(rig, ADMIN, post, &path, body).await
         }
+        "create_webhook_endpoint" => {
+            let body = json!({ "url": "https://hooks.example.com/" });
+            let rig = Rig::new().await;
+            asks(rig, ADMIN, post, "/v1/webhook-endpoints", body).await
+        }
+        "rotate_webhook_secret"
+        | "disable_webhook_endpoint"
+        | "enable_webhook_endpoint"
+        | "delete_webhook_endpoint" => about_a_receiver(id).await,
+        "retry_delivery" => {
+            let (rig, delivery) = gave_up().await;
+            let path = format!("/v1/deliveries/{delivery}/retry");
+            asks(rig, ADMIN, post, &path, Value::Null).await
+        }
         other => panic!("{other} writes, and nothing here does it"),
     }
+}
+
+/// A delivery that was given up; gives its id.
+async fn gave_up() -> (Rig, String) {
+    let rig = Rig::new().await;
+    let body = json!({ "url": "https://hooks.example.com/" });
+    let made = rig.post("/v1/webhook-endpoints").by(ADMIN).json(body);
+    let made = made.send().await.ok(201);
+    let mut make = Maker::new(7);
+    let delivery = EventDelivery {
+        id: make.id(),
+        endpoint: text(&made["endpoint"]["id"]).parse().unwrap(),
+        customer: make.id(),
+        event: Event::InvoiceSettled,
+        body: "{}".to_owned(),
+        created_at: rig.clock.now(),
+        state: DeliveryState::Dead,
+        attempts: 12,
+        next_at: rig.clock.now(),
+        last: None,
+    };
+    let id = delivery.id.to_string();
+    rig.store.add_deliveries(&[delivery]).await.unwrap();
+    (rig, id)
+}
+
+async fn about_a_receiver(id: &str) -> Done {
+    let rig = Rig::new().await;
+    let body = json!({ "url": "https://hooks.example.com/" });
+    let made = rig.post("/v1/webhook-endpoints").by(ADMIN).json(body);
+    let made = made.send().await.ok(201);
+    let path = format!("/v1/webhook-endpoints/{}", text(&made["endpoint"]["id"]));
+    if id == "delete_webhook_endpoint" {
+        return asks(rig, ADMIN, Method::DELETE, &path, Value::Null).await;
+    }
+    let act = |act: &str| format!("{path}/{act}");
+    if id == "enable_webhook_endpoint" {
+        let disabled = rig.post(&act("disable")).by(ADMIN).send().await;
+        assert!(disabled.status < 300);
+    }
+    let path = match id {
+        "rotate_webhook_secret" => act("rotate-secret"),
+        "disable_webhook_endpoint" => act("disable"),
+        _ => act("enable"),
+    };
+    asks(rig, ADMIN, Method::POST, &path, Value::Null).await
 }
 
 async fn about_a_customer(id: &str) -> Done {

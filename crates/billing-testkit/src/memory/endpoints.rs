@@ -103,14 +103,19 @@ fn is_ready(held: &EventDelivery, now: Timestamp) -> bool {
 #[async_trait]
 impl Endpoints for MemoryStore {
     async fn add_endpoint(&self, endpoint: &Endpoint) -> Result<bool, StoreError> {
-        self.call(Call::Endpoint, |state| {
-            let endpoints = &mut state.endpoints.endpoints;
-            if u64::try_from(endpoints.len()).is_ok_and(|held| held >= MAX_ENDPOINTS) {
-                return Ok(false);
-            }
-            endpoints.insert(endpoint.id, endpoint.clone());
-            Ok(true)
-        })
+        self.record(
+            Call::Endpoint,
+            None,
+            |done| *done,
+            |state| {
+                let endpoints = &mut state.endpoints.endpoints;
+                if u64::try_from(endpoints.len()).is_ok_and(|held| held >= MAX_ENDPOINTS) {
+                    return Ok(false);
+                }
+                endpoints.insert(endpoint.id, endpoint.clone());
+                Ok(true)
+            },
+        )
     }
 
     async fn list_endpoints(&self) -> Result<Vec<Endpoint>, StoreError> {
@@ -132,12 +137,17 @@ impl Endpoints for MemoryStore {
         secret: EndpointSecret,
         old_until: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.call(Call::Endpoint, |state| {
-            Ok(state.endpoints.change(id, |held| {
-                held.old_secret = Some((held.secret, old_until));
-                held.secret = secret;
-            }))
-        })
+        self.record(
+            Call::Endpoint,
+            None,
+            |done| *done,
+            |state| {
+                Ok(state.endpoints.change(id, |held| {
+                    held.old_secret = Some((held.secret, old_until));
+                    held.secret = secret;
+                }))
+            },
+        )
     }
 
     async fn switch_endpoint(
@@ -145,18 +155,26 @@ impl Endpoints for MemoryStore {
         id: EndpointId,
         disabled: Option<Disabled>,
     ) -> Result<bool, StoreError> {
-        self.call(Call::Endpoint, |state| {
-            Ok(state.endpoints.change(id, |held| {
-                held.disabled = disabled;
-                held.failing_since = held.failing_since.filter(|_| disabled.is_some());
-            }))
-        })
+        self.record(
+            Call::Endpoint,
+            None,
+            |done| *done,
+            |state| {
+                Ok(state.endpoints.change(id, |held| {
+                    held.disabled = disabled;
+                    held.failing_since = held.failing_since.filter(|_| disabled.is_some());
+                }))
+            },
+        )
     }
 
     async fn remove_endpoint(&self, id: EndpointId) -> Result<bool, StoreError> {
-        self.call(Call::Endpoint, |state| {
-            Ok(state.endpoints.endpoints.remove(&id).is_some())
-        })
+        self.record(
+            Call::Endpoint,
+            None,
+            |done| *done,
+            |state| Ok(state.endpoints.endpoints.remove(&id).is_some()),
+        )
     }
 
     async fn add_deliveries(&self, deliveries: &[EventDelivery]) -> Result<(), StoreError> {
@@ -213,16 +231,21 @@ impl Endpoints for MemoryStore {
     }
 
     async fn revive_delivery(&self, id: DeliveryId, now: Timestamp) -> Result<bool, StoreError> {
-        self.call(Call::Endpoint, |state| {
-            let held = state.endpoints.deliveries.get_mut(&id);
-            let dead = held.filter(|(held, _)| held.state == DeliveryState::Dead);
-            let revived = dead.map(|(held, _)| {
-                held.state = DeliveryState::Pending;
-                held.attempts = 0;
-                held.next_at = now;
-            });
-            Ok(revived.is_some())
-        })
+        self.record(
+            Call::Endpoint,
+            None,
+            |done| *done,
+            |state| {
+                let held = state.endpoints.deliveries.get_mut(&id);
+                let dead = held.filter(|(held, _)| held.state == DeliveryState::Dead);
+                let revived = dead.map(|(held, _)| {
+                    held.state = DeliveryState::Pending;
+                    held.attempts = 0;
+                    held.next_at = now;
+                });
+                Ok(revived.is_some())
+            },
+        )
     }
 
     async fn sweep_deliveries(&self, before: DeliveryId, limit: u16) -> Result<u64, StoreError> {
