@@ -406,6 +406,7 @@ async fn the_journal_says_who_and_why() {
     assert_eq!(customer["reason"], WHY);
     assert_eq!(customer["customer"], ana.customer.as_str());
     // Whoever does it for itself is in the journal, and is no operator.
+    rig.clock.advance(SignedDuration::from_secs(1));
     let mine = format!("/v1/me/subscriptions/{}/cancellation", ana.subscription);
     rig.delete(&mine).by(&ana.session).send().await.ok(200);
     let journal = rig.get("/v1/customers/ana/journal").by(READ).send().await;
