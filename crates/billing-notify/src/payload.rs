@@ -128,6 +128,8 @@ pub fn example(event: Event) -> JournalEntry {
         event,
         at,
         actor: is(&["grant", "terms", "customer"]).then(|| "operator:ana".to_owned()),
+        // The operator's own words, which no receiver is told.
+        reason: None,
         subscription: some(&mut ids, of_subscription || is(&["license"])),
         invoice: some(&mut ids, is(&["invoice"]) || owed),
         checkout: some(&mut ids, is(&["checkout"])),
