@@ -42,8 +42,7 @@ pub mod mock {
     pub use crate::rate::MockRateSource;
     pub use crate::store::{
         MockActs, MockBookmarks, MockCatalogs, MockCodes, MockCredentials, MockEndpoints,
-        MockMigrations,
-        MockQuotes, MockReadModels, MockRing,
+        MockMigrations, MockQuotes, MockReadModels, MockRing,
     };
     pub use crate::webhook::MockWebhookDecoder;
 }
