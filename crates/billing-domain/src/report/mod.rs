@@ -192,7 +192,7 @@ impl Figures {
             currency: life.rate.currency,
             seconds: life.interval.nominal_seconds(),
         };
-        let line = self.lines.entry(key).or_insert_with(|| LineCount {
+        let count = self.lines.entry(key).or_insert_with(|| LineCount {
             interval: life.interval,
             recurring: Sums::default(),
             subscriptions: 0,
@@ -202,8 +202,8 @@ impl Figures {
             paused: 0,
         });
         let aside = match held.state {
-            State::Trialing { .. } => Some(&mut line.trialing),
-            State::Paused { .. } => Some(&mut line.paused),
+            State::Trialing { .. } => Some(&mut count.trialing),
+            State::Paused { .. } => Some(&mut count.paused),
             State::Incomplete
             | State::Active
             | State::PastDue { .. }
@@ -215,13 +215,13 @@ impl Figures {
             *aside = aside.saturating_add(1);
             return;
         }
-        line.subscriptions = line.subscriptions.saturating_add(1);
-        line.recurring.add(life.rate, life.interval);
+        count.subscriptions = count.subscriptions.saturating_add(1);
+        count.recurring.add(life.rate, life.interval);
         let owes = matches!(held.state, State::PastDue { .. });
-        line.past_due = line.past_due.saturating_add(u64::from(owes));
+        count.past_due = count.past_due.saturating_add(u64::from(owes));
         let is_canceled = matches!(held.state, State::Canceled { .. });
         let ending = is_canceled || held.cancellation.is_some();
-        line.ending = line.ending.saturating_add(u64::from(ending));
+        count.ending = count.ending.saturating_add(u64::from(ending));
     }
 
     /// What recurs in a month, by plan, price, currency and interval.

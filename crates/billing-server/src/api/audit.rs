@@ -67,10 +67,6 @@ impl AuditApi {
     /// What operators did with their keys, newest first. An act is kept with the first
     /// thing that it wrote; what was refused has changed nothing, and is not kept.
     #[oai(path = "/v1/audit", method = "get", operation_id = "list_acts")]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one for each parameter of the route"
-    )]
     async fn list(
         &self,
         state: Data<&AppState>,

@@ -46,10 +46,6 @@ pub(crate) struct EventsApi;
 impl EventsApi {
     /// What happened, over everybody, newest first.
     #[oai(path = "/v1/events", method = "get", operation_id = "list_events")]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one for each parameter of the route"
-    )]
     async fn list(
         &self,
         state: Data<&AppState>,

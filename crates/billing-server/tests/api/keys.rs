@@ -25,13 +25,11 @@ async fn listed(rig: &Rig, id: &str) -> Value {
 
 async fn works(rig: &Rig, secret: &str) -> bool {
     let got = rig.get("/v1/customers").by(secret).send().await;
-    match got.status {
-        200 => true,
-        _ => {
-            got.refused(401, "unauthorized");
-            false
-        }
+    if got.status == 200 {
+        return true;
     }
+    got.refused(401, "unauthorized");
+    false
 }
 
 #[tokio::test]

@@ -39,8 +39,8 @@ pub async fn an_act_is_kept_with_whatever_it_wrote(store: &dyn Store) {
     let (old, new) = (key(&mut make), key(&mut make));
     let added = acts(&mut make, None).add_key(old.clone(), secret(1)).await;
     assert_eq!(added, Ok(()));
-    let rotates = acts(&mut make, None);
-    let rotated = rotates.rotate_key(old.id, second(9), new.clone(), secret(2));
+    let acting = acts(&mut make, None);
+    let rotated = acting.rotate_key(old.id, second(9), new.clone(), secret(2));
     assert_eq!(rotated.await, Ok(true));
     let revoked = acts(&mut make, None).revoke_key(new.id, second(9)).await;
     assert_eq!(revoked, Ok(true));
@@ -65,8 +65,8 @@ pub async fn an_act_is_kept_with_whatever_it_wrote(store: &dyn Store) {
     assert_eq!(acts(&mut make, None).create_code(&code).await, Ok(true));
     let retired = acts(&mut make, None).retire_code(code.id, second(9)).await;
     assert_eq!(retired, Ok(true));
-    let applies = acts(&mut make, None);
-    let applied = applies
+    let acting = acts(&mut make, None);
+    let applied = acting
         .apply_catalog(&catalogs::storage(), 0, second(9))
         .await;
     assert!(applied.is_ok_and(|revision| revision.is_some()));
@@ -82,8 +82,8 @@ pub async fn an_act_is_kept_with_whatever_it_wrote(store: &dyn Store) {
         let parked = make.parked_row(ParkReason::Unreadable, row.id);
         let aside = store.park_inbox(row.id, row.fence, parked.clone()).await;
         assert_eq!(aside, Ok(true));
-        let resolves = acts(&mut make, customer);
-        let resolved = resolves.resolve_parked(parked.id, resolution, second(9));
+        let acting = acts(&mut make, customer);
+        let resolved = acting.resolve_parked(parked.id, resolution, second(9));
         assert_eq!(resolved.await, Ok(true), "{resolution:?}");
         // Whatever goes back to the queue is out of the way of the next.
         drop(super::support::claim_inbox(store, second(9)).await);

@@ -10,7 +10,7 @@ use ttf_parser::Face;
 
 use super::PdfError;
 
-/// DejaVu Sans: Latin, Greek, Cyrillic, Hebrew, Arabic, Armenian, Georgian and more, under a
+/// `DejaVu` Sans: Latin, Greek, Cyrillic, Hebrew, Arabic, Armenian, Georgian and more, under a
 /// license that lets everybody pass it on (beside it, `LICENSE.txt`).
 const SANS: &[u8] = include_bytes!("../fonts/DejaVuSans.ttf");
 
@@ -65,12 +65,11 @@ impl Font {
     pub(super) fn glyphs(&mut self, letters: &str) -> Vec<u8> {
         let mut named = Vec::with_capacity(letters.len().saturating_mul(2));
         for letter in letters.chars() {
-            let (glyph, letter) = match self.face.glyph_index(letter) {
-                Some(glyph) => (glyph.0, letter),
-                None => {
-                    let stands_for = self.face.glyph_index(REPLACEMENT);
-                    (stands_for.map_or(0, |glyph| glyph.0), REPLACEMENT)
-                }
+            let (glyph, letter) = if let Some(glyph) = self.face.glyph_index(letter) {
+                (glyph.0, letter)
+            } else {
+                let stands_for = self.face.glyph_index(REPLACEMENT);
+                (stands_for.map_or(0, |glyph| glyph.0), REPLACEMENT)
             };
             let width = self.width(letter);
             let name = self.part.remap(glyph);
