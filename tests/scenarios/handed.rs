@@ -174,12 +174,11 @@ async fn h_06_licenses_leave_by_one_door(kind: StoreKind) {
         .next()
         .unwrap()
         .to_owned();
-    told.push((
-        "page",
-        site.submit("/session", &[("link", &link)])
-            .await
-            .is(StatusCode::OK),
-    ));
+    // The browser has the session in its cookie, and nothing of it in a page.
+    let led = site.submit("/session", &[("link", &link)]).await;
+    assert_eq!(led.is(StatusCode::SEE_OTHER).text, "");
+    let home = site.get_in(&session, "/portal").await;
+    told.push(("portal", home.is(StatusCode::OK)));
 
     let (signed, _) = token.rsplit_once('.').unwrap();
     let (_, claims) = signed.split_once('.').unwrap();
