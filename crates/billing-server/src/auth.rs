@@ -98,14 +98,8 @@ pub(crate) async fn authenticate(state: &AppState, headers: &HeaderMap) -> Resul
     let (Some(token), None) = (token, given.next()) else {
         return Err(Problem::unauthorized());
     };
-    let store = state
-        .billing
-        .store()
-        .ok_or_else(Problem::billing_disabled)?;
-    let clock = state
-        .billing
-        .clock()
-        .ok_or_else(Problem::billing_disabled)?;
+    let store = state.store()?;
+    let clock = state.clock()?;
     let now = clock.now();
     let hash = hash(token);
     if token.starts_with(KEY_PREFIX) {

@@ -63,10 +63,7 @@ async fn customer(state: &AppState, of: CustomerRef) -> Result<CustomerId, Probl
     let found = match of {
         CustomerRef::Id(id) => Some(id),
         CustomerRef::External(name) => {
-            let store = state
-                .billing
-                .store()
-                .ok_or_else(Problem::billing_disabled)?;
+            let store = state.store()?;
             store.find(&Locator::ExternalRef(name)).await?
         }
     };

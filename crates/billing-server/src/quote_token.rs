@@ -51,10 +51,7 @@ pub(crate) async fn sign(state: &AppState, quote: &Quote) -> Result<String, Prob
 /// The one 401 for every token that is none, or 503.
 pub(crate) async fn opened(state: &AppState, token: &str) -> Result<Quote, Problem> {
     let (id, signature) = parts(token).ok_or_else(Problem::unauthorized)?;
-    let store = state
-        .billing
-        .store()
-        .ok_or_else(Problem::billing_disabled)?;
+    let store = state.store()?;
     let quote = store.get_quote(id).await?;
     let quote = quote.ok_or_else(Problem::unauthorized)?;
     let day = day(&quote);

@@ -122,10 +122,7 @@ pub(crate) async fn opened(state: &AppState, text: &str) -> Result<Option<Opened
     let Some(parts) = parts(text) else {
         return Ok(None);
     };
-    let clock = state
-        .billing
-        .clock()
-        .ok_or_else(Problem::billing_disabled)?;
+    let clock = state.clock()?;
     let now = clock.now();
     let told = shifted(parts.ends, TOLD_OVER);
     // Beyond these no key is kept, and none is looked for.

@@ -9,7 +9,8 @@ use std::time::Duration;
 use billing_domain::journal::JournalEntry;
 use billing_engine::Billing;
 use billing_notify::Sender;
-use billing_ports::{IdSource, LicenseSigner, Mailer};
+use billing_ports::store::Store;
+use billing_ports::{Clock, IdSource, LicenseSigner, Mailer};
 use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
 
@@ -22,6 +23,7 @@ use crate::license::ReadKeys;
 use crate::mail::Post;
 use crate::migrations::Migrations;
 use crate::pages::PaddlePage;
+use crate::problem::Problem;
 use crate::reminders::ReminderLetters;
 use crate::reports::Reports;
 use crate::sessions::SessionCache;
@@ -68,6 +70,16 @@ impl std::fmt::Debug for AppState {
 }
 
 impl AppState {
+    /// The store. Refused where billing is switched off.
+    pub(crate) fn store(&self) -> Result<&Arc<dyn Store>, Problem> {
+        self.billing.store().ok_or_else(Problem::billing_disabled)
+    }
+
+    /// The engine's clock. Refused where billing is switched off.
+    pub(crate) fn clock(&self) -> Result<&Arc<dyn Clock>, Problem> {
+        self.billing.clock().ok_or_else(Problem::billing_disabled)
+    }
+
     /// State without metrics and without mail.
     #[must_use]
     pub fn new(billing: Billing, ids: Arc<dyn IdSource>, options: ApiOptions) -> Self {

@@ -93,10 +93,7 @@ impl AuditApi {
             customer,
             actor: actor.0,
         };
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
         let found = store.list_acts(&filter, ask).await?;
         let (data, next_cursor) = page::views(found, |row| row.act.id, ActView::from);
         Ok(Json(ActsView { data, next_cursor }))

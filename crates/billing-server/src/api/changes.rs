@@ -98,10 +98,7 @@ impl ChangesApi {
         let account = account.ok_or_else(Problem::not_found)?;
         let mut accounts = state.billing.attached_to(&by.customer()).await?;
         accounts.push(account);
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
         let mut found = Page {
             rows: Vec::new(),
             more: false,
@@ -186,10 +183,7 @@ impl ChangesApi {
             subscription,
             open,
         };
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
         let found = store.list_changes(filter, ask).await?;
         let (data, next_cursor) =
             page::views(found, |row| row.id, |row| ChangeView::of(&row, None));
@@ -206,10 +200,7 @@ impl ChangesApi {
     ) -> Answer<ChangeView> {
         by.checked();
         let id: ChangeId = id.parse().map_err(|_invalid| Problem::not_found())?;
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
         let change = store.get_change(id).await?.ok_or_else(Problem::not_found)?;
         let invoice = match change.invoice {
             None => None,

@@ -143,10 +143,7 @@ impl CustomersApi {
                 next_cursor: None,
             }));
         }
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
         let found = store.list_customers(ask).await?;
         let (data, next_cursor) = page::views(found, |row| row.id, CustomerView::from);
         Ok(Json(CustomersView { data, next_cursor }))
@@ -189,10 +186,7 @@ impl CustomersApi {
         by.checked();
         let ask = page::ask(limit.as_deref(), cursor.as_deref(), JournalId::uuid)?;
         let id = named(&state, &customer).await?;
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
         let found = store.list_journal(id, ask).await?;
         let (data, next_cursor) = entries(&state, found).await?;
         Ok(Json(JournalsView { data, next_cursor }))
@@ -226,10 +220,7 @@ pub(crate) async fn named(state: &AppState, text: &str) -> Result<CustomerId, Pr
         CustomerRef::Id(id) => Locator::Customer(id),
         CustomerRef::External(name) => Locator::ExternalRef(name),
     };
-    let store = state
-        .billing
-        .store()
-        .ok_or_else(Problem::billing_disabled)?;
+    let store = state.store()?;
     let found = store.find(&locator).await?;
     found.ok_or_else(Problem::customer_not_found)
 }

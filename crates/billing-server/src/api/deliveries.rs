@@ -9,7 +9,6 @@ use poem_openapi::payload::Json;
 use poem_openapi::types::ParseFromJSON;
 use poem_openapi::{Object, OpenApi};
 
-use crate::api::endpoints::{clock, store};
 use crate::api::page;
 use crate::api::views::MoneyView;
 use crate::api::{Answer, Group};
@@ -195,7 +194,7 @@ impl DeliveriesApi {
             endpoint: endpoint.transpose()?,
             state: state_of.transpose()?,
         };
-        let found = store(&state)?.list_deliveries(filter, ask).await?;
+        let found = state.store()?.list_deliveries(filter, ask).await?;
         let (data, next_cursor) = page::views(found, |row| row.id, DeliveryView::from);
         Ok(Json(DeliveriesView { data, next_cursor }))
     }
@@ -231,13 +230,13 @@ impl DeliveriesApi {
     ) -> Answer<DeliveryView> {
         let id = parsed(&id)?;
         let held = found(&state, id).await?;
-        let receiver = store(&state)?.get_endpoint(held.endpoint).await?;
+        let receiver = state.store()?.get_endpoint(held.endpoint).await?;
         let enabled = receiver.is_some_and(|receiver| receiver.disabled.is_none());
         if !enabled {
             return Err(refused("its receiver is disabled or deleted"));
         }
-        let now = clock(&state)?;
-        if !store(&state)?.revive_delivery(id, now).await? {
+        let now = state.clock()?.now();
+        if !state.store()?.revive_delivery(id, now).await? {
             return Err(refused("only what was given up can be retried"));
         }
         tracing::info!(delivery = %id, by = %by.0.actor, "delivery retried");
@@ -258,7 +257,7 @@ fn parsed(id: &str) -> Result<DeliveryId, Problem> {
 }
 
 async fn found(state: &AppState, id: DeliveryId) -> Result<EventDelivery, Problem> {
-    let held = store(state)?.get_delivery(id).await?;
+    let held = state.store()?.get_delivery(id).await?;
     held.ok_or_else(Problem::not_found)
 }
 

@@ -131,10 +131,7 @@ impl DocumentsApi {
 
 async fn found(state: &AppState, id: &str) -> Result<(CustomerId, Invoice), Problem> {
     let id: InvoiceId = id.parse().map_err(|_invalid| Problem::not_found())?;
-    let store = state
-        .billing
-        .store()
-        .ok_or_else(Problem::billing_disabled)?;
+    let store = state.store()?;
     let found = store.get_invoice(id).await?;
     found.ok_or_else(Problem::not_found)
 }

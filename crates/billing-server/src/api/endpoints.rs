@@ -4,7 +4,7 @@ use billing_domain::ids::{EndpointId, IdSeq};
 use billing_domain::journal::Event;
 use billing_domain::time::shifted;
 use billing_notify::{ROTATION_WINDOW, Sender, shown};
-use billing_ports::store::{Disabled, DisabledWhy, Endpoint, EndpointSecret, MAX_ENDPOINTS, Store};
+use billing_ports::store::{Disabled, DisabledWhy, Endpoint, EndpointSecret, MAX_ENDPOINTS};
 use poem::http::StatusCode;
 use poem::web::Data;
 use poem_openapi::param::Path;
@@ -143,7 +143,7 @@ impl EndpointsApi {
         let sender = sender(&state)?;
         let url = sender.check_address(&body.0.url);
         let url = url.map_err(|wrong| Problem::field("url", wrong.to_string()))?;
-        let now = clock(&state)?;
+        let now = state.clock()?.now();
         let endpoint = Endpoint {
             id: IdSeq::new(now, state.ids.seed()).draw(),
             url: url.into(),
@@ -159,7 +159,7 @@ impl EndpointsApi {
             disabled: None,
             created_at: now,
         };
-        if !store(&state)?.add_endpoint(&endpoint).await? {
+        if !state.store()?.add_endpoint(&endpoint).await? {
             return Err(Problem::new(
                 StatusCode::CONFLICT,
                 "too_many",
@@ -178,7 +178,7 @@ impl EndpointsApi {
     )]
     async fn list(&self, state: Data<&AppState>, by: AdminKey) -> Answer<EndpointsView> {
         tracing::debug!(by = %by.0.actor, "receivers of events listed");
-        let held = store(&state)?.list_endpoints().await?;
+        let held = state.store()?.list_endpoints().await?;
         Ok(Json(EndpointsView {
             data: held.into_iter().map(EndpointView::from).collect(),
             next_cursor: None,
@@ -216,9 +216,9 @@ impl EndpointsApi {
         id: Path<String>,
     ) -> Result<Created<CreatedView>, Problem> {
         let id = parsed(&id)?;
-        let until = shifted(clock(&state)?, ROTATION_WINDOW);
+        let until = shifted(state.clock()?.now(), ROTATION_WINDOW);
         let secret = EndpointSecret(state.ids.secret());
-        if !store(&state)?.rotate_secret(id, secret, until).await? {
+        if !state.store()?.rotate_secret(id, secret, until).await? {
             return Err(Problem::not_found());
         }
         tracing::info!(endpoint = %id, by = %by.0.actor, "secret of a receiver rotated");
@@ -241,7 +241,7 @@ impl EndpointsApi {
         id: Path<String>,
     ) -> Answer<EndpointView> {
         let disabled = Disabled {
-            at: clock(&state)?,
+            at: state.clock()?.now(),
             why: DisabledWhy::Operator,
         };
         let held = switched(&state, parsed(&id)?, Some(disabled)).await?;
@@ -282,7 +282,7 @@ impl EndpointsApi {
         id: Path<String>,
     ) -> Result<Done, Problem> {
         let id = parsed(&id)?;
-        if !store(&state)?.remove_endpoint(id).await? {
+        if !state.store()?.remove_endpoint(id).await? {
             return Err(Problem::not_found());
         }
         tracing::info!(endpoint = %id, by = %by.0.actor, "receiver of events deleted");
@@ -303,7 +303,7 @@ fn parsed(id: &str) -> Result<EndpointId, Problem> {
 }
 
 async fn found(state: &AppState, id: EndpointId) -> Result<Endpoint, Problem> {
-    let held = store(state)?.get_endpoint(id).await?;
+    let held = state.store()?.get_endpoint(id).await?;
     held.ok_or_else(Problem::not_found)
 }
 
@@ -312,7 +312,7 @@ async fn switched(
     id: EndpointId,
     disabled: Option<Disabled>,
 ) -> Result<Endpoint, Problem> {
-    if !store(state)?.switch_endpoint(id, disabled).await? {
+    if !state.store()?.switch_endpoint(id, disabled).await? {
         return Err(Problem::not_found());
     }
     found(state, id).await
@@ -320,7 +320,7 @@ async fn switched(
 
 fn sender(state: &AppState) -> Result<&Sender, Problem> {
     // Switched off as a whole comes first.
-    store(state)?;
+    state.store()?;
     state.events.as_ref().ok_or_else(|| {
         Problem::new(
             StatusCode::NOT_FOUND,
@@ -328,14 +328,4 @@ fn sender(state: &AppState) -> Result<&Sender, Problem> {
             "this server sends no events",
         )
     })
-}
-
-pub(super) fn store(state: &AppState) -> Result<&dyn Store, Problem> {
-    let store = state.billing.store();
-    Ok(store.ok_or_else(Problem::billing_disabled)?.as_ref())
-}
-
-pub(super) fn clock(state: &AppState) -> Result<billing_domain::time::Timestamp, Problem> {
-    let clock = state.billing.clock();
-    Ok(clock.ok_or_else(Problem::billing_disabled)?.now())
 }

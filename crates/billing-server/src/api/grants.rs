@@ -95,10 +95,7 @@ impl GrantsApi {
             .grant(&of, &plan, reason, body.end, Some(&actor))
             .await
             .map_err(refused)?;
-        let clock = state
-            .billing
-            .clock()
-            .ok_or_else(Problem::billing_disabled)?;
+        let clock = state.clock()?;
         Ok(Created::new(GrantView::of(&granted, clock.now())))
     }
 
@@ -117,10 +114,7 @@ impl GrantsApi {
         by.checked();
         let account = state.billing.account(&customer_ref(&customer)?).await?;
         let account = account.ok_or_else(Problem::customer_not_found)?;
-        let clock = state
-            .billing
-            .clock()
-            .ok_or_else(Problem::billing_disabled)?;
+        let clock = state.clock()?;
         let now = clock.now();
         let grants = account.grants.iter();
         Ok(Json(GrantsView {

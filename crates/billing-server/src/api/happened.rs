@@ -73,10 +73,7 @@ impl EventsApi {
             None => None,
             Some(text) => Some(named(&state, text).await?),
         };
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
         let found = store
             .list_events(EventFilter { customer, event }, ask)
             .await?;
@@ -108,10 +105,7 @@ impl EventsApi {
             customer: Some(account.customer.id),
             event: Some(Event::BalanceChanged),
         };
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
         let found = store.list_events(filter, ask).await?;
         let (data, next_cursor) = entries(&state, found).await?;
         let balances = account.customer.balances.into_iter();

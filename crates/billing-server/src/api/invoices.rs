@@ -63,10 +63,7 @@ impl InvoicesApi {
             subscription,
             open,
         };
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
         let found = store.list_invoices(filter, ask).await?;
         let (data, next_cursor) = page::views(
             found,
@@ -90,10 +87,7 @@ impl InvoicesApi {
     ) -> Answer<InvoiceView> {
         by.checked();
         let id: InvoiceId = id.parse().map_err(|_invalid| Problem::not_found())?;
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
         let found = store.get_invoice(id).await?;
         let (customer, invoice) = found.ok_or_else(Problem::not_found)?;
         Ok(Json(InvoiceView::of(customer, invoice)))

@@ -150,14 +150,8 @@ impl KeysApi {
         let Some(MayRead(scope)) = body.may else {
             return Err(Problem::field("scope", "is required"));
         };
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
-        let clock = state
-            .billing
-            .clock()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
+        let clock = state.clock()?;
         let now = clock.now();
         let key = OperatorKey {
             id: IdSeq::new(now, state.ids.seed()).draw(),
@@ -180,10 +174,7 @@ impl KeysApi {
     #[oai(path = "/v1/keys", method = "get", operation_id = "list_keys")]
     async fn list(&self, state: Data<&AppState>, by: AdminKey) -> Answer<KeysView> {
         tracing::debug!(by = %by.0.actor, "keys listed");
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
         let keys = store.list_keys(MAX_LISTED).await?;
         Ok(Json(KeysView {
             data: keys.into_iter().map(KeyView::from).collect(),
@@ -206,14 +197,8 @@ impl KeysApi {
         body: Body<RotateBody>,
     ) -> Result<Created<CreatedView>, Problem> {
         let id: KeyId = id.parse().map_err(|_invalid| Problem::not_found())?;
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
-        let clock = state
-            .billing
-            .clock()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
+        let clock = state.clock()?;
         let now = to_micros(clock.now());
         let old_until = body.0.until.unwrap_or_else(|| shifted(now, OVERLAP));
         if old_until < now || old_until > shifted(now, MAX_OVERLAP) {
@@ -262,14 +247,8 @@ impl KeysApi {
         id: Path<String>,
     ) -> Result<Done, Problem> {
         let id: KeyId = id.parse().map_err(|_invalid| Problem::not_found())?;
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
-        let clock = state
-            .billing
-            .clock()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
+        let clock = state.clock()?;
         let revoked = store.revoke_key(id, clock.now()).await;
         // Whatever came back, the key may be revoked by now.
         state.keys.forget(id);

@@ -187,10 +187,7 @@ impl LicensesApi {
             None => None,
             Some(text) => Some(named(&state, text).await?),
         };
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
         let found = store.list_licenses(customer, ask).await?;
         let (data, next_cursor) = page::views(
             found,
@@ -274,10 +271,7 @@ fn shown(state: &AppState, token: &str) -> Result<Result<LicenseId, VerifyError>
     let Some(signer) = &state.signer else {
         return Ok(Err(VerifyError::UnknownKey));
     };
-    let clock = state
-        .billing
-        .clock()
-        .ok_or_else(Problem::billing_disabled)?;
+    let clock = state.clock()?;
     let keys = state.license_keys.of(signer.jwks()).map_err(|error| {
         tracing::error!(%error, "the license keys cannot be read");
         Problem::internal()

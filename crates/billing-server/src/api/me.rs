@@ -93,10 +93,7 @@ impl MeApi {
         let account = state.billing.account(&of).await?;
         let account = account.ok_or_else(Problem::not_found)?;
         let access = access(&state, &of).await?;
-        let clock = state
-            .billing
-            .clock()
-            .ok_or_else(Problem::billing_disabled)?;
+        let clock = state.clock()?;
         let now = clock.now();
         let revision = state.billing.catalog().await?;
         let customer = account.customer.clone();

@@ -84,10 +84,7 @@ impl ParkedApi {
                 Some(found.ok_or_else(|| Problem::field("reason", "is not a reason"))?)
             }
         };
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
         let found = store.list_parked(reason, ask).await?;
         let (data, next_cursor) = page::views(found, |row| row.id, ParkedView::from);
         Ok(Json(ParkedListView { data, next_cursor }))
@@ -103,10 +100,7 @@ impl ParkedApi {
     ) -> Answer<ParkedView> {
         tracing::debug!(by = %by.0.actor, "parked looked at");
         let id: ParkedId = id.parse().map_err(|_invalid| Problem::not_found())?;
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
         let found = store.get_parked(id).await?;
         Ok(Json(found.ok_or_else(Problem::not_found)?.into()))
     }

@@ -75,10 +75,7 @@ impl PaymentsApi {
                 .billing
                 .record_payment(id, &body.reference, body.paid, at, Some(&actor));
         recording.await.map_err(refused)?;
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
         let found = store.get_invoice(id).await?;
         let (customer, invoice) = found.ok_or_else(Problem::not_found)?;
         Ok(Json(InvoiceView::of(customer, invoice)))

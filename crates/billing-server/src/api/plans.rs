@@ -41,10 +41,7 @@ impl PlansApi {
     #[oai(path = "/v1/plans", method = "get", operation_id = "list_plans")]
     async fn list(&self, request: &Request, state: Data<&AppState>) -> Result<Tagged, Problem> {
         let revision = state.billing.catalog().await?;
-        let clock = state
-            .billing
-            .clock()
-            .ok_or_else(Problem::billing_disabled)?;
+        let clock = state.clock()?;
         let now: Timestamp = clock.now();
         let catalog = &revision.catalog;
         let on_offer = catalog.plans_by_rank().into_iter();

@@ -226,10 +226,7 @@ impl ReportsApi {
 }
 
 async fn figures(state: &AppState) -> Result<Arc<Figures>, Problem> {
-    let clock = state
-        .billing
-        .clock()
-        .ok_or_else(Problem::billing_disabled)?;
+    let clock = state.clock()?;
     Ok(state.reports.figures(&state.billing, clock.now()).await?)
 }
 

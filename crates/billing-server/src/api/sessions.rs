@@ -241,14 +241,8 @@ async fn made(
         let message = "is for requests without a key; nothing is mailed here";
         return Err(Problem::field("email", message));
     }
-    let store = state
-        .billing
-        .store()
-        .ok_or_else(Problem::billing_disabled)?;
-    let clock = state
-        .billing
-        .clock()
-        .ok_or_else(Problem::billing_disabled)?;
+    let store = state.store()?;
+    let clock = state.clock()?;
     let link_to = match body.return_url {
         None => None,
         Some(url) => Some(leads_to(state, &url, body.delivered).await?),

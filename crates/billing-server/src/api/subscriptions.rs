@@ -163,14 +163,8 @@ impl SubscriptionsApi {
             plan,
             price,
         };
-        let store = state
-            .billing
-            .store()
-            .ok_or_else(Problem::billing_disabled)?;
-        let clock = state
-            .billing
-            .clock()
-            .ok_or_else(Problem::billing_disabled)?;
+        let store = state.store()?;
+        let clock = state.clock()?;
         let now = clock.now();
         let revision = state.billing.catalog().await?;
         let found = store.list_subscriptions(filter, ask).await?;
@@ -200,10 +194,7 @@ impl SubscriptionsApi {
         let account = state.billing.account(&holder).await?;
         let account = account.ok_or_else(Problem::not_found)?;
         let held = account.subscription(id).ok_or_else(Problem::not_found)?;
-        let clock = state
-            .billing
-            .clock()
-            .ok_or_else(Problem::billing_disabled)?;
+        let clock = state.clock()?;
         let revision = state.billing.catalog().await?;
         Ok(Json(SubscriptionView::within(
             &account,
@@ -257,10 +248,7 @@ impl SubscriptionsApi {
 
 /// Who holds a subscription.
 pub(crate) async fn holder(state: &AppState, id: SubscriptionId) -> Result<CustomerRef, Problem> {
-    let store = state
-        .billing
-        .store()
-        .ok_or_else(Problem::billing_disabled)?;
+    let store = state.store()?;
     let found = store.find(&Locator::Subscription(id)).await?;
     found.map(CustomerRef::Id).ok_or_else(Problem::not_found)
 }

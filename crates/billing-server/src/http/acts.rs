@@ -39,10 +39,7 @@ pub(crate) async fn record<E: Endpoint<Output = Response>>(
         Some(reason) => Some(reason),
         None => in_body(&mut request).await?,
     };
-    let clock = state
-        .billing
-        .clock()
-        .ok_or_else(Problem::billing_disabled)?;
+    let clock = state.clock()?;
     let now = clock.now();
     let act = Act {
         id: IdSeq::new(now, state.ids.seed()).draw(),

@@ -78,10 +78,7 @@ pub(crate) async fn repeat<E: Endpoint<Output = Response> + 'static>(
         key,
     };
     request.set_body(body);
-    let store = state
-        .billing
-        .store()
-        .ok_or_else(Problem::billing_disabled)?;
+    let store = state.store()?;
     match this.remember(&state, store.as_ref()).await? {
         Remembered::Fresh => {}
         Remembered::Busy => {
@@ -116,10 +113,7 @@ struct This {
 
 impl This {
     async fn remember(&self, state: &AppState, store: &dyn Store) -> Result<Remembered, Problem> {
-        let clock = state
-            .billing
-            .clock()
-            .ok_or_else(Problem::billing_disabled)?;
+        let clock = state.clock()?;
         let now = clock.now();
         let name = seal::stored_name(&self.key);
         let until = shifted(now, RESERVED_FOR);

@@ -68,10 +68,7 @@ pub(super) async fn ask(
         Of::Named(customer, _) => state.limiters.asked_for(customer)?,
         Of::Mailbox(email) => state.limiters.asked_for(&mailbox_of(email))?,
     }
-    let store = state
-        .billing
-        .store()
-        .ok_or_else(Problem::billing_disabled)?;
+    let store = state.store()?;
     // What cannot be looked up now is not promised.
     store.ping().await?;
     let wish = Wish { of, leads_to };
