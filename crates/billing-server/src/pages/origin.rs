@@ -1,7 +1,8 @@
 //! Whether a form was sent from our own page.
 //!
-//! There is no session to ride on, so nothing is stolen by a foreign form; it
-//! is refused all the same, so that nobody opens checkouts in others' browsers.
+//! Keeps others from opening checkouts in somebody's browser. It believes what says
+//! nothing of where it comes from, so it is no guard of a session: the forms of the
+//! portal carry a token besides.
 
 use poem::Request;
 
