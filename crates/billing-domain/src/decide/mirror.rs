@@ -354,6 +354,12 @@ pub(crate) fn mirrored(
         (Some(told), Some(before)) => Some(told.min(before)),
         _ => paid_through,
     };
+    // Since when it was so already: another reading of it is no other lapse.
+    let lapsed_before = if let State::Lapsed { at } = seen.state {
+        Some(at)
+    } else {
+        None
+    };
     seen.state = match snapshot.status {
         Status::Incomplete => State::Incomplete,
         Status::Trialing => State::Trialing {
@@ -373,7 +379,9 @@ pub(crate) fn mirrored(
             },
             remaining: jiff::SignedDuration::ZERO,
         },
-        Status::Lapsed => State::Lapsed { at },
+        Status::Lapsed => State::Lapsed {
+            at: lapsed_before.unwrap_or(at),
+        },
         Status::Canceled => State::Canceled { ends_at: ended },
         Status::Expired => State::Expired { at: ended },
     };

@@ -2,7 +2,7 @@
 
 use crate::catalog::{PlanKey, PriceKey};
 use crate::money::{Money, MoneyError};
-use crate::subscription::{Schedule, State, Subscription};
+use crate::subscription::{Access, NoAccess, Schedule, State, Subscription};
 use crate::terms::Terms;
 use crate::time::{Interval, Timestamp, shifted};
 use jiff::SignedDuration;
@@ -24,7 +24,10 @@ pub(super) struct Life {
 impl Life {
     /// `None`: it is nothing that recurs, or never was paid.
     pub(super) fn of(held: &Subscription, now: Timestamp) -> Result<Option<Self>, MoneyError> {
-        let terms = held.terms_at(now);
+        let ended = ended(held, now);
+        // What is over counts at the terms that it ended with.
+        let then = ended.map_or(now, |end| end.min(now));
+        let terms = held.terms_at(then);
         let recurs = terms.billing.interval().filter(|_| terms.renews);
         let Some(interval) = recurs.filter(|_| !terms.is_free()) else {
             return Ok(None);
@@ -33,23 +36,28 @@ impl Life {
         if !is_trialing && !was_paid(held, interval) {
             return Ok(None);
         }
-        let ended = match held.state {
-            State::Canceled { ends_at } => Some(ends_at).filter(|end| *end <= now),
-            State::Lapsed { at } | State::Expired { at } => Some(at),
-            State::Incomplete
-            | State::Trialing { .. }
-            | State::Active
-            | State::PastDue { .. }
-            | State::Paused { .. } => None,
-        };
         Ok(Some(Self {
             plan: terms.plan.clone(),
             price: terms.price.clone(),
             interval,
-            rate: terms.priced(cycle(held, terms, now))?.rate,
+            rate: terms.priced(cycle(held, terms, then))?.rate,
             began: (!is_trialing).then(|| first_due(held)),
             ended,
         }))
+    }
+}
+
+/// Since when it is over or lapsed. What owes beyond its grace has lapsed, whether or not
+/// anybody has said so yet. `None`: it is held.
+fn ended(held: &Subscription, now: Timestamp) -> Option<Timestamp> {
+    match held.state {
+        State::Canceled { ends_at } => Some(ends_at).filter(|end| *end <= now),
+        State::Lapsed { at } | State::Expired { at } => Some(at),
+        State::PastDue { .. } => {
+            let is_unpaid = held.access(now) == Access::Denied(NoAccess::Unpaid);
+            held.access_ended(now).filter(|_| is_unpaid)
+        }
+        State::Incomplete | State::Trialing { .. } | State::Active | State::Paused { .. } => None,
     }
 }
 
@@ -59,10 +67,12 @@ fn first_due(held: &Subscription) -> Timestamp {
     shifted(held.created_at, trial)
 }
 
-/// Whether any cycle of it was paid. A trial counts as paid until it ends, and a cycle
-/// beyond that reaches further than half an interval, however late the trial began.
+/// Whether any cycle of it was paid. What renews expires by itself only where it never was:
+/// the period that its provider tells then is one that nobody paid for. A trial counts as
+/// paid until it ends, and a cycle beyond that reaches further than half an interval, however
+/// late the trial began.
 fn was_paid(held: &Subscription, interval: Interval) -> bool {
-    if matches!(held.state, State::Incomplete) {
+    if matches!(held.state, State::Incomplete | State::Expired { .. }) {
         return false;
     }
     let Some(paid_through) = held.times.paid_through else {

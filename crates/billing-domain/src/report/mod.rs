@@ -8,8 +8,8 @@
 //! - What it comes to is the price of its present cycle, after discounts, over a month.
 //! - It began when it was first to be paid: when it was made, or when its trial was over.
 //!   What never was paid never began.
-//! - It is lost when it is over or lapsed. What is paused is held, and comes to nothing
-//!   while it is; what came back was never lost.
+//! - It is lost when it is over or lapsed, or owes beyond its grace. What is paused is held,
+//!   and comes to nothing while it is; what came back was never lost.
 //!
 //! Knows no clock and no store: whoever counts hands in every subscription, and the instant.
 

@@ -13,7 +13,7 @@ use billing_domain::invoice::Purpose;
 use billing_domain::journal::Event;
 use billing_domain::parked::ParkReason;
 use billing_domain::provider::RefKind;
-use billing_domain::subscription::{ALARM_AFTER, Access, Status};
+use billing_domain::subscription::{ALARM_AFTER, Access, State, Status};
 use billing_domain::terms::Terms;
 use billing_domain::time::{Interval, Period, Timestamp, days, shifted};
 
@@ -129,6 +129,24 @@ fn another_word_of_the_same_instant_is_read_at_the_provider() {
         (RefKind::Subscription, "s-1")
     );
     assert_eq!(world.account, before);
+}
+
+#[test]
+fn what_has_lapsed_goes_on_having_lapsed_then_however_often_it_is_read() {
+    let (mut world, begun) = bought();
+    let lapsed = |at| State::Lapsed { at };
+    let first = at("2026-02-20");
+    see(&mut world, &begun, first, &february(Status::Lapsed));
+    assert_eq!(world.sub().state, lapsed(first));
+    let march = |status| snapshot(status, "2026-03-01", "2026-04-01");
+    let later = at("2026-03-02");
+    see(&mut world, &begun, later, &march(Status::Lapsed));
+    assert_eq!(world.sub().state, lapsed(first), "read again");
+    // Paid in between, it lapses anew.
+    see(&mut world, &begun, at("2026-03-10"), &march(Status::Active));
+    let anew = at("2026-04-20");
+    see(&mut world, &begun, anew, &march(Status::Lapsed));
+    assert_eq!(world.sub().state, lapsed(anew));
 }
 
 #[test]

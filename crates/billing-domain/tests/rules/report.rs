@@ -1,13 +1,16 @@
 //! Reports: what recurs, who came and left, and who stayed, as tables.
 
-use billing_domain::catalog::Billing;
+use billing_domain::catalog::{Billing, OnPastDue};
 use billing_domain::discount::{Discount, Reduction};
 use billing_domain::money::{Currency, Money};
 use billing_domain::report::{Figures, Month};
-use billing_domain::subscription::{Cancellation, Schedule, State, Subscription};
+use billing_domain::subscription::{
+    Cancellation, Schedule, Scheduled, State, Status, Subscription, Why,
+};
 use billing_domain::time::{Interval, Timestamp, Unit, days, shifted};
 
-use crate::common::{World, at, terms, usd};
+use crate::common::{World, at, sold, terms, usd};
+use crate::mirror::{january, see};
 
 const NOW: &str = "2026-03-20";
 
@@ -98,7 +101,6 @@ fn what_stands_how_counts_as_what() {
     // Amount, subscriptions, past due, ending, trialing, paused.
     let table = [
         (State::Active, Some((1_000, 1, 0, 0, 0, 0))),
-        (past_due(), Some((1_000, 1, 1, 0, 0, 0))),
         (later, Some((1_000, 1, 0, 1, 0, 0))),
         (trialing(), Some((0, 0, 0, 0, 1, 0))),
         (paused, Some((0, 0, 0, 0, 0, 1))),
@@ -135,6 +137,89 @@ fn what_stands_how_counts_as_what() {
     });
     let rows = counted(&[ends]).recurring().unwrap();
     assert_eq!((rows[0].amount, rows[0].ending), (usd(1_000), 1));
+}
+
+/// Owes since this day, with a grace of a week.
+fn owing(day: &str, on_past_due: OnPastDue) -> Subscription {
+    let mut held = held("2026-01-01", past_due());
+    held.terms.on_past_due = on_past_due;
+    held.terms.grace = days(7);
+    held.times.paid_through = Some(at(day));
+    held.times.due_at = Some(at(day));
+    held.times.grace_ends_at = Some(shifted(at(day), days(7)));
+    held
+}
+
+/// Its provider runs the schedule.
+fn there() -> Schedule {
+    Schedule::Provider {
+        reference: "s-1".to_owned(),
+        seen_at: at("2026-01-01"),
+        seen_digest: 0,
+    }
+}
+
+#[test]
+fn what_is_past_due_counts_until_its_grace_is_over_and_then_as_lost() {
+    for (by_provider, on_past_due, day, counts) in [
+        (false, OnPastDue::Grace, "2026-03-14", true),
+        (false, OnPastDue::Grace, "2026-03-13", false),
+        (false, OnPastDue::Cut, "2026-03-14", false),
+        (true, OnPastDue::Grace, "2026-03-14", true),
+        (true, OnPastDue::Grace, "2026-03-13", false),
+        (true, OnPastDue::Cut, "2026-03-14", false),
+        // Its provider's word ends it, and nothing before.
+        (true, OnPastDue::Keep, "2026-02-01", true),
+    ] {
+        let row = format!("by its provider {by_provider}, {on_past_due:?} since {day}");
+        let mut one = owing(day, on_past_due);
+        if by_provider {
+            one.schedule = there();
+        }
+        let figures = counted(&[one]);
+        let rows = figures.recurring().unwrap();
+        let found = rows.first().map(|row| (row.amount, row.past_due));
+        assert_eq!(found, counts.then(|| (usd(1_000), 1)), "{row}");
+        let march = &figures.churn(1).unwrap()[0];
+        assert_eq!(march.lost, u64::from(!counts), "{row}");
+    }
+}
+
+#[test]
+fn what_never_was_paid_at_its_provider_is_neither_new_nor_lost() {
+    let mut world = World::new();
+    let begun = world.begin(sold("pro-monthly", 1, true), true);
+    for (instant, status) in [
+        ("2026-01-01T00:01:00Z", Status::Incomplete),
+        ("2026-01-02T00:01:00Z", Status::Expired),
+    ] {
+        see(&mut world, &begun, at(instant), &january(status));
+        let figures = counted(std::slice::from_ref(world.sub()));
+        assert_eq!(figures.recurring().unwrap(), [], "{status:?}");
+        let months = figures.churn(12).unwrap();
+        let moved = months.iter().any(|row| row.new > 0 || row.lost > 0);
+        assert!(!moved, "{status:?}: {months:?}");
+    }
+}
+
+#[test]
+fn what_is_over_counts_at_the_terms_that_it_ended_with() {
+    let mut gone = held(
+        "2026-01-01",
+        State::Canceled {
+            ends_at: at("2026-02-15"),
+        },
+    );
+    gone.schedule = there();
+    let mut dearer = gone.terms.clone();
+    dearer.unit = usd(9_000);
+    gone.scheduled = Some(Scheduled {
+        at: at("2026-03-01"),
+        terms: Box::new(dearer),
+        why: Why::PromiseEnds,
+    });
+    let months = counted(&[gone]).churn(3).unwrap();
+    assert_eq!(months[1].lost_recurring, [usd(1_000)]);
 }
 
 #[test]
