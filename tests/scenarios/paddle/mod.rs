@@ -4,6 +4,7 @@
 mod buying;
 mod changes;
 mod codes;
+mod doctor;
 mod forged;
 mod guests;
 mod handed;

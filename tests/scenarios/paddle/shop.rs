@@ -98,7 +98,7 @@ async fn account(rules: Rules) -> Arc<FakePaddle> {
 }
 
 /// How the deployment reaches the account with this key.
-fn options(fake: &FakePaddle, key: &str) -> PaddleOptions {
+pub(super) fn options(fake: &FakePaddle, key: &str) -> PaddleOptions {
     let account = "paddle/main".parse().unwrap();
     let options = PaddleOptions::new(account, SecretString::from(key), OPERATOR.to_owned());
     PaddleOptions {

@@ -50,6 +50,7 @@ impl World {
                 Ok(Reply::ok(render::destination(found)))
             }
             ("POST", "notification-settings", []) => self.create_destination(call),
+            ("PATCH", "notification-settings", [id]) => self.change_destination(call, id),
             ("DELETE", "notification-settings", [id]) => {
                 let found = self.destinations.remove(*id);
                 found.ok_or_else(|| Refusal::not_found(id))?;
@@ -85,26 +86,51 @@ impl World {
     }
 
     pub(super) fn create_destination(&mut self, call: &Call<'_>) -> Replied {
-        let url = read::text(&call.body, "destination")?;
-        if Url::parse(url).is_err() {
-            let code = "url_notification_setting_incorrect";
-            return Err(Refusal::bad(code, "destination must be a URL"));
-        }
-        let events = call.body.get("subscribed_events").and_then(Value::as_array);
-        let events = events.map_or(&[][..], Vec::as_slice).iter();
-        let events = events.filter_map(|name| name.as_str().map(str::to_owned));
+        let url = url_of(read::text(&call.body, "destination")?)?;
         let id = self.id("ntfset");
         let secret = format!("pdl_{id}_{}", self.id("secret"));
         let destination = Destination {
             id: id.clone(),
             description: read::text(&call.body, "description")?.to_owned(),
-            url: url.to_owned(),
+            url,
             active: true,
-            events: events.collect(),
+            events: subscribed(&call.body),
             secret,
         };
         let shown = render::destination(&destination);
         self.destinations.insert(id, destination);
         Ok(Reply::created(shown))
     }
+
+    /// What is not named stays as it is; where the fake itself sends does, too.
+    fn change_destination(&mut self, call: &Call<'_>, id: &str) -> Replied {
+        let found = self.destinations.get_mut(id);
+        let found = found.ok_or_else(|| Refusal::not_found(id))?;
+        if let Some(active) = call.body.get("active").and_then(Value::as_bool) {
+            found.active = active;
+        }
+        if let Some(url) = call.body.get("destination").and_then(Value::as_str) {
+            found.url = url_of(url)?;
+        }
+        if call.body.get("subscribed_events").is_some() {
+            found.events = subscribed(&call.body);
+        }
+        Ok(Reply::ok(render::destination(found)))
+    }
+}
+
+fn url_of(url: &str) -> Result<String, Refusal> {
+    if Url::parse(url).is_err() {
+        let code = "url_notification_setting_incorrect";
+        return Err(Refusal::bad(code, "destination must be a URL"));
+    }
+    Ok(url.to_owned())
+}
+
+/// The names of the events that a destination is to be sent.
+fn subscribed(body: &Value) -> Vec<String> {
+    let events = body.get("subscribed_events").and_then(Value::as_array);
+    let events = events.map_or(&[][..], Vec::as_slice).iter();
+    let named = events.filter_map(|name| name.as_str().map(str::to_owned));
+    named.collect()
 }
