@@ -22,4 +22,5 @@ mod sharing;
 mod shop;
 mod signed;
 mod swept;
+mod tiers;
 mod trials;
