@@ -15,8 +15,8 @@ use crate::error::{Cause, HttpError, UnknownReason};
 use crate::options::{HttpOptions, OptionsError};
 use crate::pacing::{Pacing, TokioPacing};
 use crate::reach::{Judged, Names, Reach, SystemNames};
-use crate::redact::{is_secret, place, target};
-use crate::request::{Request, RetryPolicy};
+use crate::redact::{host, is_secret};
+use crate::request::{AnswerNeeded, Request, RetryPolicy};
 use crate::response::{Response, request_id};
 use crate::{measure, retry, tls};
 
@@ -125,7 +125,8 @@ impl HttpClient {
         &self.inner.options
     }
 
-    /// Sends `request` and reads the whole answer, whatever its status.
+    /// Sends `request` and reads the whole answer, whatever its status; or as much of it as
+    /// the request needs.
     ///
     /// A [`RetryPolicy::Safe`] request is repeated when the connection could
     /// not be made, the answer was missed, or its status is 429, 500, 502, 503
@@ -142,13 +143,12 @@ impl HttpClient {
     ///   byte limit is among these.
     pub async fn send(&self, request: Request) -> Result<Response, HttpError> {
         check(&request, self.inner.options.reach)?;
-        let host = place(&request.url);
-        let host = host.split('/').next().unwrap_or_default();
-        let permit = match self.inner.circuits.enter(host, Instant::now()) {
+        let host = host(&request.url);
+        let permit = match self.inner.circuits.enter(&host, Instant::now()) {
             Ok(permit) => permit,
             Err(left) => {
                 return Err(HttpError::NotSent {
-                    target: target(&request.method, &request.url),
+                    target: request.target(),
                     attempts: 0,
                     source: Cause::left_alone(left),
                 });
@@ -196,22 +196,13 @@ impl HttpClient {
         time: Duration,
     ) -> Result<Response, HttpError> {
         let start = Instant::now();
-        let result = tokio::time::timeout(time, self.attempt(request, attempt))
-            .await
-            .unwrap_or_else(|_| {
-                Err(unknown(
-                    request,
-                    attempt,
-                    UnknownReason::TimedOut,
-                    Known::default(),
-                ))
-            });
+        let result = self.attempt(request, attempt, time).await;
         let took = start.elapsed();
         let host = request.url.host_str().unwrap_or_default();
         measure::attempt(host, &result, took);
         debug!(
             method = %request.method,
-            place = place(&request.url),
+            place = request.place(),
             attempt,
             outcome = measure::outcome(&result),
             status = result.as_ref().ok().map(|response| response.status.as_u16()),
@@ -222,30 +213,49 @@ impl HttpClient {
         result
     }
 
-    async fn attempt(&self, request: &Request, attempt: u32) -> Result<Response, HttpError> {
+    /// One attempt within `time`, from connecting to the end of the body.
+    async fn attempt(
+        &self,
+        request: &Request,
+        attempt: u32,
+        time: Duration,
+    ) -> Result<Response, HttpError> {
+        let start = Instant::now();
         let mut headers = request.headers.clone();
         for (name, value) in &mut headers {
             // Marked so that HTTP/2 keeps it out of its compression tables.
             value.set_sensitive(is_secret(name, value));
         }
-        let answer = self
+        let sending = self
             .inner
             .transport
             .request(request.method.clone(), request.url.clone())
             .headers(headers)
             .body(request.body.clone())
-            .send()
+            .send();
+        let late = UnknownReason::TimedOut;
+        let answer = tokio::time::timeout(time, sending)
             .await
+            .map_err(|_elapsed| unknown(request, attempt, late, Known::default()))?
             .map_err(|error| failure(request, attempt, error))?;
         let status = answer.status();
         let headers = answer.headers().clone();
-        let known = Known {
-            status: Some(status),
-            request_id: request_id(&headers),
-            source: None,
+        let request_id = request_id(&headers);
+        let left = time.saturating_sub(start.elapsed());
+        let read = tokio::time::timeout(left, self.read(answer)).await;
+        let read = read.unwrap_or(Err((late, None)));
+        let body = match (read, request.answer) {
+            (Ok(body), AnswerNeeded::Whole) => body,
+            (_, AnswerNeeded::Status) => Bytes::new(),
+            (Err((reason, source)), AnswerNeeded::Whole) => {
+                let known = Known {
+                    status: Some(status),
+                    request_id,
+                    source,
+                };
+                return Err(unknown(request, attempt, reason, known));
+            }
         };
-        let request_id = known.request_id.clone();
-        let body = self.read(request, attempt, answer, known).await?;
         Ok(Response {
             status,
             request_id,
@@ -256,19 +266,17 @@ impl HttpClient {
         })
     }
 
-    /// Reads the body, but not a byte more than the limit is kept.
+    /// Reads the body, but not a byte more than the limit is kept. Fails with the way in which
+    /// its end was missed.
     async fn read(
         &self,
-        request: &Request,
-        attempt: u32,
         mut answer: reqwest::Response,
-        known: Known,
-    ) -> Result<Bytes, HttpError> {
+    ) -> Result<Bytes, (UnknownReason, Option<Cause>)> {
         let limit = self.inner.options.max_response_bytes;
-        let too_large = UnknownReason::AnswerTooLarge { limit };
+        let too_large = (UnknownReason::AnswerTooLarge { limit }, None);
         let announced = answer.content_length().unwrap_or(0);
         if usize::try_from(announced).map_or(true, |bytes| bytes > limit) {
-            return Err(unknown(request, attempt, too_large, known));
+            return Err(too_large);
         }
         let mut body = BytesMut::new();
         loop {
@@ -276,16 +284,11 @@ impl HttpClient {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => return Ok(body.freeze()),
                 Err(error) => {
-                    let known = Known {
-                        source: Some(Cause::new(error)),
-                        ..known
-                    };
-                    let reason = UnknownReason::ConnectionLost;
-                    return Err(unknown(request, attempt, reason, known));
+                    return Err((UnknownReason::ConnectionLost, Some(Cause::new(error))));
                 }
             };
             if chunk.len() > limit.saturating_sub(body.len()) {
-                return Err(unknown(request, attempt, too_large, known));
+                return Err(too_large);
             }
             body.extend_from_slice(&chunk);
         }
@@ -305,14 +308,14 @@ fn check(request: &Request, reach: Reach) -> Result<(), HttpError> {
         return Ok(());
     };
     Err(HttpError::Invalid {
-        target: target(&request.method, url),
+        target: request.target(),
         problem: problem.to_owned(),
     })
 }
 
 /// What the caller may conclude from an error of the transport.
 fn failure(request: &Request, attempts: u32, error: reqwest::Error) -> HttpError {
-    let target = target(&request.method, &request.url);
+    let target = request.target();
     if error.is_builder() {
         let problem = Cause::new(error).to_string();
         return HttpError::Invalid { target, problem };
@@ -371,7 +374,7 @@ impl Earlier {
 
 fn unknown(request: &Request, attempts: u32, reason: UnknownReason, known: Known) -> HttpError {
     HttpError::Unknown {
-        target: target(&request.method, &request.url),
+        target: request.target(),
         attempts,
         reason,
         status: known.status,

@@ -56,7 +56,7 @@ pub use options::{
 pub use pacing::{Pacing, Pause, TokioPacing};
 pub use reach::{LookingUp, Names, Reach};
 pub use redact::RedactedHeaders;
-pub use request::{Request, RetryPolicy};
+pub use request::{AnswerNeeded, Request, RetryPolicy, Shown};
 pub use response::Response;
 pub use retry::{BACKOFF_BASE, BACKOFF_CAP, RETRY_AFTER_CAP};
 pub use signature::{SIGNATURE_HEADER_MAX_BYTES, SIGNATURES_MAX, SignatureScheme, SigningKeys};

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 /// What stands in the place of a secret.
@@ -60,17 +60,16 @@ pub(crate) fn is_secret(name: &HeaderName, value: &HeaderValue) -> bool {
 /// The host with its port, if any was given, and the path; never the query,
 /// the fragment or credentials.
 pub(crate) fn place(url: &Url) -> String {
-    let host = url.host_str().unwrap_or("?");
-    let path = url.path();
-    match url.port() {
-        Some(port) => format!("{host}:{port}{path}"),
-        None => format!("{host}{path}"),
-    }
+    format!("{}{}", host(url), url.path())
 }
 
-/// Method and place, as errors and logs name a request.
-pub(crate) fn target(method: &Method, url: &Url) -> String {
-    format!("{method} {}", place(url))
+/// The host with its port, if any was given.
+pub(crate) fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("?");
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -107,7 +106,9 @@ mod tests {
     fn a_place_is_host_and_path() {
         let url = Url::parse("https://user:pass@api.test:8443/v1/things?secret=1#part").unwrap();
         assert_eq!(place(&url), "api.test:8443/v1/things");
+        assert_eq!(host(&url), "api.test:8443");
         let url = Url::parse("https://api.test/v1").unwrap();
-        assert_eq!(target(&Method::GET, &url), "GET api.test/v1");
+        assert_eq!(place(&url), "api.test/v1");
+        assert_eq!(host(&url), "api.test");
     }
 }

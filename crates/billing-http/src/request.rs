@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
 use crate::error::HttpError;
-use crate::redact::{RedactedHeaders, is_secret, target};
+use crate::redact::{RedactedHeaders, host, is_secret, place};
 
 /// Whether a request may be sent more than once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +22,28 @@ pub enum RetryPolicy {
     Never,
 }
 
+/// How much of an answer is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerNeeded {
+    /// All of it: without the end of its body it is missed.
+    Whole,
+    /// Its status and headers. The body is read within the limits, so that the connection can
+    /// be used again, and dropped; whether it ends is no matter.
+    Status,
+}
+
+/// What errors and logs may show of an address. Never more than host, port and path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// The path too.
+    Path,
+    /// Host and port alone: the path may hold a secret.
+    Host,
+}
+
 /// A request, complete with its body.
 ///
-/// `Debug` shows method, host, path, header names and the size of the body;
+/// `Debug` shows method, host, path if it may be shown, header names and the size of the body;
 /// never the query, the body or a secret header.
 #[derive(Clone)]
 pub struct Request {
@@ -41,6 +60,10 @@ pub struct Request {
     /// The header of an answer by which the far side says whether to try again, `true`
     /// or `false`, whatever the status. `None`: it has none.
     pub verdict: Option<HeaderName>,
+    /// How much of an answer is needed.
+    pub answer: AnswerNeeded,
+    /// What may be shown of the URL.
+    pub shown: Shown,
 }
 
 impl Request {
@@ -54,6 +77,8 @@ impl Request {
             body: Bytes::new(),
             retry,
             verdict: None,
+            answer: AnswerNeeded::Whole,
+            shown: Shown::Path,
         }
     }
 
@@ -71,6 +96,33 @@ impl Request {
         self
     }
 
+    /// The same request, answered by a status: the answer's body comes back empty.
+    #[must_use]
+    pub const fn for_its_status(mut self) -> Self {
+        self.answer = AnswerNeeded::Status;
+        self
+    }
+
+    /// The same request, whose path is in no error, no log and no `Debug`.
+    #[must_use]
+    pub const fn hiding_path(mut self) -> Self {
+        self.shown = Shown::Host;
+        self
+    }
+
+    /// Method and place, as errors name it.
+    pub(crate) fn target(&self) -> String {
+        format!("{} {}", self.method, self.place())
+    }
+
+    /// Where it goes, as logs name it.
+    pub(crate) fn place(&self) -> String {
+        match self.shown {
+            Shown::Path => place(&self.url),
+            Shown::Host => host(&self.url),
+        }
+    }
+
     /// The same request with this header, in the place of any of that name.
     ///
     /// # Errors
@@ -86,7 +138,7 @@ impl Request {
                 Ok(self)
             }
             Err(_) => Err(HttpError::Invalid {
-                target: target(&self.method, &self.url),
+                target: self.target(),
                 problem: format!("the value of header {name} cannot be sent"),
             }),
         }
@@ -104,11 +156,12 @@ impl Request {
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
-            .field("target", &target(&self.method, &self.url))
+            .field("target", &self.target())
             .field("headers", &RedactedHeaders(&self.headers))
             .field("body_bytes", &self.body.len())
             .field("retry", &self.retry)
             .field("verdict", &self.verdict)
-            .finish()
+            .field("answer", &self.answer)
+            .finish_non_exhaustive()
     }
 }

@@ -22,7 +22,7 @@ const REQUEST_ID_MAX_BYTES: usize = 128;
 /// What stands in the place of a secret.
 const HIDDEN: &str = "[hidden]";
 
-/// An answer with its whole body, whatever its status.
+/// An answer, whatever its status.
 ///
 /// `Debug` shows the status, header names and the size of the body; never the
 /// body or a secret header.
@@ -32,7 +32,7 @@ pub struct Response {
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, complete.
+    /// The body, complete. Empty where the request needs the status alone.
     pub body: Bytes,
     /// How many attempts it took, this one included.
     pub attempts: u32,

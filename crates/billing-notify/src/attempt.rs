@@ -5,7 +5,8 @@ use std::error::Error;
 use billing_domain::time::Timestamp;
 use billing_http::{HttpError, Request, RetryPolicy, UnknownReason};
 use billing_ports::store::{
-    Attempted, ClaimedDelivery, Endpoint, EventDelivery, Health, LastTry, NextTry, StoreError,
+    Attempted, ClaimedDelivery, DisabledWhy, Endpoint, EventDelivery, Health, LastTry, NextTry,
+    StoreError,
 };
 use http::{HeaderName, HeaderValue, Method};
 
@@ -65,14 +66,6 @@ impl Sender {
                 status: response.status.as_u16(),
                 retry_after: response.retry_after(),
             },
-            // What it said counts, however much more it had to say.
-            Err(HttpError::Unknown {
-                status: Some(status),
-                ..
-            }) => Answered::With {
-                status: status.as_u16(),
-                retry_after: None,
-            },
             Err(error) => Answered::Nothing(words(&error)),
         }
     }
@@ -88,7 +81,11 @@ impl Sender {
             .map_err(|error| error.to_string())?;
         let signed = sign(to, delivery.id, &delivery.body, now);
         let mut request = Request::new(Method::POST, url, RetryPolicy::Never)
-            .with_body(JSON, delivery.body.clone());
+            .with_body(JSON, delivery.body.clone())
+            // What it said counts, however much more it has to say.
+            .for_its_status()
+            // Which may hold a token.
+            .hiding_path();
         for (name, value) in [
             ("webhook-id", signed.id),
             ("webhook-timestamp", signed.timestamp),
@@ -134,8 +131,12 @@ fn tell(delivery: &EventDelivery, tried: &LastTry, next: NextTry, health: Health
             tracing::warn!(delivery = %id, %endpoint, event, status, problem, "event given up");
         }
     }
-    if let Health::Disabled(disabled) = health {
-        let why = disabled.why.as_str();
+    let why = match health {
+        Health::Same | Health::Well | Health::FailingSince(_) => None,
+        Health::Failed { .. } => Some(DisabledWhy::Failing),
+        Health::Disabled(disabled) => Some(disabled.why),
+    };
+    if let Some(why) = why.map(DisabledWhy::as_str) {
         tracing::error!(%endpoint, why, "receiver of events disabled: nothing is sent to it until it is enabled");
     }
 }

@@ -29,7 +29,7 @@ const SPREAD: i64 = 5;
 /// a mistaken header would lose events for good.
 pub const RETRY_AFTER_MAX: SignedDuration = SignedDuration::from_hours(12);
 
-/// How long a receiver may take nothing before it is disabled.
+/// How long a receiver may take nothing before it is disabled, by the last try of something.
 pub const FAILING_FOR: SignedDuration = SignedDuration::from_hours(5 * 24);
 
 /// The answer that says that nobody listens there any more.
@@ -66,22 +66,22 @@ pub(crate) fn judge(
         Answered::Nothing(_) => (None, None),
     };
     if status.is_some_and(|status| (200..300).contains(&status)) {
-        let was_failing = endpoint.failing_since.is_some();
-        let health = if was_failing {
-            Health::Well
-        } else {
-            Health::Same
-        };
-        return (NextTry::Taken, health);
+        return (NextTry::Taken, Health::Well);
     }
-    let disabled = |why| Health::Disabled(Disabled { at: now, why });
     if status == Some(GONE) {
-        return (NextTry::GivenUp, disabled(DisabledWhy::Gone));
+        let why = DisabledWhy::Gone;
+        return (
+            NextTry::GivenUp,
+            Health::Disabled(Disabled { at: now, why }),
+        );
     }
     let again = retry_at(tries, now, chance, retry_after);
     let health = match endpoint.failing_since {
         None => Health::FailingSince(now),
-        Some(since) if now.duration_since(since) >= FAILING_FOR => disabled(DisabledWhy::Failing),
+        // A failure after a silence proves nothing, however long ago the one before it was.
+        Some(since) if again.is_none() && now.duration_since(since) >= FAILING_FOR => {
+            Health::Failed { since, at: now }
+        }
         Some(_) => Health::Same,
     };
     (again.map_or(NextTry::GivenUp, NextTry::At), health)
@@ -187,9 +187,9 @@ mod tests {
             why: DisabledWhy::Gone,
         });
         for (answered, next, health) in [
-            (with(200), NextTry::Taken, Health::Same),
-            (with(204), NextTry::Taken, Health::Same),
-            (with(299), NextTry::Taken, Health::Same),
+            (with(200), NextTry::Taken, Health::Well),
+            (with(204), NextTry::Taken, Health::Well),
+            (with(299), NextTry::Taken, Health::Well),
             (with(199), again, failing),
             (with(301), again, failing),
             (with(307), again, failing),
@@ -212,16 +212,25 @@ mod tests {
     #[test]
     fn a_receiver_that_takes_nothing_for_five_days_is_disabled() {
         let since = |hours: i64| Some(shifted(now(), SignedDuration::from_hours(-hours)));
-        let health = |since, status| judge(&endpoint(since), &with(status), 3, now(), 0).1;
-        assert_eq!(health(since(1), 500), Health::Same);
-        assert_eq!(health(since(119), 500), Health::Same);
-        let disabled = Health::Disabled(Disabled {
-            at: now(),
-            why: DisabledWhy::Failing,
-        });
-        assert_eq!(health(since(120), 500), disabled);
-        assert_eq!(health(since(500), 503), disabled);
-        assert_eq!(health(since(500), 200), Health::Well);
-        assert_eq!(health(None, 500), Health::FailingSince(now()));
+        let last = 11;
+        let health = |since, status, tries| {
+            let judged = judge(&endpoint(since), &with(status), tries, now(), 0);
+            judged.1
+        };
+        assert_eq!(health(since(1), 500, last), Health::Same);
+        assert_eq!(health(since(119), 500, last), Health::Same);
+        for (hours, status) in [(120, 500), (500, 503)] {
+            let failed = Health::Failed {
+                since: since(hours).unwrap(),
+                at: now(),
+            };
+            assert_eq!(health(since(hours), status, last), failed);
+            for tries in 1..last {
+                let judged = health(since(hours), status, tries);
+                assert_eq!(judged, Health::Same, "after {tries} tries");
+            }
+        }
+        assert_eq!(health(since(500), 200, last), Health::Well);
+        assert_eq!(health(None, 500, last), Health::FailingSince(now()));
     }
 }

@@ -50,10 +50,13 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// providers deliver.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// How often old ones are swept, and how many by one statement and at one time.
+/// How often old ones are looked for, once none are left.
 const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// How many old ones are swept at each look for what is due, until none are left: with a look a
+/// second at the least, three times as many as can be sent in one, and a statement that holds up
+/// nothing that is to be sent.
 const SWEEP_BATCH: u16 = 1_000;
-const MAX_SWEEPS: usize = 100;
 
 /// Rounds of [`Sender::send_due`]: many times what waits in any test of a host. More are left
 /// for the next call.
@@ -173,8 +176,13 @@ impl Sender {
                 Err(error) => tracing::warn!(%error, "looking for events to send failed"),
             }
             if self.now() >= sweep_at {
-                self.sweep().await;
-                sweep_at = shifted(self.now(), SWEEP_EVERY);
+                let more = self.sweep().await;
+                let pause = if more {
+                    SignedDuration::ZERO
+                } else {
+                    SWEEP_EVERY
+                };
+                sweep_at = shifted(self.now(), pause);
             }
             tokio::select! {
                 biased;
@@ -244,17 +252,15 @@ impl Sender {
         Ok(claimed.len())
     }
 
-    async fn sweep(&self) {
+    /// Sweeps some of what is old; gives whether there may be more.
+    async fn sweep(&self) -> bool {
         // The first id that could be made then.
         let before: DeliveryId = IdSeq::new(shifted(self.now(), -KEPT_FOR), 0).draw();
-        for _ in 0..MAX_SWEEPS {
-            match self.store().sweep_deliveries(before, SWEEP_BATCH).await {
-                Ok(swept) if swept == u64::from(SWEEP_BATCH) => {}
-                Ok(_) => return,
-                Err(error) => {
-                    tracing::warn!(%error, "sweeping old deliveries failed, will be tried again");
-                    return;
-                }
+        match self.store().sweep_deliveries(before, SWEEP_BATCH).await {
+            Ok(swept) => swept >= u64::from(SWEEP_BATCH),
+            Err(error) => {
+                tracing::warn!(%error, "sweeping old deliveries failed, will be tried again");
+                false
             }
         }
     }

@@ -8,8 +8,8 @@ use billing_domain::ids::{CustomerId, DeliveryId, EndpointId};
 use billing_domain::journal::Event;
 use billing_domain::time::shifted;
 use billing_ports::store::{
-    Attempted, ClaimedDelivery, Claiming, DeliveryFilter, DeliveryState, EventDelivery, Fence,
-    Health, LastTry, NextTry, Page, PageAsk, StoreError,
+    Attempted, ClaimedDelivery, Claiming, DeliveryFilter, DeliveryState, DisabledWhy,
+    EventDelivery, Fence, Health, LastTry, NextTry, Page, PageAsk, StoreError,
 };
 use sea_orm::prelude::{DateTimeUtc, Uuid};
 use sea_orm::sea_query::{
@@ -31,6 +31,10 @@ const TABLE: &str = "webhook_deliveries";
 
 /// Written out, so that the partial index is seen to fit.
 const PENDING: &str = "state = 'pending'";
+
+/// Rows that one statement adds: with thirteen columns each, a fifth of what SQLite binds at most,
+/// and a tenth of what PostgreSQL does.
+const ADDED_AT_ONCE: usize = 500;
 
 /// The same of any state.
 fn literally(state: DeliveryState) -> Expr {
@@ -148,18 +152,21 @@ impl Operation for Add {
     type Output = ();
 
     fn shape(&self, _merges: bool) -> Shape {
-        Shape::Statement
+        if self.0.len() <= ADDED_AT_ONCE {
+            Shape::Statement
+        } else {
+            Shape::Transaction
+        }
     }
 
     async fn run<C: ConnectionTrait>(&self, on: &C) -> Result<(), Fault> {
-        let rows = self
-            .0
-            .iter()
-            .cloned()
-            .map(IntoActiveModel::into_active_model);
-        let known = OnConflict::column(Column::Id).do_nothing().to_owned();
-        let insert = Entity::insert_many(rows).on_conflict(known).into_query();
-        on.execute(&insert).await?;
+        for rows in self.0.chunks(ADDED_AT_ONCE) {
+            let rows = rows.iter().cloned();
+            let rows = rows.map(IntoActiveModel::into_active_model);
+            let known = OnConflict::column(Column::Id).do_nothing().to_owned();
+            let insert = Entity::insert_many(rows).on_conflict(known).into_query();
+            on.execute(&insert).await?;
+        }
         Ok(())
     }
 }
@@ -277,11 +284,21 @@ impl Record {
             Health::Same => return Ok(()),
             Health::Well => {
                 let never: Option<DateTimeUtc> = None;
-                update.col_expr(Column::FailingSince, never.into())
+                // Nothing to write, as a rule.
+                let failing = update.filter(Column::FailingSince.is_not_null());
+                failing.col_expr(Column::FailingSince, never.into())
             }
             Health::FailingSince(at) => update
                 .col_expr(Column::FailingSince, Some(column(at)).into())
                 .filter(Column::FailingSince.is_null()),
+            Health::Failed { since, at } => update
+                .col_expr(Column::DisabledAt, Some(column(at)).into())
+                .col_expr(
+                    Column::DisabledWhy,
+                    Some(DisabledWhy::Failing.as_str()).into(),
+                )
+                .filter(Column::FailingSince.eq(column(since)))
+                .filter(Column::DisabledAt.is_null()),
             Health::Disabled(disabled) => update
                 .col_expr(Column::DisabledAt, Some(column(disabled.at)).into())
                 .col_expr(Column::DisabledWhy, Some(disabled.why.as_str()).into())

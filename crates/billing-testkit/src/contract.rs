@@ -213,10 +213,12 @@ macro_rules! store_contract {
                 an_endpoint_is_switched_off_and_on
                 there_are_only_so_many_endpoints
                 a_delivery_is_added_once
+                many_deliveries_are_added_at_once
                 a_delivery_is_one_workers_until_its_lease_ends
                 nothing_is_due_to_whoever_is_disabled_or_removed
                 one_endpoints_row_is_claimed_by_itself
                 a_try_is_recorded_with_what_it_says_of_the_endpoint
+                whoever_took_something_since_is_not_disabled
                 what_a_late_worker_records_changes_nothing
                 what_was_given_up_can_be_sent_again
                 deliveries_are_listed_page_by_page

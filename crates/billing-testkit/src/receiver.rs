@@ -33,6 +33,8 @@ pub enum Reply {
     Reset,
     /// With this status, and ten megabytes.
     Huge(u16),
+    /// With this status and these headers, and a body that does not end.
+    Endless(u16, Vec<(&'static str, String)>),
 }
 
 impl Reply {
@@ -188,11 +190,7 @@ impl Inner {
                 tokio::time::sleep(wait).await;
                 answer(&mut stream, status, &[]).await
             }
-            Reply::Hang => {
-                // Until the sender hangs up.
-                let mut byte = [0];
-                stream.read(&mut byte).await.map(drop)
-            }
+            Reply::Hang => until_hung_up(&mut stream).await,
             Reply::Reset => stream.set_zero_linger(),
             Reply::Huge(status) => {
                 let head = format!(
@@ -203,8 +201,32 @@ impl Inner {
                 stream.write_all(&vec![b'a'; HUGE]).await?;
                 stream.write_all(b"\r\n0\r\n\r\n").await
             }
+            Reply::Endless(status, headers) => {
+                let more = lines(&headers);
+                let head = format!(
+                    "HTTP/1.1 {status} Told\r\ntransfer-encoding: chunked\r\n{more}\r\n\
+                     5\r\nstill\r\n"
+                );
+                stream.write_all(head.as_bytes()).await?;
+                until_hung_up(&mut stream).await
+            }
         }
     }
+}
+
+/// Until the sender hangs up.
+async fn until_hung_up(stream: &mut TcpStream) -> io::Result<()> {
+    let mut byte = [0];
+    stream.read(&mut byte).await.map(drop)
+}
+
+/// Headers, a line each.
+fn lines(headers: &[(&'static str, String)]) -> String {
+    let lines = headers.iter();
+    let lines: Vec<String> = lines
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    lines.concat()
 }
 
 async fn answer(
@@ -212,11 +234,7 @@ async fn answer(
     status: u16,
     headers: &[(&'static str, String)],
 ) -> io::Result<()> {
-    let more: Vec<String> = headers
-        .iter()
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
-    let more = more.concat();
+    let more = lines(headers);
     // No body with these two, and so no length.
     let length = if matches!(status, 204 | 304) {
         ""

@@ -14,6 +14,9 @@ use crate::support::{Stepped, listen, read_head, with, write};
 /// More than the machine needs for the work around a time-out.
 const SLACK: Duration = Duration::from_secs(2);
 
+/// An answer that does not come to its end.
+const ENDLESS: &str = "HTTP/1.1 200 OK\r\nretry-after: 7\r\ncontent-length: 10\r\n\r\nslow";
+
 /// Answers each request with `start`, then freezes time and never goes on, so
 /// that time jumps to the next time-out.
 async fn hanging(start: &'static str) -> Url {
@@ -46,6 +49,14 @@ async fn answering(answer: String) -> (Url, mpsc::UnboundedReceiver<()>) {
     (url, counted)
 }
 
+fn status(error: &HttpError) -> Option<u16> {
+    if let HttpError::Unknown { status, .. } = error {
+        status.map(|status| status.as_u16())
+    } else {
+        None
+    }
+}
+
 fn timed_out(error: &HttpError, expected_attempts: u32) -> bool {
     matches!(
         error,
@@ -56,7 +67,7 @@ fn timed_out(error: &HttpError, expected_attempts: u32) -> bool {
 
 #[tokio::test]
 async fn a_slow_answer_ends_at_the_time_out_of_one_attempt() {
-    for start in ["", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nslow"] {
+    for (start, came) in [("", None), (ENDLESS, Some(200))] {
         let url = hanging(start).await;
         let options = HttpOptions::default();
         let client = HttpClient::new(options.clone()).unwrap();
@@ -65,8 +76,40 @@ async fn a_slow_answer_ends_at_the_time_out_of_one_attempt() {
         let error = client.send(request).await.unwrap_err();
         tokio::time::resume();
         assert!(timed_out(&error, 1), "{error:?}");
+        assert_eq!(status(&error), came);
         assert!(begin.elapsed() >= options.request_timeout);
         assert!(begin.elapsed() < options.request_timeout + SLACK);
+    }
+}
+
+#[tokio::test]
+async fn where_the_status_is_needed_alone_no_body_stands_in_its_way() {
+    let options = HttpOptions {
+        max_response_bytes: 8,
+        ..HttpOptions::default()
+    };
+    let whole = "HTTP/1.1 200 OK\r\nretry-after: 7\r\ncontent-length: 4\r\n\r\nbody";
+    let announced = whole.replace("length: 4", "length: 9000");
+    let streamed = "HTTP/1.1 200 OK\r\nretry-after: 7\r\ntransfer-encoding: chunked\r\n\r\n\
+        9\r\ntoo large\r\n0\r\n\r\n";
+    let endless = hanging(ENDLESS).await;
+    let (mut urls, mut asked) = (vec![endless], Vec::new());
+    // What is announced and torn down is cut, too.
+    for answer in [whole, &announced, streamed, ENDLESS] {
+        let (url, counted) = answering(answer.to_owned()).await;
+        urls.push(url);
+        asked.push(counted);
+    }
+    for (place, url) in urls.into_iter().enumerate() {
+        let client = HttpClient::new(options.clone()).unwrap();
+        let request = Request::new(Method::POST, url, RetryPolicy::Never).for_its_status();
+        let response = client.send(request).await.unwrap();
+        if place == 0 {
+            tokio::time::resume();
+        }
+        assert_eq!(response.status, 200);
+        assert_eq!(response.retry_after(), Some(Duration::from_secs(7)));
+        assert!(response.body.is_empty(), "{response:?}");
     }
 }
 

@@ -37,10 +37,38 @@ fn a_request_shows_names_and_sizes() {
          headers: {\"content-type\": \"text/plain\", \"authorization\": [redacted], \
          \"cookie\": [redacted], \"x-webhook-signature\": [redacted], \
          \"idempotency-key\": [redacted], \"x-client-secret\": [redacted]}, \
-         body_bytes: 4, retry: Never, verdict: None }"
+         body_bytes: 4, retry: Never, verdict: None, answer: Whole, .. }"
     );
     let bare = format!("{:?}", request.headers);
     assert!(!bare.contains("hush"), "{bare}");
+}
+
+#[tokio::test]
+async fn a_path_that_is_hidden_is_shown_by_nothing() {
+    let mut url = closed().await;
+    url.set_path("/hush/hooks");
+    let port = url.port().unwrap();
+    let request = secretive(url).hiding_path();
+    let target = format!("POST 127.0.0.1:{port}");
+    let shown = format!("{request:?}");
+    assert!(
+        shown.starts_with(&format!("Request {{ target: {target:?}, ")),
+        "{shown}"
+    );
+    assert!(!shown.contains("hush"), "{shown}");
+    let wrong = request
+        .clone()
+        .with_header(HeaderName::from_static("x-a"), "\n");
+    for error in [
+        wrong.unwrap_err(),
+        stepped().0.send(request).await.unwrap_err(),
+    ] {
+        let shown = everything(&error);
+        assert!(
+            shown.contains(&target) && !shown.contains("hush"),
+            "{shown}"
+        );
+    }
 }
 
 #[tokio::test]

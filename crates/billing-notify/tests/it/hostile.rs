@@ -8,6 +8,7 @@ use billing_domain::journal::Event;
 use billing_http::{HttpClient, LookingUp, Names};
 use billing_notify::{Reaching, Sender};
 use billing_ports::store::DeliveryState;
+use billing_testkit::Canary;
 use billing_testkit::receiver::Reply;
 
 use crate::rig::{Rig, receiver};
@@ -63,6 +64,44 @@ async fn ten_megabytes_are_not_read_and_their_status_counts() {
         assert_eq!(held.state, state);
         assert_eq!(held.last.unwrap().status, Some(status));
     }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_end_is_no_matter_and_its_status_counts() {
+    for (status, state) in [
+        (200, DeliveryState::Delivered),
+        (503, DeliveryState::Pending),
+    ] {
+        let (mut rig, receiver) = (Rig::new(), receiver().await);
+        rig.listens(&receiver.url("/")).await;
+        let in_a_while = vec![("retry-after", "600".to_owned())];
+        receiver.next([Reply::Endless(status, in_a_while)]);
+        rig.happens(Event::InvoiceSettled).await;
+        rig.next_try().await;
+        let held = rig.delivery().await;
+        let last = held.last.unwrap();
+        assert_eq!((last.status, last.problem), (Some(status), None));
+        assert_eq!(held.state, state);
+        if state == DeliveryState::Pending {
+            assert_eq!(rig.next_try().await, 600, "its wish counts, too");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_path_of_a_receiver_is_in_no_log() {
+    let token = "a-token-in-the-path-of-theirs";
+    let canary = Canary::over([token]);
+    let (mut rig, receiver) = (Rig::new(), receiver().await);
+    rig.listens(&receiver.url(&format!("/{token}"))).await;
+    receiver.next([Reply::status(500), Reply::Hang, Reply::Reset]);
+    rig.happens(Event::InvoiceSettled).await;
+    for _ in 0..4 {
+        rig.next_try().await;
+    }
+    assert_eq!(rig.states().await, [DeliveryState::Delivered]);
+    assert!(receiver.got()[0].path.contains(token));
+    drop(canary);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use billing_domain::ids::EndpointId;
 use billing_domain::journal::{Event, JournalEntry};
 use billing_domain::time::Timestamp;
 use billing_http::{HttpClient, HttpOptions};
-use billing_notify::{Reaching, Sender, shown};
+use billing_notify::{Reaching, Sender, WAITS, shown};
 use billing_ports::store::{
     DeliveryFilter, DeliveryState, Endpoint, EndpointSecret, Endpoints, EventDelivery, PageAsk,
 };
@@ -118,6 +118,21 @@ impl Rig {
     pub(crate) async fn states(&self) -> Vec<DeliveryState> {
         let all = self.deliveries().await;
         all.into_iter().map(|held| held.state).collect()
+    }
+
+    /// Goes on from try to try until nothing is left to be tried.
+    pub(crate) async fn fails_to_the_end(&self) {
+        for _ in 0..=WAITS.len() {
+            let all = self.deliveries().await;
+            let waiting = all.iter().filter(|it| it.state == DeliveryState::Pending);
+            let Some(due) = waiting.map(|held| held.next_at).min() else {
+                return;
+            };
+            self.clock.set(due.max(self.clock.now()));
+            self.sender.send_due().await.unwrap();
+        }
+        let states = self.states().await;
+        assert!(!states.contains(&DeliveryState::Pending), "{states:?}");
     }
 
     /// Goes on to when the one delivery is next due, and sends it; gives how long that was.

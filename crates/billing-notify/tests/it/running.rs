@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use billing_domain::journal::Event;
 use billing_notify::{LANE, Reaching, Sender};
-use billing_ports::store::DeliveryState;
+use billing_ports::Clock;
+use billing_ports::store::{DeliveryState, Endpoints, EventDelivery};
 use billing_testkit::receiver::Reply;
+use jiff::SignedDuration;
 use tokio::sync::oneshot;
 
 use crate::rig::{Rig, receiver};
@@ -37,6 +39,32 @@ async fn one_that_hangs_holds_up_nobody() {
     assert_eq!(got.unwrap().len(), many + 1);
     run.abort();
     drop(stop);
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_deliveries_are_swept_as_fast_as_they_can_come() {
+    // What comes within so long, three hundred a second, is swept within as long.
+    let within = Duration::from_secs(400);
+    let mut rig = Rig::new();
+    let (endpoint, customer) = (rig.make.id(), rig.make.id());
+    let now = rig.clock.now();
+    let old = (0..300 * within.as_secs()).map(|_| EventDelivery {
+        id: rig.make.id(),
+        endpoint,
+        customer,
+        event: Event::InvoiceSettled,
+        body: "{}".to_owned(),
+        created_at: now,
+        state: DeliveryState::Delivered,
+        attempts: 1,
+        next_at: now,
+        last: None,
+    });
+    let old: Vec<EventDelivery> = old.collect();
+    rig.store.add_deliveries(&old).await.unwrap();
+    rig.clock.advance(SignedDuration::from_hours(31 * 24));
+    rig.sender.run(tokio::time::sleep(within)).await;
+    assert_eq!(rig.deliveries().await.len(), 0);
 }
 
 #[tokio::test]

@@ -178,18 +178,27 @@ async fn who_takes_nothing_for_five_days_is_disabled_and_what_waits_is_sent_once
     receiver.always(Reply::status(503));
     let began = rig.clock.now();
     rig.happens(Event::InvoiceSettled).await;
-    rig.sender.send_due().await.unwrap();
+    rig.fails_to_the_end().await;
+    // Then nothing happens for days, and one try is no proof that nobody listens.
     rig.clock
-        .set(shifted(began, FAILING_FOR - SignedDuration::from_secs(1)));
+        .set(shifted(began, FAILING_FOR + SignedDuration::from_hours(24)));
     rig.happens(Event::InvoiceSettled).await;
     rig.sender.send_due().await.unwrap();
     assert_eq!(rig.endpoint(endpoint.id).await.disabled, None);
-    rig.clock
-        .set(shifted(began, FAILING_FOR + SignedDuration::from_mins(1)));
-    rig.sender.send_due().await.unwrap();
-    let held = rig.endpoint(endpoint.id).await.disabled.unwrap();
-    assert_eq!((held.why, held.at), (DisabledWhy::Failing, rig.clock.now()));
+    rig.fails_to_the_end().await;
+    let held = rig.endpoint(endpoint.id).await;
+    assert_eq!(held.failing_since, Some(began));
+    let disabled = held.disabled.unwrap();
+    assert_eq!(
+        (disabled.why, disabled.at),
+        (DisabledWhy::Failing, rig.clock.now())
+    );
     let so_far = receiver.got().len();
+    let dead = rig.deliveries().await;
+    for held in &dead {
+        let revived = rig.store.revive_delivery(held.id, rig.clock.now()).await;
+        assert_eq!(revived, Ok(true));
+    }
     rig.clock.advance(SignedDuration::from_hours(48));
     assert_eq!(rig.sender.send_due().await, Ok(0));
     assert_eq!(receiver.got().len(), so_far);
@@ -199,6 +208,24 @@ async fn who_takes_nothing_for_five_days_is_disabled_and_what_waits_is_sent_once
     assert_eq!(rig.sender.send_due().await, Ok(2));
     let delivered = [DeliveryState::Delivered; 2];
     assert_eq!(rig.states().await, delivered);
+}
+
+#[tokio::test]
+async fn who_took_something_meanwhile_is_not_disabled() {
+    let (mut rig, receiver) = (Rig::new(), receiver().await);
+    let endpoint = rig.listens(&receiver.url("/")).await;
+    receiver.always(Reply::status(503));
+    let began = rig.clock.now();
+    rig.happens(Event::InvoiceSettled).await;
+    rig.fails_to_the_end().await;
+    rig.clock.set(shifted(began, FAILING_FOR));
+    receiver.next([Reply::status(200)]);
+    rig.happens(Event::InvoiceSettled).await;
+    rig.sender.send_due().await.unwrap();
+    assert_eq!(rig.endpoint(endpoint.id).await.failing_since, None);
+    rig.happens(Event::InvoiceSettled).await;
+    rig.fails_to_the_end().await;
+    assert_eq!(rig.endpoint(endpoint.id).await.disabled, None);
 }
 
 #[tokio::test]

@@ -210,6 +210,13 @@ pub enum Health {
     Well,
     /// It does not, since this instant, unless it is known to since an earlier one.
     FailingSince(Timestamp),
+    /// It does not, and is disabled as failing, unless it has taken something since.
+    Failed {
+        /// Since when it was known to take nothing.
+        since: Timestamp,
+        /// When it is disabled.
+        at: Timestamp,
+    },
     /// Nothing is to be sent any more, unless that was decided before.
     Disabled(Disabled),
 }

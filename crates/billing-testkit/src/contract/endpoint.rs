@@ -121,6 +121,19 @@ pub async fn a_delivery_is_added_once(store: &dyn Store) {
     assert_eq!(store.add_deliveries(&[]).await, Ok(()));
 }
 
+/// "Stores new deliveries, all or none": however many.
+pub async fn many_deliveries_are_added_at_once(store: &dyn Store) {
+    /// With thirteen columns a row, more than any database binds in one statement.
+    const MANY: u64 = 6_000;
+    let mut make = Maker::new(14);
+    let to = added(store, &mut make).await;
+    let many: Vec<_> = (0..MANY).map(|_| delivery(&mut make, &to)).collect();
+    add(store, &many).await;
+    let beyond: DeliveryId = make.id();
+    let swept = store.sweep_deliveries(beyond, u16::MAX).await;
+    assert_eq!(swept, Ok(MANY));
+}
+
 /// "A claimed delivery MUST be nobody else's until its lease ends, and each claim MUST have
 /// a higher fence."
 pub async fn a_delivery_is_one_workers_until_its_lease_ends(store: &dyn Store) {
@@ -238,6 +251,33 @@ pub async fn a_try_is_recorded_with_what_it_says_of_the_endpoint(store: &dyn Sto
     assert_eq!(get(store, to.id).await.disabled, Some(off));
     let held = store.get_delivery(one.id).await.expect("it answers");
     assert_eq!(held.expect("it is there").state, DeliveryState::Dead);
+}
+
+/// "Disabled as failing, unless it has taken something since."
+pub async fn whoever_took_something_since_is_not_disabled(store: &dyn Store) {
+    let mut make = Maker::new(15);
+    let to = added(store, &mut make).await;
+    let all: Vec<_> = (0..4).map(|_| delivery(&mut make, &to)).collect();
+    add(store, &all).await;
+    let claimed = claim(store, &to, 0).await;
+    let failing = Health::FailingSince(second(0));
+    let failed = Health::Failed {
+        since: second(0),
+        at: second(9),
+    };
+    for (place, health) in [failing, Health::Well, failed].into_iter().enumerate() {
+        let next = NextTry::At(second(100));
+        record(store, &claimed[place], next, health).await;
+    }
+    assert_eq!(get(store, to.id).await.disabled, None);
+    record(store, &claimed[3], NextTry::At(second(100)), failing).await;
+    let anew = claim(store, &to, 100).await;
+    record(store, &anew[0], NextTry::GivenUp, failed).await;
+    let disabled = Disabled {
+        at: second(9),
+        why: DisabledWhy::Failing,
+    };
+    assert_eq!(get(store, to.id).await.disabled, Some(disabled));
 }
 
 /// "What a late worker records MUST change nothing."

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use billing_domain::ids::{DeliveryId, EndpointId};
 use billing_domain::time::{Timestamp, shifted};
 use billing_ports::store::{
-    Attempted, ClaimedDelivery, Claiming, DeliveryFilter, DeliveryState, Disabled, Endpoint,
-    EndpointSecret, Endpoints, EventDelivery, Fence, Health, MAX_ENDPOINTS, NextTry, Page, PageAsk,
-    StoreError,
+    Attempted, ClaimedDelivery, Claiming, DeliveryFilter, DeliveryState, Disabled, DisabledWhy,
+    Endpoint, EndpointSecret, Endpoints, EventDelivery, Fence, Health, MAX_ENDPOINTS, NextTry,
+    Page, PageAsk, StoreError,
 };
 
 use super::reads::{cut, newest_first};
@@ -80,6 +80,12 @@ impl Switchboard {
             Health::Well => endpoint.failing_since = None,
             Health::FailingSince(at) => {
                 endpoint.failing_since.get_or_insert(at);
+            }
+            Health::Failed { since, at } => {
+                if endpoint.failing_since == Some(since) {
+                    let why = DisabledWhy::Failing;
+                    endpoint.disabled.get_or_insert(Disabled { at, why });
+                }
             }
             Health::Disabled(disabled) => {
                 endpoint.disabled.get_or_insert(disabled);
