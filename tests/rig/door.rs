@@ -111,6 +111,12 @@ impl Door {
             .await
     }
 
+    /// Puts JSON as `who`.
+    pub(crate) async fn put_as(&self, who: &str, url: &str, body: &Value) -> Seen {
+        self.ask(Method::PUT, url, who, "application/json", body.to_string())
+            .await
+    }
+
     /// Deletes as `who`.
     pub(crate) async fn delete_as(&self, who: &str, url: &str) -> Seen {
         self.ask(Method::DELETE, url, who, "", String::new()).await

@@ -268,6 +268,7 @@ impl Driver for Library {
                     Purpose::Renewal => "renewal",
                     Purpose::OneTime => "one_time",
                     Purpose::Change => "change",
+                    Purpose::Usage => "usage",
                 }
                 .to_owned(),
                 cycle: invoice.cycle,

@@ -34,6 +34,7 @@ mod stripe;
 mod switched_off;
 mod terms;
 mod tokens;
+mod usage;
 
 use billing::sandbox::Mode;
 

@@ -373,3 +373,74 @@ proptest! {
         }
     }
 }
+
+/// A plan file with a meter and an overage.
+const METERED: &str = "\
+currency: usd
+product: Acme
+features:
+  calls: { kind: count, name: Calls, meter: sum }
+  disk: { kind: bytes, name: Disk, meter: max }
+plans:
+  pro:
+    name: Pro
+    entitlements: { calls: 1000, disk: 5GB }
+    prices:
+      pro-monthly:
+        amount: 10.00
+        interval: month
+        overage:
+          calls: { per: 100, amount: 0.50 }
+          disk: { per: 1GB, amount: 2.00 }
+";
+
+#[test]
+fn meters_and_overage_are_read_exactly() {
+    use billing_domain::usage::{Meter, Overage};
+    let catalog = read_plan_file("plans.yaml", METERED.as_bytes()).unwrap();
+    let meters: Vec<_> = catalog
+        .features()
+        .values()
+        .map(|feature| feature.meter)
+        .collect();
+    assert_eq!(meters, [Some(Meter::Sum), Some(Meter::Max)]);
+    let overage = &catalog.price("pro-monthly").unwrap().overage;
+    let of = |cents, per| Overage {
+        amount: Money::new(cents, Currency::USD),
+        per,
+    };
+    assert_eq!(overage.get("calls"), Some(&of(50, 100)));
+    assert_eq!(overage.get("disk"), Some(&of(200, 1_000_000_000)));
+}
+
+#[test]
+fn a_mistake_about_use_is_told_once_at_its_place() {
+    for (from, to, line, found) in [
+        ("meter: sum", "meter: summ", 4, "`summ`"),
+        ("per: 100,", "per: many,", 15, "`many`"),
+        ("per: 100, amount: 0.50", "per: 100", 15, "no `amount`"),
+        ("amount: 0.50", "amount: 0.505", 15, "`0.505`"),
+        ("per: 100", "each: 100", 15, "the unknown key `each`"),
+        (
+            "name: Calls, meter: sum",
+            "name: Calls",
+            15,
+            "`calls`, which has no meter",
+        ),
+        (
+            "kind: count",
+            "kind: text",
+            4,
+            "a meter of a feature of kind text",
+        ),
+    ] {
+        let text = METERED.replacen(from, to, 1);
+        let errors = read_plan_file("plans.yaml", text.as_bytes()).unwrap_err();
+        let said = errors.to_string();
+        let at = format!("plans.yaml:{line}:");
+        assert!(
+            said.lines().any(|told| told.contains(&at)) && said.contains(found),
+            "{to}: {said}"
+        );
+    }
+}

@@ -14,6 +14,7 @@ use crate::entitlement::{Entitlement, Entitlements, FeatureKind, Limit};
 use crate::subscription::{Access, NoAccess};
 use crate::terms::Terms;
 use crate::time::Timestamp;
+use crate::usage::Room;
 
 /// What a customer holds at an instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +95,9 @@ pub enum DenyReason {
     NotInPlan,
     /// A plan that is held includes it, and gives no access.
     Lost(LostReason),
+    /// What is included is used up, and nothing is sold beyond it, or the customer will
+    /// spend no more.
+    LimitReached,
 }
 
 impl DenyReason {
@@ -103,6 +107,7 @@ impl DenyReason {
         match self {
             Self::UnknownFeature => "unknown_feature",
             Self::NotInPlan => "not_in_plan",
+            Self::LimitReached => "limit_reached",
             Self::Lost(LostReason::Incomplete) => "incomplete",
             Self::Lost(LostReason::TrialOver) => "trial_over",
             Self::Lost(LostReason::Unpaid) => "unpaid",
@@ -185,6 +190,39 @@ impl Effective {
                 }
             }
             _ => self.denied(catalog, feature, &needed, now),
+        }
+    }
+
+    /// The answer for a feature of which `value` more is needed, by the room that there is.
+    #[must_use]
+    pub fn metered(
+        &self,
+        catalog: &Catalog,
+        feature: &str,
+        room: Room,
+        value: u64,
+        now: Timestamp,
+    ) -> Gate {
+        let limit = match self.entitlements.get(feature) {
+            Some(Entitlement::Limit(limit)) => Some(*limit),
+            _ => None,
+        };
+        if room != Room::Exhausted {
+            return Gate::Allowed {
+                limit,
+                until: self.until,
+            };
+        }
+        // More than what is included now, by as much as is asked for.
+        let needed = match limit {
+            Some(Limit::AtMost(included)) => Limit::AtMost(included.saturating_add(value.max(1))),
+            Some(Limit::Unlimited) | None => Limit::Unlimited,
+        };
+        let plan_needed = catalog.lowest_plan_allowing(feature, &Entitlement::Limit(needed), now);
+        Gate::Denied {
+            reason: DenyReason::LimitReached,
+            plan_held: self.plan.clone(),
+            plan_needed: plan_needed.map(|plan| plan.key.clone()),
         }
     }
 

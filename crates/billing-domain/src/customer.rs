@@ -18,6 +18,7 @@ use crate::negotiated::Negotiated;
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
 use crate::subscription::Subscription;
 use crate::time::Timestamp;
+use crate::usage::CustomerUsage;
 
 /// Who holds plans and pays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +56,9 @@ pub struct Customer {
     /// holds too. Nothing moves between them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<CustomerId>,
+    /// What it uses that is metered, and the most that it will spend on it.
+    #[serde(default, skip_serializing_if = "CustomerUsage::is_untouched")]
+    pub usage: CustomerUsage,
 }
 
 impl Customer {
@@ -286,6 +290,7 @@ impl Account {
             .chain(checkouts)
             .chain(changes)
             .chain(grants)
+            .chain(self.customer.usage.wake_at())
             .min()
     }
 

@@ -1,14 +1,17 @@
 //! What a decision says: new values, effects to perform, journal to keep, and
 //! what was set aside. Nothing is left to choose when it is carried out.
 
+use std::collections::BTreeMap;
+
 use crate::customer::Account;
 use crate::effect::{Effect, EffectKey, Order};
 use crate::fact::{Fact, Link, Observed};
-use crate::ids::{EffectId, IdSeq, InvoiceId, JournalId, ParkedId, SubscriptionId};
+use crate::ids::{EffectId, IdSeq, InvoiceId, JournalId, ParkedId, SubscriptionId, UsagePeriodId};
 use crate::journal::{Event, JournalEntry, sequence};
 use crate::parked::{ParkReason, Parked};
 use crate::provider::ProviderRef;
 use crate::time::{Timestamp, shifted};
+use crate::usage::Figures;
 use jiff::SignedDuration;
 
 /// Everything that a decision says.
@@ -75,6 +78,8 @@ pub struct Draft {
     parked: Vec<Parked>,
     solved: Vec<ParkedId>,
     unread: Vec<Unread>,
+    /// What was used in periods that nothing is added to any more.
+    sealed: BTreeMap<UsagePeriodId, Figures>,
     /// Whether it is only imagined: nothing is ordered, noted or set aside.
     imagined: bool,
 }
@@ -95,6 +100,7 @@ impl Draft {
             parked: Vec::new(),
             solved: Vec::new(),
             unread: Vec::new(),
+            sealed: BTreeMap::new(),
             imagined: false,
         }
     }
@@ -127,6 +133,21 @@ impl Draft {
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// What was used in a period, to which nothing is added any more.
+    pub fn know_sealed(&mut self, period: UsagePeriodId, figures: Figures) {
+        self.sealed.insert(period, figures);
+    }
+
+    /// What was used in a period that is sealed. `None`: it is not known to be.
+    pub(crate) fn sealed(&self, period: UsagePeriodId) -> Option<&Figures> {
+        self.sealed.get(&period)
+    }
+
+    /// Whether nobody is to keep it.
+    pub(crate) const fn is_imagined(&self) -> bool {
+        self.imagined
     }
 
     /// A new id of any kind.

@@ -12,6 +12,7 @@ use crate::discount::Reduction;
 use crate::fact::About;
 use crate::ids::{
     ChangeId, CheckoutId, CustomerId, DiscountCodeId, EffectId, InvoiceId, SubscriptionId,
+    UsagePeriodId,
 };
 use crate::journal::JournalEntry;
 use crate::line::Line;
@@ -60,6 +61,12 @@ impl EffectKey {
     #[must_use]
     pub fn change(change: ChangeId) -> Self {
         Self(format!("change:{change}"))
+    }
+
+    /// A period's use.
+    #[must_use]
+    pub fn usage(period: UsagePeriodId) -> Self {
+        Self(format!("usage:{period}"))
     }
 
     /// Promising money back: so many promises were made of this invoice, this included.

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::usage::Meter;
+
 pub use self::size::{SizeError, parse_size, print_size};
 
 crate::catalog::keys::string_keys! {
@@ -24,6 +26,9 @@ pub struct Feature {
     pub kind: FeatureKind,
     /// What people read.
     pub name: String,
+    /// How use of it is counted. `None`: nobody reports its use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meter: Option<Meter>,
 }
 
 /// What a plan can say about a feature.

@@ -124,6 +124,8 @@ id_kinds! {
     DeliveryId = "dlv";
     /// What an operator did.
     ActId = "act";
+    /// A period in which use is added up.
+    UsagePeriodId = "usg";
 }
 
 fn parse(prefix: &'static str, text: &str) -> Result<Uuid, IdError> {

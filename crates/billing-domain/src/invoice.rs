@@ -143,6 +143,8 @@ pub enum Purpose {
     OneTime,
     /// A change of plan, price or quantity.
     Change,
+    /// Use beyond what was included, in a period that is over.
+    Usage,
 }
 
 /// An amount as a provider collects it in another currency.

@@ -241,6 +241,12 @@ events! {
     InvoiceDisputed = "invoice.disputed";
     /// A dispute is decided; the note is `won`, where the money stays, or `lost`.
     InvoiceDisputeClosed = "invoice.dispute_closed";
+    /// No more of a metered feature is included or sold, or what the customer will spend
+    /// on use is spent; the note is the feature. Told once a period.
+    UsageLimitReached = "usage.limit_reached";
+    /// What the customer will spend on use is another; the money is how much, and none of
+    /// it where there is no such limit any more.
+    UsageLimitSet = "usage.limit_set";
     /// Something was set aside for a person.
     EventParked = "event.parked";
 }

@@ -51,5 +51,6 @@ pub mod report;
 pub mod subscription;
 pub mod terms;
 pub mod time;
+pub mod usage;
 
 pub use decision::{Decision, Draft, Unread};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::PlanKey;
 use crate::money::{Currency, Money, MoneyError};
+use crate::usage::Used;
 
 /// One line of what is owed. Negative amounts are the customer's.
 ///
@@ -28,6 +29,9 @@ pub struct Line {
     pub charged: Option<Money>,
     /// What it comes to.
     pub amount: Money,
+    /// What was used, for a line of use. `None`: it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<Used>,
 }
 
 /// What a line is for.
@@ -47,6 +51,10 @@ pub enum LineKind {
     Difference,
     /// Taken from the balance (negative), or a debt carried on it (positive).
     Balance,
+    /// Use beyond what is included, rounded up.
+    Usage,
+    /// What use costs beyond what the customer will spend: it is not charged.
+    SpendingLimit,
     /// Below the smallest amount that is charged, and so carried to the next
     /// invoice.
     Carried,
@@ -63,6 +71,8 @@ impl LineKind {
             Self::Begins => "begins",
             Self::Difference => "difference",
             Self::Balance => "balance",
+            Self::Usage => "usage",
+            Self::SpendingLimit => "spending_limit",
             Self::Carried => "carried",
         }
     }
@@ -100,6 +110,7 @@ impl Line {
             share: None,
             charged: None,
             amount,
+            used: None,
         }
     }
 }

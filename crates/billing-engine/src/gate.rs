@@ -12,6 +12,7 @@ use billing_domain::catalog::Catalog;
 use billing_domain::customer::{Account, Customer};
 use billing_domain::ids::CustomerId;
 use billing_domain::time::Timestamp;
+use billing_domain::usage::Figures;
 use billing_ports::store::Also;
 
 use crate::billing::{Billing, Parts};
@@ -20,7 +21,7 @@ use crate::epochs::Mark;
 use crate::error::EngineError;
 
 pub(crate) use cache::GateCache;
-use cache::{Held, Named};
+use cache::{Held, Named, UsedHere};
 
 /// Why the gate cannot answer. A denial is an answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -86,6 +87,9 @@ impl Billing {
             None => parts.read_gate(of, now).await?,
         };
         let catalog = &held.catalog.catalog;
+        if let Some(gate) = parts.metered_gate(&held, feature, need, now).await? {
+            return Ok(gate);
+        }
         Ok(held.effective.gate(catalog, feature, need, now))
     }
 }
@@ -110,13 +114,78 @@ impl Parts {
         let (joined, beside) = self.joined(&account).await?;
         marks.extend(beside);
         let effective = Effective::of(&joined, &catalog.catalog, now);
+        let used = self.used_by(&account, &catalog.catalog, now).await?;
         let held = Arc::new(Held {
             effective,
+            used,
             catalog,
             read_at: now,
         });
         self.gates.put(&account.customer, Arc::clone(&held), &marks);
         Ok(held)
+    }
+
+    /// The period that lasts for whoever the use of `account` counts for. `None`: nothing
+    /// that it holds is metered.
+    async fn used_by(
+        &self,
+        account: &Account,
+        catalog: &Catalog,
+        now: Timestamp,
+    ) -> Result<Option<UsedHere>, EngineError> {
+        if !catalog
+            .features()
+            .values()
+            .any(|feature| feature.meter.is_some())
+        {
+            return Ok(None);
+        }
+        let owner = match account.customer.member_of {
+            Some(owner) => self.store.load(owner, &Also::default()).await?,
+            None => None,
+        };
+        let holder = owner.as_ref().map_or(account, |owner| &owner.account);
+        let Some(period) = self.usage_standing(holder, catalog, now) else {
+            return Ok(None);
+        };
+        let usage = &holder.customer.usage;
+        let limit = period.currency();
+        Ok(Some(UsedHere {
+            is_open: usage.periods.iter().any(|held| held.id == period.id),
+            limit: limit.and_then(|currency| usage.spending_limit(currency)),
+            period,
+        }))
+    }
+
+    /// The answer for a feature whose use is metered, by what is used of it now: figures
+    /// are never cached. `None`: it is not metered, or not held.
+    async fn metered_gate(
+        &self,
+        held: &Held,
+        feature: &str,
+        need: Need<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Gate>, EngineError> {
+        let used = held.used.as_ref();
+        let Some(used) = used.filter(|used| used.period.meters.contains_key(feature)) else {
+            return Ok(None);
+        };
+        let value = match need {
+            Need::Some => 1,
+            Need::Amount(amount) => amount,
+            // A level of what has none: refused as ever.
+            Need::Level(_) => return Ok(None),
+        };
+        // One that is over by now was never reported in: another begins.
+        let lasts = used.is_open && used.period.period.contains(now);
+        let figures = if lasts {
+            self.store.usage_figures(used.period.id).await?
+        } else {
+            Figures::new()
+        };
+        let catalog = &held.catalog.catalog;
+        let room = used.period.room(feature, &figures, value, used.limit);
+        Ok(room.map(|room| held.effective.metered(catalog, feature, room, value, now)))
     }
 
     /// What an account holds; a member holds what its owner does, besides, and

@@ -35,9 +35,10 @@ pub use commands::{
     CheckoutOpened, CheckoutRequest, CodeError, CreateCustomerError, CustomerRef, Drifted,
     Exchange, Exchanged, GrantError, LeftOut, LicenseError, LicenseHeld, LicenseStanding,
     MAX_NEGOTIATED, MachineError, MemberError, MigrationError, NegotiateError, NewCode, NewTerms,
-    OfMailbox, PauseError, PaymentError, PortalError, QuoteError, RefundError, RefundMade,
-    RenewalPage, RenewalPageError, RenewalStanding, RenewalToPay, ReplayAsk, ReplayFinding,
-    Replayed, Unanswered, UncancelError, Uncanceled, Unpaid, What,
+    NotTaken, OfMailbox, PauseError, PaymentError, PortalError, QuoteError, RefundError,
+    RefundMade, RenewalPage, RenewalPageError, RenewalStanding, RenewalToPay, ReplayAsk,
+    ReplayFinding, Replayed, Unanswered, UncancelError, Uncanceled, Unpaid, UsageError,
+    UsageNotTaken, UsageReport, UsageStanding, UsageTaken, What,
 };
 pub use error::EngineError;
 pub use gate::GateError;

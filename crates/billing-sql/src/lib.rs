@@ -26,6 +26,7 @@ mod ring;
 mod rows;
 mod store;
 mod time;
+mod usages;
 
 pub use bound::{TRANSIENT_TRIES, bounded};
 pub use database::{Database, Deliveries, FileDatabase, Operation, ServerDatabase, Shape};

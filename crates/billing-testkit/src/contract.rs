@@ -41,6 +41,7 @@ pub mod refusal;
 pub mod settle;
 mod support;
 pub mod sweep;
+pub mod usage;
 
 use billing_ports::Store;
 
@@ -223,6 +224,12 @@ macro_rules! store_contract {
                 what_was_given_up_can_be_sent_again
                 deliveries_are_listed_page_by_page
                 old_deliveries_are_swept
+            usage {
+                an_event_is_counted_once_by_its_meter
+                of_many_reports_at_once_each_event_counts_once
+                nothing_is_added_to_a_sealed_period
+                the_largest_batch_is_written
+                ids_of_sealed_periods_are_swept
             }
             migration {
                 holders_of_a_price_are_walked

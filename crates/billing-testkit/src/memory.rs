@@ -21,6 +21,7 @@ mod reads;
 mod ring;
 mod snapshot;
 mod sweep;
+mod usages;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,6 +41,7 @@ use credentials::Vault;
 use endpoints::Switchboard;
 use faults::Faults;
 use mail::Mail;
+use usages::Meters;
 
 /// A store in memory. Its clones are the same store.
 ///
@@ -81,6 +83,7 @@ struct State {
     endpoints: Switchboard,
     migrations: BTreeMap<MigrationId, MigrationRow>,
     acts: BTreeMap<ActId, KeptAct>,
+    meters: Meters,
     faults: Faults,
     loads: u64,
 }

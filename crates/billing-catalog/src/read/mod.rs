@@ -6,6 +6,7 @@
 
 mod fields;
 mod lock;
+mod overage;
 mod plans;
 mod prices;
 mod rules;
@@ -17,6 +18,7 @@ use billing_domain::catalog::{
 };
 use billing_domain::entitlement::{Feature, FeatureKey, FeatureKind};
 use billing_domain::money::Currency;
+use billing_domain::usage::Meter;
 
 use crate::error::{Mark, Mistake, MistakeCode, PlanFileErrors};
 use crate::tree::{self, Entry, MAX_FILE_BYTES, Node, Value};
@@ -133,18 +135,23 @@ impl Reader {
             let feature = self.feature(entry, &at);
             if let Some(key) = key {
                 let kind = feature.as_ref().and_then(|feature| feature.1.clone());
+                let meter = feature.as_ref().and_then(|feature| feature.2);
                 self.kinds.insert(key.clone(), kind);
                 let name = feature.map_or_else(|| key.to_string(), |feature| feature.0);
                 let stated = self.kinds.get(&key).cloned().flatten();
                 let kind = stated.unwrap_or(FeatureKind::Count);
-                features.insert(key, Feature { kind, name });
+                features.insert(key, Feature { kind, name, meter });
             }
         }
         features
     }
 
-    /// The name, and the kind if it can be read.
-    fn feature(&mut self, entry: &Entry, at: &Path) -> Option<(String, Option<FeatureKind>)> {
+    /// The name, the kind if it can be read, and the meter if there is one.
+    fn feature(
+        &mut self,
+        entry: &Entry,
+        at: &Path,
+    ) -> Option<(String, Option<FeatureKind>, Option<Meter>)> {
         const KINDS: [(&str, u8); 5] = [
             ("flag", 0),
             ("count", 1),
@@ -152,7 +159,12 @@ impl Reader {
             ("level", 3),
             ("text", 4),
         ];
-        let known = ["kind", "name", "levels"];
+        const METERS: [(&str, Meter); 3] = [
+            ("sum", Meter::Sum),
+            ("max", Meter::Max),
+            ("unique", Meter::Unique),
+        ];
+        let known = ["kind", "name", "levels", "meter"];
         let fields = self.fields(&entry.node, entry.key_mark, at, &known)?;
         let name = self.required_text(&fields, "name");
         let kind = self.required(&fields, "kind", |text| values::word(text, &KINDS));
@@ -183,7 +195,16 @@ impl Reader {
                 "`kind: level`, or no levels",
             );
         }
-        Some((name.unwrap_or_else(|| entry.key.clone()), kind))
+        let meter = fields.get("meter").map(|_stated| {
+            let read = self.optional(&fields, "meter", |text| values::word(text, &METERS));
+            // That it is metered is known, whatever the word was to be.
+            read.unwrap_or(Meter::Sum)
+        });
+        if kind.is_none() {
+            // Whether it can be metered is not known.
+            self.broken.push(at.child("meter"));
+        }
+        Some((name.unwrap_or_else(|| entry.key.clone()), kind, meter))
     }
 
     /// Takes over what checking found, except what rests on replaced values.

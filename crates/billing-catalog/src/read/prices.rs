@@ -9,8 +9,8 @@ use super::{KNOWN_PROVIDERS, Reader};
 use crate::tree::Entry;
 use crate::values;
 
-const FIELDS: [&str; 7] = [
-    "amount", "currency", "interval", "name", "retired", "lock", "lead",
+const FIELDS: [&str; 8] = [
+    "amount", "currency", "interval", "name", "retired", "lock", "lead", "overage",
 ];
 
 impl Reader {
@@ -40,13 +40,18 @@ impl Reader {
         let Some(fields) = self.fields(&entry.node, entry.key_mark, at, &known) else {
             return price;
         };
-        if let Some(amount) = self.amount(&fields) {
+        let amount = self.amount(&fields);
+        let priced = amount.is_some();
+        if let Some(amount) = amount {
             price.amount = amount;
         }
         match self.required(&fields, "interval", values::interval) {
             Some(interval) => price.interval = interval,
-            // A lead is judged by the interval, which is not known.
-            None => self.broken.push(at.child("lead")),
+            None => {
+                // A lead is judged by the interval, which is not known.
+                self.broken.push(at.child("lead"));
+                self.broken.push(at.child("overage"));
+            }
         }
         if fields.get("name").is_some() {
             price.name = self.optional_text(&fields, "name");
@@ -56,6 +61,10 @@ impl Reader {
             price.lock = self.lock(entry, &at.child("lock"));
         }
         price.lead = self.optional_duration(&fields, "lead").unwrap_or_default();
+        if let Some(entry) = fields.get("overage") {
+            let currency = priced.then_some(price.amount.currency);
+            price.overage = self.overage(entry, &at.child("overage"), currency);
+        }
         for entry in fields.others(&FIELDS) {
             if let Ok(provider) = ProviderKey::new(entry.key.as_str())
                 && KNOWN_PROVIDERS.contains(&provider.as_str())

@@ -214,5 +214,6 @@ const fn purpose(purpose: Purpose) -> &'static str {
         Purpose::Renewal => "renewal",
         Purpose::OneTime => "one-time purchase",
         Purpose::Change => "change",
+        Purpose::Usage => "usage",
     }
 }

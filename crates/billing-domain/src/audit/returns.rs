@@ -55,7 +55,7 @@ impl Auditor<'_> {
             Purpose::Renewal => withheld.is_some() || invoice.period.is_none(),
             // What a change became stays, until a person decides. And what is charged
             // beside a subscription gives none of its time.
-            Purpose::Change | Purpose::OneTime => true,
+            Purpose::Change | Purpose::OneTime | Purpose::Usage => true,
         };
         if !sound {
             let words = format!("its payment went back, and {} gives its time", held.id);

@@ -13,6 +13,7 @@ use super::{
 use crate::entitlement::{Entitlement, Feature, FeatureKey, FeatureKind, Limit};
 use crate::money::{Currency, Money};
 use crate::time::Interval;
+use crate::usage::Meter;
 
 /// A catalog in the making. See [`Catalog::builder`].
 #[derive(Debug, Clone)]
@@ -68,6 +69,25 @@ impl CatalogBuilder {
         self.feature(key, name, FeatureKind::Bytes)
     }
 
+    /// Counts the use of a feature that was declared before.
+    #[must_use]
+    pub fn metered(mut self, key: &str, meter: Meter) -> Self {
+        let at = Path::of(["features", key]);
+        let declared = keep(FeatureKey::new(key), &at, key, &mut self.issues)
+            .and_then(|key| self.draft.features.get_mut(&key));
+        match declared {
+            Some(feature) => feature.meter = Some(meter),
+            None => self.issues.push(CatalogIssue {
+                at,
+                code: IssueCode::UndeclaredFeature,
+                found: format!("`{key}`"),
+                expected: "a feature declared before it is metered".to_owned(),
+                related: Vec::new(),
+            }),
+        }
+        self
+    }
+
     /// Declares a feature with ascending levels.
     #[must_use]
     pub fn levels<const N: usize>(self, key: &str, name: &str, levels: [&str; N]) -> Self {
@@ -81,7 +101,14 @@ impl CatalogBuilder {
         let at = Path::of(["features", key]);
         if let Some(key) = keep(FeatureKey::new(key), &at, key, &mut self.issues) {
             let name = name.to_owned();
-            let again = self.draft.features.insert(key, Feature { kind, name });
+            let again = self.draft.features.insert(
+                key,
+                Feature {
+                    kind,
+                    name,
+                    meter: None,
+                },
+            );
             if again.is_some() {
                 self.issues.push(CatalogIssue {
                     at,

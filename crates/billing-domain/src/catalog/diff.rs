@@ -114,7 +114,7 @@ pub enum RefusedEdit {
         price: PriceKey,
         /// Its plan before.
         plan: PlanKey,
-        /// What changes: `amount`, `currency`, `interval` or `plan`.
+        /// What changes: `amount`, `currency`, `interval`, `plan` or `overage`.
         field: &'static str,
         /// What it was.
         from: String,
@@ -215,6 +215,18 @@ fn broken(before: &Price, less: Weakened, held: u64) -> RefusedEdit {
     }
 }
 
+/// What use costs beyond what is included.
+fn said_overage(price: &Price) -> String {
+    if price.overage.is_empty() {
+        return "nothing".to_owned();
+    }
+    let said = price.overage.iter();
+    let said: Vec<String> = said
+        .map(|(feature, overage)| format!("{feature} {overage}"))
+        .collect();
+    said.join(", ")
+}
+
 fn changed(before: &Price, after: &Price, held: u64) -> Vec<RefusedEdit> {
     let facts = |price: &Price| {
         [
@@ -222,6 +234,7 @@ fn changed(before: &Price, after: &Price, held: u64) -> Vec<RefusedEdit> {
             ("currency", price.amount.currency.to_string()),
             ("amount", price.amount.to_string()),
             ("interval", price.interval.to_string()),
+            ("overage", said_overage(price)),
         ]
     };
     let mut refused: Vec<RefusedEdit> = facts(before)

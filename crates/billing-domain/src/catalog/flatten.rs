@@ -75,6 +75,7 @@ pub(super) fn flatten(catalog: &Catalog) -> BTreeMap<Path, Entry> {
             format!("feature of kind {}", feature.kind.name()),
         );
         flat.field(at.child("name"), feature.name.as_str());
+        flat.optional(at.child("meter"), feature.meter);
         if let FeatureKind::Level(levels) = &feature.kind {
             flat.field(at.child("levels"), levels.join(", "));
         }
@@ -175,6 +176,10 @@ fn flatten_price(price: &Price, at: &Path, flat: &mut Flat) {
     }
     if !price.lead.is_zero() {
         flat.duration(at.child("lead"), price.lead);
+    }
+    for (feature, overage) in &price.overage {
+        let at = at.child("overage").child(feature.as_str());
+        flat.field(at, overage.to_string());
     }
 }
 

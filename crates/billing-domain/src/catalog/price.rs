@@ -8,8 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{PlanKey, PriceKey, ProviderKey};
+use crate::entitlement::FeatureKey;
 use crate::money::Money;
 use crate::time::Interval;
+use crate::usage::Overage;
 
 /// Notice before the first renewal at a dearer price when the lock states none:
 /// 30 days, a whole monthly period, so that the holder can leave before it.
@@ -77,6 +79,10 @@ pub struct Price {
     /// runs the schedule.
     #[serde(default)]
     pub lead: SignedDuration,
+    /// What use costs beyond what the plan includes, by feature. A feature that is not
+    /// here is not sold beyond that.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub overage: BTreeMap<FeatureKey, Overage>,
 }
 
 impl Price {
@@ -93,6 +99,7 @@ impl Price {
             retired: None,
             lock: None,
             lead: SignedDuration::ZERO,
+            overage: BTreeMap::new(),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::grant::GrantReason;
 use crate::ids::{CustomerId, IdSeq};
 use crate::journal::Event;
 use crate::time::{Timestamp, shifted};
+use crate::usage::CustomerUsage;
 
 /// What is known of a customer who is new.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,6 +48,7 @@ pub fn create_customer(
         guest: new.guest,
         claim: None,
         claims: Vec::new(),
+        usage: CustomerUsage::default(),
     };
     let owns_a_plank = is_plankowner(&customer, catalog);
     let mut draft = Draft::new(Account::new(customer), ids, now, actor);

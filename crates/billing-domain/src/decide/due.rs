@@ -11,6 +11,7 @@ use crate::decide::grant::grants_end;
 use crate::decide::promise::keep_promise;
 use crate::decide::remind::remind;
 use crate::decide::renew::open_cycle;
+use crate::decide::usage::charge_usage;
 use crate::decide::void::void_open_invoice;
 use crate::decision::Draft;
 use crate::effect::Order;
@@ -62,6 +63,7 @@ pub fn fall_due(draft: &mut Draft, catalog: &CatalogRevision) {
             }
         }
     }
+    charge_usage(draft, catalog);
 }
 
 /// Takes the one next step that is due. `false`: none is.

@@ -26,7 +26,7 @@ use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
 use crate::fact::{About, Fact, Observed};
 use crate::ids::{ChangeId, CheckoutId, EffectId, InvoiceId};
-use crate::invoice::{Conversion, Invoice, InvoiceState};
+use crate::invoice::{Conversion, Invoice, InvoiceState, Purpose};
 use crate::journal::Event;
 use crate::parked::ParkReason;
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
@@ -349,8 +349,8 @@ fn payment_failed(draft: &mut Draft, id: InvoiceId, reason: &str) -> Verdict {
         return Verdict::Decided;
     }
     let (subscription, change) = (invoice.subscription, invoice.change);
-    if change.is_some() {
-        // The change goes on waiting for its payment, until its time is over.
+    if change.is_some() || invoice.purpose == Purpose::Usage {
+        // It stays owed; and a change goes on waiting for its payment, until its time is over.
         draft.note(Event::InvoicePaymentFailed, |entry| {
             entry.subscription = subscription;
             entry.invoice = Some(id);
@@ -482,7 +482,8 @@ fn given_up(draft: &mut Draft, effect: EffectId, about: About, at: Timestamp) ->
         About::Invoice(id) => draft
             .account
             .invoice(id)
-            .filter(|invoice| invoice.is_open() && invoice.pay_url.is_none()),
+            .filter(|invoice| invoice.is_open() && invoice.pay_url.is_none())
+            .filter(|invoice| invoice.purpose != Purpose::Usage),
         About::Other => None,
     };
     if let Some(change) = stalled.and_then(|invoice| invoice.change) {

@@ -38,6 +38,7 @@ mod start;
 mod step;
 mod uncancel;
 mod upheld;
+mod usage;
 mod void;
 
 pub use cancel::{
@@ -72,3 +73,4 @@ pub use refund_link::{
     PromisedRefund, RefundAsk, RefundRefusal, close_promise, promise_refund, standing_promise,
 };
 pub use uncancel::{UncancelOutcome, UncancelRefusal, uncancel, uncancel_overtaken, uncanceled};
+pub use usage::{UsageRefusal, follow_usage, note_usage_reached, open_usage, set_spending_limit};

@@ -7,10 +7,11 @@ use crate::catalog::OnPastDue;
 use crate::change::{Change, ChangeState};
 use crate::customer::Account;
 use crate::decide::fact::Verdict;
+use crate::decide::usage::carry_usage;
 use crate::decision::Draft;
 use crate::effect::{CreateInvoice, EffectKey, Order};
 use crate::ids::InvoiceId;
-use crate::invoice::{Awaited, Invoice, Unpayable};
+use crate::invoice::{Awaited, Invoice, Purpose, Unpayable};
 use crate::journal::Event;
 use crate::subscription::{Schedule, State, Status, Subscription};
 use crate::time::{Period, Timestamp, shifted};
@@ -284,6 +285,10 @@ pub(super) fn invoice_closed(
     await_no_more(draft, &mut invoice, reference, read_at);
     close_page(draft, &mut invoice, reference, at);
     if invoice.reference.as_deref() != Some(reference) {
+        return Verdict::Decided;
+    }
+    if invoice.purpose == Purpose::Usage {
+        carry_usage(draft, invoice);
         return Verdict::Decided;
     }
     let now = draft.now();

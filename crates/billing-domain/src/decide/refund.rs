@@ -308,13 +308,13 @@ fn follow(draft: &mut Draft, invoice: &Invoice, mut held: Subscription, was_full
     let bought = match purpose {
         Purpose::Purchase => true,
         Purpose::OneTime => for_good,
-        Purpose::Renewal | Purpose::Change => false,
+        Purpose::Renewal | Purpose::Change | Purpose::Usage => false,
     };
     let withheld = match (since, purpose) {
         // An undone purchase stays so, whatever becomes of the money.
         (None, _) => known.filter(|_| undone),
         (Some(since), _) if bought => Some(of(invoice, None, since, now)),
-        (Some(_), Purpose::Purchase | Purpose::OneTime | Purpose::Change) => None,
+        (Some(_), Purpose::Purchase | Purpose::OneTime | Purpose::Change | Purpose::Usage) => None,
         (Some(since), Purpose::Renewal) => {
             let known = known.and_then(|known| known.period);
             let period = known.or_else(|| time_of(invoice, &held, next.is_some()));

@@ -13,7 +13,7 @@ use crate::decide::rate::Ordered;
 use crate::decision::Draft;
 use crate::fact::PaymentPart;
 use crate::ids::InvoiceId;
-use crate::invoice::{Conversion, Invoice, InvoiceState, Issuer, Payment};
+use crate::invoice::{Conversion, Invoice, InvoiceState, Issuer, Payment, Purpose};
 use crate::journal::Event;
 use crate::money::Money;
 use crate::parked::ParkReason;
@@ -96,6 +96,8 @@ pub(super) fn pay(
     if let Some(change) = invoice.change {
         settle(draft, invoice, paid);
         apply_change(draft, change, at, catalog);
+    } else if invoice.purpose == Purpose::Usage {
+        settle(draft, invoice, paid);
     } else if !credit_cycle(draft, invoice, Some(paid), at, catalog) {
         return;
     }
@@ -167,7 +169,7 @@ pub(super) fn take_in(draft: &mut Draft, invoice: &mut Invoice, paid: &Payment) 
     }
 }
 
-/// Settles the invoice of a change; applying it is another function.
+/// Settles the invoice of a change, whose applying is another function, or of use.
 fn settle(draft: &mut Draft, mut invoice: Invoice, paid: Payment) {
     let (id, subscription, change) = (invoice.id, invoice.subscription, invoice.change);
     let amount = invoice.amount;

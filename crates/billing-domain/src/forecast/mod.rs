@@ -19,6 +19,7 @@ use crate::money::Money;
 use crate::subscription::{Schedule, State, Subscription, Why};
 use crate::terms::Terms;
 use crate::time::{Period, Timestamp, shifted};
+use crate::usage::CustomerUsage;
 
 /// Invoices foretold at most: a year of daily ones, and more than anybody reads.
 pub const MAX_CYCLES: u16 = 400;
@@ -188,6 +189,7 @@ fn imagined(account: &Account, held: &Subscription, alone: bool) -> Account {
         guest: false,
         claim: None,
         claims: Vec::new(),
+        usage: CustomerUsage::default(),
     };
     let mut imagined = Account::new(customer);
     // All that a customer holds draws on one balance.

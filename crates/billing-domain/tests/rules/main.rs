@@ -109,4 +109,6 @@ mod trial_grant;
 #[cfg(test)]
 mod uncancel;
 #[cfg(test)]
+mod usage;
+#[cfg(test)]
 mod walk;

@@ -29,6 +29,7 @@ mod renewal;
 mod replay;
 mod report;
 mod step;
+mod usage;
 
 pub use audit::Audited;
 pub use cancel::{CancelError, Canceled, UncancelError, Uncanceled};
@@ -53,3 +54,4 @@ pub use quote::{AllowedChange, QuoteError};
 pub use refund::{RefundError, RefundMade};
 pub use renewal::{RenewalPage, RenewalPageError, RenewalStanding, RenewalToPay};
 pub use replay::{LeftOut, ReplayAsk, ReplayFinding, Replayed};
+pub use usage::{NotTaken, UsageError, UsageNotTaken, UsageReport, UsageStanding, UsageTaken};

@@ -9,7 +9,9 @@ use billing_domain::access::Effective;
 use billing_domain::catalog::CatalogRevision;
 use billing_domain::customer::Customer;
 use billing_domain::ids::CustomerId;
+use billing_domain::money::Money;
 use billing_domain::time::{Timestamp, shifted};
+use billing_domain::usage::UsagePeriod;
 use billing_ports::store::Locator;
 use jiff::SignedDuration;
 
@@ -36,10 +38,22 @@ impl Named<'_> {
 pub(super) struct Held {
     /// What the customer holds.
     pub(super) effective: Effective,
+    /// What is metered of it. `None`: nothing is.
+    pub(super) used: Option<UsedHere>,
     /// What it was read by.
     pub(super) catalog: Arc<CatalogRevision>,
     /// When.
     pub(super) read_at: Timestamp,
+}
+
+/// By which rules use counts; how much was used is read each time.
+pub(super) struct UsedHere {
+    /// The period that lasts.
+    pub(super) period: UsagePeriod,
+    /// Whether anything was reported in it.
+    pub(super) is_open: bool,
+    /// The most that is charged for it. `None`: all that is used.
+    pub(super) limit: Option<Money>,
 }
 
 /// Cached answers, bounded: two generations, the older dropped when the younger
@@ -182,6 +196,7 @@ mod tests {
                 until: None,
                 lost: Vec::new(),
             },
+            used: None,
             catalog: Arc::new(CatalogRevision {
                 number: 1,
                 catalog,

@@ -22,7 +22,7 @@ mod work;
 
 use billing_domain::catalog::CatalogRevision;
 use billing_domain::customer::Account;
-use billing_domain::decide::keep_promises;
+use billing_domain::decide::{follow_usage, keep_promises};
 use billing_domain::effect::Effect;
 use billing_domain::fact::Fact;
 use billing_domain::ids::{CustomerId, InboxId};
@@ -174,11 +174,16 @@ impl Parts {
             let loaded = self.store.load(deciding.customer, &deciding.also).await?;
             let loaded = loaded.ok_or(DecideError::NoCustomer)?;
             let before = loaded.account.clone();
+            let sealed = self.sealed_usage(&before, now).await;
             let draft = Draft::new(loaded.account, self.ids(now), now, deciding.actor.clone());
             let mut draft = draft.because(self.reason());
+            for (period, figures) in sealed.map_err(DecideError::Engine)? {
+                draft.know_sealed(period, figures);
+            }
             let said = decision(&mut draft, &catalog).map_err(DecideError::Refused)?;
             // Whatever was decided, the next wake is judged by the catalog in force.
             keep_promises(&mut draft, &catalog);
+            follow_usage(&mut draft, &catalog);
             let decision = draft.finish(self.has_listeners() && !deciding.untold);
             let decision = decision.numbered(loaded.revision.next());
             let effects = decision.effects.clone();

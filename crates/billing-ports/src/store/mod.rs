@@ -5,7 +5,7 @@
 //! change would cost, [`Codes`] for discount codes, [`Migrations`] for price
 //! migrations, [`Bookmarks`] for reading a provider's own books, [`Endpoints`] for
 //! receivers of events, [`Credentials`] for keys, sessions and idempotency, [`Acts`] for
-//! what operators did. A store implements them all.
+//! what operators did, [`Usages`] for metered use. A store implements them all.
 //!
 //! Laws common to all: "not found" MUST be `Ok(None)`; a row that cannot be read
 //! MUST be [`StoreError::Corrupt`] naming table and row; every update MUST check
@@ -24,6 +24,7 @@ mod queues;
 mod quotes;
 mod reads;
 mod ring;
+mod usage;
 
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub use queues::*;
 pub use quotes::*;
 pub use reads::*;
 pub use ring::*;
+pub use usage::*;
 
 /// A store that does not answer within this is gone: requests are answered
 /// "unavailable" within five seconds, which leaves a second for the rest.
@@ -57,6 +59,7 @@ pub trait Store:
     + Endpoints
     + Credentials
     + Acts
+    + Usages
 {
 }
 
@@ -71,5 +74,6 @@ impl<T> Store for T where
         + Endpoints
         + Credentials
         + Acts
+        + Usages
 {
 }

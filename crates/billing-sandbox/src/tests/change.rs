@@ -123,6 +123,7 @@ async fn lines_say_what_was_taken_of_what() {
             share,
             charged: None,
             amount: usd(-1000),
+            used: None,
         },
         Line {
             kind: LineKind::Begins,
@@ -132,6 +133,7 @@ async fn lines_say_what_was_taken_of_what() {
             share,
             charged: None,
             amount: usd(2500),
+            used: None,
         },
     ];
     assert_eq!(preview.lines, expected);

@@ -198,6 +198,7 @@ fn explained(line: &proration::Line, worked: &Worked) -> Result<Line, Refusal> {
         share: Some(share),
         charged: None,
         amount: line.amount,
+        used: None,
     })
 }
 

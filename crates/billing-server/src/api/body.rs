@@ -238,6 +238,41 @@ impl Fields {
         Some(value)
     }
 
+    /// A list of at most `max` objects, whose fields are named as in `events.3.id`.
+    /// Absent or null is a mistake.
+    pub(crate) fn objects<T>(
+        &mut self,
+        field: &str,
+        max: usize,
+        read: impl Fn(&mut Self) -> T,
+    ) -> Vec<T> {
+        let list = match self.take(field) {
+            Some(Value::Array(list)) if list.len() <= max => list,
+            _ => {
+                self.wrong(field, format!("must be a list of at most {max} objects"));
+                return Vec::new();
+            }
+        };
+        let mut values = Vec::with_capacity(list.len());
+        for (place, value) in list.into_iter().enumerate() {
+            let place = place.to_string();
+            let mut one = Self::default();
+            one.object.insert(place.clone(), value);
+            match one.object(&place, &read) {
+                Some(value) => values.push(value),
+                None if one.errors.is_empty() => one.wrong(&place, "must be an object"),
+                None => {}
+            }
+            for wrong in one.errors {
+                self.errors.push(Wrong {
+                    field: format!("{field}.{}", wrong.field),
+                    ..wrong
+                });
+            }
+        }
+        values
+    }
+
     /// `value`, which must be there.
     pub(crate) fn required<T>(&mut self, field: &str, value: Option<T>) -> Option<T> {
         // What is there and wrong was noted when it was read.

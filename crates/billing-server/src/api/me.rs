@@ -15,6 +15,7 @@ use crate::api::body::{Body, Fields, ReadBody};
 use crate::api::gates::{access, gate};
 use crate::api::licenses::MineView;
 use crate::api::subscriptions::{CanceledView, UncanceledView, canceled, uncanceled};
+use crate::api::usage::{UsageView, used_by};
 use crate::api::views::{
     AccessView, ChangeView, CustomerView, GateView, GrantView, InvoiceView, SubscriptionView,
     change_of,
@@ -43,6 +44,8 @@ pub(crate) struct MeView {
     open_invoices: Vec<InvoiceView>,
     /// Changes of plan that are to come, or await their payment.
     open_changes: Vec<ChangeView>,
+    /// What is used of what is metered, against what is included.
+    usage: UsageView,
 }
 
 impl MeView {
@@ -105,6 +108,7 @@ impl MeApi {
             licenses: Vec::new(),
             open_invoices: Vec::new(),
             open_changes: Vec::new(),
+            usage: used_by(&state, &of).await?,
         };
         let guests = state.billing.attached_to(&of).await?;
         for account in std::iter::once(account).chain(guests) {

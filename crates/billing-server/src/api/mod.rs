@@ -37,6 +37,7 @@ mod reports;
 mod sessions;
 mod subscriptions;
 mod terms;
+mod usage;
 pub(crate) mod views;
 mod webhooks;
 
@@ -135,6 +136,7 @@ type Changing = (
     portals::PortalsApi,
     members::MembersApi,
     migrations::MigrationsApi,
+    usage::UsageApi,
     Licensed,
 );
 
@@ -190,6 +192,7 @@ fn service() -> OpenApiService<Apis, ()> {
             portals::PortalsApi,
             members::MembersApi,
             migrations::MigrationsApi,
+            usage::UsageApi,
             (
                 licenses::LicensesApi,
                 licenses::UpgradesApi,

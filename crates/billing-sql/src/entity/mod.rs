@@ -29,6 +29,10 @@ pub(crate) mod provider_ref;
 pub(crate) mod quote;
 pub(crate) mod session;
 pub(crate) mod subscription;
+pub(crate) mod usage_event;
+pub(crate) mod usage_figure;
+pub(crate) mod usage_name;
+pub(crate) mod usage_period;
 
 /// The words in the `state` columns.
 pub(crate) mod state {

@@ -2,7 +2,7 @@
 //! customer's mailbox, by which a guest's purchase finds its account, the provider's
 //! subscription that an invoice was made for, which customers of providers stand
 //! for several of ours, receivers of events with what is on its way to them, what operators
-//! did, and until when a rotated key works.
+//! did, until when a rotated key works, and metered use.
 
 use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
@@ -66,7 +66,8 @@ impl MigrationTrait for Migration {
         );
         schema.create_index(untied).await?;
         events_out(schema).await?;
-        operators(schema).await
+        operators(schema).await?;
+        metered_use(schema).await
     }
 }
 
@@ -160,6 +161,47 @@ async fn operators(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
     schema.alter_table(ends).await?;
     let of_event = index("journal", "journal_event", &["event", "id"], "");
     schema.create_index(of_event).await
+}
+
+/// Ids of events, and names, tell one from another until their period is sealed and
+/// swept; figures stay.
+async fn metered_use(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let periods = table(
+        "usage_periods",
+        &["id"],
+        &[("id", Id), ("customer_id", Id)],
+        &[("sealed_at", Instant)],
+    );
+    let figures = table(
+        "usage_figures",
+        &["period_id", "feature"],
+        &[("period_id", Id), ("feature", Text), ("quantity", Long)],
+        &[],
+    );
+    let events = table(
+        "usage_events",
+        &["customer_id", "event_id"],
+        &[("customer_id", Id), ("event_id", Text), ("period_id", Id)],
+        &[],
+    );
+    let names = table(
+        "usage_names",
+        &["period_id", "feature", "name"],
+        &[("period_id", Id), ("feature", Text), ("name", Text)],
+        &[],
+    );
+    for table in [periods, figures, events, names] {
+        schema.create_table(table).await?;
+    }
+    let of_period = index("usage_events", "usage_events_period", &["period_id"], "");
+    schema.create_index(of_period).await?;
+    let sealed = index(
+        "usage_periods",
+        "usage_periods_sealed",
+        &["sealed_at"],
+        "sealed_at is not null",
+    );
+    schema.create_index(sealed).await
 }
 
 /// Names the mailboxes on file, of those whom a host has named: what a guest of

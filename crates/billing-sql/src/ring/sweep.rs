@@ -2,14 +2,16 @@
 
 use async_trait::async_trait;
 use billing_ports::store::Sweep;
-use sea_orm::sea_query::{Expr, Query};
+use sea_orm::sea_query::{Expr, Query, SelectStatement};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
     QueryTrait,
 };
 
 use crate::database::{Operation, Shape};
-use crate::entity::{idempotency, inbox, outbox, parked, quote, session};
+use crate::entity::{
+    idempotency, inbox, outbox, parked, quote, session, usage_event, usage_name, usage_period,
+};
 use crate::fault::Fault;
 use crate::time::column;
 
@@ -31,6 +33,8 @@ impl Operation for Remove {
             self.requests(on).await?,
             self.sessions(on).await?,
             self.quotes(on).await?,
+            self.used(on).await?,
+            self.names(on).await?,
         ];
         Ok(swept.into_iter().fold(0, u64::saturating_add))
     }
@@ -129,6 +133,49 @@ impl Remove {
             .limit(self.limit())
             .into_query();
         let removed = quote::Entity::delete_many().filter(quote::Column::Id.in_subquery(old));
+        Ok(removed.exec(on).await?.rows_affected)
+    }
+
+    /// Periods that were sealed long enough ago.
+    fn sealed(&self) -> SelectStatement {
+        usage_period::Entity::find()
+            .select_only()
+            .column(usage_period::Column::Id)
+            .filter(usage_period::Column::SealedAt.lt(column(self.0.rows_before)))
+            .into_query()
+    }
+
+    async fn used<C: ConnectionTrait>(&self, on: &C) -> Result<u64, Fault> {
+        let old = usage_event::Entity::find()
+            .select_only()
+            .column(usage_event::Column::CustomerId)
+            .column(usage_event::Column::EventId)
+            .filter(usage_event::Column::PeriodId.in_subquery(self.sealed()))
+            .limit(self.limit())
+            .into_query();
+        let key = Expr::tuple([
+            Expr::col(usage_event::Column::CustomerId),
+            Expr::col(usage_event::Column::EventId),
+        ]);
+        let removed = usage_event::Entity::delete_many().filter(key.in_subquery(old));
+        Ok(removed.exec(on).await?.rows_affected)
+    }
+
+    async fn names<C: ConnectionTrait>(&self, on: &C) -> Result<u64, Fault> {
+        let old = usage_name::Entity::find()
+            .select_only()
+            .column(usage_name::Column::PeriodId)
+            .column(usage_name::Column::Feature)
+            .column(usage_name::Column::Name)
+            .filter(usage_name::Column::PeriodId.in_subquery(self.sealed()))
+            .limit(self.limit())
+            .into_query();
+        let key = Expr::tuple([
+            Expr::col(usage_name::Column::PeriodId),
+            Expr::col(usage_name::Column::Feature),
+            Expr::col(usage_name::Column::Name),
+        ]);
+        let removed = usage_name::Entity::delete_many().filter(key.in_subquery(old));
         Ok(removed.exec(on).await?.rows_affected)
     }
 }

@@ -121,6 +121,7 @@ pub(super) fn invoices(
                 Purpose::Renewal => "renewal",
                 Purpose::OneTime => "one_time",
                 Purpose::Change => "change",
+                Purpose::Usage => "usage",
             }
             .to_owned(),
             cycle: held.cycle.map(i64::from),

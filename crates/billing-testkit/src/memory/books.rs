@@ -307,6 +307,7 @@ fn place(invoice: &Invoice) -> Option<Place> {
         Purpose::Renewal => 1,
         Purpose::OneTime => 2,
         Purpose::Change => 3,
+        Purpose::Usage => 4,
     };
     let is_change = invoice.purpose == Purpose::Change && invoice.change.is_some();
     match (invoice.state, invoice.cycle) {

@@ -52,6 +52,8 @@ pub enum Call {
     Endpoint,
     /// `record_attempt`.
     Attempt,
+    /// Metered use.
+    Usage,
     /// Keys, sessions and idempotency records.
     Credential,
 }

@@ -15,6 +15,7 @@ impl State {
             self.remove_effects(sweep),
             self.vault.sweep(sweep),
             self.remove_quotes(sweep),
+            self.meters.sweep(sweep),
         ];
         swept.into_iter().fold(0, u64::saturating_add)
     }

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{Checker, MAX_LEVELS, MAX_NAME_CHARS, MAX_TEXT_CHARS, quoted, suggest};
-use crate::catalog::{IssueCode, Path, Plan};
-use crate::entitlement::{Entitlement, FeatureKey, FeatureKind};
+use super::{Checker, MAX_AMOUNT, MAX_LEVELS, MAX_NAME_CHARS, MAX_TEXT_CHARS, quoted, suggest};
+use crate::catalog::{IssueCode, Path, Plan, Price, ProviderKey};
+use crate::entitlement::{Entitlement, Feature, FeatureKey, FeatureKind, Limit};
+use crate::usage::MAX_VALUE;
+
+/// Providers that run the schedule of what they charge themselves: their invoices have
+/// no place for what we count.
+const RUN_THE_SCHEDULE: [&str; 2] = ["stripe", "paddle"];
 
 impl<'a> Checker<'a> {
     pub(super) fn features(&mut self) {
@@ -13,6 +18,15 @@ impl<'a> Checker<'a> {
             self.text(&at.child("name"), &feature.name, MAX_NAME_CHARS);
             if let FeatureKind::Level(levels) = &feature.kind {
                 self.levels(&at.child("levels"), levels);
+            }
+            let counted = matches!(feature.kind, FeatureKind::Count | FeatureKind::Bytes);
+            if feature.meter.is_some() && !counted {
+                self.report(
+                    at.child("meter"),
+                    IssueCode::WrongKind,
+                    format!("a meter of a feature of kind {}", feature.kind.name()),
+                    "a meter of a feature of kind count or bytes",
+                );
             }
         }
     }
@@ -85,6 +99,15 @@ impl<'a> Checker<'a> {
                 found,
                 "a feature of kind count, since it is sold by number",
             );
+        } else if self
+            .draft
+            .features
+            .get(&rule.feature)
+            .is_some_and(is_metered)
+        {
+            let found = format!("`{}`, whose use is metered", rule.feature);
+            let expected = "a feature sold by quantity or metered, not both";
+            self.report(at, IssueCode::Contradiction, found, expected);
         } else if plan.entitlements.get(rule.feature.as_str()).is_some() {
             let found = format!("`{}`, which the plan also grants", rule.feature);
             self.report(
@@ -92,6 +115,63 @@ impl<'a> Checker<'a> {
                 IssueCode::Contradiction,
                 found,
                 "a feature sold by quantity or granted, not both",
+            );
+        }
+    }
+
+    /// What use costs beyond what the plan includes.
+    pub(super) fn overage(&mut self, plan: &Plan, price: &Price, at: &Path) {
+        for (key, overage) in &price.overage {
+            let at = at.child(key.as_str());
+            if self.declared(key, &at).is_none() {
+                continue;
+            }
+            if !self.draft.features.get(key).is_some_and(is_metered) {
+                let found = format!("`{key}`, which has no meter");
+                let expected = "a feature with a meter, or no overage of it";
+                self.report(at, IssueCode::Contradiction, found, expected);
+                continue;
+            }
+            let included = plan.entitlements.get(key.as_str());
+            if !matches!(included, Some(Entitlement::Limit(Limit::AtMost(_)))) {
+                let found = format!("`{key}`, of which the plan includes no such number");
+                let expected = "a plan that states how much is included, be it 0";
+                self.report(at, IssueCode::Contradiction, found, expected);
+                continue;
+            }
+            if !(1..=MAX_VALUE).contains(&overage.per) {
+                let expected = format!("1 to {MAX_VALUE}");
+                self.report(
+                    at.child("per"),
+                    IssueCode::OutOfRange,
+                    overage.per,
+                    expected,
+                );
+            }
+            if !(1..=MAX_AMOUNT).contains(&overage.amount.amount) {
+                let expected = format!("1 to {MAX_AMOUNT} minor units");
+                let found = overage.amount.to_string();
+                self.report(at.child("amount"), IssueCode::OutOfRange, found, expected);
+            }
+        }
+        if price.overage.is_empty() {
+            return;
+        }
+        if price.interval.interval().is_none() {
+            self.report(
+                at.clone(),
+                IssueCode::Contradiction,
+                "an overage of a price paid once",
+                "a price that is charged again and again",
+            );
+        }
+        let runs = |key: &&ProviderKey| RUN_THE_SCHEDULE.contains(&key.as_str());
+        if let Some(provider) = price.provider_refs.keys().find(runs) {
+            self.report(
+                at.clone(),
+                IssueCode::Contradiction,
+                format!("an overage of a price that {provider} charges"),
+                "a price whose schedule the engine runs",
             );
         }
     }
@@ -111,6 +191,10 @@ impl<'a> Checker<'a> {
         );
         None
     }
+}
+
+const fn is_metered(feature: &Feature) -> bool {
+    feature.meter.is_some()
 }
 
 fn said(entitlement: &Entitlement) -> &'static str {

@@ -132,6 +132,7 @@ impl Checker<'_> {
         }
         self.amount(plan, price, at.child("amount"));
         self.duration(at.child("lead"), price.lead, SignedDuration::ZERO);
+        self.overage(plan, price, &at.child("overage"));
         let longest = match price.interval {
             Billing::Recurring(interval) => {
                 i64::try_from(interval.nominal_seconds()).unwrap_or(i64::MAX)

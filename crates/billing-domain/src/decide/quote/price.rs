@@ -94,6 +94,7 @@ fn perpetual(planned: &Planned) -> Result<Worked, QuoteRefusal> {
         share: None,
         charged: Some(less),
         amount: Money::new(owed, new.currency),
+        used: None,
     };
     Ok(Worked {
         lines: vec![line],
@@ -237,6 +238,7 @@ fn told(from: &Terms, to: &Terms, line: &proration::Line) -> Line {
         }),
         charged: (!begins).then(|| Money::new(line.charged, currency)),
         amount: line.amount,
+        used: None,
     }
 }
 

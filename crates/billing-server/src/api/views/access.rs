@@ -121,7 +121,8 @@ const fn lost_word(reason: LostReason) -> &'static str {
 pub(crate) struct GateView {
     /// Whether it may be used.
     allowed: bool,
-    /// How much of it, where it is counted. Absent when unlimited.
+    /// How much of it, where it is counted; of what is metered, how much is included.
+    /// Absent when unlimited.
     #[oai(skip_serializing_if_is_none)]
     limit: Option<u64>,
     /// Whether any amount may be used, where it is counted.
@@ -131,7 +132,8 @@ pub(crate) struct GateView {
     #[oai(skip_serializing_if_is_none)]
     until: Option<String>,
     /// Why not: `unknown_feature`, `not_in_plan`, `incomplete`, `trial_over`,
-    /// `unpaid`, `paused`, `canceled`, `expired` or `refunded`.
+    /// `unpaid`, `paused`, `canceled`, `expired`, `refunded` or, of what is metered,
+    /// `limit_reached`.
     #[oai(skip_serializing_if_is_none)]
     reason: Option<String>,
     /// The lowest plan on offer that would allow it. Absent: none would.

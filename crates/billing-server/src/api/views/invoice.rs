@@ -16,7 +16,7 @@ pub(crate) struct InvoiceView {
     customer: String,
     /// The subscription that it pays for. Absent: none, yet.
     subscription: Option<String>,
-    /// `purchase`, `renewal`, `one_time` or `change`.
+    /// `purchase`, `renewal`, `one_time`, `change` or `usage`.
     purpose: String,
     /// Which cycle of the subscription it pays for; the purchase is 0. Absent
     /// for what has no cycles, and for what the provider counts itself.
@@ -135,6 +135,7 @@ impl InvoiceView {
             Purpose::Renewal => "renewal",
             Purpose::OneTime => "one_time",
             Purpose::Change => "change",
+            Purpose::Usage => "usage",
         };
         let (open, disputed) = (invoice.is_open(), invoice.is_disputed());
         let payments = invoice.payments.into_iter().map(|payment| PaymentView {

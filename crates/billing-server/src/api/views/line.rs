@@ -10,8 +10,8 @@ use crate::api::views::MoneyView;
 #[derive(Debug, Object)]
 #[oai(rename = "Line")]
 pub(crate) struct LineView {
-    /// What it is for: `plan`, `discount`, `unused`, `begins`, `difference`,
-    /// `balance` or `carried`.
+    /// What it is for: `plan`, `discount`, `unused`, `begins`, `difference`, `usage`,
+    /// `spending_limit`, `balance` or `carried`.
     kind: String,
     /// The plan concerned. Absent: none is.
     plan: Option<String>,
@@ -60,6 +60,18 @@ impl LineView {
 
 /// The line as a calculation that a person can follow.
 pub(crate) fn explanation(line: &Line) -> String {
+    if let Some(used) = &line.used {
+        return format!(
+            "{} of {} used, {} included; {} × {} / {}, rounded up = {}",
+            used.used,
+            used.feature,
+            used.included,
+            money(used.overage.amount),
+            used.over(),
+            used.overage.per,
+            money(line.amount)
+        );
+    }
     if line.share.is_none() && line.charged.is_none() {
         return whole(line);
     }
@@ -151,8 +163,10 @@ pub(crate) fn money(money: Money) -> String {
 
 #[cfg(test)]
 mod tests {
+    use billing_domain::entitlement::FeatureKey;
     use billing_domain::line::LineKind;
     use billing_domain::money::Currency;
+    use billing_domain::usage::{Overage, Used};
 
     use super::*;
 
@@ -169,6 +183,7 @@ mod tests {
             share: share.map(|(part, whole)| Share { part, whole }),
             charged: charged.map(usd),
             amount: usd(amount),
+            used: None,
         }
     }
 
@@ -212,6 +227,21 @@ mod tests {
                     ..line(3600, None, None, 3600)
                 },
                 "12.00 USD × 3 = 36.00 USD",
+            ),
+            (
+                Line {
+                    used: Some(Used {
+                        feature: FeatureKey::new("calls").unwrap(),
+                        used: 12_501,
+                        included: 10_000,
+                        overage: Overage {
+                            amount: usd(50),
+                            per: 1_000,
+                        },
+                    }),
+                    ..line(126, None, None, 126)
+                },
+                "12501 of calls used, 10000 included; 0.50 USD × 2501 / 1000, rounded up = 1.26 USD",
             ),
         ];
         for (line, expected) in table {

@@ -1,0 +1,294 @@
+//! Metered use: its periods are opened as it is reported, follow what is held until
+//! they end, and are charged once, an hour after. How much was used is kept elsewhere,
+//! and is told to the decision only when nothing is added to it any more.
+
+use crate::catalog::CatalogRevision;
+use crate::decide::balance::{add_to_balance, draw, given_back, set_balance};
+use crate::decision::Draft;
+use crate::effect::{CreateInvoice, EffectKey, Order};
+use crate::entitlement::FeatureKey;
+use crate::ids::{InvoiceId, UsagePeriodId};
+use crate::invoice::{Invoice, InvoiceState, Issuer, Purpose, Unpayable};
+use crate::journal::Event;
+use crate::money::{Currency, Money, MoneyError};
+use crate::parked::ParkReason;
+use crate::provider::ProviderAccount;
+use crate::time::Period;
+use crate::usage::{Charge, UsagePeriod, standing_at};
+
+/// Periods that are open at once at most: the present one, the last one, and those that
+/// a purchase in between cut off. Use beyond waits until one is charged.
+const MAX_OPEN_PERIODS: usize = 8;
+
+/// Why a spending limit was not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UsageRefusal {
+    /// It is below zero.
+    #[error("a spending limit is zero or more")]
+    BelowZero,
+}
+
+/// Opens the period that use falls into now, unless it is open already. Nothing is
+/// opened where nothing that is held is metered.
+pub fn open_usage(draft: &mut Draft, catalog: &CatalogRevision) {
+    let now = draft.now();
+    let usage = &draft.account.customer.usage;
+    let known = usage.period_at(now).map(|held| held.id);
+    let id = known.unwrap_or_else(|| draft.id());
+    let Some(mut standing) = standing_at(&draft.account, &catalog.catalog, now, id) else {
+        return;
+    };
+    let usage = &mut draft.account.customer.usage;
+    let held = usage
+        .periods
+        .iter_mut()
+        .find(|held| held.period.contains(now));
+    match held {
+        Some(held) if held.subscription == standing.subscription => {
+            *held = standing;
+            return;
+        }
+        // Cut off: what follows is another's.
+        Some(held) => held.period.end = standing.period.start,
+        None => {}
+    }
+    usage
+        .periods
+        .retain(|held| held.period.start < held.period.end);
+    if usage.periods.len() < MAX_OPEN_PERIODS {
+        if usage.periods.iter().any(|held| held.id == standing.id) {
+            standing.id = draft.id();
+        }
+        draft.account.customer.usage.periods.push(standing);
+    }
+}
+
+/// The rules of the period that lasts are those that hold now.
+pub fn follow_usage(draft: &mut Draft, catalog: &CatalogRevision) {
+    let now = draft.now();
+    let Some(open) = draft.account.customer.usage.period_at(now) else {
+        return;
+    };
+    let (id, subscription) = (open.id, open.subscription);
+    let standing = standing_at(&draft.account, &catalog.catalog, now, id);
+    let same = standing.filter(|standing| standing.subscription == subscription);
+    let mut periods = draft.account.customer.usage.periods.iter_mut();
+    if let (Some(standing), Some(held)) = (same, periods.find(|held| held.id == id)) {
+        *held = standing;
+    }
+}
+
+/// Tells that no more of a feature may be used in a period, once.
+pub fn note_usage_reached(draft: &mut Draft, period: UsagePeriodId, feature: &FeatureKey) {
+    let mut periods = draft.account.customer.usage.periods.iter_mut();
+    let Some(held) = periods.find(|held| held.id == period) else {
+        return;
+    };
+    let subscription = held.subscription;
+    if held.reached.insert(feature.clone()) {
+        draft.note(Event::UsageLimitReached, |entry| {
+            entry.subscription = subscription;
+            entry.note = Some(feature.to_string());
+        });
+    }
+}
+
+/// From now on no more than `limit` is charged for one period (`None`: whatever is
+/// used), in `currency`; the period that lasts included.
+///
+/// # Errors
+///
+/// [`UsageRefusal`], and nothing is changed.
+pub fn set_spending_limit(
+    draft: &mut Draft,
+    currency: Currency,
+    limit: Option<i64>,
+) -> Result<(), UsageRefusal> {
+    let limit = limit.map(|amount| Money::new(amount, currency));
+    if limit.is_some_and(|limit| limit.amount < 0) {
+        return Err(UsageRefusal::BelowZero);
+    }
+    let usage = &mut draft.account.customer.usage;
+    if usage.spending_limit(currency) == limit {
+        return Ok(());
+    }
+    usage
+        .spending_limits
+        .retain(|held| held.currency != currency);
+    usage.spending_limits.extend(limit);
+    usage.spending_limits.sort_by_key(|held| held.currency);
+    // What was reached may have room again.
+    for held in &mut usage.periods {
+        if held.currency() == Some(currency) {
+            held.reached.clear();
+        }
+    }
+    draft.note(Event::UsageLimitSet, |entry| entry.money = limit);
+    Ok(())
+}
+
+/// Charges the periods that are over and sealed.
+pub(super) fn charge_usage(draft: &mut Draft, catalog: &CatalogRevision) {
+    let now = draft.now();
+    let due = draft.account.customer.usage.periods.clone();
+    for held in due.iter().filter(|held| held.closes_at() <= now) {
+        let figures = draft.sealed(held.id).cloned();
+        if figures.is_none() && !draft.is_imagined() {
+            // It is looked at again once it is sealed.
+            continue;
+        }
+        let limit = held.currency();
+        let usage = &mut draft.account.customer.usage;
+        let limit = limit.and_then(|currency| usage.spending_limit(currency));
+        usage.periods.retain(|other| other.id != held.id);
+        usage.charged_until = usage.charged_until.max(Some(held.period.end));
+        match figures.map(|figures| held.charge(&figures, limit)) {
+            None | Some(Ok(None)) => {}
+            Some(Ok(Some(charge))) => invoice(draft, held, charge, catalog),
+            Some(Err(error)) => {
+                let evidence = format!("the use of {} cannot be charged: {error}", said(held));
+                draft.park(ParkReason::Conflict, evidence);
+            }
+        }
+    }
+}
+
+/// A period, for a person.
+fn said(held: &UsagePeriod) -> String {
+    let Period { start, end } = held.period;
+    format!("{} from {start} to {end}", held.id)
+}
+
+fn invoice(draft: &mut Draft, held: &UsagePeriod, charge: Charge, catalog: &CatalogRevision) {
+    let subscription = held.subscription;
+    let paying = subscription.and_then(|id| draft.account.subscription(id));
+    let provider = paying.and_then(|paying| paying.provider.clone());
+    match opened(draft, held, charge, provider, catalog) {
+        Ok(()) => {}
+        Err(error) => {
+            let evidence = format!("the use of {} cannot be charged: {error}", said(held));
+            draft.park(ParkReason::Conflict, evidence);
+        }
+    }
+}
+
+fn opened(
+    draft: &mut Draft,
+    held: &UsagePeriod,
+    charge: Charge,
+    provider: Option<ProviderAccount>,
+    catalog: &CatalogRevision,
+) -> Result<(), MoneyError> {
+    let currency = charge.amount.currency;
+    let rules = catalog.catalog.rules();
+    // One is owed at a time: what comes beside it, or has nowhere to be paid, is carried
+    // to the next invoice.
+    let owing = draft.account.invoices.iter().any(|other| {
+        other.subscription == held.subscription
+            && other.purpose == Purpose::Usage
+            && other.is_open()
+    });
+    let minimum = if owing || provider.is_none() {
+        Some(Money::new(i64::MAX, currency))
+    } else {
+        rules.minimum_charge.get(&currency).copied()
+    };
+    let drawn = draw(
+        charge.lines,
+        draft.account.customer.balance(currency),
+        minimum,
+    )?;
+    let (now, id): (_, InvoiceId) = (draft.now(), draft.id());
+    set_balance(draft, drawn.balance, Some(id), "usage");
+    let amount = drawn.owed;
+    let mut invoice = Invoice {
+        id,
+        purpose: Purpose::Usage,
+        subscription: held.subscription,
+        subscription_ref: None,
+        checkout: None,
+        provider: provider.clone(),
+        reference: None,
+        issuer: Issuer::Engine,
+        amount,
+        lines: drawn.lines,
+        conversion: None,
+        change: None,
+        period: Some(held.period),
+        cycle: None,
+        attempt: 1,
+        pay_url: None,
+        unpayable: Unpayable::default(),
+        unconfirmed: Vec::new(),
+        awaited: Vec::new(),
+        unclear: Vec::new(),
+        state: InvoiceState::Open,
+        payments: Vec::new(),
+        opened_at: now,
+        returned: Vec::new(),
+        promised: Vec::new(),
+        failed: false,
+    };
+    let noted = |draft: &mut Draft, event| {
+        draft.note(event, |entry| {
+            entry.invoice = Some(id);
+            entry.subscription = held.subscription;
+            entry.money = Some(amount);
+        });
+    };
+    noted(draft, Event::InvoiceOpened);
+    match (provider, held.subscription) {
+        (Some(provider), Some(subscription)) if !amount.is_zero() => {
+            let plan = held.plan.as_ref().map(ToString::to_string);
+            let order = CreateInvoice {
+                customer_ref: draft.account.reference_at(&provider).map(str::to_owned),
+                provider,
+                invoice: id,
+                customer: draft.account.customer.id,
+                subscription,
+                cycle: None,
+                description: format!("{}, usage", plan.unwrap_or_default()),
+                amount,
+            };
+            draft.order(EffectKey::usage(held.id), Order::CreateInvoice(order));
+        }
+        // Nothing is owed now: it came from the balance, or is carried.
+        _ => {
+            invoice.state = InvoiceState::Settled { at: now };
+            noted(draft, Event::InvoiceSettled);
+        }
+    }
+    draft.account.put_invoice(invoice);
+    Ok(())
+}
+
+/// An invoice of use can no longer be paid where it was: what it comes to is carried
+/// to the next invoice.
+pub(super) fn carry_usage(draft: &mut Draft, invoice: Invoice) {
+    if !invoice.is_open() {
+        return;
+    }
+    let (id, at, subscription) = (invoice.id, draft.now(), invoice.subscription);
+    let before = draft.account.customer.balance(invoice.amount.currency);
+    // What it had drawn comes back, and what it came to before that is a debt.
+    let own = given_back(before, &invoice.lines).and_then(|back| {
+        let drawn = before.checked_sub(back)?;
+        invoice.amount.checked_sub(drawn).map(|own| (back, own))
+    });
+    let Ok((back, own)) = own else {
+        return;
+    };
+    set_balance(draft, back, Some(id), "invoice voided");
+    let debt = Money::new(own.amount.saturating_neg(), own.currency);
+    if !add_to_balance(draft, debt, Some(id), "usage that was not paid") {
+        return;
+    }
+    draft.account.put_invoice(Invoice {
+        state: InvoiceState::Void { at },
+        ..invoice
+    });
+    draft.note(Event::InvoiceVoided, |entry| {
+        entry.invoice = Some(id);
+        entry.subscription = subscription;
+    });
+}
