@@ -224,6 +224,7 @@ macro_rules! store_contract {
                 what_was_given_up_can_be_sent_again
                 deliveries_are_listed_page_by_page
                 old_deliveries_are_swept
+            }
             usage {
                 an_event_is_counted_once_by_its_meter
                 of_many_reports_at_once_each_event_counts_once

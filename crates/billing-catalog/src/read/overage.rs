@@ -52,14 +52,11 @@ impl Reader {
             }
         };
         let per = self.required(&fields, "per", per);
-        let amount = match currency {
-            Some(currency) => {
-                self.required(&fields, "amount", |text| values::amount(text, currency))
-            }
-            None => {
-                self.broken.push(at.clone());
-                None
-            }
+        let amount = if let Some(currency) = currency {
+            self.required(&fields, "amount", |text| values::amount(text, currency))
+        } else {
+            self.broken.push(at.clone());
+            None
         };
         Some(Overage {
             amount: amount?,

@@ -45,13 +45,12 @@ impl Reader {
         if let Some(amount) = amount {
             price.amount = amount;
         }
-        match self.required(&fields, "interval", values::interval) {
-            Some(interval) => price.interval = interval,
-            None => {
-                // A lead is judged by the interval, which is not known.
-                self.broken.push(at.child("lead"));
-                self.broken.push(at.child("overage"));
-            }
+        if let Some(interval) = self.required(&fields, "interval", values::interval) {
+            price.interval = interval;
+        } else {
+            // Both are judged by the interval, which is not known.
+            self.broken.push(at.child("lead"));
+            self.broken.push(at.child("overage"));
         }
         if fields.get("name").is_some() {
             price.name = self.optional_text(&fields, "name");

@@ -10,7 +10,7 @@ use billing_domain::customer::Customer;
 use billing_domain::discount::DiscountCode;
 use billing_domain::ids::{
     ChangeId, CheckoutId, CustomerId, DeliveryId, DiscountCodeId, EndpointId, InboxId, InvoiceId,
-    KeyId, MigrationId, ParkedId, QuoteId,
+    KeyId, MigrationId, ParkedId, QuoteId, UsagePeriodId,
 };
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
@@ -20,6 +20,7 @@ use billing_domain::provider::{ProviderAccount, ProviderRef};
 use billing_domain::quote::Quote;
 use billing_domain::subscription::Subscription;
 use billing_domain::time::Timestamp;
+use billing_domain::usage::Figures;
 use billing_ports::Store;
 use billing_ports::delivery::Delivery;
 use billing_ports::store::*;
@@ -135,6 +136,12 @@ far!(Endpoints {
     get_delivery(id: DeliveryId) -> Option<EventDelivery>, StoreError;
     revive_delivery(id: DeliveryId, now: Timestamp) -> bool, StoreError;
     sweep_deliveries(before: DeliveryId, limit: u16) -> u64, StoreError;
+});
+
+far!(Usages {
+    record_usage(batch: &UsageBatch) -> UsageRecorded, StoreError;
+    usage_figures(period: UsagePeriodId) -> Figures, StoreError;
+    seal_usage(customer: CustomerId, period: UsagePeriodId, now: Timestamp) -> Figures, StoreError;
 });
 
 far!(Migrations {

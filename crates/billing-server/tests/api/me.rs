@@ -69,7 +69,11 @@ async fn a_customer_sees_its_own() {
           },
           "withheld": []
         }
-      ]
+      ],
+      "usage": {
+        "features": [],
+        "spending_limits": []
+      }
     }
     "#);
     let mine = rig

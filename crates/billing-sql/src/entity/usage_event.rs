@@ -5,6 +5,7 @@ use sea_orm::entity::prelude::*;
 /// A row.
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "usage_events")]
+#[expect(clippy::struct_field_names, reason = "the names of the columns")]
 pub struct Model {
     /// Whose.
     #[sea_orm(primary_key, auto_increment = false)]
