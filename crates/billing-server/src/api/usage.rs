@@ -3,7 +3,7 @@
 use billing_domain::entitlement::Limit;
 use billing_domain::money::{Currency, Money};
 use billing_domain::time::Timestamp;
-use billing_domain::usage::{MAX_EVENT_TEXT, MAX_EVENTS};
+use billing_domain::usage::{MAX_EVENT_TEXT, MAX_EVENTS, UsagePeriod};
 use billing_engine::{
     CustomerRef, UsageError, UsageNotTaken, UsageReport, UsageStanding, UsageTaken,
 };
@@ -205,7 +205,7 @@ impl UsageView {
             cost,
             spending_limits,
         } = standing;
-        let limit = period.as_ref().and_then(|period| period.currency());
+        let limit = period.as_ref().and_then(UsagePeriod::currency);
         let limit = spending_limits
             .iter()
             .find(|held| Some(held.currency) == limit)
