@@ -274,6 +274,7 @@ fn what_cannot_be_paid_there_any_more_is_carried_to_the_next_invoice() {
         world.tell(Fact::InvoiceClosed {
             invoice,
             reference: "page".to_owned(),
+            read_at: None,
         });
         let held = world.account.invoice(invoice).unwrap();
         assert!(matches!(held.state, InvoiceState::Void { .. }));

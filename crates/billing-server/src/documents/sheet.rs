@@ -119,6 +119,8 @@ fn row(line: &Line, catalog: &Catalog) -> Row {
         LineKind::Difference => Some("difference of the prices"),
         LineKind::Balance => Some("from the balance"),
         LineKind::Carried => Some("carried to the next invoice"),
+        LineKind::Usage => Some("use beyond the included"),
+        LineKind::SpendingLimit => Some("beyond the spending limit, not charged"),
     };
     let what = match (plan, kind) {
         (Some(plan), Some(kind)) => format!("{plan}: {kind}"),
@@ -189,6 +191,7 @@ const fn purpose(purpose: Purpose) -> &'static str {
         Purpose::Renewal => "renewal",
         Purpose::OneTime => "one-time purchase",
         Purpose::Change => "change of plan",
+        Purpose::Usage => "metered use",
     }
 }
 

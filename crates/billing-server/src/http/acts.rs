@@ -1,5 +1,6 @@
 //! What operators do: every write with an operator's key is done by an engine that keeps
-//! who asked, for what and why, in the transaction of what it writes.
+//! who asked, for what and why, in the transaction of what it writes. What a host's meters
+//! report is no act: nobody decided it, and it comes by the million.
 //!
 //! The reason is in the header, or in the body's `reason` where a route has one. Whether a
 //! route insists on one is the route's business.
@@ -20,6 +21,9 @@ use crate::state::AppState;
 /// The header that says why.
 const REASON: &str = "billing-reason";
 
+/// What the path of a report of use ends with.
+const METERED: &str = "/usage";
+
 /// Longest path that is kept: ids and references of ours are shorter, and a path is as long
 /// as the server allows.
 const MAX_PATH: usize = 1_000;
@@ -30,7 +34,9 @@ pub(crate) async fn record<E: Endpoint<Output = Response>>(
     next: Arc<E>,
     mut request: Request,
 ) -> Result<Response> {
-    let writes = *request.method() != Method::GET && request.uri().path().starts_with(BILLING);
+    let path = request.uri().path();
+    let acts = path.starts_with(BILLING) && !path.ends_with(METERED);
+    let writes = *request.method() != Method::GET && acts;
     let operator = match Caller::of(&request) {
         Caller::Key(operator) if writes => operator,
         Caller::Key(_) | Caller::Session(_) | Caller::Public => return next.call(request).await,

@@ -146,6 +146,7 @@ const fn purpose(invoice: &Invoice) -> &'static str {
         Purpose::Renewal => "Renewal",
         Purpose::OneTime => "One-time payment",
         Purpose::Change => "Change of plan",
+        Purpose::Usage => "Use",
     }
 }
 

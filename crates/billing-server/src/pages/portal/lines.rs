@@ -50,6 +50,8 @@ fn what(catalog: &Catalog, line: &Line) -> Markup {
         LineKind::Difference => "The difference",
         LineKind::Balance => "Your balance",
         LineKind::Carried => "Carried to the next invoice",
+        LineKind::Usage => "Use beyond the included",
+        LineKind::SpendingLimit => "Beyond your spending limit, not charged",
     };
     html! {
         (word)
