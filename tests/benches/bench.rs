@@ -31,6 +31,7 @@ mod stores;
 mod stripe;
 mod table;
 mod tick;
+mod usage;
 
 use table::{Row, Table};
 
@@ -54,10 +55,11 @@ impl Size {
 }
 
 /// Rows of the table, by the names that a filter is compared with.
-const ROWS: [&str; 20] = [
+const ROWS: [&str; 21] = [
     "intake-postgres",
     "intake-sqlite",
     "stripe-postgres",
+    "usage-ingest",
     "gate-library",
     "gate-http",
     "pure",
@@ -131,6 +133,7 @@ async fn measure(name: &str, size: Size) -> Vec<Row> {
     match name {
         "intake-postgres" => intake::on_postgres(size).await,
         "stripe-postgres" => stripe::on_postgres(size).await,
+        "usage-ingest" => usage::on_postgres(size).await,
         "intake-sqlite" => intake::on_sqlite(size).await,
         "gate-library" => gate::in_process(size).await,
         "gate-http" => gate::over_http(size).await,
