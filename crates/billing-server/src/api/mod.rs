@@ -37,7 +37,7 @@ mod reports;
 mod sessions;
 mod subscriptions;
 mod terms;
-mod usage;
+pub(crate) mod usage;
 pub(crate) mod views;
 mod webhooks;
 

@@ -352,7 +352,8 @@ async fn limited(
     Ok(Done)
 }
 
-fn refused(error: UsageError) -> Problem {
+/// A command about use that failed, as a problem.
+pub(crate) fn refused(error: UsageError) -> Problem {
     match error {
         UsageError::NoSuchCustomer => Problem::customer_not_found(),
         UsageError::TooMany => Problem::field("events", error.to_string()),

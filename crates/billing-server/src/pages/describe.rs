@@ -75,6 +75,30 @@ fn size(bytes: u64) -> String {
     format!("{number} {unit}")
 }
 
+/// So much of a feature: `1201`, or of bytes a size with a tenth at most, rounded down: `5.3 GB`.
+pub(super) fn amount(amount: u64, of_bytes: bool) -> String {
+    const UNITS: [(u64, &str); 4] = [
+        (1_000_000_000_000, "TB"),
+        (1_000_000_000, "GB"),
+        (1_000_000, "MB"),
+        (1_000, "kB"),
+    ];
+    if !of_bytes {
+        return amount.to_string();
+    }
+    let fitting = UNITS.iter().find(|(unit, _)| amount >= *unit);
+    let Some((unit, name)) = fitting else {
+        return size(amount);
+    };
+    let (Some(whole), Some(rest)) = (amount.checked_div(*unit), amount.checked_rem(*unit)) else {
+        return size(amount);
+    };
+    match rest.saturating_mul(10).checked_div(*unit) {
+        Some(tenths) if tenths > 0 => format!("{whole}.{tenths} {name}"),
+        _ => format!("{whole} {name}"),
+    }
+}
+
 /// The name of a plan as people read it. One that is in no catalog any more goes by its key.
 pub(super) fn plan_name<'a>(catalog: &'a Catalog, key: &'a str) -> &'a str {
     catalog.plan(key).map_or(key, |plan| plan.name.as_str())
@@ -197,6 +221,16 @@ mod tests {
         assert_eq!(length(SignedDuration::from_hours(36)), "36 hours");
         assert_eq!(size(5_000_000_000), "5 GB");
         assert_eq!(size(1 << 30), "1 GiB");
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (6_000_000_001, "6 GB"),
+            (5_399_999_999, "5.3 GB"),
+            (u64::MAX, "18446744 TB"),
+        ] {
+            assert_eq!(amount(bytes, true), text);
+        }
+        assert_eq!(amount(1_201, false), "1201");
     }
 
     #[test]

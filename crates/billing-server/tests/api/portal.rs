@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::browser::{Browser, COOKIE, PUBLIC, Shown, link};
 use crate::licenses::harbor;
 use crate::mailed::mailing;
-use crate::rig::{Rig, text};
+use crate::rig::{Making, Rig, WRITE, text};
 use crate::shop::{Holder, PAGES, shop};
 
 /// A shop, and somebody who holds this price in the middle of its month.
@@ -60,6 +60,79 @@ async fn a_link_gives_the_browser_a_session_that_no_script_and_no_other_site_see
     home.keeps_to_itself(secret);
     rig.clock.advance(SignedDuration::from_mins(61));
     browser.get("/portal").await.leads("/portal/sign-in");
+}
+
+/// Calls are sold beyond, people are not, and calls of `big` are without end.
+const METERED: &str = r#"
+currency: usd
+product: "Acme"
+features:
+  calls:  { kind: count, name: "Calls <b>", meter: sum }
+  disk:   { kind: bytes, name: "Disk", meter: max }
+  people: { kind: count, name: "People", meter: unique }
+plans:
+  pro:
+    name: Pro
+    entitlements: { calls: 1000, disk: unlimited, people: 1 }
+    prices:
+      pro-monthly:
+        amount: 10.00
+        interval: month
+        overage: { calls: { per: 100, amount: 0.50 } }
+"#;
+
+#[tokio::test]
+async fn what_is_used_is_shown_against_what_is_included() {
+    let rig = shop(PAGES).await;
+    let (ana, browser) = holding(&rig, "basic-monthly").await;
+    let own = format!("/portal/subscriptions/{}", ana.subscription);
+    for page in ["/portal", &own] {
+        let shown = browser.get(page).await.is(200);
+        shown
+            .keeps_to_itself("What you use")
+            .keeps_to_itself("<meter");
+    }
+
+    let rig = Rig::made(Making {
+        mode: PAGES,
+        plans: METERED,
+        ..Making::default()
+    })
+    .await;
+    let (ana, browser) = holding(&rig, "pro-monthly").await;
+    let events = json!({ "events": [
+        { "id": "e1", "feature": "calls", "value": 1201 },
+        { "id": "e2", "feature": "disk", "value": 5_399_999_999_u64 },
+        { "id": "e3", "feature": "people", "name": "zoe" },
+    ] });
+    let report = rig.post(&format!("/v1/customers/{}/usage", ana.customer));
+    let taken = report.by(WRITE).json(events).send().await.ok(200);
+    assert_eq!(taken["counted"], 3, "{taken}");
+    let own = format!("/portal/subscriptions/{}", ana.subscription);
+    for page in ["/portal", &own] {
+        let shown = browser.get(page).await.is(200);
+        shown
+            .is_sound()
+            .says("From 1 March 2026, 12:00 UTC to 1 April 2026, 12:00 UTC.")
+            .says("<bdi>Calls &lt;b&gt;</bdi>")
+            .says("<strong>1201</strong> used of 1000 included, <strong>201</strong> beyond.")
+            .says("Beyond what is included, 100 cost $0.50.")
+            .says("<meter aria-label=\"Calls &lt;b&gt;\" min=\"0\" max=\"1000\" value=\"1000\">")
+            .says("<strong>5.3 GB</strong> used, as much as you like is included.")
+            .says("<meter aria-label=\"People\" min=\"0\" max=\"1\" value=\"1\">")
+            .says("So far <strong>$1.01</strong> is charged")
+            .keeps_to_itself("No more than");
+        assert_eq!(shown.page.matches("Limit reached").count(), 1);
+    }
+    let limit = json!({ "currency": "usd", "amount": 100 });
+    let path = "/v1/me/spending-limit";
+    let limits = rig.ask(Method::PUT, path).by(&ana.session).json(limit);
+    limits.send().await.ok(204);
+    let shown = browser.get("/portal").await.is(200);
+    shown
+        .says("So far <strong>$1</strong> is charged")
+        .says("No more than <strong>$1</strong> is charged, as you wished.");
+    assert_eq!(shown.page.matches("Limit reached").count(), 2);
 }
 
 #[tokio::test]

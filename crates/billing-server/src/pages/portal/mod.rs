@@ -16,6 +16,7 @@ mod offers;
 mod overview;
 mod quote;
 mod subscription;
+mod usage;
 mod visitor;
 
 use poem::{Route, get, post};

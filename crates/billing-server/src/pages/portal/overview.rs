@@ -11,6 +11,7 @@ use poem::{Request, Response, handler};
 use super::facts::{badge, facts, plan, to_come};
 use super::frame::{Part, Sheet, answered};
 use super::invoices;
+use super::usage;
 use super::visitor::{Held, Visitor};
 use crate::pages::{Pages, describe};
 use crate::problem::Problem;
@@ -26,6 +27,7 @@ async fn shown(pages: &Pages, request: &Request) -> Result<Response, Problem> {
     let held = visitor.held().await?;
     let access = visitor.billing().access(&visitor.reference()).await?;
     let access = access.ok_or_else(Problem::unauthorized)?;
+    let used = usage::used(&visitor).await?;
     let catalog = held.catalog();
     let may: Vec<_> = describe::granted(catalog, &access.entitlements).collect();
     let sheet = Sheet {
@@ -44,6 +46,7 @@ async fn shown(pages: &Pages, request: &Request) -> Result<Response, Problem> {
             (subscriptions(&visitor, &held))
             (grants(&held))
             (balances(&held))
+            (usage::section(catalog, &used))
             @if !may.is_empty() {
                 section class="card" aria-labelledby="may" {
                     h2 id="may" { "What you may use" }

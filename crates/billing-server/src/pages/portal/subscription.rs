@@ -13,6 +13,7 @@ use super::HOME;
 use super::facts::{badge, facts, plan, to_come};
 use super::frame::{Part, Sheet, answered, sentence};
 use super::offers;
+use super::usage;
 use super::visitor::{Held, Visitor, named};
 use crate::pages::{Pages, see_other};
 use crate::problem::Problem;
@@ -29,6 +30,8 @@ async fn shown(pages: &Pages, request: &Request) -> Result<Response, Problem> {
     let held = visitor.held().await?;
     let (account, of) = found(&held, id)?;
     let offers = offered(&visitor, &held, of).await?;
+    let used = usage::used(&visitor).await?;
+    let metered = used.period.as_ref().and_then(|period| period.subscription);
     let name = plan(held.catalog(), of.terms_at(held.now).plan.as_str());
     let sheet = Sheet {
         title: "Your subscription",
@@ -48,6 +51,7 @@ async fn shown(pages: &Pages, request: &Request) -> Result<Response, Problem> {
                 h2 id="changes" { "Change it" }
                 (offers)
             }
+            @if metered == Some(id) { (usage::section(held.catalog(), &used)) }
             (offers::steps(&visitor, &held, of))
             p { a href=(HOME) { "Back to your billing" } }
         },
