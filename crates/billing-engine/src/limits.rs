@@ -64,11 +64,11 @@ impl Limits {
         self.in_flight.clamp(1, Semaphore::MAX_PERMITS)
     }
 
-    /// Effects that are claimed before there is a place for them, a quarter of the
-    /// places: so few that none waits long, enough that no place stands empty while
-    /// the outbox is looked into.
+    /// Effects that are claimed before there is a place for them, as many as there are
+    /// places: none waits longer than for one call, and no place stands empty while the
+    /// outbox is looked into, though all calls end at once.
     pub(crate) fn ready(&self) -> usize {
-        self.places().div_ceil(4)
+        self.places()
     }
 
     /// How long may be waited under a claim before its calls begin: for a place, after
