@@ -220,7 +220,7 @@ fn journal(parts: &mut Parts, commit: &Commit) -> Result<(), Fault> {
         rows.push(row.into_active_model());
     }
     if !rows.is_empty() {
-        parts.any(journal::Entity::insert_many(rows).into_query());
+        parts.surely(rows.len(), journal::Entity::insert_many(rows).into_query());
     }
     Ok(())
 }
@@ -323,7 +323,7 @@ fn effects(parts: &mut Parts, commit: &Commit) -> Result<(), Fault> {
         rows.push(row.into_active_model());
     }
     if !rows.is_empty() {
-        parts.any(outbox::Entity::insert_many(rows).into_query());
+        parts.surely(rows.len(), outbox::Entity::insert_many(rows).into_query());
     }
     Ok(())
 }
@@ -335,7 +335,7 @@ fn set_aside(parts: &mut Parts, commit: &Commit) -> Result<(), Fault> {
         .map(|entry| write::parked(entry).map(IntoActiveModel::into_active_model))
         .collect::<Result<_, _>>()?;
     if !rows.is_empty() {
-        parts.any(parked::Entity::insert_many(rows).into_query());
+        parts.surely(rows.len(), parked::Entity::insert_many(rows).into_query());
     }
     if !commit.solved.is_empty() {
         let solved = commit.solved.iter().map(|parked| parked.uuid());
@@ -359,7 +359,7 @@ fn replies(parts: &mut Parts, commit: &Commit, at: DateTimeUtc) -> Result<(), Fa
         rows.push(row.into_active_model());
     }
     if !rows.is_empty() {
-        parts.any(inbox::Entity::insert_many(rows).into_query());
+        parts.surely(rows.len(), inbox::Entity::insert_many(rows).into_query());
     }
     Ok(())
 }

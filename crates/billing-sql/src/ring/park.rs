@@ -57,7 +57,7 @@ impl Operation for SetAside {
         let held = std::iter::once((self.id.uuid(), self.fence.0));
         parts.exactly(1, settle_inbox(held, state::PARKED));
         let row = write::parked(&self.parked)?.into_active_model();
-        parts.any(parked::Entity::insert(row).into_query());
+        parts.surely(1, parked::Entity::insert(row).into_query());
         links::wait(&mut parts, waits);
         parts.run(on).await
     }

@@ -40,9 +40,10 @@ macro_rules! upsert {
             let over = OnConflict::column($entity::Column::Id)
                 .update_columns(columns)
                 .to_owned();
+            let count = rows.len();
             let rows = rows.into_iter().map(IntoActiveModel::into_active_model);
             let insert = $entity::Entity::insert_many::<$entity::ActiveModel, _>(rows);
-            $parts.any(insert.on_conflict(over).into_query());
+            $parts.surely(count, insert.on_conflict(over).into_query());
         }
     }};
 }
