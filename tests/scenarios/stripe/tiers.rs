@@ -1,10 +1,13 @@
 //! The tiers of one plan file, sold by Stripe's prices: what a file gives, who is a
 //! newcomer and who a plankowner, and what is bought for life.
 
+use billing_domain::money::Currency;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::shop::{PLANS, Shop, dashboard, days, opened, pays, plan_of, session_of, shop, sold};
+use super::shop::{
+    PLANS, Shop, bought, dashboard, days, opened, pays, plan_of, session_of, shop, sold,
+};
 use crate::rig::StoreKind;
 use crate::scenarios::on_both_stores;
 
@@ -25,6 +28,9 @@ on_both_stores! {
     s_08_a_plankowner_buys_for_life_at_stripe;
     /// W-11: bought once at Stripe, held for ever.
     w_11_bought_once_at_stripe;
+    /// K-03: Stripe takes no difference of what was bought once; that is said before
+    /// anything is ordered, and the higher tier can be bought.
+    k_03_a_higher_tier_for_life_is_bought_anew_at_stripe;
 }
 
 /// The day before which whoever joined is a plankowner is the first of January 2026.
@@ -342,5 +348,52 @@ async fn w_11_bought_once_at_stripe(kind: StoreKind) {
         .await;
     assert_eq!(canceled.is(StatusCode::OK).json()["already"], true);
     assert_eq!(plan_of(&shop, &ana).await, "lifetime");
+    shop.ends_well().await;
+}
+
+async fn k_03_a_higher_tier_for_life_is_bought_anew_at_stripe(kind: StoreKind) {
+    let shop = shop(kind).await;
+    shop.fake
+        .price("price_admiral", "prod_admiral", 25_000, Currency::USD, None);
+    shop.apply(&for_life()).await.is(StatusCode::OK);
+    let ana = bought(&shop, "ana", "lifetime-once").await;
+    let held = shop.me(&ana).await["subscriptions"][0].take();
+    let id = held["id"].as_str().unwrap();
+    let asked = shop.fake.requests().all().len();
+
+    let session = shop.session(&ana).await;
+    let quotes = format!("/v1/me/subscriptions/{id}/quotes");
+    let up = json!({ "plan": "admiral" });
+    let quote = shop.post_as(&session, &quotes, &up).await;
+    let refused = StatusCode::UNPROCESSABLE_ENTITY;
+    quote.refused(refused, "difference_not_taken");
+    let listed = format!("/v1/me/subscriptions/{id}/changes");
+    let listed = shop.get_as(&session, &listed).await.is(StatusCode::OK);
+    assert!(!listed.text.contains("admiral"), "{}", listed.text);
+    let force = format!("/v1/subscriptions/{id}/change-plan");
+    let collected = json!({ "plan": "admiral", "collect": "invoice", "reason": "asked for" });
+    let forced = shop.operate(&force, &collected).await;
+    forced.refused(refused, "difference_not_taken");
+    shop.settle().await;
+    assert_eq!(
+        shop.fake.requests().all().len(),
+        asked,
+        "Stripe is not asked"
+    );
+    assert_eq!(shop.me(&ana).await["open_invoices"], json!([]));
+
+    // An operator gives it, or it is bought on its own.
+    let ben = bought(&shop, "ben", "lifetime-once").await;
+    let given = shop.me(&ben).await["subscriptions"][0]["id"].take();
+    let force = format!("/v1/subscriptions/{}/change-plan", given.as_str().unwrap());
+    let free = json!({ "plan": "admiral", "collect": "none", "reason": "a present" });
+    shop.operate(&force, &free).await.is(StatusCode::OK);
+    let checkout = opened(&shop, &ana, "admiral-once").await;
+    pays(&shop, &checkout);
+    shop.settle().await;
+    for who in [&ana, &ben] {
+        assert_eq!(plan_of(&shop, who).await, "admiral");
+        assert_eq!(quota(&shop, who).await, 500 * GB);
+    }
     shop.ends_well().await;
 }

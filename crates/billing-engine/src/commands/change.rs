@@ -118,6 +118,10 @@ impl Billing {
         let planned = plan_change(&account, ask, Some(force), &catalog, now)
             .map_err(|refusal| quoted(refusal.into()))?;
         let preview = parts.previewed(&planned, now).await.map_err(quoted)?;
+        let id: QuoteId = parts.ids(now).draw();
+        let quote = planned.quote(&account, preview.as_ref(), &catalog, id, now);
+        let collected = quote.and_then(|quote| parts.can_collect(&account, &quote));
+        collected.map_err(|refusal| quoted(refusal.into()))?;
         // From here on: what it would cost was asked beforehand, and took its time.
         let until = parts.limits.calls_until();
         let deciding = Deciding::about(customer)

@@ -10,6 +10,7 @@ use billing_domain::effect::{ChangeSubscription, Preview};
 use billing_domain::ids::{QuoteId, SubscriptionId};
 use billing_domain::money::Money;
 use billing_domain::quote::{Quote, Timing};
+use billing_domain::subscription::Schedule;
 use billing_domain::time::Timestamp;
 use billing_ports::store::{Also, Loaded, Locator, StoreError};
 use billing_ports::{PerformError, Previewed};
@@ -236,7 +237,24 @@ impl Parts {
         let planned = plan_change(account, ask, None, catalog, now)?;
         let preview = self.previewed(&planned, now).await?;
         let id: QuoteId = self.ids(now).draw();
-        Ok(planned.quote(account, preview.as_ref(), catalog, id, now)?)
+        let quote = planned.quote(account, preview.as_ref(), catalog, id, now)?;
+        self.can_collect(account, &quote)?;
+        Ok(quote)
+    }
+
+    /// Refuses what would be owed on an invoice of ours, where whoever it was bought
+    /// through makes all invoices by itself.
+    pub(crate) fn can_collect(&self, account: &Account, quote: &Quote) -> Result<(), QuoteRefusal> {
+        let ours = account
+            .subscription(quote.subscription)
+            .filter(|held| !matches!(held.schedule, Schedule::Provider { .. }));
+        let provider = ours.and_then(|held| held.provider.as_ref());
+        let provider = provider.and_then(|account| self.providers.get(account));
+        let owes = quote.timing == Timing::AtOnce && !quote.owed_now.is_zero();
+        if owes && provider.is_some_and(|provider| provider.capabilities().owns_schedule) {
+            return Err(QuoteRefusal::DifferenceNotTaken);
+        }
+        Ok(())
     }
 
     /// The customer, as it was when it was last loaded.
@@ -346,6 +364,7 @@ impl Parts {
         let id: QuoteId = self.ids(now).draw();
         // What does not fit is not offered.
         let quote = planned.quote(account, preview, catalog, id, now).ok()?;
+        self.can_collect(account, &quote).ok()?;
         Some(AllowedChange {
             plan: quote.terms.plan.clone(),
             price: quote.terms.price.clone(),

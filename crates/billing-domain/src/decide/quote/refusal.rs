@@ -75,6 +75,10 @@ pub enum QuoteRefusal {
         "its provider begins another period with it; collect for it, or wait for the end of the period"
     )]
     ChargedThere,
+    /// It was paid at a provider that makes all its invoices itself: none of ours, as
+    /// of the difference to something else that is bought once, can be paid there.
+    #[error("its provider takes no payment of a difference; buy the target instead")]
+    DifferenceNotTaken,
     /// The provider does not sell the target.
     #[error("the provider does not sell the target")]
     NotSoldThere,
@@ -109,6 +113,7 @@ impl QuoteRefusal {
             Self::NothingRecurs => "nothing_recurs",
             Self::PauseUnsupported => "pause_unsupported",
             Self::ChargedThere => "charged_by_provider",
+            Self::DifferenceNotTaken => "difference_not_taken",
             Self::NotSoldThere => "not_sold_there",
             Self::Money(_) => "amount_out_of_range",
         }

@@ -34,6 +34,7 @@ impl From<QuoteRefusal> for Problem {
             | QuoteRefusal::NothingRecurs
             | QuoteRefusal::PauseUnsupported
             | QuoteRefusal::ChargedThere
+            | QuoteRefusal::DifferenceNotTaken
             | QuoteRefusal::NotSoldThere
             | QuoteRefusal::Money(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
