@@ -15,6 +15,7 @@ mod offers;
 mod order;
 mod outage;
 mod paused;
+mod prices_locked;
 mod promises;
 mod renewals;
 mod returned;

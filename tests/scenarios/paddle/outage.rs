@@ -9,7 +9,7 @@ use poem::http::StatusCode;
 use serde_json::json;
 
 use super::shop::{
-    bought, days, held, impatient_shop, invoices, only, opened, pays, plan_of, quoted, shop,
+    Shop, bought, days, held, impatient_shop, invoices, only, opened, pays, plan_of, quoted, shop,
     shop_with,
 };
 use crate::rig::StoreKind;
@@ -130,14 +130,21 @@ async fn k_16_webhooks_while_paddle_is_down_are_decided_later(kind: StoreKind) {
     shop.is_sound().await;
 }
 
+/// Whether an operator is told that the key is refused.
+fn is_alarmed(shop: &Shop) -> bool {
+    shop.billing.refused_keys().any(|(_, refused)| refused)
+}
+
 async fn k_16_a_wrong_key_is_an_alarm_and_lapses_nobody(kind: StoreKind) {
     let shop = shop_with(kind, Rules::default(), "pdl_sdbx_apikey_a_wrong_one").await;
+    assert!(!is_alarmed(&shop), "nobody was asked yet");
     let ana = shop.customer("ana").await;
     let session = shop.session(&ana).await;
     let asked = json!({ "price": "solo-monthly" });
     let refused = shop.post_as(&session, "/v1/checkouts", &asked).await;
     refused.refused(StatusCode::BAD_GATEWAY, "provider_error");
     assert!(!refused.text.contains("pdl_"), "{}", refused.text);
+    assert!(is_alarmed(&shop));
     shop.settle().await;
     assert!(held(&shop, &ana).await.is_empty());
     assert!(shop.fake.world().transactions.is_empty());
@@ -145,6 +152,7 @@ async fn k_16_a_wrong_key_is_an_alarm_and_lapses_nobody(kind: StoreKind) {
     // The key is changed under a shop that sold before.
     let shop = super::shop::shop(kind).await;
     let ana = bought(&shop, "ana", "team-monthly").await;
+    assert!(!is_alarmed(&shop));
     let denied = json!({ "error": { "type": "request_error", "code": "authentication_malformed",
         "detail": "Authentication header included, but incorrectly formatted" },
         "meta": { "request_id": "r" } });
@@ -153,6 +161,7 @@ async fn k_16_a_wrong_key_is_an_alarm_and_lapses_nobody(kind: StoreKind) {
         body: denied,
     });
     shop.pass(days(33)).await;
+    assert!(is_alarmed(&shop));
     assert_eq!(plan_of(&shop, &ana).await, "team", "it is ours to mend");
     assert_eq!(shop.told("subscription.past_due"), 0);
     assert_eq!(shop.told("subscription.lapsed"), 0);
@@ -160,6 +169,7 @@ async fn k_16_a_wrong_key_is_an_alarm_and_lapses_nobody(kind: StoreKind) {
     // With the right key, what waited is decided by itself.
     assert_eq!(shop.parked().await, []);
     shop.pass(days(1)).await;
+    assert!(!is_alarmed(&shop));
     let now = only(&shop, &ana).await;
     assert_eq!(now["status"], "active");
     assert_eq!(invoices(&shop, &ana).await.len(), 2);

@@ -77,7 +77,7 @@ pub(super) async fn charged(shop: &Shop, customer: &str) -> (u64, i64) {
 }
 
 /// How the changes of the customer's subscription were asked to be billed.
-async fn billed_how(shop: &Shop, customer: &str) -> Vec<String> {
+pub(super) async fn billed_how(shop: &Shop, customer: &str) -> Vec<String> {
     let path = format!("/subscriptions/{}", at_paddle(shop, customer).await.id);
     let asked = shop.fake.requests().to("PATCH", &path);
     let how = asked.iter().map(|request| {
