@@ -10,7 +10,10 @@ use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use serde_json::Value;
-use tracing_subscriber::EnvFilter;
+use tracing::Subscriber;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// Shorter ones could stand in a line by chance.
 const SHORTEST: usize = 10;
@@ -109,11 +112,7 @@ impl Canary {
     pub fn over<'a>(fixed: impl IntoIterator<Item = &'a str>) -> Self {
         static BEGUN: Once = Once::new();
         BEGUN.call_once(|| {
-            let lines = tracing_subscriber::fmt()
-                .with_env_filter(EnvFilter::new(LEVELS))
-                .with_ansi(false)
-                .with_writer(|| Lines)
-                .finish();
+            let lines = tracing_subscriber::registry().with(Self::ear());
             // A test that listens by itself has set its own before.
             let _taken = tracing::subscriber::set_global_default(lines);
         });
@@ -128,6 +127,18 @@ impl Canary {
         }
         drop(state);
         Self { fixed }
+    }
+
+    /// What it hears by, for a process that has a subscriber of its own.
+    #[must_use]
+    pub fn ear<S>() -> impl Layer<S>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_writer(|| Lines)
+            .with_filter(EnvFilter::new(LEVELS))
     }
 
     /// Somebody proves who it is by this, or signs with it.

@@ -1,9 +1,7 @@
 //! Secrets stay where they belong: none in logs, refusals, debugging output or
 //! metrics, whatever is sent, and wherever it is sent to by mistake.
 
-use std::cell::RefCell;
-use std::io::Write;
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
 use billing_domain::ids::{IdSeq, KeyId};
 use billing_ports::Clock;
@@ -13,6 +11,7 @@ use billing_testkit::RecordingMailer;
 use billing_testkit::memory::{Call, Fault};
 use serde_json::{Value, json};
 
+use crate::log::{keep_log, kept_log};
 use crate::rig::{Got, ORIGIN, READ, Rig, WEBHOOK_SECRET, sha256, text};
 use crate::shop::{Holder, PAGES, shop};
 use crate::webhooks::genuine;
@@ -26,49 +25,6 @@ const EMAIL: &str = "canary93b1@example.com";
 const NEW_EMAIL: &str = "canary5e77@example.com";
 /// An idempotency key, under which answers are sealed.
 const ONCE: &str = "canary-once-51c9";
-
-thread_local! {
-    /// What was logged on this thread. `None`: nobody looks.
-    static LOG: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
-}
-
-/// Where every thread's log goes.
-struct ThisThread;
-
-impl Write for ThisThread {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        LOG.with_borrow_mut(|log| {
-            if let Some(log) = log {
-                log.extend_from_slice(bytes);
-            }
-        });
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Begins to keep what this thread logs, at every level.
-fn keep_log() {
-    static BEGUN: Once = Once::new();
-    // For the whole process: what a thread without a subscriber has met first
-    // would stay silent on all of them.
-    BEGUN.call_once(|| {
-        let subscriber = tracing_subscriber::fmt()
-            .json()
-            .with_max_level(tracing::Level::TRACE)
-            .with_writer(|| ThisThread)
-            .finish();
-        tracing::subscriber::set_global_default(subscriber).unwrap();
-    });
-    LOG.set(Some(Vec::new()));
-}
-
-fn kept_log() -> String {
-    String::from_utf8(LOG.take().unwrap()).unwrap()
-}
 
 /// What must not be seen, by what it is.
 struct Secrets(Vec<(&'static str, String)>);

@@ -50,6 +50,8 @@ mod keys;
 #[cfg(test)]
 mod licenses;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
 mod mailed;
 #[cfg(test)]
 mod me;

@@ -214,6 +214,7 @@ async fn a_token_outlives_the_process_that_made_it() {
         clock: rig.clock.clone(),
         sandbox: rig.sandbox.clone(),
         events: rig.events.clone(),
+        canary: Arc::clone(&rig.canary),
     };
     let change = by_token(&another, &text(&quote["token"])).await.ok(200);
     assert_eq!(change["status"], "awaiting_payment");

@@ -11,16 +11,16 @@ use billing_ports::store::{Credentials, OperatorKey, Scope};
 use billing_ports::{Clock, PaymentProvider, Store, WebhookRequest};
 use billing_sandbox::{FnSink, Mode, Sandbox, SandboxOptions, TestCard};
 use billing_server::{ApiOptions, AppState, RateOptions, TokenSigner, api_routes};
-use billing_testkit::{ManualClock, MemoryStore, SeededIds};
+use billing_testkit::{Canary, ManualClock, MemoryStore, SeededIds};
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, Request, Response};
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
-pub(crate) const READ: &str = "bk_read";
-pub(crate) const WRITE: &str = "bk_write";
-pub(crate) const ADMIN: &str = "bk_admin";
+pub(crate) const READ: &str = "bk_a_key_that_reads";
+pub(crate) const WRITE: &str = "bk_a_key_that_writes";
+pub(crate) const ADMIN: &str = "bk_a_key_that_does_all";
 
 /// What a page may come from.
 pub(crate) const ORIGIN: &str = "https://app.example.com";
@@ -81,6 +81,21 @@ pub(crate) struct Rig {
     pub(crate) sandbox: Sandbox,
     /// What sends events out; it is told of none by itself.
     pub(crate) events: Sender,
+    /// No secret that the rig is made of is in a log or in an answer. Last: it listens
+    /// until all others are gone.
+    pub(crate) canary: Arc<Canary>,
+}
+
+/// What licenses and their keys are signed with, each byte alike.
+const SEEDS: [[u8; 32]; 2] = [[3; 32], [4; 32]];
+
+/// Listens for what every rig is made of, and for what its provider signs with.
+fn canary(webhook_secrets: &[&'static str]) -> Canary {
+    crate::log::listen();
+    let seeds = SEEDS.map(|seed| format!("{:02x}", seed[0]).repeat(seed.len()));
+    let fixed = [READ, WRITE, ADMIN].into_iter();
+    let fixed = fixed.chain(seeds.iter().map(String::as_str));
+    Canary::over(fixed.chain(webhook_secrets.iter().copied()))
 }
 
 /// What came back.
@@ -159,6 +174,7 @@ impl Ask<'_> {
     }
 
     pub(crate) fn by(self, secret: &str) -> Self {
+        Canary::used(secret);
         self.header("authorization", &format!("Bearer {secret}"))
     }
 
@@ -184,10 +200,14 @@ impl Ask<'_> {
         }
         let response = self.rig.app.get_response(request.body(self.body)).await;
         let (parts, body) = response.into_parts();
+        let bytes = body.into_vec().await.unwrap();
+        let canary = &self.rig.canary;
+        canary.answered(&String::from_utf8_lossy(&bytes));
+        canary.answered(&format!("{:?}", parts.headers));
         Got {
             status: parts.status.as_u16(),
             headers: parts.headers,
-            bytes: body.into_vec().await.unwrap(),
+            bytes,
         }
     }
 }
@@ -216,6 +236,7 @@ impl Rig {
             signs,
             reaching,
         } = making;
+        let canary = canary(&webhook_secrets);
         let clock = ManualClock::new("2026-03-01T12:00:00Z".parse().unwrap());
         let sandbox = Sandbox::in_memory(SandboxOptions {
             account: "sandbox/main".parse().unwrap(),
@@ -270,7 +291,7 @@ impl Rig {
         let events = events.unwrap();
         let mut state = AppState::new(billing, ids, options).with_events(events.clone());
         if signs {
-            let signer = TokenSigner::new(&[3; 32], &[4; 32], &public_url, AUDIENCE);
+            let signer = TokenSigner::new(&SEEDS[0], &SEEDS[1], &public_url, AUDIENCE);
             state = state.with_license_signer(Arc::new(signer));
         }
         Self {
@@ -280,6 +301,7 @@ impl Rig {
             clock,
             sandbox,
             events,
+            canary: Arc::new(canary),
         }
     }
 

@@ -145,7 +145,7 @@ async fn two_secrets_verify_while_one_takes_over() {
             ..Making::default()
         })
     };
-    let (old, new) = ("whsec_old", "whsec_new");
+    let (old, new) = ("whsec_an_older_one", "whsec_a_newer_one");
     let by_old = genuine(&signing(&[old]).await).await;
     let by_new = genuine(&signing(&[new]).await).await;
     let path = "/v1/webhooks/sandbox";

@@ -19,6 +19,8 @@ mod rig;
 mod serve;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod untold;
 
 #[cfg(test)]
 mod audit;
@@ -66,6 +68,8 @@ mod pages;
 mod prorate;
 #[cfg(test)]
 mod provider_docs;
+#[cfg(test)]
+mod refused_key;
 #[cfg(test)]
 mod replay_far;
 #[cfg(test)]

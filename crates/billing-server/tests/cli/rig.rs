@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::untold::Untold;
+
 /// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_billing");
 
@@ -78,7 +80,10 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    /// Runs it to its end; it tells none of the secrets that it is given.
+    #[track_caller]
     pub(crate) fn of(mut command: Command, input: &str) -> Self {
+        let untold = Untold::of(&command);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -89,11 +94,14 @@ impl Ran {
         stdin.write_all(input.as_bytes()).unwrap();
         drop(stdin);
         let output = child.wait_with_output().unwrap();
-        Self {
+        let ran = Self {
             code: output.status.code().unwrap(),
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
-        }
+        };
+        untold.check("what is printed", &ran.out);
+        untold.check("what is complained of", &ran.err);
+        ran
     }
 
     /// What it printed, after checking the exit code.

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::http::{Answer, ask, get, submit};
 use crate::rig::{Folder, PROGRAM};
+use crate::untold::Untold;
 
 /// How long a line may take before the test fails rather than hangs.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -29,6 +30,8 @@ pub(crate) struct Server {
     pub(crate) url: String,
     /// The operator key. Empty until it is told.
     pub(crate) key: String,
+    /// What it was given to keep, or to prove itself by.
+    untold: Untold,
 }
 
 /// What a server that has ended had printed.
@@ -54,16 +57,16 @@ impl Server {
 
     /// Starts and waits for its address; the key is not told again.
     pub(crate) fn again(folder: &Folder, variables: &[(&str, &str)]) -> Self {
-        let mut child = folder
-            .command(PROGRAM)
+        let mut command = folder.command(PROGRAM);
+        command
             .arg("serve")
             .env("BILLING_LISTEN", "127.0.0.1:0")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped());
+        let untold = Untold::of(&command);
+        let mut child = command.spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let (send, lines) = channel();
         std::thread::spawn(move || {
@@ -85,6 +88,7 @@ impl Server {
             printed: String::new(),
             url: String::new(),
             key: String::new(),
+            untold,
         };
         let line = server.line_with("listening at ");
         line.rsplit(' ').next().unwrap().clone_into(&mut server.url);
@@ -115,25 +119,55 @@ impl Server {
             .args(["-TERM", &id])
             .status();
         assert!(told.unwrap().success());
+        let log = self.heard_out();
+        Ended {
+            code: self.child.wait().unwrap().code(),
+            out: std::mem::take(&mut self.printed),
+            log,
+        }
+    }
+
+    /// Its log, once it has ended. Nothing that it was given is in what it printed, and
+    /// of the key nothing but the one line that tells it to whoever starts it.
+    #[track_caller]
+    fn heard_out(&mut self) -> String {
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             self.printed.push_str(&line);
             self.printed.push('\n');
         }
-        Ended {
-            code: self.child.wait().unwrap().code(),
-            out: std::mem::take(&mut self.printed),
-            log: self.log.take().unwrap().join().unwrap(),
+        let log = self.log.take().unwrap().join().unwrap();
+        self.untold.check("what a server prints", &self.printed);
+        self.untold.check("a server's log", &log);
+        if !self.key.is_empty() {
+            let told = |text: &str| text.matches(self.key.as_str()).count();
+            assert_eq!(told(&log), 0, "a server's log tells its key: {log}");
+            let printed = &self.printed;
+            assert!(
+                told(printed) <= 1,
+                "a server tells its key again: {printed}"
+            );
         }
+        log
     }
 
     /// Opens a page or a public route.
+    #[track_caller]
     pub(crate) fn get(&self, path: &str) -> Answer {
-        get(&format!("{}{path}", self.url))
+        self.answered(get(&format!("{}{path}", self.url)))
     }
 
     /// Sends a form.
+    #[track_caller]
     pub(crate) fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        submit(&format!("{}{path}", self.url), fields)
+        self.answered(submit(&format!("{}{path}", self.url), fields))
+    }
+
+    /// What it answers tells nothing that it was given either.
+    #[track_caller]
+    fn answered(&self, answer: Answer) -> Answer {
+        self.untold.check("an answer", &answer.head);
+        self.untold.check("an answer", &answer.body);
+        answer
     }
 
     /// Asks with the operator key; `body` null is none.
@@ -146,7 +180,8 @@ impl Server {
         };
         let key = &self.key;
         let headers = format!("authorization: Bearer {key}\r\ncontent-type: application/json\r\n");
-        let answer = ask(method, &format!("{}{path}", self.url), &headers, &text);
+        let url = format!("{}{path}", self.url);
+        let answer = self.answered(ask(method, &url, &headers, &text));
         assert!((200..300).contains(&answer.status), "{path}: {answer:?}");
         answer.json()
     }
@@ -174,5 +209,8 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        if self.log.is_some() && !std::thread::panicking() {
+            self.heard_out();
+        }
     }
 }
