@@ -183,7 +183,7 @@ events! {
     PlanChanged = "plan.changed";
     /// A change is to come.
     ChangeScheduled = "change.scheduled";
-    /// An operator changed a plan; the note says why, the money what is collected.
+    /// An operator changed a plan, for the reason in the journal; the money is what is collected.
     ChangeForced = "change.forced";
     /// Another change took the place of one that was to come.
     ChangeSuperseded = "change.superseded";
@@ -201,12 +201,12 @@ events! {
     LicenseReissued = "license.reissued";
     /// A license shows another plan.
     LicenseTierChanged = "license.tier_changed";
-    /// An operator suspended a license; the note says why.
+    /// An operator suspended a license, for the reason in the journal.
     LicenseSuspended = "license.suspended";
-    /// An operator reinstated a license that was suspended; the note says why.
+    /// An operator reinstated a license that was suspended, for the reason in the journal.
     LicenseReinstated = "license.reinstated";
     /// A license is no longer good: what was paid for it went back, or an operator
-    /// decided so, where the note says why.
+    /// decided so, for the reason in the journal.
     LicenseRevoked = "license.revoked";
     /// A license was activated on a machine; the note is the machine's fingerprint.
     LicenseMachineActivated = "license.machine_activated";
@@ -233,7 +233,8 @@ events! {
     InvoicePaymentFailed = "invoice.payment_failed";
     /// What was paid is not what was owed; an operator decides.
     InvoiceAmountMismatch = "invoice.amount_mismatch";
-    /// An operator promised money back by a link; the money is how much, the note why.
+    /// An operator promised money back by a link, for the reason in the journal; the money is
+    /// how much.
     InvoiceRefundPromised = "invoice.refund_promised";
     /// Money of a payment went back; the money is how much, the note the refund.
     InvoiceRefunded = "invoice.refunded";

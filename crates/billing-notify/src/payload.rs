@@ -78,6 +78,22 @@ impl From<RenewalOwed> for Renewal {
     }
 }
 
+/// Events whose note an operator wrote: why something was done. That is for the audit and the
+/// journal, and no receiver is told.
+const REASONED: [Event; 5] = [
+    Event::ChangeForced,
+    Event::LicenseSuspended,
+    Event::LicenseReinstated,
+    Event::LicenseRevoked,
+    Event::InvoiceRefundPromised,
+];
+
+/// The note, where it is not the operator's own words.
+fn note(entry: &JournalEntry) -> Option<&str> {
+    let note = entry.note.as_deref();
+    note.filter(|_| !REASONED.contains(&entry.event))
+}
+
 /// The body that tells of an entry.
 ///
 /// # Errors
@@ -98,7 +114,7 @@ pub fn body(entry: &JournalEntry) -> Result<String, serde_json::Error> {
         license: entry.license.as_ref().map(|id| text(id)),
         money: entry.money.map(Amount::from),
         renewal: entry.renewal.map(Renewal::from),
-        note: entry.note.as_deref(),
+        note: note(entry),
     };
     serde_json::to_string(&Payload {
         r#type: entry.event.as_str(),
@@ -190,6 +206,27 @@ mod tests {
             },
         });
         assert_eq!(sent, expected);
+    }
+
+    #[test]
+    fn why_an_operator_did_something_is_told_to_no_receiver() {
+        for event in Event::ALL {
+            let entry = JournalEntry {
+                note: Some("a stolen card".to_owned()),
+                reason: Some("asked for by phone".to_owned()),
+                ..example(*event)
+            };
+            let sent = body(&entry).unwrap();
+            let by_operators = event.meaning().contains("perator");
+            let told = sent.contains("a stolen card");
+            // Two that somebody else writes the note of, and which an operator is to look at.
+            let looks = [
+                Event::SubscriptionRenewalStalled,
+                Event::InvoiceAmountMismatch,
+            ];
+            assert_eq!(told, !by_operators || looks.contains(event), "{sent}");
+            assert!(!sent.contains("by phone"), "{sent}");
+        }
     }
 
     #[test]

@@ -60,7 +60,8 @@ pub(crate) struct EventDataView {
     /// With `subscription.renewal_pending`, and with its reminders
     /// `subscription.renewal_due` and `subscription.grace_ending`: what it takes to pay.
     renewal: Option<EventRenewalView>,
-    /// What else a reader needs, as the event says: a reason, a pay link, a date.
+    /// What else a reader needs, as the event says: a pay link, a date, a provider's code. Never why
+    /// an operator did something: that is in the journal.
     note: Option<String>,
 }
 

@@ -84,7 +84,9 @@ pub(crate) struct DocumentsApi;
 #[OpenApi]
 impl DocumentsApi {
     /// An invoice as a document, with its lines and how they come about: `text/html`, or
-    /// `application/pdf` where that is asked for. The same invoice gives the same bytes.
+    /// `application/pdf` where that is asked for. What the invoice says is what was invoiced;
+    /// how seller, buyer, product and plans are called is as of now. As long as those stay, the
+    /// same invoice gives the same bytes.
     #[oai(
         path = "/v1/invoices/:id/document",
         method = "get",
