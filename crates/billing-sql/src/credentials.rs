@@ -41,6 +41,15 @@ impl<D: Database> Credentials for SqlStore<D> {
         Ok(self.read(read).await?)
     }
 
+    async fn get_key(&self, id: KeyId) -> Result<Option<OperatorKey>, StoreError> {
+        let on = self.database().reader();
+        let read = || async {
+            let found = operator_key::Entity::find_by_id(id.uuid()).one(on).await?;
+            Ok(found.map(key).transpose()?)
+        };
+        Ok(self.read(read).await?)
+    }
+
     async fn list_keys(&self, limit: u16) -> Result<Vec<OperatorKey>, StoreError> {
         let on = self.database().reader();
         let read = || async {

@@ -109,6 +109,9 @@ pub trait Credentials: Send + Sync {
     /// [`OperatorKey::works_at`].
     async fn find_key(&self, secret: SecretHash) -> Result<Option<OperatorKey>, StoreError>;
 
+    /// One key, revoked or not. `None`: there is none with this id.
+    async fn get_key(&self, id: KeyId) -> Result<Option<OperatorKey>, StoreError>;
+
     /// All keys, revoked ones included, newest first; at most `limit`.
     async fn list_keys(&self, limit: u16) -> Result<Vec<OperatorKey>, StoreError>;
 

@@ -207,8 +207,7 @@ impl KeysApi {
                 "must be within 30 days from now",
             ));
         }
-        let known = store.list_keys(MAX_LISTED).await?;
-        let old = known.into_iter().find(|key| key.id == id);
+        let old = store.get_key(id).await?;
         let old = old.ok_or_else(Problem::not_found)?;
         let key = OperatorKey {
             id: IdSeq::new(now, state.ids.seed()).draw(),

@@ -164,6 +164,7 @@ far!(Acts {
 far!(Credentials {
     add_key(key: OperatorKey, secret: SecretHash) -> (), StoreError;
     find_key(secret: SecretHash) -> Option<OperatorKey>, StoreError;
+    get_key(id: KeyId) -> Option<OperatorKey>, StoreError;
     list_keys(limit: u16) -> Vec<OperatorKey>, StoreError;
     revoke_key(id: KeyId, now: Timestamp) -> bool, StoreError;
     rotate_key(old: KeyId, old_until: Timestamp, key: OperatorKey, secret: SecretHash) -> bool, StoreError;

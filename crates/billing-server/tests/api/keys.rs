@@ -1,5 +1,8 @@
 //! Keys that take the place of others.
 
+use billing_domain::ids::IdSeq;
+use billing_ports::Clock as _;
+use billing_ports::store::{Credentials as _, OperatorKey, Scope};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -68,6 +71,30 @@ async fn without_a_word_the_old_key_works_for_a_day() {
     );
     rig.clock.advance(SignedDuration::from_hours(24));
     assert!(!works(&rig, &secret).await);
+}
+
+#[tokio::test]
+async fn a_key_is_rotated_however_many_were_made_since() {
+    /// More than are listed.
+    const MANY: usize = 501;
+    let rig = Rig::new().await;
+    let (old, _) = made(&rig, "read").await;
+    rig.clock.advance(SignedDuration::from_hours(1));
+    let mut drawn = IdSeq::new(rig.clock.now(), 9);
+    for number in 0..MANY {
+        let key = OperatorKey {
+            id: drawn.draw(),
+            name: "ci".to_owned(),
+            scope: Scope::Read,
+            created_at: rig.clock.now(),
+            revoked_at: None,
+            expires_at: None,
+        };
+        let mut secret = [7; 32];
+        secret[..8].copy_from_slice(&number.to_be_bytes());
+        rig.store.add_key(key, secret).await.unwrap();
+    }
+    rotates(&rig, &old, json!({})).await.ok(201);
 }
 
 #[tokio::test]

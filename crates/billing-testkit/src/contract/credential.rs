@@ -7,7 +7,7 @@ use billing_ports::store::{OperatorKey, Remembered, Scope, SecretHash, Session};
 use super::support::{CALLERS, newcomer, second, together};
 use crate::fixtures::{Maker, secret};
 
-/// "The key with this secret, if it works"; "all keys, revoked ones included,
+/// "The key with this secret, if it works"; "one key, revoked or not"; "all keys, revoked ones included,
 /// newest first; at most `limit`"; "`false`: there is none that works with this id".
 pub async fn keys_are_found_by_their_secret_until_they_are_revoked(store: &dyn Store) {
     let mut make = Maker::new(1);
@@ -36,6 +36,10 @@ pub async fn keys_are_found_by_their_secret_until_they_are_revoked(store: &dyn S
     assert_eq!(store.revoke_key(make.id(), second(11)).await, Ok(false));
     assert_eq!(store.find_key(secret(2)).await, Ok(None));
     keys[1].revoked_at = Some(second(10));
+    for key in &keys {
+        assert_eq!(store.get_key(key.id).await, Ok(Some(key.clone())));
+    }
+    assert_eq!(store.get_key(make.id()).await, Ok(None));
     keys.reverse();
     assert_eq!(store.list_keys(9).await, Ok(keys.clone()));
     keys.truncate(2);

@@ -117,6 +117,13 @@ impl Credentials for MemoryStore {
         })
     }
 
+    async fn get_key(&self, id: KeyId) -> Result<Option<OperatorKey>, StoreError> {
+        self.call(Call::Credential, |state| {
+            let held = state.vault.keys.get(&id);
+            Ok(held.map(|(key, _)| key.clone()))
+        })
+    }
+
     async fn list_keys(&self, limit: u16) -> Result<Vec<OperatorKey>, StoreError> {
         self.call(Call::Credential, |state| {
             let keys = state.vault.keys.values().rev();
