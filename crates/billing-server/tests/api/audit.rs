@@ -1,21 +1,15 @@
 //! What operators did: every writing route leaves who, what and why, with what it wrote.
 
-use async_trait::async_trait;
 use billing_catalog::SAMPLE;
-use billing_domain::catalog::Catalog;
-use billing_domain::effect::{EffectKey, Order};
-use billing_domain::fact::Observed;
-use billing_domain::ids::EffectId;
 use billing_domain::journal::Event;
-use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
+use billing_ports::Clock as _;
 use billing_ports::store::{DeliveryState, Endpoints as _, EventDelivery};
-use billing_ports::{Answer, Clock as _, Finding, PaymentProvider, PerformError};
-use billing_sandbox::Sandbox;
 use billing_testkit::fixtures::Maker;
 use jiff::SignedDuration;
 use poem::http::Method;
 use serde_json::{Value, json};
 
+use crate::bent::promising;
 use crate::licenses::{bought, harbor};
 use crate::migrations::{Books, dearer, planned};
 use crate::operation::park;
@@ -49,41 +43,6 @@ async fn asks(rig: Rig, by: &'static str, method: Method, path: &str, body: Valu
 
 fn because(ask: Ask<'_>) -> Ask<'_> {
     ask.header("billing-reason", WHY)
-}
-
-/// The sandbox, by whose own word it makes links by which refunds are claimed.
-struct Promising(Sandbox);
-
-#[async_trait]
-impl PaymentProvider for Promising {
-    fn account(&self) -> &ProviderAccount {
-        self.0.account()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-
-    async fn perform(
-        &self,
-        effect: EffectId,
-        key: &EffectKey,
-        order: &Order,
-    ) -> Result<Answer, PerformError> {
-        self.0.perform(effect, key, order).await
-    }
-
-    async fn read(&self, object: &ProviderRef) -> Result<Vec<Observed>, PerformError> {
-        self.0.read(object).await
-    }
-
-    async fn doctor(&self, catalog: &Catalog) -> Vec<Finding> {
-        self.0.doctor(catalog).await
-    }
-
-    fn promises_refunds(&self) -> bool {
-        true
-    }
 }
 
 /// An act of this operation that is done.
@@ -182,7 +141,7 @@ async fn about_an_invoice(id: &str) -> Done {
     let making = Making {
         mode: PAGES,
         plans: PLANS,
-        sells: Box::new(|sandbox| std::sync::Arc::new(Promising(sandbox))),
+        sells: Box::new(promising),
         ..Making::default()
     };
     let rig = Rig::made(making).await;

@@ -6,6 +6,8 @@ mod audit;
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod bent;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod canary;

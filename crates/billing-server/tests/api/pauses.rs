@@ -1,55 +1,15 @@
 //! Pausing what its provider cannot pause.
 
-use async_trait::async_trait;
-use billing_domain::catalog::Catalog;
-use billing_domain::effect::{EffectKey, Order};
-use billing_domain::fact::Observed;
-use billing_domain::ids::EffectId;
-use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
-use billing_ports::{Answer, Finding, PaymentProvider, PerformError};
-use billing_sandbox::{Mode, Sandbox};
+use billing_sandbox::Mode;
 use serde_json::json;
 
+use crate::bent::pauseless;
 use crate::rig::{Making, Rig, WRITE, text};
-
-/// The sandbox, by whose own word it cannot pause.
-struct Pauseless(Sandbox);
-
-#[async_trait]
-impl PaymentProvider for Pauseless {
-    fn account(&self) -> &ProviderAccount {
-        self.0.account()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            pause: false,
-            ..self.0.capabilities()
-        }
-    }
-
-    async fn perform(
-        &self,
-        effect: EffectId,
-        key: &EffectKey,
-        order: &Order,
-    ) -> Result<Answer, PerformError> {
-        self.0.perform(effect, key, order).await
-    }
-
-    async fn read(&self, object: &ProviderRef) -> Result<Vec<Observed>, PerformError> {
-        self.0.read(object).await
-    }
-
-    async fn doctor(&self, catalog: &Catalog) -> Vec<Finding> {
-        self.0.doctor(catalog).await
-    }
-}
 
 #[tokio::test]
 async fn what_its_provider_cannot_pause_is_said_so_and_goes_on() {
     let rig = Rig::made(Making {
-        sells: Box::new(|sandbox| std::sync::Arc::new(Pauseless(sandbox))),
+        sells: Box::new(pauseless),
         ..Making::default()
     })
     .await;
@@ -85,7 +45,7 @@ async fn what_its_provider_cannot_pause_is_said_so_and_goes_on() {
 async fn where_the_engine_runs_the_schedule_it_pauses_whatever_the_provider_can() {
     let rig = Rig::made(Making {
         mode: Mode::EngineSchedule { saves_cards: true },
-        sells: Box::new(|sandbox| std::sync::Arc::new(Pauseless(sandbox))),
+        sells: Box::new(pauseless),
         ..Making::default()
     })
     .await;
