@@ -31,6 +31,12 @@ pub struct Customer {
     /// Where mail goes. Never identifies a customer. Of a guest it is what was
     /// typed, until the mailbox's owner confirms it.
     pub email: Option<String>,
+    /// The language that it is written to in, as in `de` or `pt-BR`. `None`: nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lang: Option<String>,
+    /// Its name at GitHub, for whom plans come with an invitation. `None`: nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub github: Option<String>,
     /// The customer under whose plan this one acts. `None` acts for itself.
     pub member_of: Option<CustomerId>,
     /// When the customer joined the host application; decides plankowner grants.

@@ -117,6 +117,8 @@ macro_rules! events {
 events! {
     /// A customer was made.
     CustomerCreated = "customer.created";
+    /// A customer is written to in another language, or has another name at GitHub.
+    CustomerUpdated = "customer.updated";
     /// A customer acts under the plan of another, whom the note names.
     CustomerJoined = "customer.joined";
     /// It no longer does; the note names whom it left.

@@ -25,9 +25,9 @@ mod worker;
 
 pub use billing::{Billing, BillingBuilder, BuildError};
 pub use billing_domain::decide::{
-    CancelWhen, ChangeAsk, Force, LicenseAct, LicenseActError, MachineAct, MachineActError,
-    NewCustomer, PauseOutcome, PauseRefusal, QuoteRefusal, RefundAsk, RefundRefusal, StepAsk,
-    UncancelRefusal,
+    CancelWhen, ChangeAsk, CustomerDetails, Force, LicenseAct, LicenseActError, MachineAct,
+    MachineActError, NewCustomer, PauseOutcome, PauseRefusal, QuoteRefusal, RefundAsk,
+    RefundRefusal, StepAsk, UncancelRefusal,
 };
 pub use catalog::{ApplyOutcome, CatalogError};
 pub use commands::{

@@ -17,12 +17,40 @@ pub struct NewCustomer {
     pub external_ref: Option<String>,
     /// Where mail goes.
     pub email: Option<String>,
+    /// The language that it is written to in.
+    pub lang: Option<String>,
+    /// Its name at GitHub.
+    pub github: Option<String>,
     /// Under whose plan it acts.
     pub member_of: Option<CustomerId>,
     /// When it joined the host. `None`: now.
     pub joined_at: Option<Timestamp>,
     /// Whether a checkout makes it that names nobody.
     pub guest: bool,
+}
+
+/// What is to be known of a customer from now on. Of each `None`: it stays as it is;
+/// `Some(None)`: it is no longer known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CustomerDetails {
+    /// The language that it is written to in.
+    pub lang: Option<Option<String>>,
+    /// Its name at GitHub.
+    pub github: Option<Option<String>>,
+}
+
+/// Has a customer's details be these. `false`: they are so already, and nothing changes.
+pub fn describe_customer(draft: &mut Draft, details: &CustomerDetails) -> bool {
+    let before = &draft.account.customer;
+    let mut customer = before.clone();
+    customer.lang = details.lang.clone().unwrap_or(customer.lang);
+    customer.github = details.github.clone().unwrap_or(customer.github);
+    if customer == *before {
+        return false;
+    }
+    draft.account.customer = customer;
+    draft.note(Event::CustomerUpdated, |_| ());
+    true
 }
 
 /// Decides who a new customer is. A plankowner, by the day of joining or by
@@ -40,6 +68,8 @@ pub fn create_customer(
         id,
         external_ref: new.external_ref,
         email: new.email,
+        lang: new.lang,
+        github: new.github,
         member_of: new.member_of,
         joined_at: new.joined_at.unwrap_or(now),
         at_providers: Vec::new(),

@@ -49,7 +49,7 @@ pub use change::{
 };
 pub use checkout::{Begun, CHECKOUT_LIFETIME, CheckoutAsk, CheckoutRefusal, begin_checkout};
 pub use claim::{Reserved, attach_claim, confirm_claim, take_claim};
-pub use customer::{NewCustomer, create_customer};
+pub use customer::{CustomerDetails, NewCustomer, create_customer, describe_customer};
 pub use due::fall_due;
 pub use fact::{Verdict, apply_fact};
 pub use grant::{add_grant, end_grant};

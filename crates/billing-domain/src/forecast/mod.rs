@@ -181,6 +181,8 @@ fn imagined(account: &Account, held: &Subscription, alone: bool) -> Account {
         id: account.customer.id,
         external_ref: None,
         email: None,
+        lang: None,
+        github: None,
         member_of: None,
         joined_at: account.customer.joined_at,
         at_providers: Vec::new(),

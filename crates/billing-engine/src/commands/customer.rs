@@ -3,7 +3,7 @@
 use billing_domain::access::Effective;
 use billing_domain::catalog::Catalog;
 use billing_domain::customer::{Account, Customer};
-use billing_domain::decide::{NewCustomer, create_customer};
+use billing_domain::decide::{CustomerDetails, NewCustomer, create_customer, describe_customer};
 use billing_domain::ids::CustomerId;
 use billing_domain::time::Timestamp;
 use billing_ports::store::{
@@ -12,7 +12,7 @@ use billing_ports::store::{
 
 use crate::billing::{Billing, Parts};
 use crate::error::EngineError;
-use crate::ring::new_effects;
+use crate::ring::{Deciding, new_effects};
 
 /// How a customer is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +93,31 @@ impl Billing {
             }
             Err(error) => Err(commit_failed(error).into()),
         }
+    }
+
+    /// Has a customer's details be these from now on. `None`: there is no such customer.
+    /// Repeated, it changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] when the store fails, and nothing is written.
+    pub async fn describe_customer(
+        &self,
+        of: &CustomerRef,
+        details: &CustomerDetails,
+        actor: Option<&str>,
+    ) -> Result<Option<Account>, EngineError> {
+        let parts = self.parts()?;
+        let Some(customer) = parts.store.find(&of.locator()).await? else {
+            return Ok(None);
+        };
+        let deciding = Deciding::about(customer).by(actor);
+        parts
+            .decide(&deciding, |draft, _catalog| {
+                Ok::<_, EngineError>(describe_customer(draft, details))
+            })
+            .await?;
+        parts.load(&customer.into()).await
     }
 
     /// The customer named `external`, made if there is none.

@@ -61,6 +61,11 @@ impl Fields {
         self.object.get(field).is_some_and(|value| !value.is_null())
     }
 
+    /// Whether the body names `field`, be it with `null`.
+    pub(crate) fn says(&self, field: &str) -> bool {
+        self.object.contains_key(field)
+    }
+
     fn take(&mut self, field: &str) -> Option<Value> {
         self.object.remove(field).filter(|value| !value.is_null())
     }

@@ -3,7 +3,7 @@
 use billing_domain::customer::Customer;
 use billing_domain::ids::{CustomerId, JournalId};
 use billing_domain::time::Timestamp;
-use billing_engine::{CreateCustomerError, CustomerRef, NewCustomer};
+use billing_engine::{CreateCustomerError, CustomerDetails, CustomerRef, NewCustomer};
 use billing_ports::store::Locator;
 use poem::http::StatusCode;
 use poem::web::Data;
@@ -28,6 +28,10 @@ pub(crate) struct CustomerBody {
     external_ref: Option<String>,
     /// Where mail goes.
     email: Option<String>,
+    /// The language that it is written to in, as in `de` or `pt-BR`. Absent: the server's own.
+    lang: Option<String>,
+    /// Its name at GitHub, where a plan comes with an invitation.
+    github: Option<String>,
     /// The customer under whose plan it acts.
     member_of: Option<String>,
     /// When it joined the host application. Absent: now.
@@ -45,6 +49,8 @@ impl ReadBody for CustomerBody {
         let body = Self {
             external_ref: fields.text("external_ref", MAX_TEXT),
             email: fields.email("email"),
+            lang: lang(fields),
+            github: github(fields),
             member_of: None,
             joined_at: None,
             owner: fields.parsed("member_of"),
@@ -56,6 +62,69 @@ impl ReadBody for CustomerBody {
         }
         body
     }
+}
+
+/// What is to be another of a customer: what is left out stays, and `null` takes back.
+#[derive(Debug, Object)]
+#[oai(rename = "CustomerDetails")]
+pub(crate) struct DetailsBody {
+    /// The language that it is written to in, as in `de` or `pt-BR`.
+    lang: Option<String>,
+    /// Its name at GitHub, where a plan comes with an invitation.
+    github: Option<String>,
+    /// The same, read.
+    #[oai(skip)]
+    details: CustomerDetails,
+}
+
+impl ReadBody for DetailsBody {
+    fn read(fields: &mut Fields) -> Self {
+        let (says_lang, says_github) = (fields.says("lang"), fields.says("github"));
+        let (lang, github) = (lang(fields), github(fields));
+        if !says_lang && !says_github {
+            fields.wrong("lang", "or github must be there");
+        }
+        Self {
+            lang: None,
+            github: None,
+            details: CustomerDetails {
+                lang: says_lang.then_some(lang),
+                github: says_github.then_some(github),
+            },
+        }
+    }
+}
+
+/// Longest tag of a language (RFC 5646 has room for 35), and longest name at GitHub.
+const MAX_LANG: usize = 35;
+const MAX_GITHUB: usize = 39;
+
+/// A language, by its tag.
+fn lang(fields: &mut Fields) -> Option<String> {
+    let text = fields.text("lang", MAX_LANG)?;
+    let mut subtags = text.split('-');
+    let primary = subtags.next().unwrap_or_default();
+    let letters = primary.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_subtag = |subtag: &str| {
+        (1..=8).contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    if letters && (2..=8).contains(&primary.len()) && subtags.all(is_subtag) {
+        return Some(text);
+    }
+    fields.wrong("lang", "must be the tag of a language, as in de or pt-BR");
+    None
+}
+
+/// A name at GitHub.
+fn github(fields: &mut Fields) -> Option<String> {
+    let text = fields.text("github", MAX_GITHUB)?;
+    // With `_` stands the short name of a company behind that of a managed user.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if text.bytes().all(plain) && text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return Some(text);
+    }
+    fields.wrong("github", "must be a name at GitHub, without the address");
+    None
 }
 
 /// A page of customers.
@@ -98,6 +167,8 @@ impl CustomersApi {
         let new = NewCustomer {
             external_ref: body.external_ref,
             email: body.email,
+            lang: body.lang,
+            github: body.github,
             member_of: body.owner,
             joined_at: body.joined,
             guest: false,
@@ -110,6 +181,28 @@ impl CustomersApi {
             }
             Err(CreateCustomerError::Engine(error)) => Err(error.into()),
         }
+    }
+
+    /// Has a customer written to in another language, or known at GitHub by another name. What
+    /// is left out stays; `null` takes back what was said.
+    #[oai(
+        path = "/v1/customers/:customer",
+        method = "patch",
+        operation_id = "update_customer"
+    )]
+    async fn update(
+        &self,
+        state: Data<&AppState>,
+        by: WriteKey,
+        customer: Path<String>,
+        body: Body<DetailsBody>,
+    ) -> Answer<CustomerView> {
+        let (of, actor) = (customer_ref(&customer)?, by.actor());
+        let described = state
+            .billing
+            .describe_customer(&of, &body.0.details, Some(&actor));
+        let account = described.await?.ok_or_else(Problem::customer_not_found)?;
+        Ok(Json(account.customer.into()))
     }
 
     /// Customers, newest first; or the one with an external reference.

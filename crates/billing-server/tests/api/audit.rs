@@ -52,6 +52,7 @@ async fn done(id: &str) -> Done {
         "create_checkout"
         | "create_billing_session"
         | "create_customer"
+        | "update_customer"
         | "create_grant"
         | "end_grant"
         | "join_owner"
@@ -225,6 +226,10 @@ async fn about_a_customer(id: &str) -> Done {
         "create_billing_session" => {
             let body = json!({ "customer": "ana" });
             asks(rig, WRITE, post, "/v1/billing-sessions", body).await
+        }
+        "update_customer" => {
+            let body = json!({ "lang": "de" });
+            asks(rig, WRITE, Method::PATCH, "/v1/customers/ana", body).await
         }
         "create_customer" => asks(rig, WRITE, post, "/v1/customers", json!({})).await,
         "create_grant" => asks(rig, WRITE, post, grants, json!({ "plan": "pro" })).await,

@@ -1,5 +1,6 @@
 //! Customers, grants, subscriptions and invoices.
 
+use poem::http::Method;
 use serde_json::json;
 
 use crate::rig::{READ, Rig, WRITE, text};
@@ -68,12 +69,63 @@ async fn what_is_wrong_with_a_customer_is_named() {
         (json!({ "member_of": "ana" }), "member_of"),
         (json!({ "member_of": id }), "member_of"),
         (json!({ "joined_at": "yesterday" }), "joined_at"),
+        (json!({ "lang": "in German" }), "lang"),
+        (json!({ "lang": "de_DE" }), "lang"),
+        (json!({ "github": "https://github.com/ana" }), "github"),
         (json!({ "name": "Ana" }), "name"),
     ];
     for (body, field) in table {
         let got = rig.post("/v1/customers").by(WRITE).json(body).send().await;
         got.wrong(field);
     }
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_customer_is_changed_and_taken_back() {
+    let rig = Rig::new().await;
+    let ana = rig.customer("ana").await;
+    let path = format!("/v1/customers/{ana}");
+    let patch = async |body: serde_json::Value| {
+        let ask = rig.ask(Method::PATCH, &path).by(WRITE);
+        ask.json(body).send().await
+    };
+    let said = patch(json!({ "lang": "pt-BR", "github": "ana-dev" })).await;
+    let said = said.ok(200);
+    assert_eq!(
+        (&said["lang"], &said["github"]),
+        (&json!("pt-BR"), &json!("ana-dev"))
+    );
+    let kept = patch(json!({ "lang": "de" })).await.ok(200);
+    assert_eq!(
+        (&kept["lang"], &kept["github"]),
+        (&json!("de"), &json!("ana-dev"))
+    );
+    let repeated = patch(json!({ "lang": "de" })).await.ok(200);
+    assert_eq!(repeated, kept);
+    let back = patch(json!({ "lang": null, "github": null })).await.ok(200);
+    assert!(back.get("lang").is_none() && back.get("github").is_none());
+    let journal = rig
+        .get(&format!("{path}/journal"))
+        .by(READ)
+        .send()
+        .await
+        .ok(200);
+    let rows = journal["data"].as_array().unwrap().iter();
+    let told = rows
+        .filter(|row| row["event"] == "customer.updated")
+        .count();
+    assert_eq!(told, 3, "what changes nothing is not told");
+    for (body, field) in [
+        (json!({}), "lang"),
+        (json!({ "lang": "x" }), "lang"),
+        (json!({ "github": "-ana" }), "github"),
+        (json!({ "email": "eve@x.test" }), "email"),
+    ] {
+        patch(body).await.wrong(field);
+    }
+    let nobody = rig.ask(Method::PATCH, "/v1/customers/nobody").by(WRITE);
+    let nobody = nobody.json(json!({ "lang": "de" })).send().await;
+    nobody.refused(404, "customer_not_found");
 }
 
 #[tokio::test]

@@ -177,6 +177,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("create_customer", Method::POST, "/v1/customers", Who::Write, Some((JSON, "{}")), 201),
     route("list_customers", Method::GET, "/v1/customers", Who::Read, None, 200),
     route("get_customer", Method::GET, "/v1/customers/{x}", Who::Read, None, 200),
+    route("update_customer", Method::PATCH, "/v1/customers/{x}", Who::Write, Some((JSON, r#"{"lang":"de"}"#)), 200),
     route("list_customer_journal", Method::GET, "/v1/customers/{x}/journal", Who::Read, None, 200),
     route("get_customer_entitlements", Method::GET, "/v1/customers/{x}/entitlements", Who::Read, None, 200),
     route("check_pieces", Method::POST, "/v1/customers/{x}/check/projects", Who::Read, Some((JSON, r#"{"held":0}"#)), 200),

@@ -22,6 +22,12 @@ pub(crate) struct CustomerView {
     external_ref: Option<String>,
     /// Where mail goes.
     email: Option<String>,
+    /// The language that it is written to in. Absent: nobody said.
+    #[oai(skip_serializing_if_is_none)]
+    lang: Option<String>,
+    /// Its name at GitHub. Absent: nobody said.
+    #[oai(skip_serializing_if_is_none)]
+    github: Option<String>,
     /// The customer under whose plan this one acts.
     member_of: Option<String>,
     /// When it joined the host application.
@@ -74,6 +80,8 @@ impl From<Customer> for CustomerView {
             id: customer.id.to_string(),
             external_ref: customer.external_ref,
             email: customer.email,
+            lang: customer.lang,
+            github: customer.github,
             member_of: customer.member_of.map(|owner| owner.to_string()),
             joined_at: customer.joined_at.to_string(),
             balances: customer.balances.into_iter().map(MoneyView::from).collect(),
