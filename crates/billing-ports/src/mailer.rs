@@ -17,10 +17,12 @@ pub struct Mail {
     /// The text, plain, its lines ended by `\n`. May hold secrets such as links
     /// that open a session.
     pub text: String,
+    /// The same as HTML, for readers that show it. `None`: there is the text alone.
+    pub html: Option<String>,
 }
 
 impl fmt::Debug for Mail {
-    /// Shows neither the text, which may hold secrets, nor whom it goes to.
+    /// Shows neither text nor HTML, which may hold secrets, nor whom it goes to.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mail")
             .field("id", &self.id)
@@ -67,6 +69,7 @@ mod tests {
             to: "ana@example.com".to_owned(),
             subject: "Hello".to_owned(),
             text: "https://app.example.com/?link=bl_secret".to_owned(),
+            html: Some("<a href=\"https://app.example.com/?link=bl_secret\">".to_owned()),
         };
         let shown = format!("{mail:?}");
         assert!(

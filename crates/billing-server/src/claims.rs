@@ -84,6 +84,7 @@ impl ClaimLetters {
                  and nothing of yours was touched.\n",
                 with_link(leads_to, &link)
             ),
+            html: None,
         }))
     }
 }

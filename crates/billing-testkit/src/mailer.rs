@@ -74,6 +74,7 @@ mod tests {
             to: "ana@example.com".to_owned(),
             subject: "Hello".to_owned(),
             text: "Good day.\n".to_owned(),
+            html: None,
         };
         let mailer = RecordingMailer::new();
         mailer.fail_next(1);

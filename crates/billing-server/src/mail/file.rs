@@ -172,6 +172,7 @@ mod tests {
             to: "ana@example.com".to_owned(),
             subject: "Hello".to_owned(),
             text: text.to_owned(),
+            html: None,
         }
     }
 

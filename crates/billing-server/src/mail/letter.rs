@@ -83,12 +83,16 @@ pub(super) fn letter(
     if !is_subject(&mail.subject) {
         return Err(MailError::Refused("its subject is not one plain line"));
     }
-    if !mail.text.split('\n').all(is_line) {
+    let parts = [Some(&mail.text), mail.html.as_ref()];
+    if !parts.into_iter().flatten().all(|part| has_lines(part)) {
         return Err(MailError::Refused("its text has a line that is none"));
     }
     let date = DateTimePrinter::new().timestamp_to_string(&now);
     let date = date.map_err(|_unheard_of| MailError::Refused("it has no date"))?;
-    let (encoding, text) = encoding.of(&mail.text);
+    let body = match &mail.html {
+        None => part("plain", &mail.text, encoding),
+        Some(html) => both(mail, html, encoding)?,
+    };
     Ok(format!(
         "From: {}\r\n\
          To: {}\r\n\
@@ -96,15 +100,46 @@ pub(super) fn letter(
          Message-ID: <{}@{}>\r\n\
          Date: {date}\r\n\
          MIME-Version: 1.0\r\n\
-         Content-Type: text/plain; charset=utf-8\r\n\
-         Content-Transfer-Encoding: {encoding}\r\n\
-         \r\n\
-         {text}",
+         {body}",
         sender.header(),
         mail.to,
         subject(&mail.subject),
         mail.id,
         sender.domain(),
+    ))
+}
+
+/// A text with the headers that say what it is.
+fn part(kind: &str, text: &str, encoding: Encoding) -> String {
+    let (encoding, text) = encoding.of(text);
+    format!(
+        "Content-Type: text/{kind}; charset=utf-8\r\n\
+         Content-Transfer-Encoding: {encoding}\r\n\
+         \r\n\
+         {text}"
+    )
+}
+
+/// The text and the same as HTML, of which a reader shows what it can.
+fn both(mail: &Mail, html: &str, encoding: Encoding) -> Result<String, MailError> {
+    // Of the id, which is the same each time; no longer than 70 characters.
+    let border = format!("=_{}", mail.id);
+    // What stands in a part must not end it.
+    if mail.text.contains(&border) || html.contains(&border) {
+        return Err(MailError::Refused("its text has its own border in it"));
+    }
+    let (plain, html) = (
+        part("plain", &mail.text, encoding),
+        part("html", html, encoding),
+    );
+    Ok(format!(
+        "Content-Type: multipart/alternative; boundary=\"{border}\"\r\n\
+         \r\n\
+         --{border}\r\n\
+         {plain}\r\n\
+         --{border}\r\n\
+         {html}\r\n\
+         --{border}--\r\n"
     ))
 }
 
@@ -131,6 +166,10 @@ pub(super) fn is_address(text: &str) -> bool {
 
 fn is_subject(text: &str) -> bool {
     (1..=MAX_SUBJECT).contains(&text.len()) && !text.contains(char::is_control)
+}
+
+fn has_lines(text: &str) -> bool {
+    text.split('\n').all(is_line)
 }
 
 /// Whether a mail may have this line.
@@ -197,6 +236,7 @@ mod tests {
             to: "ana@example.com".to_owned(),
             subject: "Your billing at Acme".to_owned(),
             text: "Good day.\n\nGrüße\n".to_owned(),
+            html: None,
         }
     }
 
@@ -220,6 +260,33 @@ mod tests {
              \r\n\
              Good day.\r\n\r\nGrüße\r\n"
         );
+    }
+
+    #[test]
+    fn a_letter_with_html_has_both_parts_and_each_says_what_it_is() {
+        let html = Some("<p>Grüße</p>\n".to_owned());
+        let whole = written(&Mail { html, ..mail() }).unwrap();
+        let (head, body) = whole.split_once("\r\n\r\n").unwrap();
+        let says = "Content-Type: multipart/alternative; boundary=\"=_bss_1\"";
+        assert!(head.ends_with(says), "{head}");
+        assert_eq!(
+            body,
+            "--=_bss_1\r\n\
+             Content-Type: text/plain; charset=utf-8\r\n\
+             Content-Transfer-Encoding: 8bit\r\n\
+             \r\n\
+             Good day.\r\n\r\nGrüße\r\n\r\n\
+             --=_bss_1\r\n\
+             Content-Type: text/html; charset=utf-8\r\n\
+             Content-Transfer-Encoding: 8bit\r\n\
+             \r\n\
+             <p>Grüße</p>\r\n\r\n\
+             --=_bss_1--\r\n"
+        );
+        for bad in ["--=_bss_1--", &"x".repeat(999), "a\rb"] {
+            let html = Some(bad.to_owned());
+            assert!(written(&Mail { html, ..mail() }).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -95,6 +95,7 @@ mod tests {
             to: "ana@example.com".to_owned(),
             subject: "Hello".to_owned(),
             text: "text\n".to_owned(),
+            html: None,
         }
     }
 

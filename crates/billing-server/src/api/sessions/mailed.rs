@@ -181,6 +181,7 @@ async fn letter(
              If it was not you, there is nothing to do: without this mail nobody gets in.\n",
             with_link(leads_to, &link)
         ),
+        html: None,
     }))
 }
 

@@ -38,6 +38,7 @@ fn mail() -> Mail {
         to: "ana@example.com".to_owned(),
         subject: "Your billing at Acme".to_owned(),
         text: "Good day.\n.\n.dot\nhttps://acme.example/?link=bl_canary\n".to_owned(),
+        html: None,
     }
 }
 
