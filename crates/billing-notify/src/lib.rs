@@ -11,11 +11,17 @@
 //! 3. One try is a request, and what becomes of it a plain function of the answer (`attempt`,
 //!    `rules`).
 //!
+//! What goes to people and places that are no receivers, such as letters, is carried by a
+//! [`Courier`], from rows of the same kind (`courier`); whoever has a plan is invited to an
+//! organization at GitHub so ([`Invitations`]).
+//!
 //! Knows no route, no configuration and no engine. An address that strangers may have chosen
 //! is dialed only on the public internet, unless the host says otherwise.
 
 mod address;
 mod attempt;
+mod courier;
+mod github;
 mod payload;
 mod rules;
 mod secret;
@@ -24,6 +30,8 @@ mod sign;
 mod told;
 
 pub use address::{AddressError, MAX_ADDRESS};
+pub use courier::{Carried, Courier, Transport, Way, entry_of};
+pub use github::{Invitations, Inviting};
 pub use payload::{body, example};
 pub use rules::{FAILING_FOR, RETRY_AFTER_MAX, WAITS};
 pub use secret::{SECRET_PREFIX, shown};

@@ -88,7 +88,12 @@ pub(crate) fn judge(
 }
 
 /// When it is tried again after so many tries. `None`: no more.
-fn retry_at(tries: u16, now: Timestamp, chance: u64, asked: Option<Duration>) -> Option<Timestamp> {
+pub(crate) fn retry_at(
+    tries: u16,
+    now: Timestamp,
+    chance: u64,
+    asked: Option<Duration>,
+) -> Option<Timestamp> {
     let wait = *WAITS.get(usize::from(tries.checked_sub(1)?))?;
     let wait = spread(wait, chance);
     let asked = asked.map(|asked| {

@@ -41,17 +41,17 @@ const ANSWER_MAX: usize = 16 * 1_024;
 
 /// How often is looked without being woken: what is to be tried again falls due seconds later
 /// at the soonest.
-const POLL: Duration = Duration::from_secs(1);
+pub(crate) const POLL: Duration = Duration::from_secs(1);
 
 /// The pause after a failure of the store, so that one that is coming back is not hammered.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
+pub(crate) const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// How long deliveries are kept, however far they have come: as long as bodies of what
 /// providers deliver.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How often old ones are looked for, once none are left.
-const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(1);
+pub(crate) const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// How many old ones are swept at each look for what is due, until none are left: with a look a
 /// second at the least, three times as many as can be sent in one, and a statement that holds up
@@ -176,7 +176,7 @@ impl Sender {
                 Err(error) => tracing::warn!(%error, "looking for events to send failed"),
             }
             if self.now() >= sweep_at {
-                let more = self.sweep().await;
+                let more = sweep(self.store(), self.now()).await;
                 let pause = if more {
                     SignedDuration::ZERO
                 } else {
@@ -252,19 +252,6 @@ impl Sender {
         Ok(claimed.len())
     }
 
-    /// Sweeps some of what is old; gives whether there may be more.
-    async fn sweep(&self) -> bool {
-        // The first id that could be made then.
-        let before: DeliveryId = IdSeq::new(shifted(self.now(), -KEPT_FOR), 0).draw();
-        match self.store().sweep_deliveries(before, SWEEP_BATCH).await {
-            Ok(swept) => swept >= u64::from(SWEEP_BATCH),
-            Err(error) => {
-                tracing::warn!(%error, "sweeping old deliveries failed, will be tried again");
-                false
-            }
-        }
-    }
-
     pub(crate) fn store(&self) -> &dyn Store {
         self.inner.store.as_ref()
     }
@@ -280,6 +267,19 @@ impl Sender {
     /// Evenly spread, to tell waits apart.
     pub(crate) fn chance(&self) -> u64 {
         self.inner.ids.seed()
+    }
+}
+
+/// Sweeps some of what is old; gives whether there may be more.
+pub(crate) async fn sweep(store: &dyn Store, now: Timestamp) -> bool {
+    // The first id that could be made then.
+    let before: DeliveryId = IdSeq::new(shifted(now, -KEPT_FOR), 0).draw();
+    match store.sweep_deliveries(before, SWEEP_BATCH).await {
+        Ok(swept) => swept >= u64::from(SWEEP_BATCH),
+        Err(error) => {
+            tracing::warn!(%error, "sweeping old deliveries failed, will be tried again");
+            false
+        }
     }
 }
 

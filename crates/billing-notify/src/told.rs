@@ -48,7 +48,7 @@ impl Notifier for Sender {
     }
 }
 
-fn delivery(
+pub(crate) fn delivery(
     entry: &JournalEntry,
     endpoint: EndpointId,
     body: &str,

@@ -48,6 +48,8 @@ impl Reply {
 /// What it got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Got {
+    /// The method, as in `POST`.
+    pub method: String,
     /// The path, with the query.
     pub path: String,
     /// The headers, by their names in lower case.
@@ -268,7 +270,8 @@ fn whole(bytes: &[u8]) -> Option<Got> {
     let head = bytes.windows(END.len()).position(|part| part == END)?;
     let text = String::from_utf8_lossy(bytes.get(..head)?).into_owned();
     let mut lines = text.split("\r\n");
-    let path = lines.next()?.split(' ').nth(1)?.to_owned();
+    let mut asked = lines.next()?.split(' ').map(str::to_owned);
+    let (method, path) = (asked.next()?, asked.next()?);
     let headers: BTreeMap<String, String> = lines
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
@@ -278,6 +281,7 @@ fn whole(bytes: &[u8]) -> Option<Got> {
     let body = bytes.get(head.checked_add(END.len())?..)?;
     let body = body.get(..length)?.to_vec();
     Some(Got {
+        method,
         path,
         headers,
         body,
