@@ -117,6 +117,13 @@ impl Door {
             .await
     }
 
+    /// Changes as the operator.
+    pub(crate) async fn patch(&self, url: &str, body: &Value) -> Seen {
+        let kind = "application/json";
+        self.ask(Method::PATCH, url, KEY, kind, body.to_string())
+            .await
+    }
+
     /// Deletes as `who`.
     pub(crate) async fn delete_as(&self, who: &str, url: &str) -> Seen {
         self.ask(Method::DELETE, url, who, "", String::new()).await

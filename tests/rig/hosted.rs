@@ -17,7 +17,7 @@ use billing_domain::time::Timestamp;
 use billing_http::{HttpClient, HttpOptions};
 use billing_ports::store::{Claiming, PageAsk, Resolution, Store};
 use billing_ports::{Clock, IdSource, Mail, PaymentProvider, WebhookDecoder};
-use billing_server::{AppState, TokenSigner, api_routes, page_routes};
+use billing_server::{AppState, LetterOptions, TokenSigner, api_routes, page_routes};
 use billing_testkit::fakes::rig::{Fault, FaultKind, Rig, SignedWebhook};
 use billing_testkit::{RecordingMailer, RecordingNotifier, SeededIds};
 use bytes::Bytes;
@@ -136,8 +136,9 @@ impl<F: Fake> Hosted<F> {
         let state = http::state(&billing, Arc::new(SeededIds::new(seed())))
             .await
             .with_mailer(Arc::new(mailer.clone()))
-            .with_reminders()
             .with_license_signer(Arc::new(signer));
+        let letters = state.letters(LetterOptions::default());
+        let state = state.with_courier(letters.into_iter().collect());
         let routes = Route::new()
             .nest_no_strip("/v1", api_routes(state.clone()))
             .nest_no_strip("/.well-known", api_routes(state.clone()))
@@ -201,7 +202,9 @@ impl<F: Fake> Hosted<F> {
         for _ in 0..MAX_ROUNDS {
             let delivered = self.deliver_all().await;
             let worked = self.billing.work_until_idle().await.unwrap();
-            if delivered == 0 && worked.is_empty() {
+            let courier = self.state.courier().expect("letters are written");
+            let carried = courier.carry_due().await.unwrap();
+            if delivered == 0 && worked.is_empty() && carried == 0 {
                 return;
             }
         }

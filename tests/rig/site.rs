@@ -4,7 +4,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use billing::notify::{Reaching, Sender};
+use billing::notify::{Reaching, Sender, Transport};
 use billing::sandbox::{Mode, Sandbox, SandboxOptions, Settlement, TestCard};
 use billing::{Billing, ManualProvider};
 use billing_domain::catalog::Catalog;
@@ -55,6 +55,18 @@ impl Site {
     ) -> Self {
         let rig = Rig::new(kind, Through::Library, mode, catalog, start).await;
         Self::over(rig).await
+    }
+
+    /// A site that has what happens carried by the transports of `make`.
+    pub(crate) async fn carrying(
+        kind: StoreKind,
+        catalog: &Catalog,
+        start: Timestamp,
+        make: impl FnOnce(&mut AppState) -> Vec<Arc<dyn Transport>>,
+    ) -> Self {
+        let mode = Mode::EngineSchedule { saves_cards: true };
+        let rig = Rig::new(kind, Through::Library, mode, catalog, start).await;
+        Self::over_with(rig, make).await
     }
 
     /// A site over `store` that takes manual invoices too, and whose sandbox
@@ -117,6 +129,13 @@ impl Site {
     }
 
     async fn over(rig: Rig) -> Self {
+        Self::over_with(rig, |_state| Vec::new()).await
+    }
+
+    async fn over_with(
+        rig: Rig,
+        make: impl FnOnce(&mut AppState) -> Vec<Arc<dyn Transport>>,
+    ) -> Self {
         let mailer = RecordingMailer::new();
         let signer = TokenSigner::new(&SEED, &KEYED_WITH, PUBLIC, PUBLIC);
         let events = Sender::new(
@@ -126,11 +145,13 @@ impl Site {
             Reaching::Anywhere,
         )
         .unwrap();
-        let state = http::state(&rig.billing, Arc::new(SeededIds::new(2)))
+        let mut state = http::state(&rig.billing, Arc::new(SeededIds::new(2)))
             .await
             .with_events(events.clone())
             .with_mailer(Arc::new(mailer.clone()))
             .with_license_signer(Arc::new(signer));
+        let transports = make(&mut state);
+        let state = state.with_courier(transports);
         let sandbox = billing::sandbox::routes(&rig.sandbox);
         let routes = Route::new()
             .nest("/sandbox", sandbox)
@@ -146,6 +167,19 @@ impl Site {
             events,
             door: Door::new(routes, canary(&[])),
         }
+    }
+
+    /// Works until nothing is left to do at this instant, and has it carried; gives how many
+    /// things were tried.
+    pub(crate) async fn carry(&self) -> usize {
+        self.rig.settle().await;
+        let courier = self.state.courier().expect("something is carried");
+        courier.carry_due().await.unwrap()
+    }
+
+    /// The next mails are not taken, so many of them.
+    pub(crate) fn mail_fails(&self, count: u32) {
+        self.mailer.fail_next(count);
     }
 
     /// Every mail that was sent, with those at hand.

@@ -14,6 +14,8 @@ mod guests;
 mod handed;
 mod handed_by;
 mod harbor;
+mod invitations;
+mod letters;
 mod licenses;
 mod machines;
 mod mailed;

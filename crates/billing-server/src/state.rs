@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use billing_domain::journal::JournalEntry;
 use billing_engine::Billing;
-use billing_notify::Sender;
+use billing_http::OptionsError;
+use billing_notify::{Courier, Invitations, Inviting, Sender, Transport};
 use billing_ports::store::Store;
 use billing_ports::{Clock, IdSource, LicenseSigner, Mailer};
 use jiff::SignedDuration;
@@ -19,12 +20,12 @@ use crate::claims::ClaimLetters;
 use crate::documents::Seller;
 use crate::drawn_keys::DrawnKeys;
 use crate::http::RateLimiters;
+use crate::letters::{LetterOptions, Letters};
 use crate::license::ReadKeys;
 use crate::mail::Post;
 use crate::migrations::Migrations;
 use crate::pages::PaddlePage;
 use crate::problem::Problem;
-use crate::reminders::ReminderLetters;
 use crate::reports::Reports;
 use crate::sessions::SessionCache;
 use crate::{quote_token, renewal_link};
@@ -58,6 +59,10 @@ pub struct AppState {
     pub(crate) paddle: Option<PaddlePage>,
     /// `None`: no events are sent here.
     pub(crate) events: Option<Sender>,
+    /// `None`: no letters are written here, and nobody is invited.
+    courier: Option<Courier>,
+    /// `None`: nobody is invited from here.
+    pub(crate) invitations: Option<Arc<Invitations>>,
 }
 
 impl std::fmt::Debug for AppState {
@@ -102,6 +107,8 @@ impl AppState {
             license_keys: Arc::default(),
             paddle: None,
             events: None,
+            courier: None,
+            invitations: None,
         }
     }
 
@@ -150,20 +157,58 @@ impl AppState {
         self
     }
 
-    /// Mails reminders of renewals, with the mailer that was given: a day before one is due,
-    /// and two days before its grace ends, to the address on file, with the link by which it
-    /// is paid. Nothing without a mailer; the host is told of them all the same.
+    /// Letters to customers about what happens, such as that a renewal is due, to be carried
+    /// by [`Self::with_courier`]: sent with the mailer and the signer that were given before,
+    /// to the address on file. `None`: there is no mailer, or billing is switched off.
     #[must_use]
-    pub fn with_reminders(self) -> Self {
-        if let Some(letters) = ReminderLetters::of(&self)
-            && self.post.mailer().is_some()
-        {
-            let is_first = self.billing.also_tell(Arc::new(letters));
-            if !is_first {
-                tracing::warn!("reminders are mailed with what was given first");
-            }
+    pub fn letters(&self, options: LetterOptions) -> Option<Arc<dyn Transport>> {
+        let letters = Letters::of(self, options)?;
+        Some(Arc::new(letters))
+    }
+
+    /// Invitations to an organization at GitHub, to be carried by [`Self::with_courier`]. `None`:
+    /// billing is switched off.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionsError`] when the HTTP client cannot be set up.
+    pub fn invitations(
+        &mut self,
+        inviting: Inviting,
+    ) -> Result<Option<Arc<dyn Transport>>, OptionsError> {
+        let parts = self.billing.store().zip(self.billing.clock());
+        let Some((store, clock)) = parts else {
+            return Ok(None);
+        };
+        let made = Invitations::new(Arc::clone(store), Arc::clone(clock), inviting)?;
+        let made = Arc::new(made);
+        self.invitations = Some(Arc::clone(&made));
+        Ok(Some(made))
+    }
+
+    /// Has what happens carried by `transports`, as long as nobody else is told beside the
+    /// notifier. Rows are kept of what is to be carried; a process that works has to run
+    /// [`Self::courier`], or nothing of it goes anywhere.
+    #[must_use]
+    pub fn with_courier(mut self, transports: Vec<Arc<dyn Transport>>) -> Self {
+        let parts = self.billing.store().zip(self.billing.clock());
+        let Some((store, clock)) = parts.filter(|_| !transports.is_empty()) else {
+            return self;
+        };
+        let (store, clock, ids) = (Arc::clone(store), Arc::clone(clock), Arc::clone(&self.ids));
+        let courier = Courier::new(store, clock, ids, transports);
+        if self.billing.also_tell(Arc::new(courier.clone())) {
+            self.courier = Some(courier);
+        } else {
+            tracing::warn!("somebody else is told already: no letters, and no invitations");
         }
         self
+    }
+
+    /// What carries letters and invitations. `None`: there are none.
+    #[must_use]
+    pub const fn courier(&self) -> Option<&Courier> {
+        self.courier.as_ref()
     }
 
     /// The address where the renewal that `entry` tells of is paid, for as long as it can be,

@@ -1,6 +1,7 @@
 //! Events on their way to receivers, for operators; and what is in one, for receivers.
 
 use billing_domain::ids::DeliveryId;
+use billing_notify::{Way, body, entry_of};
 use billing_ports::store::{DeliveryFilter, DeliveryState, EventDelivery};
 use poem::http::StatusCode;
 use poem::web::Data;
@@ -85,7 +86,7 @@ pub(crate) struct EventRenewalView {
 pub(crate) struct DeliveryView {
     /// Its id, which is the `webhook-id` that it is sent with, each time.
     id: String,
-    /// To whom.
+    /// To whom: the id of a receiver; or `mail` or `github`, what is no receiver's.
     endpoint: String,
     /// Whom it happened to.
     customer: String,
@@ -119,7 +120,10 @@ impl From<EventDelivery> for DeliveryView {
         };
         Self {
             id: held.id.to_string(),
-            endpoint: held.endpoint.to_string(),
+            endpoint: match Way::of(held.endpoint) {
+                Some(way) => way.as_str().to_owned(),
+                None => held.endpoint.to_string(),
+            },
             customer: held.customer.to_string(),
             event: held.event.as_str().to_owned(),
             status: held.state.as_str().to_owned(),
@@ -137,7 +141,9 @@ impl From<EventDelivery> for DeliveryView {
 impl DeliveryView {
     /// With what is sent.
     fn whole(held: EventDelivery) -> Self {
-        let payload = EventView::parse_from_json_string(&held.body);
+        // What is carried is kept in another form.
+        let carried = entry_of(&held).and_then(|entry| body(&entry).ok());
+        let payload = EventView::parse_from_json_string(carried.as_ref().unwrap_or(&held.body));
         if payload.is_err() {
             tracing::error!(delivery = %held.id, "an event cannot be read");
         }
@@ -172,7 +178,7 @@ impl DeliveriesApi {
         &self,
         state: Data<&AppState>,
         by: AdminKey,
-        /// To this receiver only.
+        /// To this receiver only, or by `mail` or `github`.
         endpoint: Query<Option<String>>,
         /// `pending`, `delivered` or `dead` ones only.
         status: Query<Option<String>>,
@@ -184,8 +190,13 @@ impl DeliveriesApi {
         tracing::debug!(by = %by.0.actor, "deliveries listed");
         let ask = page::ask(limit.as_deref(), cursor.as_deref(), DeliveryId::uuid)?;
         let endpoint = endpoint.as_deref().map(|id| {
-            let wrong = |_invalid| Problem::field("endpoint", "must be the id of a receiver");
-            id.parse().map_err(wrong)
+            let wrong = |_invalid| {
+                Problem::field("endpoint", "must be the id of a receiver, mail or github")
+            };
+            match Way::from_word(id) {
+                Some(way) => Ok(way.id()),
+                None => id.parse().map_err(wrong),
+            }
         });
         let state_of = status.as_deref().map(|word| {
             let wrong = || Problem::field("status", "must be pending, delivered or dead");
@@ -231,10 +242,12 @@ impl DeliveriesApi {
     ) -> Answer<DeliveryView> {
         let id = parsed(&id)?;
         let held = found(&state, id).await?;
-        let receiver = state.store()?.get_endpoint(held.endpoint).await?;
-        let enabled = receiver.is_some_and(|receiver| receiver.disabled.is_none());
-        if !enabled {
-            return Err(refused("its receiver is disabled or deleted"));
+        if Way::of(held.endpoint).is_none() {
+            let receiver = state.store()?.get_endpoint(held.endpoint).await?;
+            let enabled = receiver.is_some_and(|receiver| receiver.disabled.is_none());
+            if !enabled {
+                return Err(refused("its receiver is disabled or deleted"));
+            }
         }
         let now = state.clock()?.now();
         if !state.store()?.revive_delivery(id, now).await? {
@@ -243,6 +256,9 @@ impl DeliveriesApi {
         tracing::info!(delivery = %id, by = %by.0.actor, "delivery retried");
         if let Some(sender) = &state.events {
             sender.wake();
+        }
+        if let Some(courier) = state.courier() {
+            courier.wake();
         }
         let held = found(&state, id).await?;
         Ok(Json(held.into()))

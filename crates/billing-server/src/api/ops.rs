@@ -52,7 +52,11 @@ pub(crate) fn metrics(Data(state): Data<&AppState>) -> poem::Result<Response> {
 /// what was counted would not end by itself.
 fn refused_keys(state: &AppState) -> String {
     const NAME: &str = "billing_provider_key_refused";
-    let rows = state.billing.refused_keys().map(|(account, refused)| {
+    let providers = state.billing.refused_keys();
+    let providers = providers.map(|(account, refused)| (account.to_string(), refused));
+    let github = state.invitations.iter();
+    let github = github.map(|held| (held.account(), held.refuses_key()));
+    let rows = providers.chain(github).map(|(account, refused)| {
         let refused = u8::from(refused);
         format!("{NAME}{{account=\"{account}\"}} {refused}\n")
     });

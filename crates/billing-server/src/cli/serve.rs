@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use billing_catalog::{read_plan_file, sample_catalog};
 use billing_engine::ApplyOutcome;
+use billing_notify::{Courier, Inviting};
 use billing_ports::LicenseSigner;
 use billing_ports::store::Scope;
 use clap::Args;
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -22,6 +24,7 @@ use super::keys::make_key;
 use super::out::Out;
 use crate::config::{Config, MailConfig};
 use crate::http::{ConnectionLimits, serve};
+use crate::letters::{LetterOptions, Templates};
 use crate::license;
 use crate::sandbox::{FIRST_START, HOW_TO_HAVE};
 use crate::site::Site;
@@ -78,9 +81,6 @@ impl Serve {
         .with_metrics(metrics);
         if let Some(mailer) = parts.mailer(&config)? {
             state = state.with_mailer(mailer);
-            if config.reminders {
-                state = state.with_reminders();
-            }
         }
         if let Some(signer) = signer(&config, &parts, &public_url).await? {
             state = state.with_license_signer(signer);
@@ -92,6 +92,7 @@ impl Serve {
         if let Some(token) = told.and_then(|told| told.client_token.clone()) {
             state = state.with_paddle_page(token);
         }
+        let state = with_courier(state, &config)?;
         let site = Site::new(&state, parts.sandbox.as_ref());
         welcome(context, &config, &parts, &public_url).await?;
 
@@ -100,7 +101,7 @@ impl Serve {
             taken_up.map_err(|error| Failure::new("go on with price migrations", &error))?;
         }
         let (stop, stopping) = watch::channel(false);
-        let loops = start_loops(&config, &parts, bound, &stopping)?;
+        let loops = start_loops(&config, &parts, state.courier(), bound, &stopping)?;
         let asked = asked_to_stop()?;
         let served = serve(listener, site, connection_limits(&config), asked).await;
         tracing::info!("stopping");
@@ -198,6 +199,39 @@ async fn signer(
 ) -> Result<Option<Arc<dyn LicenseSigner>>, Failure> {
     let made = license::signer(config, &parts.billing, parts.ids.as_ref(), public_url).await;
     made.map_err(|error| Failure::new("have the license keys", &error).with_hint(error.hint()))
+}
+
+/// Has letters written, and people invited, as they are configured.
+fn with_courier(mut state: AppState, config: &Config) -> Result<AppState, Failure> {
+    let told = &config.letters;
+    // Read though no mail be sent: what is wrong is told at once.
+    let templates = match &told.templates {
+        Some(folder) => Templates::read(folder).map_err(|error| {
+            let folder = folder.display();
+            Failure::usage(format!("the templates in {folder} are not fit:\n{error}"))
+        })?,
+        None => Templates::shipped(),
+    };
+    let options = LetterOptions {
+        wanted: told.wanted.clone(),
+        language: told.language,
+        templates,
+        home: None,
+    };
+    let mut transports = Vec::new();
+    transports.extend(state.letters(options));
+    if let Some(told) = &config.github {
+        let invited = state.invitations(Inviting {
+            base_url: told.base_url.clone(),
+            organization: told.organization.clone(),
+            team: told.team.clone(),
+            plans: told.plans.clone(),
+            token: told.token.expose_secret().to_owned(),
+        });
+        let invited = invited.map_err(|error| Failure::new("set up invitations", &error))?;
+        transports.extend(invited);
+    }
+    Ok(state.with_courier(transports))
 }
 
 fn options(config: &Config, public_url: &str) -> ApiOptions {
@@ -308,6 +342,7 @@ async fn first_key(config: &Config, parts: &Parts) -> Result<Option<String>, Fai
 fn start_loops(
     config: &Config,
     parts: &Parts,
+    courier: Option<&Courier>,
     bound: SocketAddr,
     stopping: &watch::Receiver<bool>,
 ) -> Result<Vec<JoinHandle<()>>, Failure> {
@@ -318,6 +353,10 @@ fn start_loops(
         if let Some(events) = parts.events.clone() {
             let stop = told(stopping);
             loops.push(tokio::spawn(async move { events.run(stop).await }));
+        }
+        if let Some(courier) = courier.cloned() {
+            let stop = told(stopping);
+            loops.push(tokio::spawn(async move { courier.run(stop).await }));
         }
     }
     if let Some(sandbox) = &parts.sandbox {

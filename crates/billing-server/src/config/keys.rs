@@ -2,7 +2,7 @@
 
 /// Every key of the configuration, as in the file; its variable is
 /// `BILLING_…` in upper case, with `_` for the dot.
-pub const KEYS: [&str; 68] = [
+pub const KEYS: [&str; 76] = [
     "enabled",
     "database_url",
     "listen",
@@ -45,12 +45,20 @@ pub const KEYS: [&str; 68] = [
     "webhooks.allow_private",
     "mail.folder",
     "mail.reminders",
+    "mail.letters",
+    "mail.language",
+    "mail.templates",
     "mail.smtp.host",
     "mail.smtp.tls",
     "mail.smtp.port",
     "mail.smtp.user",
     "mail.smtp.password",
     "mail.smtp.from",
+    "github.token",
+    "github.organization",
+    "github.team",
+    "github.plans",
+    "github.base_url",
     "license.key_file",
     "license.audience",
     "license.algorithm",

@@ -7,7 +7,9 @@
 
 mod built;
 mod environment;
+mod github;
 mod keys;
+mod letters;
 mod mail;
 mod problem;
 mod providers;
@@ -29,7 +31,9 @@ use url::Url;
 
 use self::built::Built;
 pub use self::environment::Environment;
+pub use self::github::GitHubConfig;
 pub use self::keys::KEYS;
+pub use self::letters::LettersConfig;
 pub use self::mail::{MailConfig, SmtpConfig, SmtpLogin, SmtpTls};
 pub use self::problem::{ConfigError, Problem};
 pub use self::providers::{
@@ -79,8 +83,10 @@ pub struct Config {
     pub sandbox: Option<SandboxConfig>,
     /// What becomes of mail. `None`: none is sent.
     pub mail: Option<MailConfig>,
-    /// Whether reminders of renewals are mailed, where mail is sent.
-    pub reminders: bool,
+    /// Which letters are mailed, where mail is sent.
+    pub letters: LettersConfig,
+    /// Whom GitHub is asked to invite. `None`: nobody.
+    pub github: Option<GitHubConfig>,
     /// Whom events may be sent to.
     pub receivers: Reaching,
     /// How licenses are signed.

@@ -371,7 +371,7 @@ pub(super) fn any_is_said(reader: &Reader<'_>) -> bool {
     keys.any(|key| reader.says(key))
 }
 
-fn secret(reader: &mut Reader<'_>, key: &str, expected: &str) -> Option<SecretString> {
+pub(super) fn secret(reader: &mut Reader<'_>, key: &str, expected: &str) -> Option<SecretString> {
     reader.require(key, expected);
     reader.hidden_value(key, expected, |text| {
         let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());

@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::environment::variable_of;
 use super::*;
+use crate::letters::{Language, Letter};
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
     Environment::of(
@@ -81,11 +82,47 @@ fn mail_is_written_where_it_is_said_or_where_nothing_is() {
         assert!(read(None, &[said]).unwrap().mail.is_none(), "{said:?}");
     }
     assert!(read(Some(""), &[]).unwrap().mail.is_none());
-    assert!(read(Some(""), &[]).unwrap().reminders);
+    let reminds = |config: &Config| {
+        let mut reminders = Letter::REMINDERS.iter();
+        reminders.all(|held| config.letters.wanted.contains(held))
+    };
+    assert!(reminds(&read(Some(""), &[]).unwrap()));
     let off = read(None, &[("BILLING_MAIL_REMINDERS", "false")]).unwrap();
-    assert!(!off.reminders && off.mail.is_some());
+    assert!(!reminds(&off) && off.mail.is_some());
     let config = read(Some("[mail]\nfolder = \"m\"\n"), &[]).unwrap();
     assert_eq!(folder_of(&config), Some(Path::new("m")));
+}
+
+#[test]
+fn letters_are_chosen_by_name_and_invitations_are_whole_or_refused() {
+    let usual = read(Some(""), &[]).unwrap().letters;
+    assert_eq!(usual.wanted.len(), 6);
+    assert!(!usual.wanted.contains(&Letter::Receipt));
+    assert_eq!(usual.language, Language::English);
+    let told = "[mail]\nreminders = false\nletters = \"receipt, license_key\"\n\
+                language = \"de\"\ntemplates = \"t\"\n";
+    let told = read(Some(told), &[]).unwrap().letters;
+    let chosen: Vec<Letter> = told.wanted.into_iter().collect();
+    assert_eq!(chosen, [Letter::LicenseKey, Letter::Receipt]);
+    assert_eq!(told.language, Language::German);
+    assert_eq!(told.templates.as_deref(), Some(Path::new("t")));
+    let none = read(Some("[mail]\nletters = \"none\"\n"), &[]).unwrap();
+    assert_eq!(none.letters.wanted.len(), 2, "reminders alone");
+
+    assert!(read(Some(""), &[]).unwrap().github.is_none());
+    let token = ("BILLING_GITHUB_TOKEN", "ghp_verysecret");
+    let missing = problems(None, &[token]);
+    assert_eq!(missing.len(), 2, "{missing:?}");
+    let whole = [
+        token,
+        ("BILLING_GITHUB_ORGANIZATION", "acme"),
+        ("BILLING_GITHUB_PLANS", "pro, team"),
+    ];
+    let config = read(None, &whole).unwrap();
+    assert!(!format!("{config:?}").contains("ghp_verysecret"));
+    let github = config.github.unwrap();
+    assert_eq!(github.plans, ["pro", "team"]);
+    assert_eq!(github.base_url.as_str(), "https://api.github.com/");
 }
 
 const SMTP: [(&str, &str); 4] = [
@@ -289,6 +326,19 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("sandbox.database", "", "a file"),
     ("mail.folder", " ", "path of a folder"),
     ("mail.reminders", "maybe", "true or false"),
+    ("mail.letters", "reciept", "apart by commas"),
+    ("mail.letters", "renewal_due", "apart by commas"),
+    ("mail.language", "fr", "en or de"),
+    ("mail.templates", " ", "path of a folder"),
+    ("github.token", "a b", "a token"),
+    (
+        "github.organization",
+        "acme/tools",
+        "name of an organization",
+    ),
+    ("github.team", "..", "name of a team"),
+    ("github.plans", "pro,,team", "keys of plans"),
+    ("github.base_url", "api.github.com", "http or https"),
     ("webhooks.allow_private", "maybe", "true or false"),
     ("mail.smtp.host", "smtp example", "name of a mail server"),
     (

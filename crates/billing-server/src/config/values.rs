@@ -20,7 +20,7 @@ use super::{
     Config, Database, LicenseConfig, LimitsConfig, LogFormat, MailConfig, SandboxConfig,
     SandboxMode, WorkerConfig,
 };
-use super::{mail, providers};
+use super::{github, letters, mail, providers};
 
 /// Where the server listens when nobody says: loopback, so that nothing is
 /// open to the network by accident.
@@ -145,7 +145,8 @@ pub(super) fn config(reader: &mut Reader<'_>, built: Built, file: Option<&Path>)
         btcpay,
         sandbox,
         mail: mail.or_else(|| bare.then(|| MailConfig::Folder(PathBuf::from("mail")))),
-        reminders: flag(reader, "mail.reminders").unwrap_or(true),
+        letters: letters::letters(reader),
+        github: github::github(reader),
         receivers: receivers(reader),
         license: license(reader),
         worker: worker(reader),
@@ -293,7 +294,7 @@ fn rate(reader: &mut Reader<'_>, key: &str) -> Option<u32> {
     })
 }
 
-fn flag(reader: &mut Reader<'_>, key: &str) -> Option<bool> {
+pub(super) fn flag(reader: &mut Reader<'_>, key: &str) -> Option<bool> {
     reader.value(key, "true or false", boolean)
 }
 

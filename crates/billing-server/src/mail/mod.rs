@@ -6,7 +6,6 @@
 mod file;
 mod letter;
 mod post;
-mod queue;
 mod sender;
 #[cfg(feature = "smtp")]
 mod smtp;
@@ -14,7 +13,6 @@ mod smtp;
 pub use file::FileOutbox;
 pub(crate) use letter::MAX_LINE;
 pub(crate) use post::{Post, deliver};
-pub(crate) use queue::Queue;
 pub use sender::{NoSender, Sender};
 #[cfg(feature = "smtp")]
 pub use smtp::Smtp;
