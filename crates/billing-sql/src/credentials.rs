@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use billing_domain::ids::{CustomerId, KeyId, SessionId};
 use billing_domain::time::Timestamp;
 use billing_ports::store::{
-    Credentials, OperatorKey, Remembered, Scope, SecretHash, Session, StoreError,
+    Credentials, OperatorKey, OperatorSession, Remembered, Scope, SecretHash, Session, StoreError,
 };
 use sea_orm::prelude::{DateTimeUtc, Uuid};
 use sea_orm::{
@@ -19,6 +19,7 @@ use crate::rows;
 use crate::store::SqlStore;
 use crate::time::{column, instant};
 
+mod operators;
 mod remember;
 
 #[async_trait]
@@ -159,6 +160,33 @@ impl<D: Database> Credentials for SqlStore<D> {
 
     async fn end_session(&self, token: SecretHash) -> Result<bool, StoreError> {
         Ok(self.write(EndSession(token)).await?)
+    }
+
+    async fn add_operator_session(
+        &self,
+        session: OperatorSession,
+        token: SecretHash,
+    ) -> Result<(), StoreError> {
+        let begin = operators::Begin::of(&session, token);
+        Ok(self.record(begin, None, |()| true).await?)
+    }
+
+    async fn find_operator_session(
+        &self,
+        token: SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<OperatorKey>, StoreError> {
+        let on = self.database().reader();
+        let read = || async {
+            let found = operators::key_of(on, token, now).await?;
+            Ok(found.map(key).transpose()?)
+        };
+        let found: Option<OperatorKey> = self.read(read).await?;
+        Ok(found.filter(OperatorKey::opens_sessions))
+    }
+
+    async fn end_operator_session(&self, token: SecretHash) -> Result<bool, StoreError> {
+        Ok(self.write(operators::End(token)).await?)
     }
 
     async fn remember(

@@ -248,6 +248,7 @@ macro_rules! store_contract {
                 a_key_is_rotated_once
                 a_session_ends
                 an_ended_session_is_nobody_s
+                an_operator_s_session_is_its_key_s_until_either_is_over
                 a_link_opens_once_however_many_try
                 a_link_expires
                 an_idempotency_key_is_fresh_to_one

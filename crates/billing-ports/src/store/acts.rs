@@ -48,7 +48,8 @@ pub struct ActFilter {
 /// Acts.
 ///
 /// - A recording store MUST keep its act in the transaction of the first of these that it
-///   writes: a commit; a key that is made, rotated or revoked; a session or a link;
+///   writes: a commit; a key that is made, rotated or revoked; a session or a link, an operator's
+///   own session too;
 ///   a discount code made or retired; a catalog; a price migration; a receiver of
 ///   events made, changed or removed, and a delivery tried again; a resolution of something
 ///   parked.

@@ -63,6 +63,13 @@ impl OperatorKey {
     pub fn works_at(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
+
+    /// Whether operators may have sessions by it: one that was rotated works on for programs,
+    /// so that they can be given the new one, and for nobody at a browser.
+    #[must_use]
+    pub const fn opens_sessions(&self) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none()
+    }
 }
 
 /// A billing session of one customer: first a link that opens once, then a token.
@@ -72,6 +79,17 @@ pub struct Session {
     pub id: SessionId,
     /// Whose session.
     pub customer: CustomerId,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// A session of an operator in the pages for operators, by a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorSession {
+    /// Our id.
+    pub id: SessionId,
+    /// Whose session: it is over when this key is revoked or rotated.
+    pub key: KeyId,
     /// When it ends.
     pub expires_at: Timestamp,
 }
@@ -166,6 +184,25 @@ pub trait Credentials: Send + Sync {
 
     /// Ends the session of a token: from now on it MUST be nobody's. `false`: it was nobody's.
     async fn end_session(&self, token: SecretHash) -> Result<bool, StoreError>;
+
+    /// Stores a session of an operator's whose token works at once.
+    async fn add_operator_session(
+        &self,
+        session: OperatorSession,
+        token: SecretHash,
+    ) -> Result<(), StoreError>;
+
+    /// The key whose session has this token. `None`: there is no such session, it has ended
+    /// at `now`, or its key MUST open none any more, as [`OperatorKey::opens_sessions`] says.
+    async fn find_operator_session(
+        &self,
+        token: SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<OperatorKey>, StoreError>;
+
+    /// Ends the operator's session of a token: from now on it MUST be nobody's. `false`: it
+    /// was nobody's.
+    async fn end_operator_session(&self, token: SecretHash) -> Result<bool, StoreError>;
 
     /// Begins a request under an idempotency key of one caller.
     async fn remember(

@@ -174,6 +174,9 @@ far!(Credentials {
     open_link(link: SecretHash, token: SecretHash, now: Timestamp) -> Option<Session>, StoreError;
     find_session(token: SecretHash, now: Timestamp) -> Option<Session>, StoreError;
     end_session(token: SecretHash) -> bool, StoreError;
+    add_operator_session(session: OperatorSession, token: SecretHash) -> (), StoreError;
+    find_operator_session(token: SecretHash, now: Timestamp) -> Option<OperatorKey>, StoreError;
+    end_operator_session(token: SecretHash) -> bool, StoreError;
     remember(caller: &str, key: &str, request: SecretHash, now: Timestamp, reserved_until: Timestamp) -> Remembered, StoreError;
     answer(caller: &str, key: &str, status: u16, body: Option<Vec<u8>>) -> (), StoreError;
     forget(caller: &str, key: &str) -> (), StoreError;

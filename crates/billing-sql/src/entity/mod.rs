@@ -22,6 +22,7 @@ pub(crate) mod invoice;
 pub(crate) mod journal;
 pub(crate) mod license;
 pub(crate) mod operator_key;
+pub(crate) mod operator_session;
 pub(crate) mod outbox;
 pub(crate) mod parked;
 pub(crate) mod price_migration;

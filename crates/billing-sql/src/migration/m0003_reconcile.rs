@@ -2,13 +2,13 @@
 //! customer's mailbox, by which a guest's purchase finds its account, the provider's
 //! subscription that an invoice was made for, which customers of providers stand
 //! for several of ours, receivers of events with what is on its way to them, what operators
-//! did, until when a rotated key works, and metered use.
+//! did, their sessions, until when a rotated key works, and metered use.
 
 use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
 use super::table::Kind::{Bool, Bytes, Id, Instant, Int, Json, Long, Text};
-use super::table::{column, index, table};
+use super::table::{column, index, table, unique};
 
 pub(super) struct Migration;
 
@@ -157,6 +157,32 @@ async fn operators(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
     schema.create_index(of_customer).await?;
     let of_actor = index("acts", "acts_actor", &["actor", "id"], "");
     schema.create_index(of_actor).await?;
+    let sessions = table(
+        "operator_sessions",
+        &["id"],
+        &[
+            ("id", Id),
+            ("key_id", Id),
+            ("expires_at", Instant),
+            ("token_hash", Bytes),
+        ],
+        &[],
+    );
+    schema.create_table(sessions).await?;
+    let by_token = unique(
+        "operator_sessions",
+        "operator_sessions_token",
+        &["token_hash"],
+        "",
+    );
+    schema.create_index(by_token).await?;
+    let by_end = index(
+        "operator_sessions",
+        "operator_sessions_expiry",
+        &["expires_at"],
+        "",
+    );
+    schema.create_index(by_end).await?;
     let ends = column("operator_keys", "expires_at", Instant);
     schema.alter_table(ends).await?;
     let of_event = index("journal", "journal_event", &["event", "id"], "");

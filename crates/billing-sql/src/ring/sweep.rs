@@ -10,7 +10,8 @@ use sea_orm::{
 
 use crate::database::{Operation, Shape};
 use crate::entity::{
-    idempotency, inbox, outbox, parked, quote, session, usage_event, usage_name, usage_period,
+    idempotency, inbox, operator_session, outbox, parked, quote, session, usage_event, usage_name,
+    usage_period,
 };
 use crate::fault::Fault;
 use crate::time::column;
@@ -32,6 +33,7 @@ impl Operation for Remove {
             self.effects(on).await?,
             self.requests(on).await?,
             self.sessions(on).await?,
+            self.operator_sessions(on).await?,
             self.quotes(on).await?,
             self.used(on).await?,
             self.names(on).await?,
@@ -122,6 +124,18 @@ impl Remove {
             .limit(self.limit())
             .into_query();
         let removed = session::Entity::delete_many().filter(session::Column::Id.in_subquery(old));
+        Ok(removed.exec(on).await?.rows_affected)
+    }
+
+    async fn operator_sessions<C: ConnectionTrait>(&self, on: &C) -> Result<u64, Fault> {
+        let old = operator_session::Entity::find()
+            .select_only()
+            .column(operator_session::Column::Id)
+            .filter(operator_session::Column::ExpiresAt.lt(column(self.0.rows_before)))
+            .limit(self.limit())
+            .into_query();
+        let removed = operator_session::Entity::delete_many()
+            .filter(operator_session::Column::Id.in_subquery(old));
         Ok(removed.exec(on).await?.rows_affected)
     }
 

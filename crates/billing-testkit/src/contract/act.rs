@@ -7,7 +7,7 @@ use billing_domain::ids::CustomerId;
 use billing_domain::parked::ParkReason;
 use billing_ports::Store;
 use billing_ports::store::{
-    Act, ActFilter, KeptAct, OperatorKey, PageAsk, Resolution, Scope, Session,
+    Act, ActFilter, KeptAct, OperatorKey, OperatorSession, PageAsk, Resolution, Scope, Session,
 };
 
 use super::read::read_all;
@@ -60,6 +60,14 @@ pub async fn an_act_is_kept_with_whatever_it_wrote(store: &dyn Store) {
     let added = acts(&mut make, of)
         .add_link(linked, secret(2), second(9))
         .await;
+    assert_eq!(added, Ok(()));
+    let sitting = OperatorSession {
+        id: make.id(),
+        key: old.id,
+        expires_at: second(100),
+    };
+    let acting = acts(&mut make, None);
+    let added = acting.add_operator_session(sitting, secret(3)).await;
     assert_eq!(added, Ok(()));
     let code = make.discount_code("SPRING", None);
     assert_eq!(acts(&mut make, None).create_code(&code).await, Ok(true));

@@ -2,7 +2,7 @@
 
 use billing_domain::time::Timestamp;
 use billing_ports::Store;
-use billing_ports::store::{OperatorKey, Remembered, Scope, SecretHash, Session};
+use billing_ports::store::{OperatorKey, OperatorSession, Remembered, Scope, SecretHash, Session};
 
 use super::support::{CALLERS, newcomer, second, together};
 use crate::fixtures::{Maker, secret};
@@ -110,6 +110,52 @@ pub async fn an_ended_session_is_nobody_s(store: &dyn Store) {
     assert_eq!(find(2).await, Ok(Some(other)), "another is not");
     assert_eq!(store.end_session(secret(1)).await, Ok(false));
     assert_eq!(store.end_session(secret(9)).await, Ok(false));
+}
+
+/// "The key whose session has this token", until either is over: the session by its time or
+/// by being ended, the key by being revoked or rotated.
+pub async fn an_operator_s_session_is_its_key_s_until_either_is_over(store: &dyn Store) {
+    let mut make = Maker::new(6);
+    let mut key = |number: u8| OperatorKey {
+        id: make.id(),
+        name: "desk".to_owned(),
+        scope: Scope::Admin,
+        created_at: second(i64::from(number)),
+        revoked_at: None,
+        expires_at: None,
+    };
+    let (kept, revoked, rotated, new) = (key(1), key(2), key(3), key(4));
+    for (number, key) in [(1, &kept), (2, &revoked), (3, &rotated)] {
+        let added = store.add_key(key.clone(), secret(number)).await;
+        assert_eq!(added, Ok(()));
+    }
+    for (token, key) in [(11, &kept), (12, &revoked), (13, &rotated), (14, &kept)] {
+        let session = OperatorSession {
+            id: make.id(),
+            key: key.id,
+            expires_at: second(100),
+        };
+        let added = store.add_operator_session(session, secret(token)).await;
+        assert_eq!(added, Ok(()));
+    }
+    let find = async |token, at| store.find_operator_session(secret(token), second(at)).await;
+    for (token, key) in [(11, &kept), (12, &revoked), (13, &rotated), (14, &kept)] {
+        assert_eq!(find(token, 99).await, Ok(Some(key.clone())));
+        assert_eq!(find(token, 100).await, Ok(None), "its time is over");
+    }
+    assert_eq!(find(1, 9).await, Ok(None), "a key is no session");
+    let customer_s = store.find_session(secret(11), second(9)).await;
+    assert_eq!(customer_s, Ok(None), "and a session no customer's");
+    assert_eq!(store.revoke_key(revoked.id, second(9)).await, Ok(true));
+    assert_eq!(find(12, 9).await, Ok(None), "its key was revoked");
+    let rotating = store.rotate_key(rotated.id, second(90), new, secret(4));
+    assert_eq!(rotating.await, Ok(true));
+    assert_eq!(find(13, 9).await, Ok(None), "its key was rotated");
+    assert_eq!(store.end_operator_session(secret(11)).await, Ok(true));
+    assert_eq!(find(11, 9).await, Ok(None), "it was ended");
+    assert_eq!(find(14, 9).await, Ok(Some(kept)), "another was not");
+    assert_eq!(store.end_operator_session(secret(11)).await, Ok(false));
+    assert_eq!(store.end_session(secret(14)).await, Ok(false));
 }
 
 /// "A link secret MUST open once, however many try at the same time."

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use billing_domain::ids::KeyId;
 use billing_domain::time::Timestamp;
 use billing_ports::store::{
-    Credentials, OperatorKey, Remembered, SecretHash, Session, StoreError, Sweep,
+    Credentials, OperatorKey, OperatorSession, Remembered, SecretHash, Session, StoreError, Sweep,
 };
 
 use super::{Call, MemoryStore};
@@ -15,6 +15,7 @@ use super::{Call, MemoryStore};
 pub(super) struct Vault {
     keys: BTreeMap<KeyId, (OperatorKey, SecretHash)>,
     sessions: BTreeMap<SecretHash, Session>,
+    operators: BTreeMap<SecretHash, OperatorSession>,
     links: BTreeMap<SecretHash, (Session, Timestamp)>,
     requests: BTreeMap<(String, String), Request>,
 }
@@ -72,7 +73,11 @@ impl Vault {
         let links = remove_where(&mut self.links, sweep.limit, |(_, expires)| {
             *expires < before
         });
-        requests.saturating_add(sessions).saturating_add(links)
+        let operators = remove_where(&mut self.operators, sweep.limit, |held| {
+            held.expires_at < before
+        });
+        let swept = [requests, sessions, links, operators];
+        swept.into_iter().fold(0, u64::saturating_add)
     }
 }
 
@@ -242,6 +247,42 @@ impl Credentials for MemoryStore {
     async fn end_session(&self, token: SecretHash) -> Result<bool, StoreError> {
         self.call(Call::Credential, |state| {
             Ok(state.vault.sessions.remove(&token).is_some())
+        })
+    }
+
+    async fn add_operator_session(
+        &self,
+        session: OperatorSession,
+        token: SecretHash,
+    ) -> Result<(), StoreError> {
+        self.record(
+            Call::Credential,
+            None,
+            |()| true,
+            |state| {
+                state.vault.operators.insert(token, session);
+                Ok(())
+            },
+        )
+    }
+
+    async fn find_operator_session(
+        &self,
+        token: SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<OperatorKey>, StoreError> {
+        self.call(Call::Credential, |state| {
+            let held = state.vault.operators.get(&token);
+            let held = held.filter(|session| now < session.expires_at);
+            let key = held.and_then(|session| state.vault.keys.get(&session.key));
+            let key = key.map(|(key, _)| key);
+            Ok(key.filter(|key| key.opens_sessions()).cloned())
+        })
+    }
+
+    async fn end_operator_session(&self, token: SecretHash) -> Result<bool, StoreError> {
+        self.call(Call::Credential, |state| {
+            Ok(state.vault.operators.remove(&token).is_some())
         })
     }
 
