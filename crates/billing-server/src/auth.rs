@@ -27,6 +27,8 @@ use crate::state::AppState;
 pub(crate) const KEY_PREFIX: &str = "bk_";
 /// What a session's token begins with.
 pub(crate) const SESSION_PREFIX: &str = "bs_";
+/// What the token of an operator's session begins with. It is good in the pages alone.
+pub(crate) const OPERATOR_PREFIX: &str = "bo_";
 /// What a link that opens a session begins with.
 pub(crate) const LINK_PREFIX: &str = "bl_";
 

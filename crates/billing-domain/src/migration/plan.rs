@@ -29,6 +29,9 @@ pub struct MigrationPlan {
     pub moves: u64,
     /// How many are kept, by reason.
     pub kept: BTreeMap<KeptReason, u64>,
+    /// What all who move pay before they do, a nominal month: each taken to a month and
+    /// rounded as [`RevenueMonth::effect`] is.
+    pub before: Money,
     /// What it is worth, for [`MONTHS`] calendar months, that of the plan first.
     pub months: Vec<RevenueMonth>,
     /// How many notices go out, by the start of the day, in UTC.
@@ -94,6 +97,7 @@ impl<'a> Planner<'a> {
             holders: 0,
             moves: 0,
             kept: BTreeMap::new(),
+            before: zero,
             months: months.collect(),
             notices: BTreeMap::new(),
             first_move: None,
@@ -136,6 +140,8 @@ impl<'a> Planner<'a> {
             plan.last_move = plan.last_move.max(Some(at));
             let more = to.checked_sub(told.from_amount)?;
             let monthly = monthly_half_away_from_zero(more, held.terms.billing)?;
+            let before = monthly_half_away_from_zero(told.from_amount, held.terms.billing)?;
+            plan.before = plan.before.checked_add(before)?;
             if let Some(month) = plan.month_of(at) {
                 month.moves = month.moves.saturating_add(1);
                 month.effect = month.effect.checked_add(monthly)?;

@@ -241,28 +241,38 @@ impl DeliveriesApi {
         id: Path<String>,
     ) -> Answer<DeliveryView> {
         let id = parsed(&id)?;
-        let held = found(&state, id).await?;
-        if Way::of(held.endpoint).is_none() {
-            let receiver = state.store()?.get_endpoint(held.endpoint).await?;
-            let enabled = receiver.is_some_and(|receiver| receiver.disabled.is_none());
-            if !enabled {
-                return Err(refused("its receiver is disabled or deleted"));
-            }
-        }
-        let now = state.clock()?.now();
-        if !state.store()?.revive_delivery(id, now).await? {
-            return Err(refused("only what was given up can be retried"));
-        }
-        tracing::info!(delivery = %id, by = %by.0.actor, "delivery retried");
-        if let Some(sender) = &state.events {
-            sender.wake();
-        }
-        if let Some(courier) = state.courier() {
-            courier.wake();
-        }
+        retry(&state, id, &by.0.actor).await?;
         let held = found(&state, id).await?;
         Ok(Json(held.into()))
     }
+}
+
+/// Sends an event again that was given up.
+///
+/// # Errors
+///
+/// 404 where there is none, 409 where it was not given up or has no receiver to go to.
+pub(crate) async fn retry(state: &AppState, id: DeliveryId, by: &str) -> Result<(), Problem> {
+    let held = found(state, id).await?;
+    if Way::of(held.endpoint).is_none() {
+        let receiver = state.store()?.get_endpoint(held.endpoint).await?;
+        let enabled = receiver.is_some_and(|receiver| receiver.disabled.is_none());
+        if !enabled {
+            return Err(refused("its receiver is disabled or deleted"));
+        }
+    }
+    let now = state.clock()?.now();
+    if !state.store()?.revive_delivery(id, now).await? {
+        return Err(refused("only what was given up can be retried"));
+    }
+    tracing::info!(delivery = %id, by, "delivery retried");
+    if let Some(sender) = &state.events {
+        sender.wake();
+    }
+    if let Some(courier) = state.courier() {
+        courier.wake();
+    }
+    Ok(())
 }
 
 fn refused(why: &'static str) -> Problem {

@@ -294,7 +294,8 @@ fn price(field: &'static str, text: Option<&str>) -> Result<PriceKey, Problem> {
         .ok_or_else(|| Problem::field(field, "must be the key of a price"))
 }
 
-fn refused(error: MigrationError) -> Problem {
+/// The refusal of a migration.
+pub(crate) fn refused(error: MigrationError) -> Problem {
     match error {
         MigrationError::Refused(refusal) => Problem::unprocessable(refusal.to_string()),
         MigrationError::Stale => Problem::new(

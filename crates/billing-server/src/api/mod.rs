@@ -42,7 +42,11 @@ pub(crate) mod views;
 mod webhooks;
 
 pub(crate) use body::MAX_TEXT;
+pub(crate) use customers::named;
+pub(crate) use deliveries::retry as retry_delivery;
+pub(crate) use parked::REASONS as PARK_REASONS;
 pub(crate) use quotes::change_ask;
+pub(crate) use reports::totals as recurring_totals;
 pub(crate) use sessions::{Delivery, allowed, mail_link};
 
 use poem::endpoint::BoxEndpoint;

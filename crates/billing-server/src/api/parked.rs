@@ -44,7 +44,7 @@ pub(crate) struct ParkedListView {
 }
 
 /// Every reason, as a filter.
-const REASONS: [ParkReason; 11] = [
+pub(crate) const REASONS: [ParkReason; 11] = [
     ParkReason::Unlinked,
     ParkReason::SharedCustomer,
     ParkReason::UnknownPrice,

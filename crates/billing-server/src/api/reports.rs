@@ -243,7 +243,7 @@ fn read_months(stated: Option<&str>) -> Result<u16, Problem> {
 }
 
 /// The rows' amounts, summed by currency.
-fn totals(rows: &[Recurring]) -> Result<Vec<Money>, MoneyError> {
+pub(crate) fn totals(rows: &[Recurring]) -> Result<Vec<Money>, MoneyError> {
     let mut totals: Vec<Money> = Vec::new();
     for row in rows {
         let known = totals

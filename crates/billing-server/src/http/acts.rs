@@ -13,7 +13,7 @@ use poem::http::Method;
 use poem::{Endpoint, Request, Response, Result};
 
 use crate::api::MAX_TEXT;
-use crate::auth::Caller;
+use crate::auth::{Caller, Operator};
 use crate::http::guard::BILLING;
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -45,20 +45,35 @@ pub(crate) async fn record<E: Endpoint<Output = Response>>(
         Some(reason) => Some(reason),
         None => in_body(&mut request).await?,
     };
-    let clock = state.clock()?;
-    let now = clock.now();
+    let recording = recording(&state, operator, &request, reason)?;
+    request.set_data(recording);
+    next.call(request).await
+}
+
+/// `state` with an engine that keeps what `operator` asks for with the first thing that it
+/// writes.
+///
+/// # Errors
+///
+/// 404 where billing is switched off.
+pub(crate) fn recording(
+    state: &AppState,
+    operator: Operator,
+    request: &Request,
+    reason: Option<String>,
+) -> Result<AppState, Problem> {
+    let now = state.clock()?.now();
     let act = Act {
         id: IdSeq::new(now, state.ids.seed()).draw(),
         at: now,
         actor: operator.actor,
         name: operator.name,
-        request: told(&request),
+        request: told(request),
         reason,
     };
     let mut recording = state.clone();
     recording.billing = state.billing.recording(act);
-    request.set_data(recording);
-    next.call(request).await
+    Ok(recording)
 }
 
 /// What is asked for: the method and the path.
@@ -92,6 +107,7 @@ async fn in_body(request: &mut Request) -> Result<Option<String>> {
     Ok(reason.map(str::to_owned))
 }
 
-fn is_reason(text: &str) -> bool {
+/// Whether a text is fit to say why.
+pub(crate) fn is_reason(text: &str) -> bool {
     (1..=MAX_TEXT).contains(&text.len()) && !text.contains(char::is_control)
 }

@@ -21,6 +21,7 @@ use poem::{Endpoint, EndpointExt, Response};
 pub use limits::ConnectionLimits;
 pub use server::{ServeError, serve};
 
+pub(crate) use acts::{is_reason, recording};
 pub(crate) use errors::unsupported_media_type;
 pub(crate) use idempotency::{Anew, NotKept};
 pub(crate) use rates::{RateLimiters, client_address};

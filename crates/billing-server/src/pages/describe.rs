@@ -2,11 +2,13 @@
 
 use billing_domain::catalog::{Billing, Catalog, Plan, Price};
 use billing_domain::entitlement::{Entitlement, Entitlements, FeatureKind, Limit, print_size};
+use billing_domain::invoice::{Invoice, InvoiceState, Purpose};
 use billing_domain::money::Money;
 use billing_domain::subscription::Status;
 use billing_domain::time::{Interval, Timestamp};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use maud::{Markup, html};
 
 /// A feature as a plan grants it.
 #[derive(Debug, PartialEq, Eq)]
@@ -193,6 +195,39 @@ pub(super) const fn status(status: Status) -> (&'static str, &'static str) {
     }
 }
 
+/// What an invoice pays for.
+pub(super) const fn purpose(invoice: &Invoice) -> &'static str {
+    match invoice.purpose {
+        Purpose::Purchase => "Purchase",
+        Purpose::Renewal => "Renewal",
+        Purpose::OneTime => "One-time payment",
+        Purpose::Change => "Change of plan",
+        Purpose::Usage => "Use",
+    }
+}
+
+/// How far an invoice has come, as badges.
+pub(super) fn invoice_status(invoice: &Invoice) -> Markup {
+    let (word, class) = match invoice.state {
+        InvoiceState::Open if invoice.awaits().is_some() => ("Payment on its way", "trial"),
+        InvoiceState::Open => ("Open", "due"),
+        InvoiceState::Settled { .. } => ("Paid", "good"),
+        InvoiceState::Void { .. } => ("No longer owed", "quiet"),
+    };
+    html! {
+        span class={ "badge " (class) } { (word) }
+        @if invoice.is_disputed() { " " span class="badge due" { "Contested" } }
+    }
+}
+
+/// A fragment as a sentence.
+pub(super) fn sentence(fragment: &str) -> String {
+    let mut letters = fragment.chars();
+    let first = letters.next().map(char::to_uppercase);
+    let first: String = first.into_iter().flatten().collect();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,6 +266,17 @@ mod tests {
             assert_eq!(amount(bytes, true), text);
         }
         assert_eq!(amount(1_201, false), "1201");
+    }
+
+    #[test]
+    fn a_fragment_reads_as_a_sentence() {
+        for (fragment, expected) in [
+            ("nothing of it recurs", "Nothing of it recurs."),
+            ("élan.", "Élan."),
+            ("", "."),
+        ] {
+            assert_eq!(sentence(fragment), expected);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use poem::http::StatusCode;
 use poem::web::Html;
 use poem::{IntoResponse, Response};
 
+use super::Pages;
 use super::assets::stylesheet_address;
 
 /// A page before it is framed.
@@ -67,6 +68,25 @@ impl Page<'_> {
             .with_header("cache-control", "no-store")
             .into_response()
     }
+}
+
+/// A page for whoever it may be, with what is sold in its head.
+pub(super) async fn framed(
+    pages: &Pages,
+    status: StatusCode,
+    title: &str,
+    around: &Around,
+    body: Markup,
+) -> Response {
+    let revision = pages.state.billing.catalog().await.ok();
+    let product = revision.as_ref().map(|revision| revision.catalog.product());
+    Page {
+        title,
+        product: product.unwrap_or_default(),
+        refresh: false,
+        body,
+    }
+    .answer_among(status, around)
 }
 
 /// One answer for what does not exist and for what is somebody else's.

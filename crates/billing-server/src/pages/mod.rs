@@ -1,15 +1,17 @@
 //! The pages that people see: prices, what became of a checkout, where a mailed link
-//! leads, where a renewal is paid, and the portal, where customers see and change what
-//! they have.
+//! leads, where a renewal is paid, the portal, where customers see and change what
+//! they have, and the dashboard, where operators see over everybody.
 //!
 //! Rendered here, working without a script, with one stylesheet; only where
 //! Paddle's checkout opens does a page need one. Deliberately decides nothing: a visit
 //! changes nothing, and a purchase is a checkout of the engine like any other.
 
+mod admin;
 mod assets;
 mod checkout;
 mod cookie;
 mod describe;
+mod form;
 mod layout;
 mod origin;
 mod pay;
@@ -45,7 +47,7 @@ pub fn page_routes(state: &AppState) -> impl Endpoint<Output = Response> + use<>
         public_url: Arc::from(state.options.public_url.as_str()),
     };
     let content_policy = policy::content_policy(&pages.public_url);
-    portal::routes(Route::new())
+    admin::routes(portal::routes(Route::new()))
         .at("/", get(to_pricing))
         .at("/pricing", get(pricing::show))
         .at("/pricing/checkout", post(pricing::checkout))

@@ -13,10 +13,11 @@ use poem::{Body, Request, Response, handler};
 use serde::Deserialize;
 use url::Url;
 
+use super::cookie::{CUSTOMER, with_cookie};
 use super::layout::{Page, not_found, unavailable};
 use super::origin::is_ours;
 use super::portal;
-use super::{Pages, cookie, see_other};
+use super::{Pages, see_other};
 use crate::api::{Delivery, allowed};
 use crate::http::client_address;
 use crate::links::{self, MAX_LINK, Opened};
@@ -124,11 +125,7 @@ async fn onward(
 
 /// Leads the browser to the portal, with its session.
 fn entered(cookie: HeaderValue) -> Response {
-    let mut answer = see_other(portal::HOME);
-    let headers = answer.headers_mut();
-    headers.insert(header::SET_COOKIE, cookie);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
+    with_cookie(see_other(portal::HOME), cookie)
 }
 
 /// Leads the browser on, to an address that nobody may keep.
@@ -179,7 +176,7 @@ fn kept(pages: &Pages, opened: &Opened) -> Result<Then, Problem> {
     let clock = pages.state.billing.clock();
     let now = clock.ok_or_else(Problem::billing_disabled)?.now();
     let left = opened.session.expires_at.duration_since(now).as_secs();
-    let cookie = cookie::kept(&pages.public_url, &opened.token, left);
+    let cookie = CUSTOMER.kept(&pages.public_url, &opened.token, left);
     Ok(Then::Enter(cookie))
 }
 

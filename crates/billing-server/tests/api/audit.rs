@@ -165,7 +165,7 @@ async fn about_a_code(id: &str) -> Done {
 }
 
 /// A delivery that was given up; gives its id.
-async fn gave_up() -> (Rig, String) {
+pub(crate) async fn gave_up() -> (Rig, String) {
     let rig = Rig::new().await;
     let body = json!({ "url": "https://hooks.example.com/" });
     let made = rig.post("/v1/webhook-endpoints").by(ADMIN).json(body);
@@ -304,7 +304,7 @@ async fn about_a_license(id: &str) -> Done {
     asks(rig, WRITE, Method::POST, &path, reason).await
 }
 
-async fn key_id(rig: &Rig, name: &str) -> String {
+pub(crate) async fn key_id(rig: &Rig, name: &str) -> String {
     let keys = rig.get("/v1/keys").by(ADMIN).send().await.ok(200);
     let keys = keys["data"].as_array().unwrap();
     let found = keys.iter().find(|key| key["name"] == name);

@@ -2,6 +2,10 @@
 //! way in which it refuses.
 
 #[cfg(test)]
+mod admin;
+#[cfg(test)]
+mod admin_refused;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod auth;

@@ -69,6 +69,17 @@ pub(crate) fn hold(folder: &Folder, holders: u32) {
     });
 }
 
+/// Lets an event arrive that nobody can read.
+pub(crate) fn arrives(folder: &Folder) {
+    done(async {
+        let store = open(&folder.path("billing.db")).await;
+        let mut make = Maker::new(2);
+        let event = make.unreadable(None);
+        let received = store.receive(make.id(), event, make.now).await;
+        received.unwrap();
+    });
+}
+
 /// How migrations have come out.
 pub(crate) struct Moved {
     pub(crate) holders: Vec<Subscription>,

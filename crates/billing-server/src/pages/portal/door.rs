@@ -7,10 +7,11 @@ use poem::web::Data;
 use poem::{Body, Request, Response, handler};
 
 use super::DOOR;
-use super::frame::{answered, framed, without_cookie};
-use super::visitor::{Visitor, read};
+use super::frame::{answered, without_cookie};
+use super::visitor::Visitor;
 use crate::api::mail_link;
-use crate::pages::layout::Around;
+use crate::pages::form::read;
+use crate::pages::layout::{Around, framed};
 use crate::pages::{Pages, see_other};
 use crate::problem::Problem;
 

@@ -3,12 +3,14 @@
 use maud::{Markup, html};
 use poem::Response;
 use poem::error::ResponseError;
-use poem::http::{HeaderValue, StatusCode, header};
+use poem::http::StatusCode;
 
-use super::visitor::{FORGED, Visitor};
+use super::visitor::Visitor;
 use super::{DOOR, HOME};
-use crate::pages::layout::{Around, Page, not_found, unavailable};
-use crate::pages::{Pages, cookie, see_other};
+use crate::pages::cookie::{CUSTOMER, with_cookie};
+use crate::pages::form::FORGED;
+use crate::pages::layout::{Around, framed, not_found, unavailable};
+use crate::pages::{Pages, describe, see_other};
 use crate::problem::Problem;
 
 /// The parts of the portal that the ways lead to.
@@ -61,25 +63,6 @@ fn ways(visitor: &Visitor<'_>, at: Part) -> Markup {
     }
 }
 
-/// A page for whoever it may be.
-pub(super) async fn framed(
-    pages: &Pages,
-    status: StatusCode,
-    title: &str,
-    around: &Around,
-    body: Markup,
-) -> Response {
-    let revision = pages.state.billing.catalog().await.ok();
-    let product = revision.as_ref().map(|revision| revision.catalog.product());
-    Page {
-        title,
-        product: product.unwrap_or_default(),
-        refresh: false,
-        body,
-    }
-    .answer_among(status, around)
-}
-
 /// The answer, or what it says that there is none: without a session, the way to one.
 pub(super) async fn answered(pages: &Pages, answer: Result<Response, Problem>) -> Response {
     match answer {
@@ -113,14 +96,7 @@ async fn refused(pages: &Pages, problem: &Problem) -> Response {
 
 /// `response`, after which the browser keeps no session.
 pub(super) fn without_cookie(pages: &Pages, response: Response) -> Response {
-    with_cookie(response, cookie::dropped(&pages.public_url))
-}
-
-pub(super) fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::SET_COOKIE, cookie);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    with_cookie(response, CUSTOMER.dropped(&pages.public_url))
 }
 
 /// What a refusal says to a customer.
@@ -162,16 +138,11 @@ fn words(problem: &Problem) -> (&'static str, String) {
     };
     match known {
         Some((title, words)) => (title, words.to_owned()),
-        None => ("That is not possible now", sentence(problem.detail())),
+        None => (
+            "That is not possible now",
+            describe::sentence(problem.detail()),
+        ),
     }
-}
-
-/// A fragment as a sentence.
-pub(super) fn sentence(fragment: &str) -> String {
-    let mut letters = fragment.chars();
-    let first = letters.next().map(char::to_uppercase);
-    let first: String = first.into_iter().flatten().collect();
-    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
 }
 
 #[cfg(test)]
@@ -179,14 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_reads_as_a_sentence() {
-        for (fragment, expected) in [
-            ("nothing of it recurs", "Nothing of it recurs."),
-            ("élan.", "Élan."),
-            ("", "."),
-        ] {
-            assert_eq!(sentence(fragment), expected);
-        }
+    fn a_refusal_without_words_of_its_own_says_what_is_wrong() {
         let unknown = Problem::unprocessable("the plan is not sold in this quantity");
         let (_, words) = words(&unknown);
         assert_eq!(words, "The plan is not sold in this quantity.");

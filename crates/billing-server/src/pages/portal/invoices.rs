@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use billing_domain::customer::Account;
 use billing_domain::ids::InvoiceId;
-use billing_domain::invoice::{Invoice, InvoiceState, Purpose};
+use billing_domain::invoice::{Invoice, InvoiceState};
 use billing_engine::{RenewalPage, RenewalPageError, RenewalStanding};
 use billing_ports::store::{InvoiceFilter, Page, PageAsk};
 use maud::{Markup, html};
@@ -129,37 +129,14 @@ pub(super) fn table(visitor: &Visitor<'_>, invoices: &[&Invoice]) -> Markup {
                         th scope="row" {
                             a href={ "/portal/invoices/" (invoice.id) } { (describe::day(invoice.opened_at)) }
                         }
-                        td data-name="For" { (purpose(invoice)) }
+                        td data-name="For" { (describe::purpose(invoice)) }
                         td data-name="Amount" class="money" { (describe::money(invoice.amount)) }
-                        td data-name="Status" { (status(invoice)) }
+                        td data-name="Status" { (describe::invoice_status(invoice)) }
                         td { (way_to_pay(visitor, invoice)) }
                     }
                 }
             }
         }
-    }
-}
-
-const fn purpose(invoice: &Invoice) -> &'static str {
-    match invoice.purpose {
-        Purpose::Purchase => "Purchase",
-        Purpose::Renewal => "Renewal",
-        Purpose::OneTime => "One-time payment",
-        Purpose::Change => "Change of plan",
-        Purpose::Usage => "Use",
-    }
-}
-
-fn status(invoice: &Invoice) -> Markup {
-    let (word, class) = match invoice.state {
-        InvoiceState::Open if invoice.awaits().is_some() => ("Payment on its way", "trial"),
-        InvoiceState::Open => ("Open", "due"),
-        InvoiceState::Settled { .. } => ("Paid", "good"),
-        InvoiceState::Void { .. } => ("No longer owed", "quiet"),
-    };
-    html! {
-        span class={ "badge " (class) } { (word) }
-        @if invoice.is_disputed() { " " span class="badge due" { "Contested" } }
     }
 }
 
@@ -197,8 +174,8 @@ async fn shown(pages: &Pages, request: &Request) -> Result<Response, Problem> {
             h1 { "Invoice of " (describe::day(invoice.opened_at)) }
             section class="card" aria-labelledby="stands" {
                 div class="head" {
-                    h2 id="stands" { (purpose(&invoice)) }
-                    (status(&invoice))
+                    h2 id="stands" { (describe::purpose(&invoice)) }
+                    (describe::invoice_status(&invoice))
                 }
                 (facts(&invoice))
                 (way_to_pay(&visitor, &invoice))

@@ -11,11 +11,11 @@ use poem::{Body, Request, Response, handler};
 
 use super::HOME;
 use super::facts::{badge, facts, plan, to_come};
-use super::frame::{Part, Sheet, answered, sentence};
+use super::frame::{Part, Sheet, answered};
 use super::offers;
 use super::usage;
 use super::visitor::{Held, Visitor, named};
-use crate::pages::{Pages, see_other};
+use crate::pages::{Pages, describe, see_other};
 use crate::problem::Problem;
 
 /// Shows one subscription.
@@ -72,7 +72,7 @@ async fn offered(visitor: &Visitor<'_>, held: &Held, of: &Subscription) -> Resul
     match billing.allowed_changes(&visitor.reference(), of.id).await {
         Ok(allowed) => Ok(offers::changes(visitor, held, of, &allowed)),
         Err(QuoteError::Refused(refusal)) if refusal != QuoteRefusal::NoSubscription => {
-            Ok(html! { p { (sentence(&refusal.to_string())) } })
+            Ok(html! { p { (describe::sentence(&refusal.to_string())) } })
         }
         Err(error) => Err(error.into()),
     }

@@ -2,6 +2,7 @@
 //!
 //! Needs `BILLING_TEST_CHROMEDRIVER`, which `cargo xtask test` sets; `skip` skips.
 
+mod admin;
 mod buys;
 mod chromium;
 mod pages;

@@ -1,0 +1,169 @@
+//! The first page: what recurs, and what waits for somebody.
+
+use billing_domain::provider::ProviderAccount;
+use billing_domain::subscription::Status;
+use billing_ports::store::{
+    DeliveryFilter, DeliveryState, DisabledWhy, Endpoint, InvoiceFilter, SubscriptionFilter,
+};
+use maud::{Markup, html};
+use poem::http::StatusCode;
+use poem::web::Data;
+use poem::{Request, Response, handler};
+
+use super::frame::{COUNT, Count, Part, Sheet, answered};
+use super::operator::Operator;
+use super::revenue::{Revenue, amounts};
+use crate::pages::{Pages, describe};
+use crate::problem::Problem;
+
+/// Shows what recurs, and what waits.
+#[handler]
+pub(super) async fn show(Data(pages): Data<&Pages>, request: &Request) -> Response {
+    answered(pages, shown(pages, request).await).await
+}
+
+async fn shown(pages: &Pages, request: &Request) -> Result<Response, Problem> {
+    let operator = Operator::of(pages, request).await?;
+    let state = operator.state();
+    let figures = state
+        .reports
+        .figures(&state.billing, operator.now()?)
+        .await?;
+    let revenue = Revenue::of(&figures).map_err(|error| {
+        tracing::error!(%error, "a report does not fit");
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the figures do not fit",
+        )
+    })?;
+    let waiting = Waiting::at(&operator).await?;
+    let revision = operator.catalog().await?;
+    let catalog = revision.as_ref().map(|revision| &revision.catalog);
+    let sheet = Sheet {
+        title: "Overview",
+        part: Part::Overview,
+        body: html! {
+            h1 { "Overview" }
+            section class="card" aria-labelledby="now" {
+                h2 id="now" { "Now" }
+                dl {
+                    dt { "Recurs in a month" }
+                    dd { strong { (amounts(&revenue.totals)) } }
+                    dt { "Subscriptions that pay" }
+                    dd { (revenue.subscriptions) }
+                    dt { "Counted" }
+                    dd { (describe::minute(figures.now())) }
+                }
+            }
+            (waiting.card())
+            (revenue.recurring(catalog))
+            (revenue.churn())
+            (revenue.cohorts())
+        },
+    };
+    Ok(sheet.answer(&operator).await)
+}
+
+/// What waits for somebody, or soon may.
+struct Waiting {
+    due: Count,
+    past_due: Count,
+    parked: Count,
+    dead: Count,
+    receivers: Vec<Endpoint>,
+    refused: Vec<ProviderAccount>,
+}
+
+impl Waiting {
+    async fn at(operator: &Operator<'_>) -> Result<Self, Problem> {
+        let store = operator.store()?;
+        let open = InvoiceFilter {
+            open: Some(true),
+            ..InvoiceFilter::default()
+        };
+        let owing = SubscriptionFilter {
+            status: Some(Status::PastDue),
+            ..SubscriptionFilter::default()
+        };
+        let dead = DeliveryFilter {
+            state: Some(DeliveryState::Dead),
+            ..DeliveryFilter::default()
+        };
+        let invoices = store.list_invoices(open, COUNT).await?;
+        let receivers = store.list_endpoints().await?;
+        Ok(Self {
+            due: Count::of(&invoices, |(_, invoice)| invoice.is_renewal()),
+            past_due: Count::of(&store.list_subscriptions(owing, COUNT).await?, |_| true),
+            parked: Count::of(&store.list_parked(None, COUNT).await?, |_| true),
+            dead: Count::of(&store.list_deliveries(dead, COUNT).await?, |_| true),
+            receivers: receivers.into_iter().filter(fails).collect(),
+            refused: refused(operator),
+        })
+    }
+
+    fn card(&self) -> Markup {
+        html! {
+            section class="card" aria-labelledby="waits" {
+                h2 id="waits" { "What waits" }
+                dl {
+                    (row("Renewals to be paid", self.due, "/admin/invoices?open=yes", "trial"))
+                    (row("Renewals that failed: past due", self.past_due, "/admin/subscriptions?status=past_due", "due"))
+                    (row("Parked for a person", self.parked, "/admin/parked", "due"))
+                    (row("Deliveries that were given up", self.dead, "/admin/deliveries?status=dead", "over"))
+                    dt { "Receivers that take nothing" }
+                    dd {
+                        @if self.receivers.is_empty() { (well()) }
+                        @for receiver in &self.receivers {
+                            span class="badge over" { (host(&receiver.url)) } " "
+                        }
+                    }
+                    dt { "Providers that refuse our key" }
+                    dd {
+                        @if self.refused.is_empty() { (well()) }
+                        @for account in &self.refused {
+                            span class="badge over" { (account) } " "
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn row(what: &str, count: Count, to: &str, class: &str) -> Markup {
+    html! {
+        dt { (what) }
+        dd {
+            @if count.is_none() { (well()) } @else {
+                a href=(to) { span class={ "badge " (class) } { (count) } }
+            }
+        }
+    }
+}
+
+fn well() -> Markup {
+    html! { span class="badge good" { "None" } }
+}
+
+/// The providers that refuse our key, as they last said.
+fn refused(operator: &Operator<'_>) -> Vec<ProviderAccount> {
+    let keys = operator.billing().refused_keys();
+    let refused = keys.filter(|(_, refused)| *refused);
+    refused.map(|(account, _)| account.clone()).collect()
+}
+
+/// Whether a receiver takes nothing, and no operator decided so.
+fn fails(receiver: &Endpoint) -> bool {
+    match receiver.disabled {
+        Some(disabled) => disabled.why != DisabledWhy::Operator,
+        None => receiver.failing_since.is_some(),
+    }
+}
+
+/// Where a receiver is, without what may be secret in its address.
+pub(super) fn host(address: &str) -> String {
+    let parsed = url::Url::parse(address).ok();
+    let host = parsed.as_ref().and_then(url::Url::host_str);
+    host.unwrap_or("unknown").to_owned()
+}
