@@ -297,7 +297,7 @@ async fn names_are_names_on_every_page() {
         })
         .await;
         let ana = Holder::of(&rig, name, "low-monthly").await;
-        let key = json!({ "name": long, "scope": "admin" });
+        let key = json!({ "name": name, "scope": "admin" });
         let key = rig
             .post("/v1/keys")
             .by(ADMIN)
@@ -338,7 +338,9 @@ async fn names_are_names_on_every_page() {
             let shown = browser.get(path).await.is(200);
             shown.is_sound().keeps_to_itself("<img");
             // The product, and the key that is signed in with.
-            shown.says(&format!("<bdi>{}</bdi>", escaped(&long)));
+            for text in [&long, name] {
+                shown.says(&format!("<bdi>{}</bdi>", escaped(text)));
+            }
         }
         let story = browser.get(&paths[0]).await;
         story.says(&format!("<h1><bdi>{}</bdi></h1>", escaped(name)));
