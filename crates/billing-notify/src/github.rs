@@ -232,16 +232,16 @@ impl Invitations {
                 again("GitHub does not take our token".to_owned(), None)
             }
             422 => Carried::Never("GitHub does not invite this account".to_owned()),
-            403 | 429 => match self.pause(answer) {
-                Some(after) => again("GitHub asks to wait".to_owned(), Some(after)),
-                None => {
-                    tracing::error!(
-                        account = %self.account(), status,
-                        "GitHub lets our token invite nobody"
-                    );
-                    again("GitHub lets our token invite nobody".to_owned(), None)
+            403 | 429 => {
+                if let Some(after) = self.pause(answer) {
+                    return again("GitHub asks to wait".to_owned(), Some(after));
                 }
-            },
+                tracing::error!(
+                    account = %self.account(), status,
+                    "GitHub lets our token invite nobody"
+                );
+                again("GitHub lets our token invite nobody".to_owned(), None)
+            }
             _ => again(format!("GitHub answered {status}"), answer.retry_after()),
         }
     }

@@ -134,7 +134,10 @@ async fn what_fails_is_tried_again_for_most_of_a_day_and_holds_up_nothing_else()
         rig.entry(Event::InvoiceSettled),
         rig.entry(Event::InvoiceSettled),
     );
-    courier.notify(rig.make.id(), &[one.clone()]).await.unwrap();
+    courier
+        .notify(rig.make.id(), std::slice::from_ref(&one))
+        .await
+        .unwrap();
     assert_eq!(courier.carry_due().await.unwrap(), 1);
     courier.notify(rig.make.id(), &[other]).await.unwrap();
     assert_eq!(courier.carry_due().await.unwrap(), 1, "not before its time");
@@ -154,8 +157,8 @@ async fn what_fails_is_tried_again_for_most_of_a_day_and_holds_up_nothing_else()
     assert_eq!(tries, 11);
     let dead = rig.rows().await;
     let dead = dead.iter().find(|row| row.state == DeliveryState::Dead);
-    let last = dead.unwrap().last.clone().unwrap();
-    assert_eq!(last.problem.as_deref(), Some("the server answered 451"));
+    let told = dead.unwrap().last.clone().unwrap();
+    assert_eq!(told.problem.as_deref(), Some("the server answered 451"));
 }
 
 #[tokio::test]

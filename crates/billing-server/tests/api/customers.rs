@@ -85,24 +85,24 @@ async fn what_is_known_of_a_customer_is_changed_and_taken_back() {
     let rig = Rig::new().await;
     let ana = rig.customer("ana").await;
     let path = format!("/v1/customers/{ana}");
-    let patch = async |body: serde_json::Value| {
+    let tell = async |body: serde_json::Value| {
         let ask = rig.ask(Method::PATCH, &path).by(WRITE);
         ask.json(body).send().await
     };
-    let said = patch(json!({ "lang": "pt-BR", "github": "ana-dev" })).await;
+    let said = tell(json!({ "lang": "pt-BR", "github": "ana-dev" })).await;
     let said = said.ok(200);
     assert_eq!(
         (&said["lang"], &said["github"]),
         (&json!("pt-BR"), &json!("ana-dev"))
     );
-    let kept = patch(json!({ "lang": "de" })).await.ok(200);
+    let kept = tell(json!({ "lang": "de" })).await.ok(200);
     assert_eq!(
         (&kept["lang"], &kept["github"]),
         (&json!("de"), &json!("ana-dev"))
     );
-    let repeated = patch(json!({ "lang": "de" })).await.ok(200);
+    let repeated = tell(json!({ "lang": "de" })).await.ok(200);
     assert_eq!(repeated, kept);
-    let back = patch(json!({ "lang": null, "github": null })).await.ok(200);
+    let back = tell(json!({ "lang": null, "github": null })).await.ok(200);
     assert!(back.get("lang").is_none() && back.get("github").is_none());
     let journal = rig
         .get(&format!("{path}/journal"))
@@ -121,7 +121,7 @@ async fn what_is_known_of_a_customer_is_changed_and_taken_back() {
         (json!({ "github": "-ana" }), "github"),
         (json!({ "email": "eve@x.test" }), "email"),
     ] {
-        patch(body).await.wrong(field);
+        tell(body).await.wrong(field);
     }
     let nobody = rig.ask(Method::PATCH, "/v1/customers/nobody").by(WRITE);
     let nobody = nobody.json(json!({ "lang": "de" })).send().await;

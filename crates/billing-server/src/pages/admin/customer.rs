@@ -92,7 +92,7 @@ async fn shown(pages: &Pages, request: &Request, asks: Asked) -> Result<Response
                 h2 id="story" { "What happened" }
                 (timeline::list(&entries.rows))
             }
-            (pager(&here, &[], after.is_none(), next(&entries, |entry| entry.id)))
+            (pager(&here, &[], after.is_none(), next(&entries, |entry| entry.id).as_deref()))
         },
     };
     Ok(sheet.answer(&operator).await)

@@ -71,7 +71,7 @@ async fn listed(pages: &Pages, request: &Request, asks: Asked) -> Result<Respons
                     (table(&rows))
                 }
             }
-            (pager(LIST, &[], is_first, next))
+            (pager(LIST, &[], is_first, next.as_deref()))
         },
     };
     Ok(sheet.answer(&operator).await)

@@ -70,7 +70,7 @@ async fn listed(pages: &Pages, request: &Request, asks: Asked) -> Result<Respons
                     (table(&found.rows, &receivers))
                 }
             }
-            (pager(LIST, &keep, after.is_none(), next(&found, |row| row.id)))
+            (pager(LIST, &keep, after.is_none(), next(&found, |row| row.id).as_deref()))
         },
     };
     Ok(sheet.answer(&operator).await)

@@ -210,14 +210,14 @@ pub(super) fn pager(
     list: &str,
     keep: &[(&str, &str)],
     is_first: bool,
-    next: Option<String>,
+    next: Option<&str>,
 ) -> Markup {
     html! {
         @if !is_first || next.is_some() {
             nav class="pages" aria-label="Pages" {
                 @if !is_first { a href=(address(list, keep)) { "First page" } }
-                @if let Some(next) = &next {
-                    @let after = [keep, &[("after", next.as_str())]].concat();
+                @if let Some(next) = next {
+                    @let after = [keep, &[("after", next)]].concat();
                     a rel="next" href=(address(list, &after)) { "Next page" }
                 }
             }

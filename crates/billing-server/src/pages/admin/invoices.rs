@@ -77,7 +77,7 @@ async fn listed(pages: &Pages, request: &Request, asks: Asked) -> Result<Respons
             section class="card" {
                 @if found.rows.is_empty() { p { "There are none." } } @else { (table(&found.rows)) }
             }
-            (pager(LIST, &keep, after.is_none(), next(&found, |(_, row)| row.id)))
+            (pager(LIST, &keep, after.is_none(), next(&found, |(_, row)| row.id).as_deref()))
         },
     };
     Ok(sheet.answer(&operator).await)

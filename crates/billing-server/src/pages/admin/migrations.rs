@@ -50,7 +50,7 @@ async fn listed(pages: &Pages, request: &Request, asks: Asked) -> Result<Respons
                 h2 id="begun" { "Begun before" }
                 @if found.rows.is_empty() { p { "There are none." } } @else { (table(&found.rows)) }
             }
-            (pager(LIST, &[], after.is_none(), next(&found, |row| row.id)))
+            (pager(LIST, &[], after.is_none(), next(&found, |row| row.id).as_deref()))
         },
     };
     Ok(sheet.answer(&operator).await)

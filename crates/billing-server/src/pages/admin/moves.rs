@@ -108,7 +108,7 @@ async fn listed(pages: &Pages, request: &Request, asks: Asked) -> Result<Respons
             section class="card" {
                 @if found.rows.is_empty() { p { "Nobody." } } @else { (table(&found.rows)) }
             }
-            (pager(LIST, &keep, after.is_none(), next(&found, |row| row.subscription)))
+            (pager(LIST, &keep, after.is_none(), next(&found, |row| row.subscription).as_deref()))
             p { a href=(address("/admin/migrations/plan", &wanted.fields())) { "Back to the plan" } }
         },
     };

@@ -62,7 +62,7 @@ async fn listed(pages: &Pages, request: &Request, asks: Asked) -> Result<Respons
             section class="card" {
                 @if found.rows.is_empty() { p { "Nothing waits." } } @else { (table(&found.rows)) }
             }
-            (pager(LIST, &keep, after.is_none(), next(&found, |row| row.id)))
+            (pager(LIST, &keep, after.is_none(), next(&found, |row| row.id).as_deref()))
         },
     };
     Ok(sheet.answer(&operator).await)

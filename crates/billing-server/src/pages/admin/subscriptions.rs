@@ -102,7 +102,7 @@ async fn listed(pages: &Pages, request: &Request, asks: Asked) -> Result<Respons
                     (table(&found.rows, catalog, now))
                 }
             }
-            (pager(LIST, &keep, after.is_none(), next(&found, |row| row.id)))
+            (pager(LIST, &keep, after.is_none(), next(&found, |row| row.id).as_deref()))
             p { a href="/admin/prices" { "Who holds which price" } }
         },
     };
