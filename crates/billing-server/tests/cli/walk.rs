@@ -44,6 +44,15 @@ pub(crate) fn buy(server: &Server, price: &str, card: &str) -> Bought {
     Bought { success, customer }
 }
 
+/// The letter with a link that leads in; there may be others. `None`: not yet.
+pub(crate) fn letter_with_link(folder: &Folder) -> Option<String> {
+    let files = std::fs::read_dir(folder.path("mail")).ok()?;
+    let paths = files.map(|file| file.unwrap().path());
+    let done = paths.filter(|path| path.extension().is_some_and(|is| is == "eml"));
+    let mut letters = done.map(|path| std::fs::read_to_string(path).unwrap());
+    letters.find(|letter| letter.contains("/session?link="))
+}
+
 pub(crate) fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("{text}"));
     rest.split_once(after).unwrap().0
@@ -151,16 +160,7 @@ fn a_customer_is_mailed_a_link_that_opens_once() {
     let json = "content-type: application/json\r\n";
     let url = format!("{}/v1/billing-sessions", server.url);
     ask("POST", &url, json, &asked).ok(204);
-    let letter = server.wait_for("the letter", |_| {
-        let mut files = std::fs::read_dir(folder.path("mail")).unwrap();
-        let done = files.find_map(|file| {
-            let path = file.unwrap().path();
-            path.extension()
-                .is_some_and(|is| is == "eml")
-                .then_some(path)
-        });
-        done.map(|path| std::fs::read_to_string(path).unwrap())
-    });
+    let letter = server.wait_for("the letter", |_| letter_with_link(&folder));
     let link = between(
         &letter,
         &format!("\r\n{}/session?link=", server.url),

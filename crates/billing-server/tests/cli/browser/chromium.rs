@@ -96,6 +96,11 @@ impl Browser {
             .to_string()
     }
 
+    /// Waits until there is what `css` selects.
+    pub(super) fn shows(&self, css: &str) {
+        let _there = self.find(css);
+    }
+
     /// Waits for what `css` selects.
     fn find(&self, css: &str) -> Element {
         let waited = self.client.wait().at_most(PATIENCE);

@@ -52,6 +52,7 @@ fn pages_of_buying() {
     looks_well(&browser, &page("pricing", "/pricing"));
     browser.visit(&format!("{}/pricing", server.url));
     browser.choose("Buy monthly: Personal");
+    browser.shows("ul.cards a");
     let pay = Shown {
         name: "sandbox-pay",
         url: browser.at(),

@@ -7,7 +7,7 @@ use super::pages::{Shown, looks_well};
 use crate::http::{ask, get, submit};
 use crate::rig::Folder;
 use crate::server::Server;
-use crate::walk::{PAYS, between};
+use crate::walk::{PAYS, between, letter_with_link};
 
 /// Three steps of a ladder, the upper two with a license; `NAME` stands in every name.
 const PLANS: &str = r#"
@@ -93,14 +93,7 @@ fn comes_in(browser: &Browser, server: &Server, folder: &Folder) {
     browser.fill("email", "ana@example.com");
     browser.choose("Mail me a link");
     browser.reads("Look into your mailbox");
-    let letter = server.wait_for("the letter", |_| {
-        let mut files = std::fs::read_dir(folder.path("mail")).ok()?;
-        files.find_map(|file| {
-            let path = file.unwrap().path();
-            let done = path.extension().is_some_and(|is| is == "eml");
-            done.then(|| std::fs::read_to_string(path).unwrap())
-        })
-    });
+    let letter = server.wait_for("the letter", |_| letter_with_link(folder));
     let link = between(&letter, &server.at("/session?link="), "\r\n");
     browser.visit(&server.at(&format!("/session?link={link}")));
     browser.choose("Open");
