@@ -21,6 +21,8 @@ on_both_stores! {
     g_11_running_the_charge_twice_charges_once;
     /// G-11: an event counts once; what cannot be counted is named, and the rest counts.
     g_11_an_event_counts_once_and_a_late_one_is_refused;
+    /// G-11: the period of who has lost access lasts for its charge, and is nobody's to use.
+    g_11_what_is_no_longer_held_is_not_to_be_used;
     /// G-11: unpaid by hand, it is owed beside the renewal, and credits no cycle.
     g_11_what_is_not_paid_stays_owed;
 }
@@ -375,5 +377,21 @@ async fn g_11_what_is_not_paid_stays_owed(kind: StoreKind) {
     assert!(paid.starts_with("2026-02-10T09:00:00"), "{paid}");
     assert_eq!(subscriptions["data"][0]["status"], "past_due");
     assert!(site.rig.clock.now() > at(START));
+    ends_well(&site).await;
+}
+
+async fn g_11_what_is_no_longer_held_is_not_to_be_used(kind: StoreKind) {
+    let (site, ana) = ana(kind, CARDS).await;
+    report(&site, &ana, &[event("e1", "calls", 10)]).await;
+    let check = format!("/v1/customers/{ana}/check/calls");
+    assert_eq!(read(&site, &check).await["allowed"], true);
+    let held = read(&site, &format!("/v1/subscriptions?customer={ana}")).await;
+    let subscription = held["data"][0]["id"].as_str().unwrap();
+    let cancel = format!("/v1/subscriptions/{subscription}/cancel");
+    let canceled = site.operate(&cancel, &json!({ "when": "now" })).await;
+    canceled.is(StatusCode::OK);
+    site.rig.settle().await;
+    let denied = read(&site, &check).await;
+    assert_eq!(denied["allowed"], false, "{denied}");
     ends_well(&site).await;
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use billing_domain::access::{Effective, Gate, Need};
 use billing_domain::catalog::Catalog;
 use billing_domain::customer::{Account, Customer};
+use billing_domain::entitlement::Entitlement;
 use billing_domain::ids::CustomerId;
 use billing_domain::time::Timestamp;
 use billing_domain::usage::Figures;
@@ -166,6 +167,11 @@ impl Parts {
         need: Need<'_>,
         now: Timestamp,
     ) -> Result<Option<Gate>, EngineError> {
+        // A period lasts beyond the access that began it: for its charge, and for nobody's use.
+        let granted = held.effective.entitlements.get(feature);
+        if !matches!(granted, Some(Entitlement::Limit(_))) {
+            return Ok(None);
+        }
         let used = held.used.as_ref();
         let Some(used) = used.filter(|used| used.period.meters.contains_key(feature)) else {
             return Ok(None);
