@@ -21,6 +21,7 @@ use crate::ring::answered::answered;
 use crate::ring::doors::Entry;
 use crate::ring::inbox::also_of;
 use crate::ring::retry::{next_try, next_try_at_the_door, wait_after};
+use crate::ring::wanted::LOOK_HOLDS;
 use crate::ring::{DecideError, Deciding};
 
 /// What became of an effect.
@@ -104,13 +105,17 @@ impl Parts {
         let Some(account) = item.effect.order.provider().cloned() else {
             return Ok(Performed::Overtaken);
         };
+        // Looked at before a place is taken: those are for calls.
+        if !self.is_wanted(item).await? {
+            return self.forgo(item).await;
+        }
+        let looked = Instant::now();
         let waiting = self.places.acquire();
         let place = match tokio::time::timeout(self.limits.place_timeout(), waiting).await {
             Ok(place) => place,
             Err(_elapsed) => return self.give_back(item).await,
         };
-        if !self.is_wanted(item).await? {
-            tracing::info!(effect = %item.effect.id, key = %item.effect.key, "no longer wanted");
+        if looked.elapsed() > LOOK_HOLDS && !self.is_wanted(item).await? {
             return self.forgo(item).await;
         }
         let heard = self.ask_at_door(item, &account).await;

@@ -2,6 +2,7 @@
 //! back while its call waited to be tried again is not done after all.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use billing_domain::customer::Account;
 use billing_domain::decide::{cancellation_forgone, price_answered};
@@ -20,6 +21,10 @@ use crate::ring::perform::{Performed, performed, settling};
 /// then a person may have changed their mind. Younger ones are performed at once,
 /// since the look costs as much as the commit that ordered them.
 const LOOKED_AT_AFTER: SignedDuration = SignedDuration::from_secs(30);
+
+/// How long such a look holds: no longer than a call itself takes, within which a mind
+/// may be changed as well.
+pub(super) const LOOK_HOLDS: Duration = Duration::from_secs(1);
 
 impl Parts {
     /// Whether what is ordered is still to be done.
@@ -62,6 +67,7 @@ impl Parts {
 
     /// Settles what is wanted no longer, without a call.
     pub(super) async fn forgo(&self, item: &OutboxItem) -> Result<Performed, EngineError> {
+        tracing::info!(effect = %item.effect.id, key = %item.effect.key, "no longer wanted");
         let order = &item.effect.order;
         let of_cancellation = if let Order::CancelSubscription { reference, .. } = order {
             Some(reference)

@@ -84,8 +84,8 @@ async fn a_place_that_is_free_is_taken_before_the_slowest_is_over() {
     assert_eq!(rig.happened("subscription.renewal_pending"), 4);
 }
 
-/// Three renewals that are due, and one call at a time; the first is never answered.
-async fn one_place_taken() -> Rig {
+/// Three renewals that are due, and one call at a time; what becomes of the first.
+async fn one_place_taken(first: Act) -> Rig {
     let limits = Limits {
         in_flight: 1,
         ..Limits::default()
@@ -98,13 +98,13 @@ async fn one_place_taken() -> Rig {
         due = rig.account(customer).wake_at().unwrap();
     }
     rig.clock.set(due);
-    rig.provider.next([Act::Hang]);
+    rig.provider.next([first]);
     rig
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_too_long_for_a_place_is_given_back_and_was_not_tried() {
-    let rig = one_place_taken().await;
+    let rig = one_place_taken(Act::Hang).await;
     let before = rig.provider.keys().len();
     let began = Instant::now();
     rig.work().await;
@@ -124,8 +124,34 @@ async fn what_waits_too_long_for_a_place_is_given_back_and_was_not_tried() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_wanted_no_longer_once_there_is_a_place_is_not_done() {
+    let rig = one_place_taken(Act::Slow(Duration::from_secs(10))).await;
+    let before = rig.provider.keys().len();
+    let working = tokio::spawn({
+        let billing = rig.billing.clone();
+        async move { billing.work_until_idle().await }
+    });
+    settle().await;
+    rig.pass(SignedDuration::from_secs(31));
+    for who in ["ben", "cleo"] {
+        let customer = rig.customer(who).await;
+        let held = rig.account(customer).subscriptions[0].id;
+        let canceled = rig
+            .billing
+            .cancel(&who.into(), held, CancelWhen::AtOnce, None)
+            .await;
+        assert!(!canceled.unwrap().already);
+    }
+    working.await.unwrap().unwrap();
+    rig.work().await;
+    let asked = rig.provider.keys().split_off(before);
+    let renewals = asked.iter().filter(|key| key.starts_with("renewal:"));
+    assert_eq!(renewals.count(), 1, "{asked:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_buyer_waits_for_no_place() {
-    let rig = one_place_taken().await;
+    let rig = one_place_taken(Act::Hang).await;
     rig.customer("dan").await;
     let hanging = tokio::spawn({
         let billing = rig.billing.clone();
