@@ -3,7 +3,7 @@
 use poem::endpoint::BoxEndpoint;
 use poem::{Endpoint, EndpointExt, Request, Response};
 
-use crate::pages::page_routes;
+use crate::pages::{is_page, page_routes};
 use crate::sandbox::Sandbox;
 use crate::{AppState, api_routes};
 
@@ -33,11 +33,7 @@ impl Endpoint for Site {
         let first = path.split('/').nth(1).unwrap_or_default();
         match (first, &self.sandbox) {
             ("sandbox", Some(sandbox)) => sandbox.call(request).await,
-            (
-                "" | "pricing" | "checkout" | "session" | "portal" | "renewal" | "assets"
-                | "sandbox",
-                _,
-            ) => self.pages.call(request).await,
+            (first, _) if is_page(first) => self.pages.call(request).await,
             // Programs get the API's words for what does not exist, people a page.
             (first, _) if !is_api(first) && wants_page(&request) => self.pages.call(request).await,
             _ => self.api.call(request).await,

@@ -38,6 +38,17 @@ pub(crate) struct Pages {
     public_url: Arc<str>,
 }
 
+/// How the addresses of pages begin; `""` is the home. The sandbox is among them where
+/// there is none: people are told so.
+const BEGINNINGS: [&str; 9] = [
+    "", "admin", "assets", "checkout", "portal", "pricing", "renewal", "sandbox", "session",
+];
+
+/// Whether an address whose first part is this is a page's, whoever asks.
+pub(crate) fn is_page(first: &str) -> bool {
+    BEGINNINGS.contains(&first)
+}
+
 /// The pages, to be mounted at the root beside the API.
 #[must_use]
 pub fn page_routes(state: &AppState) -> impl Endpoint<Output = Response> + use<> {

@@ -96,9 +96,20 @@ fn every_page_is_sound() {
         answer.ok(404);
         is_sound(&answer);
     }
-    let home = server.get("/");
-    home.ok(303);
-    assert_eq!(home.header("location"), "/pricing");
+    for path in ["/portal/sign-in", "/admin/sign-in"] {
+        let answer = server.get(path);
+        answer.ok(200);
+        is_sound(&answer);
+    }
+    for (path, leads_to) in [
+        ("/", "/pricing"),
+        ("/portal", "/portal/sign-in"),
+        ("/admin", "/admin/sign-in"),
+    ] {
+        let answer = server.get(path);
+        answer.ok(303);
+        assert_eq!(answer.header("location"), leads_to);
+    }
 }
 
 #[test]
