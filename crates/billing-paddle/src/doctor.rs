@@ -9,6 +9,7 @@ use crate::api_error::CallError;
 use crate::options::Mode;
 use crate::perform::cycle_of;
 use crate::provider::Paddle;
+use crate::trial::is_as_long;
 use crate::wire::{Cycle, Minor, Price};
 
 /// How many prices are looked at; each is a call, and Paddle allows 240 a minute.
@@ -246,22 +247,6 @@ fn in_days(trial: SignedDuration) -> String {
         (Some(days), Some(0)) => format!("{days} days"),
         _ => format!("{hours} hours"),
     }
-}
-
-/// Whether a trial at Paddle takes as long as the plan's, which knows no calendar: a
-/// month or a year of theirs is as long as one of them can be.
-fn is_as_long(theirs: &Cycle, ours: SignedDuration) -> bool {
-    let (least, most) = match theirs.interval.as_str() {
-        "day" => (1, 1),
-        "week" => (7, 7),
-        "month" => (28, 31),
-        "year" => (365, 366),
-        _ => return false,
-    };
-    let times = i64::from(theirs.frequency);
-    let days =
-        |each: i64| SignedDuration::from_hours(each.saturating_mul(times).saturating_mul(24));
-    (days(least)..=days(most)).contains(&ours)
 }
 
 fn good(text: String) -> Finding {

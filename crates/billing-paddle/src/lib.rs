@@ -35,6 +35,7 @@ mod provider;
 mod resume;
 mod seal;
 mod sign;
+mod trial;
 mod wire;
 
 pub use decoder::PaddleDecoder;

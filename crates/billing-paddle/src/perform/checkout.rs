@@ -7,7 +7,8 @@
 //! is open for the same checkout, and a second payment is recognized by that.
 //!
 //! A trial is the price's at Paddle, and no order's: one that was promised and that
-//! the price does not give is refused, and one that the price gives besides is given.
+//! the price does not give, or not as long, is refused, and one that the price gives
+//! besides is given.
 
 use billing_domain::decide::CHECKOUT_LIFETIME;
 use billing_domain::discount::{Reduction, WHOLE};
@@ -24,6 +25,7 @@ use crate::correlation::{self, INTENT, of_checkout};
 use crate::map::transaction::Said;
 use crate::money;
 use crate::provider::Paddle;
+use crate::trial::is_as_long;
 use crate::wire::Transaction;
 
 /// Most transactions that Paddle lists on a page.
@@ -75,12 +77,14 @@ impl Paddle {
             }
             made => made?,
         };
-        if order.trial_end.is_some() && !promises_trial(&made) {
-            // It would be charged at once, and a trial was promised.
+        if let Some(promised) = trial_of(order)
+            && !gives_trial(&made, promised)
+        {
+            // It would be charged on another day than was promised.
             self.close(&made.id).await?;
             return Err(refused(
                 "trial_mismatch",
-                "the price has no trial period at Paddle",
+                "the price has no trial period of that length at Paddle",
             ));
         }
         self.opened(order, &made)
@@ -218,9 +222,19 @@ fn has_last_cycle(order: &OpenCheckout) -> bool {
     discount.is_some_and(|discount| discount.cycles.is_some())
 }
 
-fn promises_trial(made: &Transaction) -> bool {
+/// The trial that was promised when the checkout was ordered. `None`: there is none.
+fn trial_of(order: &OpenCheckout) -> Option<SignedDuration> {
+    let ordered_at = shifted_back(order.expires_at, CHECKOUT_LIFETIME);
+    let trial_end = order.trial_end?;
+    Some(trial_end.duration_since(ordered_at))
+}
+
+fn gives_trial(made: &Transaction, promised: SignedDuration) -> bool {
     let mut priced = made.items.iter().filter_map(|item| item.price.as_ref());
-    priced.any(|price| price.trial_period.is_some())
+    priced.any(|price| {
+        let trial = price.trial_period.as_ref();
+        trial.is_some_and(|trial| is_as_long(trial, promised))
+    })
 }
 
 /// A discount that lives with the transaction alone.

@@ -1,10 +1,13 @@
 //! Opening and closing checkouts: what is sent, and that a try is looked for first.
 
+use billing_domain::decide::CHECKOUT_LIFETIME;
 use billing_domain::discount::Reduction;
 use billing_domain::effect::{OpenCheckout, Order, OrderedDiscount};
 use billing_domain::fact::{Fact, Observed};
 use billing_domain::ids::EffectId;
+use billing_domain::time::{shifted, shifted_back};
 use billing_ports::{Answer, PaymentProvider, PerformError};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, ResponseTemplate};
@@ -299,6 +302,38 @@ async fn a_promised_trial_that_paddle_would_not_give_is_refused_and_closed() {
     );
     let closed = sent(&server, "PATCH", "/transactions/txn_new").await;
     assert_eq!(closed, [json!({ "status": "canceled" })]);
+}
+
+#[tokio::test]
+async fn a_trial_of_another_length_at_paddle_is_refused_and_closed() {
+    let ordered_at = shifted_back(checkout().expires_at, CHECKOUT_LIFETIME);
+    let order = || {
+        Order::OpenCheckout(OpenCheckout {
+            trial_end: Some(shifted(ordered_at, SignedDuration::from_hours(14 * 24))),
+            ..checkout()
+        })
+    };
+    for (interval, frequency, is_right) in [
+        ("day", 7, false),
+        ("day", 14, true),
+        ("week", 2, true),
+        ("month", 1, false),
+    ] {
+        let (server, paddle) = paddle().await;
+        answer(&server, "GET", "/transactions", &json!([])).await;
+        let mut new = made("txn_new", "x", "api");
+        new["items"][0]["price"]["trial_period"] =
+            json!({ "interval": interval, "frequency": frequency });
+        answer(&server, "POST", "/transactions", &new).await;
+        answer(&server, "PATCH", "/transactions/txn_new", &new).await;
+        if is_right {
+            done(&paddle, order()).await;
+        } else {
+            assert_eq!(code(&paddle, order()).await, "trial_mismatch");
+        }
+        let closed = sent(&server, "PATCH", "/transactions/txn_new").await;
+        assert_eq!(closed.is_empty(), is_right, "{frequency} {interval}");
+    }
 }
 
 #[tokio::test]
