@@ -44,4 +44,4 @@ pub use error::EngineError;
 pub use gate::GateError;
 pub use limits::Limits;
 pub use manual::{MANUAL, ManualProvider};
-pub use ring::{Difference, IntakeError, Reconciled, Reread, RereadError, WorkDone};
+pub use ring::{Difference, IntakeError, LostEvent, Reconciled, Reread, RereadError, WorkDone};

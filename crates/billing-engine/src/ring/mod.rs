@@ -40,7 +40,7 @@ pub(crate) use group::READ;
 pub(crate) use inbox::also_of;
 pub use intake::IntakeError;
 pub(crate) use listed::Sweeps;
-pub use listed::{Difference, Reread, RereadError};
+pub use listed::{Difference, LostEvent, Reread, RereadError};
 pub(crate) use perform::Performed;
 pub(crate) use reconcile::LastRead;
 pub use reconcile::Reconciled;

@@ -5,9 +5,9 @@ use billing_domain::fact::{Fact, Link, Observed, RefundSnapshot, RefundState};
 use billing_domain::money::{Currency, Money};
 use billing_domain::subscription::Status;
 use billing_domain::time::Timestamp;
-use billing_engine::{Difference, Limits, Reread, RereadError};
-use billing_ports::PerformError;
+use billing_engine::{Difference, Limits, LostEvent, Reread, RereadError};
 use billing_ports::store::{Book, Bookmark, Bookmarks as _};
+use billing_ports::{Delivery, PerformError, Reading};
 use billing_testkit::fixtures;
 use jiff::SignedDuration;
 
@@ -182,8 +182,38 @@ async fn a_dry_run_tells_of_the_events_that_had_not_come() {
         let mark = rig.store.get_bookmark(&account, Book::Events).await;
         assert_eq!(mark, Ok(None));
     }
-    let (done, _) = reread(&rig).await;
+    let (done, told) = reread(&rig).await;
     assert_eq!(done.unwrap().lost, 3, "received, whatever it tells");
+    let told = told.iter().filter(|told| told.drift.ours == "nothing");
+    assert_eq!(told.count(), 1, "and told as before");
+}
+
+#[tokio::test]
+async fn an_event_that_had_not_come_and_cannot_be_read_is_named() {
+    let (rig, _, opened) = mirrored().await;
+    rig.provider
+        .has(snapshot(opened.id, Status::Active, fixtures::start()));
+    let unreadable = Delivery {
+        reading: Reading::Unreadable {
+            why: "not a subscription".to_owned(),
+            at: None,
+        },
+        ..rig.event(Vec::new())
+    };
+    let named = LostEvent {
+        event: unreadable.event_id.clone(),
+        kind: unreadable.kind.clone(),
+    };
+    rig.provider.happened.lock().unwrap().push(unreadable);
+    let account = fixtures::provider("sandbox/main");
+    let dry = rig.billing.reread_dry(&account, |_| {}).await.unwrap();
+    assert_eq!((dry.lost, &dry.unreadable), (1, &vec![named.clone()]));
+    let (done, _) = reread(&rig).await;
+    assert_eq!(done.unwrap().unreadable, [named]);
+    rig.work().await;
+    assert_eq!(rig.parked(), ["unreadable"]);
+    let (again, _) = reread(&rig).await;
+    assert_eq!(again.unwrap().unreadable, []);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use billing_domain::provider::ProviderAccount;
-use billing_engine::{Difference, Reread, RereadError};
+use billing_engine::{Difference, LostEvent, Reread, RereadError};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -69,6 +69,7 @@ impl Reconcile {
                 "dry_run": self.dry_run,
                 "events": done.events,
                 "lost": done.lost,
+                "unreadable": done.unreadable.iter().map(event).collect::<Vec<_>>(),
                 "subscriptions": done.subscriptions,
                 "differences": found,
                 "unread": done.unread,
@@ -76,6 +77,12 @@ impl Reconcile {
                 "finished": done.finished,
             }));
         } else {
+            for LostEvent { event, kind } in &done.unreadable {
+                out.line(&format!(
+                    "event_unreadable  {event} ({kind}) had not come; the provider is right: \
+                     it is set aside for a person"
+                ));
+            }
             out.line(&self.told(&done));
         }
         let code = if done.drifts > 0 || done.lost > 0 || done.unread > 0 {
@@ -134,4 +141,8 @@ impl Reconcile {
         }
         format!("{}.", told.join("; "))
     }
+}
+
+fn event(lost: &LostEvent) -> Value {
+    json!({ "event": lost.event, "kind": lost.kind })
 }

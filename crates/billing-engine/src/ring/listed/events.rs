@@ -2,6 +2,7 @@
 //! that one which came is known.
 
 use billing_domain::audit::{Drift, DriftCode, Remedy, Side};
+use billing_domain::catalog::CatalogRevision;
 use billing_domain::digest::digest128;
 use billing_domain::fact::Observed;
 use billing_domain::invoice::Invoice;
@@ -11,7 +12,7 @@ use billing_ports::store::{Also, Book, Bookmark};
 use billing_ports::{Delivery, PaymentProvider, Reading};
 use jiff::SignedDuration;
 
-use super::{Difference, MAX_PAGES, Pace, Reread, RereadError};
+use super::{Difference, LostEvent, MAX_NAMED, MAX_PAGES, Pace, Reread, RereadError};
 use crate::billing::Parts;
 use crate::ring::hints::{hinted, is_foreign};
 use crate::ring::inbox::of_no_interest;
@@ -31,8 +32,10 @@ impl Parts {
         account: &ProviderAccount,
         how: &Pace,
         done: &mut Reread,
+        each: &mut (impl FnMut(&Difference) + Send),
     ) -> Result<bool, RereadError> {
         let provider = self.provider(account)?;
+        let catalog = self.catalog(self.now()).await?;
         let mut mark = self.go(account, Book::Events, since).await?;
         for _ in 0..how.pages {
             let listing = provider.list_events(mark.since, mark.next.clone());
@@ -40,8 +43,9 @@ impl Parts {
             for delivery in page.rows {
                 let delivery = self.told_apart(provider, delivery).await?;
                 done.events = done.events.saturating_add(1);
-                if self.receive_new(delivery).await? {
+                if self.receive_new(delivery.clone()).await? {
                     done.lost = done.lost.saturating_add(1);
+                    self.tell_lost(&delivery, &catalog, done, each).await?;
                 }
             }
             mark.next = page.next;
@@ -80,22 +84,8 @@ impl Parts {
                 if self.store.has_received(account, &delivery.event_id).await? {
                     continue;
                 }
-                let Reading::Facts(facts) = &delivery.reading else {
-                    // It would be parked for a person, who sees it then.
+                if self.tell_lost(&delivery, &catalog, done, each).await? {
                     done.lost = done.lost.saturating_add(1);
-                    continue;
-                };
-                if of_no_interest(facts) || is_foreign(account, facts, &catalog) {
-                    continue;
-                }
-                done.lost = done.lost.saturating_add(1);
-                if let Some(object) = object_of(facts) {
-                    let customer = match self.whose_are(facts).await? {
-                        Whose::Customer(customer) => Some(customer),
-                        Whose::Nobody | Whose::Disputed => None,
-                    };
-                    let drift = lost(object, &delivery.kind);
-                    each(&Difference { customer, drift });
                 }
             }
             mark.next = page.next;
@@ -108,6 +98,38 @@ impl Parts {
 }
 
 impl Parts {
+    /// Tells of an event that had not come. `false`: it tells nothing, or is somebody
+    /// else's.
+    async fn tell_lost(
+        &self,
+        delivery: &Delivery,
+        catalog: &CatalogRevision,
+        done: &mut Reread,
+        each: &mut (impl FnMut(&Difference) + Send),
+    ) -> Result<bool, RereadError> {
+        let account = &delivery.account;
+        let facts = match &delivery.reading {
+            Reading::Facts(facts) if of_no_interest(facts) => return Ok(false),
+            Reading::Facts(facts) if is_foreign(account, facts, catalog) => return Ok(false),
+            Reading::Facts(facts) => facts.as_slice(),
+            Reading::Unreadable { .. } => &[],
+        };
+        if let Some(object) = object_of(facts) {
+            let customer = match self.whose_are(facts).await? {
+                Whose::Customer(customer) => Some(customer),
+                Whose::Nobody | Whose::Disputed => None,
+            };
+            let drift = lost(object, &delivery.kind);
+            each(&Difference { customer, drift });
+        } else if done.unreadable.len() < MAX_NAMED {
+            done.unreadable.push(LostEvent {
+                event: delivery.event_id.clone(),
+                kind: delivery.kind.clone(),
+            });
+        }
+        Ok(true)
+    }
+
     /// What a provider that lists how things stand told before, and tells again, is news
     /// where it stood otherwise in between. That left its mark here: what has gone back
     /// since names it apart. What nothing went back of is told once for every state.

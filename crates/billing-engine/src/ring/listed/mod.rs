@@ -49,13 +49,19 @@ const PLACE_LIVES: SignedDuration = SignedDuration::from_hours(48);
 /// events told is looked at every hour, and what events did not tell is rare.
 const SUBSCRIPTIONS_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
+/// Events without a sense that one go names; how many had not come is counted besides.
+const MAX_NAMED: usize = 100;
+
 /// What reading a provider's books came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reread {
     /// Events that were read.
     pub events: u64,
     /// Those of them that had not come.
     pub lost: u64,
+    /// Those of these of which it cannot be said what they are about, the first hundred:
+    /// each is received, and set aside for a person.
+    pub unreadable: Vec<LostEvent>,
     /// Subscriptions that were read.
     pub subscriptions: u64,
     /// Differences found among them.
@@ -66,6 +72,15 @@ pub struct Reread {
     pub foreign: u64,
     /// Whether both books were read to their end. `false`: the next go goes on.
     pub finished: bool,
+}
+
+/// An event that had not come, and that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostEvent {
+    /// Its id over there.
+    pub event: String,
+    /// The provider's word for its kind.
+    pub kind: String,
 }
 
 /// A difference between these books and the provider's.
@@ -100,7 +115,8 @@ impl From<billing_ports::store::StoreError> for RereadError {
 
 impl Billing {
     /// Reads `account`'s events since they were last read, and its subscriptions;
-    /// `each` hears every difference. What is new is received, and decided by the
+    /// `each` hears every difference, and of every event that had not come and tells
+    /// something. What is new is received, and decided by the
     /// worker as a webhook's would be.
     ///
     /// # Errors
@@ -114,7 +130,9 @@ impl Billing {
         let parts = self.parts()?;
         let mut done = Reread::default();
         let pace = Pace::of_command();
-        let events = parts.reread_events(account, &pace, &mut done).await?;
+        let events = parts
+            .reread_events(account, &pace, &mut done, &mut each)
+            .await?;
         let subscriptions = parts
             .reread_subscriptions(account, &pace, &mut done, &mut each)
             .await?;
@@ -153,7 +171,7 @@ impl Parts {
         let accounts: Vec<ProviderAccount> = self.providers.keys().cloned().collect();
         for account in accounts {
             match self.reread_by_tick(&account).await {
-                Ok(done) => note(&account, done),
+                Ok(done) => note(&account, &done),
                 // A provider that keeps no such books has its open invoices read.
                 Err(RereadError::Provider(PerformError::Unsupported(_))) => {}
                 Err(error) => {
@@ -167,7 +185,7 @@ impl Parts {
         let mut done = Reread::default();
         // A book that cannot be read keeps nobody from the other one.
         let events = self
-            .reread_events(account, &Pace::of_tick(), &mut done)
+            .reread_events(account, &Pace::of_tick(), &mut done, &mut |_| {})
             .await;
         let mark = self
             .store
@@ -284,7 +302,7 @@ impl Pace {
     }
 }
 
-fn note(account: &ProviderAccount, done: Reread) {
+fn note(account: &ProviderAccount, done: &Reread) {
     if done.lost > 0 || done.drifts > 0 {
         tracing::warn!(%account, events = done.lost, subscriptions = done.drifts,
             "provider's books told what no webhook had");
