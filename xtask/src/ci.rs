@@ -42,9 +42,9 @@ pub(crate) fn run() -> Outcome<()> {
     process::run(process::cargo().args(["xtask", "test"])).map_err(failed("tests"))
 }
 
-/// The rooms that can be built with less, and the features of which each is tried: alone, and
-/// of the server as those who sell build it, without the sandbox. With everything on they are
-/// built by the other steps.
+/// The rooms that can be built with less, and the features of which each is tried: each alone,
+/// and of the server every set of providers. With everything on they are built by the other
+/// steps.
 const LEANER: [(&str, &[&str]); 3] = [
     (
         "billing-server",
@@ -53,15 +53,31 @@ const LEANER: [(&str, &[&str]); 3] = [
             "paddle",
             "sandbox",
             "stripe",
-            "paddle,stripe",
+            "btcpay,paddle",
+            "btcpay,sandbox",
             "btcpay,stripe",
+            "paddle,sandbox",
+            "paddle,stripe",
+            "sandbox,stripe",
+            "btcpay,paddle,sandbox",
             "btcpay,paddle,stripe",
+            "btcpay,sandbox,stripe",
+            "paddle,sandbox,stripe",
         ],
     ),
     (
         "billing",
         &[
-            "btcpay", "http", "mock", "paddle", "postgres", "rates", "sandbox", "sqlite", "stripe",
+            "btcpay",
+            "http",
+            "mock",
+            "paddle",
+            "postgres",
+            "rates",
+            "sandbox",
+            "sqlite",
+            "stripe",
+            "btcpay,paddle,stripe",
         ],
     ),
     ("billing-testkit", &["fakes"]),
