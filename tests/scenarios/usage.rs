@@ -23,6 +23,14 @@ on_both_stores! {
     g_11_an_event_counts_once_and_a_late_one_is_refused;
     /// G-11: the period of who has lost access lasts for its charge, and is nobody's to use.
     g_11_what_is_no_longer_held_is_not_to_be_used;
+    /// G-11: a limit that is lowered afterwards forgives nothing that was used.
+    g_11_a_limit_that_is_lowered_afterwards_forgives_nothing;
+    /// G-11: of a cycle in which nothing was reported, use is taken in for an hour more.
+    g_11_a_silent_cycle_takes_in_what_comes_within_the_hour;
+    /// G-11: a month ends with the purchase, also where nothing was reported since.
+    g_11_a_purchase_ends_the_month_without_a_report;
+    /// G-11: a member that pays for itself is counted by itself, one that does not by its owner.
+    g_11_a_member_with_a_plan_of_its_own_is_counted_by_itself;
     /// G-11: unpaid by hand, it is owed beside the renewal, and credits no cycle.
     g_11_what_is_not_paid_stays_owed;
 }
@@ -68,6 +76,15 @@ async fn ana(kind: StoreKind, mode: billing::sandbox::Mode) -> (Site, String) {
     site.rig.settle().await;
     site.rig.run_until(at("2026-01-10T09:01:00Z")).await;
     (site, id)
+}
+
+/// A new customer, who holds nothing; gives its id.
+async fn customer(site: &Site, who: &str) -> String {
+    let made = site
+        .operate("/v1/customers", &json!({ "external_ref": who }))
+        .await;
+    let made = made.is(StatusCode::CREATED).json();
+    made["id"].as_str().unwrap().to_owned()
 }
 
 /// The instant so long after the end of the period that lasts.
@@ -297,6 +314,24 @@ async fn g_11_an_event_counts_once_and_a_late_one_is_refused(kind: StoreKind) {
         .iter()
         .map(|answer| answer["counted"].as_u64().unwrap());
     assert_eq!(counted.sum::<u64>(), 2);
+    // What no store keeps apart counts nowhere; over HTTP no such text comes in.
+    let named = |id: &str, name: &str| billing::UsageReport {
+        id: id.to_owned(),
+        feature: "people".to_owned(),
+        value: 1,
+        name: Some(name.to_owned()),
+        at: None,
+    };
+    let of = billing::CustomerRef::Id(ana.parse().unwrap());
+    let nul = [named("e\0", "zoe"), named("n1", "zo\0e")];
+    let nul = site.rig.billing.record_usage(&of, &nul).await.unwrap();
+    assert_eq!((nul.counted, nul.known), (0, 0));
+    let why: Vec<&str> = nul
+        .refused
+        .iter()
+        .map(|refused| refused.why.as_str())
+        .collect();
+    assert_eq!(why, ["bad_id", "bad_name"]);
     for answer in &answers {
         let refused = answer["refused"].as_array().unwrap().iter();
         let refused: Vec<_> = refused
@@ -393,5 +428,113 @@ async fn g_11_what_is_no_longer_held_is_not_to_be_used(kind: StoreKind) {
     site.rig.settle().await;
     let denied = read(&site, &check).await;
     assert_eq!(denied["allowed"], false, "{denied}");
+    ends_well(&site).await;
+}
+
+async fn g_11_a_limit_that_is_lowered_afterwards_forgives_nothing(kind: StoreKind) {
+    let (site, ana) = ana(kind, CARDS).await;
+    report(&site, &ana, &[event("e1", "calls", 1_400)]).await;
+    let session = site.session(&ana).await;
+    let limit = json!({ "currency": "usd", "amount": 0 });
+    let set = site.put_as(&session, "/v1/me/spending-limit", &limit).await;
+    set.is(StatusCode::NO_CONTENT);
+    let check = format!("/v1/customers/{ana}/check/calls");
+    assert_eq!(read(&site, &check).await["reason"], "limit_reached");
+    let usage = read(&site, &format!("/v1/customers/{ana}/usage")).await;
+    assert_eq!(usage["cost"]["amount"], 200);
+    report(&site, &ana, &[event("e2", "calls", 1_000)]).await;
+    site.rig.run_until(at("2026-02-11T00:00:00Z")).await;
+    let invoices = charged(&site, &ana).await;
+    assert_eq!(invoices.len(), 1);
+    assert_eq!(invoices[0]["amount"]["amount"], 200);
+    ends_well(&site).await;
+}
+
+async fn g_11_a_silent_cycle_takes_in_what_comes_within_the_hour(kind: StoreKind) {
+    let (site, ana) = ana(kind, CARDS).await;
+    let due = after(&site, &ana, 3_600).await;
+    let second = SignedDuration::from_secs(1);
+    site.rig.run_until(shifted(due, -second)).await;
+    let late =
+        json!({ "id": "l1", "feature": "calls", "value": 1_100, "at": "2026-01-20T00:00:00Z" });
+    let taken = report(&site, &ana, &[late]).await;
+    assert_eq!(taken["counted"], 1, "{taken}");
+    assert_eq!(figure(&site, &ana, "calls").await["used"], 0);
+    site.rig.run_until(due).await;
+    assert_eq!(charged(&site, &ana).await[0]["amount"]["amount"], 50);
+    // And so does the one after it.
+    let due = after(&site, &ana, 3_600).await;
+    site.rig.run_until(shifted(due, -second)).await;
+    let late =
+        json!({ "id": "l2", "feature": "calls", "value": 1_200, "at": "2026-03-01T00:00:00Z" });
+    assert_eq!(report(&site, &ana, &[late]).await["counted"], 1);
+    site.rig.run_until(due).await;
+    let invoices = charged(&site, &ana).await;
+    assert_eq!(invoices[0]["amount"]["amount"], 100);
+    ends_well(&site).await;
+}
+
+async fn g_11_a_purchase_ends_the_month_without_a_report(kind: StoreKind) {
+    let plans = format!(
+        "{PLANS}  free: {{ name: Free, rank: 0, entitlements: {{ calls: 10 }} }}\ndefaults: {{ newcomer: free }}\n"
+    );
+    let catalog = read_plan_file("plans.yaml", plans.as_bytes()).unwrap();
+    let site = Site::new(kind, CARDS, &catalog, at(START)).await;
+    let ana = customer(&site, "ana").await;
+    report(&site, &ana, &[event("f1", "calls", 8)]).await;
+    site.rig.run_until(at("2026-01-12T09:00:00Z")).await;
+    let bought = json!({ "customer": ana, "price": "pro-monthly" });
+    let bought = site.operate("/v1/checkouts", &bought).await;
+    let bought = bought.is(StatusCode::CREATED).json();
+    let reference = bought["url"]
+        .as_str()
+        .unwrap()
+        .rsplit('/')
+        .next()
+        .unwrap()
+        .to_owned();
+    let card = billing::sandbox::TestCard::Pays;
+    site.rig.sandbox.pay(&reference, card, None).await.unwrap();
+    site.rig.settle().await;
+    site.rig.run_until(at("2026-01-13T09:00:00Z")).await;
+    // Reported a day after the purchase: it was used after it.
+    let used =
+        json!({ "id": "e1", "feature": "calls", "value": 1_100, "at": "2026-01-12T10:00:00Z" });
+    assert_eq!(report(&site, &ana, &[used]).await["counted"], 1);
+    let calls = figure(&site, &ana, "calls").await;
+    assert_eq!(
+        (&calls["used"], &calls["included"]),
+        (&json!(1_100), &json!(1_000))
+    );
+    site.rig.run_until(at("2026-02-13T00:00:00Z")).await;
+    assert_eq!(charged(&site, &ana).await[0]["amount"]["amount"], 50);
+    ends_well(&site).await;
+}
+
+async fn g_11_a_member_with_a_plan_of_its_own_is_counted_by_itself(kind: StoreKind) {
+    let (site, ana) = ana(kind, CARDS).await;
+    let ben = site.paid_by("ben", "pro-monthly").await;
+    let zoe = customer(&site, "zoe").await;
+    for member in [&ben, &zoe] {
+        let url = format!("/v1/customers/{member}/member_of");
+        let joins = site.put_as(KEY, &url, &json!({ "owner": ana })).await;
+        joins.is(StatusCode::NO_CONTENT);
+    }
+    site.rig.settle().await;
+    report(&site, &ben, &[event("b1", "calls", 900)]).await;
+    report(&site, &zoe, &[event("z1", "calls", 600)]).await;
+    report(&site, &ana, &[event("a1", "calls", 300)]).await;
+    assert_eq!(figure(&site, &ben, "calls").await["used"], 900);
+    for of in [&ana, &zoe] {
+        assert_eq!(figure(&site, of, "calls").await["used"], 900);
+    }
+    site.rig.run_until(at("2026-02-12T00:00:00Z")).await;
+    for of in [&ana, &ben] {
+        assert_eq!(
+            charged(&site, of).await,
+            [] as [Value; 0],
+            "each has its own included"
+        );
+    }
     ends_well(&site).await;
 }

@@ -11,7 +11,7 @@ use crate::journal::{Event, JournalEntry, sequence};
 use crate::parked::{ParkReason, Parked};
 use crate::provider::ProviderRef;
 use crate::time::{Timestamp, shifted};
-use crate::usage::Figures;
+use crate::usage::{Beside, Figures};
 use jiff::SignedDuration;
 
 /// Everything that a decision says.
@@ -80,6 +80,8 @@ pub struct Draft {
     unread: Vec<Unread>,
     /// What was used in periods that nothing is added to any more.
     sealed: BTreeMap<UsagePeriodId, Figures>,
+    /// What others hold for the customer.
+    beside: Beside,
     /// Whether it is only imagined: nothing is ordered, noted or set aside.
     imagined: bool,
 }
@@ -101,6 +103,10 @@ impl Draft {
             solved: Vec::new(),
             unread: Vec::new(),
             sealed: BTreeMap::new(),
+            beside: Beside {
+                subscriptions: Vec::new(),
+                grants: Vec::new(),
+            },
             imagined: false,
         }
     }
@@ -138,6 +144,16 @@ impl Draft {
     /// What was used in a period, to which nothing is added any more.
     pub fn know_sealed(&mut self, period: UsagePeriodId, figures: Figures) {
         self.sealed.insert(period, figures);
+    }
+
+    /// What others hold for the customer, as it was read.
+    pub fn know_beside(&mut self, beside: Beside) {
+        self.beside = beside;
+    }
+
+    /// What others hold for the customer.
+    pub(crate) const fn beside(&self) -> &Beside {
+        &self.beside
     }
 
     /// What was used in a period that is sealed. `None`: it is not known to be.

@@ -13,7 +13,7 @@ use billing_domain::customer::{Account, Customer};
 use billing_domain::entitlement::Entitlement;
 use billing_domain::ids::CustomerId;
 use billing_domain::time::Timestamp;
-use billing_domain::usage::Figures;
+use billing_domain::usage::{Figures, is_metered};
 use billing_ports::store::Also;
 
 use crate::billing::{Billing, Parts};
@@ -134,22 +134,14 @@ impl Parts {
         catalog: &Catalog,
         now: Timestamp,
     ) -> Result<Option<UsedHere>, EngineError> {
-        if !catalog
-            .features()
-            .values()
-            .any(|feature| feature.meter.is_some())
-        {
+        if !is_metered(catalog) {
             return Ok(None);
         }
-        let owner = match account.customer.member_of {
-            Some(owner) => self.store.load(owner, &Also::default()).await?,
-            None => None,
-        };
-        let holder = owner.as_ref().map_or(account, |owner| &owner.account);
-        let Some(period) = self.usage_standing(holder, catalog, now) else {
+        let holder = self.used_through(account.clone()).await?;
+        let Some(period) = self.usage_standing(&holder, catalog, now).period else {
             return Ok(None);
         };
-        let usage = &holder.customer.usage;
+        let usage = &holder.account.customer.usage;
         let limit = period.currency();
         Ok(Some(UsedHere {
             is_open: usage.periods.iter().any(|held| held.id == period.id),
@@ -208,7 +200,7 @@ impl Parts {
 
     /// An account with what it holds by others; and who they are, noted before
     /// they were read.
-    async fn joined<'a>(
+    pub(crate) async fn joined<'a>(
         &self,
         account: &'a Account,
     ) -> Result<(Cow<'a, Account>, Vec<Mark>), EngineError> {

@@ -133,6 +133,7 @@ impl Record {
                 id: *id,
                 customer_id: self.0.customer.uuid(),
                 sealed_at: None,
+                swept_at: None,
             }
             .into_active_model()
         });
@@ -278,6 +279,7 @@ impl Operation for Seal {
             id: self.period,
             customer_id: self.customer,
             sealed_at: Some(self.now),
+            swept_at: None,
         };
         // One in which nothing was reported is sealed too: what comes late finds it so.
         let insert = usage_period::Entity::insert(row.into_active_model())

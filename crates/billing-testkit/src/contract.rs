@@ -231,6 +231,7 @@ macro_rules! store_contract {
                 nothing_is_added_to_a_sealed_period
                 the_largest_batch_is_written
                 ids_of_sealed_periods_are_swept
+                swept_periods_are_not_looked_at_again
             }
             migration {
                 holders_of_a_price_are_walked

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::{Auditor, FindingCode};
 use crate::change::ChangeState;
 use crate::ids::SubscriptionId;
-use crate::invoice::{InvoiceState, Issuer};
+use crate::invoice::{InvoiceState, Issuer, Purpose};
 use crate::journal::Event;
 use crate::subscription::{State, Subscription, Why};
 use crate::time::Timestamp;
@@ -68,8 +68,10 @@ impl Auditor<'_> {
         let books = self.books;
         for held in &books.account.subscriptions {
             let paid = books.invoices.iter().filter_map(|invoice| {
-                let ours =
-                    invoice.subscription == Some(held.id) && invoice.issuer == Issuer::Engine;
+                // What was used pays for no time.
+                let ours = invoice.subscription == Some(held.id)
+                    && invoice.issuer == Issuer::Engine
+                    && invoice.purpose != Purpose::Usage;
                 let settled = matches!(invoice.state, InvoiceState::Settled { .. });
                 let period = invoice.period.filter(|_| ours && settled)?;
                 Some((period.end, invoice.opened_at))

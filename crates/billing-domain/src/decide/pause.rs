@@ -7,6 +7,7 @@ use crate::decide::cancel::CancelWhen;
 use crate::decide::change::end_awaiting;
 use crate::decide::pending::on_its_way;
 use crate::decide::promise::{realign, starts_paid};
+use crate::decide::usage::move_usage;
 use crate::decide::void::take_back_next_cycle;
 use crate::decision::Draft;
 use crate::effect::Order;
@@ -219,6 +220,7 @@ pub(super) fn resume_by(
                 .map(|end| paid_through.duration_since(end))
                 .unwrap_or_default();
             let mut moved = hung_on(subscription.moved(State::Active)?, paid_through);
+            move_usage(draft, id, by);
             let paid_ahead = starts_paid(&moved);
             withhold_later(&mut moved, now, by);
             moved.paid = moved.paid.into_iter().map(|paid| paid.moved(by)).collect();

@@ -2,19 +2,23 @@
 //! they end, and are charged once, an hour after. How much was used is kept elsewhere,
 //! and is told to the decision only when nothing is added to it any more.
 
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
 use crate::catalog::CatalogRevision;
 use crate::decide::balance::{add_to_balance, draw, given_back, set_balance};
 use crate::decision::Draft;
 use crate::effect::{CreateInvoice, EffectKey, Order};
 use crate::entitlement::FeatureKey;
-use crate::ids::{InvoiceId, UsagePeriodId};
+use crate::ids::{InvoiceId, SubscriptionId, UsagePeriodId};
 use crate::invoice::{Invoice, InvoiceState, Issuer, Purpose, Unpayable};
 use crate::journal::Event;
 use crate::money::{Currency, Money, MoneyError};
 use crate::parked::ParkReason;
 use crate::provider::ProviderAccount;
-use crate::time::Period;
-use crate::usage::{Charge, UsagePeriod, standing_at};
+use crate::time::{Period, shifted};
+use crate::usage::{Charge, Figures, Standing, UsagePeriod, standing_at};
 
 /// Periods that are open at once at most: the present one, the last one, and those that
 /// a purchase in between cut off. Use beyond waits until one is charged.
@@ -31,50 +35,56 @@ pub enum UsageRefusal {
 /// Opens the period that use falls into now, unless it is open already. Nothing is
 /// opened where nothing that is held is metered.
 pub fn open_usage(draft: &mut Draft, catalog: &CatalogRevision) {
+    stand(draft, catalog, true);
+}
+
+/// The rules of the period that lasts are those that hold now, and it lasts no longer than
+/// what it counts for. The cycle of a subscription is opened with it, so that what was used
+/// in it counts though it is reported only afterwards; a calendar month is opened by the
+/// first report.
+pub fn follow_usage(draft: &mut Draft, catalog: &CatalogRevision) {
+    stand(draft, catalog, false);
+}
+
+fn stand(draft: &mut Draft, catalog: &CatalogRevision, reported: bool) {
     let now = draft.now();
-    let usage = &draft.account.customer.usage;
-    let known = usage.period_at(now).map(|held| held.id);
-    let id = known.unwrap_or_else(|| draft.id());
-    let Some(mut standing) = standing_at(&draft.account, &catalog.catalog, now, id) else {
-        return;
-    };
+    let unnamed = UsagePeriodId::from(uuid::Uuid::nil());
+    let account = &draft.account;
+    let Standing { period, cut } =
+        standing_at(account, draft.beside(), &catalog.catalog, now, unnamed);
     let usage = &mut draft.account.customer.usage;
-    let held = usage
+    let open = usage
         .periods
         .iter_mut()
         .find(|held| held.period.contains(now));
-    match held {
-        Some(held) if held.subscription == standing.subscription => {
-            *held = standing;
+    match (open, cut) {
+        (Some(open), Some(cut)) => open.period.end = cut,
+        (Some(open), None) => {
+            if let Some(period) = period {
+                *open = period;
+            }
             return;
         }
-        // Cut off: what follows is another's.
-        Some(held) => held.period.end = standing.period.start,
-        None => {}
+        (None, _) => {}
     }
-    usage
-        .periods
-        .retain(|held| held.period.start < held.period.end);
-    if usage.periods.len() < MAX_OPEN_PERIODS {
-        if usage.periods.iter().any(|held| held.id == standing.id) {
-            standing.id = draft.id();
-        }
-        draft.account.customer.usage.periods.push(standing);
+    let opens = |period: &UsagePeriod| reported || period.subscription.is_some();
+    let full = usage.periods.len() >= MAX_OPEN_PERIODS;
+    if let Some(mut period) = period.filter(|period| !full && opens(period)) {
+        period.id = draft.id();
+        draft.account.customer.usage.periods.push(period);
     }
 }
 
-/// The rules of the period that lasts are those that hold now.
-pub fn follow_usage(draft: &mut Draft, catalog: &CatalogRevision) {
+/// The paid time of a subscription was moved by so much, and what is left of its cycle
+/// with it.
+pub(super) fn move_usage(draft: &mut Draft, subscription: SubscriptionId, by: SignedDuration) {
     let now = draft.now();
-    let Some(open) = draft.account.customer.usage.period_at(now) else {
-        return;
-    };
-    let (id, subscription) = (open.id, open.subscription);
-    let standing = standing_at(&draft.account, &catalog.catalog, now, id);
-    let same = standing.filter(|standing| standing.subscription == subscription);
-    let mut periods = draft.account.customer.usage.periods.iter_mut();
-    if let (Some(standing), Some(held)) = (same, periods.find(|held| held.id == id)) {
-        *held = standing;
+    let periods = &mut draft.account.customer.usage.periods;
+    let of_it = periods
+        .iter_mut()
+        .filter(|held| held.subscription == Some(subscription) && held.period.contains(now));
+    for held in of_it {
+        held.period.end = shifted(held.period.end, by);
     }
 }
 
@@ -94,7 +104,8 @@ pub fn note_usage_reached(draft: &mut Draft, period: UsagePeriodId, feature: &Fe
 }
 
 /// From now on no more than `limit` is charged for one period (`None`: whatever is
-/// used), in `currency`; the period that lasts included.
+/// used), in `currency`. What was used before is charged as it would have been: `used` is
+/// what was reported so far in the periods that are open.
 ///
 /// # Errors
 ///
@@ -103,14 +114,26 @@ pub fn set_spending_limit(
     draft: &mut Draft,
     currency: Currency,
     limit: Option<i64>,
+    used: &BTreeMap<UsagePeriodId, Figures>,
 ) -> Result<(), UsageRefusal> {
     let limit = limit.map(|amount| Money::new(amount, currency));
     if limit.is_some_and(|limit| limit.amount < 0) {
         return Err(UsageRefusal::BelowZero);
     }
     let usage = &mut draft.account.customer.usage;
-    if usage.spending_limit(currency) == limit {
+    let before = usage.spending_limit(currency);
+    if before == limit {
         return Ok(());
+    }
+    for held in &mut usage.periods {
+        let figures = used.get(&held.id);
+        let charge = figures.map(|figures| held.charge(figures, before));
+        // What cannot be worked out is no less when it is charged.
+        if let Some(Ok(Some(charge))) = charge
+            && charge.amount.currency == currency
+        {
+            held.floor = Some(charge.amount);
+        }
     }
     usage
         .spending_limits

@@ -38,8 +38,8 @@ impl Used {
 }
 
 impl UsagePeriod {
-    /// What this much use costs, no more than `limit` (`None`: all of it). `None`:
-    /// nothing is charged.
+    /// What this much use costs, no more than `limit` (`None`: all of it), or than it came
+    /// to when the limit was moved. `None`: nothing is charged.
     ///
     /// # Errors
     ///
@@ -77,6 +77,11 @@ impl UsagePeriod {
             return Ok(None);
         };
         let mut amount = sum(&lines, currency)?;
+        let floor = self.floor.filter(|floor| floor.currency == currency);
+        let limit = limit.map(|limit| match floor {
+            Some(floor) if floor.amount > limit.amount => floor,
+            _ => limit,
+        });
         if let Some(limit) = limit
             && amount.checked_sub(limit)?.amount > 0
         {

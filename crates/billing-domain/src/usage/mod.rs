@@ -5,6 +5,7 @@
 
 mod charge;
 mod meter;
+mod room;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,8 @@ use crate::time::{Period, Timestamp, shifted};
 
 pub use charge::{Charge, Used};
 pub use meter::{Meter, Overage};
-pub use standing::{Room, planned_period, standing_at};
+pub use room::Room;
+pub use standing::{Beside, Standing, holds_metered, is_metered, planned_period, standing_at};
 
 /// Events reported together at most: one statement holds them, and what fails is
 /// repeated whole.
@@ -77,6 +79,10 @@ pub struct UsagePeriod {
     /// The features of which it was told that their limit is reached.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub reached: BTreeSet<FeatureKey>,
+    /// What is charged whatever the spending limit: what the use came to when the limit was
+    /// last moved. `None`: it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Money>,
 }
 
 /// How use of one feature is counted in a period.

@@ -1,83 +1,159 @@
-//! Where a customer stands: the period that use falls into now, and whether there is
-//! room for more.
+//! Where a customer stands: the period that use falls into now, and when the one before
+//! it ended.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::access::{Effective, granted_by};
 use crate::catalog::Catalog;
 use crate::customer::Account;
-use crate::entitlement::{Entitlement, FeatureKey};
+use crate::entitlement::{Entitlement, Entitlements, FeatureKey};
+use crate::grant::Grant;
 use crate::ids::UsagePeriodId;
-use crate::money::{Money, MoneyError};
-use crate::subscription::{Access, Subscription};
+use crate::subscription::{State, Subscription};
 use crate::time::{Interval, Period, Timestamp, shifted};
-use crate::usage::{AHEAD, Figures, Metered, UsagePeriod};
+use crate::usage::{AHEAD, Metered, Overage, UsagePeriod};
 
-/// Whether more may be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Room {
-    /// It is included.
-    Included,
-    /// It is charged at the period's end, within the spending limit.
-    Charged,
-    /// It is neither included nor sold, or the spending limit is reached.
-    Exhausted,
+/// What others hold for a customer: the guests attached to it, and its owner where it is a
+/// member. It adds to what is included, and pays for nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Their subscriptions.
+    pub subscriptions: Vec<Subscription>,
+    /// Their grants.
+    pub grants: Vec<Grant>,
 }
 
-/// The period into which what is used at `now` falls, with its rules as they are now: the
-/// open one, or the one that would be opened under `id`. `None`: nothing that is held is
-/// metered.
+/// Into which period use falls at an instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The period, with its rules as they are now. `None`: nothing that is held is metered.
+    pub period: Option<UsagePeriod>,
+    /// When the one that is open ended before its time. `None`: it lasts, or none is open.
+    pub cut: Option<Timestamp>,
+}
+
+/// The period into which what is used at `now` falls: the open one, or the one that would be
+/// opened under `id`.
+///
+/// The open one lasts as long as the cycle that it is. It ends before where its subscription
+/// is over, where the cycle began anew, and where another subscription pays from now on.
 #[must_use]
 pub fn standing_at(
     account: &Account,
+    beside: &Beside,
     catalog: &Catalog,
     now: Timestamp,
     id: UsagePeriodId,
-) -> Option<UsagePeriod> {
-    let planned = planned_period(account, catalog, now, id);
-    let Some(open) = account.customer.usage.period_at(now) else {
-        let mut planned = planned?;
+) -> Standing {
+    let planned = planned_period(account, beside, catalog, now, id);
+    let usage = &account.customer.usage;
+    let Some(open) = usage.period_at(now) else {
         // What was charged, and what is added up already, stays what it is.
-        let usage = &account.customer.usage;
         let known = usage.periods.iter().map(|held| held.period.end);
-        let known = known.filter(|end| *end <= now).chain(usage.charged_until);
-        let begins = known.max().filter(|end| *end <= now);
-        planned.period.start = planned.period.start.max(begins.unwrap_or(Timestamp::MIN));
-        return Some(planned);
-    };
-    let Some(planned) = planned else {
-        return Some(open.clone());
-    };
-    if open.subscription == planned.subscription {
-        let mut open = open.clone();
-        open.meters.extend(planned.meters);
-        open.plan = planned.plan;
-        return Some(open);
-    }
-    if open.subscription.is_none() {
-        // What was free until now is a subscription's from now on.
-        let start = planned.period.start.max(now);
-        let period = Period {
-            start,
-            ..planned.period
+        let known = known.chain(usage.charged_until).filter(|end| *end <= now);
+        let begins = known.max().unwrap_or(Timestamp::MIN);
+        return Standing {
+            period: planned.map(|planned| planned.beginning(begins)),
+            cut: None,
         };
-        return Some(UsagePeriod { period, ..planned });
+    };
+    if let Some(planned) = planned.as_ref().filter(|planned| planned.continues(open)) {
+        return Standing {
+            period: Some(open.following(planned)),
+            cut: None,
+        };
     }
-    Some(open.clone())
+    let Some(cut) = cut_at(account, open, planned.as_ref(), now) else {
+        return Standing {
+            period: Some(open.clone()),
+            cut: None,
+        };
+    };
+    Standing {
+        period: planned.map(|planned| planned.beginning(cut)),
+        cut: Some(cut),
+    }
+}
+
+/// When `open` ended, since what is held now is not what it counts for. `None`: it lasts.
+fn cut_at(
+    account: &Account,
+    open: &UsagePeriod,
+    planned: Option<&UsagePeriod>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let counted = open.subscription.and_then(|id| account.subscription(id));
+    let over = counted.and_then(|held| over_since(held, now));
+    // A calendar month takes the place of no cycle that may go on.
+    let paying = planned.filter(|planned| planned.subscription.is_some());
+    let begun = paying.map(|planned| planned.period.start);
+    let cut = over.into_iter().chain(begun).min()?;
+    let Period { start, .. } = open.period;
+    let within = start < cut && cut <= now;
+    // One that has begun this instant is cut by what comes next.
+    (start < now).then_some(if within { cut } else { now })
+}
+
+/// Since when a subscription is over. `None`: it is not, or it may go on.
+fn over_since(held: &Subscription, now: Timestamp) -> Option<Timestamp> {
+    let to_come = held.cancellation.map(|to_come| to_come.ends_at);
+    let ended = match held.state {
+        State::Canceled { ends_at } => Some(ends_at),
+        State::Expired { at } | State::Lapsed { at } => Some(at),
+        State::Incomplete
+        | State::Trialing { .. }
+        | State::Active
+        | State::PastDue { .. }
+        | State::Paused { .. } => None,
+    };
+    ended.or(to_come).filter(|at| *at <= now)
+}
+
+impl UsagePeriod {
+    /// Whether it is the period that `open` is.
+    fn continues(&self, open: &Self) -> bool {
+        self.subscription == open.subscription
+            && (self.subscription.is_none() || self.period.end == open.period.end)
+    }
+
+    /// The same, by the rules of `planned`. A feature whose meter was changed goes on as it
+    /// began: figures of two meters do not add up.
+    fn following(&self, planned: &Self) -> Self {
+        let mut follows = self.clone();
+        for (feature, metered) in &planned.meters {
+            let other = self.meters.get(feature);
+            if other.is_none_or(|held| held.meter == metered.meter) {
+                follows.meters.insert(feature.clone(), *metered);
+            }
+        }
+        follows.plan.clone_from(&planned.plan);
+        follows
+    }
+
+    /// The same, from `instant` on at the earliest.
+    fn beginning(mut self, instant: Timestamp) -> Self {
+        self.period.start = self.period.start.max(instant);
+        self
+    }
 }
 
 /// The period that the terms held at `now` make, whatever was reported before: the
-/// cycle of the highest subscription that grants something metered, where the engine
-/// runs its schedule, or the calendar month. `None`: nothing that is held is metered.
+/// cycle of the subscription that pays, where the engine runs its schedule, or the calendar
+/// month. `None`: nothing that is held is metered.
 #[must_use]
 pub fn planned_period(
     account: &Account,
+    beside: &Beside,
     catalog: &Catalog,
     now: Timestamp,
     id: UsagePeriodId,
 ) -> Option<UsagePeriod> {
-    let effective = Effective::of(account, catalog, now);
+    if !is_metered(catalog) {
+        return None;
+    }
+    let effective = Effective::of(&beside.joined(account), catalog, now);
     let mut meters = BTreeMap::new();
     for (key, feature) in catalog.features() {
         let held = effective.entitlements.get(key.as_str());
@@ -93,9 +169,7 @@ pub fn planned_period(
     if meters.is_empty() {
         return None;
     }
-    let paying = paying(account, catalog, &meters, now);
-    let cycle = paying.and_then(|held| Some((held, cycle_at(held, now)?)));
-    let Some((held, period)) = cycle else {
+    let Some((held, period)) = paying(account, catalog, now) else {
         let period = month_of(now)?;
         return Some(UsagePeriod {
             id,
@@ -103,13 +177,11 @@ pub fn planned_period(
             plan: None,
             period,
             meters,
-            reached: std::collections::BTreeSet::new(),
+            reached: BTreeSet::new(),
+            floor: None,
         });
     };
-    let terms = held.terms_at(now);
-    let price = terms.price.as_ref();
-    let price = price.and_then(|key| catalog.price(key.as_str()));
-    for (feature, overage) in price.into_iter().flat_map(|price| &price.overage) {
+    for (feature, overage) in overages(held, catalog, now) {
         if let Some(metered) = meters.get_mut(feature) {
             metered.overage = Some(*overage);
         }
@@ -117,30 +189,85 @@ pub fn planned_period(
     Some(UsagePeriod {
         id,
         subscription: Some(held.id),
-        plan: Some(terms.plan.clone()),
+        plan: Some(held.terms_at(now).plan.clone()),
         period,
         meters,
-        reached: std::collections::BTreeSet::new(),
+        reached: BTreeSet::new(),
+        floor: None,
     })
 }
 
-/// The subscription whose cycle counts: of the highest rank, the oldest of equals.
+/// Whether anything in `catalog` has a meter.
+#[must_use]
+pub fn is_metered(catalog: &Catalog) -> bool {
+    let mut features = catalog.features().values();
+    features.any(|feature| feature.meter.is_some())
+}
+
+/// Whether a customer holds something metered by a subscription or a grant of its own.
+#[must_use]
+pub fn holds_metered(account: &Account, catalog: &Catalog, now: Timestamp) -> bool {
+    let metered = |granted: &Entitlements| {
+        let mut features = catalog.features().iter();
+        features
+            .any(|(key, feature)| feature.meter.is_some() && granted.get(key.as_str()).is_some())
+    };
+    let mut subscriptions = account.subscriptions.iter();
+    let mut grants = account.grants.iter().filter(|grant| grant.is_live(now));
+    subscriptions
+        .any(|held| held.gives_access(now) && metered(&granted_by(held.terms_at(now), catalog)))
+        || grants.any(|grant| {
+            let plan = catalog.plan(grant.plan.as_str());
+            plan.is_some_and(|plan| metered(&plan.entitlements))
+        })
+}
+
+impl Beside {
+    /// The account with what others hold for it.
+    fn joined<'a>(&self, account: &'a Account) -> Cow<'a, Account> {
+        if self.subscriptions.is_empty() && self.grants.is_empty() {
+            return Cow::Borrowed(account);
+        }
+        let mut joined = account.clone();
+        joined.subscriptions.extend(self.subscriptions.clone());
+        joined.grants.extend(self.grants.clone());
+        Cow::Owned(joined)
+    }
+}
+
+/// The subscription whose cycle counts, and that cycle: one that sells something beyond
+/// before one that sells nothing, then of the highest rank, the oldest of equals.
 fn paying<'a>(
     account: &'a Account,
     catalog: &Catalog,
-    meters: &BTreeMap<FeatureKey, Metered>,
     now: Timestamp,
-) -> Option<&'a Subscription> {
-    let subscriptions = account.subscriptions.iter().filter(|held| {
+) -> Option<(&'a Subscription, Period)> {
+    let metered = |held: &Subscription| {
         let granted = granted_by(held.terms_at(now), catalog);
-        let metered = meters.keys().any(|key| granted.get(key.as_str()).is_some());
-        let given = matches!(held.access(now), Access::Given { .. });
-        metered && given && held.is_engine_run()
+        let mut features = catalog.features().iter();
+        features
+            .any(|(key, feature)| feature.meter.is_some() && granted.get(key.as_str()).is_some())
+    };
+    let subscriptions = account.subscriptions.iter().filter_map(|held| {
+        let counts = held.is_engine_run() && held.gives_access(now) && metered(held);
+        Some((held, cycle_at(held, now).filter(|_| counts)?))
     });
-    subscriptions.min_by_key(|held| {
+    subscriptions.min_by_key(|(held, _)| {
         let plan = catalog.plan(held.terms_at(now).plan.as_str());
-        Reverse(plan.and_then(|plan| plan.rank))
+        let sells = overages(held, catalog, now).next().is_some();
+        Reverse((sells, plan.and_then(|plan| plan.rank)))
     })
+}
+
+/// What a subscription sells beyond what is included.
+fn overages<'a>(
+    held: &Subscription,
+    catalog: &'a Catalog,
+    now: Timestamp,
+) -> impl Iterator<Item = (&'a FeatureKey, &'a Overage)> {
+    let price = held.terms_at(now).price.as_ref();
+    let price = price.and_then(|key| catalog.price(key.as_str()));
+    price.into_iter().flat_map(|price| &price.overage)
 }
 
 /// The cycle that contains `now`: paid, or to be paid. One that begins in a moment counts
@@ -167,61 +294,4 @@ fn month_of(now: Timestamp) -> Option<Period> {
     let first = first.to_datetime(jiff::civil::Time::midnight());
     let start = jiff::tz::Offset::UTC.to_timestamp(first).ok()?;
     Period::at(start, Interval::MONTH, 0).ok()
-}
-
-impl UsagePeriod {
-    /// Whether `value` more of `feature` may be used, beside what was, when the customer
-    /// spends no more than `limit` (`None`: whatever it costs). `None`: it is not
-    /// metered here.
-    #[must_use]
-    pub fn room(
-        &self,
-        feature: &str,
-        figures: &Figures,
-        value: u64,
-        limit: Option<Money>,
-    ) -> Option<Room> {
-        let (key, metered) = self.meters.get_key_value(feature)?;
-        let used = figures.get(feature).copied().unwrap_or(0);
-        let after = metered.meter.add(used, value);
-        if metered.over(after) == 0 {
-            return Some(Room::Included);
-        }
-        if metered.overage.is_none() {
-            return Some(Room::Exhausted);
-        }
-        let mut then = figures.clone();
-        then.insert(key.clone(), after);
-        let room = match (self.whole_cost(&then), limit) {
-            (Ok(_), None) => Room::Charged,
-            (Ok(Some(cost)), Some(limit)) if cost.checked_sub(limit).is_ok_and(is_within) => {
-                Room::Charged
-            }
-            _ => Room::Exhausted,
-        };
-        Some(room)
-    }
-
-    /// Whether no further piece of `feature` may be used.
-    #[must_use]
-    pub fn is_reached(&self, feature: &str, figures: &Figures, limit: Option<Money>) -> bool {
-        let used = figures.get(feature).copied().unwrap_or(0);
-        // The next one of a level counts from what there is.
-        let next = used.saturating_add(1);
-        let value = match self.meters.get(feature).map(|metered| metered.meter) {
-            Some(super::Meter::Max) => next,
-            Some(super::Meter::Sum | super::Meter::Unique) => 1,
-            None => return false,
-        };
-        self.room(feature, figures, value, limit) == Some(Room::Exhausted)
-    }
-
-    fn whole_cost(&self, figures: &Figures) -> Result<Option<Money>, MoneyError> {
-        let charge = self.charge(figures, None)?;
-        Ok(charge.map(|charge| charge.amount))
-    }
-}
-
-const fn is_within(above: Money) -> bool {
-    above.amount <= 0
 }

@@ -111,4 +111,6 @@ mod uncancel;
 #[cfg(test)]
 mod usage;
 #[cfg(test)]
+mod usage_periods;
+#[cfg(test)]
 mod walk;

@@ -20,12 +20,12 @@ use proptest::prelude::*;
 
 use crate::common::{World, at, provider, usd};
 
-fn key(name: &str) -> FeatureKey {
+pub(crate) fn key(name: &str) -> FeatureKey {
     name.parse().unwrap()
 }
 
 /// Calls beyond 1000 cost 0.50 a hundred, in one plan of two.
-fn metered() -> CatalogRevision {
+pub(crate) fn metered() -> CatalogRevision {
     let monthly = Billing::Recurring(Interval::MONTH);
     let catalog = Catalog::builder("Acme", Currency::USD)
         .count("calls", "Calls")
@@ -62,7 +62,7 @@ fn metered() -> CatalogRevision {
     }
 }
 
-fn terms(catalog: &CatalogRevision, price: &str) -> Terms {
+pub(crate) fn terms(catalog: &CatalogRevision, price: &str) -> Terms {
     let price = catalog.catalog.price(price).unwrap();
     let plan = catalog.catalog.plan(price.plan.as_str()).unwrap();
     let seller = Seller {
@@ -73,7 +73,7 @@ fn terms(catalog: &CatalogRevision, price: &str) -> Terms {
 }
 
 /// A subscriber of `pro`, whose use is opened on 1 January.
-fn subscriber() -> World {
+pub(crate) fn subscriber() -> World {
     let catalog = metered();
     let mut world = World::joined("2026-01-01", catalog.clone());
     world.buy(terms(&catalog, "pro-monthly"));
@@ -81,7 +81,7 @@ fn subscriber() -> World {
     world
 }
 
-fn open(world: &mut World) {
+pub(crate) fn open(world: &mut World) {
     let catalog = world.catalog.clone();
     world.decide(|draft| decide::open_usage(draft, &catalog));
 }
@@ -90,12 +90,12 @@ fn period(world: &World) -> UsagePeriod {
     world.account.customer.usage.periods[0].clone()
 }
 
-fn figures(calls: u64) -> Figures {
+pub(crate) fn figures(calls: u64) -> Figures {
     [(key("calls"), calls)].into_iter().collect()
 }
 
 /// The worker runs at this instant, and is told what was used.
-fn close(world: &mut World, text: &str, id: UsagePeriodId, used: &Figures) {
+pub(crate) fn close(world: &mut World, text: &str, id: UsagePeriodId, used: &Figures) {
     world.go(text);
     let catalog = world.catalog.clone();
     world.decide(|draft| {
@@ -104,7 +104,7 @@ fn close(world: &mut World, text: &str, id: UsagePeriodId, used: &Figures) {
     });
 }
 
-fn usage_invoices(world: &World) -> Vec<&Invoice> {
+pub(crate) fn usage_invoices(world: &World) -> Vec<&Invoice> {
     let invoices = world.account.invoices.iter();
     invoices
         .filter(|invoice| invoice.purpose == Purpose::Usage)
@@ -207,7 +207,7 @@ fn no_more_than_the_spending_limit_is_charged_and_the_lines_say_so() {
     let mut world = subscriber();
     let set = |limit| {
         move |draft: &mut billing_domain::Draft| {
-            decide::set_spending_limit(draft, Currency::USD, limit)
+            decide::set_spending_limit(draft, Currency::USD, limit, &BTreeMap::new())
         }
     };
     assert!(world.decide(set(Some(-1))).is_err());
@@ -233,7 +233,7 @@ fn no_more_than_the_spending_limit_is_charged_and_the_lines_say_so() {
 fn a_spending_limit_of_nothing_charges_nothing() {
     let mut world = subscriber();
     world
-        .decide(|draft| decide::set_spending_limit(draft, Currency::USD, Some(0)))
+        .decide(|draft| decide::set_spending_limit(draft, Currency::USD, Some(0), &BTreeMap::new()))
         .unwrap();
     let id = period(&world).id;
     close(&mut world, "2026-02-01T01:00:00Z", id, &figures(2_000));
@@ -320,7 +320,9 @@ fn a_limit_that_is_reached_is_told_once_until_it_is_raised() {
     }
     assert_eq!(world.count(Event::UsageLimitReached), 1);
     world
-        .decide(|draft| decide::set_spending_limit(draft, Currency::USD, Some(900)))
+        .decide(|draft| {
+            decide::set_spending_limit(draft, Currency::USD, Some(900), &BTreeMap::new())
+        })
         .unwrap();
     world.decide(|draft| decide::note_usage_reached(draft, period.id, &key("calls")));
     assert_eq!(world.count(Event::UsageLimitReached), 2);

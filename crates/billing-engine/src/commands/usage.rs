@@ -10,8 +10,8 @@ use billing_domain::ids::{CustomerId, UsagePeriodId};
 use billing_domain::money::{Currency, Money};
 use billing_domain::time::{Timestamp, shifted};
 use billing_domain::usage::{
-    AHEAD, CustomerUsage, Figures, MAX_EVENT_TEXT, MAX_EVENTS, MAX_VALUE, Meter, UsagePeriod,
-    standing_at,
+    AHEAD, Beside, CustomerUsage, Figures, MAX_EVENT_TEXT, MAX_EVENTS, MAX_VALUE, Meter, Standing,
+    UsagePeriod, holds_metered, is_metered, standing_at,
 };
 use billing_ports::store::{Also, UsageBatch, UsageEvent, UsageRecorded};
 
@@ -64,8 +64,8 @@ pub struct UsageNotTaken {
 /// Why an event was not taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum NotTaken {
-    /// Its id is empty or too long.
-    #[error("an id has 1 to {MAX_EVENT_TEXT} bytes")]
+    /// Its id is empty or too long, or has a NUL in it.
+    #[error("an id has 1 to {MAX_EVENT_TEXT} bytes, none of them NUL")]
     BadId,
     /// The catalog counts the use of no such feature.
     #[error("no such metered feature")]
@@ -76,8 +76,8 @@ pub enum NotTaken {
     /// The value is more than one event counts.
     #[error("a value is a whole number from 0 to {MAX_VALUE}")]
     BadValue,
-    /// Names are counted, and it has none, or one that is too long.
-    #[error("a name of 1 to {MAX_EVENT_TEXT} bytes is needed, since names are counted")]
+    /// Names are counted, and it has none, or one that is too long or has a NUL in it.
+    #[error("a name of 1 to {MAX_EVENT_TEXT} bytes is needed, none of them NUL")]
     BadName,
     /// It lies in the future.
     #[error("it lies in the future")]
@@ -151,9 +151,9 @@ impl Billing {
         if events.len() > MAX_EVENTS {
             return Err(UsageError::TooMany);
         }
-        let account = parts.usage_holder(of).await?;
-        let holder = account.customer.id;
-        let mut sorted = parts.sorted(account, events).await?;
+        let holding = parts.usage_holder(of).await?;
+        let holder = holding.account.customer.id;
+        let mut sorted = parts.sorted(holding, events).await?;
         let mut recorded = UsageRecorded::default();
         for _ in 0..MAX_SORTED {
             recorded = parts
@@ -166,9 +166,8 @@ impl Billing {
             }
             // Of those that were counted, none is counted again.
             sorted.counted.extend(std::mem::take(&mut recorded.counted));
-            let again = parts
-                .sorted(parts.account_of(holder).await?, events)
-                .await?;
+            let again = parts.account_of(holder).await?;
+            let again = parts.sorted(parts.holding(again).await?, events).await?;
             let same = again.batch == sorted.batch;
             sorted.batch = again.batch;
             sorted.refused = again.refused;
@@ -190,11 +189,11 @@ impl Billing {
     /// [`UsageError`] when the customer is unknown or the engine fails.
     pub async fn usage(&self, of: &CustomerRef) -> Result<UsageStanding, UsageError> {
         let parts = self.parts()?;
-        let account = parts.usage_holder(of).await?;
+        let holding = parts.usage_holder(of).await?;
         let now = parts.now();
         let catalog = parts.catalog(now).await?;
-        let period = parts.usage_standing(&account, &catalog.catalog, now);
-        let usage = &account.customer.usage;
+        let period = parts.usage_standing(&holding, &catalog.catalog, now).period;
+        let usage = &holding.account.customer.usage;
         let figures = match &period {
             Some(period) => parts.figures_in(usage, period.id).await?,
             None => Figures::new(),
@@ -213,7 +212,8 @@ impl Billing {
     }
 
     /// From now on no more than `limit` minor units of `currency` are charged for one
-    /// period. `None`: whatever is used.
+    /// period. `None`: whatever is used. What was used before is charged as it would have
+    /// been.
     ///
     /// # Errors
     ///
@@ -230,14 +230,26 @@ impl Billing {
         let customer = found
             .map_err(EngineError::from)?
             .ok_or(UsageError::NoSuchCustomer)?;
+        let account = parts.account_of(customer).await?;
+        let mut used = BTreeMap::new();
+        for held in &account.customer.usage.periods {
+            let figures = parts.store.usage_figures(held.id).await;
+            used.insert(held.id, figures.map_err(EngineError::from)?);
+        }
         let deciding = Deciding::about(customer).by(actor);
         parts
             .decide(&deciding, |draft, _catalog| {
-                set_spending_limit(draft, currency, limit).map_err(UsageError::Refused)
+                set_spending_limit(draft, currency, limit, &used).map_err(UsageError::Refused)
             })
             .await?;
         Ok(())
     }
+}
+
+/// Whose use counts, and what others hold for it.
+pub(crate) struct Holding {
+    pub(crate) account: Account,
+    pub(crate) beside: Beside,
 }
 
 /// A batch, each event in its period.
@@ -291,16 +303,60 @@ impl Sorted {
 
 impl Parts {
     /// Whose figures count: the customer itself, or its owner.
-    async fn usage_holder(&self, of: &CustomerRef) -> Result<Account, UsageError> {
+    async fn usage_holder(&self, of: &CustomerRef) -> Result<Holding, UsageError> {
         let found = self.store.find(&of.locator()).await;
         let id = found
             .map_err(EngineError::from)?
             .ok_or(UsageError::NoSuchCustomer)?;
         let account = self.account_of(id).await?;
-        match account.customer.member_of {
-            Some(owner) => self.account_of(owner).await,
-            None => Ok(account),
+        Ok(self.used_through(account).await?)
+    }
+
+    /// Whose figures count for `account`: its own, where it holds something metered by
+    /// itself or by its guests, or is nobody's member; else its owner's.
+    pub(crate) async fn used_through(&self, account: Account) -> Result<Holding, EngineError> {
+        let Some(owner) = account.customer.member_of else {
+            return self.holding(account).await;
+        };
+        let now = self.now();
+        let catalog = self.catalog(now).await?;
+        let mut alone = account.clone();
+        alone.customer.member_of = None;
+        let (alone, _) = self.joined(&alone).await?;
+        if holds_metered(&alone, &catalog.catalog, now) {
+            return self.holding(account).await;
         }
+        let loaded = self.store.load(owner, &Also::default()).await?;
+        self.holding(loaded.map_or(account, |owner| owner.account))
+            .await
+    }
+
+    async fn holding(&self, account: Account) -> Result<Holding, EngineError> {
+        let catalog = self.catalog(self.now()).await?;
+        let beside = self.beside(&account, &catalog.catalog).await?;
+        Ok(Holding { account, beside })
+    }
+
+    /// What others hold for `account`, where anything is metered.
+    pub(crate) async fn beside(
+        &self,
+        account: &Account,
+        catalog: &Catalog,
+    ) -> Result<Beside, EngineError> {
+        if !is_metered(catalog) {
+            return Ok(Beside::default());
+        }
+        let (joined, _) = self.joined(account).await?;
+        // Its own come first.
+        let subscriptions = joined.subscriptions.iter();
+        let grants = joined.grants.iter();
+        Ok(Beside {
+            subscriptions: subscriptions
+                .skip(account.subscriptions.len())
+                .cloned()
+                .collect(),
+            grants: grants.skip(account.grants.len()).cloned().collect(),
+        })
     }
 
     async fn account_of(&self, id: CustomerId) -> Result<Account, UsageError> {
@@ -312,11 +368,12 @@ impl Parts {
     /// The period that lasts, open or not.
     pub(crate) fn usage_standing(
         &self,
-        account: &Account,
+        of: &Holding,
         catalog: &Catalog,
         now: Timestamp,
-    ) -> Option<UsagePeriod> {
-        standing_at(account, catalog, now, self.ids(now).draw())
+    ) -> Standing {
+        let id = self.ids(now).draw();
+        standing_at(&of.account, &of.beside, catalog, now, id)
     }
 
     /// What was used in a period; nothing, where it is not open.
@@ -332,15 +389,15 @@ impl Parts {
     }
 
     /// Puts events into their periods, and opens the one that lasts if there is none.
-    async fn sorted(&self, account: Account, events: &[UsageReport]) -> Result<Sorted, UsageError> {
-        let holder = account.customer.id;
+    async fn sorted(&self, of: Holding, events: &[UsageReport]) -> Result<Sorted, UsageError> {
+        let holder = of.account.customer.id;
         let now = self.now();
         let catalog = self.catalog(now).await?;
-        let open = account.customer.usage.period_at(now);
-        let standing = self.usage_standing(&account, &catalog.catalog, now);
-        let stands = open == standing.as_ref();
+        let open = of.account.customer.usage.period_at(now);
+        let standing = self.usage_standing(&of, &catalog.catalog, now);
+        let stands = standing.cut.is_none() && open == standing.period.as_ref();
         let usage = if stands {
-            account.customer.usage
+            of.account.customer.usage
         } else {
             self.open_usage(holder).await?
         };
@@ -437,7 +494,8 @@ fn in_period(
     catalog: &Catalog,
     now: Timestamp,
 ) -> Result<UsageEvent, NotTaken> {
-    let fits = |text: &str| (1..=MAX_EVENT_TEXT).contains(&text.len());
+    // No store keeps a NUL apart from what looks like it.
+    let fits = |text: &str| (1..=MAX_EVENT_TEXT).contains(&text.len()) && !text.contains('\0');
     if !fits(&event.id) {
         return Err(NotTaken::BadId);
     }

@@ -175,8 +175,10 @@ impl Parts {
             let loaded = loaded.ok_or(DecideError::NoCustomer)?;
             let before = loaded.account.clone();
             let sealed = self.sealed_usage(&before, now).await;
+            let beside = self.beside(&before, &catalog.catalog).await;
             let draft = Draft::new(loaded.account, self.ids(now), now, deciding.actor.clone());
             let mut draft = draft.because(self.reason());
+            draft.know_beside(beside.map_err(DecideError::Engine)?);
             for (period, figures) in sealed.map_err(DecideError::Engine)? {
                 draft.know_sealed(period, figures);
             }

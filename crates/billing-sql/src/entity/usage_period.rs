@@ -13,6 +13,8 @@ pub struct Model {
     pub customer_id: Uuid,
     /// Since when nothing is added to it.
     pub sealed_at: Option<DateTimeUtc>,
+    /// How far the sweep went that left nothing of it but its figures.
+    pub swept_at: Option<DateTimeUtc>,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -196,7 +196,7 @@ async fn metered_use(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
         "usage_periods",
         &["id"],
         &[("id", Id), ("customer_id", Id)],
-        &[("sealed_at", Instant)],
+        &[("sealed_at", Instant), ("swept_at", Instant)],
     );
     let figures = table(
         "usage_figures",
@@ -225,7 +225,7 @@ async fn metered_use(schema: &SchemaManager<'_>) -> Result<(), DbErr> {
         "usage_periods",
         "usage_periods_sealed",
         &["sealed_at"],
-        "sealed_at is not null",
+        "sealed_at is not null and swept_at is null",
     );
     schema.create_index(sealed).await
 }

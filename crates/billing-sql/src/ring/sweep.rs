@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use billing_ports::store::Sweep;
-use sea_orm::sea_query::{Expr, Query, SelectStatement};
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
-    QueryTrait,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
 };
 
 use crate::database::{Operation, Shape};
@@ -36,7 +37,6 @@ impl Operation for Remove {
             self.operator_sessions(on).await?,
             self.quotes(on).await?,
             self.used(on).await?,
-            self.names(on).await?,
         ];
         Ok(swept.into_iter().fold(0, u64::saturating_add))
     }
@@ -150,21 +150,45 @@ impl Remove {
         Ok(removed.exec(on).await?.rows_affected)
     }
 
-    /// Periods that were sealed long enough ago.
-    fn sealed(&self) -> SelectStatement {
-        usage_period::Entity::find()
+    /// What told events of sealed periods apart. A period of which nothing is left is not
+    /// looked at again: the work is as much as there is to sweep, however many there were.
+    async fn used<C: ConnectionTrait>(&self, on: &C) -> Result<u64, Fault> {
+        let old: Vec<Uuid> = usage_period::Entity::find()
             .select_only()
             .column(usage_period::Column::Id)
             .filter(usage_period::Column::SealedAt.lt(column(self.0.rows_before)))
-            .into_query()
+            .filter(usage_period::Column::SweptAt.is_null())
+            .order_by_asc(usage_period::Column::SealedAt)
+            .limit(self.limit())
+            .into_tuple()
+            .all(on)
+            .await?;
+        if old.is_empty() {
+            return Ok(0);
+        }
+        let events = self.events(on, &old).await?;
+        let names = self.names(on, &old).await?;
+        let removed = events.saturating_add(names);
+        if events >= self.limit() || names >= self.limit() {
+            return Ok(removed);
+        }
+        let swept = usage_period::Entity::update_many()
+            .col_expr(
+                usage_period::Column::SweptAt,
+                Some(column(self.0.rows_before)).into(),
+            )
+            .filter(usage_period::Column::Id.is_in(old))
+            .exec(on)
+            .await?;
+        Ok(removed.saturating_add(swept.rows_affected))
     }
 
-    async fn used<C: ConnectionTrait>(&self, on: &C) -> Result<u64, Fault> {
+    async fn events<C: ConnectionTrait>(&self, on: &C, of: &[Uuid]) -> Result<u64, Fault> {
         let old = usage_event::Entity::find()
             .select_only()
             .column(usage_event::Column::CustomerId)
             .column(usage_event::Column::EventId)
-            .filter(usage_event::Column::PeriodId.in_subquery(self.sealed()))
+            .filter(usage_event::Column::PeriodId.is_in(of.iter().copied()))
             .limit(self.limit())
             .into_query();
         let key = Expr::tuple([
@@ -175,13 +199,13 @@ impl Remove {
         Ok(removed.exec(on).await?.rows_affected)
     }
 
-    async fn names<C: ConnectionTrait>(&self, on: &C) -> Result<u64, Fault> {
+    async fn names<C: ConnectionTrait>(&self, on: &C, of: &[Uuid]) -> Result<u64, Fault> {
         let old = usage_name::Entity::find()
             .select_only()
             .column(usage_name::Column::PeriodId)
             .column(usage_name::Column::Feature)
             .column(usage_name::Column::Name)
-            .filter(usage_name::Column::PeriodId.in_subquery(self.sealed()))
+            .filter(usage_name::Column::PeriodId.is_in(of.iter().copied()))
             .limit(self.limit())
             .into_query();
         let key = Expr::tuple([

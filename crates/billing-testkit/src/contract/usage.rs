@@ -159,11 +159,39 @@ pub async fn ids_of_sealed_periods_are_swept(store: &dyn Store) {
         limit: 100,
     };
     assert_eq!(store.sweep(sweep(5)).await, Ok(0), "not yet old");
-    // Three events and a name.
-    assert_eq!(store.sweep(sweep(6)).await, Ok(4));
+    // Three events, a name, and the period of which nothing is left.
+    assert_eq!(store.sweep(sweep(6)).await, Ok(5));
     assert_eq!(store.sweep(sweep(6)).await, Ok(0));
     let told = store.seal_usage(customer, sealed, second(9)).await;
     assert_eq!(told, Ok(figures(3, 3, 1)));
     let again = record(store, customer, events(open, "e2", 3, "zoe")).await;
     assert_eq!(again.counted.len(), 0);
+}
+
+/// "A period of which nothing is left is not looked at again": those that were swept do
+/// not stand before those that are to be, however many they are, and a period of many
+/// events goes piece by piece.
+pub async fn swept_periods_are_not_looked_at_again(store: &dyn Store) {
+    let mut make = Maker::new(6);
+    let customer = make.id();
+    let sweep = |before| Sweep {
+        inbox_bodies_before: second(0),
+        rows_before: second(before),
+        limit: 2,
+    };
+    // As many as one statement looks at, in which nothing was reported.
+    for _ in 0..2 {
+        let told = store.seal_usage(customer, make.id(), second(5)).await;
+        assert_eq!(told, Ok(Figures::new()));
+    }
+    let full: UsagePeriodId = make.id();
+    record(store, customer, events(full, "e1", 3, "zoe")).await;
+    let told = store.seal_usage(customer, full, second(6)).await;
+    assert_eq!(told, Ok(figures(3, 3, 1)));
+    // The two empty ones; two events and the name; the last event and the period.
+    for swept in [2, 3, 2, 0] {
+        assert_eq!(store.sweep(sweep(9)).await, Ok(swept));
+    }
+    let told = store.seal_usage(customer, full, second(9)).await;
+    assert_eq!(told, Ok(figures(3, 3, 1)));
 }

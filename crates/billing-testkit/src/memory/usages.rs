@@ -19,6 +19,8 @@ pub(super) struct Meters {
     names: BTreeSet<(UsagePeriodId, FeatureKey, String)>,
     figures: BTreeMap<UsagePeriodId, Figures>,
     sealed: BTreeMap<UsagePeriodId, Timestamp>,
+    /// Sealed ones of which only the figures are kept.
+    swept: BTreeSet<UsagePeriodId>,
 }
 
 impl Meters {
@@ -55,20 +57,40 @@ impl Meters {
         *figure = event.meter.add(*figure, value);
     }
 
-    /// Forgets what of sealed periods only told one event from another.
+    /// Forgets what of sealed periods only told one event from another; gives how many
+    /// rows that were, and of how many periods nothing is left.
     pub(super) fn sweep(&mut self, sweep: Sweep) -> u64 {
-        let sealed = &self.sealed;
-        let mut left = usize::from(sweep.limit);
-        let mut goes = |period: &UsagePeriodId| {
-            let old = sealed.get(period).is_some_and(|at| *at < sweep.rows_before);
-            let goes = old && left > 0;
-            left = left.saturating_sub(usize::from(goes));
-            goes
+        let limit = usize::from(sweep.limit);
+        let old = self.sealed.iter();
+        let old = old.filter(|(id, at)| **at < sweep.rows_before && !self.swept.contains(*id));
+        let old: BTreeSet<_> = old.map(|(id, _)| *id).take(limit).collect();
+        let mut events = 0_usize;
+        self.events
+            .retain(|_, period| !goes(&old, *period, &mut events, limit));
+        let mut names = 0_usize;
+        self.names
+            .retain(|(period, _, _)| !goes(&old, *period, &mut names, limit));
+        let removed = events.saturating_add(names);
+        let done = if events.max(names) < limit {
+            old.len()
+        } else {
+            0
         };
-        self.events.retain(|_, period| !goes(period));
-        self.names.retain(|(period, _, _)| !goes(period));
-        u64::from(sweep.limit).saturating_sub(u64::try_from(left).unwrap_or(u64::MAX))
+        self.swept.extend(old.into_iter().take(done));
+        u64::try_from(removed.saturating_add(done)).unwrap_or(u64::MAX)
     }
+}
+
+/// Whether a row of `period` goes, of which `gone` have.
+fn goes(
+    old: &BTreeSet<UsagePeriodId>,
+    period: UsagePeriodId,
+    gone: &mut usize,
+    limit: usize,
+) -> bool {
+    let goes = old.contains(&period) && *gone < limit;
+    *gone = gone.saturating_add(usize::from(goes));
+    goes
 }
 
 #[async_trait]
