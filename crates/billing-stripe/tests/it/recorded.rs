@@ -7,6 +7,7 @@
 //! send no idempotency key, the SDK draws one for each `POST`.
 
 mod orders;
+mod pages;
 mod reads;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,9 +111,12 @@ impl Recording {
 #[tokio::test]
 async fn every_call_is_the_official_sdks() {
     let mut recording = Recording::load();
-    orders::pages(&mut recording).await;
-    orders::lost_answers(&mut recording).await;
+    pages::pages(&mut recording).await;
+    pages::trials(&mut recording).await;
+    pages::instead(&mut recording).await;
+    pages::lost_answers(&mut recording).await;
     orders::changes(&mut recording).await;
+    orders::ended_discounts(&mut recording).await;
     orders::schedules(&mut recording).await;
     orders::ends(&mut recording).await;
     orders::pauses(&mut recording).await;

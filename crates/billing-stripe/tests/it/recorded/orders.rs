@@ -1,186 +1,17 @@
-//! Orders, as `record.py` says them.
+//! Changes of a subscription, as `record.py` says them.
 
-use billing_domain::discount::Reduction;
-use billing_domain::effect::{
-    ChangeSubscription, ChangeWhen, OpenCheckout, Order, OrderedDiscount, Resuming,
-};
+use billing_domain::effect::{ChangeSubscription, ChangeWhen, Order, Resuming};
 use billing_domain::money::{Currency, Money};
 use billing_domain::time::{Interval, Unit};
 use billing_ports::{PaymentProvider, ResumePreviewed};
-use billing_stripe::{PauseStyle, StripeOptions, TrialStyle};
+use billing_stripe::{PauseStyle, StripeOptions};
 use serde_json::{Value, json};
 
 use super::Recording;
-use crate::support::{Far, account, at, no, ok};
+use crate::support::{Far, account, at, ok};
 
 const SUBSCRIPTION: &str = "/v1/subscriptions/sub_1";
 const SCHEDULE: &str = "/v1/subscription_schedules/sub_sched_1";
-const SESSIONS: &str = "/v1/checkout/sessions";
-
-fn checkout() -> OpenCheckout {
-    OpenCheckout {
-        provider: account(),
-        checkout: "chk_00000000000000000000000000000001".parse().unwrap(),
-        customer: "cus_00000000000000000000000000000002".parse().unwrap(),
-        external_ref: Some("user-7".to_owned()),
-        customer_ref: Some("cus_9".to_owned()),
-        email: Some("ana@example.com".to_owned()),
-        description: "Acme, Team".to_owned(),
-        amount: Money::new(2_000, Currency::USD),
-        quantity: 2,
-        price_ref: Some("price_team".to_owned()),
-        discount: None,
-        recurring: Some(Interval::MONTH),
-        trial_end: None,
-        success_url: "https://app.example.com/done?s={CHECKOUT_SESSION_ID}".to_owned(),
-        cancel_url: "https://app.example.com/plans".to_owned(),
-        expires_at: at("2026-11-21T12:00:00Z"),
-    }
-}
-
-fn session(status: &str) -> Value {
-    json!({ "id": "cs_1", "status": status, "payment_status": "unpaid", "mode": "subscription",
-        "url": "https://checkout.stripe.com/c/pay/cs_1", "customer": "cus_9",
-        "client_reference_id": "chk_00000000000000000000000000000001", "expires_at": 1_795_262_400,
-        "metadata": { "billing_checkout": "chk_00000000000000000000000000000001" } })
-}
-
-fn less(reduction: Reduction, cycles: Option<u32>) -> OrderedDiscount {
-    OrderedDiscount {
-        reduction,
-        off: Money::new(500, Currency::USD),
-        cycles,
-    }
-}
-
-pub(super) async fn pages(recording: &mut Recording) {
-    let later: fn(StripeOptions) -> StripeOptions = |options| options;
-    let first: fn(StripeOptions) -> StripeOptions = |options| StripeOptions {
-        trial: TrialStyle::MethodFirst,
-        ..options
-    };
-    let unknown = OpenCheckout {
-        customer_ref: None,
-        ..checkout()
-    };
-    let long_trial = OpenCheckout {
-        trial_end: Some(at("2026-12-05T10:00:00Z")),
-        ..checkout()
-    };
-    let short_trial = OpenCheckout {
-        trial_end: Some(at("2026-11-22T11:00:00Z")),
-        ..checkout()
-    };
-    let part = Reduction::Percent {
-        basis_points: 1_225,
-    };
-    let for_less = OpenCheckout {
-        discount: Some(less(part, Some(3))),
-        ..checkout()
-    };
-    let amount = Reduction::Fixed {
-        amount: Money::new(500, Currency::USD),
-    };
-    let once = OpenCheckout {
-        recurring: None,
-        external_ref: None,
-        customer_ref: None,
-        email: None,
-        quantity: 1,
-        discount: Some(less(amount, None)),
-        ..checkout()
-    };
-    for (options, order, names) in [
-        (
-            later,
-            unknown,
-            [
-                "look for a customer",
-                "make a customer",
-                "sell a subscription",
-            ]
-            .as_slice(),
-        ),
-        (later, long_trial, &["sell a subscription after a trial"]),
-        (
-            first,
-            short_trial,
-            &["sell a subscription after days of trial"],
-        ),
-        (
-            later,
-            for_less,
-            &["make a coupon of a part", "sell a subscription for less"],
-        ),
-        (
-            later,
-            once,
-            &[
-                "make a coupon of an amount",
-                "sell something once, for less",
-            ],
-        ),
-    ] {
-        let far = Far::with(options).await;
-        far.answers("POST", "/v1/customers", ok(&json!({ "id": "cus_9" })))
-            .await;
-        far.answers("POST", "/v1/coupons", ok(&json!({ "id": "key_1" })))
-            .await;
-        far.answers("POST", SESSIONS, ok(&session("open"))).await;
-        far.done(&Order::OpenCheckout(order)).await;
-        recording.has(&far, names).await;
-    }
-}
-
-/// What is looked for that an answer may have been lost of, and a page that is closed.
-pub(super) async fn lost_answers(recording: &mut Recording) {
-    let far = Far::start().await;
-    let unavailable = no(500, &json!({ "error": { "type": "api_error" } }));
-    far.answers("POST", "/v1/customers", unavailable).await;
-    let nobody = json!({ "data": [] });
-    far.answers_once("GET", "/v1/customers/search", ok(&nobody))
-        .await;
-    let found = json!({ "data": [{ "id": "cus_9" }] });
-    far.answers("GET", "/v1/customers/search", ok(&found)).await;
-    let taken = no(400, &json!({ "error": { "type": "idempotency_error" } }));
-    far.answers("POST", SESSIONS, taken).await;
-    let first = json!({ "data": [{ "id": "cs_0" }], "has_more": true });
-    far.answers_once("GET", SESSIONS, ok(&first)).await;
-    let second = json!({ "data": [session("open")], "has_more": false });
-    far.answers("GET", SESSIONS, ok(&second)).await;
-    let unknown = OpenCheckout {
-        customer_ref: None,
-        ..checkout()
-    };
-    far.done(&Order::OpenCheckout(unknown)).await;
-    let names = [
-        "look for a customer",
-        "make a customer",
-        "look for a customer",
-        "sell a subscription",
-        "list the pages of a customer",
-        "list the pages of a customer, further",
-    ];
-    recording.has(&far, &names).await;
-
-    let far = Far::start().await;
-    let closed = no(
-        400,
-        &json!({ "error": { "type": "invalid_request_error" } }),
-    );
-    far.answers("POST", "/v1/checkout/sessions/cs_1/expire", closed)
-        .await;
-    let expired = ok(&session("expired"));
-    far.answers("GET", "/v1/checkout/sessions/cs_1", expired)
-        .await;
-    let order = Order::ExpireCheckout {
-        provider: account(),
-        checkout: checkout().checkout,
-        reference: "cs_1".to_owned(),
-    };
-    far.done(&order).await;
-    recording.has(&far, &["close a page", "read a page"]).await;
-}
 
 /// A subscription of two pieces, and whatever else is said of it.
 fn subscription(more: &Value) -> Value {
@@ -269,6 +100,51 @@ pub(super) async fn changes(recording: &mut Recording) {
         .await;
     let names = ["read a subscription", "change at once, unbilled"];
     recording.has(&far, &names).await;
+}
+
+/// What is discounted ends with the change, whichever way that comes.
+pub(super) async fn ended_discounts(recording: &mut Recording) {
+    let prorated = ChangeWhen::Prorated {
+        at: at("2026-11-21T09:58:00Z"),
+        quoted: Some(Money::new(2_100, Currency::USD)),
+    };
+    for (when, names) in [
+        (
+            prorated,
+            [
+                "read a subscription",
+                "preview a change without the discount",
+                "change at once, prorated, without the discount",
+            ]
+            .as_slice(),
+        ),
+        (
+            ChangeWhen::Unbilled,
+            &[
+                "read a subscription",
+                "change at once, unbilled, without the discount",
+            ],
+        ),
+        (
+            ChangeWhen::NextPeriod { at: None },
+            &[
+                "read a subscription",
+                "put a change off: make a schedule",
+                "put a change off: say the phases, the second without the discount",
+                "read a subscription",
+            ],
+        ),
+    ] {
+        let far = standing(&json!({ "status": "trialing", "trial_end": 1_797_792_000,
+            "discounts": ["di_1"] }))
+        .await;
+        let order = ChangeSubscription {
+            ends_discount: true,
+            ..change(when)
+        };
+        far.done(&Order::ChangeSubscription(order)).await;
+        recording.has(&far, names).await;
+    }
 }
 
 pub(super) async fn schedules(recording: &mut Recording) {
