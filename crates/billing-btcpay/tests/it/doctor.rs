@@ -153,3 +153,19 @@ async fn a_webhook_that_is_not_sent_payouts_is_warned_of() {
     says(&told, FindingLevel::Warning, lacks);
     assert_eq!(told.len(), 1, "{told:?}");
 }
+
+#[tokio::test]
+async fn a_server_that_has_not_caught_up_with_the_chain_is_warned_of() {
+    let rig = Rig::start().await;
+    rig.hook(HOOK, &every(), true).await;
+    rig.fake.rules(|rules| rules.is_synchronized = false);
+    let told = found(&rig, |_| {}).await;
+    says(
+        &told,
+        FindingLevel::Warning,
+        "BTCPay has not caught up with the chain yet: payments are seen later",
+    );
+    assert_eq!(told.len(), 1, "{told:?}");
+    rig.fake.rules(|rules| rules.is_synchronized = true);
+    assert!(found(&rig, |_| {}).await.is_empty());
+}

@@ -33,6 +33,9 @@ pub struct Rules {
     pub methods: Vec<Method>,
     /// Whether an event of a type that nobody knows goes before every other one.
     pub unknown_events: bool,
+    /// Whether its nodes have caught up with the chain, by its own word. What it does is
+    /// the same either way.
+    pub is_synchronized: bool,
 }
 
 impl Default for Rules {
@@ -52,6 +55,7 @@ impl Default for Rules {
             blocks: 1,
             methods: vec![Method::Chain, Method::Lightning],
             unknown_events: false,
+            is_synchronized: true,
         }
     }
 }

@@ -61,13 +61,13 @@ impl World {
     /// Does what a call asks for.
     pub(in crate::fakes::btcpay) fn call(&mut self, call: &Call<'_>) -> Replied {
         match (call.method, call.segments) {
-            ("GET", ["health"]) => Ok(json!({"synchronized": true})),
+            ("GET", ["health"]) => Ok(json!({"synchronized": self.rules.is_synchronized})),
             ("GET", ["server", "info"]) => Ok(json!({
                 "version": VERSION,
                 "onion": Value::Null,
                 "supportedPaymentMethods":
                     self.rules.methods.iter().map(|one| one.id()).collect::<Vec<_>>(),
-                "fullySynched": true,
+                "fullySynched": self.rules.is_synchronized,
                 "syncStatus": [],
             })),
             ("GET", ["api-keys", "current"]) => Ok(json!({
