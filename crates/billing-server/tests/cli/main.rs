@@ -33,6 +33,8 @@ mod clock;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod delivered;
+#[cfg(test)]
 mod deploy;
 #[cfg(test)]
 mod doctor;
