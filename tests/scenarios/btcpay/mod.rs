@@ -2,6 +2,7 @@
 //! schedule itself, over HTTP against a fake of BTCPay's side, on both stores.
 
 mod away;
+mod due;
 mod ended;
 mod foreign;
 mod handed;

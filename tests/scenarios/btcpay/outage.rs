@@ -8,7 +8,9 @@ use jiff::SignedDuration;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::shop::{Shop, bought, days, down, loses, opens, parked, pays, shop, shop_selling};
+use super::shop::{
+    Shop, asked, bought, days, down, loses, opens, parked, pays, shop, shop_selling,
+};
 use crate::rig::StoreKind;
 use crate::scenarios::harbor::PLANS;
 use crate::scenarios::on_both_stores;
@@ -16,7 +18,8 @@ use crate::scenarios::on_both_stores;
 on_both_stores! {
     /// K-16: a checkout while BTCPay is down is a 502, and nothing is half-made.
     k_16_a_checkout_while_btcpay_is_down_makes_nothing;
-    /// K-16: a renewal is tried again as long as it takes; an outage lapses nobody.
+    /// K-16: a renewal is tried again after 5 minutes, 30, 2 hours, 6 and 12, and then an
+    /// operator is told; an outage lapses nobody.
     k_16_an_outage_of_btcpay_lapses_nobody;
     /// K-16: a page that closed while no other can be made lapses nobody.
     k_16_no_page_to_pay_at_lapses_nobody;
@@ -62,17 +65,34 @@ async fn k_16_a_checkout_while_btcpay_is_down_makes_nothing(kind: StoreKind) {
     shop.is_sound().await;
 }
 
+/// What is waited after each try that got no answer, until the next one.
+const WAITS: [SignedDuration; 5] = [
+    SignedDuration::from_mins(5),
+    SignedDuration::from_mins(30),
+    SignedDuration::from_hours(2),
+    SignedDuration::from_hours(6),
+    SignedDuration::from_hours(12),
+];
+
 async fn unpaid_through(shop: &Shop, kind: FaultKind, on: &str) {
     let ana = bought(shop, "ana", "deck-monthly").await;
     shop.pass(days(29)).await;
     shop.fake
         .fault(Fault::next(kind).on("POST", on).times(10_000));
-    // 5 minutes, 30, 2 hours, 6, 12: tried six times, and then an operator is told.
+    let due = at(&ana.stands(shop).await["paid_through"]);
+    shop.fake.requests().clear();
+    // Tried six times, and then an operator is told.
     shop.pass(days(5)).await;
+    let mut tries = vec![due];
+    for wait in WAITS {
+        tries.push(shifted(tries[tries.len() - 1], wait));
+    }
+    assert_eq!(asked(shop), tries);
     assert_eq!(ana.at_btcpay(shop).len(), 1);
     assert_eq!(shop.told("subscription.renewal_stalled"), 1);
     assert_eq!(parked(shop).await, ["attempts_exhausted"]);
     shop.pass(days(20)).await;
+    assert_eq!(asked(shop), tries, "and not once more");
     assert_eq!(ana.plan(shop).await, "deck");
     assert_eq!(shop.told("subscription.lapsed"), 0);
     assert_eq!(ana.stands(shop).await["grace_ends_at"], Value::Null);
@@ -84,6 +104,8 @@ async fn unpaid_through(shop: &Shop, kind: FaultKind, on: &str) {
         .await
         .is(StatusCode::NO_CONTENT);
     shop.settle().await;
+    tries.push(shop.now());
+    assert_eq!(asked(shop), tries);
     assert_eq!(ana.at_btcpay(shop).len(), 2);
     assert_ne!(ana.stands(shop).await["grace_ends_at"], Value::Null);
     pays(shop, &ana.owes(shop).await).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use billing_btcpay::{BtcPay, BtcPayDecoder, BtcPayOptions};
 use billing_catalog::read_plan_file;
-use billing_domain::time::shifted;
+use billing_domain::time::{Timestamp, shifted};
 use billing_http::{Request, RetryPolicy};
 use billing_ports::{Clock, RateSource, Store};
 use billing_rates::{BtcPayStore, Rates, RatesOptions, Source};
@@ -212,6 +212,13 @@ pub(super) fn loses(shop: &Shop) -> usize {
 /// Every request is struck by this until the faults are cleared.
 pub(super) fn down(shop: &Shop, kind: FaultKind) {
     shop.fake.fault(Fault::next(kind).times(10_000));
+}
+
+/// When BTCPay was asked to make an invoice, as far as its log of requests goes back.
+pub(super) fn asked(shop: &Shop) -> Vec<Timestamp> {
+    let path = format!("/api/v1/stores/{DEFAULT_STORE}/invoices");
+    let asked = shop.fake.requests().to("POST", &path);
+    asked.iter().map(|request| request.at).collect()
 }
 
 /// Makes something in the store that is none of ours to make, as its dashboard or

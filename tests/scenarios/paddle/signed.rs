@@ -14,7 +14,7 @@ use crate::rig::{Seen, StoreKind};
 use crate::scenarios::on_both_stores;
 
 on_both_stores! {
-    /// G-01: what is not signed, or long ago, is refused, and nothing is written.
+    /// G-01: what is not signed, or long ago, or was cut, is refused, and nothing is written.
     g_01_only_what_is_signed_now_is_taken;
     /// G-01: while secrets are rotated both are believed.
     g_01_two_secrets_during_rotation;
@@ -37,6 +37,24 @@ async fn delivered(shop: &Shop, request: &WebhookRequest) -> Seen {
 
 fn later(shop: &Shop, seconds: i64) -> Timestamp {
     shifted(shop.now(), SignedDuration::from_secs(seconds))
+}
+
+/// What is written beside a body, cut or put together wrongly in every place.
+fn cut(genuine: &str, another_time: Timestamp) -> Vec<String> {
+    let (time, tag) = genuine.split_once(";h1=").unwrap();
+    vec![
+        // Truncated in the signature, before it, and in the time.
+        genuine[..genuine.len() - 2].to_owned(),
+        format!("{time};h1="),
+        time.to_owned(),
+        format!("h1={tag}"),
+        format!("ts=;h1={tag}"),
+        String::new(),
+        // In schemes that are no proof.
+        format!("{time};h2={tag}"),
+        // The right signature under another time.
+        format!("ts={};h1={tag}", another_time.as_second()),
+    ]
 }
 
 async fn g_01_only_what_is_signed_now_is_taken(kind: StoreKind) {
@@ -65,6 +83,28 @@ async fn g_01_only_what_is_signed_now_is_taken(kind: StoreKind) {
         let seen = delivered(&shop, &refused).await;
         seen.refused(StatusCode::UNAUTHORIZED, "unauthorized");
     }
+    for one in &told {
+        let body = &one.event.body;
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        let genuine = signed(&[SECRET], &text, shop.now());
+        let (name, header) = genuine.headers[0].clone();
+        for header in cut(&header, later(&shop, 1)) {
+            let under = WebhookRequest {
+                headers: vec![(name.clone(), header.clone())],
+                body: body.clone(),
+            };
+            let seen = delivered(&shop, &under).await;
+            assert_eq!(seen.status, StatusCode::UNAUTHORIZED, "{header}");
+            seen.refused(StatusCode::UNAUTHORIZED, "unauthorized");
+        }
+        // And a body that was cut.
+        let short = WebhookRequest {
+            body: body.slice(..body.len() - 1),
+            ..genuine
+        };
+        let seen = delivered(&shop, &short).await;
+        seen.refused(StatusCode::UNAUTHORIZED, "unauthorized");
+    }
     // Nor by way of another provider, or of an account that is not there.
     for there in ["stripe", "paddle/other", "none"] {
         let seen = shop.deliver(there, &told[0].request()).await;
@@ -72,7 +112,14 @@ async fn g_01_only_what_is_signed_now_is_taken(kind: StoreKind) {
     }
     shop.work().await;
     assert_eq!(shop.store.next_work().await.unwrap().inbox, None);
+    let kept = shop.store.walk_inbox(None, 100).await.unwrap();
+    let mut kept = kept.iter().map(|row| row.delivery.event_id.as_str());
+    assert!(
+        kept.all(|id| id.starts_with("reply:")),
+        "nothing was written"
+    );
     assert_eq!(plan_of(&shop, &ana).await, "", "nothing was written");
+    assert_eq!(shop.parked().await, []);
     // As old as it may be, it is taken.
     for one in &told {
         let body = String::from_utf8(one.event.body.to_vec()).unwrap();

@@ -1,8 +1,8 @@
 //! Licenses that were paid for here: the exchange, the ways back, tokens and refreshing.
 
-use billing_testkit::fakes::stripe::{Card, FakeOptions, FakeStripe};
+use billing_testkit::fakes::stripe::{Card, FakeStripe};
 
-use super::shop::{PLANS, account, days, options, pays, session_of, with};
+use super::shop::{days, licensed, pays, session_of, shop_selling};
 use crate::rig::StoreKind;
 use crate::scenarios::handed_by::{self, Till};
 use crate::scenarios::on_both_stores;
@@ -22,13 +22,8 @@ on_both_stores! {
 
 /// The hold, with a license.
 async fn till(kind: StoreKind) -> Till<FakeStripe> {
-    let hold = "    name: Bosun\n";
-    assert!(PLANS.contains(hold));
-    let plans = PLANS.replace(hold, &format!("{hold}    license: {{ max_machines: 3 }}\n"));
-    let fake = account(FakeOptions::default()).await;
-    let options = options(&fake, "cellar");
     Till {
-        shop: with(kind.fresh().await, fake, options, &plans).await,
+        shop: shop_selling(kind, &licensed()).await,
         price: "bosun-monthly",
         plan: "bosun",
         pays,

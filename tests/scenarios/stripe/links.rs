@@ -13,7 +13,7 @@ use crate::scenarios::on_both_stores;
 on_both_stores! {
     /// H-02: what a page costs is the catalog's, whatever a client says.
     h_02_the_price_is_the_catalog_s;
-    /// H-03: one correlation goes to every object and comes back.
+    /// H-03: one correlation goes to every object and comes back, renewals included.
     h_03_one_correlation_goes_all_the_way_round;
     /// H-04: a correlation that cannot be read waits for a person, who links it.
     h_04_what_cannot_be_tied_waits_and_is_linked_by_hand;
@@ -82,9 +82,27 @@ async fn h_02_the_price_is_the_catalog_s(kind: StoreKind) {
     }
 }
 
+/// Where an object of this event says what its subscription was sold with. `None`: it is
+/// none of a subscription's.
+fn words_of_subscription(body: &Value) -> Option<&Value> {
+    let object = &body["data"]["object"];
+    match object["object"].as_str().unwrap() {
+        "subscription" => Some(&object["metadata"]),
+        "invoice" => Some(&object["parent"]["subscription_details"]["metadata"]),
+        _ => None,
+    }
+}
+
 async fn h_03_one_correlation_goes_all_the_way_round(kind: StoreKind) {
     let shop = shop(kind).await;
     let ana = shop.customer("ana").await;
+    let carried = |words: &Value, checkout: &Value| {
+        assert_eq!(words["billing_checkout"], checkout["id"]);
+        assert_eq!(words["billing_customer"], json!(ana));
+        assert_eq!(words["billing_ref"], "ana");
+        assert_eq!(words["billing_operator"], "cellar");
+    };
+    let mut checkouts = Vec::new();
     for price in ["bosun-monthly", "lifetime-once"] {
         let checkout = opened(&shop, &ana, price).await;
         pays(&shop, &checkout);
@@ -95,22 +113,43 @@ async fn h_03_one_correlation_goes_all_the_way_round(kind: StoreKind) {
             .or(page["payment_intent"].as_str());
         let sold = shop.fake.object(sold.unwrap()).unwrap();
         for object in [&page, &sold] {
-            let words = &object["metadata"];
-            assert_eq!(words["billing_checkout"], checkout["id"]);
-            assert_eq!(words["billing_customer"], json!(ana));
-            assert_eq!(words["billing_ref"], "ana");
-            assert_eq!(words["billing_operator"], "cellar");
+            carried(&object["metadata"], &checkout);
         }
         // Each event carries it, so that any one of them would do.
         shop.settle().await;
         let id = checkout["id"].as_str().unwrap();
         let seen = shop.get(&format!("/v1/checkouts/{id}")).await;
         assert_eq!(seen.is(StatusCode::OK).json()["status"], "completed");
+        checkouts.push(checkout);
     }
     let held = shop
         .rows(&format!("/v1/subscriptions?customer={ana}&limit=10"))
         .await;
     assert_eq!(held.len(), 2);
+
+    // And each of what Stripe tells of a renewal, which is ana's by it.
+    for (renewals, later) in [(1, days(32)), (2, days(31))] {
+        shop.fake.advance(later);
+        let told = shop.fake.deliveries().take();
+        let mut paid = 0;
+        for webhook in &told {
+            let body: Value = serde_json::from_slice(&webhook.event.body).unwrap();
+            if let Some(words) = words_of_subscription(&body) {
+                carried(words, &checkouts[0]);
+            }
+            paid += usize::from(webhook.event.kind == "invoice.paid");
+        }
+        assert_eq!(paid, 1);
+        shop.deliver_each(&told).await;
+        shop.settle().await;
+        assert_eq!(shop.told("subscription.renewed"), renewals);
+        let mut invoices = shop
+            .rows(&format!("/v1/invoices?customer={ana}&limit=10"))
+            .await;
+        invoices.retain(|row| row["purpose"] == "renewal");
+        assert_eq!(invoices.len(), renewals);
+        assert!(invoices.iter().all(|row| row["status"] == "settled"));
+    }
     shop.ends_well().await;
 }
 

@@ -4,7 +4,9 @@ use billing_testkit::fakes::stripe::Card;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::shop::{Shop, Sold, days, reasons, shop, sold};
+use super::shop::{
+    Shop, Sold, days, licensed, opened, pays, reasons, session_of, shop, shop_selling, sold,
+};
 use crate::rig::StoreKind;
 use crate::scenarios::on_both_stores;
 
@@ -13,6 +15,8 @@ on_both_stores! {
     x_11_stripe_s_refunds_reach_access;
     /// a purchase that goes back is undone, here and there.
     x_11_a_refunded_purchase_ends_at_stripe_too;
+    /// and its license is revoked, for a month or for life.
+    x_11_a_refunded_purchase_at_stripe_revokes_its_license;
     /// a dispute is shown while it is open; won it is nothing, lost a full refund.
     x_11_stripe_s_disputes_reach_access;
     /// a refund that fails after it was done gives the time back.
@@ -88,6 +92,37 @@ async fn x_11_a_refunded_purchase_ends_at_stripe_too(kind: StoreKind) {
         "canceled",
         "nobody is charged for it again"
     );
+    shop.ends_well().await;
+}
+
+async fn x_11_a_refunded_purchase_at_stripe_revokes_its_license(kind: StoreKind) {
+    let shop = shop_selling(kind, &licensed()).await;
+    for (revoked, (who, price, paid_by)) in (1..).zip([
+        ("ana", "bosun-monthly", "invoice"),
+        ("ben", "lifetime-once", "payment_intent"),
+    ]) {
+        let customer = shop.customer(who).await;
+        let checkout = opened(&shop, &customer, price).await;
+        pays(&shop, &checkout);
+        shop.settle().await;
+        let held = shop.me(&customer).await["subscriptions"].take();
+        assert_eq!(held[0]["status"], "active");
+        let licenses = format!("/v1/licenses?customer={customer}");
+        let licenses = shop.rows(&licenses).await;
+        assert_eq!(licenses.len(), 1, "{licenses:#?}");
+        let license = format!("/v1/licenses/{}", licenses[0]["id"].as_str().unwrap());
+        assert_eq!(shop.read(&license).await["status"], "good");
+
+        shop.pass(days(2)).await;
+        let page = shop.fake.object(&session_of(&checkout)).unwrap();
+        let paid = page[paid_by].as_str().unwrap();
+        shop.fake.refund(paid, None).unwrap();
+        shop.settle().await;
+        let held = format!("/v1/subscriptions/{}", held[0]["id"].as_str().unwrap());
+        assert_eq!(shop.read(&held).await["status"], "canceled");
+        assert_eq!(shop.read(&license).await["status"], "revoked");
+        assert_eq!(shop.told("license.revoked"), revoked);
+    }
     shop.ends_well().await;
 }
 

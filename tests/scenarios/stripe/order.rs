@@ -7,7 +7,9 @@ use jiff::SignedDuration;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::shop::{PLANS, Shop, account, bought, opened, options, pays, shop};
+use super::shop::{
+    PLANS, Shop, account, bought, licensed, opened, options, pays, shop, shop_selling,
+};
 use crate::rig::{StoreKind, permutations};
 use crate::scenarios::on_both_stores;
 
@@ -18,7 +20,8 @@ on_both_stores! {
     w_07_every_order_of_an_old_version_ends_the_same;
     /// every event twenty times at once leaves what one leaves.
     x_01_twenty_of_each_of_stripe_s_events;
-    /// different events of one fact make one subscription, one invoice, one notice.
+    /// different events of one fact make one subscription, one invoice, one license,
+    /// one notice.
     x_02_many_events_make_one_of_everything;
     /// what is older than what is stored changes nothing.
     x_05_stripe_s_older_events_change_nothing;
@@ -147,17 +150,20 @@ async fn x_01_twenty_of_each_of_stripe_s_events(kind: StoreKind) {
 }
 
 async fn x_02_many_events_make_one_of_everything(kind: StoreKind) {
-    let shop = shop(kind).await;
+    let shop = shop_selling(kind, &licensed()).await;
     let ana = bought(&shop, "ana", "bosun-monthly").await;
     shop.pass(SignedDuration::from_hours(24 * 33)).await;
     let left = left(&shop, &ana).await;
     assert_eq!(left["subscriptions"].as_array().unwrap().len(), 1);
     assert_eq!(left["invoices"].as_array().unwrap().len(), 2, "{left}");
+    let licenses = shop.rows(&format!("/v1/licenses?customer={ana}")).await;
+    assert_eq!(licenses.len(), 1, "{licenses:#?}");
     for (event, times) in [
         ("checkout.completed", 1),
         ("subscription.created", 1),
         ("subscription.activated", 1),
         ("subscription.renewed", 1),
+        ("license.issued", 1),
     ] {
         assert_eq!(
             shop.told(event),

@@ -62,6 +62,16 @@ plans:
       lifetime-once: { amount: 99.00, interval: once, stripe: price_lifetime }
 "#;
 
+/// The same, with a license in the hold and in what is bought for life.
+pub(super) fn licensed() -> String {
+    let mut plans = PLANS.to_owned();
+    for name in ["    name: Bosun\n", "    name: Lifetime\n"] {
+        assert!(plans.contains(name));
+        plans = plans.replace(name, &format!("{name}    license: {{ max_machines: 3 }}\n"));
+    }
+    plans
+}
+
 /// A server that sells through the fake.
 pub(super) type Shop = Hosted<FakeStripe>;
 
@@ -145,9 +155,14 @@ pub(super) async fn with_client(
 
 /// The shop by itself.
 pub(super) async fn shop(kind: StoreKind) -> Shop {
+    shop_selling(kind, PLANS).await
+}
+
+/// The shop by another plan file.
+pub(super) async fn shop_selling(kind: StoreKind, plans: &str) -> Shop {
     let fake = account(FakeOptions::default()).await;
     let options = options(&fake, "cellar");
-    with(kind.fresh().await, fake, options, PLANS).await
+    with(kind.fresh().await, fake, options, plans).await
 }
 
 /// Opens a checkout of `price` for a customer; the checkout.
