@@ -7,13 +7,13 @@ use crate::rig::Folder;
 use crate::server::Server;
 
 pub(crate) const PAYS: &str = "4242 4242 4242 4242";
-const PAYS_ONCE: &str = "4000 0000 0000 0341";
+pub(crate) const PAYS_ONCE: &str = "4000 0000 0000 0341";
 
 /// What a buyer has after paying.
 pub(crate) struct Bought {
     /// Where the sandbox sent the browser.
     success: String,
-    customer: String,
+    pub(crate) customer: String,
 }
 
 /// Buys at the pricing page as a browser would, and pays with `card`.
@@ -67,7 +67,7 @@ impl Server {
 
     /// Waits until the customer's subscription has this status.
     #[track_caller]
-    fn becomes(&self, customer: &str, status: &str) -> Value {
+    pub(crate) fn becomes(&self, customer: &str, status: &str) -> Value {
         self.wait_for(status, |server| {
             let held = server.subscription(customer);
             (held["status"] == status).then_some(held)
@@ -82,7 +82,7 @@ impl Server {
 
     /// Moves the sandbox's clock ahead with the program itself, which finds the
     /// server by the database in its folder.
-    fn later(&self, folder: &Folder, by: &str) {
+    pub(crate) fn later(&self, folder: &Folder, by: &str) {
         let variables = [("BILLING_KEY", self.key.as_str())];
         let moved = folder.billing_with(&variables, &["clock", "advance", by]);
         moved

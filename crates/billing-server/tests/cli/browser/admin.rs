@@ -8,6 +8,7 @@ use super::pages::{Shown, looks_well};
 use crate::books;
 use crate::rig::Folder;
 use crate::server::Server;
+use crate::walk::{PAYS, PAYS_ONCE, buy};
 
 /// A name that tries to be more than a name.
 const HOSTILE: &str = "<script>document.title='x'</script>\u{202e}\u{2066}\"'&amp;<img src=x>";
@@ -20,11 +21,14 @@ fn opened(folder: &Folder) -> Option<(Browser, Server)> {
     books::hold(folder, 3);
     books::arrives(folder);
     let server = Server::first(folder);
-    server.wait_for("what is parked", |server| {
-        let parked = server.read("/v1/parked");
-        parked["data"][0]["id"].is_string().then_some(())
-    });
+    server.wait_for("what is parked", parked);
     Some((browser, server))
+}
+
+/// The newest parked row. `None`: there is none yet.
+fn parked(server: &Server) -> Option<String> {
+    let rows = server.read("/v1/parked");
+    rows["data"][0]["id"].as_str().map(str::to_owned)
 }
 
 fn comes_in(browser: &Browser, server: &Server) {
@@ -87,12 +91,36 @@ fn an_operator_replays_what_is_parked_and_migrates_a_price() {
     browser.reads("Come in with an operator key");
 }
 
+/// Two months of business; who has been there from the beginning.
+fn season(folder: &Folder, server: &Server) -> String {
+    let first = buy(server, "personal-monthly", PAYS).customer;
+    buy(server, "team-monthly", PAYS);
+    server.later(folder, "31d");
+    buy(server, "personal-yearly", PAYS);
+    let owes = buy(server, "personal-monthly", PAYS_ONCE).customer;
+    server.later(folder, "31d");
+    server.becomes(&owes, "past_due");
+    server.becomes(&first, "active");
+    buy(server, "team-monthly", PAYS);
+    first
+}
+
 #[test]
 fn pages_of_the_dashboard() {
     let folder = Folder::new("browser-admin-pages");
-    let Some((browser, server)) = opened(&folder) else {
+    let Some(browser) = Browser::open(&folder) else {
         return;
     };
+    books::catalog(&folder);
+    let server = Server::first(&folder);
+    let first = season(&folder, &server);
+    let key = server.key.clone();
+    server.stop();
+    books::hold(&folder, 3);
+    books::arrives(&folder);
+    let mut server = Server::again(&folder, &[]);
+    server.key = key;
+    server.wait_for("what is parked", parked);
     let ana = json!({ "external_ref": format!("{HOSTILE}{}", "x".repeat(100)), "email": "ana@example.com" });
     let ana = server.operator("POST", "/v1/customers", &ana);
     let ana = ana["id"].as_str().unwrap();
@@ -101,10 +129,7 @@ fn pages_of_the_dashboard() {
         &format!("/v1/customers/{ana}/grants"),
         &json!({ "plan": "team" }),
     );
-    let held = server.read("/v1/subscriptions");
-    let holder = held["data"][0]["customer"].as_str().unwrap();
-    let parked = server.read("/v1/parked");
-    let parked = parked["data"][0]["id"].as_str().unwrap();
+    let parked = parked(&server).unwrap();
     let hooks = json!({ "url": "https://hooks.example.com/" });
     server.operator("POST", "/v1/webhook-endpoints", &hooks);
     let look = |name, path: &str| {
@@ -118,7 +143,7 @@ fn pages_of_the_dashboard() {
     look("admin-parked-one", &format!("/admin/parked/{parked}"));
     look("admin-deliveries", "/admin/deliveries");
     look("admin-customers", "/admin/customers");
-    look("admin-customer", &format!("/admin/customers/{holder}"));
+    look("admin-customer", &format!("/admin/customers/{first}"));
     look("admin-customer-hostile", &format!("/admin/customers/{ana}"));
     assert_eq!(browser.ask("return document.title"), "Customer");
     assert_eq!(browser.ask("return document.images.length"), 0);

@@ -167,7 +167,7 @@ impl Browser {
         let taken = tell(
             &self.client,
             "Page.captureScreenshot",
-            json!({ "captureBeyondViewport": true }),
+            json!({ "captureBeyondViewport": true, "format": "webp", "quality": 85 }),
         );
         let taken = self.runtime.block_on(taken).unwrap();
         base64::Engine::decode(

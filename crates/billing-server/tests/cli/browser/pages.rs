@@ -32,7 +32,7 @@ pub(super) fn looks_well(browser: &Browser, page: &Shown<'_>) {
         let overflow = browser.ask(OVERFLOW);
         assert_eq!(overflow, 0, "{seen} is wider than the screen");
         if let Some(folder) = std::env::var_os(PICTURES) {
-            let file = PathBuf::from(folder).join(format!("{seen}.png"));
+            let file = PathBuf::from(folder).join(format!("{seen}.webp"));
             std::fs::write(file, browser.picture()).unwrap();
         }
     }
