@@ -117,7 +117,8 @@ macro_rules! events {
 events! {
     /// A customer was made.
     CustomerCreated = "customer.created";
-    /// A customer is written to in another language, or has another name at GitHub.
+    /// A customer is written to in another language, or has another name at GitHub; the note
+    /// says which of `lang` and `github`.
     CustomerUpdated = "customer.updated";
     /// A customer acts under the plan of another, whom the note names.
     CustomerJoined = "customer.joined";

@@ -48,8 +48,18 @@ pub fn describe_customer(draft: &mut Draft, details: &CustomerDetails) -> bool {
     if customer == *before {
         return false;
     }
+    let another = [
+        ("lang", customer.lang != before.lang),
+        ("github", customer.github != before.github),
+    ];
+    let another: Vec<&str> = another
+        .iter()
+        .filter_map(|(name, is_another)| is_another.then_some(*name))
+        .collect();
     draft.account.customer = customer;
-    draft.note(Event::CustomerUpdated, |_| ());
+    draft.note(Event::CustomerUpdated, |entry| {
+        entry.note = Some(another.join(", "));
+    });
     true
 }
 

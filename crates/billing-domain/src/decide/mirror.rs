@@ -66,6 +66,8 @@ pub(super) fn mirror_subscription(
     let before = known
         .as_ref()
         .map(|known| (known.status(), known.times, known.cancellation));
+    let now = draft.now();
+    let gave_access = known.as_ref().is_some_and(|known| known.gives_access(now));
     let fresh = match known {
         Some(known) => known,
         None => match introduced(draft, account, observed, snapshot, catalog) {
@@ -109,7 +111,7 @@ pub(super) fn mirror_subscription(
     if unpaid_before && seen.gives_access(draft.now()) {
         park_if_duplicate(draft, &seen);
     }
-    note_moves(draft, before, &seen);
+    note_moves(draft, before, gave_access, &seen);
     let (id, welcome) = (seen.id, seen.status() != Status::Incomplete);
     let paid_more = seen.times.paid_through > paid_before && paid_before.is_some();
     draft.account.put_subscription(seen);
@@ -461,9 +463,11 @@ fn park_if_renewed(
 fn note_moves(
     draft: &mut Draft,
     before: Option<(Status, Times, Option<Cancellation>)>,
+    gave_access: bool,
     seen: &Subscription,
 ) {
     let mut moves = Vec::new();
+    let came_back = !gave_access && seen.gives_access(draft.now());
     if before.is_none() {
         moves.push(Event::SubscriptionCreated);
     }
@@ -472,6 +476,9 @@ fn note_moves(
     let paid_more = seen.times.paid_through > times.paid_through;
     match is {
         Status::Active if was == Status::Paused => moves.push(Event::SubscriptionResumed),
+        Status::Active if came_back && (was == Status::PastDue || was == is && paid_more) => {
+            moves.extend([Event::SubscriptionActivated, Event::SubscriptionRenewed]);
+        }
         Status::Active if was == Status::Active && paid_more => {
             moves.push(Event::SubscriptionRenewed);
         }

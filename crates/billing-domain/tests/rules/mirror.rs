@@ -188,9 +188,13 @@ fn past_due_gives_access_by_the_plan() {
         world.tick("2026-03-20");
         assert_eq!(world.status(), Status::PastDue);
         let now = world.now;
+        world.forget();
         see(&mut world, &begun, now, &february(Status::Active));
         assert_eq!(world.status(), Status::Active);
         assert_eq!(world.count(Event::SubscriptionRenewed), 1);
+        // Where access had ended it is given again, and that is told.
+        let again = world.count(Event::SubscriptionActivated);
+        assert_eq!(again, usize::from(!after));
     }
 }
 
