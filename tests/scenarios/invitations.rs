@@ -58,8 +58,8 @@ async fn named(site: &Site, who: &str, name: &Value) -> StatusCode {
     site.patch(&url, &json!({ "github": name })).await.status
 }
 
-async fn later(site: &Site) {
-    let at = shifted(site.rig.clock.now(), SignedDuration::from_mins(10));
+async fn later(site: &Site, minutes: i64) {
+    let at = shifted(site.rig.clock.now(), SignedDuration::from_mins(minutes));
     site.rig.run_until(at).await;
 }
 
@@ -142,7 +142,7 @@ async fn w_08_what_github_refuses_is_tried_again_and_told(kind: StoreKind) {
     );
 
     github.next(replies(&[401, 401]));
-    later(&site).await;
+    later(&site, 10).await;
     site.carry().await;
     let listed = site
         .get_as(KEY, "/v1/deliveries?endpoint=github&status=pending")
@@ -152,8 +152,13 @@ async fn w_08_what_github_refuses_is_tried_again_and_told(kind: StoreKind) {
     assert_eq!(row["last_problem"], "GitHub does not take our token");
     assert!(!listed.to_string().contains(TOKEN));
 
+    // Somebody has to mend it: it is asked again each hour.
+    let asked_before = asked(&github).len();
+    later(&site, 50).await;
+    site.carry().await;
+    assert_eq!(asked(&github).len(), asked_before);
     github.next(replies(&[404, 200]));
-    later(&site).await;
+    later(&site, 15).await;
     site.carry().await;
     let asked_for = asked(&github);
     let puts = asked_for.iter().filter(|asked| *asked == "PUT ben");

@@ -101,6 +101,38 @@ async fn x_17_customers_are_written_to_once_in_their_language(kind: StoreKind) {
     assert!(license.text.lines().any(|line| line == key));
     assert!(license.text.contains(&format!("{PUBLIC}/portal/licenses")));
 
+    // Somebody who says no language is written to in the shop's own.
+    let ben = json!({ "external_ref": "ben", "email": "ben@buyers.test" });
+    buys(&site, &ben, "crew-monthly", TestCard::PaysOnce).await;
+    site.carry().await;
+    assert_eq!(site.mail().await.len(), 2, "a trial costs nothing");
+    later(&site, SignedDuration::from_hours(12 * 24 + 1)).await;
+    site.carry().await;
+    let mail = site.mail().await;
+    assert_eq!(mail.len(), 3);
+    let last = mail.last().unwrap();
+    assert_eq!(
+        last.subject,
+        "Your trial at Hafen & Co ends on 15 March 2026"
+    );
+    assert_eq!(last.to, "ben@buyers.test");
+    assert!(last.text.contains("Your trial of Crew at Hafen & Co ends"));
+
+    // One who says another, in that; a language that is not known is none.
+    let patched = site
+        .patch("/v1/customers/ben", &json!({ "lang": "de" }))
+        .await;
+    assert_eq!(patched.is(StatusCode::OK).json()["lang"], "de");
+    // A month later everybody was charged once more.
+    later(&site, SignedDuration::from_hours(20 * 24)).await;
+    site.carry().await;
+    let mail = site.mail().await;
+    let to = |who: &str| mail.iter().filter(|mail| mail.to.starts_with(who)).count();
+    assert_eq!(to("ana"), 3, "{mail:?}");
+    for mail in mail.iter().skip(3) {
+        assert!(mail.subject.contains(" bei Hafen & Co"), "{mail:?}");
+    }
+
     // Nothing of it goes twice, whoever asks again.
     let count = mail.len();
     assert_eq!(site.carry().await, 0);
@@ -114,5 +146,8 @@ async fn x_17_customers_are_written_to_once_in_their_language(kind: StoreKind) {
         rows.iter().all(|row| row["status"] == "delivered"),
         "{rows:?}"
     );
-    assert_eq!(rows.len(), 2);
+    let id = rows[0]["id"].as_str().unwrap();
+    let row = site.get_as(KEY, &format!("/v1/deliveries/{id}")).await;
+    let row = row.is(StatusCode::OK).json();
+    assert_eq!(row["payload"]["type"], row["event"]);
 }

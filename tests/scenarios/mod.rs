@@ -16,6 +16,7 @@ mod handed_by;
 mod harbor;
 mod invitations;
 mod letters;
+mod letters_now;
 mod licenses;
 mod machines;
 mod mailed;

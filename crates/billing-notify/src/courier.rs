@@ -21,9 +21,10 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::rules::retry_at;
+use crate::rules::{TRIES, WAITED_IN_ALL, mended_at, retry_at};
 use crate::sender::{self, AFTER_FAILURE, POLL, SWEEP_EVERY};
 use crate::told::delivery;
 
@@ -34,8 +35,16 @@ const AT_ONCE: u16 = 8;
 /// How long carrying one thing may take: more than a mail server or an API has.
 const CARRIED_WITHIN: Duration = Duration::from_secs(45);
 
-/// How long a claim stands: longer than that, with two writes to the store.
+/// How long a claim stands: longer than that, and than a store that restarts is away.
 const LEASE: SignedDuration = SignedDuration::from_secs(90);
+
+/// How long after its claim the end of a try may be recorded: all but the last of what the
+/// claim stands, so that nobody else carries meanwhile what is there already.
+const RECORDED_WITHIN: Duration = Duration::from_secs(80);
+
+/// How long [`Courier::run`] goes on at most once it is to stop: what is at hand is carried to
+/// its end and recorded. Whoever ends it sooner may have something carried twice.
+pub const CARRYING_ENDS_WITHIN: Duration = Duration::from_secs(85);
 
 /// Rounds of [`Courier::carry_due`]: many times what waits in any test of a host.
 const MAX_ROUNDS: usize = 10_000;
@@ -101,6 +110,9 @@ pub enum Carried {
         /// How long to wait at the least. `None`: the other side did not say.
         after: Option<Duration>,
     },
+    /// Nothing of ours is carried until somebody mends this, such as a password: it is tried
+    /// again each hour, for three days. The same words as of [`Carried::Again`].
+    Unwelcome(String),
     /// It can never be carried, for this reason, and is given up.
     Never(String),
 }
@@ -169,7 +181,8 @@ impl Courier {
         self.inner.wake.notify_waiters();
     }
 
-    /// Carries what is due until `stop` is ready, then finishes what is at hand and returns.
+    /// Carries what is due until `stop` is ready, then finishes what is at hand, takes up nothing
+    /// more and returns, within [`CARRYING_ENDS_WITHIN`].
     pub async fn run(&self, stop: impl Future<Output = ()> + Send) {
         let (ending, end) = watch::channel(false);
         let mut lanes = JoinSet::new();
@@ -242,10 +255,11 @@ impl Courier {
             limit: AT_ONCE,
         };
         let way = transport.way().id();
+        let recorded_by = Instant::now() + RECORDED_WITHIN;
         let claimed = self.store().claim_deliveries(way, ask).await?;
         let tries = claimed
             .iter()
-            .map(|held| self.attempt(transport.as_ref(), held));
+            .map(|held| self.attempt(transport.as_ref(), held, recorded_by));
         for tried in join_all(tries).await {
             tried?;
         }
@@ -256,6 +270,7 @@ impl Courier {
         &self,
         transport: &dyn Transport,
         claimed: &ClaimedDelivery,
+        recorded_by: Instant,
     ) -> Result<(), StoreError> {
         let held = &claimed.delivery;
         let carried = match entry_of(held) {
@@ -269,7 +284,7 @@ impl Courier {
             }
         };
         let tries = held.attempts.saturating_add(1);
-        let (next, problem) = self.judged(carried, tries);
+        let (next, problem) = self.judged(carried, tries, held.created_at);
         tell(held, transport.way(), next, problem.as_deref());
         let attempted = Attempted {
             id: held.id,
@@ -283,18 +298,49 @@ impl Courier {
             next,
             health: Health::Same,
         };
-        // Recorded late it is another's by now, who carries the same thing.
-        self.store().record_attempt(&attempted).await.map(drop)
+        self.record(&attempted, recorded_by).await
     }
 
-    /// What becomes of it after so many tries, this one included.
-    fn judged(&self, carried: Carried, tries: u16) -> (NextTry, Option<String>) {
+    /// Records how a try ended, again and again while the claim stands: what is there and not
+    /// recorded would be carried once more.
+    async fn record(&self, attempted: &Attempted, until: Instant) -> Result<(), StoreError> {
+        loop {
+            let recorded = self.store().record_attempt(attempted);
+            let error = match tokio::time::timeout_at(until, recorded).await {
+                // Recorded late it is another's by now, who carries the same thing.
+                Ok(Ok(_in_time)) => return Ok(()),
+                Ok(Err(error)) => error,
+                Err(_elapsed) => StoreError::Unavailable("it does not answer".to_owned()),
+            };
+            let next = Instant::now() + AFTER_FAILURE;
+            if next >= until {
+                let (id, next) = (attempted.id, attempted.next);
+                tracing::error!(delivery = %id, ?next, %error, "how carrying ended is not recorded");
+                return Err(error);
+            }
+            tracing::warn!(delivery = %attempted.id, %error, "not recorded yet");
+            tokio::time::sleep_until(next).await;
+        }
+    }
+
+    /// What becomes of it after so many tries, this one included, of what is there `since` then.
+    fn judged(&self, carried: Carried, tries: u16, since: Timestamp) -> (NextTry, Option<String>) {
         let cut = |text: String| Some(text.chars().take(PROBLEM_MAX).collect());
         match carried {
             Carried::Done => (NextTry::Taken, None),
             Carried::Never(problem) => (NextTry::GivenUp, cut(problem)),
             Carried::Again { problem, after } => {
-                let at = retry_at(tries, self.now(), self.inner.ids.seed(), after);
+                let (now, chance) = (self.now(), self.inner.ids.seed());
+                let waited = now.duration_since(since) >= WAITED_IN_ALL;
+                let at = match retry_at(tries, now, chance, after) {
+                    // It was unwelcome before, and that has used up its tries.
+                    None if !waited || tries > TRIES => mended_at(tries, now),
+                    at => at,
+                };
+                (at.map_or(NextTry::GivenUp, NextTry::At), cut(problem))
+            }
+            Carried::Unwelcome(problem) => {
+                let at = mended_at(tries, self.now());
                 (at.map_or(NextTry::GivenUp, NextTry::At), cut(problem))
             }
         }

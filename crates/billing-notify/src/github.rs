@@ -26,9 +26,10 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use crate::courier::{Carried, Transport, Way};
+use crate::welcome::Welcome;
 
-/// How long GitHub has to answer one request: two make an invitation, well within what carrying
-/// one may take.
+/// How long GitHub has to answer one request: two make an invitation, and three find out why
+/// there is none, well within what carrying one may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
@@ -48,9 +49,11 @@ const AS_MEMBER: &str = r#"{"role":"member"}"#;
 const LEFT: &str = "x-ratelimit-remaining";
 const MORE_AT: &str = "x-ratelimit-reset";
 
-/// When somebody may have come to a plan, or to a name there.
-const TELLING: [Event; 5] = [
+/// When somebody may have come to a plan, or to a name there. Nothing else is, such as a
+/// renewal: whoever was removed by the organization's owners stays so.
+const TELLING: [Event; 6] = [
     Event::SubscriptionActivated,
+    Event::SubscriptionResumed,
     Event::PlanChanged,
     Event::GrantAdded,
     Event::CustomerUpdated,
@@ -90,6 +93,7 @@ pub struct Invitations {
     client: HttpClient,
     inviting: Inviting,
     key: KeyWatch,
+    welcome: Welcome,
     /// One at a time, so that two events of one customer are one invitation; GitHub asks for
     /// that, too.
     turn: Mutex<()>,
@@ -130,6 +134,7 @@ impl Invitations {
         Ok(Self {
             parts: Parts { store, clock },
             key: KeyWatch::new(&account(&inviting)),
+            welcome: Welcome::at(Way::GitHub),
             client,
             inviting,
             turn: Mutex::new(()),
@@ -146,6 +151,13 @@ impl Invitations {
     #[must_use]
     pub fn refuses_key(&self) -> bool {
         self.key.is_refused()
+    }
+
+    /// Whether GitHub invites anybody for us: it does not where it refuses the token, or what
+    /// the token may do, or knows no such organization, or has no place left in it.
+    #[must_use]
+    pub const fn welcome(&self) -> &Welcome {
+        &self.welcome
     }
 
     async fn load(&self, id: CustomerId) -> Result<Option<Account>, String> {
@@ -205,8 +217,8 @@ impl Invitations {
             Err(problem) => return again(problem, None),
         }
         match self.ask(Method::PUT, name).await {
-            Ok(answer) if answer.status.as_u16() == 404 => {
-                Carried::Never("GitHub knows no such account, organization or team".to_owned())
+            Ok(answer) if [404, 422].contains(&answer.status.as_u16()) => {
+                self.looked_at(name).await
             }
             Ok(answer) => {
                 let carried = self.judged(&answer);
@@ -219,28 +231,46 @@ impl Invitations {
         }
     }
 
+    /// What it is that GitHub does not know, or does not invite: the account, or where to.
+    async fn looked_at(&self, name: &str) -> Carried {
+        let answer = match self.ask_at(Method::GET, &["users", name]).await {
+            Ok(answer) => answer,
+            Err(problem) => return again(problem, None),
+        };
+        match answer.status.as_u16() {
+            404 => Carried::Never("GitHub knows no such account".to_owned()),
+            200 if is_person(&answer.body) => {
+                self.unwelcome("GitHub knows no such organization or team, or it is full")
+            }
+            200 => Carried::Never("the account at GitHub is no person's".to_owned()),
+            _ => self.judged(&answer),
+        }
+    }
+
+    /// Nobody is invited until somebody mends this.
+    fn unwelcome(&self, why: &str) -> Carried {
+        self.welcome.refused(why);
+        Carried::Unwelcome(why.to_owned())
+    }
+
     /// What an answer means, other than that something is not there.
     fn judged(&self, answer: &Response) -> Carried {
         let status = answer.status.as_u16();
         match status {
             200..300 => {
                 self.key.taken();
+                self.welcome.taken();
                 Carried::Done
             }
             401 => {
                 self.key.refused();
-                again("GitHub does not take our token".to_owned(), None)
+                self.unwelcome("GitHub does not take our token")
             }
-            422 => Carried::Never("GitHub does not invite this account".to_owned()),
             403 | 429 => {
                 if let Some(after) = self.pause(answer) {
                     return again("GitHub asks to wait".to_owned(), Some(after));
                 }
-                tracing::error!(
-                    account = %self.account(), status,
-                    "GitHub lets our token invite nobody"
-                );
-                again("GitHub lets our token invite nobody".to_owned(), None)
+                self.unwelcome("GitHub lets our token invite nobody")
             }
             _ => again(format!("GitHub answered {status}"), answer.retry_after()),
         }
@@ -259,8 +289,18 @@ impl Invitations {
         Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
     }
 
+    /// Asks about the membership of `name`.
     async fn ask(&self, method: Method, name: &str) -> Result<Response, String> {
-        let mut request = self.request(method, name)?;
+        let mut path = vec!["orgs", &self.inviting.organization];
+        if let Some(team) = &self.inviting.team {
+            path.extend(["teams", team]);
+        }
+        path.extend(["memberships", name]);
+        self.ask_at(method, &path).await
+    }
+
+    async fn ask_at(&self, method: Method, path: &[&str]) -> Result<Response, String> {
+        let mut request = self.request(method, path)?;
         if request.method == Method::PUT {
             request = request.with_body(JSON, AS_MEMBER);
         }
@@ -269,19 +309,13 @@ impl Invitations {
         answer.map_err(|_missed| "GitHub did not answer".to_owned())
     }
 
-    fn request(&self, method: Method, name: &str) -> Result<Request, String> {
+    fn request(&self, method: Method, path: &[&str]) -> Result<Request, String> {
         let mut url = self.inviting.base_url.clone();
-        {
-            let unfit = |()| "the address of GitHub is none".to_owned();
-            let mut path = url.path_segments_mut().map_err(unfit)?;
-            path.pop_if_empty()
-                .push("orgs")
-                .push(&self.inviting.organization);
-            if let Some(team) = &self.inviting.team {
-                path.push("teams").push(team);
-            }
-            path.push("memberships").push(name);
-        }
+        let unfit = |()| "the address of GitHub is none".to_owned();
+        url.path_segments_mut()
+            .map_err(unfit)?
+            .pop_if_empty()
+            .extend(path);
         let bearer = format!("Bearer {}", self.inviting.token);
         let request = Request::new(method, url, RetryPolicy::Never);
         let request = request
@@ -299,7 +333,12 @@ impl Transport for Invitations {
     }
 
     fn wants(&self, entry: &JournalEntry) -> bool {
-        TELLING.contains(&entry.event)
+        let named = entry.event != Event::CustomerUpdated
+            || entry
+                .note
+                .as_deref()
+                .is_some_and(|what| what.contains("github"));
+        TELLING.contains(&entry.event) && named
     }
 
     async fn carry(&self, entry: &JournalEntry) -> Carried {
@@ -310,6 +349,12 @@ impl Transport for Invitations {
             Err(problem) => again(problem, None),
         }
     }
+}
+
+/// Whether an account, as GitHub shows it, is a person's.
+fn is_person(body: &[u8]) -> bool {
+    let shown: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    shown.is_some_and(|shown| shown["type"] == "User")
 }
 
 const fn again(problem: String, after: Option<Duration>) -> Carried {

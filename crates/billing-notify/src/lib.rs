@@ -28,11 +28,13 @@ mod secret;
 mod sender;
 mod sign;
 mod told;
+mod welcome;
 
 pub use address::{AddressError, MAX_ADDRESS};
-pub use courier::{Carried, Courier, Transport, Way, entry_of};
+pub use courier::{CARRYING_ENDS_WITHIN, Carried, Courier, Transport, Way, entry_of};
 pub use github::{Invitations, Inviting};
 pub use payload::{body, example};
 pub use rules::{FAILING_FOR, RETRY_AFTER_MAX, WAITS};
 pub use secret::{SECRET_PREFIX, shown};
 pub use sender::{LANE, ROTATION_WINDOW, Reaching, Sender};
+pub use welcome::Welcome;

@@ -21,6 +21,17 @@ pub const WAITS: [SignedDuration; 10] = [
     SignedDuration::from_hours(12),
 ];
 
+/// Tries of what is not taken for now, the first one included.
+pub(crate) const TRIES: u16 = 11;
+
+/// All waits together, at the least.
+pub(crate) const WAITED_IN_ALL: SignedDuration = SignedDuration::from_secs(78_695);
+
+/// How often, and how many times, is tried what nobody takes until somebody mends something of
+/// ours: each hour for three days, a weekend long, as calls to providers are.
+const MENDED_EVERY: SignedDuration = SignedDuration::from_hours(1);
+const MENDED_TRIES: u16 = 72;
+
 /// A wait is longer by chance, by up to one part of so many: what failed together does not
 /// come back together.
 const SPREAD: i64 = 5;
@@ -103,6 +114,12 @@ pub(crate) fn retry_at(
     Some(shifted(now, wait.max(asked.unwrap_or(wait))))
 }
 
+/// When is tried again, after so many tries, what waits for something of ours to be mended.
+/// `None`: no more.
+pub(crate) fn mended_at(tries: u16, now: Timestamp) -> Option<Timestamp> {
+    (tries < MENDED_TRIES).then(|| shifted(now, MENDED_EVERY))
+}
+
 /// The wait, longer by chance.
 fn spread(wait: SignedDuration, chance: u64) -> SignedDuration {
     let most = wait.as_secs().saturating_mul(1_000) / SPREAD;
@@ -155,6 +172,18 @@ mod tests {
         assert_eq!(retry_at(11, now(), 0, None), None);
         assert_eq!(retry_at(0, now(), 0, None), None);
         assert_eq!(retry_at(u16::MAX, now(), 0, None), None);
+        assert_eq!(WAITED_IN_ALL.as_secs(), expected.iter().sum::<i64>());
+        assert_eq!(usize::from(TRIES), WAITS.len() + 1);
+    }
+
+    #[test]
+    fn what_is_to_be_mended_is_tried_each_hour_for_three_days() {
+        for tries in [1, 11, 71] {
+            let at = mended_at(tries, now()).unwrap();
+            assert_eq!(at.duration_since(now()), SignedDuration::from_hours(1));
+        }
+        assert_eq!(mended_at(72, now()), None);
+        assert_eq!(mended_at(u16::MAX, now()), None);
     }
 
     #[test]

@@ -42,6 +42,11 @@ pub enum MailError {
     /// sent again.
     #[error("mail refused: {0}")]
     Refused(&'static str),
+    /// No mail of ours is taken, whosever it is, until somebody mends what is wrong: a
+    /// password, the sender's address, what the server lets us do. Sent again later, at
+    /// leisure, under the same id; and an alarm.
+    #[error("no mail of ours is taken: {0}")]
+    Unwelcome(String),
 }
 
 /// Sends mail.

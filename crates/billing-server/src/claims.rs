@@ -8,13 +8,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use billing_domain::claim::Claim;
 use billing_domain::ids::CustomerId;
+use billing_ports::store::Also;
 use billing_ports::{ClaimPost, Mail, NotifyError};
 use url::Url;
 
 use crate::desk::Desk;
 use crate::http::RateLimiters;
+use crate::letters::{Lasts, Linked};
 use crate::links::{self, Keep, with_link};
-use crate::mail::deliver;
 use crate::state::{ApiOptions, AppState};
 
 /// Where a link leads when nobody says.
@@ -66,41 +67,35 @@ impl ClaimLetters {
         };
         let link = links::make_for_claim(&keep, guest).await;
         let link = link.map_err(|error| error.to_string())?;
-        let product = product.unwrap_or("our shop");
-        let days = links::CLAIM_LINK_LIFETIME.as_hours() / 24;
-        Ok(Some(Mail {
+        let read = self.desk.store.load(guest, &Also::default()).await;
+        let read = read.map_err(|error| error.to_string())?;
+        let reader = read.as_ref().map(|read| &read.account.customer);
+        let written = self.desk.links.write(Linked {
             id: link.id.to_string(),
             to: claim.email.clone(),
-            subject: format!("What you bought at {product}"),
-            text: format!(
-                "Somebody, probably you, bought something at {product} and gave this address.\n\
-                 \n\
-                 This link makes it yours, once, within {days} days; if you have an account\n\
-                 with this address already, it is added there:\n\
-                 \n\
-                 {}\n\
-                 \n\
-                 If it was not you, there is nothing to do: without this mail nobody gets in,\n\
-                 and nothing of yours was touched.\n",
-                with_link(leads_to, &link)
-            ),
-            html: None,
-        }))
+            lang: reader.and_then(|reader| reader.lang.as_deref()),
+            product,
+            link: with_link(leads_to, &link),
+            lasts: Lasts::Days(links::CLAIM_LINK_LIFETIME.as_hours() / 24),
+        });
+        let written = written.ok_or_else(|| "there is no such letter".to_owned())?;
+        Ok(Some(written))
     }
 }
 
 #[async_trait]
 impl ClaimPost for ClaimLetters {
     async fn post(&self, guest: CustomerId, claim: &Claim) -> Result<(), NotifyError> {
-        let Some(mailer) = self.desk.post.mailer().cloned() else {
+        if self.desk.post.mailer().is_none() {
             return Ok(());
-        };
+        }
         let letter = self.letter(guest, claim, None).await;
         let letter = letter.map_err(NotifyError::Failed)?;
         let Some(mail) = letter else {
             return Ok(());
         };
-        let sending = async move { deliver(mailer.as_ref(), &mail).await };
+        let post = self.desk.post.clone();
+        let sending = async move { post.deliver(&mail).await };
         if self.desk.post.later(sending) {
             Ok(())
         } else {

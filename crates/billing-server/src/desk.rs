@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use billing_ports::{Clock, IdSource, Store};
 
+use crate::letters::LinkLetters;
 use crate::mail::Post;
 use crate::state::{ApiOptions, AppState};
 
@@ -14,6 +15,7 @@ pub(crate) struct Desk {
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) options: Arc<ApiOptions>,
     pub(crate) post: Post,
+    pub(crate) links: Arc<LinkLetters>,
 }
 
 impl Desk {
@@ -26,6 +28,7 @@ impl Desk {
             ids: Arc::clone(&state.ids),
             options: Arc::clone(&state.options),
             post: state.post.clone(),
+            links: Arc::clone(&state.link_letters),
         })
     }
 }

@@ -20,7 +20,7 @@ use crate::claims::ClaimLetters;
 use crate::documents::Seller;
 use crate::drawn_keys::DrawnKeys;
 use crate::http::RateLimiters;
-use crate::letters::{LetterOptions, Letters};
+use crate::letters::{Language, LetterOptions, Letters, LinkLetters, Templates};
 use crate::license::ReadKeys;
 use crate::mail::Post;
 use crate::migrations::Migrations;
@@ -45,6 +45,8 @@ pub struct AppState {
     pub(crate) sessions: Arc<SessionCache>,
     pub(crate) limiters: Arc<RateLimiters>,
     pub(crate) post: Post,
+    /// How links are mailed.
+    pub(crate) link_letters: Arc<LinkLetters>,
     pub(crate) migrations: Migrations,
     pub(crate) reports: Reports,
     pub(crate) quote_keys: Arc<DrawnKeys>,
@@ -98,6 +100,7 @@ impl AppState {
             sessions: Arc::default(),
             limiters: Arc::new(limiters),
             post: Post::new(None),
+            link_letters: Arc::default(),
             migrations: Migrations::default(),
             reports: Reports::default(),
             quote_keys: Arc::new(quote_token::keys()),
@@ -139,6 +142,18 @@ impl AppState {
     #[must_use]
     pub fn with_metrics(mut self, handle: PrometheusHandle) -> Self {
         self.metrics = Some(handle);
+        self
+    }
+
+    /// Has mails with links say what `templates` say, to whoever has told no language in
+    /// `language`. Given before the mailer; without this they are as they are shipped, in
+    /// English.
+    #[must_use]
+    pub fn with_templates(mut self, templates: Templates, language: Language) -> Self {
+        self.link_letters = Arc::new(LinkLetters {
+            templates,
+            language,
+        });
         self
     }
 

@@ -25,6 +25,8 @@ const HUGE: usize = 10 * 1024 * 1024;
 pub enum Reply {
     /// With this status and these headers.
     With(u16, Vec<(&'static str, String)>),
+    /// With this status and this body.
+    Says(u16, &'static str),
     /// With this status, after so long.
     After(Duration, u16),
     /// Never: the connection stays open.
@@ -187,10 +189,11 @@ impl Inner {
         };
         self.arrived.notify_waiters();
         match reply {
-            Reply::With(status, headers) => answer(&mut stream, status, &headers).await,
+            Reply::With(status, headers) => answer(&mut stream, status, &headers, "").await,
+            Reply::Says(status, body) => answer(&mut stream, status, &[], body).await,
             Reply::After(wait, status) => {
                 tokio::time::sleep(wait).await;
-                answer(&mut stream, status, &[]).await
+                answer(&mut stream, status, &[], "").await
             }
             Reply::Hang => until_hung_up(&mut stream).await,
             Reply::Reset => stream.set_zero_linger(),
@@ -235,15 +238,16 @@ async fn answer(
     stream: &mut TcpStream,
     status: u16,
     headers: &[(&'static str, String)],
+    body: &str,
 ) -> io::Result<()> {
     let more = lines(headers);
     // No body with these two, and so no length.
     let length = if matches!(status, 204 | 304) {
-        ""
+        String::new()
     } else {
-        "content-length: 0\r\n"
+        format!("content-length: {}\r\n", body.len())
     };
-    let head = format!("HTTP/1.1 {status} Told\r\n{length}connection: close\r\n{more}\r\n");
+    let head = format!("HTTP/1.1 {status} Told\r\n{length}connection: close\r\n{more}\r\n{body}");
     stream.write_all(head.as_bytes()).await?;
     stream.shutdown().await
 }

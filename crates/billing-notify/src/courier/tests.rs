@@ -7,6 +7,7 @@ use billing_domain::ids::{Id, JournalId};
 use billing_domain::journal::Event;
 use billing_ports::store::{DeliveryFilter, DeliveryState, Endpoints as _, PageAsk};
 use billing_testkit::fixtures::Maker;
+use billing_testkit::memory::{Call, Fault};
 use billing_testkit::{ManualClock, MemoryStore, SeededIds};
 
 use super::*;
@@ -159,6 +160,119 @@ async fn what_fails_is_tried_again_for_most_of_a_day_and_holds_up_nothing_else()
     let dead = dead.iter().find(|row| row.state == DeliveryState::Dead);
     let told = dead.unwrap().last.clone().unwrap();
     assert_eq!(told.problem.as_deref(), Some("the server answered 451"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_there_is_recorded_as_soon_as_the_store_is_back_and_not_carried_again() {
+    let mut rig = Rig::new();
+    let mail = Told::answering([]);
+    let courier = rig.courier(&mail);
+    let entry = rig.entry(Event::InvoiceSettled);
+    courier.notify(rig.make.id(), &[entry]).await.unwrap();
+    for _ in 0..20 {
+        rig.store.fail_next(Call::Attempt, Fault::Before);
+    }
+    assert_eq!(courier.carry_due().await.unwrap(), 1);
+    assert_eq!(rig.rows().await[0].state, DeliveryState::Delivered);
+    rig.clock.advance(SignedDuration::from_hours(1));
+    assert_eq!(courier.carry_due().await.unwrap(), 0);
+    assert_eq!(mail.carried().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_stays_away_is_waited_for_while_the_claim_stands_and_no_longer() {
+    let mut rig = Rig::new();
+    let mail = Told::answering([]);
+    let courier = rig.courier(&mail);
+    let entry = rig.entry(Event::InvoiceSettled);
+    courier.notify(rig.make.id(), &[entry]).await.unwrap();
+    for _ in 0..1_000 {
+        rig.store.fail_next(Call::Attempt, Fault::Before);
+    }
+    let began = Instant::now();
+    courier.carry_due().await.unwrap_err();
+    let waited = began.elapsed();
+    assert!(waited > Duration::from_mins(1), "{waited:?}");
+    assert!(waited < CARRYING_ENDS_WITHIN, "{waited:?}");
+    let lease = Duration::try_from(LEASE).unwrap();
+    assert!(CARRYING_ENDS_WITHIN < lease);
+}
+
+/// Carries what takes half a minute.
+struct Slow(Mutex<Vec<JournalId>>);
+
+#[async_trait]
+impl Transport for Slow {
+    fn way(&self) -> Way {
+        Way::Mail
+    }
+
+    fn wants(&self, _entry: &JournalEntry) -> bool {
+        true
+    }
+
+    async fn carry(&self, entry: &JournalEntry) -> Carried {
+        self.0.lock().unwrap().push(entry.id);
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        Carried::Done
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_to_stop_ends_what_is_at_hand_and_begins_nothing() {
+    let mut rig = Rig::new();
+    let slow = Arc::new(Slow(Mutex::default()));
+    let transport: Arc<dyn Transport> = Arc::clone(&slow) as _;
+    let courier = Courier::new(
+        Arc::clone(&rig.store) as _,
+        Arc::new(rig.clock.clone()),
+        Arc::new(SeededIds::new(5)),
+        vec![transport],
+    );
+    let told: Vec<_> = (0..20).map(|_| rig.entry(Event::InvoiceSettled)).collect();
+    courier.notify(rig.make.id(), &told).await.unwrap();
+    let stop = async {
+        while slow.0.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let began = Instant::now();
+    courier.run(stop).await;
+    assert!(began.elapsed() < CARRYING_ENDS_WITHIN);
+    assert_eq!(slow.0.lock().unwrap().len(), usize::from(AT_ONCE));
+    let rows = rig.rows().await;
+    let done = rows
+        .iter()
+        .filter(|row| row.state == DeliveryState::Delivered);
+    assert_eq!(done.count(), usize::from(AT_ONCE), "and it is recorded");
+}
+
+#[tokio::test]
+async fn what_waits_for_something_to_be_mended_is_tried_each_hour_for_three_days() {
+    let unwelcome = || Carried::Unwelcome("the server answered 535".to_owned());
+    // A failure for now in between takes none of that away.
+    let mended = (0..40).map(|_| unwelcome()).chain([again(), again()]);
+    let early = (0..10).map(|_| unwelcome()).chain([again()]);
+    for (answers, tried, there) in [
+        ((0..100).map(|_| unwelcome()).collect::<Vec<_>>(), 72, false),
+        (mended.collect(), 43, true),
+        (early.collect(), 12, true),
+    ] {
+        let mut rig = Rig::new();
+        let mail = Told::answering(answers);
+        let courier = rig.courier(&mail);
+        let entry = rig.entry(Event::InvoiceSettled);
+        courier.notify(rig.make.id(), &[entry]).await.unwrap();
+        let mut tries = 0;
+        for _ in 0..100 {
+            tries += courier.carry_due().await.unwrap();
+            rig.clock.advance(SignedDuration::from_hours(1));
+        }
+        assert_eq!((tries, mail.carried().len() == 1), (tried, there));
+        let row = rig.rows().await.remove(0);
+        let dead = row.state == DeliveryState::Dead;
+        assert_eq!(dead, !there);
+    }
 }
 
 #[tokio::test]

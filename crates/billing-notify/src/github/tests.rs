@@ -78,7 +78,9 @@ fn told(status: u16) -> Reply {
 fn problem(carried: &Carried) -> &str {
     match carried {
         Carried::Done => "",
-        Carried::Again { problem, .. } | Carried::Never(problem) => problem,
+        Carried::Again { problem, .. } | Carried::Unwelcome(problem) | Carried::Never(problem) => {
+            problem
+        }
     }
 }
 
@@ -115,27 +117,83 @@ async fn a_plan_that_comes_with_nothing_invites_nobody() {
     assert_eq!(rig.asked(), [] as [&str; 0]);
 }
 
+/// What happens to somebody who is there by no means brings back whom the owners removed.
+#[tokio::test]
+async fn who_comes_to_a_plan_or_a_name_is_invited_and_nothing_else_invites() {
+    let mut rig = Rig::inviting("team").await;
+    for (event, note, wanted) in [
+        (Event::SubscriptionActivated, None, true),
+        (Event::SubscriptionResumed, None, true),
+        (Event::PlanChanged, None, true),
+        (Event::GrantAdded, None, true),
+        (Event::ClaimTaken, None, true),
+        (Event::CustomerUpdated, Some("github"), true),
+        (Event::CustomerUpdated, Some("lang, github"), true),
+        (Event::CustomerUpdated, Some("lang"), false),
+        (Event::SubscriptionRenewed, None, false),
+        (Event::InvoiceSettled, None, false),
+    ] {
+        rig.bought.event = event;
+        rig.bought.note = note.map(str::to_owned);
+        assert_eq!(
+            rig.invitations.wants(&rig.bought),
+            wanted,
+            "{event:?} {note:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn each_refusal_is_told_from_a_failure_and_a_refused_token_is_an_alarm() {
     let rig = Rig::inviting("team").await;
     assert!(!rig.invitations.refuses_key());
     let refused = rig.carried(&[told(401)]).await;
     assert_eq!(problem(&refused), "GitHub does not take our token");
-    assert!(matches!(refused, Carried::Again { .. }));
+    assert!(matches!(refused, Carried::Unwelcome(_)));
     assert!(rig.invitations.refuses_key());
+    assert!(rig.invitations.welcome().is_refused());
     assert_eq!(rig.invitations.account(), "github/acme");
     rig.carried(&[told(200)]).await;
     assert!(!rig.invitations.refuses_key());
+    assert!(!rig.invitations.welcome().is_refused());
 
     let rights = rig.carried(&[told(404), told(403)]).await;
     assert_eq!(problem(&rights), "GitHub lets our token invite nobody");
-    for (second, never) in [(404, true), (422, true), (500, false), (301, false)] {
-        let carried = rig.carried(&[told(404), told(second)]).await;
-        assert_eq!(matches!(carried, Carried::Never(_)), never, "{second}");
-        assert!(!problem(&carried).contains("ana-dev"), "{carried:?}");
+    assert!(matches!(rights, Carried::Unwelcome(_)));
+    assert!(rig.invitations.welcome().is_refused());
+    assert!(!rig.invitations.refuses_key(), "the token itself is good");
+    for status in [500, 301] {
+        let carried = rig.carried(&[told(404), told(status)]).await;
+        assert!(matches!(carried, Carried::Again { .. }), "{status}");
     }
     let torn = rig.carried(&[Reply::Reset]).await;
     assert_eq!(problem(&torn), "GitHub did not answer");
+}
+
+/// An account that there is not is given up; where the organization is at fault, or is full,
+/// somebody is told.
+#[tokio::test]
+async fn what_is_not_known_is_told_from_where_nobody_can_be_invited() {
+    let person = Reply::Says(200, r#"{"login":"ana-dev","type":"User"}"#);
+    let firm = Reply::Says(200, r#"{"login":"ana-dev","type":"Organization"}"#);
+    for status in [404, 422] {
+        for (shown, never, refused) in [
+            (told(404), true, false),
+            (firm.clone(), true, false),
+            (person.clone(), false, true),
+        ] {
+            let rig = Rig::inviting("team").await;
+            let carried = rig.carried(&[told(404), told(status), shown]).await;
+            assert_eq!(matches!(carried, Carried::Never(_)), never, "{carried:?}");
+            assert_eq!(matches!(carried, Carried::Unwelcome(_)), refused);
+            assert_eq!(rig.invitations.welcome().is_refused(), refused);
+            assert!(!problem(&carried).contains("ana-dev"), "{carried:?}");
+            assert_eq!(rig.asked().pop().unwrap(), "GET /api/v3/users/ana-dev");
+        }
+        let rig = Rig::inviting("team").await;
+        let torn = rig.carried(&[told(404), told(status), told(503)]).await;
+        assert!(matches!(torn, Carried::Again { .. }), "{torn:?}");
+    }
 }
 
 #[tokio::test]
@@ -145,7 +203,7 @@ async fn where_it_asks_to_wait_it_is_left_alone_for_so_long() {
     let limited = |headers| Reply::With(403, headers);
     let wait = |carried: Carried| match carried {
         Carried::Again { after, .. } => after,
-        Carried::Done | Carried::Never(_) => panic!("{carried:?}"),
+        Carried::Done | Carried::Unwelcome(_) | Carried::Never(_) => panic!("{carried:?}"),
     };
     let later = vec![("retry-after", "120".to_owned())];
     let later = wait(rig.carried(&[limited(later)]).await);

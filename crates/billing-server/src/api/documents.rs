@@ -27,7 +27,7 @@ pub(crate) enum Document {
 
 /// The forms of a document, by the media type that asks for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(crate) enum Form {
     Html,
     Pdf,
 }
@@ -144,7 +144,12 @@ async fn customer(state: &AppState, id: CustomerId) -> Result<Customer, Problem>
     Ok(account.customer)
 }
 
-async fn document(
+/// An invoice of `owner` as a document, whoever asks.
+///
+/// # Errors
+///
+/// 404 where the owner is gone; 500 where it cannot be made; 503.
+pub(crate) async fn document(
     state: &AppState,
     form: Form,
     owner: CustomerId,

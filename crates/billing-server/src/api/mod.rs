@@ -44,6 +44,7 @@ mod webhooks;
 pub(crate) use body::MAX_TEXT;
 pub(crate) use customers::named;
 pub(crate) use deliveries::retry as retry_delivery;
+pub(crate) use documents::{Form as DocumentForm, document};
 pub(crate) use parked::REASONS as PARK_REASONS;
 pub(crate) use quotes::change_ask;
 pub(crate) use reports::totals as recurring_totals;

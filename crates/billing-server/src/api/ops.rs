@@ -45,7 +45,7 @@ pub(crate) fn metrics(Data(state): Data<&AppState>) -> poem::Result<Response> {
     handle.run_upkeep();
     Ok(Response::builder()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(handle.render() + &refused_keys(state)))
+        .body(handle.render() + &refused_keys(state) + &unwelcome(state)))
 }
 
 /// Which providers do not take our key, as they stand now: nothing was counted of it, and
@@ -62,6 +62,23 @@ fn refused_keys(state: &AppState) -> String {
     });
     let rows: Vec<String> = rows.collect();
     let what = "Whether the provider refuses our key, as it last said.";
+    format!(
+        "# HELP {NAME} {what}\n# TYPE {NAME} gauge\n{}",
+        rows.concat()
+    )
+}
+
+/// Which ways take nothing of ours, whomever it goes to: mail, invitations.
+fn unwelcome(state: &AppState) -> String {
+    const NAME: &str = "billing_unwelcome";
+    let mail = state.post.welcome().into_iter();
+    let invited = state.invitations.iter().map(|held| held.welcome());
+    let rows = mail.chain(invited).map(|held| {
+        let refused = u8::from(held.is_refused());
+        format!("{NAME}{{way=\"{}\"}} {refused}\n", held.way().as_str())
+    });
+    let rows: Vec<String> = rows.collect();
+    let what = "Whether nothing of ours is taken there until somebody mends it, as was last heard.";
     format!(
         "# HELP {NAME} {what}\n# TYPE {NAME} gauge\n{}",
         rows.concat()

@@ -1,5 +1,6 @@
 //! `billing doctor`: is everything as it should be?
 
+mod letters;
 mod licenses;
 mod mail;
 mod seen;
@@ -47,6 +48,7 @@ impl Doctor {
         if config.enabled {
             seen.push(mail::look(config.mail.as_ref()).await);
         }
+        seen.extend(letters::look(config.letters.templates.as_deref()));
         seen.extend(files(&config));
         seen.extend(licenses::file(&config));
         show(context, &seen);

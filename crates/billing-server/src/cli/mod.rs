@@ -13,6 +13,7 @@ mod failure;
 mod forecast;
 mod keys;
 mod license_keys;
+mod loops;
 mod migrate;
 mod migrate_prices;
 mod openapi;

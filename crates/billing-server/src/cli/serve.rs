@@ -7,20 +7,19 @@ use std::time::Duration;
 
 use billing_catalog::{read_plan_file, sample_catalog};
 use billing_engine::ApplyOutcome;
-use billing_notify::{Courier, Inviting};
+use billing_notify::Inviting;
 use billing_ports::LicenseSigner;
 use billing_ports::store::Scope;
 use clap::Args;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use super::Context;
 use super::catalog::not_applied;
 use super::failure::Failure;
 use super::keys::make_key;
+use super::loops::Loops;
 use super::out::Out;
 use crate::config::{Config, MailConfig};
 use crate::http::{ConnectionLimits, serve};
@@ -30,11 +29,7 @@ use crate::sandbox::{FIRST_START, HOW_TO_HAVE};
 use crate::site::Site;
 use crate::state::{ApiOptions, AppState, RateOptions};
 use crate::telemetry;
-use crate::wiring::{Parts, WiringError};
-
-/// How long the worker may take to finish the go at hand at the end: what it
-/// has not finished is leased, and goes on where it is started again.
-const WORKER_ENDS_WITHIN: Duration = Duration::from_secs(5);
+use crate::wiring::Parts;
 
 /// How long mail at hand may take at the end: what is not sent within a second
 /// is waiting for a mailer that does not take it.
@@ -79,6 +74,8 @@ impl Serve {
             options(&config, &public_url),
         )
         .with_metrics(metrics);
+        let templates = templates(&config)?;
+        state = state.with_templates(templates.clone(), config.letters.language);
         if let Some(mailer) = parts.mailer(&config)? {
             state = state.with_mailer(mailer);
         }
@@ -92,7 +89,7 @@ impl Serve {
         if let Some(token) = told.and_then(|told| told.client_token.clone()) {
             state = state.with_paddle_page(token);
         }
-        let state = with_courier(state, &config)?;
+        let state = with_courier(state, &config, templates)?;
         let site = Site::new(&state, parts.sandbox.as_ref());
         welcome(context, &config, &parts, &public_url).await?;
 
@@ -100,21 +97,17 @@ impl Serve {
             let taken_up = state.migrations.take_up(&parts.billing).await;
             taken_up.map_err(|error| Failure::new("go on with price migrations", &error))?;
         }
-        let (stop, stopping) = watch::channel(false);
-        let loops = start_loops(&config, &parts, state.courier(), bound, &stopping)?;
+        let own = format!("http://{}", local(bound));
+        let loops = Loops::start(&config, &parts, state.courier(), &own)?;
         let asked = asked_to_stop()?;
+        let stop_carrying = loops.stop_carrying();
+        let asked = async move {
+            asked.await;
+            stop_carrying();
+        };
         let served = serve(listener, site, connection_limits(&config), asked).await;
         tracing::info!("stopping");
-        // Nobody listens when no loop runs.
-        let _nobody = stop.send(true);
-        for task in loops {
-            if tokio::time::timeout(WORKER_ENDS_WITHIN, task)
-                .await
-                .is_err()
-            {
-                tracing::warn!("work at hand was left to the next start");
-            }
-        }
+        loops.end().await;
         let mailed = tokio::time::timeout(MAIL_ENDS_WITHIN, state.mail_settled()).await;
         if mailed.is_err() {
             tracing::warn!("mail at hand was not sent; who waits for it asks again");
@@ -201,17 +194,24 @@ async fn signer(
     made.map_err(|error| Failure::new("have the license keys", &error).with_hint(error.hint()))
 }
 
-/// Has letters written, and people invited, as they are configured.
-fn with_courier(mut state: AppState, config: &Config) -> Result<AppState, Failure> {
-    let told = &config.letters;
-    // Read though no mail be sent: what is wrong is told at once.
-    let templates = match &told.templates {
-        Some(folder) => Templates::read(folder).map_err(|error| {
-            let folder = folder.display();
-            Failure::usage(format!("the templates in {folder} are not fit:\n{error}"))
-        })?,
-        None => Templates::shipped(),
+/// What letters say. Read though no mail be sent: what is wrong is told at once.
+fn templates(config: &Config) -> Result<Templates, Failure> {
+    let Some(folder) = &config.letters.templates else {
+        return Ok(Templates::shipped());
     };
+    Templates::read(folder).map_err(|error| {
+        let folder = folder.display();
+        Failure::usage(format!("the templates in {folder} are not fit:\n{error}"))
+    })
+}
+
+/// Has letters written, and people invited, as they are configured.
+fn with_courier(
+    mut state: AppState,
+    config: &Config,
+    templates: Templates,
+) -> Result<AppState, Failure> {
+    let told = &config.letters;
     let options = LetterOptions {
         wanted: told.wanted.clone(),
         language: told.language,
@@ -337,43 +337,6 @@ async fn first_key(config: &Config, parts: &Parts) -> Result<Option<String>, Fai
     let ids = parts.ids.as_ref();
     let (_, secret) = make_key(store, ids, clock.now(), "first start", Scope::Admin).await?;
     Ok(Some(secret))
-}
-
-fn start_loops(
-    config: &Config,
-    parts: &Parts,
-    courier: Option<&Courier>,
-    bound: SocketAddr,
-    stopping: &watch::Receiver<bool>,
-) -> Result<Vec<JoinHandle<()>>, Failure> {
-    let mut loops = Vec::new();
-    if config.worker.enabled {
-        let (billing, stop) = (parts.billing.clone(), told(stopping));
-        loops.push(tokio::spawn(async move { billing.run_worker(stop).await }));
-        if let Some(events) = parts.events.clone() {
-            let stop = told(stopping);
-            loops.push(tokio::spawn(async move { events.run(stop).await }));
-        }
-        if let Some(courier) = courier.cloned() {
-            let stop = told(stopping);
-            loops.push(tokio::spawn(async move { courier.run(stop).await }));
-        }
-    }
-    if let Some(sandbox) = &parts.sandbox {
-        let server = format!("http://{}", local(bound));
-        let work = sandbox.deliver(&server, stopping.clone());
-        loops.push(tokio::spawn(work.map_err(WiringError::from)?));
-    }
-    Ok(loops)
-}
-
-/// Ends when the loops are told to stop.
-fn told(stopping: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + use<> {
-    let mut stopping = stopping.clone();
-    async move {
-        // An end of the sender is an end too.
-        let _ended = stopping.wait_for(|stop| *stop).await;
-    }
 }
 
 /// Ends when the terminal or the service manager asks the program to end.

@@ -54,7 +54,8 @@ pub(super) fn letters(reader: &mut Reader<'_>) -> LettersConfig {
     }
 }
 
-/// Letters apart by commas. `None`: some is none, or has a setting of its own.
+/// Letters apart by commas. `None`: some is none, has a setting of its own, or is no matter of
+/// choice.
 fn listed(text: &str) -> Option<BTreeSet<Letter>> {
     if text.trim() == NONE {
         return Some(BTreeSet::new());
@@ -62,6 +63,7 @@ fn listed(text: &str) -> Option<BTreeSet<Letter>> {
     let one = |word: &str| Letter::from_word(word.trim());
     let letters: BTreeSet<Letter> = text.split(',').map(one).collect::<Option<_>>()?;
     let reminders = Letter::REMINDERS.iter();
-    let own = reminders.clone().all(|held| !letters.contains(held));
+    let mut others = reminders.chain(&Letter::LINKS);
+    let own = others.all(|held| !letters.contains(held));
     own.then_some(letters)
 }

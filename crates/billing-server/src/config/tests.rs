@@ -328,6 +328,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("mail.reminders", "maybe", "true or false"),
     ("mail.letters", "reciept", "apart by commas"),
     ("mail.letters", "renewal_due", "apart by commas"),
+    ("mail.letters", "receipt, sign_in", "apart by commas"),
     ("mail.language", "fr", "en or de"),
     ("mail.templates", " ", "path of a folder"),
     ("github.token", "a b", "a token"),

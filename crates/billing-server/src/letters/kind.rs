@@ -35,11 +35,15 @@ pub enum Letter {
     LicenseKey,
     /// An invoice was paid.
     Receipt,
+    /// The link to one's billing that somebody asked for.
+    SignIn,
+    /// The link by which what a guest bought becomes the mailbox's owner's.
+    Claim,
 }
 
 impl Letter {
     /// Every letter.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::RenewalDue,
         Self::RenewalEnding,
         Self::TrialEnding,
@@ -48,7 +52,13 @@ impl Letter {
         Self::License,
         Self::LicenseKey,
         Self::Receipt,
+        Self::SignIn,
+        Self::Claim,
     ];
+
+    /// Those with a link that is a secret. They are written whenever one is asked for, or is
+    /// due to a guest; nobody chooses them.
+    pub const LINKS: [Self; 2] = [Self::SignIn, Self::Claim];
 
     /// Those that call a renewal to mind.
     pub const REMINDERS: [Self; 2] = [Self::RenewalDue, Self::RenewalEnding];
@@ -65,6 +75,8 @@ impl Letter {
             Self::License => "license",
             Self::LicenseKey => "license_key",
             Self::Receipt => "receipt",
+            Self::SignIn => "sign_in",
+            Self::Claim => "claim",
         }
     }
 
@@ -95,6 +107,32 @@ impl Letter {
             Self::Receipt => &[
                 "product", "plan", "link", "amount", "paid", "paid_day", "invoice",
             ],
+            Self::SignIn => &["product", "link", "minutes"],
+            Self::Claim => &["product", "link", "days"],
+        }
+    }
+
+    /// Whether it asks for money, at its link.
+    pub(super) const fn asks(self) -> bool {
+        matches!(
+            self,
+            Self::RenewalDue | Self::RenewalEnding | Self::PaymentFailed
+        )
+    }
+
+    /// What of that is a secret, and stands nowhere but in the letter itself: a subject is seen
+    /// over one's shoulder.
+    pub(super) const fn secret(self) -> Option<&'static str> {
+        match self {
+            Self::LicenseKey => Some("key"),
+            Self::SignIn | Self::Claim => Some("link"),
+            Self::RenewalDue
+            | Self::RenewalEnding
+            | Self::TrialEnding
+            | Self::PaymentFailed
+            | Self::PriceChange
+            | Self::License
+            | Self::Receipt => None,
         }
     }
 }

@@ -1,11 +1,17 @@
-//! Letters to customers about what happened: which there are, what each says in which
+//! Letters to customers, about what happened and with links that they asked for: which there are, what each says in which
 //! language, and when one is written. `kind` names them, `template` fills them in, `templates`
-//! has those that are shipped and those of a folder, `writer` writes.
+//! has those that are shipped and those of a folder, `writer` writes, `rise` looks after a price
+//! that is to come.
 //!
 //! Knows not how mail is sent, nor when it is tried again.
 
 mod kind;
 mod language;
+#[cfg(test)]
+mod leads;
+mod links;
+mod rise;
+mod sample;
 mod template;
 mod templates;
 #[cfg(test)]
@@ -16,6 +22,7 @@ use std::collections::BTreeSet;
 
 pub use kind::Letter;
 pub use language::Language;
+pub(crate) use links::{Lasts, LinkLetters, Linked};
 pub use template::TemplateProblem;
 pub use templates::{Templates, TemplatesError};
 pub(crate) use writer::Letters;

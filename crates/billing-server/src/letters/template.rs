@@ -17,6 +17,18 @@ const MAX_SHOWN: usize = 40;
 /// What stands for the placeholders of a letter.
 pub(super) type Values = BTreeMap<&'static str, String>;
 
+/// Characters of a name that are shown: whoever chose it, a line has to hold it.
+const MAX_NAME: usize = 80;
+
+/// A name as it is shown.
+pub(super) fn shortened(name: &str) -> String {
+    if name.chars().count() <= MAX_NAME {
+        return name.to_owned();
+    }
+    let kept = name.chars().take(MAX_NAME.saturating_sub(1));
+    kept.chain(['…']).collect()
+}
+
 /// Something that is wrong with a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {what}")]
@@ -74,6 +86,12 @@ impl Template {
         } else {
             Err(problems)
         }
+    }
+
+    /// Whether this placeholder stands in it.
+    pub(super) fn says(&self, name: &str) -> bool {
+        let mut pieces = self.pieces.iter();
+        pieces.any(|piece| matches!(piece, Piece::Value(held) if *held == name))
     }
 
     /// As plain text.

@@ -10,6 +10,7 @@ use billing_domain::catalog::nearest;
 
 use super::kind::Letter;
 use super::language::Language;
+use super::sample::sample;
 use super::template::{Template, TemplateProblem, Values};
 
 /// Largest template: letters have a tenth of it.
@@ -36,7 +37,7 @@ macro_rules! shipped {
 }
 
 /// What is shipped: a letter, a language, the text, the HTML.
-const SHIPPED: [(&str, &str, &str, &str); 16] = shipped![
+const SHIPPED: [(&str, &str, &str, &str); 20] = shipped![
     "renewal_due",
     "renewal_ending",
     "trial_ending",
@@ -44,13 +45,17 @@ const SHIPPED: [(&str, &str, &str, &str); 16] = shipped![
     "price_change",
     "license",
     "license_key",
-    "receipt"
+    "receipt",
+    "sign_in",
+    "claim"
 ];
 
 /// What every letter says in every language.
 #[derive(Debug, Clone)]
 pub struct Templates {
     letters: BTreeMap<(Letter, Language), Parts>,
+    /// Those of the folder.
+    own: BTreeSet<(Letter, Language)>,
 }
 
 /// What one letter says in one language.
@@ -96,6 +101,7 @@ impl Templates {
         });
         Self {
             letters: read.collect(),
+            own: BTreeSet::new(),
         }
     }
 
@@ -125,6 +131,7 @@ impl Templates {
             match Parts::read(letter, &text, &html) {
                 Ok(parts) => {
                     templates.letters.insert((letter, language), parts);
+                    templates.own.insert((letter, language));
                 }
                 Err(wrong) => problems.extend(
                     wrong
@@ -138,6 +145,43 @@ impl Templates {
         }
         problems.truncate(MAX_TOLD);
         Err(TemplatesError { problems })
+    }
+
+    /// How many letters are the folder's.
+    #[must_use]
+    pub fn own(&self) -> usize {
+        self.own.len()
+    }
+
+    /// Fills each letter of the folder in with values such as there are, and gives what would
+    /// go wrong with it, each with its file and its line.
+    #[must_use]
+    pub fn try_out(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (letter, language) in &self.own {
+            let values = sample(*letter, *language);
+            let stem = format!("{}.{}", letter.as_str(), language.as_str());
+            let Some(parts) = self.letters.get(&(*letter, *language)) else {
+                continue;
+            };
+            let subject = parts.subject.plain(&values);
+            if subject.chars().count() > MAX_SUBJECT {
+                wrong.push(format!(
+                    "{stem}.txt: line 1: the subject is cut after {MAX_SUBJECT} characters"
+                ));
+            }
+            // A secret that its letter does not say reaches nobody.
+            let needed = letter.secret().or_else(|| letter.asks().then_some("link"));
+            let Some(needed) = needed else { continue };
+            for (kind, body) in [("txt", &parts.text), ("html", &parts.html)] {
+                if !body.says(needed) {
+                    wrong.push(format!(
+                        "{stem}.{kind}: line 1: nowhere says {{{{{needed}}}}}"
+                    ));
+                }
+            }
+        }
+        wrong
     }
 
     /// A letter with its placeholders filled in. `None`: there is no such letter.
@@ -181,11 +225,9 @@ impl Parts {
                 "an empty line and then the text must follow".to_owned(),
             ));
         };
-        // A key stands in the letter, and not where it is seen over one's shoulder.
-        let outside: Vec<&'static str> = known
-            .iter()
-            .copied()
-            .filter(|name| *name != "key")
+        let outside = known.iter().copied();
+        let outside: Vec<&'static str> = outside
+            .filter(|name| letter.secret() != Some(name))
             .collect();
         let subject = Template::read(subject, 1, &outside);
         let body = Template::read(body, 3, known);
@@ -278,15 +320,16 @@ fn content(path: &Path) -> Result<String, String> {
         return Err(format!("has more than {MAX_TEMPLATE} bytes"));
     }
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    let text = String::from_utf8(bytes).map_err(|_other| "is not UTF-8".to_owned())?;
-    if text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        return Err("has a control character in it".to_owned());
-    }
-    if text.lines().any(|line| line.len() > MAX_LINE) {
-        return Err(format!("has a line of more than {MAX_LINE} bytes"));
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let sound = error.utf8_error().valid_up_to();
+        let sound = error.as_bytes().get(..sound).unwrap_or_default();
+        let line = String::from_utf8_lossy(sound).matches('\n').count();
+        format!("line {}: is not UTF-8", line.saturating_add(1))
+    })?;
+    let unfit = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    if let Some(line) = text.split('\n').position(|line| line.contains(unfit)) {
+        let line = line.saturating_add(1);
+        return Err(format!("line {line}: has a control character in it"));
     }
     Ok(text)
 }
-
-/// Longest line of a template, in bytes: a mail's may have 998 once its values are in.
-const MAX_LINE: usize = 500;

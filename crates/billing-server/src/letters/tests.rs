@@ -4,43 +4,15 @@ use std::path::PathBuf;
 
 use super::kind::Letter;
 use super::language::Language;
-use super::template::Values;
+use super::sample::sample;
 use super::templates::Templates;
-
-/// What stands in letters here; more than any one of them says.
-fn values(language: Language) -> Values {
-    let mut values = Values::from([
-        ("product", "Müller & Söhne".to_owned()),
-        ("plan", "Team <XL>".to_owned()),
-        ("link", "https://billing.example/portal?a=1&b=2".to_owned()),
-        (
-            "amount",
-            language.amount(billing_domain::money::Money::new(
-                125_000,
-                billing_domain::money::Currency::EUR,
-            )),
-        ),
-        ("invoice", "inv_0123".to_owned()),
-        ("key", "LK-ABCD-EFGH".to_owned()),
-    ]);
-    let at = "2026-03-08T04:05:00Z".parse().unwrap();
-    for name in ["due", "ends", "from", "paid"] {
-        values.insert(name, language.minute(at));
-    }
-    for name in ["due_day", "ends_day", "from_day", "paid_day"] {
-        values.insert(name, language.day(at));
-    }
-    values
-}
 
 #[test]
 fn each_letter_reads_well_in_each_language() {
     let templates = Templates::shipped();
     for letter in Letter::ALL {
         for language in Language::ALL {
-            let all = values(language);
-            let said = letter.placeholders().iter();
-            let said: Values = said.map(|name| (*name, all[name].clone())).collect();
+            let said = sample(letter, language);
             let written = templates.write(letter, language, &said).unwrap();
             for part in [&written.subject, &written.text, &written.html] {
                 assert!(!part.contains("{{") && !part.contains("}}"), "{part}");
@@ -97,7 +69,7 @@ fn a_letter_of_the_folder_takes_the_place_of_the_shipped_one() {
     );
     let templates = Templates::read(&folder.0).unwrap();
     let german = Language::German;
-    let all = values(german);
+    let all = sample(Letter::Receipt, german);
     let ours = templates.write(Letter::Receipt, german, &all).unwrap();
     assert_eq!(ours.subject, "Danke, Müller & Söhne");
     assert_eq!(ours.text, "Bezahlt: 1.250,00 EUR\n");
@@ -106,7 +78,7 @@ fn a_letter_of_the_folder_takes_the_place_of_the_shipped_one() {
         (Letter::Receipt, Language::English),
         (Letter::License, german),
     ] {
-        let all = values(language);
+        let all = sample(letter, language);
         assert_eq!(
             templates.write(letter, language, &all),
             Templates::shipped().write(letter, language, &all)
@@ -117,7 +89,6 @@ fn a_letter_of_the_folder_takes_the_place_of_the_shipped_one() {
 #[test]
 fn everything_that_is_wrong_with_a_folder_is_told_at_once() {
     let huge = "x".repeat(64 * 1024 + 1);
-    let long = format!("Subject: A\n\n{}\n", "x".repeat(501));
     let folder = Folder::with(
         "bad",
         &[
@@ -133,8 +104,10 @@ fn everything_that_is_wrong_with_a_folder_is_told_at_once() {
             ("trial_ending.de.html", "B"),
             ("price_change.en.txt", &huge),
             ("price_change.en.html", "B"),
-            ("price_change.de.txt", &long),
-            ("price_change.de.html", "a\u{0}b"),
+            ("price_change.de.txt", "Subject: A\n\nB\n"),
+            ("price_change.de.html", "A\na\u{0}b"),
+            ("sign_in.en.txt", "Subject: {{link}}\n\n{{plan}}\n"),
+            ("sign_in.en.html", "B"),
             ("reciept.de.txt", "x"),
             ("receipt.fr.txt", "x"),
         ],
@@ -142,4 +115,33 @@ fn everything_that_is_wrong_with_a_folder_is_told_at_once() {
     insta::assert_snapshot!("what_is_wrong", folder.problems().join("\n"));
     let gone = folder.0.join("gone");
     assert!(Templates::read(&gone).is_err());
+}
+
+#[test]
+fn a_letter_that_says_less_than_it_is_for_is_found_when_it_is_tried_out() {
+    let long = format!("Subject: {}\n\n{{{{link}}}}\n", "x".repeat(201));
+    let folder = Folder::with(
+        "tried",
+        &[
+            ("sign_in.de.txt", "Subject: A\n\nB\n"),
+            ("sign_in.de.html", "{{link}}"),
+            ("license_key.en.txt", "Subject: A\n\n{{key}}\n"),
+            ("license_key.en.html", "B"),
+            ("payment_failed.en.txt", &long),
+            ("payment_failed.en.html", "<a href=\"{{link}}\">x</a>"),
+            ("receipt.en.txt", "Subject: A\n\nB\n"),
+            ("receipt.en.html", "B"),
+        ],
+    );
+    let templates = Templates::read(&folder.0).unwrap();
+    assert_eq!(templates.own(), 4);
+    assert_eq!(
+        templates.try_out(),
+        [
+            "payment_failed.en.txt: line 1: the subject is cut after 200 characters",
+            "license_key.en.html: line 1: nowhere says {{key}}",
+            "sign_in.de.txt: line 1: nowhere says {{link}}",
+        ]
+    );
+    assert_eq!(Templates::shipped().own(), 0);
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use billing_domain::catalog::Catalog;
+use billing_domain::catalog::{Catalog, CatalogRevision};
 use billing_domain::claim::Claim;
 use billing_domain::customer::{Account, Customer};
 use billing_domain::ids::{CustomerId, GrantId, SubscriptionId};
 use billing_domain::invoice::{Invoice, InvoiceState};
 use billing_domain::journal::JournalEntry;
 use billing_domain::license::LicenseState;
+use billing_domain::line::LineKind;
 use billing_domain::money::Money;
 use billing_domain::subscription::State;
 use billing_domain::time::Timestamp;
@@ -21,20 +22,21 @@ use billing_ports::{LicenseSigner, Mail, MailError};
 
 use super::kind::Letter;
 use super::language::Language;
-use super::template::Values;
+use super::rise::Rise;
+use super::template::{Values, shortened};
 use super::{LetterOptions, templates};
 use crate::desk::Desk;
 use crate::drawn_keys::{Books, DrawnKeys};
 use crate::renewal_link::address_below;
 use crate::state::AppState;
 
-/// Characters of a name that are shown: whoever chose it, a line has to hold it.
-const MAX_NAME: usize = 80;
-
 /// The pages where letters lead to.
 const HOME: &str = "/portal";
 const LICENSES: &str = "/portal/licenses";
 const INVOICES: &str = "/portal/invoices";
+
+/// Lines that say what an invoice sells.
+const SELLS: [LineKind; 3] = [LineKind::Plan, LineKind::Begins, LineKind::Difference];
 
 /// Mails letters as they are told. Holds no engine, which holds this.
 pub(crate) struct Letters {
@@ -49,13 +51,13 @@ pub(crate) struct Letters {
 type Failed = String;
 
 /// What a letter is about, as things stand.
-struct About<'a> {
-    entry: &'a JournalEntry,
-    account: &'a Account,
+pub(super) struct About<'a> {
+    pub(super) entry: &'a JournalEntry,
+    pub(super) account: &'a Account,
     /// Whom it goes to.
     to: &'a Customer,
     language: Language,
-    catalog: Option<&'a Catalog>,
+    pub(super) revision: Option<&'a CatalogRevision>,
 }
 
 impl Letters {
@@ -98,7 +100,7 @@ impl Letters {
             account: &account,
             to: &to,
             language: spoken.unwrap_or(self.options.language),
-            catalog: catalog.as_ref().map(|revision| &revision.catalog),
+            revision: catalog.as_ref(),
         };
         let Some((letter, values)) = self.values(letter, &about).await? else {
             return Ok(None);
@@ -149,6 +151,8 @@ impl Letters {
             Letter::License => self.license(about),
             Letter::LicenseKey => return Ok(self.license_key(about)),
             Letter::Receipt => self.receipt(about),
+            // Written where they are asked for.
+            Letter::SignIn | Letter::Claim => None,
         };
         Ok(said.map(|values| (letter, values)))
     }
@@ -160,10 +164,8 @@ impl Letters {
         if self.desk.clock.now() >= owed.grace_ends_at {
             return Ok(None);
         }
-        let Some(link) = self.pay_link(about.entry).await? else {
-            return Ok(None);
-        };
-        let mut values = about.values(open.subscription, link);
+        let link = self.pay_link(about.entry, open).await?;
+        let mut values = about.of_invoice(open, link);
         values.insert("amount", about.language.amount(open.amount));
         about.time(&mut values, ["due", "due_day"], owed.due_at);
         about.time(&mut values, ["ends", "ends_day"], owed.grace_ends_at);
@@ -189,21 +191,16 @@ impl Letters {
         // Where there is no page of ours it is paid at the provider's.
         let there = open.pay_url.clone().filter(|_| !self.has_pages());
         let link = there.unwrap_or_else(|| self.page(HOME));
-        let mut values = about.values(open.subscription, link);
+        let mut values = about.of_invoice(open, link);
         values.insert("amount", about.language.amount(open.amount));
         Some(values)
     }
 
     fn price(&self, about: &About<'_>) -> Option<Values> {
-        let held = about.account.subscription(about.entry.subscription?)?;
-        let (_, from) = about.entry.note.as_deref()?.rsplit_once(" from ")?;
-        let from: Timestamp = from.parse().ok()?;
-        if held.is_over() || self.desk.clock.now() >= from {
-            return None;
-        }
-        let mut values = about.values(Some(held.id), self.page(HOME));
-        values.insert("amount", about.language.amount(about.entry.money?));
-        about.time(&mut values, ["from", "from_day"], from);
+        let rise = Rise::to_come(about, self.desk.clock.now())?;
+        let mut values = about.common(Some(rise.plan.as_str()), self.page(HOME));
+        values.insert("amount", about.language.amount(rise.amount));
+        about.time(&mut values, ["from", "from_day"], rise.from);
         Some(values)
     }
 
@@ -237,17 +234,19 @@ impl Letters {
         if received.amount <= 0 {
             return None;
         }
-        let mut values = about.values(paid.subscription, self.page(INVOICES));
+        let mut values = about.of_invoice(paid, self.page(INVOICES));
         values.insert("amount", about.language.amount(received));
         values.insert("invoice", id.to_string());
         about.time(&mut values, ["paid", "paid_day"], at);
         Some(values)
     }
 
-    /// Where a renewal is paid: at a page of ours, or at the provider's where there are none.
-    async fn pay_link(&self, entry: &JournalEntry) -> Result<Option<String>, Failed> {
+    /// Where a renewal is paid: at a page of ours, or, where there are none, at the page that
+    /// its provider has now. While that is made anew, the letter waits.
+    async fn pay_link(&self, entry: &JournalEntry, open: &Invoice) -> Result<String, Failed> {
+        let none = || "there is no page to pay at yet".to_owned();
         if !self.has_pages() {
-            return Ok(entry.note.clone());
+            return open.pay_url.clone().ok_or_else(none);
         }
         let books = Books {
             store: self.desk.store.as_ref(),
@@ -256,7 +255,8 @@ impl Letters {
         };
         let below = &self.desk.options.public_url;
         let address = address_below(below, &books, &self.keys, entry).await;
-        address.map_err(|_logged| "the link could not be made".to_owned())
+        let address = address.map_err(|_logged| "the link could not be made".to_owned())?;
+        address.ok_or_else(none)
     }
 
     /// Where customers look after what they bought: the host's address, or this page of ours.
@@ -285,21 +285,16 @@ impl Transport for Letters {
             problem,
             after: None,
         };
-        let Some(mailer) = self.desk.post.mailer() else {
-            return Carried::Done;
-        };
         let mail = match self.letter(entry).await {
             Ok(Some(mail)) => mail,
             Ok(None) => return Carried::Done,
             Err(problem) => return again(problem),
         };
-        match mailer.send(&mail).await {
-            Ok(()) => {
-                tracing::info!(mail = mail.id, "mail sent");
-                Carried::Done
-            }
+        match self.desk.post.send(&mail).await {
+            Ok(()) => Carried::Done,
             Err(error @ MailError::NotTaken(_)) => again(error.to_string()),
             Err(error @ MailError::Refused(_)) => Carried::Never(error.to_string()),
+            Err(error @ MailError::Unwelcome(_)) => Carried::Unwelcome(error.to_string()),
         }
     }
 }
@@ -337,15 +332,31 @@ impl About<'_> {
         self.common(plan, link)
     }
 
+    /// What stands in every letter about an invoice. One for a change is of the plan that it
+    /// leads to, which is not held before it is paid.
+    fn of_invoice(&self, invoice: &Invoice, link: String) -> Values {
+        let change = invoice.change.and_then(|id| self.account.change(id));
+        let changed = change.map(|change| &change.quote.terms.plan);
+        let sold = || {
+            let mut lines = invoice.lines.iter().rev();
+            lines.find(|line| SELLS.contains(&line.kind))?.plan.as_ref()
+        };
+        match changed.or_else(sold) {
+            Some(plan) => self.common(Some(plan.as_str()), link),
+            None => self.values(invoice.subscription, link),
+        }
+    }
+
     fn of_grant(&self, id: GrantId, link: String) -> Option<Values> {
         let held = self.account.grants.iter().find(|held| held.id == id)?;
         Some(self.common(Some(held.plan.as_str()), link))
     }
 
     fn common(&self, plan: Option<&str>, link: String) -> Values {
-        let product = self.catalog.map(Catalog::product);
+        let catalog = self.revision.map(|revision| &revision.catalog);
+        let product = catalog.map(Catalog::product);
         let product = product.unwrap_or(self.language.our_shop());
-        let known = plan.and_then(|plan| self.catalog?.plan(plan));
+        let known = plan.and_then(|plan| catalog?.plan(plan));
         let plan = known.map(|known| known.name.as_str()).or(plan);
         let plan = plan.unwrap_or(self.language.your_plan());
         Values::from([
@@ -379,12 +390,4 @@ fn mail(entry: &JournalEntry, to: String, written: templates::Written) -> Mail {
 fn received(paid: &Invoice) -> Money {
     let credited = paid.payments.iter().find(|payment| payment.credited);
     credited.map_or(paid.amount, |payment| payment.amount)
-}
-
-fn shortened(name: &str) -> String {
-    if name.chars().count() <= MAX_NAME {
-        return name.to_owned();
-    }
-    let kept = name.chars().take(MAX_NAME.saturating_sub(1));
-    kept.chain(['…']).collect()
 }

@@ -12,7 +12,7 @@ mod smtp;
 
 pub use file::FileOutbox;
 pub(crate) use letter::MAX_LINE;
-pub(crate) use post::{Post, deliver};
+pub(crate) use post::Post;
 pub use sender::{NoSender, Sender};
 #[cfg(feature = "smtp")]
 pub use smtp::Smtp;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use billing_notify::{Way, Welcome};
 use billing_ports::{Mail, MailError, Mailer};
 use tokio::sync::Semaphore;
 
@@ -27,6 +28,7 @@ pub(crate) struct Post {
     /// `None`: no mail is sent.
     mailer: Option<Arc<dyn Mailer>>,
     room: Arc<Semaphore>,
+    welcome: Welcome,
 }
 
 impl Post {
@@ -35,6 +37,49 @@ impl Post {
         Self {
             mailer,
             room: Arc::new(Semaphore::new(room)),
+            welcome: Welcome::at(Way::Mail),
+        }
+    }
+
+    /// Whether mail of ours is taken, as was last heard. `None`: none is sent.
+    pub(crate) fn welcome(&self) -> Option<&Welcome> {
+        self.mailer.as_ref().map(|_sends| &self.welcome)
+    }
+
+    /// Hands `mail` over, once.
+    ///
+    /// # Errors
+    ///
+    /// What the mailer says; where there is none, that it is not taken.
+    pub(crate) async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        let Some(mailer) = &self.mailer else {
+            return Err(MailError::NotTaken("no mail is sent".to_owned()));
+        };
+        let sent = mailer.send(mail).await;
+        match &sent {
+            Ok(()) => {
+                tracing::info!(mail = mail.id, "mail sent");
+                self.welcome.taken();
+            }
+            Err(MailError::Unwelcome(why)) => self.welcome.refused(why),
+            // Says nothing of us.
+            Err(MailError::Refused(_) | MailError::NotTaken(_)) => {}
+        }
+        sent
+    }
+
+    /// Sends `mail`, again and again for some minutes where it is not taken. Gives up with a
+    /// line in the log.
+    pub(crate) async fn deliver(&self, mail: &Mail) {
+        let mut waits = AGAIN_AFTER.iter();
+        while let Err(error) = self.send(mail).await {
+            match (&error, waits.next()) {
+                (MailError::NotTaken(_) | MailError::Unwelcome(_), Some(wait)) => {
+                    tracing::warn!(mail = mail.id, %error, "mail not sent; it is tried again");
+                    tokio::time::sleep(*wait).await;
+                }
+                _ => return tracing::error!(mail = mail.id, %error, "mail given up"),
+            }
         }
     }
 
@@ -62,29 +107,11 @@ impl Post {
     }
 }
 
-/// Sends `mail`, again and again for some minutes where it is not taken. Gives
-/// up with a line in the log.
-pub(crate) async fn deliver(mailer: &dyn Mailer, mail: &Mail) {
-    let mut waits = AGAIN_AFTER.iter();
-    loop {
-        let error = match mailer.send(mail).await {
-            Ok(()) => return tracing::info!(mail = mail.id, "mail sent"),
-            Err(error) => error,
-        };
-        match (&error, waits.next()) {
-            (MailError::NotTaken(_), Some(wait)) => {
-                tracing::warn!(mail = mail.id, %error, "mail not sent; it is tried again");
-                tokio::time::sleep(*wait).await;
-            }
-            (MailError::NotTaken(_) | MailError::Refused(_), _) => {
-                return tracing::error!(mail = mail.id, %error, "mail given up");
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use async_trait::async_trait;
     use billing_testkit::RecordingMailer;
 
     use super::*;
@@ -103,14 +130,51 @@ mod tests {
     async fn a_mail_that_is_not_taken_is_sent_again_and_given_up_at_last() {
         let mailer = RecordingMailer::new();
         mailer.fail_next(5);
-        deliver(&mailer, &mail()).await;
+        Post::new(Some(Arc::new(mailer.clone())))
+            .deliver(&mail())
+            .await;
         assert_eq!(mailer.sent().len(), 1);
         let began = tokio::time::Instant::now();
         let mailer = RecordingMailer::new();
         mailer.fail_next(100);
-        deliver(&mailer, &mail()).await;
+        Post::new(Some(Arc::new(mailer.clone())))
+            .deliver(&mail())
+            .await;
         assert_eq!((mailer.sent().len(), mailer.calls()), (0, 6));
         assert_eq!(began.elapsed(), Duration::from_secs(1 + 5 + 30 + 120 + 300));
+    }
+
+    /// Takes nothing of ours until it is told to.
+    struct Strict(AtomicBool);
+
+    #[async_trait]
+    impl Mailer for Strict {
+        async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+            if mail.to.starts_with("nobody@") {
+                return Err(MailError::Refused("nobody is called so"));
+            }
+            if self.0.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            Err(MailError::Unwelcome("the server answered 535".to_owned()))
+        }
+    }
+
+    #[tokio::test]
+    async fn that_nothing_of_ours_is_taken_is_known_until_something_is() {
+        let strict = Arc::new(Strict(AtomicBool::new(false)));
+        let post = Post::new(Some(Arc::clone(&strict) as _));
+        let refuses = || post.welcome().unwrap().is_refused();
+        assert!(!refuses(), "nobody was asked");
+        post.send(&mail()).await.unwrap_err();
+        assert!(refuses());
+        let to = "nobody@example.com".to_owned();
+        post.send(&Mail { to, ..mail() }).await.unwrap_err();
+        assert!(refuses(), "that says nothing of us");
+        strict.0.store(true, Ordering::Relaxed);
+        post.send(&mail()).await.unwrap();
+        assert!(!refuses());
+        assert!(Post::new(None).welcome().is_none());
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 mod fake;
+mod refusal;
 #[cfg(test)]
 mod tests;
 
@@ -16,12 +17,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use billing_ports::{Clock, Mail, MailError, Mailer};
 use lettre::address::Envelope;
-use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, CertificateStore, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::commands;
+use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 use secrecy::ExposeSecret as _;
 
+use self::refusal::{Stage, refusal};
 use super::letter::{Encoding, letter};
 use crate::config::{SmtpConfig, SmtpTls};
 
@@ -38,10 +40,6 @@ const PARTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// How a password is told: all that servers take beside tokens.
 const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
-
-/// Codes of a refusal that is not the mail's fault: nobody has told the server who we
-/// are, or it has not believed it.
-const STRANGERS: [u16; 4] = [530, 534, 535, 538];
 
 /// Hands mail to an SMTP server.
 ///
@@ -80,10 +78,12 @@ impl Smtp {
     /// What went wrong, fit for a person, without a secret.
     pub(crate) async fn look(told: &SmtpConfig) -> Result<(), String> {
         match tokio::time::timeout(SENT_WITHIN, session(told)).await {
-            Ok(begun) => {
-                part(begun?);
+            Ok(Ok(session)) => {
+                part(session);
                 Ok(())
             }
+            Ok(Err(MailError::NotTaken(why) | MailError::Unwelcome(why))) => Err(why),
+            Ok(Err(MailError::Refused(why))) => Err(why.to_owned()),
             Err(_elapsed) => Err(too_slow()),
         }
     }
@@ -96,9 +96,8 @@ impl Mailer for Smtp {
         let text = letter(mail, from, Encoding::Plain, self.clock.now())?;
         let envelope = envelope(from.address(), &mail.to)?;
         let sent = async {
-            let mut session = session(&self.told).await.map_err(MailError::NotTaken)?;
-            let sent = session.send(&envelope, text.as_bytes()).await;
-            sent.map_err(|error| refusal(&error))?;
+            let mut session = session(&self.told).await?;
+            hand_over(&mut session, &envelope, text.as_bytes()).await?;
             Ok(session)
         };
         match tokio::time::timeout(SENT_WITHIN, sent).await {
@@ -118,9 +117,44 @@ fn envelope(from: &str, to: &str) -> Result<Envelope, MailError> {
     Envelope::new(Some(from), vec![to]).map_err(|_nobody| MailError::Refused("its address is none"))
 }
 
+/// Hands a mail over word by word, so that a refusal says what it is of. The letter is of plain
+/// characters, whatever the server takes.
+async fn hand_over(
+    session: &mut AsyncSmtpConnection,
+    envelope: &Envelope,
+    letter: &[u8],
+) -> Result<(), MailError> {
+    let failed = |stage| move |error| refusal(stage, &error);
+    let knows_all_letters = session
+        .server_info()
+        .supports_feature(Extension::SmtpUtfEight);
+    let mut parameters = Vec::new();
+    let mut addresses = envelope.from().into_iter().chain(envelope.to());
+    if !addresses.all(|address| AsRef::<str>::as_ref(address).is_ascii()) {
+        if !knows_all_letters {
+            return Err(MailError::Refused(
+                "the server takes no address with letters like these",
+            ));
+        }
+        parameters.push(MailParameter::SmtpUtfEight);
+    }
+    let from = commands::Mail::new(envelope.from().cloned(), parameters);
+    let taken = session.command(from).await;
+    taken.map_err(failed(Stage::Sender))?;
+    for to in envelope.to() {
+        let to = commands::Rcpt::new(to.clone(), Vec::new());
+        let taken = session.command(to).await;
+        taken.map_err(failed(Stage::Recipient))?;
+    }
+    let taken = session.command(commands::Data).await;
+    taken.map_err(failed(Stage::Data))?;
+    let taken = session.message(letter).await;
+    taken.map_err(failed(Stage::Letter)).map(drop)
+}
+
 /// A session that is private, if it has to be, and in which we are known. What goes
 /// wrong before a mail is named is not that mail's fault.
-async fn session(told: &SmtpConfig) -> Result<AsyncSmtpConnection, String> {
+async fn session(told: &SmtpConfig) -> Result<AsyncSmtpConnection, MailError> {
     // Who greets by the domain that mail is from is who may send for it.
     let name = ClientId::Domain(told.from.domain().to_owned());
     let server = (told.host.as_str(), told.port);
@@ -128,7 +162,7 @@ async fn session(told: &SmtpConfig) -> Result<AsyncSmtpConnection, String> {
         let tls = TlsParameters::builder(told.host.clone());
         let tls = tls.certificate_store(CertificateStore::WebpkiRoots);
         tls.build_rustls()
-            .map_err(|error| failure("use TLS", &error))
+            .map_err(|error| refusal(Stage::Tls, &error))
     };
     let from_the_start = match told.tls {
         SmtpTls::Implicit => Some(tls()?),
@@ -137,16 +171,16 @@ async fn session(told: &SmtpConfig) -> Result<AsyncSmtpConnection, String> {
     let connecting = Some(CONNECTED_WITHIN);
     let begun =
         AsyncSmtpConnection::connect_tokio1(server, connecting, &name, from_the_start, None).await;
-    let mut session = begun.map_err(|error| failure("connect", &error))?;
+    let mut session = begun.map_err(|error| refusal(Stage::Greeting, &error))?;
     if told.tls == SmtpTls::StartTls {
         let secured = session.starttls(tls()?, &name).await;
-        secured.map_err(|error| failure("begin TLS", &error))?;
+        secured.map_err(|error| refusal(Stage::StartTls, &error))?;
     }
     if let Some(login) = &told.login {
         let password = login.password.expose_secret().to_owned();
         let credentials = Credentials::new(login.user.clone(), password);
         let known = session.auth(&MECHANISMS, &credentials).await;
-        known.map_err(|error| failure("log in", &error))?;
+        known.map_err(|error| refusal(Stage::Login, &error))?;
     }
     Ok(session)
 }
@@ -157,41 +191,6 @@ fn part(mut session: AsyncSmtpConnection) {
         // The mail is there, or there was none: what comes of this concerns nobody.
         drop(tokio::time::timeout(PARTED_WITHIN, session.abort()).await);
     });
-}
-
-/// What becomes of a mail that the server was shown.
-fn refusal(error: &Error) -> MailError {
-    let code = error.status().map(u16::from);
-    if error.is_permanent() && code.is_none_or(|code| !STRANGERS.contains(&code)) {
-        return MailError::Refused("the server will not take it, now or later");
-    }
-    if error.is_client() {
-        return MailError::Refused("the server takes no address with letters like these");
-    }
-    MailError::NotTaken(failure("hand it over", error))
-}
-
-/// What failed, by its kind: the words of a server may name anybody.
-fn failure(what: &str, error: &Error) -> String {
-    let why = if let Some(code) = error.status() {
-        format!("the server answered {code}")
-    } else if error.is_timeout() {
-        "the server is not reached in time".to_owned()
-    } else if error.is_response() {
-        "the server broke off, or speaks no SMTP".to_owned()
-    } else if error.is_client() {
-        "the server does not offer it".to_owned()
-    } else {
-        network(error)
-    };
-    format!("failed to {what}: {why}")
-}
-
-/// What the network said: of this machine, and no secret.
-fn network(error: &Error) -> String {
-    use std::error::Error as _;
-    let under = error.source().map(ToString::to_string);
-    under.unwrap_or_else(|| "the network failed".to_owned())
 }
 
 fn too_slow() -> String {

@@ -157,7 +157,7 @@ impl Browser {
         Shown {
             status: parts.status.as_u16(),
             headers: parts.headers,
-            page: body.into_string().await.unwrap(),
+            page: String::from_utf8_lossy(&body.into_bytes().await.unwrap()).into_owned(),
         }
     }
 

@@ -50,6 +50,48 @@ impl Rig {
     }
 }
 
+/// links are mailed in the language of whoever reads them, as text and as HTML.
+#[tokio::test]
+async fn a_link_is_mailed_in_its_readers_language() {
+    let (rig, mailer) = mailing().await;
+    for (who, lang) in [
+        ("ana", json!("de-AT")),
+        ("ben", json!("fr")),
+        ("cem", Value::Null),
+    ] {
+        let email = format!("{who}@example.com");
+        let body = json!({ "external_ref": who, "email": email, "lang": lang });
+        rig.post("/v1/customers")
+            .by(WRITE)
+            .json(body)
+            .send()
+            .await
+            .ok(201);
+        rig.asks(json!({ "customer": who })).await;
+        rig.asks(json!({ "email": email })).await;
+    }
+    rig.asks(json!({ "customer": "new", "email": "new@example.com" }))
+        .await;
+    let mail = mailer.sent();
+    assert_eq!(mail.len(), 7);
+    for mail in mail {
+        let (subject, says) = if mail.to.starts_with("ana@") {
+            ("Ihre Verträge bei ", "innerhalb von 15 Minuten")
+        } else {
+            ("Your billing at ", "within 15 minutes")
+        };
+        assert!(mail.subject.starts_with(subject), "{mail:?}");
+        assert!(mail.text.contains(says), "{}", mail.text);
+        // The same link in both, which opens once.
+        let link = address(&mail.text);
+        let html = mail.html.clone().unwrap();
+        let shown = link.as_str().replace('&', "&amp;");
+        assert!(html.contains(&format!("<a href=\"{shown}\">")), "{html}");
+        assert!(html.contains(says), "{html}");
+        assert!(!mail.subject.contains("bl_"));
+    }
+}
+
 /// The one address in a text.
 #[track_caller]
 fn address(mail: &str) -> url::Url {

@@ -12,11 +12,13 @@ use crate::rig::{Making, Rig, text};
 use crate::shop::{Holder, PAGES, shop};
 
 /// Every page of the portal that shows something of one thing, by the kind of its id.
-const SHOWS: [(&str, &str); 4] = [
+const SHOWS: [(&str, &str); 6] = [
     ("sub", "/portal/subscriptions/:id"),
     ("qte", "/portal/quotes/:id"),
     ("chg", "/portal/changes/:id"),
     ("inv", "/portal/invoices/:id"),
+    ("inv", "/portal/invoices/:id/print"),
+    ("inv", "/portal/invoices/:id/pdf"),
 ];
 
 /// What a form sends beside the token.

@@ -74,6 +74,38 @@ fn all_is_good_after_a_server_has_run() {
 }
 
 #[test]
+fn templates_are_read_and_tried_out() {
+    let folder = Folder::new("doctor-templates");
+    let own = folder.path("templates");
+    std::fs::create_dir(&own).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(own.join(name), text).unwrap();
+    let at = [("BILLING_MAIL_TEMPLATES", own.to_str().unwrap())];
+    write(
+        "receipt.de.txt",
+        "Subject: Danke\n\n{{amount}}\n\n{{amuont}}\n",
+    );
+    write("receipt.de.html", "<p>{{amount}}</p>\n");
+    let (level, text) = found(look(&folder, &at).exits(1), "templates");
+    assert_eq!(level, "bad");
+    assert!(
+        text.contains("receipt.de.txt: line 5: no placeholder"),
+        "{text}"
+    );
+    write("receipt.de.txt", "Subject: Danke\n\n{{amount}}\n");
+    let (level, text) = found(look(&folder, &at).exits(0), "templates");
+    assert_eq!(level, "good");
+    assert!(text.starts_with("1 in "), "{text}");
+    write("sign_in.en.txt", "Subject: Hello\n\nHello.\n");
+    write("sign_in.en.html", "<p>{{link}}</p>\n");
+    let (level, text) = found(look(&folder, &at).exits(1), "templates");
+    assert_eq!(level, "bad");
+    assert!(
+        text.contains("sign_in.en.txt: line 1: nowhere says {{link}}"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_store_that_is_gone_is_bad() {
     let folder = Folder::new("doctor-gone");
     let ran = look(&folder, &[("BILLING_DATABASE_URL", "gone/billing.db")]);

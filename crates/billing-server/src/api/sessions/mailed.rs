@@ -16,8 +16,9 @@ use super::SessionBody;
 use crate::api::Done;
 use crate::claims::{self, ClaimLetters};
 use crate::http::client_address;
+use crate::letters::{Lasts, Linked};
 use crate::links::{self, Claim, MAX_LINK, with_link};
-use crate::mail::{MAX_LINE, deliver};
+use crate::mail::MAX_LINE;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -94,9 +95,9 @@ pub(super) fn our_page(state: &AppState) -> Result<Url, Problem> {
 
 /// Mails a link, if there is anybody to mail it to.
 async fn fulfill(state: &AppState, wish: Wish) {
-    let Some(mailer) = state.post.mailer() else {
+    if state.post.mailer().is_none() {
         return tracing::warn!("link not sent: no mail is sent; see BILLING_MAIL_FOLDER");
-    };
+    }
     let leads_to = wish.leads_to;
     let letters = match wish.of {
         Of::Named(customer, email) => match reader(state, customer, email).await {
@@ -113,7 +114,7 @@ async fn fulfill(state: &AppState, wish: Wish) {
         }
         Ok(letters) => {
             for mail in letters {
-                deliver(mailer.as_ref(), &mail).await;
+                state.post.deliver(&mail).await;
             }
         }
         // Why was logged where it failed.
@@ -127,7 +128,10 @@ async fn letters(state: &AppState, email: &str, leads_to: Url) -> Result<Vec<Mai
     let found = state.billing.of_mailbox(email).await?;
     let mut letters = Vec::new();
     if let Some(account) = found.account {
-        let to = account.email.unwrap_or_else(|| email.to_owned());
+        let to = Mailbox {
+            at: account.email.unwrap_or_else(|| email.to_owned()),
+            lang: account.lang,
+        };
         let reader = Reader::Customer(account.id);
         letters.extend(letter(state, reader, to, leads_to.clone()).await?);
     }
@@ -149,14 +153,22 @@ enum Reader {
     New(Claim),
 }
 
+/// Where a link goes.
+struct Mailbox {
+    /// The address.
+    at: String,
+    /// The tag of its owner's language. `None`: none is known.
+    lang: Option<String>,
+}
+
 /// The mail with a link for `reader`. `None`: the mailbox has had enough.
 async fn letter(
     state: &AppState,
     reader: Reader,
-    to: String,
+    to: Mailbox,
     leads_to: Url,
 ) -> Result<Option<Mail>, Problem> {
-    if !state.limiters.mailbox(&to) {
+    if !state.limiters.mailbox(&to.at) {
         tracing::warn!("link not sent: its mailbox has had enough of them for now");
         return Ok(None);
     }
@@ -165,24 +177,19 @@ async fn letter(
         Reader::New(claim) => links::make_for_new(state, &claim).await?,
     };
     let revision = state.billing.catalog().await?;
-    let product = revision.catalog.product();
-    let minutes = state.options.link_lifetime.as_mins();
-    Ok(Some(Mail {
+    let written = state.link_letters.write(Linked {
         id: link.id.to_string(),
-        to,
-        subject: format!("Your billing at {product}"),
-        text: format!(
-            "Somebody, probably you, asked to see your billing at {product}.\n\
-             \n\
-             This link opens it, once, within {minutes} minutes:\n\
-             \n\
-             {}\n\
-             \n\
-             If it was not you, there is nothing to do: without this mail nobody gets in.\n",
-            with_link(leads_to, &link)
-        ),
-        html: None,
-    }))
+        to: to.at,
+        lang: to.lang.as_deref(),
+        product: Some(revision.catalog.product()),
+        link: with_link(leads_to, &link),
+        lasts: Lasts::Minutes(state.options.link_lifetime.as_mins().into()),
+    });
+    let written = written.ok_or_else(|| {
+        tracing::error!("there is no letter with a link");
+        Problem::internal()
+    })?;
+    Ok(Some(written))
 }
 
 /// Whom a wish is about, and where mail goes: for a customer always to the
@@ -191,23 +198,28 @@ async fn reader(
     state: &AppState,
     customer: String,
     email: Option<String>,
-) -> Result<Option<(Reader, String)>, Problem> {
+) -> Result<Option<(Reader, Mailbox)>, Problem> {
     // An id is for operators; nobody's reference looks like one.
     if customer.parse::<CustomerId>().is_ok() {
         return Ok(None);
     }
     let named = CustomerRef::External(customer.clone());
     Ok(match state.billing.account(&named).await? {
-        Some(account) => account
-            .customer
-            .email
-            .map(|on_file| (Reader::Customer(account.customer.id), on_file)),
+        Some(account) => {
+            let (id, lang) = (account.customer.id, account.customer.lang);
+            let on_file = account.customer.email;
+            on_file.map(|at| (Reader::Customer(id), Mailbox { at, lang }))
+        }
         None => email.map(|email| {
             let claim = Claim {
                 external_ref: customer,
                 email: email.clone(),
             };
-            (Reader::New(claim), email)
+            let to = Mailbox {
+                at: email,
+                lang: None,
+            };
+            (Reader::New(claim), to)
         }),
     })
 }

@@ -133,49 +133,80 @@ async fn words_of_any_language_pass_a_server_that_takes_plain_ones_alone() {
     assert!(matches!(refused, Err(MailError::Refused(_))), "{refused:?}");
 }
 
+/// What becomes of a mail.
+#[derive(Debug, PartialEq, Eq)]
+enum Ends {
+    /// It is tried again soon.
+    Again,
+    /// It is given up.
+    Never,
+    /// Nothing of ours is taken: it is tried again at leisure, and somebody told.
+    Unwelcome,
+}
+
 #[tokio::test]
-async fn a_refusal_for_now_is_tried_again_and_one_for_good_is_not() {
+async fn a_refusal_says_whether_it_is_of_the_mail_or_of_us() {
     use Does::{Leaves, Says};
-    for (word, does, is_final) in [
-        ("RCPT", Says("450 4.2.0 ana@example.com is busy"), false),
-        ("RCPT", Says("550 5.1.1 ana@example.com is unknown"), true),
-        ("MAIL", Says("451 later"), false),
-        ("MAIL", Says("553 not yours"), true),
-        ("MAIL", Says("530 5.7.0 log in first"), false),
-        ("DATA", Says("421 closing"), false),
-        (".", Says("452 full"), false),
-        (".", Says("554 5.7.1 spam: bl_canary"), true),
+    use Ends::{Again, Never, Unwelcome};
+    for (word, does, ends) in [
+        ("RCPT", Says("450 4.2.0 ana@example.com is busy"), Again),
+        ("RCPT", Says("550 5.1.1 ana@example.com is unknown"), Never),
+        ("RCPT", Says("550 no such user"), Never),
+        ("RCPT", Says("552 5.2.2 ana@example.com is full"), Never),
+        ("RCPT", Says("550 5.4.1 access denied"), Never),
+        ("RCPT", Says("553 no such name"), Never),
+        ("RCPT", Says("554 5.7.1 relay access denied"), Unwelcome),
+        ("RCPT", Says("550 5.7.1 not for you"), Unwelcome),
+        ("RCPT", Says("550 5.1.8 sender's domain is none"), Unwelcome),
+        ("RCPT", Says("530 5.7.0 log in first"), Unwelcome),
+        ("RCPT", Says("554 no"), Unwelcome),
+        ("MAIL", Says("451 later"), Again),
+        ("MAIL", Says("553 not yours"), Unwelcome),
+        ("MAIL", Says("550 5.7.60 may not send as this"), Unwelcome),
+        ("MAIL", Says("530 5.7.0 log in first"), Unwelcome),
+        ("DATA", Says("421 closing"), Again),
+        ("DATA", Says("503 5.5.1 not now"), Unwelcome),
+        (".", Says("452 full"), Again),
+        (".", Says("552 5.3.4 too large"), Never),
+        (".", Says("552 too large"), Never),
+        (".", Says("554 5.6.0 bad content"), Never),
+        (".", Says("550 5.1.1 nobody after all"), Never),
+        (".", Says("554 5.7.1 spam: bl_canary"), Unwelcome),
+        (".", Says("550 5.7.26 neither SPF nor DKIM"), Unwelcome),
         // Before the mail is named it is not to blame.
-        ("hello", Says("554 no service"), false),
-        ("hello", Leaves, false),
-        ("EHLO", Says("421 busy"), false),
-        (
-            "AUTH",
-            Says("535 5.7.8 wrong password hunter2canary"),
-            false,
-        ),
-        ("AUTH", Says("454 later"), false),
-        ("DATA", Leaves, false),
-        (".", Leaves, false),
-        (".", Says("what?"), false),
+        ("hello", Says("554 no service"), Unwelcome),
+        ("hello", Says("421 busy"), Again),
+        ("hello", Leaves, Again),
+        ("EHLO", Says("421 busy"), Again),
+        ("AUTH", Says("535 5.7.8 wrong hunter2canary"), Unwelcome),
+        ("AUTH", Says("454 later"), Again),
+        ("DATA", Leaves, Again),
+        (".", Leaves, Again),
+        (".", Says("what?"), Again),
     ] {
         let fake = Fake::start(KNOWS, &[(word, does)]).await;
         let error = to(&fake).send(&mail()).await.unwrap_err();
         is_discreet(&format!("{error} {error:?}"));
-        let refused = matches!(error, MailError::Refused(_));
-        assert_eq!(refused, is_final, "{word}: {error}");
-        if let (MailError::NotTaken(why), Says(line)) = (&error, does)
+        let ended = match &error {
+            MailError::NotTaken(_) => Again,
+            MailError::Refused(_) => Never,
+            MailError::Unwelcome(_) => Unwelcome,
+        };
+        let said = match does {
+            Says(line) => line,
+            Does::Hangs | Leaves => "leaves",
+        };
+        assert_eq!(ended, ends, "{word} {said}: {error}");
+        if let (MailError::NotTaken(why) | MailError::Unwelcome(why), Says(line)) = (&error, does)
             && line.starts_with(['4', '5'])
         {
             assert!(why.contains(&line[..3]), "{word}: {why}");
         }
     }
-    let fake = Fake::start(KNOWS, &[]).await;
     let gone = told(1);
     let gone = Smtp::new(SmtpConfig { port: 1, ..gone }, Arc::new(clock()));
     let error = gone.send(&mail()).await.unwrap_err();
     assert!(matches!(error, MailError::NotTaken(_)), "{error}");
-    drop(fake);
 }
 
 #[tokio::test(start_paused = true)]
@@ -244,7 +275,7 @@ async fn neither_password_nor_mail_is_told_where_tls_is_due_and_not_offered() {
     );
     let error = smtp.send(&mail()).await.unwrap_err();
     let why = "failed to begin TLS: the server does not offer it".to_owned();
-    assert_eq!(error, MailError::NotTaken(why));
+    assert_eq!(error, MailError::Unwelcome(why));
     assert!(fake.lines().iter().all(|line| line.starts_with("EHLO")));
 
     // Nor to one that offers it and then speaks on in the clear.

@@ -1,21 +1,23 @@
-//! Invoices: all of them page by page, each with its lines, and where an open one is paid.
+//! Invoices: all of them page by page, each with its lines, as a document to print or to file,
+//! and where an open one is paid.
 
 use std::cmp::Reverse;
 
 use billing_domain::customer::Account;
-use billing_domain::ids::InvoiceId;
+use billing_domain::ids::{CustomerId, InvoiceId};
 use billing_domain::invoice::{Invoice, InvoiceState};
 use billing_engine::{RenewalPage, RenewalPageError, RenewalStanding};
 use billing_ports::store::{InvoiceFilter, Page, PageAsk};
 use maud::{Markup, html};
 use poem::http::StatusCode;
 use poem::web::{Data, Query};
-use poem::{Body, Request, Response, handler};
+use poem::{Body, IntoResponse, Request, Response, handler};
 use serde::Deserialize;
 
 use super::frame::{Part, Sheet, answered};
 use super::lines;
 use super::visitor::{Held, Visitor, named};
+use crate::api::{DocumentForm, document};
 use crate::pages::{Pages, describe, see_other};
 use crate::problem::Problem;
 
@@ -121,6 +123,7 @@ pub(super) fn table(visitor: &Visitor<'_>, invoices: &[&Invoice]) -> Markup {
                     th scope="col" class="money" { "Amount" }
                     th scope="col" { "Status" }
                     th scope="col" { span class="unseen" { "Pay" } }
+                    th scope="col" { span class="unseen" { "To print" } }
                 }
             }
             tbody {
@@ -133,10 +136,21 @@ pub(super) fn table(visitor: &Visitor<'_>, invoices: &[&Invoice]) -> Markup {
                         td data-name="Amount" class="money" { (describe::money(invoice.amount)) }
                         td data-name="Status" { (describe::invoice_status(invoice)) }
                         td { (way_to_pay(visitor, invoice)) }
+                        td { (documents(invoice)) }
                     }
                 }
             }
         }
+    }
+}
+
+/// Where the invoice is as a document, to print and to file.
+fn documents(invoice: &Invoice) -> Markup {
+    let of = || html! { span class="unseen" { " of the invoice of " (describe::day(invoice.opened_at)) } };
+    html! {
+        a href={ "/portal/invoices/" (invoice.id) "/print" } { "Print" (of()) }
+        " "
+        a href={ "/portal/invoices/" (invoice.id) "/pdf" } { "PDF" (of()) }
     }
 }
 
@@ -179,6 +193,7 @@ async fn shown(pages: &Pages, request: &Request) -> Result<Response, Problem> {
                 }
                 (facts(&invoice))
                 (way_to_pay(&visitor, &invoice))
+                p { (documents(&invoice)) }
             }
             @if !invoice.lines.is_empty() {
                 section class="card" aria-labelledby="lines" {
@@ -192,14 +207,47 @@ async fn shown(pages: &Pages, request: &Request) -> Result<Response, Problem> {
     Ok(sheet.answer(&visitor, StatusCode::OK).await)
 }
 
+/// Shows an invoice as it is printed.
+#[handler]
+pub(super) async fn printed(Data(pages): Data<&Pages>, request: &Request) -> Response {
+    answered(pages, as_document(pages, request, DocumentForm::Html).await).await
+}
+
+/// Gives an invoice as it is filed.
+#[handler]
+pub(super) async fn filed(Data(pages): Data<&Pages>, request: &Request) -> Response {
+    answered(pages, as_document(pages, request, DocumentForm::Pdf).await).await
+}
+
+async fn as_document(
+    pages: &Pages,
+    request: &Request,
+    form: DocumentForm,
+) -> Result<Response, Problem> {
+    let visitor = Visitor::of(pages, request).await?;
+    let id: InvoiceId = named(request)?;
+    let held = visitor.held().await?;
+    let (owner, invoice) = owned(&visitor, &held, id).await?;
+    let made = document(&pages.state, form, owner, &invoice).await?;
+    Ok(made.into_response())
+}
+
 /// An invoice of this customer's.
 async fn found(visitor: &Visitor<'_>, held: &Held, id: InvoiceId) -> Result<Invoice, Problem> {
+    owned(visitor, held, id).await.map(|(_, invoice)| invoice)
+}
+
+/// The same, with whose it is: the customer's own, or a guest's that is attached to it.
+async fn owned(
+    visitor: &Visitor<'_>,
+    held: &Held,
+    id: InvoiceId,
+) -> Result<(CustomerId, Invoice), Problem> {
     let store = visitor.billing().store();
     let store = store.ok_or_else(Problem::billing_disabled)?;
     let found = store.get_invoice(id).await?;
     let found = found.filter(|(customer, _)| held.is_of(*customer));
-    let (_, invoice) = found.ok_or_else(Problem::not_found)?;
-    Ok(invoice)
+    found.ok_or_else(Problem::not_found)
 }
 
 fn facts(invoice: &Invoice) -> Markup {

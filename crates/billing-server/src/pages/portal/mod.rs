@@ -47,6 +47,8 @@ pub(super) fn routes(route: Route) -> Route {
         .at("/portal/invoices", get(invoices::list))
         .at("/portal/invoices/:id", get(invoices::show))
         .at("/portal/invoices/:id/pay", post(invoices::pay))
+        .at("/portal/invoices/:id/print", get(invoices::printed))
+        .at("/portal/invoices/:id/pdf", get(invoices::filed))
         .at("/portal/licenses", get(licenses::list))
         .at(
             "/portal/licenses/:id/deactivate",
