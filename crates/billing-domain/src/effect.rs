@@ -327,7 +327,11 @@ pub struct CreateInvoice {
     pub customer_ref: Option<String>,
     /// The subscription it belongs to.
     pub subscription: SubscriptionId,
-    /// Which cycle it pays for. `None`: a change within one.
+    /// The provider's id of that subscription, by whose payment method it is collected.
+    /// `None`: we run its schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription_ref: Option<String>,
+    /// Which cycle it pays for. `None`: a change within one, or what was used.
     pub cycle: Option<u32>,
     /// What the buyer reads.
     pub description: String,

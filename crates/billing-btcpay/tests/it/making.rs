@@ -138,6 +138,7 @@ async fn a_renewal_and_a_change_live_longer_than_a_page() {
     let rig = Rig::start().await;
     let (key, renewal) = rig.renewal(usd(2_500));
     let change = CreateInvoice {
+        subscription_ref: None,
         cycle: None,
         ..rig.renewal(usd(2_500)).1
     };

@@ -211,6 +211,7 @@ impl Rig {
             customer: ids.draw(),
             customer_ref: None,
             subscription: ids.draw(),
+            subscription_ref: None,
             cycle: Some(1),
             description: "Pro".to_owned(),
             amount,

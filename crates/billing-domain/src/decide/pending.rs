@@ -323,6 +323,7 @@ pub(super) fn invoice_closed(
         invoice: id,
         customer: held.customer,
         subscription: held.id,
+        subscription_ref: None,
         cycle: Some(cycle),
         description: held.terms.plan.to_string(),
         amount: invoice.amount,

@@ -108,6 +108,7 @@ pub(super) fn open_cycle(
                 invoice: id,
                 customer: subscription.customer,
                 subscription: subscription.id,
+                subscription_ref: None,
                 cycle: Some(next.number),
                 description: next.terms.plan.to_string(),
                 amount,

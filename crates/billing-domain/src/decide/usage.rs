@@ -186,7 +186,9 @@ fn invoice(draft: &mut Draft, held: &UsagePeriod, charge: Charge, catalog: &Cata
     let subscription = held.subscription;
     let paying = subscription.and_then(|id| draft.account.subscription(id));
     let provider = paying.and_then(|paying| paying.provider.clone());
-    match opened(draft, held, charge, provider, catalog) {
+    let theirs = paying.and_then(|paying| paying.reference());
+    let payer = provider.map(|provider| (provider, theirs.map(str::to_owned)));
+    match opened(draft, held, charge, payer, catalog) {
         Ok(()) => {}
         Err(error) => {
             let evidence = format!("the use of {} cannot be charged: {error}", said(held));
@@ -199,9 +201,10 @@ fn opened(
     draft: &mut Draft,
     held: &UsagePeriod,
     charge: Charge,
-    provider: Option<ProviderAccount>,
+    payer: Option<(ProviderAccount, Option<String>)>,
     catalog: &CatalogRevision,
 ) -> Result<(), MoneyError> {
+    let (provider, subscription_ref) = payer.unzip();
     let currency = charge.amount.currency;
     let rules = catalog.catalog.rules();
     // One is owed at a time: what comes beside it, or has nowhere to be paid, is carried
@@ -272,6 +275,7 @@ fn opened(
                 invoice: id,
                 customer: draft.account.customer.id,
                 subscription,
+                subscription_ref: subscription_ref.flatten(),
                 cycle: None,
                 description: format!("{}, usage", plan.unwrap_or_default()),
                 amount,

@@ -5,15 +5,22 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
+
 use crate::access::{Effective, granted_by};
 use crate::catalog::Catalog;
 use crate::customer::Account;
 use crate::entitlement::{Entitlement, Entitlements, FeatureKey};
 use crate::grant::Grant;
 use crate::ids::UsagePeriodId;
-use crate::subscription::{State, Subscription};
-use crate::time::{Interval, Period, Timestamp, shifted};
+use crate::invoice::Issuer;
+use crate::subscription::{Schedule, State, Subscription};
+use crate::time::{Interval, Period, Timestamp, shifted, shifted_back};
 use crate::usage::{AHEAD, Metered, Overage, UsagePeriod};
+
+/// How far the end of a cycle that a provider runs may be from what was foreseen of it: by as
+/// much as months differ.
+const FORESEEN_WITHIN: SignedDuration = SignedDuration::from_hours(4 * 24);
 
 /// What others hold for a customer: the guests attached to it, and its owner where it is a
 /// member. It adds to what is included, and pays for nothing.
@@ -59,7 +66,8 @@ pub fn standing_at(
             cut: None,
         };
     };
-    if let Some(planned) = planned.as_ref().filter(|planned| planned.continues(open)) {
+    let continues = |planned: &&UsagePeriod| planned.continues(open, account);
+    if let Some(planned) = planned.as_ref().filter(continues) {
         return Standing {
             period: Some(open.following(planned)),
             cut: None,
@@ -113,9 +121,16 @@ fn over_since(held: &Subscription, now: Timestamp) -> Option<Timestamp> {
 
 impl UsagePeriod {
     /// Whether it is the period that `open` is.
-    fn continues(&self, open: &Self) -> bool {
-        self.subscription == open.subscription
-            && (self.subscription.is_none() || self.period.end == open.period.end)
+    fn continues(&self, open: &Self, account: &Account) -> bool {
+        let held = self.subscription.and_then(|id| account.subscription(id));
+        // What a provider's cycle ends with is foreseen until it is told.
+        let within = if held.is_some_and(|held| !held.is_engine_run()) {
+            FORESEEN_WITHIN
+        } else {
+            SignedDuration::ZERO
+        };
+        let apart = self.period.end.duration_since(open.period.end).abs();
+        self.subscription == open.subscription && (held.is_none() || apart <= within)
     }
 
     /// The same, by the rules of `planned`. A feature whose meter was changed goes on as it
@@ -129,6 +144,7 @@ impl UsagePeriod {
             }
         }
         follows.plan.clone_from(&planned.plan);
+        follows.period.end = planned.period.end;
         follows
     }
 
@@ -140,8 +156,8 @@ impl UsagePeriod {
 }
 
 /// The period that the terms held at `now` make, whatever was reported before: the
-/// cycle of the subscription that pays, where the engine runs its schedule, or the calendar
-/// month. `None`: nothing that is held is metered.
+/// cycle of the subscription that pays, whoever runs its schedule, or the calendar month.
+/// `None`: nothing that is held is metered.
 #[must_use]
 pub fn planned_period(
     account: &Account,
@@ -249,8 +265,8 @@ fn paying<'a>(
             .any(|(key, feature)| feature.meter.is_some() && granted.get(key.as_str()).is_some())
     };
     let subscriptions = account.subscriptions.iter().filter_map(|held| {
-        let counts = held.is_engine_run() && held.gives_access(now) && metered(held);
-        Some((held, cycle_at(held, now).filter(|_| counts)?))
+        let counts = held.gives_access(now) && metered(held);
+        Some((held, cycle_at(account, held, now).filter(|_| counts)?))
     });
     subscriptions.min_by_key(|(held, _)| {
         let plan = catalog.plan(held.terms_at(now).plan.as_str());
@@ -272,7 +288,10 @@ fn overages<'a>(
 
 /// The cycle that contains `now`: paid, or to be paid. One that begins in a moment counts
 /// from now on: the provider's clock may be ahead of ours.
-fn cycle_at(held: &Subscription, now: Timestamp) -> Option<Period> {
+fn cycle_at(account: &Account, held: &Subscription, now: Timestamp) -> Option<Period> {
+    if matches!(held.schedule, Schedule::Provider { .. }) {
+        return mirrored_cycle_at(account, held, now);
+    }
     let paid = held.paid.iter().map(|paid| paid.period);
     let next = held.next_cycle().map(|next| next.period);
     let known: Vec<Period> = paid.chain(held.current_period()).chain(next).collect();
@@ -285,6 +304,33 @@ fn cycle_at(held: &Subscription, now: Timestamp) -> Option<Period> {
             end: period.end,
         })
     })
+}
+
+/// The cycle of a schedule that its provider runs, as far as it was told: that of the
+/// invoice which pays for `now`, or what lasts until it is paid through, or is to follow.
+/// `None`: that is not known, or it is a trial, which is no cycle here either.
+fn mirrored_cycle_at(account: &Account, held: &Subscription, now: Timestamp) -> Option<Period> {
+    if matches!(held.state, State::Trialing { .. }) {
+        return None;
+    }
+    let end = held.times.paid_through?;
+    let interval = held.terms_at(now).billing.interval()?;
+    let follows = Period::at(end, interval, 0).ok()?;
+    if now < end {
+        let invoices = account.invoices.iter();
+        let theirs = invoices
+            .filter(|told| told.subscription == Some(held.id) && told.issuer == Issuer::Provider);
+        let told = theirs.filter_map(|told| told.period);
+        // What is charged for a part of a cycle begins later.
+        let lasts = told.filter(|period| period.contains(now) && period.end == end);
+        // About as long as the next one, where nobody said so; what is charged already, and
+        // what is counted elsewhere, it does not reach back to.
+        let length = follows.end.duration_since(follows.start);
+        let about = shifted_back(end, length).max(held.created_at).min(now);
+        let start = lasts.map(|period| period.start).min().unwrap_or(about);
+        return Some(Period { start, end });
+    }
+    follows.contains(now).then_some(follows)
 }
 
 /// The calendar month of `now`, in UTC.

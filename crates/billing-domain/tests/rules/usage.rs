@@ -424,8 +424,8 @@ fn what_cannot_be_metered_or_charged_is_no_catalog() {
         [(format!("{calls}.amount"), IssueCode::OutOfRange)]
     );
     let elsewhere = on_price(&|price| {
-        let stripe = billing_domain::catalog::ProviderKey::new("stripe").unwrap();
-        price.provider_refs.insert(stripe, "price_1".to_owned());
+        let paddle = billing_domain::catalog::ProviderKey::new("paddle").unwrap();
+        price.provider_refs.insert(paddle, "price_1".to_owned());
     });
     assert_eq!(elsewhere, [(price.to_owned(), IssueCode::Contradiction)]);
     let once = on_price(&|price| price.interval = Billing::Once);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use billing_domain::catalog::{CatalogDraft, CatalogRevision};
 use billing_domain::decide::{self, CancelWhen};
+use billing_domain::effect::Order;
 use billing_domain::entitlement::Limit;
 use billing_domain::ids::UsagePeriodId;
 use billing_domain::money::Currency;
@@ -254,4 +255,73 @@ fn what_guests_hold_adds_to_what_is_included_and_pays_for_nothing() {
         (joined.id, joined.subscription),
         (open.id, open.subscription)
     );
+}
+
+/// One whose schedule its provider runs, paid from 31 January to 28 February.
+fn mirrored() -> World {
+    let mut world = World::joined("2026-01-31", metered());
+    let catalog = world.catalog.clone();
+    world.buy(terms(&catalog, "pro-monthly"));
+    let sub = world.account.subscriptions.last_mut().unwrap();
+    sub.schedule = Schedule::Provider {
+        reference: "sub_1".to_owned(),
+        seen_at: world.now,
+        seen_digest: 0,
+    };
+    sub.paid.clear();
+    sub.times.paid_through = Some(at("2026-02-28"));
+    sub.created_at = at("2026-01-31");
+    follow(&mut world);
+    world
+}
+
+#[test]
+fn a_provider_s_cycle_is_counted_as_it_was_told() {
+    let mut world = mirrored();
+    let first = periods(&world)[0].clone();
+    assert_eq!(first.subscription, Some(world.sub().id));
+    let Period { start, end } = first.period;
+    assert_eq!((start, end), (at("2026-01-31"), at("2026-02-28")));
+    // Not paid yet, the next one is taken to be a month; then its end is told.
+    world.go("2026-02-28T00:30:00Z");
+    follow(&mut world);
+    assert_eq!(periods(&world)[1].period.end, at("2026-03-28"));
+    let sub = world.account.subscriptions.last_mut().unwrap();
+    sub.times.paid_through = Some(at("2026-03-31"));
+    follow(&mut world);
+    let held = periods(&world);
+    assert_eq!(held.len(), 2);
+    assert_eq!(
+        (held[1].period.start, held[1].period.end),
+        (end, at("2026-03-31"))
+    );
+    // The first is charged beside its schedule.
+    close(
+        &mut world,
+        "2026-02-28T01:00:00Z",
+        first.id,
+        &figures(1_200),
+    );
+    let charged = usage_invoices(&world)[0].clone();
+    assert_eq!(charged.amount, usd(100));
+    let beside = world.orders.iter().any(|order| {
+        matches!(order, Order::CreateInvoice(order)
+            if order.invoice == charged.id && order.subscription_ref.as_deref() == Some("sub_1"))
+    });
+    assert!(beside, "{:?}", world.orders);
+}
+
+#[test]
+fn a_provider_s_cycle_that_begins_anew_is_a_period_of_its_own() {
+    let mut world = mirrored();
+    world.go("2026-02-10");
+    let sub = world.account.subscriptions.last_mut().unwrap();
+    sub.times.paid_through = Some(at("2026-03-10"));
+    follow(&mut world);
+    let held = periods(&world);
+    assert_eq!(held.len(), 2);
+    // No invoice has said when: about as long before its end as the next one is.
+    assert_eq!(held[0].period.end, held[1].period.start);
+    assert_eq!(held[1].period.start, at("2026-02-07"));
+    assert_eq!(held[1].period.end, at("2026-03-10"));
 }

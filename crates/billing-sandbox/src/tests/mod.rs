@@ -145,6 +145,7 @@ impl Rig {
             customer,
             customer_ref: None,
             subscription: self.ids.draw::<SubscriptionId>(),
+            subscription_ref: None,
             cycle: Some(2),
             description: "Acme Storage, Team".to_owned(),
             amount: usd(2000),

@@ -92,6 +92,7 @@ async fn orders_of_older_books_are_known_again() {
         customer: paid.customer,
         customer_ref: None,
         subscription: "sub_00000000000070048000000000000001".parse().unwrap(),
+        subscription_ref: None,
         cycle: Some(2),
         description: "Acme Storage, Team".to_owned(),
         amount: usd(2000),

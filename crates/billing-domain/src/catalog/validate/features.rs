@@ -7,9 +7,8 @@ use crate::catalog::{IssueCode, Path, Plan, Price, ProviderKey};
 use crate::entitlement::{Entitlement, Feature, FeatureKey, FeatureKind, Limit};
 use crate::usage::MAX_VALUE;
 
-/// Providers that run the schedule of what they charge themselves: their invoices have
-/// no place for what we count.
-const RUN_THE_SCHEDULE: [&str; 2] = ["stripe", "paddle"];
+/// Providers that run the schedule, and at which nothing can be charged beside it yet.
+const CHARGE_NOTHING_BESIDE: [&str; 1] = ["paddle"];
 
 impl<'a> Checker<'a> {
     pub(super) fn features(&mut self) {
@@ -165,13 +164,13 @@ impl<'a> Checker<'a> {
                 "a price that is charged again and again",
             );
         }
-        let runs = |key: &&ProviderKey| RUN_THE_SCHEDULE.contains(&key.as_str());
+        let runs = |key: &&ProviderKey| CHARGE_NOTHING_BESIDE.contains(&key.as_str());
         if let Some(provider) = price.provider_refs.keys().find(runs) {
             self.report(
                 at.clone(),
                 IssueCode::Contradiction,
                 format!("an overage of a price that {provider} charges"),
-                "a price whose schedule the engine runs",
+                "a price that Stripe charges, or whose schedule the engine runs",
             );
         }
     }

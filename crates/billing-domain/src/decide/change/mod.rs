@@ -320,6 +320,7 @@ fn invoice(draft: &mut Draft, mut change: Change, held: &Subscription) -> Effect
                 invoice: id,
                 customer: held.customer,
                 subscription: held.id,
+                subscription_ref: None,
                 cycle: None,
                 description: quote.terms.plan.to_string(),
                 amount: quote.owed_now,
