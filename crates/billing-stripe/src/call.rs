@@ -38,6 +38,11 @@ impl Call {
         Self::new(Method::GET, path)
     }
 
+    /// A write that the typed requests lack.
+    pub(crate) fn post(path: &str) -> Self {
+        Self::new(Method::POST, path)
+    }
+
     fn new(method: Method, path: &str) -> Self {
         Self {
             method,

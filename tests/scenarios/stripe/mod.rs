@@ -24,3 +24,4 @@ mod signed;
 mod swept;
 mod tiers;
 mod trials;
+mod used;

@@ -5,6 +5,7 @@ mod cancel;
 mod change;
 mod checkout;
 mod customer;
+mod invoice;
 mod list;
 mod portal;
 mod read;
@@ -26,6 +27,9 @@ use crate::wire::{Invoice, List, Subscription};
 
 /// What a subscription that is over is called when it is to be changed.
 const ENDED: &str = "subscription_ended";
+
+/// What is said of an invoice that would take the place of one of Stripe's own.
+const RUNS_THE_SCHEDULE: &str = "invoices of cycles: Stripe runs the schedule";
 
 /// What is refused that costs another amount by now than was quoted.
 const STALE: &str = "quote_stale";
@@ -55,11 +59,14 @@ impl Stripe {
                 let object = self.teller.reference(RefKind::Subscription, reference);
                 return self.read_object(&object).await.map(Answer::Done);
             }
-            Order::CreateInvoice(_) | Order::VoidInvoice { .. } => {
-                return Err(PerformError::Unsupported(
-                    "invoices of our own; Stripe runs the schedule",
-                ));
-            }
+            Order::CreateInvoice(order) => match (&order.subscription_ref, order.cycle) {
+                (Some(theirs), None) => self.charge_beside(key, order, theirs).await,
+                _ => return Err(PerformError::Unsupported(RUNS_THE_SCHEDULE)),
+            },
+            Order::VoidInvoice { reference, .. } => match reference {
+                Some(reference) => self.take_back(reference).await,
+                None => return Err(PerformError::Unsupported(RUNS_THE_SCHEDULE)),
+            },
             Order::PromiseRefund(_) => {
                 return Err(PerformError::Unsupported(
                     "refunds by a link: they are made in the dashboard",

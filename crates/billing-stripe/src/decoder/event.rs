@@ -145,6 +145,9 @@ impl Event {
     /// An invoice; or its subscription, where there is no invoice yet to speak of.
     fn invoice(&self, teller: &Teller, at: Timestamp) -> Told {
         let invoice: Invoice = self.object()?;
+        if invoice.ours().is_some() {
+            return self.own_invoice(&invoice, teller, at);
+        }
         let Some(subscription) = invoice.subscription() else {
             return Ok(Vec::new());
         };
@@ -177,6 +180,20 @@ impl Event {
             told.extend(teller.hint(RefKind::Subscription, subscription, &[customer], words, at));
         }
         Ok(told)
+    }
+
+    /// An invoice that we made.
+    fn own_invoice(&self, invoice: &Invoice, teller: &Teller, at: Timestamp) -> Told {
+        if !self.is_pinned() {
+            let id = named(invoice.id.as_deref().unwrap_or_default())?;
+            let others = [(RefKind::Customer, id_of(invoice.customer.as_ref()))];
+            let words = invoice.metadata.as_ref();
+            return Ok(teller.hint(RefKind::Invoice, id, &others, words, at));
+        }
+        if self.kind == "invoice.payment_failed" {
+            return teller.own_invoice_failed(invoice, at);
+        }
+        teller.invoice(invoice, at)
     }
 
     /// A schedule changes what is to come of its subscription.

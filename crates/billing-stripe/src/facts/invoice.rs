@@ -2,6 +2,7 @@
 
 use billing_domain::effect::Preview;
 use billing_domain::fact::{Fact, Observed, ProviderInvoiceState};
+use billing_domain::ids::InvoiceId;
 use billing_domain::invoice::Purpose;
 use billing_domain::line::{Line, LineKind, sum};
 use billing_domain::money::Money;
@@ -30,6 +31,9 @@ impl Teller {
         owner: Option<&Subscription>,
         at: Timestamp,
     ) -> Told {
+        if let Some(ours) = invoice.ours() {
+            return self.own_invoice(invoice, ours, at);
+        }
         let subscription = owner
             .map(|owner| owner.id.as_str())
             .or_else(|| invoice.subscription());
@@ -77,6 +81,74 @@ impl Teller {
             at: since(invoice, state).unwrap_or(at),
             link,
         }])
+    }
+}
+
+impl Teller {
+    /// An invoice that we made, beside those of a subscription.
+    fn own_invoice(&self, invoice: &Invoice, ours: InvoiceId, at: Timestamp) -> Told {
+        let (Some(id), Some(state)) = (invoice.id.as_deref(), state(invoice)?) else {
+            return Ok(Vec::new());
+        };
+        let refs = [
+            (RefKind::Invoice, Some(id)),
+            (RefKind::Customer, id_of(invoice.customer.as_ref())),
+        ];
+        let Some(link) = self.link(invoice.metadata.as_ref(), &refs, Vec::new()) else {
+            return Ok(Vec::new());
+        };
+        let total = invoice
+            .total
+            .ok_or(Unreadable("an invoice without a total"))?;
+        let charged = invoice.total_excluding_tax.unwrap_or(total);
+        let opened = Fact::InvoiceOpened {
+            invoice: ours,
+            reference: id.to_owned(),
+            pay_url: invoice.hosted_invoice_url.clone(),
+            conversion: None,
+        };
+        let then = match state {
+            ProviderInvoiceState::Open | ProviderInvoiceState::Failed => None,
+            ProviderInvoiceState::Paid => Some(Fact::InvoicePaid {
+                invoice: ours,
+                payment: id.to_owned(),
+                amount: money(charged, invoice)?,
+                conversion: None,
+                parts: Vec::new(),
+            }),
+            ProviderInvoiceState::Void => Some(Fact::InvoiceClosed {
+                invoice: ours,
+                reference: id.to_owned(),
+                read_at: Some(at),
+            }),
+        };
+        let told = std::iter::once(opened).chain(then);
+        let since = since(invoice, state).unwrap_or(at);
+        Ok(told
+            .map(|fact| Observed {
+                fact,
+                at: since,
+                link: link.clone(),
+            })
+            .collect())
+    }
+
+    /// That a try to collect an invoice of ours failed.
+    pub(crate) fn own_invoice_failed(&self, invoice: &Invoice, at: Timestamp) -> Told {
+        let mut told = self.invoice(invoice, at)?;
+        let (Some(ours), Some(last)) = (invoice.ours(), told.last()) else {
+            return Ok(told);
+        };
+        let fact = Fact::PaymentFailed {
+            invoice: ours,
+            reason: "payment_failed".to_owned(),
+        };
+        let failed = Observed {
+            fact,
+            ..last.clone()
+        };
+        told.push(failed);
+        Ok(told)
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) const CHECKOUT_KEY: &str = "billing_checkout";
 pub(crate) const CUSTOMER_KEY: &str = "billing_customer";
 /// The host application's name for the customer.
 pub(crate) const REFERENCE_KEY: &str = "billing_ref";
+/// Our invoice, on one that we made.
+pub(crate) const INVOICE_KEY: &str = "billing_invoice";
 /// Our change, on the schedule that brings it.
 pub(crate) const CHANGE_KEY: &str = "billing_change";
 /// The deployment that made the object.

@@ -17,7 +17,8 @@ use crate::wire::Metadata;
 
 pub(crate) use invoice::{CYCLE, preview};
 pub(crate) use link::{
-    CHANGE_KEY, CHECKOUT_KEY, CUSTOMER_KEY, OPERATOR_KEY, REFERENCE_KEY, VALUE_MAX_CHARS,
+    CHANGE_KEY, CHECKOUT_KEY, CUSTOMER_KEY, INVOICE_KEY, OPERATOR_KEY, REFERENCE_KEY,
+    VALUE_MAX_CHARS,
 };
 pub(crate) use payment::Paid;
 

@@ -4,6 +4,7 @@
 pub(crate) mod checkout;
 pub(crate) mod coupon;
 pub(crate) mod customer;
+pub(crate) mod invoice;
 pub(crate) mod read;
 pub(crate) mod schedule;
 pub(crate) mod subscription;

@@ -2,11 +2,12 @@
 //! where a field has moved, of those before it.
 
 use billing_domain::fact::Upcoming;
+use billing_domain::ids::InvoiceId;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{Bare, Expandable, Identified, List, Metadata, Planned};
-use crate::facts::CYCLE;
+use crate::facts::{CYCLE, INVOICE_KEY};
 
 /// How far the start of a subscription and that of the trial it was sold with may lie
 /// apart: both are noted with the sale.
@@ -28,6 +29,7 @@ pub(crate) struct Subscription {
     pub(crate) trial_end: Option<i64>,
     pub(crate) pause_collection: Option<IgnoredAny>,
     pub(crate) schedule: Option<Expandable<Bare>>,
+    pub(crate) default_payment_method: Option<Expandable<Bare>>,
     pub(crate) latest_invoice: Option<Expandable<Invoice>>,
     pub(crate) metadata: Option<Metadata>,
     pub(crate) cancellation_details: Option<CancellationDetails>,
@@ -175,6 +177,7 @@ pub(crate) struct Invoice {
     pub(crate) total_excluding_tax: Option<i64>,
     pub(crate) amount_due: Option<i64>,
     pub(crate) amount_paid: Option<i64>,
+    pub(crate) hosted_invoice_url: Option<String>,
     pub(crate) attempted: Option<bool>,
     pub(crate) attempt_count: Option<u64>,
     pub(crate) status_transitions: Option<InvoiceTransitions>,
@@ -219,6 +222,17 @@ impl Identified for Invoice {
 }
 
 impl Invoice {
+    /// Which of our invoices it is. `None`: Stripe made it, or another program.
+    pub(crate) fn ours(&self) -> Option<InvoiceId> {
+        let word = self.metadata.as_ref()?.get(INVOICE_KEY)?;
+        word.parse().ok()
+    }
+
+    /// Whether it is not final yet.
+    pub(crate) fn is_draft(&self) -> bool {
+        self.status.as_deref() == Some("draft")
+    }
+
     /// What it consists of.
     pub(crate) fn lines(&self) -> &[InvoiceLine] {
         self.lines.as_ref().map_or(&[], |lines| &lines.data)

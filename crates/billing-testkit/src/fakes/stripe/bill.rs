@@ -101,6 +101,7 @@ pub(super) fn drafted(
         finalizes_at: None,
         next_attempt: None,
         intent: None,
+        card: None,
         period: of.period,
         metadata: Metadata::new(),
         created: world.now(),
@@ -201,6 +202,7 @@ pub(super) fn of_sale(world: &mut World, session: &Session, lines: Vec<Line>) ->
         finalizes_at: None,
         next_attempt: None,
         intent: session.intent.clone(),
+        card: None,
         period: Span {
             start: now,
             end: now,

@@ -15,7 +15,7 @@ fn card_of(world: &World, invoice: &Invoice) -> Option<Card> {
     let subscription = subscription.and_then(|id| world.subscriptions.get(id));
     let own = subscription.and_then(|subscription| subscription.card);
     let customer = || world.customers.get(&invoice.customer)?.card;
-    own.or_else(customer)
+    invoice.card.or(own).or_else(customer)
 }
 
 /// Tries to take the money of an open invoice. A payment takes its effects;

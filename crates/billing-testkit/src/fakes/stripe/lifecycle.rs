@@ -95,16 +95,16 @@ pub(super) fn on_failed(world: &mut World, invoice_id: &str, verdict: Verdict) {
     let Some(mut invoice) = world.invoices.get(invoice_id).cloned() else {
         return;
     };
-    let id = invoice.subscription.clone().unwrap_or_default();
-    let Some(mut of) = world.subscriptions.get(&id).cloned() else {
-        return;
-    };
     let retry = usize::try_from(invoice.attempts.saturating_sub(1)).unwrap_or(usize::MAX);
     let retry = world.rules.retries.get(retry).copied();
     invoice.next_attempt = retry.map(|pause| world.now().saturating_add(pause.as_secs()));
     let exhausted = invoice.next_attempt.is_none();
+    let id = invoice.subscription.clone().unwrap_or_default();
     world.invoices.insert(invoice_id.to_owned(), invoice);
     bill::told(world, invoice_id, "invoice.updated");
+    let Some(mut of) = world.subscriptions.get(&id).cloned() else {
+        return;
+    };
     if of.status == Status::Active {
         of.status = Status::PastDue;
         updated(world, of.clone());

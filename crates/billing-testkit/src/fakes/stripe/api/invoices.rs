@@ -152,7 +152,7 @@ pub(super) fn payments(world: &World, params: &mut Params) -> Done {
 
 /// `pay`, `void`, `mark_uncollectible`, `finalize`.
 pub(super) fn act(world: &mut World, id: &str, act: &str, params: &mut Params) -> Done {
-    let _advance = params.flag("auto_advance")?;
+    let advance = params.flag("auto_advance")?;
     params.finish()?;
     let invoice = world.invoice(id)?.clone();
     match act {
@@ -162,7 +162,12 @@ pub(super) fn act(world: &mut World, id: &str, act: &str, params: &mut Params) -
             }
             pay(world, id)?;
         }
-        "finalize" if invoice.status == InvoiceStatus::Draft => bill::finalize(world, id),
+        "finalize" if invoice.status == InvoiceStatus::Draft => {
+            bill::finalize(world, id);
+            if advance == Some(true) {
+                lifecycle::retry(world, id);
+            }
+        }
         "finalize" => {
             let why = "This invoice is already finalized.";
             return Err(Refusal::state(why).coded("invoice_not_editable"));

@@ -8,6 +8,7 @@ mod customers;
 mod events;
 mod invoices;
 mod list;
+mod own;
 mod payments;
 mod schedules;
 mod sessions;
@@ -79,6 +80,8 @@ fn route(world: &mut World, method: &str, path: &[&str], params: &mut Params) ->
         ("POST", ["invoices", "create_preview"]) => invoices::preview(world, params),
         ("GET", ["invoices"]) => invoices::list(world, params),
         ("GET", ["invoices", id]) => invoices::read(world, id, params),
+        ("POST", ["invoices"]) => own::create(world, params),
+        ("POST", ["invoiceitems"]) => own::add_line(world, params),
         ("POST", ["invoices", id, act]) => invoices::act(world, id, act, params),
         ("GET", ["invoice_payments"]) => invoices::payments(world, params),
         ("GET", ["payment_intents", id]) => payments::intent(world, id, params),

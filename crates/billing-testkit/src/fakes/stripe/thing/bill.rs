@@ -1,6 +1,6 @@
 //! Invoices.
 
-use super::{Metadata, Span};
+use super::{Card, Metadata, Span};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Invoice {
@@ -25,6 +25,8 @@ pub(crate) struct Invoice {
     /// When payment is tried again. `None`: no more.
     pub(crate) next_attempt: Option<i64>,
     pub(crate) intent: Option<String>,
+    /// What it is collected by. `None`: what its subscription or its customer has.
+    pub(crate) card: Option<Card>,
     /// Looks one period back, as the real one does.
     pub(crate) period: Span,
     pub(crate) metadata: Metadata,
