@@ -44,7 +44,7 @@ async fn buyers(shop: &Shop) -> Vec<Buyer> {
 }
 
 /// Another worker on the same books, who takes two at a time.
-async fn worker(shop: &Shop) -> Billing {
+fn worker(shop: &Shop) -> Billing {
     let clock: Arc<dyn Clock> = Arc::new(shop.fake.clock().clone());
     let ids = Arc::new(SeededIds::new(SEED));
     Billing::builder(Arc::clone(&shop.store), clock, ids)
@@ -90,7 +90,7 @@ async fn books(shop: &Shop, buyers: &[Buyer]) -> Value {
 async fn k_11_with_nothing_due_nothing_is_done_at_btcpay(kind: StoreKind) {
     let shop = shop(kind).await;
     let buyers = buyers(&shop).await;
-    let worker = worker(&shop).await;
+    let worker = worker(&shop);
     let first = due(&shop, &buyers[0]).await;
     let moment = SignedDuration::from_secs(1);
     shop.pass_until(shifted(first, -moment)).await;
@@ -122,7 +122,7 @@ async fn k_11_one_that_fails_at_btcpay_stops_no_other(kind: StoreKind) {
     for failure in [FaultKind::ServerError, lightning_failure()] {
         let shop = shop(kind).await;
         let buyers = buyers(&shop).await;
-        let worker = worker(&shop).await;
+        let worker = worker(&shop);
         let (fourth, last) = (due(&shop, &buyers[3]).await, due(&shop, &buyers[4]).await);
         assert_eq!(last.duration_since(fourth), APART);
         // Nobody has worked since before the first of them fell due.
