@@ -8,7 +8,7 @@ mod error;
 mod read;
 mod sample;
 mod tree;
-mod values;
+pub mod values;
 
 pub use self::error::{MistakeCode, PlanFileError, PlanFileErrors};
 pub use self::read::{KNOWN_PROVIDERS, read_plan_file};

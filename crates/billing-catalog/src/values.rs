@@ -1,6 +1,7 @@
 //! The small words of a plan file: durations, intervals, dates, numbers.
 //!
-//! Each reads a text or answers with what would have been right.
+//! Each reads a text or answers with what would have been right: files of other kinds that
+//! an operator writes are read in the same words.
 
 use billing_domain::catalog::{Billing, nearest};
 use billing_domain::entitlement::{Limit, SizeError, parse_size};
@@ -11,7 +12,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 /// A value, or what would have been right.
-pub(crate) type Reading<T> = Result<T, String>;
+pub type Reading<T> = Result<T, String>;
 
 /// `15m`, `12h`, `7d`.
 pub(crate) fn duration(text: &str) -> Reading<SignedDuration> {
@@ -52,7 +53,11 @@ const UNITS: [(&str, &str, Unit); 4] = [
 ];
 
 /// `month`, `30 days`, `once`.
-pub(crate) fn interval(text: &str) -> Reading<Billing> {
+///
+/// # Errors
+///
+/// What would have been right, in words.
+pub fn interval(text: &str) -> Reading<Billing> {
     if text == "once" {
         return Ok(Billing::Once);
     }
@@ -101,7 +106,11 @@ fn meant_interval(word: &str, count: u64) -> Option<String> {
 }
 
 /// A day (its first instant in UTC) or an instant.
-pub(crate) fn date(text: &str) -> Reading<Timestamp> {
+///
+/// # Errors
+///
+/// What would have been right, in words.
+pub fn date(text: &str) -> Reading<Timestamp> {
     let expected = || "a day as in 2026-01-31, or an instant as in 2026-01-31T12:00:00Z".to_owned();
     let is_day = text.len() == 10
         && text
@@ -165,13 +174,21 @@ pub(crate) fn size(text: &str) -> Reading<Limit> {
 }
 
 /// A currency's code.
-pub(crate) fn currency(text: &str) -> Reading<Currency> {
+///
+/// # Errors
+///
+/// What would have been right, in words.
+pub fn currency(text: &str) -> Reading<Currency> {
     text.parse()
         .map_err(|_unknown| "a three-letter currency such as usd, eur or sat".to_owned())
 }
 
 /// A decimal in the currency's own exponent.
-pub(crate) fn amount(text: &str, currency: Currency) -> Reading<Money> {
+///
+/// # Errors
+///
+/// What would have been right, in words.
+pub fn amount(text: &str, currency: Currency) -> Reading<Money> {
     Money::parse_decimal(text, currency).map_err(|error| match error {
         DecimalError::NotDecimal => {
             let sample = if currency.exponent() == 0 {

@@ -36,6 +36,7 @@ pub mod fact;
 pub mod forecast;
 pub mod grant;
 pub mod ids;
+pub mod import;
 pub mod invoice;
 pub mod journal;
 pub mod license;

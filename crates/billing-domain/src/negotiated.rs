@@ -8,6 +8,10 @@ use crate::money::Money;
 use crate::provider::ProviderKey;
 use crate::time::Timestamp;
 
+/// Negotiated terms that one customer can have at the same time: more are a
+/// catalog of its own, and every one is loaded with its customer.
+pub const MAX_NEGOTIATED: usize = 16;
+
 /// What was negotiated with one customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Negotiated {

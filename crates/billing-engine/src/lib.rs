@@ -32,16 +32,20 @@ pub use billing_domain::decide::{
 pub use catalog::{ApplyOutcome, CatalogError};
 pub use commands::{
     AllowedChange, Audited, CancelError, Canceled, ChangeAccepted, ChangeError, CheckoutError,
-    CheckoutOpened, CheckoutRequest, CodeError, CreateCustomerError, CustomerRef, Drifted,
-    Exchange, Exchanged, GrantError, LeftOut, LicenseError, LicenseHeld, LicenseStanding,
-    MAX_NEGOTIATED, MachineError, MemberError, MigrationError, NegotiateError, NewCode, NewTerms,
-    NotTaken, OfMailbox, PauseError, PaymentError, PortalError, QuoteError, RefundError,
-    RefundMade, RenewalPage, RenewalPageError, RenewalStanding, RenewalToPay, ReplayAsk,
-    ReplayFinding, Replayed, Unanswered, UncancelError, Uncanceled, Unpaid, UsageError,
-    UsageNotTaken, UsageReport, UsageStanding, UsageTaken, What,
+    CheckoutOpened, CheckoutRequest, CodeError, CreateCustomerError, CustomerRef, CustomerRow,
+    Drifted, Exchange, Exchanged, GrantError, GrantRow, ImportError, ImportMode, ImportRow,
+    LeftOut, LicenseError, LicenseHeld, LicenseRow, LicenseStanding, MAX_NEGOTIATED, MachineError,
+    MemberError, MigrationError, NegotiateError, NewCode, NewTerms, NotTaken, OfMailbox,
+    PauseError, PaymentError, PortalError, QuoteError, RefundError, RefundMade, RenewalPage,
+    RenewalPageError, RenewalStanding, RenewalToPay, ReplayAsk, ReplayFinding, Replayed,
+    SubscriptionRow, Unanswered, UncancelError, Uncanceled, Unpaid, UsageError, UsageNotTaken,
+    UsageReport, UsageStanding, UsageTaken, What,
 };
 pub use error::EngineError;
 pub use gate::GateError;
 pub use limits::Limits;
 pub use manual::{MANUAL, ManualProvider};
-pub use ring::{Difference, IntakeError, LostEvent, Reconciled, Reread, RereadError, WorkDone};
+pub use ring::{
+    Adopted, Adopting, Adoption, Difference, IntakeError, LostEvent, Reconciled, Reread,
+    RereadError, WorkDone,
+};

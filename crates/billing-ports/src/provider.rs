@@ -1,5 +1,7 @@
 //! The door to a payment provider.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use billing_domain::catalog::Catalog;
 use billing_domain::discounted::DiscountedSale;
@@ -45,6 +47,19 @@ pub struct Refusal {
     pub code: String,
     /// The provider's words, for an operator. Holds no secret.
     pub message: String,
+}
+
+/// What a provider knows of a customer of its own. Of what is `None`, nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Buyer {
+    /// Where mail goes.
+    pub email: Option<String>,
+    /// The language that it is written to in.
+    pub lang: Option<String>,
+    /// Since when it is known there.
+    pub since: Option<Timestamp>,
+    /// What others have noted there, by its name.
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// What a customer wants of the provider's pages.
@@ -298,6 +313,13 @@ pub trait PaymentProvider: Send + Sync {
     ) -> Result<RefundPromised, PerformError> {
         let _nothing_to_read = (key, payment);
         Err(PerformError::Unsupported("refunds by a link"))
+    }
+
+    /// What it knows of a customer of its own, by its name there. `None`: there is none.
+    /// MUST write nothing at the provider.
+    async fn buyer(&self, reference: &str) -> Result<Option<Buyer>, PerformError> {
+        let _nobody_to_ask_about = reference;
+        Err(PerformError::Unsupported("reading a customer"))
     }
 
     /// The subscriptions that the account has, ended ones included, a page at a

@@ -11,6 +11,7 @@ use billing_domain::ids::EffectId;
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
 use billing_domain::time::Timestamp;
 use billing_http::{HttpClient, KeyWatch};
+use billing_ports::provider::Buyer;
 use billing_ports::{
     Answer, Clock, Delivery, Finding, Listed, PaymentProvider, PerformError, PortalAnswer,
     PortalAsk, Previewed, ResumePreviewed,
@@ -112,6 +113,10 @@ impl PaymentProvider for Stripe {
 
     async fn portal(&self, ask: &PortalAsk) -> Result<PortalAnswer, PerformError> {
         self.open_portal(ask).await
+    }
+
+    async fn buyer(&self, reference: &str) -> Result<Option<Buyer>, PerformError> {
+        self.read_buyer(reference).await
     }
 
     async fn list_subscriptions(

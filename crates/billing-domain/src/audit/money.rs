@@ -17,6 +17,10 @@ impl Auditor<'_> {
         let books = self.books;
         for held in &books.account.subscriptions {
             let mut charged: BTreeMap<Currency, i128> = BTreeMap::new();
+            if let Some(imported) = &held.imported {
+                let paid = imported.paid;
+                add(&mut charged, paid.currency, i128::from(paid.amount));
+            }
             let settled = books.invoices.iter().filter(|invoice| {
                 invoice.subscription == Some(held.id)
                     && invoice.change.is_none()

@@ -15,6 +15,18 @@ pub fn add_grant(
     ends_at: Option<Timestamp>,
 ) -> GrantId {
     let id: GrantId = draft.id();
+    put_grant(draft, id, plan, reason, ends_at);
+    id
+}
+
+/// The same, of a grant that has its id.
+pub(super) fn put_grant(
+    draft: &mut Draft,
+    id: GrantId,
+    plan: PlanKey,
+    reason: GrantReason,
+    ends_at: Option<Timestamp>,
+) {
     let starts_at = draft.now();
     draft.note(Event::GrantAdded, |entry| {
         entry.grant = Some(id);
@@ -28,7 +40,6 @@ pub fn add_grant(
         ends_at,
         told: EndTold::Nothing,
     });
-    id
 }
 
 /// Tells that a grant is over, or that a trial soon will be, once each. Who slept through

@@ -215,6 +215,7 @@ fn introduced(
         created_at,
         disputed: Vec::new(),
         went_on_at: None,
+        imported: None,
         withheld: Vec::new(),
         short: None,
     })

@@ -115,6 +115,7 @@ fn started(
         created_at: at,
         disputed: Vec::new(),
         went_on_at: None,
+        imported: None,
         withheld: Vec::new(),
         short: None,
     };

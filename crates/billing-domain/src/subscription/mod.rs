@@ -20,6 +20,7 @@ use crate::catalog::PriceKey;
 use crate::ids::{
     ChangeId, CheckoutId, CustomerId, EffectId, InvoiceId, MigrationId, SubscriptionId,
 };
+use crate::import::Imported;
 use crate::money::Money;
 use crate::provider::{ProviderAccount, ProviderRef, RefKind};
 use crate::terms::Terms;
@@ -89,6 +90,10 @@ pub struct Subscription {
     /// what was ordered before to cancel it is overtaken. `None`: none ever was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub went_on_at: Option<Timestamp>,
+    /// That it was sold elsewhere and brought over. `None`: it was sold here, or its
+    /// provider tells all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -2,7 +2,7 @@
 
 use billing_domain::access::Effective;
 use billing_domain::catalog::Catalog;
-use billing_domain::customer::{Account, Customer};
+use billing_domain::customer::{Account, AtProvider, Customer};
 use billing_domain::decide::{CustomerDetails, NewCustomer, create_customer, describe_customer};
 use billing_domain::ids::CustomerId;
 use billing_domain::time::Timestamp;
@@ -57,6 +57,15 @@ pub enum CreateCustomerError {
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+/// A customer in the making.
+pub(crate) struct Making {
+    pub(crate) new: NewCustomer,
+    /// Who it is at a provider. `None`: that is not known yet.
+    pub(crate) at_provider: Option<AtProvider>,
+    /// Listeners are not told of it.
+    pub(crate) untold: bool,
 }
 
 impl Billing {
@@ -201,10 +210,28 @@ impl Parts {
         now: Timestamp,
         actor: Option<&str>,
     ) -> Result<Account, CommitError> {
+        let making = Making {
+            new,
+            at_provider: None,
+            untold: false,
+        };
+        self.commit_made(making, catalog, now, actor).await
+    }
+
+    /// The same, of whom more may be known, or nobody is to hear.
+    pub(crate) async fn commit_made(
+        &self,
+        making: Making,
+        catalog: &Catalog,
+        now: Timestamp,
+        actor: Option<&str>,
+    ) -> Result<Account, CommitError> {
         let ids = self.ids(now);
-        let draft = create_customer(new, catalog, ids, now, actor.map(str::to_owned));
-        let draft = draft.because(self.reason());
-        let decision = draft.finish(self.has_listeners());
+        let draft = create_customer(making.new, catalog, ids, now, actor.map(str::to_owned));
+        let mut draft = draft.because(self.reason());
+        let known = &mut draft.account.customer.at_providers;
+        known.extend(making.at_provider);
+        let decision = draft.finish(self.has_listeners() && !making.untold);
         let decision = decision.numbered(Revision::NONE.next());
         let commit = Commit {
             customer: decision.account.customer.id,

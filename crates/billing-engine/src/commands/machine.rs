@@ -94,7 +94,7 @@ impl LicenseHeld {
 
 /// What is kept of a machine's name: another for each license, so that nobody sees
 /// in the books which licenses are used on one machine.
-fn mark_of(license: LicenseId, machine: &str) -> String {
+pub(super) fn mark_of(license: LicenseId, machine: &str) -> String {
     let hash = digest(&SHA256, format!("machine 1:{license}:{machine}").as_bytes());
     let kept: Vec<u8> = hash.as_ref().iter().take(MARK_BYTES).copied().collect();
     hex::encode(kept)

@@ -6,11 +6,12 @@ mod change;
 mod checkout;
 mod claim;
 mod code;
-mod customer;
+pub(crate) mod customer;
 pub(crate) mod drift;
 mod exchange;
 mod forecast;
 mod grant;
+mod import;
 mod license;
 mod license_act;
 mod machine;
@@ -41,6 +42,9 @@ pub use customer::{CreateCustomerError, CustomerRef};
 pub use drift::{Drifted, Unanswered};
 pub use exchange::{Exchange, Exchanged, Unpaid};
 pub use grant::GrantError;
+pub use import::{
+    CustomerRow, GrantRow, ImportError, ImportMode, ImportRow, LicenseRow, SubscriptionRow,
+};
 pub use license::{LicenseHeld, LicenseStanding};
 pub use license_act::LicenseError;
 pub use machine::MachineError;

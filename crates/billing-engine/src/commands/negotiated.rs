@@ -4,6 +4,7 @@ use billing_domain::catalog::{Billing as Charged, PlanKey, ProviderKey, Quantity
 use billing_domain::ids::NegotiatedId;
 use billing_domain::journal::Event;
 use billing_domain::money::Money;
+pub use billing_domain::negotiated::MAX_NEGOTIATED;
 use billing_domain::negotiated::Negotiated;
 use billing_domain::time::Timestamp;
 
@@ -11,10 +12,6 @@ use crate::billing::Billing;
 use crate::commands::CustomerRef;
 use crate::error::EngineError;
 use crate::ring::Deciding;
-
-/// Negotiated terms that one customer can have at the same time: more are a
-/// catalog of its own, and every one is loaded with its customer.
-pub const MAX_NEGOTIATED: usize = 16;
 
 /// What was negotiated.
 #[derive(Debug, Clone, PartialEq, Eq)]

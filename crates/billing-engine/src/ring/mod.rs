@@ -40,7 +40,7 @@ pub(crate) use group::READ;
 pub(crate) use inbox::also_of;
 pub use intake::IntakeError;
 pub(crate) use listed::Sweeps;
-pub use listed::{Difference, LostEvent, Reread, RereadError};
+pub use listed::{Adopted, Adopting, Adoption, Difference, LostEvent, Reread, RereadError};
 pub(crate) use perform::Performed;
 pub(crate) use reconcile::LastRead;
 pub use reconcile::Reconciled;
@@ -90,6 +90,12 @@ impl Deciding {
     /// Loads these closed things too.
     pub(crate) fn with(mut self, also: Also) -> Self {
         self.also = also;
+        self
+    }
+
+    /// Listeners are not told of it.
+    pub(crate) const fn untold(mut self) -> Self {
+        self.untold = true;
         self
     }
 
@@ -216,6 +222,21 @@ impl Parts {
 }
 
 impl Parts {
+    /// What would be decided: as [`Self::decide`], and nothing of it is kept.
+    pub(crate) async fn imagine<T, E: From<EngineError>>(
+        &self,
+        deciding: &Deciding,
+        decision: impl Fn(&mut Draft, &CatalogRevision) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let now = self.now();
+        let catalog = self.catalog(now).await?;
+        let loaded = self.store.load(deciding.customer, &deciding.also).await;
+        let loaded = loaded.map_err(EngineError::from)?;
+        let loaded = loaded.ok_or(EngineError::Contended)?;
+        let mut draft = Draft::new(loaded.account, self.ids(now), now, deciding.actor.clone());
+        decision(&mut draft, &catalog)
+    }
+
     /// Keeps the hints of what was set aside as received and settled, so that
     /// replaying one reads its object.
     fn keep_hints(&self, commit: &mut Commit, unread: Vec<Unread>) {

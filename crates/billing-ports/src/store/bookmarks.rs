@@ -16,6 +16,8 @@ pub enum Book {
     /// These books' own subscriptions there, as they are looked through for those that
     /// its book did not have.
     Held,
+    /// Its subscriptions, as those are adopted that nobody here has sold.
+    Imported,
 }
 
 impl Book {
@@ -26,6 +28,7 @@ impl Book {
             Self::Subscriptions => "subscriptions",
             Self::Events => "events",
             Self::Held => "held",
+            Self::Imported => "imported",
         }
     }
 }

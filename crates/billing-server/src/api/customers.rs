@@ -102,29 +102,41 @@ const MAX_GITHUB: usize = 39;
 /// A language, by its tag.
 fn lang(fields: &mut Fields) -> Option<String> {
     let text = fields.text("lang", MAX_LANG)?;
-    let mut subtags = text.split('-');
-    let primary = subtags.next().unwrap_or_default();
-    let letters = primary.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let is_subtag = |subtag: &str| {
-        (1..=8).contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    };
-    if letters && (2..=8).contains(&primary.len()) && subtags.all(is_subtag) {
+    if is_language(&text) {
         return Some(text);
     }
     fields.wrong("lang", "must be the tag of a language, as in de or pt-BR");
     None
 }
 
+/// Whether a text is the tag of a language.
+pub(crate) fn is_language(text: &str) -> bool {
+    let mut subtags = text.split('-');
+    let primary = subtags.next().unwrap_or_default();
+    let letters = primary.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_subtag = |subtag: &str| {
+        (1..=8).contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    let short = text.len() <= MAX_LANG;
+    short && letters && (2..=8).contains(&primary.len()) && subtags.all(is_subtag)
+}
+
 /// A name at GitHub.
 fn github(fields: &mut Fields) -> Option<String> {
     let text = fields.text("github", MAX_GITHUB)?;
-    // With `_` stands the short name of a company behind that of a managed user.
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    if text.bytes().all(plain) && text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+    if is_github_name(&text) {
         return Some(text);
     }
     fields.wrong("github", "must be a name at GitHub, without the address");
     None
+}
+
+/// Whether a text is a name at GitHub.
+pub(crate) fn is_github_name(text: &str) -> bool {
+    // With `_` stands the short name of a company behind that of a managed user.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let starts = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    text.len() <= MAX_GITHUB && text.bytes().all(plain) && starts
 }
 
 /// A page of customers.

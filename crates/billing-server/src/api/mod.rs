@@ -41,8 +41,9 @@ pub(crate) mod usage;
 pub(crate) mod views;
 mod webhooks;
 
-pub(crate) use body::MAX_TEXT;
+pub(crate) use body::{MAX_TEXT, is_address};
 pub(crate) use customers::named;
+pub(crate) use customers::{is_github_name, is_language};
 pub(crate) use deliveries::retry as retry_delivery;
 pub(crate) use documents::{Form as DocumentForm, document};
 pub(crate) use parked::REASONS as PARK_REASONS;

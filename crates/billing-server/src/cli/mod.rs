@@ -11,6 +11,7 @@ mod difference;
 mod doctor;
 mod failure;
 mod forecast;
+mod import;
 mod keys;
 mod license_keys;
 mod loops;
@@ -65,9 +66,10 @@ Exit codes:
      replay: something differs
   2  wrong usage, or a configuration that cannot be used
   3  refused: a plan file with mistakes, or one that breaks a promise; a migration that
-     cannot be, or is not what was planned; a notification that there is none of
+     cannot be, or is not what was planned; a notification that there is none of; a file that
+     is none of an import's, or a row of it
   4  a running server has the books, or the server that was asked said no
-  5  audit, reconcile, resend: a provider did not answer for everything; replay: something
+  5  audit, import, reconcile, resend: a provider did not answer for everything; replay: something
      could not be compared";
 
 #[derive(Debug, Subcommand)]
@@ -110,6 +112,12 @@ enum Command {
     Replay(replay::Replay),
     /// Have a provider send webhooks again, by the ids of their notifications
     Resend(resend::Resend),
+    /// Bring over what was sold elsewhere, tried before it is done
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  billing import csv customers.csv\n  billing import csv customers.csv --apply --reason 'moved here'"
+    )]
+    Import(import::Import),
     /// Tell the next invoices of a subscription
     Forecast(forecast::Forecast),
     /// Move holders from one price to another, planned before it is done
@@ -185,6 +193,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failu
         Command::Reconcile(command) => Box::pin(command.run(context)).await,
         Command::Replay(command) => Box::pin(command.run(context)).await,
         Command::Resend(command) => Box::pin(command.run(context)).await,
+        Command::Import(command) => Box::pin(command.run(context)).await,
         Command::Forecast(command) => Box::pin(command.run(context)).await,
         Command::MigratePrices(command) => Box::pin(command.run(context)).await,
         Command::Prorate(command) => command.run(context),

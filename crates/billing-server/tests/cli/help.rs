@@ -3,7 +3,7 @@
 use crate::rig::Folder;
 
 /// Every command there is, as it is typed.
-const COMMANDS: [&str; 31] = [
+const COMMANDS: [&str; 34] = [
     "",
     "serve",
     "migrate",
@@ -29,6 +29,9 @@ const COMMANDS: [&str; 31] = [
     "reconcile",
     "replay",
     "resend",
+    "import",
+    "import csv",
+    "import stripe",
     "forecast",
     "migrate-prices",
     "migrate-prices plan",
@@ -61,6 +64,7 @@ fn every_command_that_is_listed_is_tried_here() {
         "keys",
         "license-keys",
         "clock",
+        "import",
         "migrate-prices",
     ] {
         let mut words: Vec<&str> = group.split_whitespace().collect();

@@ -10,13 +10,13 @@ use crate::far::{self, PLANS};
 use crate::rig::Folder;
 use crate::server::Server;
 
-const STRIPE_KEY: &str = "sk_test_fake";
-const STRIPE_SECRET: &str = "whsec_fake";
+pub(crate) const STRIPE_KEY: &str = "sk_test_fake";
+pub(crate) const STRIPE_SECRET: &str = "whsec_fake";
 const PADDLE_KEY: &str = "pdl_sdbx_apikey_fake";
 const PADDLE_SECRET: &str = "pdl_ntfset_fake";
 
 /// A server that sells through the fake, whose webhooks lead nowhere.
-fn variables(fake: &FakeStripe) -> Vec<(&'static str, String)> {
+pub(crate) fn variables(fake: &FakeStripe) -> Vec<(&'static str, String)> {
     vec![
         ("BILLING_STRIPE_SECRET_KEY", STRIPE_KEY.to_owned()),
         ("BILLING_STRIPE_WEBHOOK_SECRETS", STRIPE_SECRET.to_owned()),
@@ -160,7 +160,7 @@ fn a_dry_run_finds_a_purchase_and_what_went_back_of_it() {
 }
 
 /// Buys and pays.
-fn bought(server: &Server, fake: &FakeStripe) {
+pub(crate) fn bought(server: &Server, fake: &FakeStripe) {
     let ask = json!({ "price": "pro-monthly", "email": "ana@example.com" });
     let opened: Value = server.operator("POST", "/v1/checkouts", &ask);
     let url = opened["url"].as_str().unwrap();

@@ -1,6 +1,7 @@
 //! Carrying orders out: which calls it takes, and what has to be known first. Each
 //! order is safe to carry out again under the same key.
 
+mod buyer;
 mod cancel;
 mod change;
 mod checkout;

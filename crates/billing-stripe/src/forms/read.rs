@@ -7,6 +7,7 @@ use stripe_billing::subscription::{
 };
 use stripe_billing::subscription_schedule::RetrieveSubscriptionSchedule;
 use stripe_checkout::checkout_session::{ListCheckoutSession, RetrieveCheckoutSession};
+use stripe_core::customer::RetrieveCustomer;
 use stripe_core::event::ListEvent;
 use stripe_core::refund::ListRefund;
 use stripe_product::price::RetrievePrice;
@@ -27,6 +28,10 @@ const LATEST_INVOICES: &str = "data.latest_invoice";
 
 pub(crate) fn subscription(id: &str) -> Call {
     Call::of(&RetrieveSubscription::new(id).expand(vec![LATEST_INVOICE.to_owned()]))
+}
+
+pub(crate) fn customer(id: &str) -> Call {
+    Call::of(&RetrieveCustomer::new(id))
 }
 
 pub(crate) fn schedule(id: &str) -> Call {

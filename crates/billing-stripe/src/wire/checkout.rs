@@ -48,6 +48,17 @@ pub(crate) struct Customer {
     pub(crate) deleted: Option<bool>,
 }
 
+/// `customer`, as it is adopted.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Payer {
+    pub(crate) deleted: Option<bool>,
+    pub(crate) email: Option<String>,
+    pub(crate) created: Option<i64>,
+    pub(crate) preferred_locales: Option<Vec<String>>,
+    pub(crate) metadata: Option<Metadata>,
+}
+
 /// `billing_portal.session`
 #[derive(Clone, Deserialize)]
 pub(crate) struct PortalSession {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 pub(crate) use billing::{Invoice, InvoiceLine, Item, Price, Subscription};
-pub(crate) use checkout::{Customer, PortalSession, Session};
+pub(crate) use checkout::{Customer, Payer, PortalSession, Session};
 pub(crate) use payment::{Dispute, InvoicePayment, PaymentIntent, PaymentPart, Refund};
 pub(crate) use schedule::{Planned, Schedule};
 pub(crate) use setup::WebhookEndpoint;

@@ -5,6 +5,7 @@
 //! A go is bounded and goes on where the one before ended. What is read is
 //! received like a webhook, and decided by the worker.
 
+mod adopt;
 mod events;
 mod subscriptions;
 mod unlisted;
@@ -21,6 +22,7 @@ use billing_ports::{PaymentProvider, PerformError};
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
+pub use adopt::{Adopted, Adopting, Adoption};
 pub(crate) use unlisted::Sweeps;
 
 use crate::billing::{Billing, Parts};
@@ -239,7 +241,7 @@ impl Parts {
             let moved_at = match book {
                 Book::Events => mark.begun_at,
                 // All of it is read, since whenever: its mark says when it was moved.
-                Book::Subscriptions | Book::Held => mark.since,
+                Book::Subscriptions | Book::Held | Book::Imported => mark.since,
             };
             mark.next.is_some() && now.duration_since(moved_at) < PLACE_LIVES
         };

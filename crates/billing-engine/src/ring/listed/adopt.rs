@@ -1,0 +1,327 @@
+//! Adopting what a provider charges already, and nobody here has sold: its subscriptions are
+//! held here from then on, and follow what their provider tells.
+//!
+//! A go reads to the end of the book; one that is cut off leaves its place, and the next one
+//! goes on from there. What was adopted before is known by its name there.
+
+use billing_domain::catalog::CatalogRevision;
+use billing_domain::decide::{NewCustomer, Verdict, apply_fact};
+use billing_domain::digest::digest128;
+use billing_domain::fact::{Fact, Observed, SubscriptionSnapshot};
+use billing_domain::ids::{CustomerId, InboxId};
+use billing_domain::import::{ImportOutcome, ImportRefusal};
+use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
+use billing_domain::subscription::Status;
+use billing_ports::provider::Buyer;
+use billing_ports::store::{Book, Locator};
+use billing_ports::{Delivery, PerformError, Reading};
+use bytes::Bytes;
+
+use super::{MAX_DRY_PAGES, RereadError};
+use crate::billing::{Billing, Parts};
+use crate::commands::{ImportMode, customer::Making};
+use crate::error::EngineError;
+use crate::ring::hints::hinted;
+use crate::ring::inbox::also_of;
+use crate::ring::whose::Whose;
+use crate::ring::{DecideError, Deciding};
+
+/// Subscriptions in a row that cannot be read, after which a go ends: the provider does not
+/// answer.
+const MAX_IN_VAIN: u64 = 5;
+
+/// How a provider's subscriptions are adopted.
+#[derive(Debug, Clone, Copy)]
+pub struct Adopting<'a> {
+    /// The account whose subscriptions they are.
+    pub account: &'a ProviderAccount,
+    /// Whether anything is written.
+    pub mode: ImportMode,
+    /// What the host's name for a customer is called in the provider's metadata. A customer
+    /// of whom it is not said goes by the provider's name.
+    pub reference_key: &'a str,
+    /// Who does it.
+    pub actor: Option<&'a str>,
+}
+
+/// What came of one subscription of a provider's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopted {
+    /// The provider's id of it.
+    pub reference: String,
+    /// The provider's name of its price. Empty: it could not be read.
+    pub price: String,
+    /// What came of it.
+    pub outcome: Adoption,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Adoption {
+    /// It is held here, or would be.
+    Brought(ImportOutcome),
+    /// It is over there, or was never paid: there is nothing to adopt.
+    PassedOver,
+    /// It is not adopted.
+    Refused(ImportRefusal),
+}
+
+impl Billing {
+    /// Adopts what a provider charges and nobody here has sold, where the catalog knows its
+    /// price; `each` hears what came of every subscription. Listeners are not told.
+    ///
+    /// # Errors
+    ///
+    /// [`RereadError`]; what was adopted before stays so, and the next go goes on from there.
+    pub async fn adopt(
+        &self,
+        adopting: &Adopting<'_>,
+        mut each: impl FnMut(&Adopted) + Send,
+    ) -> Result<(), RereadError> {
+        self.parts()?.adopt(adopting, &mut each).await
+    }
+}
+
+impl Parts {
+    async fn adopt(
+        &self,
+        adopting: &Adopting<'_>,
+        each: &mut (impl FnMut(&Adopted) + Send),
+    ) -> Result<(), RereadError> {
+        let provider = self.provider(adopting.account)?;
+        let writes = adopting.mode == ImportMode::Apply;
+        let mut mark = self
+            .go(adopting.account, Book::Imported, |_, now| now)
+            .await?;
+        if !writes {
+            mark.next = None;
+        }
+        let mut in_vain = 0_u64;
+        for _ in 0..MAX_DRY_PAGES {
+            let listing = provider.list_subscriptions(mark.next.clone());
+            let page = self.in_time(listing).await?;
+            for row in page.rows {
+                match self.adopt_row(adopting, row).await {
+                    Ok(adopted) => {
+                        in_vain = 0;
+                        if let Some(adopted) = adopted {
+                            each(&adopted);
+                        }
+                    }
+                    Err((reference, RereadError::Provider(error))) => {
+                        in_vain = in_vain.saturating_add(1);
+                        if in_vain >= MAX_IN_VAIN {
+                            return Err(error.into());
+                        }
+                        tracing::warn!(account = %adopting.account, reference, %error,
+                            "subscription not read, and not adopted");
+                        each(&Adopted {
+                            reference,
+                            price: String::new(),
+                            outcome: Adoption::Refused(ImportRefusal::Unreadable),
+                        });
+                    }
+                    Err((_, error)) => return Err(error),
+                }
+            }
+            mark.next = page.next;
+            mark.since = self.now();
+            if writes {
+                let kept = self
+                    .store
+                    .put_bookmark(adopting.account, Book::Imported, &mark);
+                kept.await?;
+            }
+            if mark.next.is_none() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// `None`: it is another deployment's. A failure comes with the name of what it is about.
+    async fn adopt_row(
+        &self,
+        adopting: &Adopting<'_>,
+        row: Observed,
+    ) -> Result<Option<Adopted>, (String, RereadError)> {
+        let (seen, reference) = match hinted(&row).cloned() {
+            None => (vec![row], String::new()),
+            Some(object) => {
+                let reference = object.id.clone();
+                let inspected = match self.provider(&object.account) {
+                    Ok(provider) => self.in_time(provider.inspect(&object)).await,
+                    Err(error) => return Err((reference, error)),
+                };
+                match inspected {
+                    Ok(inspected) => (inspected.facts, reference),
+                    Err(error) => return Err((reference, error.into())),
+                }
+            }
+        };
+        for observed in seen {
+            let Fact::SubscriptionSeen(snapshot) = observed.fact.clone() else {
+                continue;
+            };
+            let outcome = self.adopt_seen(adopting, observed, &snapshot).await;
+            let outcome = outcome.map_err(|error| (snapshot.reference.clone(), error))?;
+            return Ok(Some(Adopted {
+                reference: snapshot.reference,
+                price: snapshot.price_ref,
+                outcome,
+            }));
+        }
+        tracing::debug!(reference, "nothing to adopt");
+        Ok(None)
+    }
+
+    async fn adopt_seen(
+        &self,
+        adopting: &Adopting<'_>,
+        seen: Observed,
+        snapshot: &SubscriptionSnapshot,
+    ) -> Result<Adoption, RereadError> {
+        let account = adopting.account;
+        let object = ProviderRef {
+            account: account.clone(),
+            kind: RefKind::Subscription,
+            id: snapshot.reference.clone(),
+        };
+        if self.store.find(&Locator::Provider(object)).await?.is_some() {
+            return Ok(Adoption::Brought(ImportOutcome::There));
+        }
+        if matches!(
+            snapshot.status,
+            Status::Canceled | Status::Expired | Status::Incomplete
+        ) {
+            return Ok(Adoption::PassedOver);
+        }
+        let catalog = self.catalog(self.now()).await?;
+        if let Some(refusal) = unfit(account, &seen, snapshot, &catalog) {
+            return Ok(Adoption::Refused(refusal));
+        }
+        let customer = match self.whose_are(std::slice::from_ref(&seen)).await? {
+            Whose::Customer(customer) => Some(customer),
+            Whose::Nobody => None,
+            Whose::Disputed => return Ok(Adoption::Refused(ImportRefusal::OtherReference)),
+        };
+        let customer = match customer {
+            Some(customer) => Some(customer),
+            None => match self.payer(adopting, snapshot, &catalog).await? {
+                Ok(payer) => payer,
+                Err(refusal) => return Ok(Adoption::Refused(refusal)),
+            },
+        };
+        if let (Some(customer), ImportMode::Apply) = (customer, adopting.mode) {
+            self.take_over(adopting, customer, seen, snapshot).await?;
+        }
+        let created = ImportOutcome::Created { promised: None };
+        Ok(Adoption::Brought(created))
+    }
+
+    /// Who pays for a subscription of nobody's that is known: found by the host's name, or
+    /// made. `None`: a dry run makes nobody.
+    async fn payer(
+        &self,
+        adopting: &Adopting<'_>,
+        snapshot: &SubscriptionSnapshot,
+        catalog: &CatalogRevision,
+    ) -> Result<Result<Option<CustomerId>, ImportRefusal>, RereadError> {
+        let Some(reference) = &snapshot.customer_ref else {
+            return Ok(Err(ImportRefusal::Unreadable));
+        };
+        let provider = self.provider(adopting.account)?;
+        let buyer = match self.in_time(provider.buyer(reference)).await {
+            Ok(buyer) => buyer.unwrap_or_default(),
+            // Of its customers it tells nothing but their names.
+            Err(PerformError::Unsupported(_)) => Buyer::default(),
+            Err(error) => return Err(error.into()),
+        };
+        let named = buyer.metadata.get(adopting.reference_key);
+        let named = named.filter(|name| !name.is_empty()).unwrap_or(reference);
+        let found = self
+            .store
+            .find(&Locator::ExternalRef(named.clone()))
+            .await?;
+        if let Some(found) = found {
+            let account = self.load(&found.into()).await?;
+            let there = account
+                .as_ref()
+                .and_then(|it| it.reference_at(adopting.account));
+            return Ok(match there {
+                Some(there) if there != reference => Err(ImportRefusal::OtherReference),
+                Some(_) | None => Ok(Some(found)),
+            });
+        }
+        if adopting.mode == ImportMode::Dry {
+            return Ok(Ok(None));
+        }
+        let making = Making {
+            new: NewCustomer {
+                external_ref: Some(named.clone()),
+                email: buyer.email,
+                lang: buyer.lang,
+                joined_at: buyer.since,
+                ..NewCustomer::default()
+            },
+            at_provider: None,
+            untold: true,
+        };
+        let now = self.now();
+        let made = self.commit_made(making, &catalog.catalog, now, adopting.actor);
+        let made = made
+            .await
+            .map_err(crate::commands::customer::commit_failed)?;
+        Ok(Ok(Some(made.customer.id)))
+    }
+
+    /// The customer holds from now on what the provider tells, and what it told is received.
+    async fn take_over(
+        &self,
+        adopting: &Adopting<'_>,
+        customer: CustomerId,
+        seen: Observed,
+        snapshot: &SubscriptionSnapshot,
+    ) -> Result<(), RereadError> {
+        let account = adopting.account;
+        let id: InboxId = self.ids(self.now()).draw();
+        let delivery = Delivery {
+            account: account.clone(),
+            event_id: format!("imported:{}:{}", snapshot.reference, digest128(snapshot)),
+            kind: "imported.subscription".to_owned(),
+            reading: Reading::Facts(vec![seen.clone()]),
+            body: Bytes::new(),
+        };
+        let deciding = Deciding::about(customer)
+            .by(adopting.actor)
+            .untold()
+            .with(also_of(std::iter::once(&seen)))
+            .replying(id, delivery);
+        let decided = self.try_decide(&deciding, |draft, catalog| {
+            let verdict: Verdict = apply_fact(draft, account, &seen, catalog);
+            Ok::<_, EngineError>(verdict)
+        });
+        match decided.await {
+            // What was received by another's hand is decided by the worker.
+            Ok(_) | Err(DecideError::Overtaken) => Ok(()),
+            Err(DecideError::Refused(error) | DecideError::Engine(error)) => Err(error.into()),
+            Err(DecideError::NoCustomer) => Err(EngineError::Contended.into()),
+        }
+    }
+}
+
+/// Why it cannot be held here as its provider has it. `None`: it can.
+fn unfit(
+    account: &ProviderAccount,
+    seen: &Observed,
+    snapshot: &SubscriptionSnapshot,
+    catalog: &CatalogRevision,
+) -> Option<ImportRefusal> {
+    if seen.link.prices.len() > 1 {
+        return Some(ImportRefusal::SeveralPrices);
+    }
+    let (provider, price) = (account.provider().as_str(), &snapshot.price_ref);
+    let by_ref = catalog.catalog.price_by_ref(provider, price);
+    let known = by_ref.or_else(|| catalog.catalog.price(price));
+    known.is_none().then_some(ImportRefusal::NoSuchPrice)
+}

@@ -1,0 +1,315 @@
+//! `billing import`: what was sold elsewhere is tried, brought over once, and goes on here.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::far;
+use crate::reconcile::{STRIPE_KEY, STRIPE_SECRET, bought, variables};
+use crate::rig::{Folder, Ran};
+use crate::server::Server;
+
+/// A price that is on sale, one that was, and what is bought for ever.
+const PLANS: &str = r#"
+currency: eur
+product: Harbor
+features:
+  sso: { kind: flag, name: "Single sign-on" }
+plans:
+  pro:
+    name: Pro
+    rank: 10
+    license: { max_machines: 2 }
+    entitlements: { sso: true }
+    prices:
+      pro-2026: { amount: 25.00, interval: month }
+      pro-2024:
+        amount: 20.00
+        interval: month
+        retired: 2026-01-01
+      pro-once: { amount: 300.00, interval: once }
+  crew:
+    name: Crew
+    rank: 20
+"#;
+
+const CUSTOMERS: &str = "id,email,lang,joined_at\n\
+    ana,ana@x.test,de,2021-03-01\nben,ben@x.test,,\n";
+
+fn books(name: &str) -> Folder {
+    let folder = Folder::new(name);
+    folder.write("plans.yaml", PLANS);
+    folder
+        .billing(&["catalog", "apply", "plans.yaml", "--yes"])
+        .exits(0);
+    folder
+}
+
+fn import(folder: &Folder, file: &str, more: &[&str]) -> Ran {
+    let mut words = vec!["import", "csv", file];
+    words.extend(more);
+    folder.billing(&words)
+}
+
+const APPLY: [&str; 3] = ["--apply", "--reason", "moved from the old shop"];
+
+/// Days that lie around now, whenever this runs: a month that has begun, and its end.
+fn month_of(folder: &Folder) -> (String, String) {
+    let now = folder.billing(&["clock", "show", "--json"]).json();
+    let now: jiff::Timestamp = now["now"].as_str().unwrap().parse().unwrap();
+    let today = jiff::tz::TimeZone::UTC.to_datetime(now).date();
+    let begun = today.first_of_month();
+    let ends = begun.checked_add(jiff::Span::new().months(1)).unwrap();
+    let began = begun.checked_sub(jiff::Span::new().years(2)).unwrap();
+    (began.to_string(), ends.to_string())
+}
+
+#[test]
+fn a_dry_run_writes_nothing_and_an_import_is_done_once() {
+    let folder = books("import-once");
+    folder.write("customers.csv", CUSTOMERS);
+    let dry = import(&folder, "customers.csv", &[]);
+    dry.exits(0).tells(&[
+        "2 would be imported; 0 there already; 0 refused.",
+        "Nothing was written",
+    ]);
+    let unsaid = import(&folder, "customers.csv", &["--apply"]);
+    unsaid.exits(2).complains(&["--reason"]);
+    let done = import(&folder, "customers.csv", &APPLY);
+    done.exits(0)
+        .tells(&["2 imported; 0 there already; 0 refused."]);
+    let again = import(&folder, "customers.csv", &APPLY);
+    again
+        .exits(0)
+        .tells(&["0 imported; 2 there already; 0 refused."]);
+    // What is otherwise is named, and left as it is; a file that was cut off is begun again.
+    folder.write(
+        "customers.csv",
+        &format!("{}eve,,,\n", CUSTOMERS.replace("de,", "fr,")),
+    );
+    let other = import(&folder, "customers.csv", &APPLY);
+    other.exits(0).tells(&[
+        "differs  line 2  ana  lang",
+        "1 imported; 1 there already; 1 there otherwise, and left as they are; 0 refused.",
+    ]);
+    let audit = folder.billing(&["audit"]);
+    audit.exits(0).tells(&["3 customers: everything holds."]);
+}
+
+#[test]
+fn what_customers_hold_is_brought_at_the_price_that_they_were_promised() {
+    let folder = books("import-held");
+    folder.write("customers.csv", CUSTOMERS);
+    import(&folder, "customers.csv", &APPLY).exits(0);
+    let (began, ends) = month_of(&folder);
+    folder.write(
+        "subs.csv",
+        &format!(
+            "id,customer,plan,amount,interval,started_at,paid_through,ends\n\
+             s-1,ana,pro,20.00,month,{began},{ends},\n\
+             s-2,ben,pro,12.50,month,{began},{ends},no\n\
+             s-3,ana,pro,300.00,once,{began},,\n\
+             s-4,ana,pro,25.00,month,{began},2020-01-01,\n\
+             s-5,eve,pro,25.00,month,{began},{ends},\n\
+             s-6,ana,gold,25.00,month,{began},{ends},\n\
+             s-7,ana,pro,25.00,month,2024-01-17,{ends},\n\
+             s-8,ana,pro,,,{began},{ends},\n\
+             s-9,ana,pro,25,fortnight,{began},{ends},\n"
+        ),
+    );
+    let report = ["--report", "subs.jsonl", "--json"];
+    let dry = import(&folder, "subs.csv", &report).exits(3).json();
+    assert_eq!(
+        (&dry["kind"], &dry["rows"], &dry["applied"]),
+        (&json!("subscriptions"), &json!(9), &json!(false))
+    );
+    assert_eq!((&dry["created"], &dry["promised"]), (&json!(3), &json!(1)));
+    let codes = json!({
+        "not_paid": 1, "customer_not_found": 1, "no_such_plan": 1, "off_anchor": 1,
+        "ambiguous_price": 1, "bad_value": 1,
+    });
+    assert_eq!(dry["by_code"], codes);
+    assert_eq!(dry["first"][0]["line"], 5);
+    let told = std::fs::read_to_string(folder.path("subs.jsonl")).unwrap();
+    let told: Vec<Value> = told
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(told.len(), 9);
+    assert_eq!(told[1]["promised"], "EUR 12.50");
+    assert_eq!(
+        (&told[8]["code"], &told[8]["column"]),
+        (&json!("bad_value"), &json!("interval"))
+    );
+    let words: Vec<&str> = report.into_iter().chain(APPLY).collect();
+    let done = import(&folder, "subs.csv", &words).exits(3).json();
+    assert_eq!((&done["created"], &done["refused"]), (&json!(3), &json!(6)));
+    let again = import(&folder, "subs.csv", &words).exits(3).json();
+    assert_eq!((&again["created"], &again["there"]), (&json!(0), &json!(3)));
+
+    folder.write(
+        "grants.csv",
+        "id,customer,plan,reason,until\ng-1,ben,crew,comp,2099-01-01\ng-2,ben,crew,gift,\n",
+    );
+    let grants = import(&folder, "grants.csv", &APPLY);
+    grants.exits(3).tells(&[
+        "bad_value  line 3  g-2  reason: must be one of",
+        "1 imported;",
+    ]);
+    folder.write(
+        "licenses.csv",
+        "id,customer,plan,subscription,machines\nl-1,ana,pro,s-1,den; attic\n\
+         l-2,ben,pro,,den;attic;cellar\nl-3,ben,crew,,\n",
+    );
+    let licenses = import(&folder, "licenses.csv", &APPLY);
+    licenses.exits(3).tells(&[
+        "too_many_machines  line 3  l-2  machines: ",
+        "no_such_price  line 4  l-3  ",
+        "1 imported; 0 there already; 2 refused.",
+    ]);
+    let again = import(&folder, "licenses.csv", &APPLY);
+    again.exits(3).tells(&["0 imported; 1 there already;"]);
+    let audit = folder.billing(&["audit"]);
+    audit.exits(0).tells(&["2 customers: everything holds."]);
+}
+
+#[test]
+fn a_file_that_is_none_is_refused_before_any_row() {
+    let folder = books("import-bad");
+    for (text, code, words) in [
+        ("", "empty_file", "the file is empty"),
+        ("\u{feff}\r\n", "empty_file", "the file is empty"),
+        ("id,name\na,b\n", "no_kind", "id,name"),
+        ("id,email,email\n", "doubled_column", "the column email"),
+        ("id,external_id\n", "doubled_column", "the column id"),
+        ("id;email\na;b\n", "no_kind", "id;email"),
+    ] {
+        folder.write("bad.csv", text);
+        let refused = import(&folder, "bad.csv", &["--json"]);
+        refused.exits(3).complains(&[code, words]);
+    }
+    let kind = ["--kind", "grants", "--json"];
+    folder.write("bad.csv", "id,customer,plan\n");
+    import(&folder, "bad.csv", &kind)
+        .exits(3)
+        .complains(&["missing_column", "the column reason is missing"]);
+    folder.write("bad.csv", "id,customer,plan,reason,why\n");
+    import(&folder, "bad.csv", &kind)
+        .exits(3)
+        .complains(&["unknown_column", "why"]);
+    folder.write("bad.csv", "id,customer,plan,started_at\n");
+    import(&folder, "bad.csv", &["--json"])
+        .exits(3)
+        .complains(&["ambiguous_kind", "subscriptions or licenses"]);
+    std::fs::write(folder.path("bad.csv"), b"\xff\xfei\0d\0\n\0").unwrap();
+    import(&folder, "bad.csv", &["--json"])
+        .exits(3)
+        .complains(&["not_utf8"]);
+    let missing = import(&folder, "there-is-none.csv", &[]);
+    missing.exits(1).complains(&["there-is-none.csv"]);
+}
+
+#[test]
+fn rows_of_every_shape_are_read_and_the_bad_ones_alone_refused() {
+    let folder = books("import-rows");
+    folder.write("only.csv", "id,email\n");
+    import(&folder, "only.csv", &[])
+        .exits(0)
+        .tells(&["0 would be imported; 0 there already; 0 refused."]);
+    let long = "x".repeat(1_000_000);
+    let mut text =
+        "\u{feff}id,email,note\r\nana,ana@x.test,\"two\r\nlines, and a \"\"quote\"\"\"\r\n\r\n"
+            .to_owned();
+    write!(text, "ben,ben@x.test,{long}\r\n").unwrap();
+    text.push_str("ana,other@x.test,\r\neve,none,\r\n,nobody@x.test,\r\ndan,dan@x.test\r\n");
+    let mut bytes = text.into_bytes();
+    bytes.extend_from_slice(b"fay,f\xe4y@x.test,\r\ngil,gil@x.test,last");
+    std::fs::write(folder.path("rows.csv"), bytes).unwrap();
+    let ran = import(&folder, "rows.csv", &["--ignore", "note"]);
+    ran.exits(3).tells(&[
+        "row_too_long  line 5    it is longer than 65536 bytes",
+        "duplicate_in_file  line 6  ana  id: is in line 2 already",
+        "bad_value  line 7  eve  email: must be an e-mail address",
+        "missing_value  line 8    id: is missing",
+        "wrong_fields  line 9  dan  it has 2 fields, and the header 3",
+        "not_utf8  line 10  fay  email: is no UTF-8",
+        "2 would be imported; 0 there already; 6 refused.",
+    ]);
+    folder.write("semi.csv", "id;email\nana;ana@x.test\n");
+    import(&folder, "semi.csv", &["--delimiter", ";"])
+        .exits(0)
+        .tells(&["1 would be imported"]);
+}
+
+#[test]
+fn thousands_of_rows_are_imported_in_their_order_and_again_in_none() {
+    let folder = books("import-many");
+    let mut text = "id,email\n".to_owned();
+    for number in 0..2_000 {
+        writeln!(text, "c-{number},c{number}@x.test").unwrap();
+    }
+    folder.write("many.csv", &text);
+    let report: Vec<&str> = APPLY
+        .into_iter()
+        .chain(["--report", "many.jsonl"])
+        .collect();
+    import(&folder, "many.csv", &report)
+        .exits(0)
+        .tells(&["2000 imported;"]);
+    let told = std::fs::read_to_string(folder.path("many.jsonl")).unwrap();
+    let ids = told.lines().map(|line| {
+        let row: Value = serde_json::from_str(line).unwrap();
+        row["id"].as_str().unwrap().to_owned()
+    });
+    assert!(ids.eq((0..2_000).map(|number| format!("c-{number}"))));
+    import(&folder, "many.csv", &APPLY)
+        .exits(0)
+        .tells(&["0 imported; 2000 there already;"]);
+}
+
+#[test]
+fn what_stripe_charges_is_adopted_by_the_command() {
+    let folder = Folder::new("import-stripe");
+    folder.write("plans.yaml", far::PLANS);
+    let fake = far::stripe(STRIPE_KEY, STRIPE_SECRET);
+    let told = variables(&fake);
+    let told: Vec<(&str, &str)> = told.iter().map(|(name, is)| (*name, is.as_str())).collect();
+    let keys = ["keys", "create", "ops", "--scope", "admin", "--json"];
+    let made = folder.billing_with(&told, &keys).exits(0).json();
+    let mut server = Server::again(&folder, &told);
+    made["secret"].as_str().unwrap().clone_into(&mut server.key);
+    // No webhook leads anywhere: nobody here hears of it.
+    bought(&server, &fake);
+    server.stop();
+    let adopt = |more: &[&str]| {
+        let mut words = vec!["import", "stripe"];
+        words.extend(more);
+        folder.billing_with(&told, &words)
+    };
+    adopt(&[])
+        .exits(0)
+        .tells(&["1 would be imported; 0 there already; 0 refused."]);
+    let report: Vec<&str> = APPLY
+        .into_iter()
+        .chain(["--report", "adopted.jsonl"])
+        .collect();
+    adopt(&report)
+        .exits(0)
+        .tells(&["1 imported; 0 there already; 0 refused."]);
+    let line = std::fs::read_to_string(folder.path("adopted.jsonl")).unwrap();
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["outcome"], "created");
+    let again = adopt(&["--json"]).exits(0).json();
+    assert_eq!(
+        (&again["there"], &again["finished"], &again["applied"]),
+        (&json!(1), &json!(true), &json!(false))
+    );
+    let audit = folder.billing_with(&told, &["audit"]);
+    audit.exits(0).tells(&["1 customers: everything holds."]);
+    let nowhere = adopt(&["--provider", "stripe/eu"]);
+    nowhere.exits(2).complains(&["stripe/eu is no provider"]);
+    drop(fake);
+    adopt(&[])
+        .exits(5)
+        .complains(&["failed to read the provider's books"]);
+}
