@@ -6,6 +6,7 @@
 //! nothing has to be put into one notation first. They differ in one thing: where we
 //! send no idempotency key, the SDK draws one for each `POST`.
 
+mod invoices;
 mod orders;
 mod pages;
 mod reads;
@@ -121,6 +122,7 @@ async fn every_call_is_the_official_sdks() {
     orders::ends(&mut recording).await;
     orders::pauses(&mut recording).await;
     orders::resumptions(&mut recording).await;
+    invoices::own_invoices(&mut recording).await;
     reads::objects(&mut recording).await;
     reads::payments(&mut recording).await;
     reads::lists(&mut recording).await;
