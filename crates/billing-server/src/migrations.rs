@@ -11,8 +11,10 @@ use billing_domain::catalog::PriceKey;
 use billing_domain::migration::MigrationAsk;
 use billing_engine::{Billing, EngineError, MigrationError};
 use billing_ports::store::{MigrationRow, PageAsk};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::task::{JoinError, JoinHandle};
+
+use crate::problem::Problem;
 
 /// How long an answer waits for the end of what it began: some thousand holders
 /// take about as long, and more are looked after by asking again.
@@ -22,19 +24,51 @@ const WAITS_FOR_END: Duration = Duration::from_secs(2);
 /// engine looks through before it begins one.
 const LOOKED_THROUGH: u16 = 100;
 
+/// Plans that are worked out at once in this process. Each reads every holder of a price, which
+/// keeps a processor and the store busy for seconds; looking at one costs another.
+const PLANS_AT_ONCE: usize = 2;
+
 /// What this process is at work on.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Migrations {
     /// The digests, by the price that is left.
     at_work: Arc<Mutex<BTreeMap<PriceKey, String>>>,
     /// Held while one is begun, so that the same request twice at once begins one.
     beginning: Arc<tokio::sync::Mutex<()>>,
+    /// A permit for each plan that is worked out to be looked at.
+    planning: Arc<Semaphore>,
+}
+
+impl Default for Migrations {
+    fn default() -> Self {
+        Self {
+            at_work: Arc::default(),
+            beginning: Arc::default(),
+            planning: Arc::new(Semaphore::new(PLANS_AT_ONCE)),
+        }
+    }
 }
 
 impl Migrations {
     /// Whether this process is at work on `row`.
     pub(crate) fn has(&self, row: &MigrationRow) -> bool {
         row.finished_at.is_none() && self.locked().get(&row.from) == Some(&row.digest)
+    }
+
+    /// A place to work out a plan in, to be looked at, for as long as the permit is held.
+    ///
+    /// # Errors
+    ///
+    /// 429 `planning_busy` while as many are worked out as may be: nobody waits in a line for
+    /// what takes seconds each.
+    pub(crate) fn place(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        let place = self.planning.try_acquire();
+        place.map_err(|_taken| {
+            Problem::busy(
+                "planning_busy",
+                "as many migrations are planned as may be at once; try again in a moment",
+            )
+        })
     }
 
     fn locked(&self) -> MutexGuard<'_, BTreeMap<PriceKey, String>> {

@@ -148,6 +148,13 @@ impl Problem {
         problem
     }
 
+    /// As many as may be done at once are being done.
+    pub(crate) fn busy(code: &'static str, detail: &'static str) -> Self {
+        let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail);
+        problem.retry_after = Some(RETRY_BUSY_SECONDS);
+        problem
+    }
+
     pub(crate) fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -208,6 +215,9 @@ impl Problem {
         response
     }
 }
+
+/// How long a client waits while others are served: what a plan over some ten thousand takes.
+const RETRY_BUSY_SECONDS: u64 = 3;
 
 /// How long a client waits after "unavailable": what a restart of a database takes.
 const RETRY_UNAVAILABLE_SECONDS: u64 = 5;

@@ -25,7 +25,7 @@ use sea_orm::{
 
 use crate::database::Database;
 use crate::entity::{
-    change, customer, grant, invoice, journal, license, parked, state, subscription,
+    change, customer, grant, invoice, journal, license, parked, purpose, state, subscription,
 };
 use crate::fault::Fault;
 use crate::ring::kept;
@@ -88,7 +88,14 @@ impl<D: Database> ReadModels for SqlStore<D> {
         filter: InvoiceFilter,
         page: PageAsk,
     ) -> Result<Page<(CustomerId, Invoice)>, StoreError> {
-        use invoice::Column::{CustomerId, State, SubscriptionId};
+        use invoice::Column::{CustomerId, Purpose, State, SubscriptionId};
+        let renewal = |renewal| {
+            if renewal {
+                Purpose.eq(purpose::RENEWAL)
+            } else {
+                Purpose.ne(purpose::RENEWAL)
+            }
+        };
         let open = |open| {
             if open {
                 State.eq(state::OPEN)
@@ -99,7 +106,8 @@ impl<D: Database> ReadModels for SqlStore<D> {
         let wanted = Condition::all()
             .add_option(filter.customer.map(|id| CustomerId.eq(id.uuid())))
             .add_option(filter.subscription.map(|id| SubscriptionId.eq(id.uuid())))
-            .add_option(filter.open.map(open));
+            .add_option(filter.open.map(open))
+            .add_option(filter.renewal.map(renewal));
         page!(
             self,
             page,

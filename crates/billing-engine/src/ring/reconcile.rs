@@ -313,6 +313,7 @@ const fn open_ones() -> InvoiceFilter {
         customer: None,
         subscription: None,
         open: Some(true),
+        renewal: None,
     }
 }
 

@@ -57,6 +57,8 @@ pub struct InvoiceFilter {
     pub subscription: Option<SubscriptionId>,
     /// Open ones only, or closed ones only. `None`: all.
     pub open: Option<bool>,
+    /// Those of renewals only, or those of anything else only. `None`: all.
+    pub renewal: Option<bool>,
 }
 
 /// Which changes.

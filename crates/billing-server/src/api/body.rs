@@ -10,6 +10,7 @@ use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::{Map, Value};
 
+use crate::api::described::is_body;
 use crate::http::unsupported_media_type;
 use crate::problem::{Problem, Wrong};
 
@@ -395,6 +396,7 @@ impl<'a, T: ReadBody> ApiExtractor<'a> for Body<T> {
 
     fn register(registry: &mut Registry) {
         T::register(registry);
+        is_body(registry, &T::name());
     }
 
     fn request_meta() -> Option<MetaRequest> {

@@ -62,6 +62,7 @@ impl InvoicesApi {
             customer,
             subscription,
             open,
+            renewal: None,
         };
         let store = state.store()?;
         let found = store.list_invoices(filter, ask).await?;

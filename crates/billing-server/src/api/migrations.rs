@@ -149,7 +149,8 @@ pub(crate) struct MigrationsApi;
 impl MigrationsApi {
     /// Plans a price migration, or executes the plan with this digest. What is
     /// under way goes on after the answer; asking again with the same digest
-    /// tells how far it has come, and takes up what was broken off.
+    /// tells how far it has come, and takes up what was broken off. Two are
+    /// planned at once in one process; a third is told `429 planning_busy`.
     #[oai(
         path = "/v1/price-migrations",
         method = "post",
@@ -166,8 +167,10 @@ impl MigrationsApi {
         let AskRead(ask) = ask.ok_or_else(Problem::internal)?;
         let Some(digest) = digest else {
             let mut moving = Moving::default();
+            let place = state.migrations.place()?;
             let planned = state.billing.plan_migration(&ask, |told| moving.hear(told));
             let plan = planned.await.map_err(refused)?;
+            drop(place);
             let view = MigrationPlanView::of(&ask, plan, moving);
             return Ok(Migrating::Planned(Box::new(view)));
         };
@@ -251,7 +254,9 @@ impl MigrationsApi {
             SubscriptionId::uuid,
         )?;
         let ask = ask(from, to, not_before);
+        let place = state.migrations.place()?;
         let found = state.billing.list_moves(&ask, digest, page).await;
+        drop(place);
         let (rows, next_cursor) = page::views(
             found.map_err(refused)?,
             |told| told.subscription,

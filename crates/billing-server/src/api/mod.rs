@@ -11,6 +11,7 @@ mod checkouts;
 mod codes;
 mod customers;
 mod deliveries;
+mod described;
 mod documents;
 mod endpoints;
 mod events;
@@ -58,6 +59,7 @@ use poem_openapi::registry::{MetaResponse, MetaResponses, Registry};
 use poem_openapi::types::ToJSON;
 use poem_openapi::{ApiResponse, OpenApiService, Tags};
 
+use self::described::Described;
 use crate::http;
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -89,13 +91,14 @@ pub(crate) enum Group {
 /// Nests under any prefix of a host's own application.
 #[must_use]
 pub fn api_routes(state: AppState) -> BoxEndpoint<'static, Response> {
-    http::guarded(routes(), state)
+    let allowed = http::Allowed::by(&openapi_document());
+    http::guarded(routes(), allowed, state)
 }
 
 /// The OpenAPI document of [`api_routes`], as JSON.
 #[must_use]
 pub fn openapi_document() -> String {
-    events::with_events(&service().spec())
+    events::with_events(&described::closed(&service().spec()))
 }
 
 fn routes() -> impl Endpoint<Output = Response> + 'static {
@@ -171,7 +174,7 @@ type Overviews = (
 /// Who is told what happens.
 type EventsOut = (endpoints::EndpointsApi, deliveries::DeliveriesApi);
 
-fn service() -> OpenApiService<Apis, ()> {
+fn service() -> OpenApiService<Apis, Described> {
     let apis = (
         plans::PlansApi,
         checkouts::CheckoutsApi,
@@ -218,11 +221,13 @@ fn service() -> OpenApiService<Apis, ()> {
             ),
         ),
     );
-    OpenApiService::new(apis, "Billing", env!("CARGO_PKG_VERSION")).description(
-        "Subscription billing. Money is in minor units, times are RFC 3339 in UTC, \
-         ids show their kind. Every POST but webhooks takes an Idempotency-Key; a guest's has 16 characters or more. \
-         Every write with an operator's key takes a Billing-Reason, which is kept with who asked for what.",
-    )
+    OpenApiService::new(apis, "Billing", env!("CARGO_PKG_VERSION"))
+        .description(
+            "Subscription billing. Money is in minor units, times are RFC 3339 in UTC, \
+             ids show their kind. Every POST but webhooks takes an Idempotency-Key; a guest's has 16 characters or more. \
+             Every write with an operator's key takes a Billing-Reason, which is kept with who asked for what.",
+        )
+        .webhooks()
 }
 
 /// Something new: 201.

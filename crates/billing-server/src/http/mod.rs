@@ -3,6 +3,7 @@
 //! Knows HTTP and nothing of billing but whether it is switched on.
 
 mod acts;
+mod allow;
 mod body;
 mod cors;
 mod errors;
@@ -15,6 +16,8 @@ mod rates;
 mod seal;
 mod server;
 
+use std::sync::Arc;
+
 use poem::endpoint::BoxEndpoint;
 use poem::{Endpoint, EndpointExt, Response};
 
@@ -22,6 +25,7 @@ pub use limits::ConnectionLimits;
 pub use server::{ServeError, serve};
 
 pub(crate) use acts::{is_reason, recording};
+pub(crate) use allow::Allowed;
 pub(crate) use errors::unsupported_media_type;
 pub(crate) use idempotency::{Anew, NotKept};
 pub(crate) use rates::{RateLimiters, client_address};
@@ -29,12 +33,14 @@ pub(crate) use rates::{RateLimiters, client_address};
 use crate::state::AppState;
 
 /// `routes` behind everything that guards and observes them, from the outside:
-/// observed, errors rendered, CORS, body read, caller known, answers repeated, acts recorded.
+/// what is allowed told, observed, errors rendered, CORS, body read, caller known, answers repeated,
+/// acts recorded.
 pub(crate) fn guarded(
     routes: impl Endpoint<Output = Response> + 'static,
+    allowed: Allowed,
     state: AppState,
 ) -> BoxEndpoint<'static, Response> {
-    let of_routes = state.clone();
+    let (allowed, of_routes) = (Arc::new(allowed), state.clone());
     let (recording, repeating, knowing, reading, crossing, observing) = (
         state.clone(),
         state.clone(),
@@ -53,5 +59,8 @@ pub(crate) fn guarded(
         .around(move |next, request| cors::share(crossing.clone(), next, request))
         .around(errors::render)
         .around(move |next, request| observe::observe(observing.clone(), next, request))
+        // A type of its own for so many layers is more than the compiler follows.
+        .boxed()
+        .around(move |next, request| allow::tell(Arc::clone(&allowed), next, request))
         .boxed()
 }

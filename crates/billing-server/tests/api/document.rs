@@ -43,6 +43,22 @@ fn every_field_is_described() {
     }
 }
 
+/// What is not required may be absent from what is sent, and is `null` in what is answered.
+#[test]
+fn whatever_may_be_absent_may_be_null() {
+    let document = document();
+    let mut optional = 0;
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+            let must = required.iter().any(|one| one == field);
+            assert_eq!(property["nullable"] == true, !must, "{name}.{field}");
+            optional += usize::from(!must);
+        }
+    }
+    assert!(optional > 100, "{optional}");
+}
+
 #[test]
 fn the_document_is_the_same_every_time() {
     assert_eq!(

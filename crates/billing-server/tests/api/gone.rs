@@ -24,12 +24,15 @@ use billing_domain::usage::Figures;
 use billing_ports::Store;
 use billing_ports::delivery::Delivery;
 use billing_ports::store::*;
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 /// A store in memory behind a network that can be cut.
 pub(crate) struct Far {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) gone: Arc<AtomicBool>,
+    /// Whoever reads holders waits for it.
+    pub(crate) holders: Arc<Mutex<()>>,
 }
 
 impl Far {
@@ -145,11 +148,19 @@ far!(Usages {
 });
 
 far!(Migrations {
-    list_holders(price: &PriceKey, after: Option<Uuid>, limit: u16) -> Vec<Subscription>, StoreError;
     put_migration(row: &MigrationRow) -> (), StoreError;
     get_migration(id: MigrationId) -> Option<MigrationRow>, StoreError;
     list_migrations(page: PageAsk) -> Page<MigrationRow>, StoreError;
     walk_customers(after: Option<CustomerId>, limit: u16) -> Vec<CustomerId>, StoreError;
+} async fn list_holders(
+    &self,
+    price: &PriceKey,
+    after: Option<Uuid>,
+    limit: u16,
+) -> Result<Vec<Subscription>, StoreError> {
+    self.reach().await?;
+    drop(self.holders.lock().await);
+    self.store.list_holders(price, after, limit).await
 });
 
 far!(Acts {
@@ -158,6 +169,7 @@ far!(Acts {
     Arc::new(Self {
         store: self.store.recording(act),
         gone: Arc::clone(&self.gone),
+        holders: Arc::clone(&self.holders),
     })
 });
 

@@ -451,6 +451,7 @@ async fn a_store_that_is_gone_promises_nothing() {
             Arc::new(Far {
                 store: Arc::new(store),
                 gone: cut,
+                holders: Arc::default(),
             })
         }),
         ..Making::default()

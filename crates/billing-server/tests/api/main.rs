@@ -4,7 +4,11 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod admin_bounds;
+#[cfg(test)]
 mod admin_refused;
+#[cfg(test)]
+mod another;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
@@ -69,6 +73,8 @@ mod opened;
 mod operation;
 #[cfg(test)]
 mod outage;
+#[cfg(test)]
+mod owned;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]

@@ -27,6 +27,7 @@ async fn far() -> (Rig, Arc<AtomicBool>) {
             Arc::new(Far {
                 store: Arc::new(store),
                 gone: cut,
+                holders: Arc::default(),
             })
         }),
         ..Making::default()

@@ -1,6 +1,8 @@
 //! What the portal refuses: forged forms, sessions that are over or were planted, what is
 //! somebody else's, and names that are no names.
 
+use std::collections::BTreeSet;
+
 use billing_engine::Billing;
 use billing_sandbox::Mode;
 use poem::http::Method;
@@ -42,6 +44,62 @@ const DOES: [(&str, &str, Fields); 7] = [
     ("chg", "/portal/changes/:id/take-back", &[]),
     ("inv", "/portal/invoices/:id/pay", &[]),
 ];
+
+/// Where a page of one thing is looked at by a test of its own.
+const ELSEWHERE: [(&str, &str); 1] = [(
+    "/portal/licenses/:id/deactivate",
+    "another_s_license_is_not_there",
+)];
+
+/// The pages of one thing that the source mounts under this prefix.
+fn mounted(source: &str, prefix: &str) -> BTreeSet<String> {
+    let texts = source.split('"').skip(1).step_by(2);
+    let of_one = texts.filter(|text| text.starts_with(prefix) && text.contains("/:"));
+    of_one.map(str::to_owned).collect()
+}
+
+/// A page that is new is in one of the tables, or this fails.
+#[test]
+fn every_page_of_one_thing_is_looked_at_with_another_s() {
+    let source = include_str!("../../src/pages/portal/mod.rs");
+    let shows = SHOWS.iter().map(|(_, path)| *path);
+    let does = DOES.iter().map(|(_, path, _)| *path);
+    let elsewhere = ELSEWHERE.iter().map(|(path, _)| *path);
+    let looked_at = shows.chain(does).chain(elsewhere).map(str::to_owned);
+    assert_eq!(mounted(source, "/portal/"), looked_at.collect());
+    // No other page names one thing in its path, but the dashboard's.
+    let others = include_str!("../../src/pages/mod.rs");
+    assert_eq!(mounted(others, "/"), BTreeSet::new());
+}
+
+/// Whoever has a portal's session gets nowhere in the dashboard, whatever it names.
+#[tokio::test]
+async fn a_customer_s_session_opens_no_page_of_the_dashboard() {
+    let rig = shop(PAGES).await;
+    let (ana, ids) = one_of_everything(&rig).await;
+    let own = Browser::with(&rig, &ana.session).proof().await;
+    let mut browser = Browser::new(&rig);
+    let before = rig.store.snapshot();
+    let pages = mounted(include_str!("../../src/pages/admin/mod.rs"), "/admin/");
+    assert!(pages.len() > 6, "{pages:?}");
+    for cookie in [COOKIE, "__Host-billing-admin"] {
+        browser.cookie = format!("{cookie}={}", ana.session);
+        for page in &pages {
+            for id in [ana.customer.as_str(), id_of(&ids, "inv"), "x"] {
+                let path = page.replace(":id", id);
+                let form = [("form_token", own.as_str()), ("reason", "mine")];
+                for shown in [browser.get(&path).await, browser.posts(&path, &form).await] {
+                    let status = shown.status;
+                    assert!(status == 303 || status == 405, "{path}: {status}");
+                    if status == 303 {
+                        shown.leads("/admin/sign-in");
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(rig.store.snapshot(), before);
+}
 
 /// Somebody with one of everything, by the kinds of their ids.
 async fn one_of_everything(rig: &Rig) -> (Holder<'_>, Vec<(&'static str, String)>) {
@@ -205,7 +263,7 @@ async fn what_is_another_s_is_not_there_on_any_page() {
     let bob = Browser::of(&rig, "bob").await;
     let proof = bob.proof().await;
     let before = rig.store.snapshot();
-    let mut pages = std::collections::BTreeSet::new();
+    let mut pages = BTreeSet::new();
     let of = |kind: &str| {
         let none = format!("{kind}_{}", "0".repeat(32));
         let long = "9".repeat(1000);

@@ -1,12 +1,13 @@
 //! What the framework refuses, in our words; limits; failures of the store.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use billing_server::{ApiOptions, RateOptions};
 use billing_testkit::memory::{Call, Fault};
 use poem::http::{Method, StatusCode};
 use poem::{Endpoint as _, EndpointExt as _};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::rig::{ADMIN, ORIGIN, READ, Rig, WRITE};
 
@@ -33,6 +34,44 @@ async fn what_does_not_exist_is_not_found() {
         .send()
         .await
         .refused(405, "method_not_allowed");
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_told_with_what_can() {
+    let rig = Rig::new().await;
+    let document: Value = serde_json::from_str(&billing_server::openapi_document()).unwrap();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let path = path.replace(['{', '}'], "");
+        let trace = rig.ask(Method::TRACE, &path).by(ADMIN).send().await;
+        trace.refused(405, "method_not_allowed");
+        let told = trace
+            .header("allow")
+            .split(", ")
+            .filter(|one| *one != "HEAD");
+        let told: BTreeSet<String> = told.map(str::to_lowercase).collect();
+        let known: BTreeSet<String> = methods.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(told, known, "{path}");
+        let read = trace.header("allow").contains("GET, HEAD");
+        assert_eq!(read, known.contains("get"), "{path}");
+    }
+    for path in ["/healthz", "/openapi.json"] {
+        let got = rig.post(path).send().await;
+        got.refused(405, "method_not_allowed");
+        assert_eq!(got.header("allow"), "GET, HEAD");
+        let head = rig.ask(Method::HEAD, path).send().await;
+        assert_eq!((head.status, head.bytes.len()), (200, 0));
+    }
+    assert_eq!(rig.get("/v1/nosuch").send().await.header("allow"), "");
+    // Under a host's prefix, too.
+    let nested = poem::Route::new().nest("/host/v1/billing", Arc::clone(&rig.app));
+    let trace = poem::Request::builder().method(Method::TRACE);
+    let trace = trace.uri_str("/host/v1/billing/v1/checkouts/x").finish();
+    let got = nested.get_response(trace).await;
+    assert_eq!(got.headers()["allow"], "GET, HEAD");
+    let trace = poem::Request::builder().method(Method::TRACE);
+    let trace = trace.uri_str("/host/v1/billing/v1/checkouts").finish();
+    let got = nested.get_response(trace).await;
+    assert_eq!(got.headers()["allow"], "POST");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! what it answers to those who may.
 
 use poem::http::Method;
+use serde_json::Value;
 
 use crate::rig::{Ask, Rig};
 
@@ -92,6 +93,13 @@ impl Route {
             }
             None => ask,
         }
+    }
+
+    /// The JSON body of such a request. `None`: it has none.
+    pub(crate) fn json(&self, x: &str) -> Option<Value> {
+        let (media, body) = self.body?;
+        let body = body.replace("{x}", x).replace("{0}", &"0".repeat(32));
+        (media == JSON).then(|| serde_json::from_str(&body).unwrap())
     }
 
     /// What is answered to `by`, who may.

@@ -35,6 +35,12 @@ pub(crate) mod usage_figure;
 pub(crate) mod usage_name;
 pub(crate) mod usage_period;
 
+/// The words for an invoice's purpose that are looked for.
+pub(crate) mod purpose {
+    /// A cycle that follows another.
+    pub(crate) const RENEWAL: &str = "renewal";
+}
+
 /// The words in the `state` columns.
 pub(crate) mod state {
     /// Inbox: waits to be decided.

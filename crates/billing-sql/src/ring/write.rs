@@ -14,7 +14,9 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{EntityTrait, IntoActiveModel, Iterable, QueryTrait};
 
 use super::parts::Parts;
-use crate::entity::{change, checkout, grant, invoice, license, parked, state, subscription};
+use crate::entity::{
+    change, checkout, grant, invoice, license, parked, purpose, state, subscription,
+};
 use crate::fault::Fault;
 use crate::rows::stored;
 use crate::time::column;
@@ -119,7 +121,7 @@ pub(super) fn invoices(
             subscription_id: held.subscription.map(SubscriptionId::uuid),
             purpose: match held.purpose {
                 Purpose::Purchase => "purchase",
-                Purpose::Renewal => "renewal",
+                Purpose::Renewal => purpose::RENEWAL,
                 Purpose::OneTime => "one_time",
                 Purpose::Change => "change",
                 Purpose::Usage => "usage",

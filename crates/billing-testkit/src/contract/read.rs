@@ -122,18 +122,25 @@ pub async fn invoices_are_listed_page_by_page(store: &dyn Store) {
         all.extend(account.invoices.iter().map(|held| (owner, held.clone())));
     }
     all.sort_by_key(|(_, held)| std::cmp::Reverse(held.id));
-    for (customer, subscription, open) in [
-        (None, None, None),
-        (Some(other.customer.id), None, None),
-        (None, None, Some(true)),
-        (None, None, Some(false)),
-        (None, Some(rich.subscriptions[0].id), None),
-        (Some(other.customer.id), None, Some(true)),
+    let renewals = all.iter().filter(|(_, held)| held.is_renewal()).count();
+    assert!(renewals > 0 && renewals < all.len(), "there are both");
+    for (customer, subscription, open, renewal) in [
+        (None, None, None, None),
+        (Some(other.customer.id), None, None, None),
+        (None, None, Some(true), None),
+        (None, None, Some(false), None),
+        (None, Some(rich.subscriptions[0].id), None, None),
+        (Some(other.customer.id), None, Some(true), None),
+        (None, None, None, Some(true)),
+        (None, None, None, Some(false)),
+        (None, None, Some(true), Some(true)),
+        (None, None, Some(true), Some(false)),
     ] {
         let filter = InvoiceFilter {
             customer,
             subscription,
             open,
+            renewal,
         };
         let list = async |page| store.list_invoices(filter, page).await;
         let rows = read_all(list, |(_, held)| held.id.uuid()).await;
@@ -141,6 +148,7 @@ pub async fn invoices_are_listed_page_by_page(store: &dyn Store) {
         expected.retain(|(owner, held)| {
             customer.is_none_or(|customer| customer == *owner)
                 && open.is_none_or(|open| open == held.is_open())
+                && renewal.is_none_or(|renewal| renewal == held.is_renewal())
                 && subscription.is_none_or(|id| held.subscription == Some(id))
         });
         assert_eq!(rows, expected, "{filter:?}");

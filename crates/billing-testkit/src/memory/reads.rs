@@ -75,6 +75,7 @@ impl ReadModels for MemoryStore {
             let rows = rows.filter(|(owner, held)| {
                 filter.customer.is_none_or(|customer| *owner == customer)
                     && filter.open.is_none_or(|open| held.is_open() == open)
+                    && filter.renewal.is_none_or(|one| held.is_renewal() == one)
                     && filter
                         .subscription
                         .is_none_or(|id| held.subscription == Some(id))

@@ -144,6 +144,11 @@ fn words(problem: &Problem) -> (&'static str, String) {
             "The plan no longer holds",
             "What it was worked out from has changed. Nothing was changed; please plan it anew.",
         )),
+        "planning_busy" => Some((
+            "Others are planning",
+            "Planning looks at everybody who holds the price, and as many plans are worked out as \
+             may be at once. Nothing was changed. Please try again in a moment.",
+        )),
         "not_found" => Some((
             "Nothing here",
             "There is no such thing, or somebody has decided about it in the meantime.",
@@ -184,10 +189,10 @@ impl Count {
         self.rows == 0 && !self.more
     }
 
-    /// Those of the rows for which `counts` says so.
-    pub(super) fn of<T>(page: &Page<T>, counts: impl Fn(&T) -> bool) -> Self {
+    /// The rows of a page, and whether there are more.
+    pub(super) const fn of<T>(page: &Page<T>) -> Self {
         Self {
-            rows: page.rows.iter().filter(|row| counts(row)).count(),
+            rows: page.rows.len(),
             more: page.more,
         }
     }

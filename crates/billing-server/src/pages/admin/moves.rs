@@ -94,10 +94,12 @@ async fn listed(pages: &Pages, request: &Request, asks: Asked) -> Result<Respons
     let wanted = asks.wanted()?;
     let digest = asks.digest.as_deref().unwrap_or_default();
     let after = after(asks.after.as_deref(), SubscriptionId::uuid)?;
+    let place = operator.state().migrations.place()?;
     let listing = operator
         .billing()
         .list_moves(&wanted.ask, digest, asked(after));
     let found = listing.await.map_err(refused)?;
+    drop(place);
     let keep = [&wanted.fields()[..], &[("digest", digest)]].concat();
     let sheet = Sheet {
         title: "Who moves",

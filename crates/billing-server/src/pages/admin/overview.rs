@@ -1,6 +1,5 @@
 //! The first page: what recurs, and what waits for somebody.
 
-use billing_domain::provider::ProviderAccount;
 use billing_domain::subscription::Status;
 use billing_ports::store::{
     DeliveryFilter, DeliveryState, DisabledWhy, Endpoint, InvoiceFilter, SubscriptionFilter,
@@ -72,14 +71,16 @@ struct Waiting {
     parked: Count,
     dead: Count,
     receivers: Vec<Endpoint>,
-    refused: Vec<ProviderAccount>,
+    /// Whose key is refused, as in `stripe/main` and `github/acme`.
+    refused: Vec<String>,
 }
 
 impl Waiting {
     async fn at(operator: &Operator<'_>) -> Result<Self, Problem> {
         let store = operator.store()?;
-        let open = InvoiceFilter {
+        let due = InvoiceFilter {
             open: Some(true),
+            renewal: Some(true),
             ..InvoiceFilter::default()
         };
         let owing = SubscriptionFilter {
@@ -90,13 +91,12 @@ impl Waiting {
             state: Some(DeliveryState::Dead),
             ..DeliveryFilter::default()
         };
-        let invoices = store.list_invoices(open, COUNT).await?;
         let receivers = store.list_endpoints().await?;
         Ok(Self {
-            due: Count::of(&invoices, |(_, invoice)| invoice.is_renewal()),
-            past_due: Count::of(&store.list_subscriptions(owing, COUNT).await?, |_| true),
-            parked: Count::of(&store.list_parked(None, COUNT).await?, |_| true),
-            dead: Count::of(&store.list_deliveries(dead, COUNT).await?, |_| true),
+            due: Count::of(&store.list_invoices(due, COUNT).await?),
+            past_due: Count::of(&store.list_subscriptions(owing, COUNT).await?),
+            parked: Count::of(&store.list_parked(None, COUNT).await?),
+            dead: Count::of(&store.list_deliveries(dead, COUNT).await?),
             receivers: receivers.into_iter().filter(fails).collect(),
             refused: refused(operator),
         })
@@ -118,7 +118,7 @@ impl Waiting {
                             span class="badge over" { (host(&receiver.url)) } " "
                         }
                     }
-                    dt { "Providers that refuse our key" }
+                    dt { "Who refuses our key" }
                     dd {
                         @if self.refused.is_empty() { (well()) }
                         @for account in &self.refused {
@@ -146,11 +146,16 @@ fn well() -> Markup {
     html! { span class="badge good" { "None" } }
 }
 
-/// The providers that refuse our key, as they last said.
-fn refused(operator: &Operator<'_>) -> Vec<ProviderAccount> {
+/// Who refuses our key, as they last said: providers, and GitHub.
+fn refused(operator: &Operator<'_>) -> Vec<String> {
     let keys = operator.billing().refused_keys();
     let refused = keys.filter(|(_, refused)| *refused);
-    refused.map(|(account, _)| account.clone()).collect()
+    let providers = refused.map(|(account, _)| account.to_string());
+    let invitations = operator.state().invitations.as_ref();
+    let github = invitations.filter(|github| github.refuses_key());
+    providers
+        .chain(github.map(|github| github.account()))
+        .collect()
 }
 
 /// Whether a receiver takes nothing, and no operator decided so.

@@ -45,7 +45,9 @@ async fn shown(pages: &Pages, request: &Request, asks: Asked) -> Result<Response
             moving.push(told.clone());
         }
     };
+    let place = operator.state().migrations.place()?;
     let planned = operator.billing().plan_migration(&wanted.ask, hear).await;
+    drop(place);
     let plan = match planned {
         Ok(plan) => plan,
         Err(MigrationError::Refused(refusal)) => {
