@@ -60,8 +60,8 @@ fn month_of(folder: &Folder) -> (String, String) {
     let today = jiff::tz::TimeZone::UTC.to_datetime(now).date();
     let begun = today.first_of_month();
     let ends = begun.checked_add(jiff::Span::new().months(1)).unwrap();
-    let began = begun.checked_sub(jiff::Span::new().years(2)).unwrap();
-    (began.to_string(), ends.to_string())
+    let since = begun.checked_sub(jiff::Span::new().years(2)).unwrap();
+    (since.to_string(), ends.to_string())
 }
 
 #[test]
@@ -101,20 +101,20 @@ fn what_customers_hold_is_brought_at_the_price_that_they_were_promised() {
     let folder = books("import-held");
     folder.write("customers.csv", CUSTOMERS);
     import(&folder, "customers.csv", &APPLY).exits(0);
-    let (began, ends) = month_of(&folder);
+    let (since, ends) = month_of(&folder);
     folder.write(
         "subs.csv",
         &format!(
             "id,customer,plan,amount,interval,started_at,paid_through,ends\n\
-             s-1,ana,pro,20.00,month,{began},{ends},\n\
-             s-2,ben,pro,12.50,month,{began},{ends},no\n\
-             s-3,ana,pro,300.00,once,{began},,\n\
-             s-4,ana,pro,25.00,month,{began},2020-01-01,\n\
-             s-5,eve,pro,25.00,month,{began},{ends},\n\
-             s-6,ana,gold,25.00,month,{began},{ends},\n\
+             s-1,ana,pro,20.00,month,{since},{ends},\n\
+             s-2,ben,pro,12.50,month,{since},{ends},no\n\
+             s-3,ana,pro,300.00,once,{since},,\n\
+             s-4,ana,pro,25.00,month,{since},2020-01-01,\n\
+             s-5,eve,pro,25.00,month,{since},{ends},\n\
+             s-6,ana,gold,25.00,month,{since},{ends},\n\
              s-7,ana,pro,25.00,month,2024-01-17,{ends},\n\
-             s-8,ana,pro,,,{began},{ends},\n\
-             s-9,ana,pro,25,fortnight,{began},{ends},\n"
+             s-8,ana,pro,,,{since},{ends},\n\
+             s-9,ana,pro,25,fortnight,{since},{ends},\n"
         ),
     );
     let report = ["--report", "subs.jsonl", "--json"];
