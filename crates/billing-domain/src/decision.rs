@@ -326,12 +326,23 @@ impl Draft {
 
     /// Ends the draft. With `listeners`, what happened is ordered to be told.
     #[must_use]
-    pub fn finish(mut self, listeners: bool) -> Decision {
-        if listeners && !self.journal.is_empty() {
+    pub fn finish(self, listeners: bool) -> Decision {
+        self.telling(|_| listeners)
+    }
+
+    /// As [`Self::finish`], where nobody is to hear of what happened. That a dearer price
+    /// comes is told all the same: a notice that nobody got is none.
+    #[must_use]
+    pub fn finish_untold(self, listeners: bool) -> Decision {
+        self.telling(|entry| listeners && entry.event == Event::PriceChangeUpcoming)
+    }
+
+    fn telling(mut self, tells: impl Fn(&JournalEntry) -> bool) -> Decision {
+        let told = self.journal.iter().filter(|entry| tells(entry));
+        let entries: Vec<JournalEntry> = told.cloned().collect();
+        if !entries.is_empty() {
             let id = self.id();
-            let order = Order::Notify {
-                entries: self.journal.clone(),
-            };
+            let order = Order::Notify { entries };
             self.effects.push(Effect {
                 id,
                 key: EffectKey::notify(id),

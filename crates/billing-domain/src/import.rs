@@ -163,6 +163,9 @@ refusals! {
     /// What is paid ends where none of its periods does.
     OffAnchor = "off_anchor", "paid_through",
         "no period that is counted from its start ends then";
+    /// More is paid than the period that lasts.
+    PaidAhead = "paid_ahead", "paid_through",
+        "more is paid than the period that lasts: import it when the last paid one has begun";
     /// It was bought for ever, and is to end.
     NotRecurring = "not_recurring", "paid_through",
         "it was bought for ever: there is no end to it";

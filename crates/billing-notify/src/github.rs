@@ -223,6 +223,7 @@ impl Invitations {
             Ok(answer) => {
                 let carried = self.judged(&answer);
                 if carried == Carried::Done {
+                    self.welcome.taken();
                     tracing::info!(account = %self.account(), "invited");
                 }
                 carried
@@ -258,8 +259,11 @@ impl Invitations {
         let status = answer.status.as_u16();
         match status {
             200..300 => {
+                // That somebody is there says nothing of whether anybody more is taken.
+                if self.key.is_refused() {
+                    self.welcome.taken();
+                }
                 self.key.taken();
-                self.welcome.taken();
                 Carried::Done
             }
             401 => {
@@ -333,11 +337,12 @@ impl Transport for Invitations {
     }
 
     fn wants(&self, entry: &JournalEntry) -> bool {
+        // One that does not say what is another was written before that was said.
         let named = entry.event != Event::CustomerUpdated
             || entry
                 .note
                 .as_deref()
-                .is_some_and(|what| what.contains("github"));
+                .is_none_or(|what| what.contains("github"));
         TELLING.contains(&entry.event) && named
     }
 

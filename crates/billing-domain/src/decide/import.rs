@@ -55,7 +55,10 @@ pub fn import_subscription(
     let mut brought = brought(draft, ask, terms, hung.as_ref(), paid);
     take_up_promise(&draft.account, &mut brought, None, catalog);
     if let Some(hung) = &hung {
+        // What others of the customer's have used of the promise is the same time.
+        let taken_up = std::mem::take(&mut brought.promise.cycles);
         count_cycles(&mut brought, ask.started_at, hung, catalog);
+        brought.promise.cycles = brought.promise.cycles.max(taken_up);
     }
     draft.account.put_subscription(brought);
     for event in [Event::SubscriptionCreated, Event::SubscriptionActivated] {
@@ -232,6 +235,9 @@ fn hung(
         (period.end == end).then_some((number, period))
     });
     let (number, period) = found.ok_or(ImportRefusal::OffAnchor)?;
+    if period.start > now {
+        return Err(ImportRefusal::PaidAhead);
+    }
     let next = number.checked_add(1).ok_or(ImportRefusal::OffAnchor)?;
     Ok(Hung {
         period,

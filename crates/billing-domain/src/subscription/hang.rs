@@ -19,6 +19,15 @@ pub struct NextCycle {
     pub(crate) hang: Hang,
 }
 
+impl NextCycle {
+    /// The period so many cycles after it, at the same interval. `None`: beyond the calendar.
+    pub(crate) fn after(&self, cycles: u32, interval: Interval) -> Option<Period> {
+        let index = self.hang.index.checked_add(cycles)?;
+        let hang = Hang { index, ..self.hang };
+        hang.period(interval)
+    }
+}
+
 /// Where periods hang: an anchor, the months an earlier interval has used up,
 /// and the number of a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,6 +22,10 @@ use crate::usage::{AHEAD, Metered, Overage, UsagePeriod};
 /// much as months differ.
 const FORESEEN_WITHIN: SignedDuration = SignedDuration::from_hours(4 * 24);
 
+/// Cycles after an unpaid one that access may go on through: as many as the longest grace
+/// has days.
+const MAX_UNPAID: u32 = 3_660;
+
 /// What others hold for a customer: the guests attached to it, and its owner where it is a
 /// member. It adds to what is included, and pays for nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -97,7 +101,7 @@ fn cut_at(
     // A calendar month takes the place of no cycle that may go on.
     let paying = planned.filter(|planned| planned.subscription.is_some());
     let begun = paying.map(|planned| planned.period.start);
-    let cut = over.into_iter().chain(begun).min()?;
+    let cut = over.or(begun)?;
     let Period { start, .. } = open.period;
     let within = start < cut && cut <= now;
     // One that has begun this instant is cut by what comes next.
@@ -297,13 +301,29 @@ fn cycle_at(account: &Account, held: &Subscription, now: Timestamp) -> Option<Pe
     let known: Vec<Period> = paid.chain(held.current_period()).chain(next).collect();
     let lasts = known.iter().find(|period| period.contains(now)).copied();
     let begins = |period: &&Period| now < period.start && period.start <= shifted(now, AHEAD);
-    lasts.or_else(|| {
+    let ahead = || {
         let period = known.iter().find(begins)?;
         Some(Period {
             start: now,
             end: period.end,
         })
-    })
+    };
+    lasts.or_else(ahead).or_else(|| unpaid_cycle_at(held, now))
+}
+
+/// The cycle that contains `now` where the one before it is not paid yet, and there is access
+/// all the same: a grace may last longer than a cycle.
+fn unpaid_cycle_at(held: &Subscription, now: Timestamp) -> Option<Period> {
+    let next = held.next_cycle()?;
+    let interval = next.terms.billing.interval()?;
+    cycle_of(now, |ahead| next.after(ahead, interval))
+}
+
+/// The first of so many cycles, each told by how many are before it, that contains `now`.
+fn cycle_of(now: Timestamp, cycle: impl Fn(u32) -> Option<Period>) -> Option<Period> {
+    let begun = (0..MAX_UNPAID).map_while(cycle);
+    let mut begun = begun.take_while(|period| period.start <= now);
+    begun.find(|period| period.contains(now))
 }
 
 /// The cycle of a schedule that its provider runs, as far as it was told: that of the
@@ -330,7 +350,7 @@ fn mirrored_cycle_at(account: &Account, held: &Subscription, now: Timestamp) -> 
         let start = lasts.map(|period| period.start).min().unwrap_or(about);
         return Some(Period { start, end });
     }
-    follows.contains(now).then_some(follows)
+    cycle_of(now, |ahead| Period::at(end, interval, ahead).ok())
 }
 
 /// The calendar month of `now`, in UTC.

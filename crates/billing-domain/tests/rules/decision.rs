@@ -68,6 +68,24 @@ fn listeners_are_told_of_what_happened_and_of_nothing_else() {
 }
 
 #[test]
+fn of_what_is_brought_over_only_a_notice_is_told() {
+    let world = World::new();
+    let ids = IdSeq::new(world.now, 4);
+    let mut draft = Draft::new(world.account.clone(), ids, world.now, None);
+    draft.note(Event::SubscriptionCreated, |_| ());
+    assert!(draft.clone().finish_untold(true).effects.is_empty());
+    draft.note(Event::PriceChangeUpcoming, |_| ());
+    assert!(draft.clone().finish_untold(false).effects.is_empty());
+    let decision = draft.finish_untold(true);
+    assert_eq!(decision.journal.len(), 2, "all of it is kept");
+    let [effect] = &decision.effects[..] else {
+        panic!("told once")
+    };
+    let notice = &decision.journal[1..];
+    assert!(matches!(&effect.order, Order::Notify { entries } if entries == notice));
+}
+
+#[test]
 fn what_is_parked_is_noted_and_names_the_effect_that_waits() {
     let world = World::new();
     let mut ids = IdSeq::new(world.now, 3);

@@ -8,8 +8,8 @@ use billing_domain::effect::Order;
 use billing_domain::entitlement::Limit;
 use billing_domain::ids::UsagePeriodId;
 use billing_domain::money::Currency;
-use billing_domain::subscription::{PaidPeriod, Schedule};
-use billing_domain::time::Period;
+use billing_domain::subscription::{PaidPeriod, Schedule, State};
+use billing_domain::time::{Period, days};
 use billing_domain::usage::{Beside, Figures, Meter, Room, UsagePeriod, standing_at};
 
 use crate::common::{World, at, usd};
@@ -207,6 +207,63 @@ fn with(catalog: &CatalogRevision, edit: impl FnOnce(&mut CatalogDraft)) -> Cata
         catalog: draft.validate().unwrap(),
         ..catalog.clone()
     }
+}
+
+#[test]
+fn what_is_used_beyond_an_unpaid_cycle_counts_in_the_cycle_after_it() {
+    let mut world = World::joined("2026-01-01", metered());
+    let catalog = world.catalog.clone();
+    let mut patient = terms(&catalog, "pro-monthly");
+    patient.grace = days(75);
+    world.buy(patient);
+    world.tick("2026-02-01");
+    world.link();
+    let id = periods(&subscriber())[0].id;
+    let cycle = |world: &mut World, text: &str| {
+        world.go(text);
+        let standing = standing_at(
+            &world.account,
+            &Beside::default(),
+            &catalog.catalog,
+            world.now,
+            id,
+        );
+        let planned = standing.period.unwrap();
+        assert_eq!(planned.subscription, Some(world.sub().id), "{text}");
+        planned.period
+    };
+    for (now, start, end) in [
+        ("2026-02-20", "2026-02-01", "2026-03-01"),
+        ("2026-03-05", "2026-03-01", "2026-04-01"),
+        ("2026-04-05", "2026-04-01", "2026-05-01"),
+    ] {
+        let period = cycle(&mut world, now);
+        assert_eq!((period.start, period.end), (at(start), at(end)), "{now}");
+    }
+}
+
+#[test]
+fn another_that_was_bought_before_the_end_cuts_nothing_off() {
+    let mut world = subscriber();
+    let catalog = world.catalog.clone();
+    let first = world.sub().id;
+    world.go("2026-01-10");
+    world.buy(terms(&catalog, "pro-monthly"));
+    let second = world.account.subscriptions.last().unwrap().id;
+    assert_ne!(first, second);
+    follow(&mut world);
+    world.go("2026-01-20");
+    let mut held = world.account.subscriptions.iter_mut();
+    let ended = held.find(|held| held.id == first).unwrap();
+    ended.state = State::Canceled {
+        ends_at: at("2026-01-20"),
+    };
+    world.go("2026-01-20T00:00:05Z");
+    follow(&mut world);
+    let held = periods(&world);
+    assert_eq!(held[0].subscription, Some(first));
+    assert_eq!(held[0].period.end, at("2026-01-20"));
+    assert_eq!(held[1].subscription, Some(second));
 }
 
 #[test]

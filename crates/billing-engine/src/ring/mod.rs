@@ -192,7 +192,11 @@ impl Parts {
             // Whatever was decided, the next wake is judged by the catalog in force.
             keep_promises(&mut draft, &catalog);
             follow_usage(&mut draft, &catalog);
-            let decision = draft.finish(self.has_listeners() && !deciding.untold);
+            let decision = if deciding.untold {
+                draft.finish_untold(self.has_listeners())
+            } else {
+                draft.finish(self.has_listeners())
+            };
             let decision = decision.numbered(loaded.revision.next());
             let effects = decision.effects.clone();
             if decision_is_empty(&before, &decision) && !deciding.settles_anything() {

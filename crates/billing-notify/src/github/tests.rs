@@ -129,6 +129,7 @@ async fn who_comes_to_a_plan_or_a_name_is_invited_and_nothing_else_invites() {
         (Event::ClaimTaken, None, true),
         (Event::CustomerUpdated, Some("github"), true),
         (Event::CustomerUpdated, Some("lang, github"), true),
+        (Event::CustomerUpdated, None, true),
         (Event::CustomerUpdated, Some("lang"), false),
         (Event::SubscriptionRenewed, None, false),
         (Event::InvoiceSettled, None, false),
@@ -162,6 +163,13 @@ async fn each_refusal_is_told_from_a_failure_and_a_refused_token_is_an_alarm() {
     assert!(matches!(rights, Carried::Unwelcome(_)));
     assert!(rig.invitations.welcome().is_refused());
     assert!(!rig.invitations.refuses_key(), "the token itself is good");
+    rig.carried(&[told(200)]).await;
+    assert!(
+        rig.invitations.welcome().is_refused(),
+        "who is there is no proof"
+    );
+    rig.carried(&[told(404), told(200)]).await;
+    assert!(!rig.invitations.welcome().is_refused());
     for status in [500, 301] {
         let carried = rig.carried(&[told(404), told(status)]).await;
         assert!(matches!(carried, Carried::Again { .. }), "{status}");

@@ -130,7 +130,8 @@ async fn what_is_used_is_shown_against_what_is_included() {
     limits.send().await.ok(204);
     let shown = browser.get("/portal").await.is(200);
     shown
-        .says("So far <strong>$1</strong> is charged")
+        // What was used before is to be paid, whatever is wished afterwards.
+        .says("So far <strong>$1.01</strong> is charged")
         .says("No more than <strong>$1</strong> is charged, as you wished.");
     assert_eq!(shown.page.matches("Limit reached").count(), 2);
 }

@@ -24,6 +24,8 @@ pub(crate) fn draft(
         .with("description", &order.description)
         .with("collection_method", "charge_automatically")
         .with("pending_invoice_items_behavior", "exclude")
+        // What is used was priced here: a discount of the customer's there is not for it.
+        .with("discounts", "")
         // Nothing is final before its line is there.
         .with("auto_advance", "false")
         .with(&metadata(INVOICE_KEY), &order.invoice.to_string())

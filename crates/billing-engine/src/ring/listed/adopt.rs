@@ -160,6 +160,13 @@ impl Parts {
             }
         };
         for observed in seen {
+            if let Fact::Unreadable { object, .. } = observed.fact {
+                return Ok(Some(Adopted {
+                    reference: object.id,
+                    price: String::new(),
+                    outcome: Adoption::Refused(ImportRefusal::Unreadable),
+                }));
+            }
             let Fact::SubscriptionSeen(snapshot) = observed.fact.clone() else {
                 continue;
             };

@@ -18,6 +18,12 @@ pub(super) fn create(world: &mut World, params: &mut Params) -> Done {
     let _description = params.text("description");
     params.word("collection_method", &["charge_automatically"])?;
     params.word("pending_invoice_items_behavior", &["exclude"])?;
+    if params
+        .take("discounts")
+        .is_some_and(|said| !said.is_empty())
+    {
+        return Err(Refusal::invalid("discounts", "Not in this fake."));
+    }
     let advance = params.flag("auto_advance")?;
     let method = params.text("default_payment_method");
     let metadata = params.metadata("metadata")?;
