@@ -40,7 +40,7 @@ pub(super) enum Encoding {
     EightBit,
     /// In plain characters, encoded where it has others: every server carries that.
     #[cfg_attr(
-        not(feature = "smtp"),
+        not(any(test, feature = "smtp")),
         expect(dead_code, reason = "only a server asks for it")
     )]
     Plain,
