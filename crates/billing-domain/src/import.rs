@@ -81,9 +81,11 @@ pub enum ImportOutcome {
 }
 
 impl ImportOutcome {
-    /// What is here, and is otherwise in these.
+    /// What is here, by each of its columns and whether that is as it was brought.
     #[must_use]
-    pub fn compared(fields: Vec<&'static str>) -> Self {
+    pub fn compared(same: &[(&'static str, bool)]) -> Self {
+        let others = same.iter().filter(|(_, same)| !same);
+        let fields: Vec<&str> = others.map(|(name, _)| *name).collect();
         if fields.is_empty() {
             Self::There
         } else {

@@ -32,7 +32,7 @@ pub fn import_subscription(
     catalog: &CatalogRevision,
 ) -> Result<ImportOutcome, ImportRefusal> {
     if let Some(held) = draft.account.subscription(ask.id) {
-        return Ok(ImportOutcome::compared(differing(held, ask)));
+        return Ok(compared(held, ask));
     }
     let plan = catalog.catalog.plan(ask.plan.as_str());
     let plan = plan.ok_or(ImportRefusal::NoSuchPlan)?;
@@ -41,10 +41,10 @@ pub fn import_subscription(
         return Err(ImportRefusal::StartsLater);
     }
     let hung = match agreed.billing() {
-        Billing::Once => {
-            let ends = ask.paid_through.is_some() || ask.ends;
-            (!ends).then_some(None).ok_or(ImportRefusal::NotRecurring)?
+        Billing::Once if ask.paid_through.is_some() || ask.ends => {
+            return Err(ImportRefusal::NotRecurring);
         }
+        Billing::Once => None,
         Billing::Recurring(_) if ask.owns_schedule => {
             return Err(ImportRefusal::ProviderRunsSchedule);
         }
@@ -91,7 +91,7 @@ pub fn import_grant(
             ("reason", held.reason == ask.reason),
             ("until", held.ends_at == ask.ends_at),
         ];
-        return Ok(ImportOutcome::compared(others(&same)));
+        return Ok(ImportOutcome::compared(&same));
     }
     if catalog.catalog.plan(ask.plan.as_str()).is_none() {
         return Err(ImportRefusal::NoSuchPlan);
@@ -103,35 +103,23 @@ pub fn import_grant(
     Ok(ImportOutcome::Created { promised: None })
 }
 
-/// What of a subscription is not as it was brought. Until when it is paid is none of it:
+/// Whether a subscription is as it was brought. Until when it is paid is none of it:
 /// that moves on here.
-fn differing(held: &Subscription, ask: &SubscriptionImport) -> Vec<&'static str> {
+fn compared(held: &Subscription, ask: &SubscriptionImport) -> ImportOutcome {
     let terms = &held.terms;
     let (price, unit) = (terms.price.as_ref(), terms.unit);
-    others(&[
+    ImportOutcome::compared(&[
         ("plan", terms.plan == ask.plan),
         // One that was promised alone is no price of the catalog's.
         (
             "price",
-            is_said(ask.price.as_ref(), |it| price.is_none_or(|held| held == it)),
+            (ask.price.as_ref()).is_none_or(|it| price.is_none_or(|held| held == it)),
         ),
-        (
-            "interval",
-            is_said(ask.billing.as_ref(), |it| terms.billing == *it),
-        ),
-        ("amount", is_said(ask.unit.as_ref(), |it| unit == *it)),
+        ("interval", ask.billing.is_none_or(|it| terms.billing == it)),
+        ("amount", ask.unit.is_none_or(|it| unit == it)),
         ("quantity", terms.quantity == ask.quantity),
         ("provider", held.provider.as_ref() == Some(&ask.provider)),
     ])
-}
-
-fn is_said<T>(said: Option<&T>, same: impl FnOnce(&T) -> bool) -> bool {
-    said.is_none_or(same)
-}
-
-fn others(same: &[(&'static str, bool)]) -> Vec<&'static str> {
-    let others = same.iter().filter(|(_, same)| !same);
-    others.map(|(name, _)| *name).collect()
 }
 
 /// What it was agreed to cost.
@@ -163,15 +151,17 @@ fn agreed<'a>(
         let mut sold_in = catalog.prices().map(|price| price.amount.currency);
         let known = unit.currency == catalog.currency()
             || sold_in.any(|currency| currency == unit.currency);
-        known.then_some(()).ok_or(ImportRefusal::Currency)?;
-        (unit.amount >= 0)
-            .then_some(())
-            .ok_or(ImportRefusal::Amount)?;
+        if !known {
+            return Err(ImportRefusal::Currency);
+        }
+        if unit.amount < 0 {
+            return Err(ImportRefusal::Amount);
+        }
     }
     let fits = |price: &&'a Price| {
         price.plan == plan.key
-            && is_said(ask.price.as_ref(), |it| price.key == *it)
-            && is_said(ask.billing.as_ref(), |it| price.interval == *it)
+            && ask.price.as_ref().is_none_or(|it| price.key == *it)
+            && ask.billing.is_none_or(|it| price.interval == it)
     };
     let mut of_plan: Vec<&Price> = catalog.prices().filter(fits).collect();
     if of_plan.is_empty() && ask.price.is_some() {

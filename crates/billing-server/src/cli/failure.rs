@@ -11,6 +11,10 @@ use crate::wiring::WiringError;
 /// The exit code of what was read, understood and refused.
 pub(crate) const REFUSED: u8 = 3;
 
+/// The exit code where a provider, or a receiver, did not answer for everything: that nothing
+/// differs is not known then.
+pub(crate) const UNANSWERED: u8 = 5;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::books::{configured, open};
 use super::difference::{line, view};
-use super::failure::Failure;
+use super::failure::{Failure, UNANSWERED};
 use super::out::Out;
 use super::progress::Progress;
 use crate::wiring::Parts;
@@ -41,9 +41,6 @@ pub(crate) struct Reconcile {
 
 /// Something differs.
 const DIFFERS: u8 = 1;
-
-/// The provider did not answer for everything.
-const UNANSWERED: u8 = 5;
 
 impl Reconcile {
     pub(crate) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {

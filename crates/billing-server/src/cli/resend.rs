@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Context;
-use super::failure::Failure;
+use super::failure::{Failure, UNANSWERED};
 use super::out::Out;
 use crate::config::Config;
 use crate::wiring::moving_money;
@@ -41,9 +41,6 @@ pub(crate) struct Resend {
     #[arg(required = true, value_name = "NOTIFICATION")]
     notifications: Vec<String>,
 }
-
-/// The provider did not answer.
-const UNANSWERED: u8 = 5;
 
 /// An address for pages that no command makes.
 const NO_PAGES: &str = "http://127.0.0.1";

@@ -67,7 +67,7 @@ fn compared(held: &Customer, row: &CustomerRow) -> ImportOutcome {
         let mut known = held.at_providers.iter();
         known.any(|it| it.account == *account && it.reference == *reference)
     });
-    let same = [
+    ImportOutcome::compared(&[
         ("email", is_said(&row.email, &held.email)),
         ("lang", is_said(&row.lang, &held.lang)),
         ("github", is_said(&row.github, &held.github)),
@@ -76,7 +76,5 @@ fn compared(held: &Customer, row: &CustomerRow) -> ImportOutcome {
             row.joined_at.is_none_or(|at| at == held.joined_at),
         ),
         ("at_provider", there),
-    ];
-    let others = same.iter().filter(|(_, same)| !same);
-    ImportOutcome::compared(others.map(|(name, _)| *name).collect())
+    ])
 }

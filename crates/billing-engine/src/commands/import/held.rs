@@ -7,7 +7,6 @@ use billing_ports::store::Locator;
 
 use super::{GrantRow, ImportError, Run, SubscriptionRow, imported_id};
 use crate::error::EngineError;
-use crate::manual::MANUAL;
 
 impl Run<'_> {
     pub(super) async fn subscription(
@@ -15,13 +14,8 @@ impl Run<'_> {
         row: &SubscriptionRow,
     ) -> Result<ImportOutcome, ImportError> {
         let customer = self.owner(&row.customer).await?;
-        let (provider, owns_schedule) = self.payee(row.provider.as_ref())?;
-        // Invoices that a person marks paid are for those with whom that was agreed.
-        let by_hand = provider.provider().as_str() == MANUAL;
-        let is_alone = self.parts.preference.len() <= 1;
-        if row.provider.is_none() && row.paid_through.is_some() && by_hand && !is_alone {
-            return Err(ImportRefusal::NoSuchProvider.into());
-        }
+        let recurs = row.paid_through.is_some();
+        let (provider, owns_schedule) = self.payee(row.provider.as_ref(), recurs)?;
         let ask = SubscriptionImport {
             id: imported_id(&row.external),
             external: row.external.clone(),

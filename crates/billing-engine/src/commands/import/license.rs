@@ -15,7 +15,7 @@ use crate::commands::machine::mark_of;
 impl Run<'_> {
     pub(super) async fn license(&self, row: &LicenseRow) -> Result<ImportOutcome, ImportError> {
         let customer = self.owner(&row.customer).await?;
-        let (provider, owns_schedule) = self.payee(None)?;
+        let (provider, owns_schedule) = self.payee(None, false)?;
         let bought = SubscriptionImport {
             id: imported_id(&format!("license:{}", row.external)),
             external: row.external.clone(),

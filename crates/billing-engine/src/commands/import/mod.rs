@@ -1,8 +1,8 @@
 //! Bringing over what was sold elsewhere, a row at a time. Each row is known by its own name
 //! and brought once: an import that was cut off is begun again, and goes on where it ended.
 //!
-//! Nobody is told: neither receivers of events nor customers, who heard of it where it was
-//! sold. Knows neither files nor formats.
+//! Nobody is told, neither receivers of events nor customers, who heard of it where it was
+//! sold; but for the notice of a dearer price, if one is given with it. Knows neither files nor formats.
 
 mod customer;
 mod held;
@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::billing::{Billing, Parts};
 use crate::commands::CustomerRef;
 use crate::error::EngineError;
+use crate::manual::MANUAL;
 use crate::ring::Deciding;
 
 /// Whether an import writes.
@@ -189,17 +190,24 @@ impl Run<'_> {
         }
     }
 
-    /// Where it is paid, and whether its provider runs the schedule.
+    /// Where it is paid, and whether its provider runs the schedule. What is charged again is
+    /// not by hand beside other accounts, unless that is said: invoices that a person marks
+    /// paid are for those with whom it was agreed.
     fn payee(
         &self,
         named: Option<&ProviderAccount>,
+        recurs: bool,
     ) -> Result<(ProviderAccount, bool), ImportRefusal> {
         let owns = |account: &ProviderAccount| {
             let provider = self.parts.providers.get(account)?;
             Some(provider.capabilities().owns_schedule)
         };
+        let is_agreed = |account: &ProviderAccount| {
+            let by_hand = account.provider().as_str() == MANUAL;
+            !recurs || !by_hand || self.parts.preference.len() <= 1
+        };
         let mut known = self.parts.preference.iter();
-        let first = known.find(|account| owns(account) == Some(false));
+        let first = known.find(|account| owns(account) == Some(false) && is_agreed(account));
         let account = named.or(first);
         let account = account.ok_or(ImportRefusal::NoSuchProvider)?;
         let owns_schedule = owns(account).ok_or(ImportRefusal::NoSuchProvider)?;

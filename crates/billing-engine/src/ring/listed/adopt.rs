@@ -55,6 +55,16 @@ pub struct Adopted {
     pub outcome: Adoption,
 }
 
+impl Adopted {
+    const fn unreadable(reference: String) -> Self {
+        Self {
+            reference,
+            price: String::new(),
+            outcome: Adoption::Refused(ImportRefusal::Unreadable),
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Adoption {
@@ -68,7 +78,8 @@ pub enum Adoption {
 
 impl Billing {
     /// Adopts what a provider charges and nobody here has sold, where the catalog knows its
-    /// price; `each` hears what came of every subscription. Listeners are not told.
+    /// price; `each` hears what came of every subscription. Listeners are told of
+    /// nothing but the notice of a dearer price, if one is given with it.
     ///
     /// # Errors
     ///
@@ -115,11 +126,7 @@ impl Parts {
                         }
                         tracing::warn!(account = %adopting.account, reference, %error,
                             "subscription not read, and not adopted");
-                        each(&Adopted {
-                            reference,
-                            price: String::new(),
-                            outcome: Adoption::Refused(ImportRefusal::Unreadable),
-                        });
+                        each(&Adopted::unreadable(reference));
                     }
                     Err((_, error)) => return Err(error),
                 }
@@ -161,11 +168,7 @@ impl Parts {
         };
         for observed in seen {
             if let Fact::Unreadable { object, .. } = observed.fact {
-                return Ok(Some(Adopted {
-                    reference: object.id,
-                    price: String::new(),
-                    outcome: Adoption::Refused(ImportRefusal::Unreadable),
-                }));
+                return Ok(Some(Adopted::unreadable(object.id)));
             }
             let Fact::SubscriptionSeen(snapshot) = observed.fact.clone() else {
                 continue;

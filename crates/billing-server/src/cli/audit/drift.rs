@@ -6,14 +6,10 @@ use serde_json::{Value, json};
 
 use super::FOUND;
 use crate::cli::difference::{line, view};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, UNANSWERED};
 use crate::cli::out::Out;
 use crate::cli::progress::Progress;
 use crate::wiring::Parts;
-
-/// The exit code where nothing differs, and not everything was answered for: that
-/// nothing differs is then not known.
-const UNANSWERED: u8 = 5;
 
 /// What comparing came to.
 pub(super) struct Compared {

@@ -14,7 +14,7 @@ use super::rows::Wrong;
 use super::{ACTOR, Doing, code};
 use crate::cli::Context;
 use crate::cli::books::{configured, open};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, UNANSWERED};
 use crate::cli::progress::Progress;
 
 pub(super) const HELP: &str = "\
@@ -48,9 +48,6 @@ pub(crate) struct Stripe {
     #[command(flatten)]
     doing: Doing,
 }
-
-/// The provider did not answer for everything.
-const UNANSWERED: u8 = 5;
 
 impl Stripe {
     pub(crate) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
