@@ -79,6 +79,13 @@ impl Guest {
         said.swap_remove(0)
     }
 
+    /// Cancels by the key alone.
+    async fn cancels(&self, shop: &Shop) -> Value {
+        let by_key = json!({ "license_key": self.key });
+        let canceled = shop.post_as("", "/v1/subscriptions/cancel", &by_key).await;
+        canceled.is(StatusCode::OK).json()
+    }
+
     /// Whether the gate of their feature is open.
     async fn may(&self, shop: &Shop) -> Value {
         let customer = &self.buyer.customer;
@@ -118,6 +125,41 @@ impl Guest {
         let over = text(&stands["grace_ends_at"]).parse().unwrap();
         shop.pass_until(shifted(over, days(-1))).await;
         over
+    }
+}
+
+/// A guest who owes the next cycle, which nobody confirms anything of by itself.
+struct Owing {
+    shop: Shop,
+    ana: Guest,
+    /// Until when it is paid.
+    through: String,
+    /// The page of the next cycle, and when that ends.
+    owed: String,
+    ends: Value,
+}
+
+impl Owing {
+    /// Some hours after what is paid is over, or as many before, in which it can be paid ahead.
+    async fn beside(kind: StoreKind, past_due: bool) -> Self {
+        let ahead = PLANS.replace("interval: month }", "interval: month, lead: 3d }");
+        let shop = shop_selling(kind, &ahead).await;
+        let ana = Guest::buys(&shop).await;
+        let through = text(&ana.buyer.stands(&shop).await["paid_through"]);
+        let begins: Timestamp = through.parse().unwrap();
+        let hours = if past_due { 5 } else { -5 };
+        shop.pass_until(shifted(begins, SignedDuration::from_hours(hours)))
+            .await;
+        shop.fake.rules(|rules| rules.block_every = None);
+        let owed = ana.buyer.owes(&shop).await;
+        let ends = ana.buyer.newest(&shop).await["period_end"].clone();
+        Self {
+            shop,
+            ana,
+            through,
+            owed,
+            ends,
+        }
     }
 }
 
@@ -167,19 +209,17 @@ async fn k_17_a_license_outlives_its_grace_while_money_is_on_its_way_at_btcpay(k
 }
 
 async fn k_24_what_is_on_its_way_at_btcpay_buys_its_cycle(kind: StoreKind) {
-    let ahead = PLANS.replace("interval: month }", "interval: month, lead: 3d }");
     // Paid in advance, and past due; confirmed, and spent elsewhere.
     for (past_due, confirmed) in [(false, true), (true, true), (false, false), (true, false)] {
         let row = format!("past due {past_due}, confirmed {confirmed}");
-        let shop = shop_selling(kind, &ahead).await;
-        let ana = Guest::buys(&shop).await;
-        let through = text(&ana.buyer.stands(&shop).await["paid_through"]);
-        let begins: Timestamp = through.parse().unwrap();
-        let hours = if past_due { 5 } else { -5 };
-        let now = shifted(begins, SignedDuration::from_hours(hours));
-        shop.pass_until(now).await;
-        shop.fake.rules(|rules| rules.block_every = None);
-        let owed = ana.buyer.owes(&shop).await;
+        let owing = Owing::beside(kind, past_due).await;
+        let Owing {
+            shop,
+            ana,
+            through,
+            owed,
+            ends,
+        } = owing;
         shop.fake.pay_in_full(&owed).unwrap();
         shop.settle().await;
         // Another plan would void what is being paid.
@@ -190,13 +230,7 @@ async fn k_24_what_is_on_its_way_at_btcpay_buys_its_cycle(kind: StoreKind) {
         let quote = shop.post_as(&session, &url, &wanted).await;
         quote.refused(StatusCode::CONFLICT, "invoice_open");
         // Canceled, it ends with what is being paid.
-        let ends = ana.buyer.newest(&shop).await["period_end"].clone();
-        let by_key = json!({ "license_key": ana.key });
-        let canceled = shop
-            .post_as("", "/v1/subscriptions/cancel", &by_key)
-            .await
-            .is(StatusCode::OK)
-            .json();
+        let canceled = ana.cancels(&shop).await;
         assert_eq!(canceled["ends_at"], ends, "{row}: {canceled}");
         shop.settle().await;
         assert_eq!(ana.buyer.newest(&shop).await["status"], "open", "{row}");
@@ -228,21 +262,18 @@ async fn k_24_what_is_on_its_way_at_btcpay_buys_its_cycle(kind: StoreKind) {
 }
 
 async fn k_24_what_was_paid_at_btcpay_before_it_was_canceled_is_had(kind: StoreKind) {
-    let ahead = PLANS.replace("interval: month }", "interval: month, lead: 3d }");
     // Nobody had heard of the money; or of it being on its way alone, and of nothing else
     // before nobody waited any more.
     for (known, past_due) in [(false, false), (false, true), (true, false), (true, true)] {
         let row = format!("known {known}, past due {past_due}");
-        let shop = shop_selling(kind, &ahead).await;
-        let ana = Guest::buys(&shop).await;
-        let through = text(&ana.buyer.stands(&shop).await["paid_through"]);
-        let begins: Timestamp = through.parse().unwrap();
-        let hours = if past_due { 5 } else { -5 };
-        shop.pass_until(shifted(begins, SignedDuration::from_hours(hours)))
-            .await;
-        shop.fake.rules(|rules| rules.block_every = None);
-        let owed = ana.buyer.owes(&shop).await;
-        let ends = ana.buyer.newest(&shop).await["period_end"].clone();
+        let owing = Owing::beside(kind, past_due).await;
+        let Owing {
+            shop,
+            ana,
+            owed,
+            ends,
+            ..
+        } = owing;
         shop.fake.pay_in_full(&owed).unwrap();
         if known {
             shop.settle().await;
@@ -251,12 +282,7 @@ async fn k_24_what_was_paid_at_btcpay_before_it_was_canceled_is_had(kind: StoreK
             assert!(loses(&shop) > 0);
         }
         shop.fake.advance(SignedDuration::from_secs(1));
-        let by_key = json!({ "license_key": ana.key });
-        let canceled = shop
-            .post_as("", "/v1/subscriptions/cancel", &by_key)
-            .await
-            .is(StatusCode::OK)
-            .json();
+        let canceled = ana.cancels(&shop).await;
         assert_eq!(canceled["ends_at"] == ends, known, "{row}: {canceled}");
         if known {
             // BTCPay is away, and its word is lost.
