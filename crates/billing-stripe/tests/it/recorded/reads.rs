@@ -37,6 +37,7 @@ async fn far() -> Far {
         ("GET", "/v1/payment_intents/pi_1", &json!({ "id": "pi_1" })),
         ("GET", "/v1/payment_intents/pi_2", &json!({ "id": "pi_2" })),
         ("GET", "/v1/prices/price_team", &price),
+        ("GET", "/v1/customers/cus_9", &json!({ "id": "cus_9" })),
         ("POST", "/v1/billing_portal/sessions", &page),
         ("GET", "/v1/invoices", &listed(&[])),
         ("GET", "/v1/checkout/sessions", &listed(&[])),
@@ -61,11 +62,15 @@ pub(super) async fn objects(recording: &mut Recording) {
     // Its latest invoice is not that of its period, which is looked for.
     far.read(RefKind::Subscription, "sub_1").await;
     far.read(RefKind::Customer, "cus_9").await;
+    // Whose subscription is adopted.
+    let buyer = far.stripe.buyer("cus_9").await;
+    assert!(matches!(buyer, Ok(Some(_))), "{buyer:?}");
     let names = [
         "read an invoice",
         "read a subscription",
         "list the invoices of a subscription",
         "list a customer's subscriptions",
+        "read a customer",
     ];
     recording.has(&far, &names).await;
 }
