@@ -21,6 +21,7 @@ mod intake;
 mod licenses;
 mod load;
 mod migrations;
+mod pages;
 mod program;
 mod provider;
 mod pure;
@@ -32,6 +33,7 @@ mod stripe;
 mod table;
 mod tick;
 mod usage;
+mod webhooks;
 
 use table::{Row, Table};
 
@@ -55,11 +57,12 @@ impl Size {
 }
 
 /// Rows of the table, by the names that a filter is compared with.
-const ROWS: [&str; 21] = [
+const ROWS: [&str; 23] = [
     "intake-postgres",
     "intake-sqlite",
     "stripe-postgres",
     "usage-ingest",
+    "webhooks-out",
     "gate-library",
     "gate-http",
     "pure",
@@ -73,6 +76,7 @@ const ROWS: [&str; 21] = [
     "btcpay-renewals",
     "license-verify",
     "license-validate",
+    "pages",
     "tick-postgres",
     "tick-sqlite",
     "program",
@@ -134,6 +138,8 @@ async fn measure(name: &str, size: Size) -> Vec<Row> {
         "intake-postgres" => intake::on_postgres(size).await,
         "stripe-postgres" => stripe::on_postgres(size).await,
         "usage-ingest" => usage::on_postgres(size).await,
+        "webhooks-out" => webhooks::on_postgres(size).await,
+        "pages" => pages::on_sqlite(size).await,
         "intake-sqlite" => intake::on_sqlite(size).await,
         "gate-library" => gate::in_process(size).await,
         "gate-http" => gate::over_http(size).await,

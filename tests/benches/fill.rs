@@ -9,7 +9,7 @@ use billing_domain::time::Timestamp;
 use billing_ports::store::Store;
 use billing_testkit::catalogs;
 use billing_testkit::fixtures::{creation, due_subscriber};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 use crate::provider::account;
 
@@ -46,21 +46,7 @@ pub(crate) async fn fill_at(
     provider: &ProviderAccount,
 ) -> CustomerId {
     let first = one_at(store, due.first, provider).await;
-    let subscription = first.subscriptions.first().unwrap().id;
-    let mut done = 1;
-    while done < count {
-        let until = count.min(done + CHUNK);
-        for statement in copies(
-            rows.get_database_backend(),
-            (done, until),
-            &first,
-            subscription,
-            due,
-        ) {
-            rows.execute_unprepared(&statement).await.unwrap();
-        }
-        done = until;
-    }
+    copied(rows, &first, count, due).await;
     if rows.get_database_backend() == DbBackend::Postgres {
         // As the server does by itself after a while; what is measured later
         // must not pay for it.
@@ -69,6 +55,25 @@ pub(crate) async fn fill_at(
         }
     }
     first.customer.id
+}
+
+/// Copies the one subscriber of a store, so that there are `count`.
+pub(crate) async fn copied(rows: &DatabaseConnection, first: &Account, count: usize, due: Due) {
+    let subscription = first.subscriptions.first().unwrap().id;
+    let mut done = 1;
+    while done < count {
+        let until = count.min(done + CHUNK);
+        for statement in copies(
+            rows.get_database_backend(),
+            (done, until),
+            first,
+            subscription,
+            due,
+        ) {
+            rows.execute_unprepared(&statement).await.unwrap();
+        }
+        done = until;
+    }
 }
 
 /// What is sold, by every provider.
@@ -149,6 +154,60 @@ fn copies(
              from ids, subscriptions t where t.customer_id = {of}"
         ),
     ]
+}
+
+/// Copies what the renewal of the first of so many subscribers left behind, its invoices and
+/// its journal, to all others, in SQLite.
+pub(crate) async fn copied_story(rows: &DatabaseConnection, first: &Account, count: usize) {
+    let customer = first.customer.id.uuid().simple().to_string();
+    let subscription = first.subscriptions.first().unwrap().id;
+    let subscription = subscription.uuid().simple().to_string();
+    let one = |table: &str| {
+        let of =
+            format!("select lower(hex(id)) as id from {table} where customer_id = x'{customer}'");
+        let statement = Statement::from_string(DbBackend::Sqlite, of);
+        async move {
+            let found = rows.query_all_raw(statement).await.unwrap();
+            let ids = found.iter().map(|row| row.try_get("", "id").unwrap());
+            ids.collect::<Vec<String>>()
+        }
+    };
+    let [invoice] = one("invoices").await.try_into().unwrap();
+    let ids = |kind: usize| SQLITE.id.replace("KIND", &format!("{:04x}", 0x7000 + kind));
+    let series = SQLITE.series.replace("FROM", "1");
+    let series = series.replace("LAST", &(count - 1).to_string());
+    let body = [
+        (&customer, "cus"),
+        (&subscription, "sub"),
+        (&invoice, "inv"),
+    ]
+    .iter()
+    .fold("cast(t.body as text)".to_owned(), |text, (from, to)| {
+        format!("replace({text}, '{from}', {to})")
+    });
+    let mut copies = vec![(
+        "invoices (id, customer_id, subscription_id, purpose, cycle, state, account, reference, body)",
+        "unhex(inv), unhex(cus), unhex(sub), t.purpose, t.cycle, t.state, t.account, t.reference || n",
+        format!("invoices t where t.id = x'{invoice}'"),
+        body.clone(),
+    )];
+    let entries = one("journal").await;
+    for entry in &entries {
+        copies.push((
+            "journal (id, customer_id, event, at, body)",
+            "unhex(own), unhex(cus), t.event, t.at",
+            format!("journal t where t.id = x'{entry}'"),
+            format!("replace({body}, '{entry}', own)"),
+        ));
+    }
+    for (place, (into, columns, from, body)) in copies.into_iter().enumerate() {
+        let (cus, sub, inv, own) = (ids(0), ids(1), ids(2), ids(3 + place));
+        let statement = format!(
+            "{series}, ids as (select n, {cus} as cus, {sub} as sub, {inv} as inv, {own} as own \
+             from series) insert into {into} select {columns}, {body} from ids, {from}"
+        );
+        rows.execute_unprepared(&statement).await.unwrap();
+    }
 }
 
 /// How a database says what the copies are made of.

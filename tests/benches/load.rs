@@ -20,7 +20,7 @@ pub(crate) const CONNECTIONS: usize = 32;
 pub(crate) const FEW_CONNECTIONS: usize = 8;
 
 /// Largest answer that is read; a longer one is not of these routes.
-const MAX_ANSWER: usize = 16 * 1024;
+const MAX_ANSWER: usize = 256 * 1024;
 
 /// Rounds begin no later than this: a slow machine measures fewer.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -43,22 +43,26 @@ pub(crate) fn request(head: &str, headers: &[(&str, &str)], body: &[u8]) -> Byte
 /// is a 200 or a 201, or this is the end.
 pub(crate) async fn rate(address: SocketAddr, requests: Vec<Bytes>) -> u64 {
     let (count, began) = (requests.len(), now());
-    answered(address, requests, CONNECTIONS).await;
+    took(address, requests, CONNECTIONS).await;
     per_second(count, began.elapsed())
 }
 
 /// Sends all of `requests` over [`FEW_CONNECTIONS`]; gives the microseconds within
 /// which 99 in a hundred were answered.
 async fn slowest(address: SocketAddr, requests: Vec<Bytes>) -> u64 {
-    let mut took = answered(address, requests, FEW_CONNECTIONS).await;
-    took.sort_unstable();
-    let beyond = took.len() / 100;
-    let slow = took.get(took.len() - 1 - beyond).unwrap();
+    let mut times = took(address, requests, FEW_CONNECTIONS).await;
+    times.sort_unstable();
+    let beyond = times.len() / 100;
+    let slow = times.get(times.len() - 1 - beyond).unwrap();
     u64::try_from(slow.as_micros()).unwrap()
 }
 
 /// Sends all of `requests`; gives how long each took.
-async fn answered(address: SocketAddr, requests: Vec<Bytes>, connections: usize) -> Vec<Duration> {
+pub(crate) async fn took(
+    address: SocketAddr,
+    requests: Vec<Bytes>,
+    connections: usize,
+) -> Vec<Duration> {
     let (requests, next) = (Arc::new(requests), Arc::new(AtomicUsize::new(0)));
     let mut streams = Vec::with_capacity(connections);
     for _ in 0..connections {

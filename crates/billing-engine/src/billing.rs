@@ -169,8 +169,8 @@ impl Billing {
         }
     }
 
-    pub(crate) fn parts(&self) -> Result<&Parts, EngineError> {
-        self.parts.as_deref().ok_or(EngineError::Disabled)
+    pub(crate) fn parts(&self) -> Result<&Arc<Parts>, EngineError> {
+        self.parts.as_ref().ok_or(EngineError::Disabled)
     }
 
     /// The store, for read models. `None` when billing is switched off.

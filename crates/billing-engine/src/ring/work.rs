@@ -6,12 +6,15 @@
 //! provider that takes its time holds up neither decisions nor other calls.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use billing_ports::store::{Claiming, OutboxItem, StoreError};
 use futures_util::future::{BoxFuture, Fuse, FusedFuture, FutureExt};
-use futures_util::stream::{self, FuturesUnordered, StreamExt};
+use futures_util::stream::{self, StreamExt};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::billing::{Billing, Parts};
 use crate::error::EngineError;
@@ -58,7 +61,7 @@ impl Billing {
         let mut going = Going::new(self.parts()?, budget);
         let worked = going.work().await;
         // What has begun is finished, whatever became of the rest.
-        while going.calls.next().await.is_some() {}
+        while going.over().await {}
         let more = worked?;
         Ok(WorkDone { more, ..going.done })
     }
@@ -75,9 +78,10 @@ impl Billing {
 
 /// A go of work.
 struct Going<'a> {
-    parts: &'a Parts,
-    /// Effects on their way.
-    calls: FuturesUnordered<BoxFuture<'a, ()>>,
+    parts: &'a Arc<Parts>,
+    /// Effects on their way, each in a task of its own: those whose answers come together
+    /// are worked on by every core, and are taken back if the go is dropped.
+    calls: JoinSet<()>,
     done: WorkDone,
     started: Instant,
     budget: Duration,
@@ -88,11 +92,11 @@ struct Going<'a> {
 }
 
 impl<'a> Going<'a> {
-    fn new(parts: &'a Parts, budget: Duration) -> Self {
+    fn new(parts: &'a Arc<Parts>, budget: Duration) -> Self {
         let started = Instant::now();
         Self {
             parts,
-            calls: FuturesUnordered::new(),
+            calls: JoinSet::new(),
             done: WorkDone::default(),
             started,
             budget,
@@ -113,7 +117,7 @@ impl<'a> Going<'a> {
             }
             if !found {
                 // Whichever comes first: both are looked at in the next turn.
-                let _over = tokio::time::timeout(LOOK_AGAIN, self.calls.next()).await;
+                let _over = tokio::time::timeout(LOOK_AGAIN, self.over()).await;
             }
         }
     }
@@ -151,7 +155,7 @@ impl<'a> Going<'a> {
                         (Err(first), _) | (_, Err(first)) => Err(first),
                     };
                 }
-                Some(()) = self.calls.next(), if !self.calls.is_empty() => {
+                true = self.over(), if !self.calls.is_empty() => {
                     self.freed = self.freed.saturating_add(1);
                 }
             }
@@ -160,6 +164,19 @@ impl<'a> Going<'a> {
         self.done.due = self.done.due.saturating_add(due);
         self.done.inbox = self.done.inbox.saturating_add(inbox);
         Ok(due > 0 || inbox > 0 || begun? > 0)
+    }
+
+    /// Waits until an effect is over. `false`: none is under way.
+    async fn over(&mut self) -> bool {
+        match self.calls.join_next().await {
+            None => false,
+            Some(Ok(())) => true,
+            // It broke: so does this go, as if it had called by itself.
+            Some(Err(broken)) => match broken.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_canceled) => true,
+            },
+        }
     }
 
     /// How many more effects may be claimed: some wait for their place already here.
@@ -188,9 +205,11 @@ impl<'a> Going<'a> {
 
     /// Begins effects that were claimed; how many.
     fn begin(&mut self, items: Vec<OutboxItem>) -> usize {
-        let (parts, count) = (self.parts, items.len());
+        let count = items.len();
         for item in items {
-            self.calls.push(Box::pin(parts.perform_claimed(item)));
+            let parts = Arc::clone(self.parts);
+            let performing = async move { parts.perform_claimed(item).await };
+            self.calls.spawn(performing.in_current_span());
         }
         self.done.outbox = self.done.outbox.saturating_add(count);
         count

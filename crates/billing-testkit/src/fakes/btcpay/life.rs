@@ -9,6 +9,8 @@
 //! 5. `Processing`, and confirmed: `Settled`, told.
 //! 6. `Processing`, and watched long enough: `Invalid`, told.
 
+use std::collections::BTreeSet;
+
 use billing_domain::time::{Timestamp, shifted};
 use serde_json::{Value, json};
 
@@ -134,18 +136,13 @@ impl World {
 
     /// When something happens to an invoice by itself next. `None`: nothing will.
     pub(super) fn next_turn(&self) -> Option<Timestamp> {
-        self.invoices.values().filter_map(turn).min()
+        self.turns.first().map(|(at, _id)| *at)
     }
 
     /// Does what has come due of every invoice.
     pub(super) fn turn(&mut self, now: Timestamp) {
-        let due = |invoice: &&Invoice| turn(invoice).is_some_and(|at| at <= now);
-        let due: Vec<String> = self
-            .invoices
-            .values()
-            .filter(due)
-            .map(|one| one.id.clone())
-            .collect();
+        let due = self.turns.iter().take_while(|(at, _id)| *at <= now);
+        let due: BTreeSet<String> = due.map(|(_at, id)| id.clone()).collect();
         for id in due {
             let come = |payment: &Payment| payment.next_block.is_some_and(|at| at <= now);
             self.blocks(&id, 1, come, now);
@@ -199,9 +196,38 @@ impl World {
         }
     }
 
+    /// Puts a new invoice in.
+    pub(super) fn add(&mut self, invoice: Invoice) {
+        let id = invoice.id.clone();
+        self.turns.extend(turn(&invoice).map(|at| (at, id.clone())));
+        self.order.push(id.clone());
+        self.bears(invoice.order_id(), &id);
+        self.invoices.insert(id, invoice);
+    }
+
+    fn bears(&mut self, order: Option<&str>, id: &str) {
+        if let Some(order) = order {
+            let same = self.of_order.entry(order.to_owned()).or_default();
+            same.push(id.to_owned());
+        }
+    }
+
     pub(super) fn change(&mut self, id: &str, change: impl FnOnce(&mut Invoice)) {
-        if let Some(invoice) = self.invoices.get_mut(id) {
-            change(invoice);
+        let Some(invoice) = self.invoices.get_mut(id) else {
+            return;
+        };
+        let (before, bore) = (turn(invoice), invoice.order_id().map(str::to_owned));
+        change(invoice);
+        let (after, bears) = (turn(invoice), invoice.order_id().map(str::to_owned));
+        if before != after {
+            let at = |at| (at, id.to_owned());
+            if let Some(before) = before.map(at) {
+                self.turns.remove(&before);
+            }
+            self.turns.extend(after.map(at));
+        }
+        if bore != bears {
+            self.bears(bears.as_deref(), id);
         }
     }
 }

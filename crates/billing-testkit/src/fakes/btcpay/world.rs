@@ -4,7 +4,7 @@
 //! Pure but for its own counter: the same calls at the same instants make the
 //! same world. Knows no HTTP.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use billing_domain::time::{Timestamp, days};
 use jiff::SignedDuration;
@@ -73,6 +73,10 @@ pub struct World {
     pub invoices: BTreeMap<String, Invoice>,
     /// Ids of invoices in the order that they were made.
     pub order: Vec<String>,
+    /// Those that bear an order number, or once did, by that number.
+    pub(super) of_order: BTreeMap<String, Vec<String>>,
+    /// When something happens by itself to which invoice, the soonest first.
+    pub(super) turns: BTreeSet<(Timestamp, String)>,
     /// Pull payments by id.
     pub pulls: BTreeMap<String, PullPayment>,
     /// Webhooks by id.
@@ -103,6 +107,8 @@ impl World {
             permissions,
             invoices: BTreeMap::new(),
             order: Vec::new(),
+            of_order: BTreeMap::new(),
+            turns: BTreeSet::new(),
             pulls: BTreeMap::new(),
             hooks: BTreeMap::new(),
             deliveries: Vec::new(),

@@ -116,7 +116,11 @@ impl World {
         };
         let skip = size("skip")?.unwrap_or(0);
         let take = size("take")?.unwrap_or(usize::MAX);
-        let latest = self.order.iter().rev();
+        let made = match orders.as_slice() {
+            [order] => self.of_order.get(*order).map_or(&[][..], Vec::as_slice),
+            _any_of => self.order.as_slice(),
+        };
+        let latest = made.iter().rev();
         let invoices = latest.filter_map(|id| self.invoices.get(id));
         let rows = invoices.filter(fits).skip(skip).take(take);
         Ok(rows.map(|invoice| self.row(invoice, call)).collect())

@@ -77,8 +77,7 @@ impl World {
 
     fn keep(&mut self, invoice: Invoice, now: Timestamp) {
         let id = invoice.id.clone();
-        self.invoices.insert(id.clone(), invoice);
-        self.order.push(id.clone());
+        self.add(invoice);
         self.tell("InvoiceCreated", &id, json!({}), now);
         // An invoice over nothing is paid.
         self.look(&id, now);
