@@ -93,7 +93,11 @@ async fn k_12_a_link_of_days_ago_is_paid_at_the_rate_of_the_day(kind: StoreKind)
         InvoiceStatus::Expired
     );
     let seen = visits(&shop, &link).await.is(StatusCode::OK);
-    for word in ["Your renewal of Deck", "$25", "Can be paid until"] {
+    for word in [
+        "Your renewal of <bdi>Deck</bdi>",
+        "$25",
+        "Can be paid until",
+    ] {
         assert!(seen.text.contains(word), "{word}: {}", seen.text);
     }
     assert_eq!(

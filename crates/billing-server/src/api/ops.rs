@@ -1,6 +1,6 @@
 //! For machines that watch, and people that read: health, metrics, the document.
 
-use billing_ports::store::STORE_TIMEOUT;
+use billing_ports::store::{DisabledWhy, PageAsk, STORE_TIMEOUT, StoreError};
 use poem::http::{StatusCode, header};
 use poem::web::Data;
 use poem::{Endpoint, Response, handler};
@@ -12,6 +12,12 @@ use crate::state::AppState;
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; \
      style-src 'unsafe-inline'; img-src data:; font-src data:; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// How far what waits is counted: whether anything does is the alarm.
+const COUNTED: PageAsk = PageAsk {
+    after: None,
+    limit: 100,
+};
 
 /// The process runs.
 #[handler]
@@ -40,12 +46,13 @@ pub(crate) async fn readyz(state: Data<&AppState>) -> poem::Result<&'static str>
 
 /// What was counted, as text for Prometheus.
 #[handler]
-pub(crate) fn metrics(Data(state): Data<&AppState>) -> poem::Result<Response> {
+pub(crate) async fn metrics(Data(state): Data<&AppState>) -> poem::Result<Response> {
     let handle = state.metrics.as_ref().ok_or_else(Problem::not_found)?;
     handle.run_upkeep();
+    let waiting = waiting(state).await;
     Ok(Response::builder()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(handle.render() + &refused_keys(state) + &unwelcome(state)))
+        .body(handle.render() + &refused_keys(state) + &unwelcome(state) + &waiting))
 }
 
 /// Which providers do not take our key, as they stand now: nothing was counted of it, and
@@ -82,6 +89,40 @@ fn unwelcome(state: &AppState) -> String {
     format!(
         "# HELP {NAME} {what}\n# TYPE {NAME} gauge\n{}",
         rows.concat()
+    )
+}
+
+/// What waits for a person: what is parked, whoever it belongs to, and receivers to whom nothing
+/// is sent any more. Left out where the store does not say.
+async fn waiting(state: &AppState) -> String {
+    let Some(store) = state.billing.store() else {
+        return String::new();
+    };
+    let counted = async {
+        let parked = store.list_parked(None, COUNTED).await?.rows.len();
+        let receivers = store.list_endpoints().await?;
+        let disabled = receivers.into_iter().filter_map(|held| held.disabled);
+        let given_up = disabled.filter(|held| held.why != DisabledWhy::Operator);
+        Ok::<_, StoreError>((parked, given_up.count()))
+    };
+    let (parked, receivers) = match tokio::time::timeout(STORE_TIMEOUT, counted).await {
+        Ok(Ok(counted)) => counted,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "what waits is not counted");
+            return String::new();
+        }
+        Err(_elapsed) => {
+            tracing::warn!("what waits is not counted: the store does not answer");
+            return String::new();
+        }
+    };
+    let most = COUNTED.limit;
+    format!(
+        "# HELP billing_parked What waits for a person, counted to {most}.\n\
+         # TYPE billing_parked gauge\nbilling_parked {parked}\n\
+         # HELP billing_receivers_disabled Receivers of events that failed until nothing is \
+         sent to them.\n\
+         # TYPE billing_receivers_disabled gauge\nbilling_receivers_disabled {receivers}\n"
     )
 }
 

@@ -147,7 +147,7 @@ fn thanks(name: &str, checkout: &Checkout, subscription: &Subscription) -> Marku
     html! {
         section class="notice good" {
             h1 { "Thank you" }
-            p { "You have " strong { (name) } ". " span class={ "badge " (class) } { (word) } }
+            p { "You have " strong { bdi { (name) } } ". " span class={ "badge " (class) } { (word) } }
             dl {
                 @if let Ok(amount) = terms.amount() {
                     dt { "Price" }
@@ -186,7 +186,7 @@ fn waiting(name: &str) -> Markup {
             h1 { "Waiting for your payment" }
             p {
                 "We have not heard from the payment provider yet. This page looks again by itself; "
-                strong { (name) } " is yours as soon as the payment is confirmed. "
+                strong { bdi { (name) } } " is yours as soon as the payment is confirmed. "
                 span class="badge quiet" { "Pending" }
             }
             p { a href="" { "Look again now" } }
@@ -198,7 +198,7 @@ fn not_completed(name: &str) -> Markup {
     html! {
         section class="notice quiet" {
             h1 { "Not completed" }
-            p { "This checkout of " (name) " was not paid and is closed. Nothing was charged." }
+            p { "This checkout of " bdi { (name) } " was not paid and is closed. Nothing was charged." }
             p { a class="button" href="/pricing" { "Back to plans and prices" } }
         }
     }
@@ -215,7 +215,7 @@ fn free(catalog: &Catalog, key: &str) -> Response {
         body: html! {
             section class="notice good" {
                 h1 { "Thank you" }
-                p { strong { (plan.name) } " costs nothing: there is nothing to pay." }
+                p { strong { bdi { (plan.name) } } " costs nothing: there is nothing to pay." }
                 p { a href="/pricing" { "Plans and prices" } }
             }
         },

@@ -167,7 +167,7 @@ fn told(paddle: &PaddlePage, transaction: &str, plan: Option<&str>, next: Option
             data-transaction=(transaction) data-next=[next] {
             h1 { "Payment" }
             @if let Some(plan) = plan {
-                p { "You are about to buy " strong { (plan) } "." }
+                p { "You are about to buy " strong { bdi { (plan) } } "." }
             }
             p { "Paddle, our reseller, takes the payment: its form opens over this page." }
             noscript {

@@ -187,17 +187,17 @@ fn card(catalog: &Catalog, plan: &Plan, now: Timestamp) -> Markup {
     html! {
         article aria-labelledby=(heading) {
             header {
-                h2 id=(heading) { (plan.name) }
+                h2 id=(heading) { bdi { (plan.name) } }
                 @if let Some(trial) = plan.trial {
                     span class="badge trial" { (describe::length(trial)) " free" }
                 }
             }
-            p class="about" { (plan.description) }
+            p class="about" { bdi { (plan.description) } }
             (offers(catalog, plan, now))
             ul class="features" {
                 @for feature in describe::features(catalog, plan) {
                     li {
-                        (feature.name)
+                        bdi { (feature.name) }
                         @if let Some(value) = feature.value { ": " strong { (value) } }
                     }
                 }
@@ -298,5 +298,5 @@ fn button(plan: &Plan, price: Option<&Price>) -> Markup {
         Some(Billing::Recurring(Interval::YEAR)) => " yearly".to_owned(),
         Some(recurring @ Billing::Recurring(_)) => format!(" {}", describe::rhythm(recurring)),
     };
-    html! { button type="submit" { (verb) (way) span class="unseen" { ": " (plan.name) } } }
+    html! { button type="submit" { (verb) (way) span class="unseen" { ": " bdi { (plan.name) } } } }
 }

@@ -120,7 +120,7 @@ async fn shown(pages: &Pages, link: &str, renewal: &RenewalToPay) -> Response {
         let plan = plan.map_or(key, |plan| plan.name.as_str());
         html! {
             section class="notice wait" {
-                h1 { "Your renewal of " (plan) }
+                h1 { "Your renewal of " bdi { (plan) } }
                 dl {
                     dt { "To pay" }
                     dd { (describe::money(renewal.amount)) }

@@ -130,8 +130,9 @@ async fn the_overview_counts_what_recurs_and_what_waits() {
     drop(shown);
     let browser = signed_in(&rig, READ).await;
     let shown = browser.get("/admin").await.is(200);
-    shown.says("<a href=\"/admin/invoices?open=yes\"><span class=\"badge trial\">4</span></a>");
-    let owed = browser.get("/admin/invoices?open=yes").await.is(200);
+    shown
+        .says("<a href=\"/admin/invoices?open=renewals\"><span class=\"badge trial\">4</span></a>");
+    let owed = browser.get("/admin/invoices?open=renewals").await.is(200);
     owed.is_sound().says("Renewal").says("$30");
     let past = browser.get("/admin/subscriptions?status=past_due").await;
     past.is(200).is_sound().says("Past due");
@@ -151,6 +152,8 @@ async fn what_is_parked_is_replayed_linked_or_let_go_with_a_reason() {
     let shown = browser.get(&path).await.is(200);
     shown
         .is_sound()
+        .says("What solves it")
+        .says("Update this server, and try it again.")
         .says("Try it again")
         .says("Let it go")
         .says("Give it to this customer");

@@ -1,7 +1,11 @@
 //! Keys, what waits for a person, health, metrics and the document's page.
 
+use billing_domain::ids::IdSeq;
 use billing_domain::parked::ParkReason;
-use billing_ports::store::{Commit, Ring};
+use billing_ports::Clock as _;
+use billing_ports::store::{
+    Commit, Disabled, DisabledWhy, Endpoint, EndpointSecret, Endpoints as _, Ring,
+};
 use billing_server::{ApiOptions, AppState, RateOptions, api_routes};
 use billing_testkit::memory::{Call, Fault};
 use billing_testkit::{SeededIds, fixtures};
@@ -9,6 +13,7 @@ use poem::Endpoint as _;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+use crate::admin::unreadable;
 use crate::rig::{ADMIN, Rig, text};
 
 #[tokio::test]
@@ -177,10 +182,42 @@ async fn metrics_count_routes_not_paths() {
         r#"billing_http_requests_total{method="other",route="/v1/plans",status="405"} 2"#,
         "# TYPE billing_provider_key_refused gauge",
         r#"billing_provider_key_refused{account="sandbox/main"} 0"#,
+        "\nbilling_parked 0\n",
+        "\nbilling_receivers_disabled 0\n",
     ] {
         assert!(shown.contains(line), "{line} not in:\n{shown}");
     }
     assert!(!shown.to_lowercase().contains("secretish"), "{shown}");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_person_is_an_alarm_whoever_it_belongs_to() {
+    let rig = Rig::new().await;
+    // Nobody's: no event of a customer tells of it.
+    unreadable(&rig, 5).await;
+    let at = rig.clock.now();
+    let mut ids = IdSeq::new(at, 1);
+    for why in [DisabledWhy::Failing, DisabledWhy::Operator] {
+        let receiver = Endpoint {
+            id: ids.draw(),
+            url: "https://gone.example/hook".to_owned(),
+            events: Vec::new(),
+            secret: EndpointSecret([7; 32]),
+            old_secret: None,
+            failing_since: None,
+            disabled: Some(Disabled { at, why }),
+            created_at: at,
+        };
+        assert!(rig.store.add_endpoint(&receiver).await.unwrap());
+    }
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let app = api_routes(rig.state.clone().with_metrics(recorder.handle()));
+    let asked = poem::Request::builder().uri_str("/metrics").finish();
+    let shown = app.get_response(asked).await.into_body().into_string();
+    let shown = shown.await.unwrap();
+    for line in ["\nbilling_parked 1\n", "\nbilling_receivers_disabled 1\n"] {
+        assert!(shown.contains(line), "{line} not in:\n{shown}");
+    }
 }
 
 #[tokio::test]

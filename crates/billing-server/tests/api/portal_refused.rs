@@ -365,6 +365,7 @@ async fn names_are_names_on_every_page() {
             &subscription,
             "/portal/licenses",
             "/portal/invoices",
+            "/pricing",
         ] {
             pages.push(browser.get(path).await.is(200));
         }

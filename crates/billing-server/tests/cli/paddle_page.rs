@@ -48,7 +48,7 @@ fn a_checkout_at_paddle_opens_on_our_own_page() {
 
     let answer = server.get(url.strip_prefix(&server.url).unwrap());
     let page = answer.ok(200);
-    assert!(page.contains("<strong>Pro</strong>"), "{page}");
+    assert!(page.contains("<strong><bdi>Pro</bdi></strong>"), "{page}");
     let pay = tags(page, "section")[0];
     assert_eq!(attribute(pay, "data-environment"), Some("sandbox"));
     assert_eq!(attribute(pay, "data-token"), Some(TOKEN));

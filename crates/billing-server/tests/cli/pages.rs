@@ -123,7 +123,10 @@ fn a_checkout_that_is_not_paid_yet_looks_again_by_itself() {
     let waiting = page.ok(200);
     assert!(waiting.contains("Waiting for your payment"), "{waiting}");
     assert!(waiting.contains("http-equiv=\"refresh\""), "{waiting}");
-    assert!(waiting.contains("<strong>Lifetime</strong>"), "{waiting}");
+    assert!(
+        waiting.contains("<strong><bdi>Lifetime</bdi></strong>"),
+        "{waiting}"
+    );
     is_sound(&page);
     let held = server.read("/v1/subscriptions");
     assert_eq!(

@@ -100,7 +100,7 @@ fn a_newcomer_buys_is_renewed_and_finds_everything_again() {
     let ana = buy(&server, "personal-monthly", PAYS);
     let thanks = get(&ana.success);
     assert!(
-        thanks.body.contains("<strong>Personal</strong>"),
+        thanks.body.contains("<strong><bdi>Personal</bdi></strong>"),
         "{thanks:?}"
     );
     assert!(thanks.body.contains("$5 per month"), "{thanks:?}");

@@ -17,7 +17,7 @@ const LIST: &str = "/admin/invoices";
 
 #[derive(Default, Deserialize)]
 struct Asked {
-    /// `yes`: those that are owed only.
+    /// `yes`: those that are owed only; `renewals`: renewals among them.
     open: Option<String>,
     customer: Option<String>,
     after: Option<String>,
@@ -36,7 +36,8 @@ pub(super) async fn list(
 
 async fn listed(pages: &Pages, request: &Request, asks: Asked) -> Result<Response, Problem> {
     let operator = Operator::of(pages, request).await?;
-    let open = asks.open.as_deref() == Some("yes");
+    let open = asks.open.as_deref();
+    let open = ["yes", "renewals"].into_iter().find(|of| Some(*of) == open);
     let customer = asks.customer.as_deref().map(str::parse::<CustomerId>);
     let customer = customer
         .transpose()
@@ -44,7 +45,8 @@ async fn listed(pages: &Pages, request: &Request, asks: Asked) -> Result<Respons
     let after = after(asks.after.as_deref(), InvoiceId::uuid)?;
     let filter = InvoiceFilter {
         customer,
-        open: open.then_some(true),
+        open: open.map(|_which| true),
+        renewal: (open == Some("renewals")).then_some(true),
         ..InvoiceFilter::default()
     };
     let found = operator
@@ -53,7 +55,7 @@ async fn listed(pages: &Pages, request: &Request, asks: Asked) -> Result<Respons
         .await?;
     let whose = customer.map(|id| id.to_string());
     let mut keep = Vec::new();
-    keep.extend(open.then_some(("open", "yes")));
+    keep.extend(open.map(|which| ("open", which)));
     keep.extend(whose.as_deref().map(|id| ("customer", id)));
     let sheet = Sheet {
         title: "Invoices",
@@ -70,7 +72,8 @@ async fn listed(pages: &Pages, request: &Request, asks: Asked) -> Result<Respons
                 label for="open" { "Which" }
                 select id="open" name="open" {
                     option value="" { "All" }
-                    option value="yes" selected[open] { "Those that are owed" }
+                    option value="yes" selected[open == Some("yes")] { "Those that are owed" }
+                    option value="renewals" selected[open == Some("renewals")] { "Renewals that are owed" }
                 }
                 button type="submit" { "Show" }
             }

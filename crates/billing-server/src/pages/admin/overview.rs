@@ -107,7 +107,7 @@ impl Waiting {
             section class="card" aria-labelledby="waits" {
                 h2 id="waits" { "What waits" }
                 dl {
-                    (row("Renewals to be paid", self.due, "/admin/invoices?open=yes", "trial"))
+                    (row("Renewals to be paid", self.due, "/admin/invoices?open=renewals", "trial"))
                     (row("Renewals that failed: past due", self.past_due, "/admin/subscriptions?status=past_due", "due"))
                     (row("Parked for a person", self.parked, "/admin/parked", "due"))
                     (row("Deliveries that were given up", self.dead, "/admin/deliveries?status=dead", "over"))

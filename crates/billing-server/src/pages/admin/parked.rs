@@ -145,6 +145,45 @@ const fn why(reason: ParkReason) -> &'static str {
     }
 }
 
+/// What solves it, in words: what is to be done elsewhere, and which of the decisions follows.
+const fn solved_by(reason: ParkReason) -> &'static str {
+    match reason {
+        ParkReason::Unlinked => {
+            "Say whose it is. If it is nobody's here, such as another shop's in the same account, let it go."
+        }
+        ParkReason::SharedCustomer => {
+            "Look at the provider who of them bought it, and say whose it is."
+        }
+        ParkReason::UnknownPrice => {
+            "Put the provider's price into the plan file, apply it, and try it again. Until then the plan stays as it was."
+        }
+        ParkReason::AmountMismatch => {
+            "Nothing was given for it. Compare the invoice with what was paid: refund it, or grant what was meant, and let it go."
+        }
+        ParkReason::LatePayment => {
+            "It paid for nothing any more, and lies on the customer's balance where that could be told. Refund it, or leave it there, and let it go."
+        }
+        ParkReason::CurrencyMismatch => {
+            "Nothing was given for it. Refund it at the provider, or grant what was meant, and let it go."
+        }
+        ParkReason::Duplicate => {
+            "The first one lives on. Refund the second, and end it at the provider if it is charged again; then let it go."
+        }
+        ParkReason::ProviderRefused => {
+            "The provider says why. Mend that, in its settings or here, and try it again where it waits; else let it go."
+        }
+        ParkReason::AttemptsExhausted => {
+            "It was tried for as long as it made sense. See that the provider answers, and try it again."
+        }
+        ParkReason::Conflict => {
+            "Read what both sides say, here and at the provider. Mend the one that is wrong, and try it again, or let it go."
+        }
+        ParkReason::Unreadable => {
+            "It was signed by the provider and is of a form that is not known here. Update this server, and try it again."
+        }
+    }
+}
+
 /// Shows one thing, with what can be decided about it.
 #[handler]
 pub(super) async fn show(Data(pages): Data<&Pages>, request: &Request) -> Response {
@@ -179,7 +218,15 @@ async fn shown(pages: &Pages, request: &Request) -> Result<Response, Problem> {
                     }
                     dt { "Reason" }
                     dd { code { (parked.reason.as_str()) } }
+                    @if let Some(id) = parked.customer {
+                        dt { "Invoices" }
+                        dd { a href={ "/admin/invoices?customer=" (id) } { "Those of this customer" } }
+                    }
                 }
+            }
+            section class="card" aria-labelledby="solved" {
+                h2 id="solved" { "What solves it" }
+                p { (solved_by(parked.reason)) }
             }
             @if operator.may_act() { (decisions(&operator, &parked)) }
             p { a href=(LIST) { "Back to what is parked" } }
@@ -267,4 +314,17 @@ async fn linked(acting: &Acting) -> Result<Resolution, Problem> {
     let whose = acting.form.field("customer").unwrap_or_default();
     let customer = customer_named(&acting.state, whose).await?;
     Ok(Resolution::Link(customer))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_reason_is_solved_in_a_way_of_its_own() {
+        let words: BTreeSet<&str> = PARK_REASONS.into_iter().map(solved_by).collect();
+        assert_eq!(words.len(), PARK_REASONS.len());
+    }
 }
