@@ -91,7 +91,8 @@ impl GatesApi {
     ) -> Answer<GateView> {
         by.checked();
         let of = customer_ref(&customer)?;
-        let (held, adding) = (body.0.held, body.0.adding);
+        let held = body.0.held.unwrap_or_default();
+        let adding = body.0.adding.unwrap_or_default();
         let any = decided(&state, &of, &feature, Need::Some).await?;
         let Gate::Allowed { limit, .. } = &any else {
             return Err(upgrade_required(&feature, &any));
@@ -123,16 +124,16 @@ impl GatesApi {
 #[oai(rename = "PiecesCheck")]
 struct PiecesBody {
     /// How many are handed out already. Absent: none.
-    held: u64,
+    held: Option<u64>,
     /// How many are to be added. Absent: none, those handed out are used.
-    adding: u64,
+    adding: Option<u64>,
 }
 
 impl ReadBody for PiecesBody {
     fn read(fields: &mut Fields) -> Self {
         Self {
-            held: fields.natural("held").unwrap_or_default(),
-            adding: fields.natural("adding").unwrap_or_default(),
+            held: fields.natural("held"),
+            adding: fields.natural("adding"),
         }
     }
 }
