@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use crate::failure::{Failure, Outcome};
+use crate::probe::{self, Tool};
 use crate::process;
 use crate::tidy;
 
@@ -36,6 +37,10 @@ pub(crate) fn run() -> Outcome<()> {
         step("dependencies", dependencies)?;
     } else {
         eprintln!("xtask ci: dependencies: SKIPPED: cargo-deny is not installed");
+    }
+    match Tool::installed() {
+        Ok(tool) => step("probe", || probe::step(&tool))?,
+        Err(failure) => eprintln!("xtask ci: probe: SKIPPED: {failure}"),
     }
     announce("tests");
     // The very command of the README. Nothing may be printed after it.

@@ -1,7 +1,7 @@
 //! The project's own commands: `cargo xtask test`, `tidy`, `bench`, `openapi`,
-//! `pictures`, `ci`, `postgres`.
+//! `pictures`, `probe`, `ci`, `postgres`.
 //!
-//! Knows cargo, PostgreSQL's programs, Chromium's and the layout of this repository. Knows nothing of billing:
+//! Knows cargo, PostgreSQL's programs, Chromium's, schemathesis and the layout of this repository. Knows nothing of billing:
 //! it depends on no room of the workspace, so that it builds in seconds and can judge them all.
 
 mod apt;
@@ -12,6 +12,7 @@ mod failure;
 mod openapi;
 mod pictures;
 mod postgres;
+mod probe;
 mod process;
 mod rig;
 #[cfg(test)]
@@ -47,6 +48,8 @@ enum Command {
     Pictures,
     /// Run the benchmarks, with a private PostgreSQL under production's settings
     Bench(bench::Options),
+    /// Ask a server of its own what the OpenAPI document makes up, with schemathesis
+    Probe(probe::Options),
     /// Run everything that a change must pass; the tests come last
     Ci,
     /// Start a private PostgreSQL, print its URL, stop it when stdin closes or on Ctrl-C
@@ -73,6 +76,7 @@ fn run(command: &Command) -> Outcome<()> {
         Command::Openapi => openapi::run(),
         Command::Pictures => pictures::run(),
         Command::Bench(options) => bench::run(options),
+        Command::Probe(options) => probe::run(options),
         Command::Ci => ci::run(),
         Command::Postgres => postgres::serve(),
     }

@@ -1,6 +1,7 @@
 //! `cargo xtask openapi`: writes down the document that the server itself prints.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -31,29 +32,29 @@ pub(crate) fn run() -> Outcome<()> {
     Ok(())
 }
 
+/// What cargo is asked to build so that the tests find their work done: the features of
+/// dependencies then are theirs. Building the server alone would compile most of them twice.
+pub(crate) const EVERYTHING: [&str; 4] = ["--workspace", "--bins", "--tests", "--examples"];
+
 /// What `billing openapi` prints, built from the code as it is.
-///
-/// Builds everything that the tests need: the features of dependencies then are those of the test
-/// run, which finds its work done. Building the server alone would compile most of them twice.
 pub(crate) fn printed() -> Outcome<String> {
-    let mut build = process::cargo();
-    build.args([
-        "build",
-        "--quiet",
-        "--workspace",
-        "--bins",
-        "--tests",
-        "--examples",
-    ]);
-    build.arg("--message-format=json-render-diagnostics");
-    let messages = process::read(&mut build)?;
-    let server = executable(&messages, "billing")
-        .ok_or_else(|| Failure::new("the build made no program called billing"))?;
+    let server = program(&EVERYTHING)?;
     process::read(
         Command::new(server)
             .arg("openapi")
             .current_dir(workspace::root()),
     )
+}
+
+/// The server's program, built from the code as it is with all that `selection` has cargo build.
+pub(crate) fn program(selection: &[&str]) -> Outcome<PathBuf> {
+    let mut build = process::cargo();
+    build.args(["build", "--quiet"]).args(selection);
+    build.arg("--message-format=json-render-diagnostics");
+    let messages = process::read(&mut build)?;
+    executable(&messages, "billing")
+        .map(PathBuf::from)
+        .ok_or_else(|| Failure::new("the build made no program called billing"))
 }
 
 /// The path of the program `name` in what a build tells as JSON, one message a line.
