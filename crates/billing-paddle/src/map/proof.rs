@@ -2,7 +2,8 @@
 //!
 //! At a renewal Paddle shows the new period as active first, and past due when the
 //! money does not come. So an active subscription alone proves nothing; a completed
-//! transaction for its period does.
+//! transaction for its period does. What is charged beside its items bears the period
+//! that it falls into, and pays for none.
 
 use billing_domain::money::Money;
 use billing_domain::time::{Period, Timestamp};
@@ -33,11 +34,12 @@ pub(crate) struct Proof {
 
 /// What `transactions` prove of a subscription in period `current`.
 pub(crate) fn prove(current: Option<Period>, transactions: &[Transaction]) -> Proof {
+    let of_items = || transactions.iter().filter(|txn| !txn.is_beside());
     let periods = |of: fn(&Transaction) -> bool| {
-        let of = transactions.iter().filter(move |txn| of(txn));
+        let of = of_items().filter(move |txn| of(txn));
         of.filter_map(|txn| txn.billing_period.map(Span::period))
     };
-    let completed = transactions.iter().filter(|txn| is_completed(txn));
+    let completed = of_items().filter(|txn| is_completed(txn));
     let last = completed
         .filter_map(|txn| Some((txn, txn.billing_period?.period())))
         .max_by_key(|(_, period)| period.end);

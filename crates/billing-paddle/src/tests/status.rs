@@ -214,6 +214,49 @@ fn a_charge_within_the_period_and_a_moved_end_prove_it_too() {
 }
 
 #[test]
+fn what_is_charged_beside_the_items_pays_for_no_period() {
+    let beside = |status: &str| {
+        let mut charged = transaction(status, february());
+        charged["origin"] = json!("subscription_charge");
+        charged["billing_period"] = span(Period {
+            start: at("2026-02-01T01:00:00Z"),
+            end: february().end,
+        });
+        charged
+    };
+    // The renewal is not paid, though something else was.
+    let (jan, feb) = (Some(january()), Some(february()));
+    check(vec![
+        (
+            as_is("active"),
+            vec![beside("completed"), paid(january())],
+            Status::Active,
+            jan,
+        ),
+        (
+            as_is("past_due"),
+            vec![beside("completed"), owed(february()), paid(january())],
+            Status::PastDue,
+            feb,
+        ),
+        (
+            as_is("active"),
+            vec![beside("past_due"), paid(february())],
+            Status::Active,
+            feb,
+        ),
+        // Nor does it end for want of what was beside it.
+        (
+            without("canceled"),
+            vec![beside("past_due"), paid(january())],
+            Status::Canceled,
+            jan,
+        ),
+    ]);
+    assert!(!proof(feb, &[beside("completed")]).current_paid);
+}
+
+#[test]
 fn a_snapshot_is_as_new_as_the_newest_that_it_is_made_of() {
     let held = read(&subscription(MONTHLY, january()));
     let mut paid = transaction("completed", january());

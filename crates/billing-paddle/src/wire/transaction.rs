@@ -148,6 +148,11 @@ impl Transaction {
         self.origin.as_deref() == Some("web")
     }
 
+    /// Whether a subscription is charged by it beside its items: for none of its periods.
+    pub(crate) fn is_beside(&self) -> bool {
+        self.origin.as_deref() == Some("subscription_charge")
+    }
+
     pub(crate) fn recurs(&self) -> bool {
         self.subscription_id.is_some() || self.items.iter().any(Item::recurs)
     }
