@@ -137,6 +137,14 @@ pub enum Fact {
         /// The provider's word for the reason.
         reason: String,
     },
+    /// An invoice of ours was not collected, and nobody can pay it at the provider: nothing
+    /// is left of it there.
+    ChargeFailed {
+        /// Our invoice.
+        invoice: InvoiceId,
+        /// A stable code for the reason.
+        reason: String,
+    },
     /// Money for an invoice of ours is on its way, and may yet not come: a
     /// transaction without confirmations. So it stood when it was looked at.
     PaymentPending {

@@ -2,7 +2,7 @@
 //! copies from a transaction to its subscription, and from there to every later
 //! transaction, is the same data.
 
-use billing_domain::effect::{EffectKey, OpenCheckout};
+use billing_domain::effect::{CreateInvoice, EffectKey, OpenCheckout};
 use billing_domain::fact::Link;
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
 use serde_json::{Map, Value};
@@ -12,6 +12,8 @@ pub(crate) const CUSTOMER: &str = "billing_customer";
 pub(crate) const HOST_REF: &str = "billing_ref";
 pub(crate) const OPERATOR: &str = "billing_operator";
 pub(crate) const CHANGE: &str = "billing_change";
+/// The invoice of ours that a charge is for, in the custom data of its item's price.
+pub(crate) const INVOICE: &str = "billing_invoice";
 /// The key of the effect that made a transaction.
 pub(crate) const INTENT: &str = "intent";
 
@@ -32,6 +34,17 @@ pub(crate) fn of_checkout(order: &OpenCheckout, key: &EffectKey, operator: &str)
     set(OPERATOR, operator.to_owned());
     set(INTENT, key.to_string());
     custom
+}
+
+/// What the price of a charge for an invoice of ours carries.
+pub(crate) fn of_invoice(order: &CreateInvoice, key: &EffectKey, operator: &str) -> Custom {
+    let carried = [
+        (INVOICE, order.invoice.to_string()),
+        (OPERATOR, operator.to_owned()),
+        (INTENT, key.to_string()),
+    ];
+    let carried = carried.map(|(name, value)| (name.to_owned(), Value::String(value)));
+    carried.into_iter().collect()
 }
 
 /// The text under a name.

@@ -21,3 +21,4 @@ mod renewals;
 mod returned;
 mod shop;
 mod signed;
+mod used;

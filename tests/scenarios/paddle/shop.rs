@@ -120,15 +120,26 @@ pub(super) async fn shop_of(kind: StoreKind, rules: Rules) -> Shop {
 
 /// A shop that calls the account with this key.
 pub(super) async fn shop_with(kind: StoreKind, rules: Rules, key: &str) -> Shop {
-    shop_through(kind, rules, key, client()).await
+    shop_through(kind, rules, key, client(), PLANS).await
 }
 
 /// The shop, which waits a fifth of a second for an answer.
 pub(super) async fn impatient_shop(kind: StoreKind) -> Shop {
-    shop_through(kind, Rules::default(), DEFAULT_KEY, impatient()).await
+    shop_through(kind, Rules::default(), DEFAULT_KEY, impatient(), PLANS).await
 }
 
-async fn shop_through(kind: StoreKind, rules: Rules, key: &str, client: HttpClient) -> Shop {
+/// A shop with other plans.
+pub(super) async fn shop_selling(kind: StoreKind, rules: Rules, plans: &str) -> Shop {
+    shop_through(kind, rules, DEFAULT_KEY, client(), plans).await
+}
+
+async fn shop_through(
+    kind: StoreKind,
+    rules: Rules,
+    key: &str,
+    client: HttpClient,
+    plans: &str,
+) -> Shop {
     let fake = account(rules).await;
     let options = options(&fake, key);
     let clock = Arc::new(fake.clock().clone());
@@ -136,7 +147,7 @@ async fn shop_through(kind: StoreKind, rules: Rules, key: &str, client: HttpClie
         decoder: Arc::new(PaddleDecoder::new(&options)),
         provider: Arc::new(Paddle::new(&options, client, clock).unwrap()),
     };
-    let catalog = read_plan_file("inkwell.yaml", PLANS.as_bytes()).unwrap();
+    let catalog = read_plan_file("inkwell.yaml", plans.as_bytes()).unwrap();
     Hosted::over(kind.fresh().await, fake, adapter, &catalog).await
 }
 

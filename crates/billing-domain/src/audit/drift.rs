@@ -202,6 +202,7 @@ pub fn drift(account: &Account, object: &ProviderRef, seen: &[Observed]) -> Vec<
             // what was given back is no part of what was owed.
             Fact::InvoiceOpened { .. }
             | Fact::PaymentFailed { .. }
+            | Fact::ChargeFailed { .. }
             | Fact::PaymentPending { .. }
             | Fact::InvoiceClosed { .. }
             | Fact::PaymentReversed { .. }

@@ -22,6 +22,7 @@ use crate::decide::remind::owed;
 use crate::decide::settle::{Received, pay};
 use crate::decide::uncancel::uncancel_failed;
 use crate::decide::upheld::{Word, follow_words, payment_reversed, payment_upheld};
+use crate::decide::usage::carry_usage;
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order};
 use crate::fact::{About, Fact, Observed};
@@ -125,6 +126,7 @@ fn apply(
         }
         Fact::InvoicePaid { .. } => invoice_paid(draft, account, observed, catalog),
         Fact::PaymentFailed { invoice, reason } => payment_failed(draft, *invoice, reason),
+        Fact::ChargeFailed { invoice, reason } => charge_failed(draft, *invoice, reason),
         Fact::PaymentReversed { payment, of } => {
             payment_reversed(draft, account, Word::said(payment, *of, at))
         }
@@ -372,6 +374,17 @@ fn payment_failed(draft: &mut Draft, id: InvoiceId, reason: &str) -> Verdict {
         entry.note = Some(reason.to_owned());
     });
     Verdict::Decided
+}
+
+/// It was not collected, and is nowhere to be paid: what was used is owed all the same,
+/// and charged with the next invoice.
+fn charge_failed(draft: &mut Draft, id: InvoiceId, reason: &str) -> Verdict {
+    let verdict = payment_failed(draft, id, reason);
+    let used = draft.account.invoice(id);
+    if let Some(used) = used.filter(|held| held.purpose == Purpose::Usage).cloned() {
+        carry_usage(draft, used);
+    }
+    verdict
 }
 
 fn refused(

@@ -11,6 +11,7 @@ impl Fact {
             Self::InvoiceOpened { invoice, .. }
             | Self::InvoicePaid { invoice, .. }
             | Self::PaymentFailed { invoice, .. }
+            | Self::ChargeFailed { invoice, .. }
             | Self::PaymentPending { invoice, .. }
             | Self::InvoiceClosed { invoice, .. }
             | Self::Refused {
@@ -75,6 +76,7 @@ impl Fact {
             | Self::PaymentUnconfirmed { .. }
             | Self::Unclear { .. }
             | Self::PaymentFailed { .. }
+            | Self::ChargeFailed { .. }
             | Self::ProviderInvoiceSeen { .. }
             | Self::Hinted { .. }
             | Self::RefundSeen(_)
@@ -121,6 +123,7 @@ impl Fact {
             | Self::PaymentUnconfirmed { .. }
             | Self::Unclear { .. }
             | Self::PaymentFailed { .. }
+            | Self::ChargeFailed { .. }
             | Self::ProviderInvoiceSeen { .. }
             | Self::Hinted { .. }
             | Self::RefundSeen(_)

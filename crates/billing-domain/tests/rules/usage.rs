@@ -283,6 +283,28 @@ fn what_cannot_be_paid_there_any_more_is_carried_to_the_next_invoice() {
 }
 
 #[test]
+fn what_was_not_collected_and_is_nowhere_to_be_paid_is_carried() {
+    let mut world = subscriber();
+    let id = period(&world).id;
+    world.tick("2026-02-01");
+    world.account.customer.balances = vec![usd(40)];
+    close(&mut world, "2026-02-01T01:00:00Z", id, &figures(1_200));
+    let invoice = usage_invoices(&world)[0].id;
+    // Of its answer and of its event: once.
+    for _ in 0..2 {
+        world.tell(Fact::ChargeFailed {
+            invoice,
+            reason: "card_declined".to_owned(),
+        });
+        let held = world.account.invoice(invoice).unwrap();
+        assert!(matches!(held.state, InvoiceState::Void { .. }));
+        assert_eq!(world.account.customer.balances, [usd(-60)]);
+    }
+    assert_eq!(world.count(Event::InvoicePaymentFailed), 1);
+    assert_eq!(world.count(Event::InvoiceVoided), 1);
+}
+
+#[test]
 fn a_second_one_beside_one_that_is_owed_is_carried() {
     let mut world = subscriber();
     let id = period(&world).id;
@@ -423,11 +445,6 @@ fn what_cannot_be_metered_or_charged_is_no_catalog() {
         for_nothing,
         [(format!("{calls}.amount"), IssueCode::OutOfRange)]
     );
-    let elsewhere = on_price(&|price| {
-        let paddle = billing_domain::catalog::ProviderKey::new("paddle").unwrap();
-        price.provider_refs.insert(paddle, "price_1".to_owned());
-    });
-    assert_eq!(elsewhere, [(price.to_owned(), IssueCode::Contradiction)]);
     let once = on_price(&|price| price.interval = Billing::Once);
     assert_eq!(once, [(price.to_owned(), IssueCode::Contradiction)]);
 }

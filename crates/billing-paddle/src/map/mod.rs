@@ -2,6 +2,7 @@
 //! decided on them.
 
 pub(crate) mod adjustment;
+mod beside;
 pub(crate) mod proof;
 pub(crate) mod subscription;
 pub(crate) mod transaction;

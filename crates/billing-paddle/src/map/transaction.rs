@@ -9,6 +9,7 @@ use billing_domain::provider::RefKind;
 use billing_domain::time::Timestamp;
 
 use super::Teller;
+use super::beside::beside_seen;
 use crate::correlation::{HOST_REF, is_foreign, link};
 use crate::money::{charged, listed};
 use crate::wire::{Item, Span, Transaction};
@@ -133,13 +134,8 @@ impl Teller {
             link: link.clone(),
         };
         let mut facts = Vec::new();
-        let told = invoice_seen(transaction, said)
-            .and_then(|invoice| Ok((invoice, checkout_seen(transaction, &link)?)));
-        match told {
-            Ok((invoice, checkout)) => {
-                facts.extend(invoice.map(observe));
-                facts.extend(checkout.map(observe));
-            }
+        match self.seen(transaction, said, &link) {
+            Ok(told) => facts.extend(told.into_iter().map(observe)),
             Err(why) => facts.push(observe(Fact::Unreadable {
                 object: self.object(RefKind::Invoice, &transaction.id),
                 why: why.to_owned(),
@@ -156,6 +152,21 @@ impl Teller {
                 }),
         );
         facts
+    }
+
+    /// What it tells of how it stands.
+    fn seen(
+        &self,
+        transaction: &Transaction,
+        said: Said,
+        link: &Link,
+    ) -> Result<Vec<Fact>, &'static str> {
+        if let Some(ours) = self.invoice_of(transaction) {
+            return beside_seen(transaction, ours, NO_SUM);
+        }
+        let invoice = invoice_seen(transaction, said)?;
+        let checkout = checkout_seen(transaction, link)?;
+        Ok(invoice.into_iter().chain(checkout).collect())
     }
 }
 

@@ -2,6 +2,7 @@
 //! whether it was carried out before.
 
 mod change;
+mod charge;
 mod checkout;
 mod customer;
 mod lifecycle;
@@ -16,6 +17,9 @@ pub(crate) use checkout::takes;
 
 use crate::api_error::CallError;
 use crate::provider::Paddle;
+
+/// Why no cycle of a schedule of ours is invoiced here.
+const RUNS_THE_SCHEDULE: &str = "an invoice of ours for a cycle: Paddle makes its own";
 
 impl Paddle {
     /// Carries an order out. The inner result is Paddle's word, the outer one says
@@ -42,11 +46,14 @@ impl Paddle {
                 reference, quoted, ..
             } => self.resume(reference, *quoted).await,
             Order::ReadSubscription { reference, .. } => self.reread(reference).await,
-            Order::CreateInvoice(_) | Order::VoidInvoice { .. } => {
-                return Err(PerformError::Unsupported(
-                    "an invoice of ours: Paddle makes its own",
-                ));
-            }
+            Order::CreateInvoice(order) => match (&order.subscription_ref, order.cycle) {
+                (Some(theirs), None) => self.charge_beside(key, order, theirs).await,
+                _ => return Err(PerformError::Unsupported(RUNS_THE_SCHEDULE)),
+            },
+            Order::VoidInvoice { reference, .. } => match reference {
+                Some(reference) => self.take_back(reference).await,
+                None => return Err(PerformError::Unsupported(RUNS_THE_SCHEDULE)),
+            },
             Order::PromiseRefund(_) => {
                 return Err(PerformError::Unsupported(
                     "refunds by a link: they are made in the dashboard",

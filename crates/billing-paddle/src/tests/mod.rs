@@ -2,6 +2,7 @@
 
 mod calls;
 mod changes;
+mod charges;
 mod checkouts;
 mod events;
 mod examine;

@@ -126,6 +126,13 @@ pub(crate) struct Price {
     pub(crate) trial_period: Option<Cycle>,
     #[serde(default)]
     pub(crate) status: Option<String>,
+    #[serde(default)]
+    pub(crate) product_id: Option<String>,
+    #[serde(default)]
+    pub(crate) tax_mode: Option<String>,
+    /// Whatever shape it has: it is mostly other people's.
+    #[serde(default)]
+    pub(crate) custom_data: Option<Value>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -146,6 +153,11 @@ impl Item {
     pub(crate) fn price_ref(&self) -> Option<&str> {
         let priced = self.price.as_ref().map(|price| price.id.as_str());
         priced.or(self.price_id.as_deref())
+    }
+
+    /// What its price carries of ours or of others.
+    pub(crate) fn price_data(&self) -> Option<&Map<String, Value>> {
+        self.price.as_ref()?.custom_data.as_ref()?.as_object()
     }
 
     /// One, where nothing is said.

@@ -22,6 +22,10 @@ pub(crate) struct Subscription {
     pub(crate) status: String,
     #[serde(default)]
     pub(crate) customer_id: Option<String>,
+    #[serde(default)]
+    pub(crate) address_id: Option<String>,
+    #[serde(default)]
+    pub(crate) currency_code: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) items: Vec<Item>,
     #[serde(default)]

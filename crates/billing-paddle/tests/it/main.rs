@@ -2,6 +2,8 @@
 //! and flows through whole lives of subscriptions.
 
 #[cfg(test)]
+mod charges;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod flows;

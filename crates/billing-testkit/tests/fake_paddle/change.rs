@@ -408,6 +408,34 @@ async fn charges_beside_the_items_are_taken_now_or_with_the_renewal() {
 }
 
 #[tokio::test]
+async fn a_charge_of_its_own_price_is_no_less_than_is_charged_and_in_the_same_money() {
+    let shop = Shop::open(options()).await;
+    let id = shop.subscribe("pri_basic").await;
+    let path = format!("subscriptions/{id}/charge");
+    let body = |amount: &str, currency: &str| {
+        json!({ "effective_from": "immediately", "items": [{ "quantity": 1, "price": {
+            "description": "Calls", "product": { "name": "Calls" },
+            "unit_price": { "amount": amount, "currency_code": currency },
+            "custom_data": { "of": "ours" },
+        }}]})
+    };
+    let little = "subscription_update_transaction_balance_less_than_charge_limit";
+    shop.check(Method::POST, &path, body("69", "USD"), 400, little)
+        .await;
+    shop.check(Method::POST, &path, body("70", "EUR"), 400, "bad_request")
+        .await;
+    shop.post(&path, body("70", "USD")).await;
+    let made = shop.get("transactions?origin=subscription_charge").await;
+    let made = made["data"].as_array().unwrap();
+    assert_eq!(made.len(), 1);
+    let price = &made[0]["items"][0]["price"];
+    assert_eq!(
+        (&price["type"], &price["custom_data"]["of"]),
+        (&json!("custom"), &json!("ours"))
+    );
+}
+
+#[tokio::test]
 async fn changes_that_charge_are_limited_by_the_hour() {
     let shop = Shop::open(options()).await;
     let id = shop.subscribe("pri_basic").await;

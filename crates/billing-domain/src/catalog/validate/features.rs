@@ -3,12 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Checker, MAX_AMOUNT, MAX_LEVELS, MAX_NAME_CHARS, MAX_TEXT_CHARS, quoted, suggest};
-use crate::catalog::{IssueCode, Path, Plan, Price, ProviderKey};
+use crate::catalog::{IssueCode, Path, Plan, Price};
 use crate::entitlement::{Entitlement, Feature, FeatureKey, FeatureKind, Limit};
 use crate::usage::MAX_VALUE;
-
-/// Providers that run the schedule, and at which nothing can be charged beside it yet.
-const CHARGE_NOTHING_BESIDE: [&str; 1] = ["paddle"];
 
 impl<'a> Checker<'a> {
     pub(super) fn features(&mut self) {
@@ -162,15 +159,6 @@ impl<'a> Checker<'a> {
                 IssueCode::Contradiction,
                 "an overage of a price paid once",
                 "a price that is charged again and again",
-            );
-        }
-        let runs = |key: &&ProviderKey| CHARGE_NOTHING_BESIDE.contains(&key.as_str());
-        if let Some(provider) = price.provider_refs.keys().find(runs) {
-            self.report(
-                at.clone(),
-                IssueCode::Contradiction,
-                format!("an overage of a price that {provider} charges"),
-                "a price that Stripe charges, or whose schedule the engine runs",
             );
         }
     }

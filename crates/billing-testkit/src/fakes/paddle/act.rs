@@ -8,7 +8,7 @@ use super::amount::{Share, Totals};
 use super::change::{Plan, count_charge, declined_payment, locked};
 use super::read;
 use super::refusal::Refusal;
-use super::sell::Draft;
+use super::sell::{Draft, is_too_little, one_currency};
 use super::things::{Action, Bought, Line, Origin, Scheduled, Subscription, SubscriptionStatus};
 use super::world::World;
 
@@ -154,7 +154,8 @@ impl World {
         now: Timestamp,
     ) -> Result<Plan, Refusal> {
         let subscription = self.living(id)?.clone();
-        if subscription.status == SubscriptionStatus::Paused {
+        let behind = [SubscriptionStatus::Paused, SubscriptionStatus::PastDue];
+        if behind.contains(&subscription.status) {
             let detail = "action requires the subscription to be active";
             return Err(Refusal::bad("subscription_not_active", detail));
         }
@@ -172,7 +173,18 @@ impl World {
             let detail = "only one-time items can be charged";
             return Err(Refusal::bad("subscription_new_items_not_valid", detail));
         }
+        if one_currency(&items)? != subscription.currency {
+            let message = "prices have another currency than the subscription";
+            return Err(Refusal::field("items", message));
+        }
         let lines = self.lines(&items, None, false, subscription.period);
+        let total = lines
+            .iter()
+            .fold(0_i64, |sum, line| sum.saturating_add(line.totals.total));
+        if at_once && is_too_little(total) {
+            let code = "subscription_update_transaction_balance_less_than_charge_limit";
+            return Err(Refusal::bad(code, "less than can be charged"));
+        }
         Ok(Plan {
             after: subscription,
             differs: true,

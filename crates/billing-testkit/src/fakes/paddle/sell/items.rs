@@ -162,6 +162,14 @@ impl World {
     }
 }
 
+/// Paddle's own smallest charge: 70 cents. The fake takes it for every currency.
+const LEAST_CHARGE: i64 = 70;
+
+/// Whether it is something, and less than is charged.
+pub(in crate::fakes::paddle) fn is_too_little(total: i64) -> bool {
+    (1..LEAST_CHARGE).contains(&total)
+}
+
 pub(in crate::fakes::paddle) fn one_currency(items: &[Bought]) -> Result<Currency, Refusal> {
     let mut currencies = items.iter().map(|bought| bought.price.currency);
     let first = currencies.next();

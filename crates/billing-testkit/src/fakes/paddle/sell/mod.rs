@@ -3,7 +3,7 @@
 mod items;
 mod lines;
 
-pub(in crate::fakes::paddle) use items::one_currency;
+pub(in crate::fakes::paddle) use items::{is_too_little, one_currency};
 
 use billing_domain::money::Currency;
 use billing_domain::time::{Period, Timestamp};
@@ -64,6 +64,13 @@ impl World {
         let discount = self.discount_of(body, now)?;
         let (customer_id, address_id) = self.buyer(body)?;
         let lines = self.lines(&items, discount.as_ref(), true, None);
+        let total = lines
+            .iter()
+            .fold(0_i64, |sum, line| sum.saturating_add(line.totals.total));
+        if is_too_little(total) {
+            let code = "transaction_balance_less_than_charge_limit";
+            return Err(Refusal::bad(code, "less than can be charged"));
+        }
         let id = self.open(
             Draft {
                 origin,
