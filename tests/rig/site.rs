@@ -194,14 +194,20 @@ impl Site {
         let customer = json!({ "external_ref": who });
         let customer = self.operate("/v1/customers", &customer).await;
         let customer = customer.is(StatusCode::CREATED).json();
-        let bought = json!({ "customer": customer["id"], "price": price });
+        let customer = customer["id"].as_str().unwrap().to_owned();
+        self.buys(&customer, price).await;
+        customer
+    }
+
+    /// The customer buys a price, and pays it at once.
+    pub(crate) async fn buys(&self, customer: &str, price: &str) {
+        let bought = json!({ "customer": customer, "price": price });
         let bought = self.operate("/v1/checkouts", &bought).await;
         let bought = bought.is(StatusCode::CREATED).json();
         let page = bought["url"].as_str().unwrap();
         let reference = page.rsplit('/').next().unwrap();
         let card = TestCard::Pays;
         self.rig.sandbox.pay(reference, card, None).await.unwrap();
-        customer["id"].as_str().unwrap().to_owned()
     }
 
     /// What a license's token says, after verifying it as an application does.

@@ -31,6 +31,8 @@ on_both_stores! {
     g_11_a_purchase_ends_the_month_without_a_report;
     /// G-11: a member that pays for itself is counted by itself, one that does not by its owner.
     g_11_a_member_with_a_plan_of_its_own_is_counted_by_itself;
+    /// G-11: a member's use that is reported late counts with whom it was used, and once.
+    g_11_a_member_s_late_event_counts_where_it_was_used;
     /// G-11: unpaid by hand, it is owed beside the renewal, and credits no cycle.
     g_11_what_is_not_paid_stays_owed;
 }
@@ -483,18 +485,7 @@ async fn g_11_a_purchase_ends_the_month_without_a_report(kind: StoreKind) {
     let ana = customer(&site, "ana").await;
     report(&site, &ana, &[event("f1", "calls", 8)]).await;
     site.rig.run_until(at("2026-01-12T09:00:00Z")).await;
-    let bought = json!({ "customer": ana, "price": "pro-monthly" });
-    let bought = site.operate("/v1/checkouts", &bought).await;
-    let bought = bought.is(StatusCode::CREATED).json();
-    let reference = bought["url"]
-        .as_str()
-        .unwrap()
-        .rsplit('/')
-        .next()
-        .unwrap()
-        .to_owned();
-    let card = billing::sandbox::TestCard::Pays;
-    site.rig.sandbox.pay(&reference, card, None).await.unwrap();
+    site.buys(&ana, "pro-monthly").await;
     site.rig.settle().await;
     site.rig.run_until(at("2026-01-13T09:00:00Z")).await;
     // Reported a day after the purchase: it was used after it.
@@ -536,5 +527,75 @@ async fn g_11_a_member_with_a_plan_of_its_own_is_counted_by_itself(kind: StoreKi
             "each has its own included"
         );
     }
+    ends_well(&site).await;
+}
+
+async fn g_11_a_member_s_late_event_counts_where_it_was_used(kind: StoreKind) {
+    let (site, ana) = ana(kind, CARDS).await;
+    let zoe = customer(&site, "zoe").await;
+    let member_of = format!("/v1/customers/{zoe}/member_of");
+    site.rig.run_until(at("2026-01-11T09:00:00Z")).await;
+    let joins = site.put_as(KEY, &member_of, &json!({ "owner": ana })).await;
+    joins.is(StatusCode::NO_CONTENT);
+    site.rig.run_until(at("2026-01-12T09:00:00Z")).await;
+    site.buys(&zoe, "pro-monthly").await;
+    site.rig.settle().await;
+    site.rig.run_until(at("2026-01-13T09:00:00Z")).await;
+
+    let calls = |id: &str, value: u64, at: &str| json!({ "id": id, "feature": "calls", "value": value, "at": at });
+    let used = async |of: &str| figure(&site, of, "calls").await["used"].clone();
+    let one = |counted: u64| json!({ "counted": counted, "known": 1 - counted, "refused": [] });
+    // A day before the purchase it was the owner's, whatever the member has bought since.
+    let before = calls("z1", 1_100, "2026-01-12T08:00:00Z");
+    let taken = report(&site, &zoe, std::slice::from_ref(&before)).await;
+    assert_eq!(taken, one(1));
+    assert_eq!(
+        (used(&ana).await, used(&zoe).await),
+        (json!(1_100), json!(0))
+    );
+    // Both in one report, of which one is known, be it brought as used now.
+    let again = event("z1", "calls", 1_100);
+    let own = calls("z2", 400, "2026-01-12T10:00:00Z");
+    let taken = report(&site, &zoe, &[again, own.clone(), before]).await;
+    assert_eq!(taken, json!({ "counted": 1, "known": 2, "refused": [] }));
+    assert_eq!(
+        (used(&ana).await, used(&zoe).await),
+        (json!(1_100), json!(400))
+    );
+    // The owner's own event of that id is another.
+    assert_eq!(
+        report(&site, &ana, &[event("z1", "calls", 1)]).await,
+        one(1)
+    );
+
+    // What the member has canceled took in what was used until then, for its hour.
+    let held = read(&site, &format!("/v1/subscriptions?customer={zoe}")).await;
+    let subscription = held["data"][0]["id"].as_str().unwrap();
+    let cancel = format!("/v1/subscriptions/{subscription}/cancel");
+    let canceled = site.operate(&cancel, &json!({ "when": "now" })).await;
+    canceled.is(StatusCode::OK);
+    site.rig.run_until(at("2026-01-13T09:30:00Z")).await;
+    let last = calls("z3", 700, "2026-01-13T08:00:00Z");
+    assert_eq!(report(&site, &zoe, &[last, own]).await["counted"], 1);
+    assert_eq!(used(&ana).await, json!(1_101));
+    let since = calls("z4", 9, "2026-01-13T09:20:00Z");
+    assert_eq!(report(&site, &zoe, &[since]).await, one(1));
+    assert_eq!(used(&ana).await, json!(1_110));
+    site.rig.run_until(at("2026-01-13T10:30:00Z")).await;
+    let charged_since = calls("z5", 1, "2026-01-13T08:00:00Z");
+    let refused = report(&site, &zoe, &[charged_since]).await;
+    assert_eq!(refused["refused"][0]["code"], "too_late");
+    assert_eq!(charged(&site, &zoe).await[0]["amount"]["amount"], 50);
+
+    // Who has left used the owner's until then.
+    let left = site.delete_as(KEY, &member_of).await;
+    left.is(StatusCode::NO_CONTENT);
+    site.rig.run_until(at("2026-01-14T09:00:00Z")).await;
+    let while_member = calls("z6", 5, "2026-01-13T10:20:00Z");
+    assert_eq!(report(&site, &zoe, &[while_member]).await, one(1));
+    assert_eq!(used(&ana).await, json!(1_115));
+    let on_its_own = calls("z7", 5, "2026-01-13T11:00:00Z");
+    let refused = report(&site, &zoe, &[on_its_own]).await;
+    assert_eq!(refused["refused"][0]["code"], "not_held");
     ends_well(&site).await;
 }

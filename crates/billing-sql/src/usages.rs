@@ -168,7 +168,7 @@ impl Record {
         sorted.sort_by(|one, other| one.id.cmp(&other.id));
         let rows = sorted.into_iter().map(|event| {
             usage_event::Model {
-                customer_id: self.0.customer.uuid(),
+                customer_id: self.0.reported_of.uuid(),
                 event_id: rows::text(&event.id),
                 period_id: event.period.uuid(),
             }

@@ -15,14 +15,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::PlanKey;
 use crate::entitlement::{FeatureKey, Limit};
-use crate::ids::{SubscriptionId, UsagePeriodId};
+use crate::ids::{CustomerId, SubscriptionId, UsagePeriodId};
 use crate::money::{Currency, Money};
 use crate::time::{Period, Timestamp, shifted};
 
 pub use charge::{Charge, Used};
 pub use meter::{Meter, Overage};
 pub use room::Room;
-pub use standing::{Beside, Standing, holds_metered, is_metered, planned_period, standing_at};
+pub use standing::{Beside, Standing, is_metered, planned_period, standing_at, used_under};
 
 /// Events reported together at most: one statement holds them, and what fails is
 /// repeated whole.
@@ -43,6 +43,10 @@ pub const LATE_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// How far the clock of whoever reports may be ahead of ours.
 pub const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
+/// Joins and leaves that are known of one customer at most: of who moves oftener, the oldest
+/// time counts as the next one.
+pub(crate) const MAX_ACTED: usize = 8;
+
 /// How much was used of each feature in one period.
 pub type Figures = BTreeMap<FeatureKey, u64>;
 
@@ -60,6 +64,19 @@ pub struct CustomerUsage {
     /// Until when everything is charged. `None`: nothing was yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charged_until: Option<Timestamp>,
+    /// Under whose plan it acted before, oldest first: what is reported late counts where it
+    /// was used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acted: Vec<Acted>,
+}
+
+/// That a customer acted under a plan, and does no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acted {
+    /// Whose. `None`: its own.
+    pub under: Option<CustomerId>,
+    /// The first instant at which it did not.
+    pub until: Timestamp,
 }
 
 /// A stretch of time in which use is added up, and by which rules.
@@ -115,6 +132,14 @@ impl CustomerUsage {
     #[must_use]
     pub fn period_at(&self, at: Timestamp) -> Option<&UsagePeriod> {
         self.periods.iter().find(|held| held.period.contains(at))
+    }
+
+    /// Under whose plan a customer acted at `at` that acts under that of `owner` now.
+    /// `None`: under its own.
+    #[must_use]
+    pub fn acted_under(&self, at: Timestamp, owner: Option<CustomerId>) -> Option<CustomerId> {
+        let before = self.acted.iter().find(|acted| at < acted.until);
+        before.map_or(owner, |acted| acted.under)
     }
 
     /// When the first of the periods is to be charged. `None`: none is open.

@@ -12,7 +12,7 @@ use crate::catalog::Catalog;
 use crate::customer::Account;
 use crate::entitlement::{Entitlement, Entitlements, FeatureKey};
 use crate::grant::Grant;
-use crate::ids::UsagePeriodId;
+use crate::ids::{CustomerId, UsagePeriodId};
 use crate::invoice::Issuer;
 use crate::subscription::{Schedule, State, Subscription};
 use crate::time::{Interval, Period, Timestamp, shifted, shifted_back};
@@ -224,22 +224,47 @@ pub fn is_metered(catalog: &Catalog) -> bool {
     features.any(|feature| feature.meter.is_some())
 }
 
-/// Whether a customer holds something metered by a subscription or a grant of its own.
-#[must_use]
-pub fn holds_metered(account: &Account, catalog: &Catalog, now: Timestamp) -> bool {
+/// Whether a customer held something metered at `at` by a subscription or a grant of its own,
+/// as far as is known at `now`: of access that ended and came back, only that it is there.
+fn held_metered(account: &Account, catalog: &Catalog, at: Timestamp, now: Timestamp) -> bool {
     let metered = |granted: &Entitlements| {
         let mut features = catalog.features().iter();
         features
             .any(|(key, feature)| feature.meter.is_some() && granted.get(key.as_str()).is_some())
     };
     let mut subscriptions = account.subscriptions.iter();
-    let mut grants = account.grants.iter().filter(|grant| grant.is_live(now));
+    let mut grants = account.grants.iter().filter(|grant| grant.is_live(at));
     subscriptions
-        .any(|held| held.gives_access(now) && metered(&granted_by(held.terms_at(now), catalog)))
+        .any(|held| gave_access(held, at, now) && metered(&granted_by(held.terms_at(at), catalog)))
         || grants.any(|grant| {
             let plan = catalog.plan(grant.plan.as_str());
             plan.is_some_and(|plan| metered(&plan.entitlements))
         })
+}
+
+/// Whose use it is that is reported of a customer for `at`: its own, where it held something
+/// metered by itself or was nobody's member, which is `None`; else that of the customer
+/// under whose plan it acted. `alone` is the customer with what its guests hold, and `owner`
+/// whose member it is now.
+#[must_use]
+pub fn used_under(
+    alone: &Account,
+    owner: Option<CustomerId>,
+    catalog: &Catalog,
+    at: Timestamp,
+    now: Timestamp,
+) -> Option<CustomerId> {
+    let under = alone.customer.usage.acted_under(at, owner)?;
+    (!held_metered(alone, catalog, at, now)).then_some(under)
+}
+
+/// Whether a subscription gave access at `at`, as far as is known at `now`.
+fn gave_access(held: &Subscription, at: Timestamp, now: Timestamp) -> bool {
+    if at >= now {
+        return held.gives_access(now);
+    }
+    let lasted = held.access_ended(now).is_some_and(|ended| at < ended);
+    held.created_at <= at && (lasted || held.gives_access(now))
 }
 
 impl Beside {

@@ -1,28 +1,25 @@
 //! Metered use: reporting it, reading it, and limiting what is spent on it.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod sorting;
 
-use billing_domain::catalog::{Catalog, CatalogRevision};
+use std::collections::BTreeMap;
+
+use billing_domain::catalog::Catalog;
 use billing_domain::customer::Account;
-use billing_domain::decide::{UsageRefusal, note_usage_reached, open_usage, set_spending_limit};
-use billing_domain::entitlement::FeatureKey;
+use billing_domain::decide::{UsageRefusal, set_spending_limit};
 use billing_domain::ids::{CustomerId, UsagePeriodId};
 use billing_domain::money::{Currency, Money};
-use billing_domain::time::{Timestamp, shifted};
+use billing_domain::time::Timestamp;
 use billing_domain::usage::{
-    AHEAD, Beside, CustomerUsage, Figures, MAX_EVENT_TEXT, MAX_EVENTS, MAX_VALUE, Meter, Standing,
-    UsagePeriod, holds_metered, is_metered, standing_at,
+    Beside, CustomerUsage, Figures, MAX_EVENT_TEXT, MAX_EVENTS, MAX_VALUE, Standing, UsagePeriod,
+    is_metered, standing_at, used_under,
 };
-use billing_ports::store::{Also, UsageBatch, UsageEvent, UsageRecorded};
+use billing_ports::store::Also;
 
 use crate::billing::{Billing, Parts};
 use crate::commands::CustomerRef;
 use crate::error::EngineError;
 use crate::ring::Deciding;
-
-/// How often a batch is sorted into periods: once more where one was sealed, or another
-/// began, meanwhile.
-const MAX_SORTED: usize = 3;
 
 /// Use of a feature, as a host reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,35 +148,23 @@ impl Billing {
         if events.len() > MAX_EVENTS {
             return Err(UsageError::TooMany);
         }
-        let holding = parts.usage_holder(of).await?;
-        let holder = holding.account.customer.id;
-        let mut sorted = parts.sorted(holding, events).await?;
-        let mut recorded = UsageRecorded::default();
-        for _ in 0..MAX_SORTED {
-            recorded = parts
-                .store
-                .record_usage(&sorted.batch)
-                .await
-                .map_err(EngineError::from)?;
-            if recorded.sealed.is_empty() {
-                break;
-            }
-            // Of those that were counted, none is counted again.
-            sorted.counted.extend(std::mem::take(&mut recorded.counted));
-            let again = parts.account_of(holder).await?;
-            let again = parts.sorted(parts.holding(again).await?, events).await?;
-            let same = again.batch == sorted.batch;
-            sorted.batch = again.batch;
-            sorted.refused = again.refused;
-            sorted.usage = again.usage;
-            if same {
-                break;
-            }
+        let found = parts.store.find(&of.locator()).await;
+        let reported_of = found
+            .map_err(EngineError::from)?
+            .ok_or(UsageError::NoSuchCustomer)?;
+        let account = parts.account_of(reported_of).await?;
+        let mut taken = UsageTaken::default();
+        for share in parts.shares(account, events).await? {
+            let (counted, refused) = parts.count(reported_of, share).await?;
+            taken.counted = taken.counted.saturating_add(counted);
+            taken.refused.extend(refused);
         }
-        sorted.counted.extend(std::mem::take(&mut recorded.counted));
-        sorted.refuse_sealed(&recorded.sealed);
-        parts.tell_reached(holder, &sorted.usage, &recorded).await?;
-        Ok(sorted.taken(events.len()))
+        taken.refused.sort_by_key(|refused| refused.place);
+        taken.known = events
+            .len()
+            .saturating_sub(taken.counted)
+            .saturating_sub(taken.refused.len());
+        Ok(taken)
     }
 
     /// What is used in the period that lasts, and what is included of it.
@@ -252,55 +237,6 @@ pub(crate) struct Holding {
     pub(crate) beside: Beside,
 }
 
-/// A batch, each event in its period.
-struct Sorted {
-    /// The periods that it was sorted into.
-    usage: CustomerUsage,
-    batch: UsageBatch,
-    /// The place of each event of the batch.
-    places: BTreeMap<String, usize>,
-    counted: BTreeSet<String>,
-    refused: Vec<UsageNotTaken>,
-}
-
-impl Sorted {
-    fn refuse(&mut self, place: usize, id: &str, why: NotTaken) {
-        self.refused.push(UsageNotTaken {
-            place,
-            id: id.to_owned(),
-            why,
-        });
-    }
-
-    /// What fell into these periods was not taken in.
-    fn refuse_sealed(&mut self, sealed: &BTreeSet<UsagePeriodId>) {
-        let late: Vec<String> = self
-            .batch
-            .events
-            .iter()
-            .filter(|event| sealed.contains(&event.period) && !self.counted.contains(&event.id))
-            .map(|event| event.id.clone())
-            .collect();
-        for id in late {
-            let place = self.places.get(&id).copied().unwrap_or(0);
-            self.refuse(place, &id, NotTaken::TooLate);
-        }
-        self.refused.sort_by_key(|refused| refused.place);
-    }
-
-    fn taken(self, events: usize) -> UsageTaken {
-        let counted = self.counted.len();
-        let known = events
-            .saturating_sub(counted)
-            .saturating_sub(self.refused.len());
-        UsageTaken {
-            counted,
-            known,
-            refused: self.refused,
-        }
-    }
-}
-
 impl Parts {
     /// Whose figures count: the customer itself, or its owner.
     async fn usage_holder(&self, of: &CustomerRef) -> Result<Holding, UsageError> {
@@ -312,23 +248,29 @@ impl Parts {
         Ok(self.used_through(account).await?)
     }
 
-    /// Whose figures count for `account`: its own, where it holds something metered by
-    /// itself or by its guests, or is nobody's member; else its owner's.
+    /// Whose figures count for what `account` uses now.
     pub(crate) async fn used_through(&self, account: Account) -> Result<Holding, EngineError> {
-        let Some(owner) = account.customer.member_of else {
-            return self.holding(account).await;
-        };
-        let now = self.now();
-        let catalog = self.catalog(now).await?;
-        let mut alone = account.clone();
-        alone.customer.member_of = None;
-        let (alone, _) = self.joined(&alone).await?;
-        if holds_metered(&alone, &catalog.catalog, now) {
+        let owner = account.customer.member_of;
+        if owner.is_none() {
             return self.holding(account).await;
         }
+        let now = self.now();
+        let catalog = self.catalog(now).await?;
+        let alone = self.alone(&account).await?;
+        let Some(owner) = used_under(&alone, owner, &catalog.catalog, now, now) else {
+            return self.holding(account).await;
+        };
         let loaded = self.store.load(owner, &Also::default()).await?;
         self.holding(loaded.map_or(account, |owner| owner.account))
             .await
+    }
+
+    /// An account with what its guests hold, and without what its owner does.
+    async fn alone(&self, account: &Account) -> Result<Account, EngineError> {
+        let mut alone = account.clone();
+        alone.customer.member_of = None;
+        let (alone, _) = self.joined(&alone).await?;
+        Ok(alone.into_owned())
     }
 
     async fn holding(&self, account: Account) -> Result<Holding, EngineError> {
@@ -388,85 +330,6 @@ impl Parts {
         Ok(Figures::new())
     }
 
-    /// Puts events into their periods, and opens the one that lasts if there is none.
-    async fn sorted(&self, of: Holding, events: &[UsageReport]) -> Result<Sorted, UsageError> {
-        let holder = of.account.customer.id;
-        let now = self.now();
-        let catalog = self.catalog(now).await?;
-        let open = of.account.customer.usage.period_at(now);
-        let standing = self.usage_standing(&of, &catalog.catalog, now);
-        let stands = standing.cut.is_none() && open == standing.period.as_ref();
-        let usage = if stands {
-            of.account.customer.usage
-        } else {
-            self.open_usage(holder).await?
-        };
-        let mut sorted = Sorted {
-            usage,
-            batch: UsageBatch {
-                customer: holder,
-                events: Vec::new(),
-            },
-            places: BTreeMap::new(),
-            counted: BTreeSet::new(),
-            refused: Vec::new(),
-        };
-        for (place, event) in events.iter().enumerate() {
-            match in_period(event, &sorted.usage, &catalog.catalog, now) {
-                // A second one of an id is one that is known.
-                Ok(_) if sorted.places.contains_key(&event.id) => {}
-                Ok(read) => {
-                    sorted.places.insert(event.id.clone(), place);
-                    sorted.batch.events.push(read);
-                }
-                Err(why) => sorted.refuse(place, &event.id, why),
-            }
-        }
-        Ok(sorted)
-    }
-
-    async fn open_usage(&self, holder: CustomerId) -> Result<CustomerUsage, EngineError> {
-        let deciding = Deciding::about(holder);
-        let decided = self
-            .decide(&deciding, |draft, catalog: &CatalogRevision| {
-                open_usage(draft, catalog);
-                Ok::<_, EngineError>(draft.account.customer.usage.clone())
-            })
-            .await?;
-        Ok(decided.said)
-    }
-
-    /// Tells, once a period, of each feature of which no more may be used.
-    async fn tell_reached(
-        &self,
-        holder: CustomerId,
-        usage: &CustomerUsage,
-        recorded: &UsageRecorded,
-    ) -> Result<(), UsageError> {
-        let mut reached: Vec<(UsagePeriodId, FeatureKey)> = Vec::new();
-        for (id, figures) in &recorded.figures {
-            let Some(period) = usage.periods.iter().find(|held| held.id == *id) else {
-                continue;
-            };
-            let limit = period.currency();
-            let limit = limit.and_then(|currency| usage.spending_limit(currency));
-            let used = figures.keys().filter(|key| !period.reached.contains(*key));
-            let used = used.filter(|key| period.is_reached(key.as_str(), figures, limit));
-            reached.extend(used.map(|key| (*id, key.clone())));
-        }
-        if reached.is_empty() {
-            return Ok(());
-        }
-        self.decide(&Deciding::about(holder), |draft, _catalog| {
-            for (period, feature) in &reached {
-                note_usage_reached(draft, *period, feature);
-            }
-            Ok::<_, EngineError>(())
-        })
-        .await?;
-        Ok(())
-    }
-
     /// What was used in periods that are to be charged now: nothing is added to them
     /// any more.
     pub(crate) async fn sealed_usage(
@@ -485,50 +348,4 @@ impl Parts {
         }
         Ok(sealed)
     }
-}
-
-/// The event as it is counted.
-fn in_period(
-    event: &UsageReport,
-    usage: &CustomerUsage,
-    catalog: &Catalog,
-    now: Timestamp,
-) -> Result<UsageEvent, NotTaken> {
-    // No store keeps a NUL apart from what looks like it.
-    let fits = |text: &str| (1..=MAX_EVENT_TEXT).contains(&text.len()) && !text.contains('\0');
-    if !fits(&event.id) {
-        return Err(NotTaken::BadId);
-    }
-    let features = catalog.features();
-    let metered = features
-        .get_key_value(event.feature.as_str())
-        .filter(|(_, feature)| feature.meter.is_some());
-    let (feature, _) = metered.ok_or(NotTaken::NotMetered)?;
-    let at = event.at.unwrap_or(now);
-    if at > shifted(now, AHEAD) {
-        return Err(NotTaken::InFuture);
-    }
-    // Whose clock is a little ahead reports what is used now.
-    let at = at.min(now);
-    let period = match usage.period_at(at) {
-        Some(period) if period.closes_at() > now => period,
-        _ if usage.period_at(now).is_none() => return Err(NotTaken::NotHeld),
-        _ => return Err(NotTaken::TooLate),
-    };
-    let metered = period.meters.get(feature).ok_or(NotTaken::NotHeld)?;
-    let name = event.name.as_deref().filter(|name| fits(name));
-    match metered.meter {
-        Meter::Unique if name.is_none() => return Err(NotTaken::BadName),
-        Meter::Sum | Meter::Max if event.value > MAX_VALUE => return Err(NotTaken::BadValue),
-        Meter::Sum | Meter::Max | Meter::Unique => {}
-    }
-    Ok(UsageEvent {
-        id: event.id.clone(),
-        period: period.id,
-        feature: feature.clone(),
-        meter: metered.meter,
-        value: event.value,
-        name: name.map(str::to_owned),
-        at,
-    })
 }

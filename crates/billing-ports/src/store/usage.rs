@@ -14,7 +14,8 @@ use crate::store::error::StoreError;
 /// One event to be counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageEvent {
-    /// What names it: of one customer's events with one id, the first counts.
+    /// What names it: of the events with one id that are reported of one customer, the
+    /// first counts.
     pub id: String,
     /// The period that it falls into.
     pub period: UsagePeriodId,
@@ -33,8 +34,10 @@ pub struct UsageEvent {
 /// Events of one customer, [`billing_domain::usage::MAX_EVENTS`] at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageBatch {
-    /// Whose.
+    /// Whose periods they fall into.
     pub customer: CustomerId,
+    /// Of whom they are reported: `customer` itself, or one that acted under its plan.
+    pub reported_of: CustomerId,
     /// The events, each id once.
     pub events: Vec<UsageEvent>,
 }
@@ -53,8 +56,9 @@ pub struct UsageRecorded {
 
 /// Metered use.
 ///
-/// - An event MUST be counted once per customer and id, however often and by however
-///   many at once it is brought, and all of a batch MUST be written or nothing.
+/// - An event MUST be counted once per customer of whom it is reported and id, however often
+///   and by however many at once it is brought, and whosever period it falls into; and all
+///   of a batch MUST be written or nothing.
 /// - Nothing MUST be added to a period once it is sealed: what sealing tells stays.
 /// - Ids of events, and names, of a sealed period MAY be swept away; its figures MUST
 ///   stay.

@@ -7,7 +7,7 @@ use sea_orm::entity::prelude::*;
 #[sea_orm(table_name = "usage_events")]
 #[expect(clippy::struct_field_names, reason = "the names of the columns")]
 pub struct Model {
-    /// Whose.
+    /// Of whom it was reported.
     #[sea_orm(primary_key, auto_increment = false)]
     pub customer_id: Uuid,
     /// What names it.

@@ -39,7 +39,11 @@ async fn record(
     customer: CustomerId,
     events: Vec<UsageEvent>,
 ) -> billing_ports::store::UsageRecorded {
-    let batch = UsageBatch { customer, events };
+    let batch = UsageBatch {
+        customer,
+        reported_of: customer,
+        events,
+    };
     store.record_usage(&batch).await.expect("it is written")
 }
 
@@ -50,8 +54,9 @@ fn figures(calls: u64, disk: u64, people: u64) -> Figures {
         .collect()
 }
 
-/// "An event MUST be counted once per customer and id, however often it is brought":
-/// in one batch, in the next, and under another customer's name it is another.
+/// "An event MUST be counted once per customer of whom it is reported and id, however often
+/// it is brought, and whosever period it falls into": in one batch, in the next, and reported
+/// of another customer it is another.
 pub async fn an_event_is_counted_once_by_its_meter(store: &dyn Store) {
     let mut make = Maker::new(1);
     let (ana, ben) = (make.id(), make.id());
@@ -76,6 +81,18 @@ pub async fn an_event_is_counted_once_by_its_meter(store: &dyn Store) {
 
     let of_ben = record(store, ben, events(bens, "e1", 5, "zoe")).await;
     assert_eq!(of_ben.figures[&bens], figures(5, 5, 1));
+    let mut of_zoe = UsageBatch {
+        customer: ana,
+        reported_of: make.id(),
+        events: events(other, "e1", 4, "zoe"),
+    };
+    let through_ana = store.record_usage(&of_zoe).await.expect("it is written");
+    assert_eq!(through_ana.figures[&other], figures(4, 4, 1));
+    of_zoe.customer = ben;
+    of_zoe.events = events(bens, "e1", 4, "zoe");
+    let again = store.record_usage(&of_zoe).await.expect("it is written");
+    assert_eq!(again.counted.len(), 0);
+    assert_eq!(again.figures[&bens], figures(5, 5, 1));
     assert_eq!(store.usage_figures(first).await, Ok(figures(12, 7, 2)));
 }
 

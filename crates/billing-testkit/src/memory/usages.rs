@@ -31,7 +31,7 @@ impl Meters {
                 recorded.sealed.insert(event.period);
                 continue;
             }
-            let known = (batch.customer, event.id.clone());
+            let known = (batch.reported_of, event.id.clone());
             if let std::collections::btree_map::Entry::Vacant(place) = self.events.entry(known) {
                 place.insert(event.period);
                 recorded.counted.insert(event.id.clone());
