@@ -80,6 +80,8 @@ pub struct Draft {
     unread: Vec<Unread>,
     /// What was used in periods that nothing is added to any more.
     sealed: BTreeMap<UsagePeriodId, Figures>,
+    /// What was used so far in periods that are open.
+    used: BTreeMap<UsagePeriodId, Figures>,
     /// What others hold for the customer.
     beside: Beside,
     /// Whether it is only imagined: nothing is ordered, noted or set aside.
@@ -103,6 +105,7 @@ impl Draft {
             solved: Vec::new(),
             unread: Vec::new(),
             sealed: BTreeMap::new(),
+            used: BTreeMap::new(),
             beside: Beside {
                 subscriptions: Vec::new(),
                 grants: Vec::new(),
@@ -146,6 +149,11 @@ impl Draft {
         self.sealed.insert(period, figures);
     }
 
+    /// What was used so far in a period that is open, as it was read for this decision.
+    pub fn know_used(&mut self, period: UsagePeriodId, figures: Figures) {
+        self.used.insert(period, figures);
+    }
+
     /// What others hold for the customer, as it was read.
     pub fn know_beside(&mut self, beside: Beside) {
         self.beside = beside;
@@ -159,6 +167,11 @@ impl Draft {
     /// What was used in a period that is sealed. `None`: it is not known to be.
     pub(crate) fn sealed(&self, period: UsagePeriodId) -> Option<&Figures> {
         self.sealed.get(&period)
+    }
+
+    /// What was used so far in each period that is open, as far as it was read.
+    pub(crate) const fn used(&self) -> &BTreeMap<UsagePeriodId, Figures> {
+        &self.used
     }
 
     /// Whether nobody is to keep it.

@@ -2,8 +2,6 @@
 //! they end, and are charged once, an hour after. How much was used is kept elsewhere,
 //! and is told to the decision only when nothing is added to it any more.
 
-use std::collections::BTreeMap;
-
 use jiff::SignedDuration;
 
 use crate::catalog::CatalogRevision;
@@ -18,7 +16,7 @@ use crate::money::{Currency, Money, MoneyError};
 use crate::parked::ParkReason;
 use crate::provider::ProviderAccount;
 use crate::time::{Period, shifted};
-use crate::usage::{Charge, Figures, Standing, UsagePeriod, standing_at};
+use crate::usage::{Charge, Standing, UsagePeriod, standing_at};
 
 /// Periods that are open at once at most: the present one, the last one, and those that
 /// a purchase in between cut off. Use beyond waits until one is charged.
@@ -104,8 +102,8 @@ pub fn note_usage_reached(draft: &mut Draft, period: UsagePeriodId, feature: &Fe
 }
 
 /// From now on no more than `limit` is charged for one period (`None`: whatever is
-/// used), in `currency`. What was used before is charged as it would have been: `used` is
-/// what was reported so far in the periods that are open.
+/// used), in `currency`. What was used before is charged as it would have been, as far as
+/// the draft knows what was reported so far in the periods that are open.
 ///
 /// # Errors
 ///
@@ -114,12 +112,12 @@ pub fn set_spending_limit(
     draft: &mut Draft,
     currency: Currency,
     limit: Option<i64>,
-    used: &BTreeMap<UsagePeriodId, Figures>,
 ) -> Result<(), UsageRefusal> {
     let limit = limit.map(|amount| Money::new(amount, currency));
     if limit.is_some_and(|limit| limit.amount < 0) {
         return Err(UsageRefusal::BelowZero);
     }
+    let used = draft.used().clone();
     let usage = &mut draft.account.customer.usage;
     let before = usage.spending_limit(currency);
     if before == limit {

@@ -207,7 +207,7 @@ fn no_more_than_the_spending_limit_is_charged_and_the_lines_say_so() {
     let mut world = subscriber();
     let set = |limit| {
         move |draft: &mut billing_domain::Draft| {
-            decide::set_spending_limit(draft, Currency::USD, limit, &BTreeMap::new())
+            decide::set_spending_limit(draft, Currency::USD, limit)
         }
     };
     assert!(world.decide(set(Some(-1))).is_err());
@@ -233,7 +233,7 @@ fn no_more_than_the_spending_limit_is_charged_and_the_lines_say_so() {
 fn a_spending_limit_of_nothing_charges_nothing() {
     let mut world = subscriber();
     world
-        .decide(|draft| decide::set_spending_limit(draft, Currency::USD, Some(0), &BTreeMap::new()))
+        .decide(|draft| decide::set_spending_limit(draft, Currency::USD, Some(0)))
         .unwrap();
     let id = period(&world).id;
     close(&mut world, "2026-02-01T01:00:00Z", id, &figures(2_000));
@@ -342,9 +342,7 @@ fn a_limit_that_is_reached_is_told_once_until_it_is_raised() {
     }
     assert_eq!(world.count(Event::UsageLimitReached), 1);
     world
-        .decide(|draft| {
-            decide::set_spending_limit(draft, Currency::USD, Some(900), &BTreeMap::new())
-        })
+        .decide(|draft| decide::set_spending_limit(draft, Currency::USD, Some(900)))
         .unwrap();
     world.decide(|draft| decide::note_usage_reached(draft, period.id, &key("calls")));
     assert_eq!(world.count(Event::UsageLimitReached), 2);

@@ -26,7 +26,12 @@ fn periods(world: &World) -> &[UsagePeriod] {
 
 fn limit_to(world: &mut World, limit: Option<i64>, used: &BTreeMap<UsagePeriodId, Figures>) {
     world
-        .decide(|draft| decide::set_spending_limit(draft, Currency::USD, limit, used))
+        .decide(|draft| {
+            for (period, figures) in used {
+                draft.know_used(*period, figures.clone());
+            }
+            decide::set_spending_limit(draft, Currency::USD, limit)
+        })
         .unwrap();
 }
 

@@ -2,8 +2,6 @@
 
 mod sorting;
 
-use std::collections::BTreeMap;
-
 use billing_domain::catalog::Catalog;
 use billing_domain::customer::Account;
 use billing_domain::decide::{UsageRefusal, set_spending_limit};
@@ -215,16 +213,11 @@ impl Billing {
         let customer = found
             .map_err(EngineError::from)?
             .ok_or(UsageError::NoSuchCustomer)?;
-        let account = parts.account_of(customer).await?;
-        let mut used = BTreeMap::new();
-        for held in &account.customer.usage.periods {
-            let figures = parts.store.usage_figures(held.id).await;
-            used.insert(held.id, figures.map_err(EngineError::from)?);
-        }
-        let deciding = Deciding::about(customer).by(actor);
+        // Read for each try of the decision: what is reported while another decides counts.
+        let deciding = Deciding::about(customer).by(actor).with_use();
         parts
             .decide(&deciding, |draft, _catalog| {
-                set_spending_limit(draft, currency, limit, &used).map_err(UsageError::Refused)
+                set_spending_limit(draft, currency, limit).map_err(UsageError::Refused)
             })
             .await?;
         Ok(())

@@ -25,8 +25,9 @@ use billing_domain::customer::Account;
 use billing_domain::decide::{follow_usage, keep_promises};
 use billing_domain::effect::Effect;
 use billing_domain::fact::Fact;
-use billing_domain::ids::{CustomerId, InboxId};
+use billing_domain::ids::{CustomerId, InboxId, UsagePeriodId};
 use billing_domain::time::{Timestamp, shifted};
+use billing_domain::usage::Figures;
 use billing_domain::{Decision, Draft, Unread};
 use billing_ports::store::{
     Also, Changes, Commit, CommitError, Fence, InboxMark, NewEffect, NewReply, OutboxMark,
@@ -64,6 +65,8 @@ pub(crate) struct Deciding {
     replies: Vec<(InboxId, Delivery)>,
     /// Listeners are not told of it.
     untold: bool,
+    /// What was used so far is read with the customer.
+    with_use: bool,
 }
 
 impl Deciding {
@@ -78,6 +81,7 @@ impl Deciding {
             outbox: Vec::new(),
             replies: Vec::new(),
             untold: false,
+            with_use: false,
         }
     }
 
@@ -96,6 +100,13 @@ impl Deciding {
     /// Listeners are not told of it.
     pub(crate) const fn untold(mut self) -> Self {
         self.untold = true;
+        self
+    }
+
+    /// What was used so far in the periods that are open is read too, each time that the
+    /// customer is: what is decided is held against it.
+    pub(crate) const fn with_use(mut self) -> Self {
+        self.with_use = true;
         self
     }
 
@@ -182,11 +193,15 @@ impl Parts {
             let before = loaded.account.clone();
             let sealed = self.sealed_usage(&before, now).await;
             let beside = self.beside(&before, &catalog.catalog).await;
+            let used = self.used_so_far(deciding, &before).await;
             let draft = Draft::new(loaded.account, self.ids(now), now, deciding.actor.clone());
             let mut draft = draft.because(self.reason());
             draft.know_beside(beside.map_err(DecideError::Engine)?);
             for (period, figures) in sealed.map_err(DecideError::Engine)? {
                 draft.know_sealed(period, figures);
+            }
+            for (period, figures) in used.map_err(DecideError::Engine)? {
+                draft.know_used(period, figures);
             }
             let said = decision(&mut draft, &catalog).map_err(DecideError::Refused)?;
             // Whatever was decided, the next wake is judged by the catalog in force.
@@ -239,6 +254,21 @@ impl Parts {
         let loaded = loaded.ok_or(EngineError::Contended)?;
         let mut draft = Draft::new(loaded.account, self.ids(now), now, deciding.actor.clone());
         decision(&mut draft, &catalog)
+    }
+
+    /// What was used so far in the periods that are open, where it is to be known.
+    async fn used_so_far(
+        &self,
+        deciding: &Deciding,
+        account: &Account,
+    ) -> Result<Vec<(UsagePeriodId, Figures)>, EngineError> {
+        let mut used = Vec::new();
+        if deciding.with_use {
+            for held in &account.customer.usage.periods {
+                used.push((held.id, self.store.usage_figures(held.id).await?));
+            }
+        }
+        Ok(used)
     }
 
     /// Keeps the hints of what was set aside as received and settled, so that

@@ -48,4 +48,6 @@ mod rig;
 #[cfg(test)]
 mod slow;
 #[cfg(test)]
+mod usage;
+#[cfg(test)]
 mod worker;
