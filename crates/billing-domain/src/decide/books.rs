@@ -12,6 +12,7 @@ use crate::fact::{Fact, Observed, ProviderInvoiceState};
 use crate::ids::InvoiceId;
 use crate::invoice::{Invoice, InvoiceState, Issuer, Payment, Purpose, Unpayable};
 use crate::journal::Event;
+use crate::line::{LineKind, sum};
 use crate::money::Money;
 use crate::parked::ParkReason;
 use crate::provider::ProviderAccount;
@@ -159,7 +160,12 @@ fn compare_with_quote(draft: &mut Draft, id: InvoiceId, charged: Money, at: Time
     );
     draft.account.put_invoice(invoice.clone());
     draft.account.put_change(change.clone());
-    if change.quote.admits(charged) {
+    // A debt that is collected with it was quoted with it, and is counted where it came from.
+    let debts = change.quote.lines.iter();
+    let debts = debts.filter(|line| line.kind == LineKind::Balance && line.amount.amount > 0);
+    let with_debt = sum(debts, charged.currency).and_then(|debt| charged.checked_add(debt));
+    let admitted = with_debt.is_ok_and(|both| change.quote.admits(both));
+    if change.quote.admits(charged) || admitted {
         return;
     }
     let (subscription, change_id) = (invoice.subscription, change.id);

@@ -6,6 +6,7 @@ use billing_domain::fact::{Fact, Link, Observed, ProviderInvoiceState};
 use billing_domain::ids::ChangeId;
 use billing_domain::invoice::{InvoiceState, Purpose};
 use billing_domain::journal::Event;
+use billing_domain::line::{Line, LineKind};
 use billing_domain::money::{Currency, Money};
 use billing_domain::parked::ParkReason;
 use billing_domain::quote::{Quote, charged_as_quoted};
@@ -127,6 +128,22 @@ fn what_is_not_pinned_may_differ_by_a_rounding_or_by_little_time() {
     }
     let euro = Money::new(1_001, Currency::EUR);
     assert!(!charged_as_quoted(usd(1_001), 1, euro));
+}
+
+#[test]
+fn a_debt_that_is_collected_with_a_change_was_charged_before() {
+    for (amount, parked) in [(1_001, 0), (1_031, 0), (1_011, 1)] {
+        let (mut world, begun) = run("basic-monthly");
+        let mut quote = previewed(&mut world, "plus-monthly");
+        let debt = Line::whole(LineKind::Balance, None, 1, usd(30));
+        quote.lines.push(debt);
+        quote.owed_now = usd(1_031);
+        accept(&mut world, &quote);
+        see(&mut world, &begun, "plus-monthly", 1, APRIL);
+        let now = world.now;
+        charged(&mut world, "i-1", usd(amount), now);
+        assert_eq!(world.parked.len(), parked, "{amount}");
+    }
 }
 
 #[test]

@@ -184,17 +184,38 @@ fn purpose(reason: Option<&str>) -> Option<Purpose> {
     }
 }
 
-/// What is charged, net of tax and of what the customer's balance pays; never below
-/// zero.
+/// What it comes to by itself, net of tax and of what the customer's credit pays; never
+/// below zero. What is too little for Stripe to collect is moved to the balance as a debt
+/// and counts here, where it is charged: not again in the invoice that collects the debt.
 fn charged(invoice: &Invoice) -> Result<Money, Unreadable> {
+    money(own_charge(invoice)?, invoice)
+}
+
+/// What is to be paid of one that is not made yet: with the debt that it would collect.
+fn owed(invoice: &Invoice) -> Result<Money, Unreadable> {
+    let total = invoice.total.unwrap_or(0);
+    let due = invoice.amount_due.unwrap_or(total);
+    let debt = due.saturating_sub(total.max(0)).max(0);
+    money(own_charge(invoice)?.saturating_add(debt), invoice)
+}
+
+/// What it comes to by itself, in Stripe's units.
+fn own_charge(invoice: &Invoice) -> Result<i64, Unreadable> {
     let total = invoice
         .total
         .ok_or(Unreadable("an invoice without a total"))?;
     let net = invoice.total_excluding_tax.unwrap_or(total);
     let due = invoice.amount_due.unwrap_or(total);
-    let by_balance = total.checked_sub(due).filter(|_| total > 0).unwrap_or(0);
-    let charged = net.checked_sub(by_balance).unwrap_or(net).max(0);
-    money(charged, invoice)
+    let (before, behind) = (debt(invoice.starting_balance), debt(invoice.ending_balance));
+    let collected_later = behind.saturating_sub(before).max(0);
+    let by_credit = total.saturating_sub(due).saturating_sub(collected_later);
+    let by_credit = by_credit.clamp(0, total.max(0));
+    Ok(net.checked_sub(by_credit).unwrap_or(net).max(0))
+}
+
+/// What of a customer's balance is a debt.
+fn debt(balance: Option<i64>) -> i64 {
+    balance.unwrap_or(0).max(0)
 }
 
 /// What was taken for it, with tax. `None`: nothing yet, or it does not say.
@@ -220,7 +241,7 @@ fn paid_period(invoice: &Invoice) -> Option<Period> {
 
 /// What an invoice that was only asked for would come to.
 pub(crate) fn preview(invoice: &Invoice) -> Result<Preview, Unreadable> {
-    let owed = charged(invoice)?;
+    let owed = owed(invoice)?;
     let mut lines = Vec::new();
     for line in invoice.lines() {
         lines.extend(preview_lines(line, invoice)?);

@@ -177,6 +177,10 @@ pub(crate) struct Invoice {
     pub(crate) total_excluding_tax: Option<i64>,
     pub(crate) amount_due: Option<i64>,
     pub(crate) amount_paid: Option<i64>,
+    /// The customer's balance before it; above zero it is a debt.
+    pub(crate) starting_balance: Option<i64>,
+    /// The balance behind it. `None`: it is not final.
+    pub(crate) ending_balance: Option<i64>,
     pub(crate) hosted_invoice_url: Option<String>,
     pub(crate) attempted: Option<bool>,
     pub(crate) attempt_count: Option<u64>,

@@ -455,3 +455,54 @@ fn what_cannot_be_read_is_kept_as_unreadable() {
         assert!(matches!(reading, Reading::Unreadable { .. }), "{event}");
     }
 }
+
+/// What is charged there counts where it is charged, and not again where the debt that it
+/// left is collected.
+#[test]
+fn what_is_too_little_to_collect_is_charged_once() {
+    let with = |more: Value| {
+        let mut told = invoice();
+        let fields = told.as_object_mut().unwrap();
+        fields.extend(more.as_object().unwrap().clone());
+        told
+    };
+    for (what, invoice, expected) in [
+        (
+            "moved to the balance",
+            with(
+                json!({ "total": 30, "total_excluding_tax": 30, "amount_due": 0,
+                "amount_paid": 0, "starting_balance": 0, "ending_balance": 30 }),
+            ),
+            30,
+        ),
+        (
+            "collects it",
+            with(json!({ "amount_due": 2430, "amount_paid": 2430,
+                "starting_balance": 30, "ending_balance": 0 })),
+            2000,
+        ),
+        (
+            "paid by credit",
+            with(json!({ "amount_due": 1900, "amount_paid": 1900,
+                "starting_balance": -500, "ending_balance": 0 })),
+            1500,
+        ),
+        (
+            "what credit leaves is moved",
+            with(
+                json!({ "total": 530, "total_excluding_tax": 530, "amount_due": 0,
+                "amount_paid": 0, "starting_balance": -500, "ending_balance": 30 }),
+            ),
+            30,
+        ),
+    ] {
+        let facts = told(&event("invoice.paid", API_VERSION, &invoice));
+        let amounts = facts.iter().filter_map(|seen| {
+            let Fact::ProviderInvoiceSeen { amount, .. } = &seen.fact else {
+                return None;
+            };
+            Some(amount.amount)
+        });
+        assert_eq!(amounts.collect::<Vec<_>>(), [expected], "{what}");
+    }
+}

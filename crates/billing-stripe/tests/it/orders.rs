@@ -290,6 +290,27 @@ async fn a_change_costs_what_stripe_says_less_the_balance() {
 }
 
 #[tokio::test]
+async fn a_change_is_quoted_with_the_debt_that_it_collects() {
+    let far = Far::start().await;
+    let held = subscription("price_team", &json!({}));
+    far.answers("GET", SUBSCRIPTION, ok(&held)).await;
+    let mut owing = preview();
+    owing["amount_due"] = json!(2_130);
+    owing["starting_balance"] = json!(30);
+    owing["ending_balance"] = json!(0);
+    far.answers("POST", PREVIEW, ok(&owing)).await;
+    let Ok(Previewed::Costs(costs)) = far.stripe.preview(&prorated(0)).await else {
+        panic!("it can be priced");
+    };
+    assert_eq!(costs.owed, Money::new(2_130, Currency::USD));
+    let last = costs
+        .lines
+        .last()
+        .map(|it| (it.kind.as_str(), it.amount.amount));
+    assert_eq!(last, Some(("balance", 30)));
+}
+
+#[tokio::test]
 async fn a_stale_quote_changes_nothing() {
     let far = Far::start().await;
     let held = json!({ "schedule": "sub_sched_1" });

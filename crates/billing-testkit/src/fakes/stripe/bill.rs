@@ -152,7 +152,10 @@ pub(super) fn told(world: &mut World, id: &str, kind: &'static str) {
     }
 }
 
-/// Finalizes a draft; what owes nothing is paid at once.
+/// The least that is collected, as in dollars and euro; what is below it becomes a debt.
+const LEAST: i64 = 50;
+
+/// Finalizes a draft; what owes nothing is paid at once, and so is what is too little.
 pub(super) fn finalize(world: &mut World, id: &str) {
     let Some(mut invoice) = world.invoices.get(id).cloned() else {
         return;
@@ -161,7 +164,10 @@ pub(super) fn finalize(world: &mut World, id: &str) {
         .customers
         .get(&invoice.customer)
         .map_or(0, |one| one.balance);
-    let (amount, left) = due(&invoice, balance);
+    let (amount, left) = match due(&invoice, balance) {
+        (amount, _) if amount < LEAST && amount > 0 => (0, amount),
+        due => due,
+    };
     invoice.starting_balance = balance;
     invoice.ending_balance = Some(left);
     invoice.amount_due = amount;
