@@ -100,7 +100,14 @@ fn cut_at(
     let over = counted.and_then(|held| over_since(held, now));
     // A calendar month takes the place of no cycle that may go on.
     let paying = planned.filter(|planned| planned.subscription.is_some());
-    let begun = paying.map(|planned| planned.period.start);
+    // Another that had begun before pays from when this one gave nothing any more, as where
+    // it was paused; until then what was used counted here.
+    let ended = counted.and_then(|held| held.access_ended(now));
+    let begun = paying.map(|planned| {
+        let other = planned.subscription != open.subscription;
+        let from = ended.filter(|_| other).unwrap_or(Timestamp::MIN);
+        planned.period.start.max(from)
+    });
     let cut = over.or(begun)?;
     let Period { start, .. } = open.period;
     let within = start < cut && cut <= now;

@@ -272,6 +272,31 @@ fn another_that_was_bought_before_the_end_cuts_nothing_off() {
 }
 
 #[test]
+fn another_takes_the_place_of_what_is_paused_from_the_pause_on() {
+    let mut world = subscriber();
+    let catalog = world.catalog.clone();
+    let first = world.sub().id;
+    world.go("2026-01-10");
+    world.buy(terms(&catalog, "pro-monthly"));
+    let second = world.account.subscriptions.last().unwrap().id;
+    follow(&mut world);
+    world.go("2026-01-20");
+    world.decide(|draft| decide::pause(draft, first)).unwrap();
+    world.go("2026-01-20T00:00:05Z");
+    follow(&mut world);
+    let held = periods(&world);
+    assert_eq!(held[0].subscription, Some(first));
+    assert_eq!(
+        held[0].period.end,
+        at("2026-01-20"),
+        "not where the other began"
+    );
+    assert_eq!(held[1].subscription, Some(second));
+    let Period { start, end } = held[1].period;
+    assert_eq!((start, end), (at("2026-01-20"), at("2026-02-10")));
+}
+
+#[test]
 fn a_period_keeps_the_meter_that_it_began_with() {
     let mut world = subscriber();
     let began = periods(&world)[0].meters[&key("calls")];
