@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::harbor::{listed, text, until};
 use super::on_both_stores;
-use crate::rig::{Site, StoreKind};
+use crate::rig::{KEY, Site, StoreKind};
 
 on_both_stores! {
     /// the letter of a dearer price tells what comes by now, or is not written.
@@ -84,10 +84,10 @@ fn to<'a>(mail: &'a [Mail], who: &str) -> Vec<&'a Mail> {
 async fn x_17_a_price_letter_says_what_comes_by_now(kind: StoreKind) {
     let site = site(kind).await;
     let mut bought = Vec::new();
-    for who in ["ana", "ben", "cem", "dan"] {
+    for who in ["ana", "ben", "cem", "dan", "eve"] {
         bought.push(buys(&site, who, "deck-2025", TestCard::Pays).await);
     }
-    let [_ana, ben, cem, dan] = &bought[..] else {
+    let [_ana, ben, cem, dan, eve] = &bought[..] else {
         unreachable!()
     };
     let dearer = PLANS.replace("deck-2025: { amount: 3.00, interval: month }", DEARER);
@@ -95,8 +95,8 @@ async fn x_17_a_price_letter_says_what_comes_by_now(kind: StoreKind) {
     site.rig.billing.apply_catalog(&dearer).await.unwrap();
     until(&site, "2026-05-03T12:00:00Z").await;
     // No mail is taken while all of them have their notice; then each does something else.
-    site.mail_fails(4);
-    assert_eq!(site.carry().await, 4);
+    site.mail_fails(5);
+    assert_eq!(site.carry().await, 5);
     let gift = |what: Value| {
         let mut body = json!({ "collect": "none", "reason": "asked for" });
         body.as_object_mut()
@@ -109,6 +109,9 @@ async fn x_17_a_price_letter_says_what_comes_by_now(kind: StoreKind) {
     let canceled = format!("/v1/subscriptions/{dan}/cancel");
     let canceled = site.operate(&canceled, &json!({})).await;
     assert!(canceled.status.is_success(), "{}", canceled.text);
+    let paused = format!("/v1/subscriptions/{eve}/pause");
+    let paused = site.operate(&paused, &json!({})).await;
+    assert!(paused.status.is_success(), "{}", paused.text);
     until(&site, "2026-05-03T13:00:00Z").await;
     site.carry().await;
 
@@ -121,12 +124,36 @@ async fn x_17_a_price_letter_says_what_comes_by_now(kind: StoreKind) {
             assert!(letter.text.contains(said), "{said}: {}", letter.text);
         }
     }
-    for who in ["cem", "dan"] {
+    for who in ["cem", "dan", "eve"] {
         assert_eq!(
             to(&mail, who),
             [] as [&Mail; 0],
             "no dearer price is to come"
         );
+    }
+
+    // Who goes on after all, before the day, is written to after all.
+    let taken_back = format!("/v1/subscriptions/{dan}/cancellation");
+    let taken_back = site.delete_as(KEY, &taken_back).await;
+    assert!(taken_back.status.is_success(), "{}", taken_back.text);
+    until(&site, "2026-05-05T12:00:00Z").await;
+    let resumed = format!("/v1/subscriptions/{eve}/resume");
+    let resumed = site.operate(&resumed, &json!({})).await;
+    assert!(resumed.status.is_success(), "{}", resumed.text);
+    until(&site, "2026-05-05T13:00:00Z").await;
+    site.carry().await;
+    let mail = site.mail().await;
+    // What was left of the paid time comes back, and the first cycle at the new price after it.
+    for (who, day) in [("dan", "1 June 2026"), ("eve", "3 June 2026")] {
+        let [letter] = to(&mail, who)[..] else {
+            panic!("not one to {who}: {mail:?}")
+        };
+        for said in ["Deck", "USD 5.00", day] {
+            assert!(letter.text.contains(said), "{said}: {}", letter.text);
+        }
+    }
+    for who in ["ana", "ben"] {
+        assert_eq!(to(&mail, who).len(), 1);
     }
 }
 

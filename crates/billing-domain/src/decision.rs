@@ -260,6 +260,12 @@ impl Draft {
         self.journal.push(entry);
     }
 
+    /// Whether this decision has noted that it happened to a subscription.
+    pub(crate) fn noted(&self, event: Event, subscription: SubscriptionId) -> bool {
+        let mut noted = self.journal.iter();
+        noted.any(|entry| entry.event == event && entry.subscription == Some(subscription))
+    }
+
     /// Adds to what was just noted of the settlement of `invoice`, if it was.
     pub(crate) fn remark_settled(&mut self, invoice: InvoiceId, remark: &str) {
         let mut newest = self.journal.iter_mut().rev();

@@ -70,6 +70,7 @@ pub(super) fn keep_promise(draft: &mut Draft, id: SubscriptionId, catalog: &Cata
         Some(Why::PromiseEnds) | None => look(draft, &mut kept, catalog),
     }
     tell_provider(draft, &held, &mut kept);
+    tell_again(draft, &kept);
     if held != kept {
         draft.account.put_subscription(kept);
     }
@@ -186,12 +187,33 @@ pub(crate) fn give(
     let Some(notice) = notice else {
         return;
     };
+    note_rise(draft, kept.id, &notice, from);
+    kept.promise.notice = Some(notice);
+}
+
+/// Who goes on after all, having canceled or paused, is told again of the dearer price that is
+/// to come: while nothing was, whoever writes of it may have written nothing. The notice is
+/// as old as it was.
+fn tell_again(draft: &mut Draft, kept: &Subscription) {
+    let noted = |event| draft.noted(event, kept.id);
+    let goes_on = noted(Event::SubscriptionCancelUnscheduled) || noted(Event::SubscriptionResumed);
+    if !goes_on || noted(Event::PriceChangeUpcoming) || rests(kept) {
+        return;
+    }
+    let (Some(notice), Some(to_come)) = (&kept.promise.notice, &kept.scheduled) else {
+        return;
+    };
+    if to_come.terms.price.as_ref() == Some(&notice.price) {
+        note_rise(draft, kept.id, notice, to_come.at);
+    }
+}
+
+fn note_rise(draft: &mut Draft, id: SubscriptionId, notice: &Notice, from: Timestamp) {
     draft.note(Event::PriceChangeUpcoming, |entry| {
-        entry.subscription = Some(kept.id);
+        entry.subscription = Some(id);
         entry.money = Some(notice.amount);
         entry.note = Some(format!("{} from {from}", notice.price));
     });
-    kept.promise.notice = Some(notice);
 }
 
 /// A settled cycle that started after its price was retired counts, once: what was
