@@ -16,6 +16,8 @@ use crate::rig::{KEY, Site, StoreKind};
 on_both_stores! {
     /// W-08: a paid plan leads to one invitation, whenever a name at GitHub is known.
     w_08_a_paid_plan_invites_to_github_once;
+    /// W-08: whom the owners removed is not invited again by more of what is held.
+    w_08_more_of_a_plan_brings_back_nobody_who_was_removed;
     /// W-08: what GitHub does not do holds up nothing and is tried again.
     w_08_what_github_refuses_is_tried_again_and_told;
 }
@@ -168,4 +170,35 @@ async fn w_08_what_github_refuses_is_tried_again_and_told(kind: StoreKind) {
         .await;
     assert_eq!(listed.is(StatusCode::OK).json()["data"], json!([]));
     assert_eq!(site.carry().await, 0);
+}
+
+async fn w_08_more_of_a_plan_brings_back_nobody_who_was_removed(kind: StoreKind) {
+    let (site, github) = site(kind).await;
+    let cem = site.paid_by("cem", "personal-monthly").await;
+    site.carry().await;
+    github.next(replies(&[404, 200]));
+    assert_eq!(named(&site, "cem", &json!("cem")).await, StatusCode::OK);
+    site.carry().await;
+    assert_eq!(asked(&github), ["GET cem", "PUT cem"]);
+
+    // The owners remove him; he goes on to the other plan that comes with it, and to more of it.
+    let url = format!("/v1/subscriptions?customer={cem}");
+    let held = site.get_as(KEY, &url).await.is(StatusCode::OK).json();
+    let change = held["data"][0]["id"].as_str().unwrap();
+    let change = format!("/v1/subscriptions/{change}/change-plan");
+    for wanted in [json!({ "plan": "team" }), json!({ "quantity": 3 })] {
+        let mut wanted = wanted;
+        wanted["collect"] = json!("none");
+        wanted["reason"] = json!("asked for");
+        let changed = site.operate(&change, &wanted).await;
+        changed.is(StatusCode::OK);
+        later(&site, 10).await;
+        site.carry().await;
+    }
+    let held = site.get_as(KEY, &url).await.is(StatusCode::OK).json();
+    assert_eq!(
+        (&held["data"][0]["plan"], &held["data"][0]["quantity"]),
+        (&json!("team"), &json!(3))
+    );
+    assert_eq!(asked(&github).len(), 2, "nobody is asked about");
 }

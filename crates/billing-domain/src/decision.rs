@@ -253,6 +253,7 @@ impl Draft {
             license: None,
             money: None,
             renewal: None,
+            plan_before: None,
             note: None,
             sequence: None,
         };

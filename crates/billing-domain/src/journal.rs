@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::PlanKey;
 use crate::ids::{
     ChangeId, CheckoutId, CustomerId, GrantId, InvoiceId, JournalId, LicenseId, SubscriptionId,
 };
@@ -45,6 +46,10 @@ pub struct JournalEntry {
     /// until when. `None`: something else happened, or before this was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewal: Option<RenewalOwed>,
+    /// With `plan.changed`: the plan before, which is the same where the price or the quantity
+    /// alone is another. `None`: something else happened, or before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_before: Option<PlanKey>,
     /// What else a reader needs: a reason, a pay link, a date.
     pub note: Option<String>,
     /// Its place among all that happened to the customer: it grows from entry to entry, and

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use billing_domain::catalog::PlanKey;
 use billing_domain::claim::Claim;
 use billing_domain::customer::Account;
 use billing_domain::ids::CustomerId;
@@ -343,7 +344,10 @@ impl Transport for Invitations {
                 .note
                 .as_deref()
                 .is_none_or(|what| what.contains("github"));
-        TELLING.contains(&entry.event) && named
+        // Whoever held such a plan before comes to none, be it more of it, or another of those.
+        let held = |plan: &PlanKey| self.inviting.plans.iter().any(|one| one == plan.as_str());
+        let comes = entry.plan_before.as_ref().is_none_or(|plan| !held(plan));
+        TELLING.contains(&entry.event) && named && comes
     }
 
     async fn carry(&self, entry: &JournalEntry) -> Carried {

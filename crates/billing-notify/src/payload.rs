@@ -159,6 +159,7 @@ pub fn example(event: Event) -> JournalEntry {
             due_at: at,
             grace_ends_at: at,
         }),
+        plan_before: None,
         note: owed.then(|| "https://pay.example.com/i/2".to_owned()),
         sequence: Some(17_003),
     }

@@ -142,6 +142,11 @@ async fn who_comes_to_a_plan_or_a_name_is_invited_and_nothing_else_invites() {
             "{event:?} {note:?}"
         );
     }
+    for (before, wanted) in [(None, true), (Some("free"), true), (Some("team"), false)] {
+        rig.bought.event = Event::PlanChanged;
+        rig.bought.plan_before = before.map(|plan| plan.parse().unwrap());
+        assert_eq!(rig.invitations.wants(&rig.bought), wanted, "{before:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Applying: the terms, the paid periods and the schedule become what the quote
 //! says. Scheduled terms take effect at their instant, whoever looks.
 
-use crate::catalog::{Billing, CatalogRevision};
+use crate::catalog::{Billing, CatalogRevision, PlanKey};
 use crate::change::{Change, ChangeState};
 use crate::decide::change::supersede_scheduled;
 use crate::decide::license::follow_terms;
@@ -122,7 +122,7 @@ pub(in crate::decide) fn apply_change(
         state: ChangeState::Applied { at },
         ..change
     });
-    note_changed(draft, quote.subscription, Some(id));
+    note_changed(draft, quote.subscription, Some(id), before.plan.clone());
     follow_terms(draft, quote.subscription, &before);
     keep_promise(draft, quote.subscription, catalog);
 }
@@ -168,7 +168,7 @@ pub(in crate::decide) fn take_effect(
             ..change
         });
     }
-    note_changed(draft, id, change);
+    note_changed(draft, id, change, before.plan.clone());
     follow_terms(draft, id, &before);
     keep_promise(draft, id, catalog);
     true
@@ -219,6 +219,7 @@ pub(in crate::decide) fn note_changed(
     draft: &mut Draft,
     id: SubscriptionId,
     change: Option<ChangeId>,
+    before: PlanKey,
 ) {
     let plan = draft
         .account
@@ -227,6 +228,7 @@ pub(in crate::decide) fn note_changed(
     draft.note(Event::PlanChanged, |entry| {
         entry.subscription = Some(id);
         entry.change = change;
+        entry.plan_before = Some(before);
         entry.note = plan;
     });
 }

@@ -1,7 +1,7 @@
 //! What a provider tells of the price: whether it is the one held, the one that
 //! was to come, or another. Knows nothing of status and periods.
 
-use crate::catalog::CatalogRevision;
+use crate::catalog::{CatalogRevision, PlanKey};
 use crate::change::{Change, ChangeState};
 use crate::decide::change::{in_effect, supersede_scheduled};
 use crate::decision::Draft;
@@ -46,6 +46,7 @@ pub(super) fn follow_price(
         awaited.filter(|change| change.quote.step == Step::Change && tells(&change.quote.terms))
     {
         supersede_scheduled(draft, seen);
+        let before = seen.terms.plan.clone();
         hold(seen, change.quote.terms.clone());
         let (id, change_id) = (seen.id, change.id);
         let plan = seen.terms.plan.to_string();
@@ -56,6 +57,7 @@ pub(super) fn follow_price(
         draft.note(Event::PlanChanged, |entry| {
             entry.subscription = Some(id);
             entry.change = Some(change_id);
+            entry.plan_before = Some(before);
             entry.note = Some(plan);
         });
         return;
@@ -75,8 +77,9 @@ pub(super) fn follow_price(
         && tells(&to_come.terms)
     {
         // Seen before anybody looked.
+        let before = seen.terms.plan.clone();
         *seen = begun;
-        note_begun(draft, seen, &to_come);
+        note_begun(draft, seen, &to_come, before);
         return;
     }
     if seen.terms.price_ref.as_deref() == Some(snapshot.price_ref.as_str()) {
@@ -92,9 +95,11 @@ pub(super) fn follow_price(
         return;
     };
     let (id, plan) = (seen.id, terms.plan.to_string());
+    let before = seen.terms.plan.clone();
     hold(seen, terms);
     draft.note(Event::PlanChanged, |entry| {
         entry.subscription = Some(id);
+        entry.plan_before = Some(before);
         entry.note = Some(plan);
     });
 }
@@ -147,7 +152,7 @@ fn hold(seen: &mut Subscription, terms: Terms) {
 }
 
 /// Terms to come have begun: what accepted them is applied.
-fn note_begun(draft: &mut Draft, seen: &Subscription, to_come: &Scheduled) {
+fn note_begun(draft: &mut Draft, seen: &Subscription, to_come: &Scheduled, before: PlanKey) {
     let change = match to_come.why {
         Why::Change { change } => draft.account.change(change).cloned(),
         Why::PromiseEnds | Why::Migration { .. } => None,
@@ -163,6 +168,7 @@ fn note_begun(draft: &mut Draft, seen: &Subscription, to_come: &Scheduled) {
     draft.note(Event::PlanChanged, |entry| {
         entry.subscription = Some(id);
         entry.change = change_id;
+        entry.plan_before = Some(before);
         entry.note = Some(plan);
     });
 }
