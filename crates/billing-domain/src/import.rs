@@ -18,6 +18,19 @@ pub struct Imported {
     /// What was paid there for the period that it was brought with, or for all time. No
     /// invoice of these books tells of it.
     pub paid: Money,
+    /// Whether machines were brought for its license. They are activated once: what its
+    /// holder does with them afterwards stays.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub machines: bool,
+}
+
+/// Where what is brought is paid from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payee {
+    /// The account.
+    pub account: ProviderAccount,
+    /// Whether that provider runs the schedule of what it sells.
+    pub owns_schedule: bool,
 }
 
 /// A subscription that was sold and paid elsewhere, and goes on here.
@@ -37,16 +50,16 @@ pub struct SubscriptionImport {
     pub unit: Option<Money>,
     /// Pieces; at least one.
     pub quantity: u32,
-    /// When it began: its periods hang there.
-    pub started_at: Timestamp,
+    /// When it began: its periods hang there. `None`: now, and it is not said.
+    pub started_at: Option<Timestamp>,
     /// Until when it is paid. `None`: it was bought for ever.
     pub paid_through: Option<Timestamp>,
-    /// Whether it ends then. `false`: it renews.
-    pub ends: bool,
-    /// Where it is paid from now on.
-    pub provider: ProviderAccount,
-    /// Whether that provider runs the schedule of what it sells.
-    pub owns_schedule: bool,
+    /// Whether it ends then. `None`: it renews, and it is not said.
+    pub ends: Option<bool>,
+    /// Where it is said to be paid. `None`: that is not said.
+    pub provider: Option<ProviderAccount>,
+    /// Where it is paid from now on. `None`: no account that is configured could be it.
+    pub payee: Option<Payee>,
 }
 
 /// A grant that was given elsewhere.
@@ -70,6 +83,8 @@ pub enum ImportOutcome {
         /// The price of one piece that was promised beside the catalog. `None`: a price of
         /// the catalog's, or nothing that has a price.
         promised: Option<Money>,
+        /// Whether these books charge for it again.
+        charged: bool,
     },
     /// It was brought before.
     There,
@@ -81,6 +96,12 @@ pub enum ImportOutcome {
 }
 
 impl ImportOutcome {
+    /// It was not here, and costs nobody anything from now on.
+    pub const CREATED: Self = Self::Created {
+        promised: None,
+        charged: false,
+    };
+
     /// What is here, by each of its columns and whether that is as it was brought.
     #[must_use]
     pub fn compared(same: &[(&'static str, bool)]) -> Self {
@@ -130,6 +151,9 @@ refusals! {
     /// The same name was brought over for somebody else.
     AnotherCustomers = "another_customers", "customer",
         "it was imported before, for another customer";
+    /// The customer is charged for another one already.
+    AlreadySubscribed = "already_subscribed", "customer",
+        "the customer has another subscription that is charged again, and would pay twice";
     /// The catalog has no such plan.
     NoSuchPlan = "no_such_plan", "plan", "the catalog has no such plan";
     /// The catalog has no such price.

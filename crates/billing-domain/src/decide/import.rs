@@ -1,21 +1,34 @@
 //! Bringing over what was sold elsewhere. It goes on here as it was agreed there: at a
 //! price of the catalog's, or at one that is promised to its holder alone.
 //!
-//! What is here already is compared, and never overwritten.
+//! What is here already is compared, and never overwritten. Nobody is to pay twice: what these
+//! books would charge beside another is refused, what its provider charges anyway set aside.
 
-use crate::catalog::{Billing, Catalog, CatalogRevision, Plan, Price, PriceKey};
+mod agreed;
+
+use crate::catalog::{Billing, CatalogRevision, Plan, PriceKey};
+use crate::customer::Account;
 use crate::decide::cancel::{CancelWhen, cancel};
 use crate::decide::grant::put_grant;
 use crate::decide::license::issue;
+use crate::decide::mirror::find;
 use crate::decide::promise::{count_cycle, take_up_promise};
+use crate::decide::start::charged_beside;
 use crate::decision::Draft;
-use crate::import::{GrantImport, ImportOutcome, ImportRefusal, Imported, SubscriptionImport};
+use crate::ids::SubscriptionId;
+use crate::import::{
+    GrantImport, ImportOutcome, ImportRefusal, Imported, Payee, SubscriptionImport,
+};
 use crate::journal::Event;
 use crate::money::Money;
 use crate::negotiated::{MAX_NEGOTIATED, Negotiated};
+use crate::parked::ParkReason;
+use crate::provider::ProviderAccount;
 use crate::subscription::{PaidPeriod, Promise, Schedule, State, Subscription, Times};
 use crate::terms::{Seller, Terms, TermsError};
 use crate::time::{Interval, Period, Timestamp, shifted_back};
+
+use agreed::{Agreed, agreed};
 
 /// Periods by which a guess at the number of one may be off: months are shorter and longer
 /// than the nominal one.
@@ -34,30 +47,36 @@ pub fn import_subscription(
     if let Some(held) = draft.account.subscription(ask.id) {
         return Ok(compared(held, ask));
     }
+    let payee = ask.payee.as_ref().ok_or(ImportRefusal::NoSuchProvider)?;
     let plan = catalog.catalog.plan(ask.plan.as_str());
     let plan = plan.ok_or(ImportRefusal::NoSuchPlan)?;
     let agreed = agreed(&catalog.catalog, plan, ask, draft.now())?;
-    if ask.started_at > draft.now() {
+    if ask.started_at.is_some_and(|at| at > draft.now()) {
         return Err(ImportRefusal::StartsLater);
     }
+    let ends = ask.ends.unwrap_or(false);
     let hung = match agreed.billing() {
-        Billing::Once if ask.paid_through.is_some() || ask.ends => {
+        Billing::Once if ask.paid_through.is_some() || ends => {
             return Err(ImportRefusal::NotRecurring);
         }
         Billing::Once => None,
-        Billing::Recurring(_) if ask.owns_schedule => {
+        Billing::Recurring(_) if payee.owns_schedule => {
             return Err(ImportRefusal::ProviderRunsSchedule);
         }
         Billing::Recurring(interval) => Some(hung(draft.now(), ask, interval)?),
     };
-    let (terms, promised) = terms(draft, plan, &agreed, ask, catalog)?;
+    let charged = hung.is_some() && !ends && !agreed.unit().is_zero();
+    if charged && is_charged_already(&draft.account, Some(ask.id), draft.now()) {
+        return Err(ImportRefusal::AlreadySubscribed);
+    }
+    let (terms, promised) = terms(draft, plan, &agreed, ask, payee, catalog)?;
     let paid = terms.amount().map_err(|_large| ImportRefusal::Amount)?;
     let mut brought = brought(draft, ask, terms, hung.as_ref(), paid);
     take_up_promise(&draft.account, &mut brought, None, catalog);
     if let Some(hung) = &hung {
         // What others of the customer's have used of the promise is the same time.
         let taken_up = std::mem::take(&mut brought.promise.cycles);
-        count_cycles(&mut brought, ask.started_at, hung, catalog);
+        count_cycles(&mut brought, hung, catalog);
         brought.promise.cycles = brought.promise.cycles.max(taken_up);
     }
     draft.account.put_subscription(brought);
@@ -67,11 +86,40 @@ pub fn import_subscription(
             entry.note = Some(format!("imported: {}", ask.external));
         });
     }
-    if ask.ends {
+    if ends {
         cancel(draft, ask.id, CancelWhen::PeriodEnd);
     }
     issue(draft, ask.id);
-    Ok(ImportOutcome::Created { promised })
+    Ok(ImportOutcome::Created { promised, charged })
+}
+
+/// Whether the customer is charged again for a subscription `beside` this one, if it has it.
+/// What is canceled is not: it runs out beside what came after it.
+#[must_use]
+pub fn is_charged_already(
+    account: &Account,
+    beside: Option<SubscriptionId>,
+    now: Timestamp,
+) -> bool {
+    let mut others = charged_beside(account, beside, now);
+    others.any(|held| held.cancellation.is_none())
+}
+
+/// Sets aside for a person that its provider charges what it calls `reference` beside another
+/// subscription of the customer's. It is held all the same: its provider has the money.
+pub fn park_charged_twice(draft: &mut Draft, account: &ProviderAccount, reference: &str) {
+    let adopted = find(draft, account, reference).map(|held| held.id);
+    let other = charged_beside(&draft.account, adopted, draft.now())
+        .find(|held| held.cancellation.is_none())
+        .map(|held| held.id);
+    let (Some(adopted), Some(other)) = (adopted, other) else {
+        return;
+    };
+    let evidence = format!(
+        "subscription {adopted}, which {account} calls {reference}, was adopted while subscription \
+         {other} is charged too; end one of the two"
+    );
+    draft.park(ParkReason::Duplicate, evidence);
 }
 
 /// Brings over a grant, which begins now. Brought before, it is compared.
@@ -100,7 +148,7 @@ pub fn import_grant(
         return Err(ImportRefusal::GrantOver);
     }
     put_grant(draft, ask.id, ask.plan.clone(), ask.reason, ask.ends_at);
-    Ok(ImportOutcome::Created { promised: None })
+    Ok(ImportOutcome::CREATED)
 }
 
 /// Whether a subscription is as it was brought. Until when it is paid is none of it:
@@ -108,6 +156,8 @@ pub fn import_grant(
 fn compared(held: &Subscription, ask: &SubscriptionImport) -> ImportOutcome {
     let terms = &held.terms;
     let (price, unit) = (terms.price.as_ref(), terms.unit);
+    let provider = held.provider.as_ref();
+    let ends = held.cancellation.is_some() || held.is_over();
     ImportOutcome::compared(&[
         ("plan", terms.plan == ask.plan),
         // One that was promised alone is no price of the catalog's.
@@ -118,85 +168,21 @@ fn compared(held: &Subscription, ask: &SubscriptionImport) -> ImportOutcome {
         ("interval", ask.billing.is_none_or(|it| terms.billing == it)),
         ("amount", ask.unit.is_none_or(|it| unit == it)),
         ("quantity", terms.quantity == ask.quantity),
-        ("provider", held.provider.as_ref() == Some(&ask.provider)),
+        (
+            "started_at",
+            ask.started_at.is_none_or(|it| held.created_at == it),
+        ),
+        ("ends", ask.ends.is_none_or(|it| ends == it)),
+        (
+            "provider",
+            (ask.provider.as_ref()).is_none_or(|it| provider == Some(it)),
+        ),
     ])
-}
-
-/// What it was agreed to cost.
-enum Agreed<'a> {
-    /// A price of the catalog's, and what it promises to its holders.
-    Price(&'a Price),
-    /// So much, whatever the catalog says.
-    Alone { unit: Money, billing: Billing },
-}
-
-impl Agreed<'_> {
-    const fn billing(&self) -> Billing {
-        match self {
-            Self::Price(price) => price.interval,
-            Self::Alone { billing, .. } => *billing,
-        }
-    }
-}
-
-/// The price of `plan` that fits: the one that is named, the one on sale, or one that was.
-/// An amount that none of them has is promised to this holder alone.
-fn agreed<'a>(
-    catalog: &'a Catalog,
-    plan: &Plan,
-    ask: &SubscriptionImport,
-    now: Timestamp,
-) -> Result<Agreed<'a>, ImportRefusal> {
-    if let Some(unit) = ask.unit {
-        let mut sold_in = catalog.prices().map(|price| price.amount.currency);
-        let known = unit.currency == catalog.currency()
-            || sold_in.any(|currency| currency == unit.currency);
-        if !known {
-            return Err(ImportRefusal::Currency);
-        }
-        if unit.amount < 0 {
-            return Err(ImportRefusal::Amount);
-        }
-    }
-    let fits = |price: &&'a Price| {
-        price.plan == plan.key
-            && ask.price.as_ref().is_none_or(|it| price.key == *it)
-            && ask.billing.is_none_or(|it| price.interval == it)
-    };
-    let mut of_plan: Vec<&Price> = catalog.prices().filter(fits).collect();
-    if of_plan.is_empty() && ask.price.is_some() {
-        return Err(ImportRefusal::NoSuchPrice);
-    }
-    let named = one_interval(&of_plan, ask.billing);
-    if let Some(unit) = ask.unit {
-        of_plan.retain(|price| price.amount == unit);
-    }
-    let is_sold = |price: &&&Price| catalog.is_sold_at(price.key.as_str(), now);
-    let sold: Vec<&Price> = of_plan.iter().filter(is_sold).copied().collect();
-    // What was sold once is held at what it promises to its holders, where it is meant.
-    let is_meant = ask.unit.is_some() || ask.price.is_some();
-    let fitting = if sold.is_empty() && is_meant {
-        of_plan
-    } else {
-        sold
-    };
-    match (fitting.as_slice(), ask.unit, named) {
-        ([price], ..) => Ok(Agreed::Price(price)),
-        ([], Some(unit), Some(billing)) => Ok(Agreed::Alone { unit, billing }),
-        ([], ..) => Err(ImportRefusal::NoSuchPrice),
-        _ => Err(ImportRefusal::AmbiguousPrice),
-    }
-}
-
-/// How often it is charged: as is said, or as every price that fits says.
-fn one_interval(fitting: &[&Price], said: Option<Billing>) -> Option<Billing> {
-    let first = fitting.first().map(|price| price.interval);
-    let one = fitting.iter().all(|price| Some(price.interval) == first);
-    said.or(first.filter(|_| one))
 }
 
 /// A period that is paid, and the number of the one after it.
 struct Hung {
+    anchor: Timestamp,
     period: Period,
     next: u32,
     interval: Interval,
@@ -212,7 +198,8 @@ fn hung(
     if end <= now {
         return Err(ImportRefusal::NotPaid);
     }
-    let lasts = end.duration_since(ask.started_at).as_secs();
+    let anchor = ask.started_at.unwrap_or(now);
+    let lasts = end.duration_since(anchor).as_secs();
     let lasts = u64::try_from(lasts).map_err(|_before| ImportRefusal::OffAnchor)?;
     let guess = lasts.checked_div(interval.nominal_seconds()).unwrap_or(0);
     let guess = u32::try_from(guess).map_err(|_far| ImportRefusal::OffAnchor)?;
@@ -221,7 +208,7 @@ fn hung(
         guess.saturating_add(GUESSED_OFF),
     );
     let found = (from..=to).find_map(|number| {
-        let period = Period::at(ask.started_at, interval, number).ok()?;
+        let period = Period::at(anchor, interval, number).ok()?;
         (period.end == end).then_some((number, period))
     });
     let (number, period) = found.ok_or(ImportRefusal::OffAnchor)?;
@@ -230,6 +217,7 @@ fn hung(
     }
     let next = number.checked_add(1).ok_or(ImportRefusal::OffAnchor)?;
     Ok(Hung {
+        anchor,
         period,
         next,
         interval,
@@ -242,11 +230,12 @@ fn terms(
     plan: &Plan,
     agreed: &Agreed<'_>,
     ask: &SubscriptionImport,
+    payee: &Payee,
     catalog: &CatalogRevision,
 ) -> Result<(Terms, Option<Money>), ImportRefusal> {
     let seller = Seller {
-        provider: ask.provider.provider().clone(),
-        owns_schedule: ask.owns_schedule,
+        provider: payee.account.provider().clone(),
+        owns_schedule: payee.owns_schedule,
     };
     let (unit, billing) = match agreed {
         Agreed::Price(price) => {
@@ -276,7 +265,7 @@ fn terms(
         billing,
         first_cycle: None,
         quantity: None,
-        provider: Some(ask.provider.provider().clone()),
+        provider: Some(payee.account.provider().clone()),
         // It is held, and not to be bought once more.
         expires_at: Some(now),
         created_at: now,
@@ -303,7 +292,7 @@ fn brought(
     paid: Money,
 ) -> Subscription {
     let schedule = hung.map_or(Schedule::Perpetual, |hung| Schedule::Engine {
-        anchor: ask.started_at,
+        anchor: hung.anchor,
         next_period: hung.next,
         cycle: 0,
         failures: 0,
@@ -322,7 +311,7 @@ fn brought(
         customer: draft.account.customer.id,
         checkout: None,
         terms,
-        provider: Some(ask.provider.clone()),
+        provider: ask.payee.as_ref().map(|payee| payee.account.clone()),
         schedule,
         state: State::Active,
         times,
@@ -332,12 +321,13 @@ fn brought(
         promise: Promise::default(),
         replaced: None,
         reminded: None,
-        created_at: ask.started_at,
+        created_at: ask.started_at.unwrap_or_else(|| draft.now()),
         disputed: Vec::new(),
         went_on_at: None,
         imported: Some(Imported {
             external: ask.external.clone(),
             paid,
+            machines: false,
         }),
         withheld: Vec::new(),
         short: None,
@@ -345,12 +335,7 @@ fn brought(
 }
 
 /// Counts what was settled elsewhere of a promise that lasts for a number of cycles.
-fn count_cycles(
-    brought: &mut Subscription,
-    anchor: Timestamp,
-    hung: &Hung,
-    catalog: &CatalogRevision,
-) {
+fn count_cycles(brought: &mut Subscription, hung: &Hung, catalog: &CatalogRevision) {
     let price = brought.terms.price.as_ref().map(PriceKey::as_str);
     let price = price.and_then(|key| catalog.catalog.price(key));
     let Some(retired_at) = price.and_then(|price| catalog.catalog.retired_at(price)) else {
@@ -359,7 +344,7 @@ fn count_cycles(
     // From the newest back, since few lie after the retirement.
     let starts = (0..hung.next)
         .rev()
-        .map_while(|number| Period::start_of(anchor, hung.interval, number).ok());
+        .map_while(|number| Period::start_of(hung.anchor, hung.interval, number).ok());
     let mut after: Vec<Timestamp> = starts.take_while(|start| *start >= retired_at).collect();
     after.reverse();
     for start in after {

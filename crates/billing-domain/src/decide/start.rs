@@ -2,10 +2,12 @@
 
 use crate::catalog::{Billing, CatalogRevision};
 use crate::checkout::Checkout;
+use crate::customer::Account;
 use crate::decide::license::issue;
 use crate::decide::promise::{keep_promise, take_up_promise};
 use crate::decide::settle::take_in;
 use crate::decision::Draft;
+use crate::ids::SubscriptionId;
 use crate::invoice::{Invoice, InvoiceState, Issuer, Payment, Purpose, Unpayable};
 use crate::journal::Event;
 use crate::parked::ParkReason;
@@ -223,14 +225,9 @@ pub(super) fn purchase_invoice(checkout: &Checkout, state: InvoiceState) -> Invo
 /// taken, since it is paid, and set aside so that a person can refund it. Where
 /// either costs nothing, there is nothing to refund.
 pub(super) fn park_if_duplicate(draft: &mut Draft, bought: &Subscription) {
-    let now = draft.now();
-    let charged = |held: &Subscription| {
-        matches!(held.terms.billing, Billing::Recurring(_)) && !held.terms.unit.is_zero()
-    };
-    let other = draft.account.subscriptions.iter().find(|held| {
-        held.id != bought.id && charged(held) && !held.is_over() && held.gives_access(now)
-    });
-    let (Some(other), Some(checkout)) = (other.filter(|_| charged(bought)), bought.checkout) else {
+    let other = charged_beside(&draft.account, Some(bought.id), draft.now()).next();
+    let other = other.filter(|_| is_charged(bought));
+    let (Some(other), Some(checkout)) = (other, bought.checkout) else {
         return;
     };
     let evidence = format!(
@@ -239,4 +236,20 @@ pub(super) fn park_if_duplicate(draft: &mut Draft, bought: &Subscription) {
         bought.id, other.id
     );
     draft.park(ParkReason::Duplicate, evidence);
+}
+
+/// The customer's subscriptions beside this one, or all, that live and are charged.
+pub(super) fn charged_beside(
+    account: &Account,
+    beside: Option<SubscriptionId>,
+    now: Timestamp,
+) -> impl Iterator<Item = &Subscription> {
+    let others = account.subscriptions.iter();
+    others.filter(move |held| {
+        Some(held.id) != beside && is_charged(held) && !held.is_over() && held.gives_access(now)
+    })
+}
+
+fn is_charged(held: &Subscription) -> bool {
+    matches!(held.terms.billing, Billing::Recurring(_)) && !held.terms.unit.is_zero()
 }

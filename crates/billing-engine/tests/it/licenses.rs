@@ -20,7 +20,7 @@ use jiff::SignedDuration;
 use crate::rig::{Act, Rig, ask, eur, paid, seen};
 
 /// Every plan but the cup gives a license.
-fn shop() -> Catalog {
+pub(crate) fn shop() -> Catalog {
     let license = Some(LicenseRule { max_machines: 3 });
     Catalog::builder("Acme Notes", Currency::EUR)
         .flag("sync", "Sync")

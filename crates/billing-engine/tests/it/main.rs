@@ -25,6 +25,8 @@ mod due;
 mod gate;
 #[cfg(test)]
 mod hints;
+#[cfg(test)]
+mod imports;
 mod intake;
 #[cfg(test)]
 mod licenses;

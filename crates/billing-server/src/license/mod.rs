@@ -16,4 +16,4 @@ pub(crate) use file::{KeyFileError, change, look};
 pub(crate) use read_keys::ReadKeys;
 pub(crate) use ring::Listed;
 pub use signer::TokenSigner;
-pub(crate) use start::{ANOTHER_ALGORITHM, UNNAMED, is_lost, key_file, licensed, signer};
+pub(crate) use start::{ANOTHER_ALGORITHM, UNNAMED, is_lost, key_file, licensed, prepare, signer};

@@ -10,6 +10,7 @@ use billing_ports::store::{PageAsk, Store, StoreError};
 use billing_ports::{IdSource, LicenseSigner};
 
 use super::file::{KeyFileError, look, make};
+use super::ring::KeyRing;
 use super::watched::FileSigner;
 use crate::config::{Config, Database};
 
@@ -96,6 +97,46 @@ pub(crate) async fn signer(
     ids: &dyn IdSource,
     public_url: &str,
 ) -> Result<Option<Arc<dyn LicenseSigner>>, StartError> {
+    let Some((path, keys)) = keys(config, billing, ids).await? else {
+        return Ok(None);
+    };
+    let audience = config.license.audience.as_deref().unwrap_or(public_url);
+    let (wanted, signs) = (config.license.algorithm, keys.algorithm());
+    tracing::info!(kid = keys.kid(), file = %path.display(), "license keys");
+    if signs != wanted {
+        tracing::warn!(%wanted, %signs, "{ANOTHER_ALGORITHM}");
+    }
+    let signer = FileSigner::new(path, keys, public_url, audience);
+    Ok(Some(Arc::new(signer)))
+}
+
+/// Makes the keys of a server that never started, before the first license is given. Where
+/// there are licenses, whoever gave the first has them.
+///
+/// # Errors
+///
+/// [`StartError`] when licenses could not be signed.
+pub(crate) async fn prepare(
+    config: &Config,
+    billing: &Billing,
+    ids: &dyn IdSource,
+) -> Result<(), StartError> {
+    let Some(store) = billing.store() else {
+        return Ok(());
+    };
+    let revision = billing.catalog().await?;
+    if licensed(&revision.catalog).is_none() || any_license(store.as_ref()).await? {
+        return Ok(());
+    }
+    keys(config, billing, ids).await.map(drop)
+}
+
+/// The keys and their file, made where there never were any. `None`: as of [`signer`].
+async fn keys(
+    config: &Config,
+    billing: &Billing,
+    ids: &dyn IdSource,
+) -> Result<Option<(PathBuf, KeyRing)>, StartError> {
     let Some(store) = billing.store() else {
         return Ok(None);
     };
@@ -114,14 +155,7 @@ pub(crate) async fn signer(
             make(&path, config.license.algorithm, ids, clock.now())?
         }
     };
-    let audience = config.license.audience.as_deref().unwrap_or(public_url);
-    let (wanted, signs) = (config.license.algorithm, keys.algorithm());
-    tracing::info!(kid = keys.kid(), file = %path.display(), "license keys");
-    if signs != wanted {
-        tracing::warn!(%wanted, %signs, "{ANOTHER_ALGORITHM}");
-    }
-    let signer = FileSigner::new(path, keys, public_url, audience);
-    Ok(Some(Arc::new(signer)))
+    Ok(Some((path, keys)))
 }
 
 /// A plan that gives licenses. `None`: none does.
@@ -137,6 +171,10 @@ pub(crate) async fn is_lost(path: &Path, store: &dyn Store) -> Result<bool, Stor
     if path.exists() {
         return Ok(false);
     }
+    any_license(store).await
+}
+
+async fn any_license(store: &dyn Store) -> Result<bool, StoreError> {
     let first = PageAsk {
         after: None,
         limit: 1,

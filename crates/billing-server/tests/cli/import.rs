@@ -174,6 +174,97 @@ fn what_customers_hold_is_brought_at_the_price_that_they_were_promised() {
 }
 
 #[test]
+fn nobody_is_charged_twice_and_a_dry_run_says_so() {
+    let folder = books("import-twice");
+    folder.write("customers.csv", CUSTOMERS);
+    import(&folder, "customers.csv", &APPLY).exits(0);
+    let (since, ends) = month_of(&folder);
+    let columns = "id,customer,plan,amount,interval,started_at,paid_through,ends\n";
+    let row = |id: &str, of: &str, ends_then: &str| {
+        format!("{id},{of},pro,20.00,month,{since},{ends},{ends_then}\n")
+    };
+    let rows = [
+        row("s-1", "ana", ""),
+        row("s-2", "ben", ""),
+        row("s-3", "ana", ""),
+        row("s-4", "ana", "yes"),
+        format!("s-5,ana,pro,300.00,once,{since},,\n"),
+    ];
+    folder.write("subs.csv", &format!("{columns}{}", rows.concat()));
+    let refused = "already_subscribed  line 4  s-3  customer: ";
+    import(&folder, "subs.csv", &[])
+        .exits(3)
+        .tells(&[refused, "4 would be imported; 0 there already; 1 refused."]);
+    import(&folder, "subs.csv", &APPLY)
+        .exits(3)
+        .tells(&[refused, "4 imported; 0 there already; 1 refused."]);
+    folder.write("more.csv", &format!("{columns}{}", row("s-6", "ben", "")));
+    for words in [[].as_slice(), &APPLY] {
+        import(&folder, "more.csv", words)
+            .exits(3)
+            .tells(&["already_subscribed  line 2  s-6  customer: "]);
+    }
+    // What was corrected in the file since is told, and left as it is.
+    let corrected = [
+        row("s-1", "ana", "yes"),
+        row("s-2", "ben", "").replacen(&since, "2024-01-01", 1),
+    ];
+    folder.write("subs.csv", &format!("{columns}{}", corrected.concat()));
+    import(&folder, "subs.csv", &APPLY).exits(0).tells(&[
+        "differs  line 2  s-1  ends",
+        "differs  line 3  s-2  started_at",
+    ]);
+    let audit = folder.billing(&["audit"]);
+    audit.exits(0).tells(&["2 customers: everything holds."]);
+}
+
+#[test]
+fn who_is_another_one_at_a_provider_is_refused_and_a_dry_run_says_so() {
+    let folder = books("import-there");
+    folder.write(
+        "customers.csv",
+        "id,at_provider\nana,manual/main:c-1\nben,manual/main:c-1\neve,stripe/main:cus_1\n",
+    );
+    let refused = [
+        "other_reference  line 3  ben  at_provider: ",
+        "no_such_provider  line 4  eve  at_provider: ",
+    ];
+    import(&folder, "customers.csv", &[])
+        .exits(3)
+        .tells(&refused);
+    import(&folder, "customers.csv", &APPLY)
+        .exits(3)
+        .tells(&refused);
+    import(&folder, "customers.csv", &[])
+        .exits(3)
+        .tells(&refused);
+}
+
+#[test]
+fn a_server_starts_over_licenses_that_were_imported_before_it_ever_ran() {
+    let folder = books("import-before-serve");
+    folder.write("customers.csv", CUSTOMERS);
+    import(&folder, "customers.csv", &APPLY).exits(0);
+    folder.write(
+        "licenses.csv",
+        "id,customer,plan,machines\nl-1,ana,pro,den; attic\n",
+    );
+    let key = folder.path("billing.db.license-key");
+    import(&folder, "licenses.csv", &[]).exits(0);
+    assert!(!key.exists(), "a dry run makes nothing");
+    import(&folder, "licenses.csv", &APPLY).exits(0);
+    let made = std::fs::read(&key).unwrap();
+    let server = Server::again(&folder, &[]);
+    server.stop();
+    assert_eq!(std::fs::read(&key).unwrap(), made);
+    // One that was lost since is not made anew by another import.
+    std::fs::remove_file(&key).unwrap();
+    folder.write("licenses.csv", "id,customer,plan\nl-2,ben,pro\n");
+    import(&folder, "licenses.csv", &APPLY).exits(0);
+    assert!(!key.exists());
+}
+
+#[test]
 fn a_file_that_is_none_is_refused_before_any_row() {
     let folder = books("import-bad");
     for (text, code, words) in [

@@ -3,7 +3,8 @@
 use billing_domain::customer::{AtProvider, Customer};
 use billing_domain::decide::NewCustomer;
 use billing_domain::import::{ImportOutcome, ImportRefusal};
-use billing_ports::store::{CommitError, Taken};
+use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
+use billing_ports::store::{CommitError, Locator, Taken};
 
 use super::{CustomerRow, ImportError, ImportMode, Run};
 use crate::commands::CustomerRef;
@@ -16,8 +17,11 @@ impl Run<'_> {
         if let Some(held) = self.parts.load(&named).await? {
             return Ok(compared(&held.customer, row));
         }
+        if let Some((account, reference)) = &row.at_provider {
+            self.is_free(account, reference).await?;
+        }
         if self.mode == ImportMode::Dry {
-            return Ok(CREATED);
+            return Ok(ImportOutcome::CREATED);
         }
         let new = NewCustomer {
             external_ref: Some(row.external_ref.clone()),
@@ -43,7 +47,7 @@ impl Run<'_> {
             .parts
             .commit_made(making, &catalog.catalog, now, self.actor);
         match made.await {
-            Ok(_) => Ok(CREATED),
+            Ok(_) => Ok(ImportOutcome::CREATED),
             Err(CommitError::Taken {
                 what: Taken::ExternalRef,
             }) => {
@@ -57,9 +61,25 @@ impl Run<'_> {
             Err(error) => Err(commit_failed(error).into()),
         }
     }
-}
 
-const CREATED: ImportOutcome = ImportOutcome::Created { promised: None };
+    /// Refuses who is another of ours at a provider already, and accounts that are none of
+    /// ours.
+    async fn is_free(&self, account: &ProviderAccount, reference: &str) -> Result<(), ImportError> {
+        if !self.parts.providers.contains_key(account) {
+            return Err(ImportRefusal::NoSuchProvider.into());
+        }
+        let there = Locator::Provider(ProviderRef {
+            account: account.clone(),
+            kind: RefKind::Customer,
+            id: reference.to_owned(),
+        });
+        let found = self.parts.store.find(&there).await;
+        match found.map_err(EngineError::from)? {
+            Some(_) => Err(ImportRefusal::OtherReference.into()),
+            None => Ok(()),
+        }
+    }
+}
 
 fn compared(held: &Customer, row: &CustomerRow) -> ImportOutcome {
     let is_said = |said: &Option<String>, held: &Option<String>| said.is_none() || said == held;

@@ -15,7 +15,6 @@ impl Run<'_> {
     ) -> Result<ImportOutcome, ImportError> {
         let customer = self.owner(&row.customer).await?;
         let recurs = row.paid_through.is_some();
-        let (provider, owns_schedule) = self.payee(row.provider.as_ref(), recurs)?;
         let ask = SubscriptionImport {
             id: imported_id(&row.external),
             external: row.external.clone(),
@@ -24,11 +23,11 @@ impl Run<'_> {
             billing: row.billing,
             unit: row.unit,
             quantity: row.quantity,
-            started_at: row.started_at,
+            started_at: Some(row.started_at),
             paid_through: row.paid_through,
             ends: row.ends,
-            provider,
-            owns_schedule,
+            provider: row.provider.clone(),
+            payee: self.payee(row.provider.as_ref(), recurs),
         };
         self.is_nobody_elses(ask.id, customer).await?;
         self.decide(customer, |draft, catalog| {

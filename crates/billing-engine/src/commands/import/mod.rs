@@ -11,7 +11,7 @@ mod license;
 use billing_domain::catalog::{Billing as Charged, PlanKey, PriceKey};
 use billing_domain::grant::GrantReason;
 use billing_domain::ids::{CustomerId, Id};
-use billing_domain::import::{ImportOutcome, ImportRefusal};
+use billing_domain::import::{ImportOutcome, ImportRefusal, Payee};
 use billing_domain::money::Money;
 use billing_domain::provider::ProviderAccount;
 use billing_domain::time::Timestamp;
@@ -84,8 +84,8 @@ pub struct SubscriptionRow {
     pub started_at: Timestamp,
     /// Until when it is paid. `None`: for ever.
     pub paid_through: Option<Timestamp>,
-    /// Whether it ends then.
-    pub ends: bool,
+    /// Whether it ends then. `None`: it renews, and that is not compared.
+    pub ends: Option<bool>,
     /// Where it is paid. `None`: at the first account whose schedule the engine runs.
     pub provider: Option<ProviderAccount>,
 }
@@ -190,14 +190,10 @@ impl Run<'_> {
         }
     }
 
-    /// Where it is paid, and whether its provider runs the schedule. What is charged again is
-    /// not by hand beside other accounts, unless that is said: invoices that a person marks
-    /// paid are for those with whom it was agreed.
-    fn payee(
-        &self,
-        named: Option<&ProviderAccount>,
-        recurs: bool,
-    ) -> Result<(ProviderAccount, bool), ImportRefusal> {
+    /// Where it is paid. What is charged again is not by hand beside other accounts, unless
+    /// that is said: invoices that a person marks paid are for those with whom it was agreed.
+    /// `None`: no account that is configured could be it.
+    fn payee(&self, named: Option<&ProviderAccount>, recurs: bool) -> Option<Payee> {
         let owns = |account: &ProviderAccount| {
             let provider = self.parts.providers.get(account)?;
             Some(provider.capabilities().owns_schedule)
@@ -208,10 +204,11 @@ impl Run<'_> {
         };
         let mut known = self.parts.preference.iter();
         let first = known.find(|account| owns(account) == Some(false) && is_agreed(account));
-        let account = named.or(first);
-        let account = account.ok_or(ImportRefusal::NoSuchProvider)?;
-        let owns_schedule = owns(account).ok_or(ImportRefusal::NoSuchProvider)?;
-        Ok((account.clone(), owns_schedule))
+        let account = named.or(first)?;
+        Some(Payee {
+            account: account.clone(),
+            owns_schedule: owns(account)?,
+        })
     }
 }
 

@@ -2,10 +2,15 @@
 //! held here from then on, and follow what their provider tells.
 //!
 //! A go reads to the end of the book; one that is cut off leaves its place, and the next one
-//! goes on from there. What was adopted before is known by its name there.
+//! goes on from there. What was adopted before is known by its name there. What is charged
+//! beside another is adopted all the same, since its provider charges it, and told.
 
-use billing_domain::catalog::CatalogRevision;
-use billing_domain::decide::{NewCustomer, Verdict, apply_fact};
+use std::collections::BTreeSet;
+
+use billing_domain::catalog::{Billing as Charged, CatalogRevision, Price};
+use billing_domain::decide::{
+    NewCustomer, Verdict, apply_fact, is_charged_already, park_charged_twice,
+};
 use billing_domain::digest::digest128;
 use billing_domain::fact::{Fact, Observed, SubscriptionSnapshot};
 use billing_domain::ids::{CustomerId, InboxId};
@@ -53,6 +58,9 @@ pub struct Adopted {
     pub price: String,
     /// What came of it.
     pub outcome: Adoption,
+    /// Whether it is adopted beside another one that its customer is charged for: both go on,
+    /// and a person is to end one.
+    pub beside: bool,
 }
 
 impl Adopted {
@@ -61,6 +69,7 @@ impl Adopted {
             reference,
             price: String::new(),
             outcome: Adoption::Refused(ImportRefusal::Unreadable),
+            beside: false,
         }
     }
 }
@@ -81,6 +90,9 @@ impl Billing {
     /// price; `each` hears what came of every subscription. Listeners are told of
     /// nothing but the notice of a dearer price, if one is given with it.
     ///
+    /// `true`: the provider's list was read to its end. `false`: it is longer than one go
+    /// reads; the next one goes on from there, a dry run from the beginning.
+    ///
     /// # Errors
     ///
     /// [`RereadError`]; what was adopted before stays so, and the next go goes on from there.
@@ -88,7 +100,7 @@ impl Billing {
         &self,
         adopting: &Adopting<'_>,
         mut each: impl FnMut(&Adopted) + Send,
-    ) -> Result<(), RereadError> {
+    ) -> Result<bool, RereadError> {
         self.parts()?.adopt(adopting, &mut each).await
     }
 }
@@ -98,7 +110,7 @@ impl Parts {
         &self,
         adopting: &Adopting<'_>,
         each: &mut (impl FnMut(&Adopted) + Send),
-    ) -> Result<(), RereadError> {
+    ) -> Result<bool, RereadError> {
         let provider = self.provider(adopting.account)?;
         let writes = adopting.mode == ImportMode::Apply;
         let mut mark = self
@@ -108,11 +120,12 @@ impl Parts {
             mark.next = None;
         }
         let mut in_vain = 0_u64;
+        let mut tried = Tried::default();
         for _ in 0..MAX_DRY_PAGES {
             let listing = provider.list_subscriptions(mark.next.clone());
             let page = self.in_time(listing).await?;
             for row in page.rows {
-                match self.adopt_row(adopting, row).await {
+                match self.adopt_row(adopting, row, &mut tried).await {
                     Ok(adopted) => {
                         in_vain = 0;
                         if let Some(adopted) = adopted {
@@ -140,10 +153,10 @@ impl Parts {
                 kept.await?;
             }
             if mark.next.is_none() {
-                return Ok(());
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// `None`: it is another deployment's. A failure comes with the name of what it is about.
@@ -151,6 +164,7 @@ impl Parts {
         &self,
         adopting: &Adopting<'_>,
         row: Observed,
+        tried: &mut Tried,
     ) -> Result<Option<Adopted>, (String, RereadError)> {
         let (seen, reference) = match hinted(&row).cloned() {
             None => (vec![row], String::new()),
@@ -173,24 +187,27 @@ impl Parts {
             let Fact::SubscriptionSeen(snapshot) = observed.fact.clone() else {
                 continue;
             };
-            let outcome = self.adopt_seen(adopting, observed, &snapshot).await;
-            let outcome = outcome.map_err(|error| (snapshot.reference.clone(), error))?;
+            let came = self.adopt_seen(adopting, observed, &snapshot, tried).await;
+            let (outcome, beside) = came.map_err(|error| (snapshot.reference.clone(), error))?;
             return Ok(Some(Adopted {
                 reference: snapshot.reference,
                 price: snapshot.price_ref,
                 outcome,
+                beside,
             }));
         }
         tracing::debug!(reference, "nothing to adopt");
         Ok(None)
     }
 
+    /// What came of it, and whether it is charged beside another.
     async fn adopt_seen(
         &self,
         adopting: &Adopting<'_>,
         seen: Observed,
         snapshot: &SubscriptionSnapshot,
-    ) -> Result<Adoption, RereadError> {
+        tried: &mut Tried,
+    ) -> Result<(Adoption, bool), RereadError> {
         let account = adopting.account;
         let object = ProviderRef {
             account: account.clone(),
@@ -198,35 +215,48 @@ impl Parts {
             id: snapshot.reference.clone(),
         };
         if self.store.find(&Locator::Provider(object)).await?.is_some() {
-            return Ok(Adoption::Brought(ImportOutcome::There));
+            return Ok((Adoption::Brought(ImportOutcome::There), false));
         }
         if matches!(
             snapshot.status,
             Status::Canceled | Status::Expired | Status::Incomplete
         ) {
-            return Ok(Adoption::PassedOver);
+            return Ok((Adoption::PassedOver, false));
         }
         let catalog = self.catalog(self.now()).await?;
-        if let Some(refusal) = unfit(account, &seen, snapshot, &catalog) {
-            return Ok(Adoption::Refused(refusal));
-        }
+        let refused = |refusal| Ok((Adoption::Refused(refusal), false));
+        let price = match fitting(account, &seen, snapshot, &catalog) {
+            Ok(price) => price,
+            Err(refusal) => return refused(refusal),
+        };
         let customer = match self.whose_are(std::slice::from_ref(&seen)).await? {
             Whose::Customer(customer) => Some(customer),
             Whose::Nobody => None,
-            Whose::Disputed => return Ok(Adoption::Refused(ImportRefusal::OtherReference)),
+            Whose::Disputed => return refused(ImportRefusal::OtherReference),
         };
         let customer = match customer {
             Some(customer) => Some(customer),
             None => match self.payer(adopting, snapshot, &catalog).await? {
                 Ok(payer) => payer,
-                Err(refusal) => return Ok(Adoption::Refused(refusal)),
+                Err(refusal) => return refused(refusal),
             },
         };
+        let beside = is_charged_again(price, snapshot)
+            && (self.pays_already(customer).await? || tried.pays_already(adopting, snapshot));
         if let (Some(customer), ImportMode::Apply) = (customer, adopting.mode) {
-            self.take_over(adopting, customer, seen, snapshot).await?;
+            self.take_over(adopting, customer, seen, snapshot, beside)
+                .await?;
         }
-        let created = ImportOutcome::Created { promised: None };
-        Ok(Adoption::Brought(created))
+        Ok((Adoption::Brought(ImportOutcome::CREATED), beside))
+    }
+
+    /// Whether a customer is charged for something already. `None`: it is not made yet.
+    async fn pays_already(&self, customer: Option<CustomerId>) -> Result<bool, EngineError> {
+        let Some(customer) = customer else {
+            return Ok(false);
+        };
+        let account = self.load(&customer.into()).await?;
+        Ok(account.is_some_and(|held| is_charged_already(&held, None, self.now())))
     }
 
     /// Who pays for a subscription of nobody's that is known: found by the host's name, or
@@ -292,6 +322,7 @@ impl Parts {
         customer: CustomerId,
         seen: Observed,
         snapshot: &SubscriptionSnapshot,
+        beside: bool,
     ) -> Result<(), RereadError> {
         let account = adopting.account;
         let id: InboxId = self.ids(self.now()).draw();
@@ -309,6 +340,9 @@ impl Parts {
             .replying(id, delivery);
         let decided = self.try_decide(&deciding, |draft, catalog| {
             let verdict: Verdict = apply_fact(draft, account, &seen, catalog);
+            if beside {
+                park_charged_twice(draft, account, &snapshot.reference);
+            }
             Ok::<_, EngineError>(verdict)
         });
         match decided.await {
@@ -320,18 +354,44 @@ impl Parts {
     }
 }
 
-/// Why it cannot be held here as its provider has it. `None`: it can.
-fn unfit(
+/// Who pays for what a dry run would adopt, by their names at the provider: nothing of it is
+/// here to be found. Of a list as long as a go reads these are some dozens of megabytes.
+#[derive(Debug, Default)]
+struct Tried {
+    pay: BTreeSet<String>,
+}
+
+impl Tried {
+    /// Whether this go would have adopted another one that the same customer is charged for.
+    fn pays_already(&mut self, adopting: &Adopting<'_>, snapshot: &SubscriptionSnapshot) -> bool {
+        let payer = snapshot.customer_ref.clone();
+        let payer = payer.filter(|_| adopting.mode == ImportMode::Dry);
+        payer.is_some_and(|payer| !self.pay.insert(payer))
+    }
+}
+
+/// Whether its provider charges for it again.
+fn is_charged_again(price: &Price, snapshot: &SubscriptionSnapshot) -> bool {
+    let recurs = matches!(price.interval, Charged::Recurring(_));
+    recurs && !price.amount.is_zero() && snapshot.cancel_at.is_none()
+}
+
+/// The price that it is held at here.
+///
+/// # Errors
+///
+/// Why it cannot be held as its provider has it.
+fn fitting<'a>(
     account: &ProviderAccount,
     seen: &Observed,
     snapshot: &SubscriptionSnapshot,
-    catalog: &CatalogRevision,
-) -> Option<ImportRefusal> {
+    catalog: &'a CatalogRevision,
+) -> Result<&'a Price, ImportRefusal> {
     if seen.link.prices.len() > 1 {
-        return Some(ImportRefusal::SeveralPrices);
+        return Err(ImportRefusal::SeveralPrices);
     }
     let (provider, price) = (account.provider().as_str(), &snapshot.price_ref);
     let by_ref = catalog.catalog.price_by_ref(provider, price);
     let known = by_ref.or_else(|| catalog.catalog.price(price));
-    known.is_none().then_some(ImportRefusal::NoSuchPrice)
+    known.ok_or(ImportRefusal::NoSuchPrice)
 }

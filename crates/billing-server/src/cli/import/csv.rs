@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use billing_domain::import::ImportOutcome;
+use billing_domain::import::{ImportOutcome, ImportRefusal};
 use billing_domain::money::Currency;
 use billing_engine::{Billing, CustomerRef, EngineError, ImportError, ImportMode, ImportRow};
 use clap::Args;
@@ -15,8 +15,8 @@ use super::columns::{Header, Kind};
 use super::doubles::{Doubles, MAX_ROWS};
 use super::records::{MAX_ROW_BYTES, Records, Row};
 use super::report::{Place, Report};
-use super::rows::{Wrong, id_of, read};
-use super::{ACTOR, Doing, code};
+use super::rows::{AT_PROVIDER, Wrong, id_of, read};
+use super::{ACTOR, Doing, code, sign_licenses};
 use crate::cli::Context;
 use crate::cli::books::open;
 use crate::cli::failure::Failure;
@@ -94,6 +94,10 @@ impl Csv {
         let catalog = billing.catalog().await;
         let catalog = catalog.map_err(|error| Failure::new("read the catalog", &error))?;
         let by_default = catalog.catalog.currency();
+        let gives_licenses = matches!(header.kind, Kind::Subscriptions | Kind::Licenses);
+        if self.doing.apply && gives_licenses {
+            sign_licenses(&config, &parts).await?;
+        }
         let progress = Progress::new(context.out);
         let mut report = Report::new(context.out, self.report.as_deref(), progress)?;
         let import = Rows {
@@ -111,8 +115,9 @@ impl Csv {
             }
             done = done.saturating_add(u64::try_from(batch.len()).unwrap_or(u64::MAX));
             let outcomes = import.brought(&batch).await;
-            for ((at, _), outcome) in batch.iter().zip(outcomes) {
+            for ((at, row), outcome) in batch.iter().zip(outcomes) {
                 let outcome = outcome.map_err(|error| stopped(at, &error))?;
+                let outcome = import.in_its_turn(row, outcome, &mut doubles);
                 report.tell(at, &outcome)?;
             }
             report.progress(done, rows);
@@ -232,27 +237,64 @@ impl Rows<'_> {
     async fn bring(&self, row: &ImportRow) -> Brought {
         match self.billing.import(row, self.mode, Some(ACTOR)).await {
             Ok(outcome) => Ok(Ok(outcome)),
-            Err(ImportError::Refused(refusal)) => Ok(Err(Wrong::new(
-                refusal.code(),
-                refusal.field(),
-                refusal.to_string(),
-            ))),
+            Err(ImportError::Refused(refusal)) => Ok(Err(refused(row, refusal))),
             Err(ImportError::Engine(error)) => Err(error),
         }
     }
+
+    /// What would come of a row after those before it, of which a dry run has written nothing.
+    fn in_its_turn(
+        &self,
+        row: &Result<ImportRow, Wrong>,
+        outcome: Result<ImportOutcome, Wrong>,
+        doubles: &mut Doubles,
+    ) -> Result<ImportOutcome, Wrong> {
+        let (Ok(row), Ok(ImportOutcome::Created { charged, .. })) = (row, &outcome) else {
+            return outcome;
+        };
+        if self.mode == ImportMode::Apply {
+            return outcome;
+        }
+        let refusal = match row {
+            ImportRow::Customer(of) if of.at_provider.is_some() => ImportRefusal::OtherReference,
+            ImportRow::Subscription(_) if *charged => ImportRefusal::AlreadySubscribed,
+            ImportRow::Customer(_)
+            | ImportRow::Subscription(_)
+            | ImportRow::Grant(_)
+            | ImportRow::License(_) => return outcome,
+        };
+        if doubles.takes(&whose(row)) {
+            outcome
+        } else {
+            Err(refused(row, refusal))
+        }
+    }
+}
+
+fn refused(row: &ImportRow, refusal: ImportRefusal) -> Wrong {
+    // Of customers nothing is refused but who they are elsewhere.
+    let column = match row {
+        ImportRow::Customer(_) => AT_PROVIDER,
+        ImportRow::Subscription(_) | ImportRow::Grant(_) | ImportRow::License(_) => refusal.field(),
+    };
+    Wrong::new(refusal.code(), column, refusal.to_string())
 }
 
 /// Letters of a row's name that are told.
 const MAX_SHOWN: usize = 100;
 
-/// Whose a row is, as far as it says.
+/// Whose a row is, as far as it says. Of two customers who are one at a provider, the second is
+/// refused: they are not worked on at once.
 fn whose(row: &ImportRow) -> String {
     let named = |of: &CustomerRef| match of {
         CustomerRef::Id(id) => id.to_string(),
         CustomerRef::External(name) => name.clone(),
     };
     match row {
-        ImportRow::Customer(row) => row.external_ref.clone(),
+        ImportRow::Customer(row) => match &row.at_provider {
+            Some((account, id)) => format!("{account}:{id}"),
+            None => row.external_ref.clone(),
+        },
         ImportRow::Subscription(row) => named(&row.customer),
         ImportRow::Grant(row) => named(&row.customer),
         ImportRow::License(row) => named(&row.customer),

@@ -19,6 +19,8 @@ use clap::{Args, Subcommand};
 use super::Context;
 use super::failure::{Failure, REFUSED};
 use crate::api::MAX_TEXT;
+use crate::config::Config;
+use crate::license;
 use crate::wiring::Parts;
 
 /// Bring over what was sold elsewhere.
@@ -78,6 +80,13 @@ impl Doing {
         };
         Ok(parts.billing.recording(act))
     }
+}
+
+/// Makes the keys that sign licenses before the first one is given, as a server does at its
+/// start: afterwards it would take them for lost.
+async fn sign_licenses(config: &Config, parts: &Parts) -> Result<(), Failure> {
+    let made = license::prepare(config, &parts.billing, parts.ids.as_ref()).await;
+    made.map_err(|error| Failure::new("have the license keys", &error).with_hint(error.hint()))
 }
 
 fn reason(text: &str) -> Result<String, String> {

@@ -38,6 +38,7 @@ pub(super) struct Report {
     differing: u64,
     refused: u64,
     passed: u64,
+    beside: u64,
     by_code: BTreeMap<&'static str, u64>,
     first: Vec<Value>,
 }
@@ -58,6 +59,7 @@ impl Report {
             differing: 0,
             refused: 0,
             passed: 0,
+            beside: 0,
             by_code: BTreeMap::new(),
             first: Vec::new(),
         })
@@ -70,7 +72,7 @@ impl Report {
         outcome: &Result<ImportOutcome, Wrong>,
     ) -> Result<(), Failure> {
         let (word, count) = match outcome {
-            Ok(ImportOutcome::Created { promised }) => {
+            Ok(ImportOutcome::Created { promised, .. }) => {
                 if promised.is_some() {
                     self.promised = self.promised.saturating_add(1);
                 }
@@ -85,23 +87,47 @@ impl Report {
             }
         };
         *count = count.saturating_add(1);
-        let is_problem = !matches!(
-            outcome,
-            Ok(ImportOutcome::Created { .. } | ImportOutcome::There)
-        );
-        if !is_problem && self.file.is_none() {
-            return Ok(());
+        match outcome {
+            Ok(ImportOutcome::Created { .. } | ImportOutcome::There) if self.file.is_none() => {
+                Ok(())
+            }
+            Ok(ImportOutcome::Created { .. } | ImportOutcome::There) => {
+                self.keep(&view(at, word, outcome))
+            }
+            Ok(ImportOutcome::Differs { .. }) | Err(_) => self.problem(at, word, outcome),
         }
-        let view = view(at, word, outcome);
+    }
+
+    /// What is brought all the same, and is for a person to look at.
+    pub(super) fn warn(&mut self, at: &Place, wrong: Wrong) -> Result<(), Failure> {
+        self.beside = self.beside.saturating_add(1);
+        let of_code = self.by_code.entry(wrong.code).or_default();
+        *of_code = of_code.saturating_add(1);
+        self.problem(at, "warned", &Err(wrong))
+    }
+
+    /// Tells of something that a person may want to know.
+    fn problem(
+        &mut self,
+        at: &Place,
+        word: &str,
+        outcome: &Result<ImportOutcome, Wrong>,
+    ) -> Result<(), Failure> {
         let is_early = self.first.len() < FIRST;
-        if is_problem && (is_early || self.file.is_none()) && !self.out.is_json() {
+        if (is_early || self.file.is_none()) && !self.out.is_json() {
             self.progress.line(&line(at, outcome));
         }
+        let view = view(at, word, outcome);
+        self.keep(&view)?;
+        if is_early {
+            self.first.push(view);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, view: &Value) -> Result<(), Failure> {
         if let Some((path, file)) = &mut self.file {
             writeln!(file, "{view}").map_err(|error| cannot_write(path, &error))?;
-        }
-        if is_problem && is_early {
-            self.first.push(view);
         }
         Ok(())
     }
@@ -130,6 +156,7 @@ impl Report {
                 "differing": self.differing,
                 "refused": self.refused,
                 "passed_over": self.passed,
+                "charged_beside": self.beside,
                 "by_code": self.by_code,
                 "first": self.first,
             });
@@ -148,6 +175,7 @@ impl Report {
             differing,
             refused,
             passed,
+            beside,
             ..
         } = self;
         let verb = if applied {
@@ -159,6 +187,10 @@ impl Report {
         if promised > 0 {
             let promised = format!("{promised} of them at a price that is promised to one holder");
             words.push(promised);
+        }
+        if beside > 0 {
+            let beside = format!("{beside} of them beside another one that is charged");
+            words.push(beside);
         }
         words.push(format!("{there} there already"));
         if differing > 0 {
@@ -217,7 +249,7 @@ fn view(at: &Place, word: &str, outcome: &Result<ImportOutcome, Wrong>) -> Value
         fields.insert("line".to_owned(), line.into());
     }
     match outcome {
-        Ok(ImportOutcome::Created { promised }) => {
+        Ok(ImportOutcome::Created { promised, .. }) => {
             if let Some(unit) = promised {
                 fields.insert("promised".to_owned(), unit.to_string().into());
             }

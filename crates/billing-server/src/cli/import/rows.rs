@@ -35,6 +35,12 @@ impl Wrong {
 /// Bytes of a list: machines are dozens, of some dozen bytes each.
 const MAX_LIST: usize = 16 * 1024;
 
+/// The column of whom a row is about.
+const CUSTOMER: &str = "customer";
+
+/// The column of who a customer is at a provider.
+pub(super) const AT_PROVIDER: &str = "at_provider";
+
 /// What the column of a list is parted with.
 const PARTED: char = ';';
 
@@ -47,8 +53,22 @@ const REASONS: [(&str, GrantReason); 4] = [
 
 /// The name of a row. `None`: it has none that could be one.
 pub(super) fn id_of<'a>(header: &Header, fields: Fields<'a>) -> Option<&'a str> {
-    let id = std::str::from_utf8(fields.get(header.place(ID)?)?).ok()?;
-    Some(id).filter(|id| !id.is_empty())
+    name_in(ID, header, fields)
+}
+
+/// What of its columns one row alone can have: being charged, of a customer, and being one at
+/// a provider. `None`: nothing.
+pub(super) fn claim_of<'a>(header: &Header, fields: Fields<'a>) -> Option<&'a str> {
+    match header.kind {
+        Kind::Subscriptions => name_in(CUSTOMER, header, fields),
+        Kind::Customers => name_in(AT_PROVIDER, header, fields),
+        Kind::Grants | Kind::Licenses => None,
+    }
+}
+
+fn name_in<'a>(column: &str, header: &Header, fields: Fields<'a>) -> Option<&'a str> {
+    let name = std::str::from_utf8(fields.get(header.place(column)?)?).ok()?;
+    Some(name).filter(|name| !name.is_empty())
 }
 
 /// Reads a row. What nothing is said of, with amounts of money, is in `by_default`.
@@ -127,7 +147,7 @@ impl<'a> Said<'a> {
     }
 
     fn owner(self) -> Result<CustomerRef, Wrong> {
-        let text = self.required("customer")?;
+        let text = self.required(CUSTOMER)?;
         let id = text.parse::<CustomerId>();
         Ok(id.map_or_else(|_external| text.into(), CustomerRef::Id))
     }
@@ -160,7 +180,7 @@ impl<'a> Said<'a> {
             )?,
             github: self.read("github", plain(is_github_name, "a name at GitHub"))?,
             joined_at: self.instant("joined_at")?,
-            at_provider: self.read("at_provider", |text| {
+            at_provider: self.read(AT_PROVIDER, |text| {
                 let parts = text.split_once(':').filter(|(_, id)| !id.is_empty());
                 let account = parts.and_then(|(account, _)| account.parse().ok());
                 let read = account
@@ -189,7 +209,7 @@ impl<'a> Said<'a> {
             quantity: self.read("quantity", count)?.unwrap_or(1),
             started_at: self.needed("started_at", date)?,
             paid_through: self.instant("paid_through")?,
-            ends: self.read("ends", flag)?.unwrap_or(false),
+            ends: self.read("ends", flag)?,
             provider: self.read("provider", |text| {
                 text.parse()
                     .map_err(|_name| "an account as in btcpay/main".to_owned())

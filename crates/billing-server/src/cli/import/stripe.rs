@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use billing_domain::import::ImportOutcome;
+use billing_domain::import::{ImportOutcome, ImportRefusal};
 use billing_domain::provider::ProviderAccount;
 use billing_engine::{Adopted, Adopting, Adoption, RereadError};
 use clap::Args;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::report::{Place, Report};
 use super::rows::Wrong;
-use super::{ACTOR, Doing, code};
+use super::{ACTOR, Doing, code, sign_licenses};
 use crate::cli::Context;
 use crate::cli::books::{configured, open};
 use crate::cli::failure::{Failure, UNANSWERED};
@@ -26,7 +26,7 @@ of what is adopted: no event, no letter.
 
 A go that was cut off leaves its place, and the next one goes on from there. An SQLite file that a
 server has open is written after the server was stopped; PostgreSQL may be in use. Exit code 3:
-something was refused; 5: Stripe did not answer for everything.
+something was refused; 5: Stripe did not answer for everything, or lists more than one go reads.
 
 Examples:
   billing import stripe
@@ -55,6 +55,9 @@ impl Stripe {
         let parts = open(&config).await?;
         configured(&parts, &self.provider)?;
         let billing = self.doing.acting(&parts, &self.provider.to_string())?;
+        if self.doing.apply {
+            sign_licenses(&config, &parts).await?;
+        }
         let progress = Progress::uncounted(context.out, "reading");
         let mut report = Report::new(context.out, self.report.as_deref(), progress)?;
         let adopting = Adopting {
@@ -74,19 +77,32 @@ impl Stripe {
             return Err(failure);
         }
         let (finished, unanswered) = match done {
-            Ok(()) => (true, None),
+            Ok(finished) => (finished, None),
             Err(RereadError::Provider(error)) => (false, Some(error)),
             Err(error) => return Err(Failure::new("adopt the subscriptions", &error)),
         };
         let what = json!({ "provider": self.provider.to_string(), "finished": finished });
         let code = code(report.end(&what, self.doing.apply)?);
-        let Some(error) = unanswered else {
+        if finished {
             return Ok(code);
+        }
+        let failure = match unanswered {
+            Some(error) => Failure::new("read the provider's books", &error),
+            None => more(&self.doing),
         };
-        let failure = Failure::new("read the provider's books", &error);
         context.out.failure(&failure);
         Ok(ExitCode::from(UNANSWERED))
     }
+}
+
+/// The account lists more than one go reads.
+fn more(doing: &Doing) -> Failure {
+    let failure = Failure::failed("the account lists more subscriptions than one go reads");
+    failure.named("more_to_read").with_hint(if doing.apply {
+        "Begin again: it goes on from there."
+    } else {
+        "What follows was not tried. With --apply it is adopted in several goes."
+    })
 }
 
 fn tell(report: &mut Report, adopted: &Adopted) -> Result<(), Failure> {
@@ -95,7 +111,16 @@ fn tell(report: &mut Report, adopted: &Adopted) -> Result<(), Failure> {
         id: adopted.reference.clone(),
     };
     let outcome: Result<ImportOutcome, Wrong> = match &adopted.outcome {
-        Adoption::Brought(outcome) => Ok(outcome.clone()),
+        Adoption::Brought(outcome) => {
+            if adopted.beside {
+                let refusal = ImportRefusal::AlreadySubscribed;
+                let words = "another subscription of the customer's is charged too; it is \
+                             adopted all the same, and one of the two is for a person to end";
+                let wrong = Wrong::new(refusal.code(), refusal.field(), words);
+                report.warn(&place, wrong)?;
+            }
+            Ok(outcome.clone())
+        }
         Adoption::PassedOver => {
             report.pass_over();
             return Ok(());
