@@ -14,6 +14,7 @@ mod guests;
 mod handed;
 mod handed_by;
 mod harbor;
+mod imported;
 mod invitations;
 mod letters;
 mod letters_now;

@@ -1,6 +1,7 @@
 //! The promises kept with Stripe: a server with its adapter, over HTTP against a
 //! fake of Stripe's side, on both stores.
 
+mod adopted;
 mod buying;
 mod claimed;
 mod codes;
