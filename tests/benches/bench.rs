@@ -17,6 +17,7 @@ mod build;
 mod fill;
 mod floor;
 mod gate;
+mod import;
 mod intake;
 mod licenses;
 mod load;
@@ -57,7 +58,7 @@ impl Size {
 }
 
 /// Rows of the table, by the names that a filter is compared with.
-const ROWS: [&str; 23] = [
+const ROWS: [&str; 24] = [
     "intake-postgres",
     "intake-sqlite",
     "stripe-postgres",
@@ -79,6 +80,7 @@ const ROWS: [&str; 23] = [
     "pages",
     "tick-postgres",
     "tick-sqlite",
+    "import",
     "program",
     "build",
 ];
@@ -156,6 +158,7 @@ async fn measure(name: &str, size: Size) -> Vec<Row> {
         "license-validate" => licenses::validated(size).await,
         "tick-postgres" => tick::on_postgres(size).await,
         "tick-sqlite" => tick::on_sqlite(size).await,
+        "import" => import::measure(size),
         "program" => program::measure(),
         _ => build::measure(),
     }
