@@ -248,6 +248,7 @@ pub(crate) fn brief(facts: &[Observed]) -> Vec<String> {
         Fact::InvoiceOpened { .. }
         | Fact::InvoicePaid { .. }
         | Fact::PaymentFailed { .. }
+        | Fact::ChargeFailed { .. }
         | Fact::Done { .. }
         | Fact::Refused { .. }
         | Fact::GivenUp { .. }
