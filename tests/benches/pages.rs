@@ -226,7 +226,7 @@ impl Cookies {
             "/admin/deliveries",
             "/admin/prices",
             "/admin/migrations",
-            "/admin/migrations/plan",
+            "/admin/migrations/plan?from=personal-monthly&to=team-monthly",
         ]
         .into_iter()
         .map(|path| (path, vec![ask(path)]))

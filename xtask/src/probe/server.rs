@@ -52,7 +52,7 @@ impl Server {
         plans.map_err(Failure::doing("write the plans"))?;
         let log = folder.join("log");
         let written = File::create(&log).map_err(Failure::doing("make a log"))?;
-        let mut child = Command::new(program)
+        let child = Command::new(program)
             .args(["serve", "--json"])
             .env_clear()
             .envs(SETTINGS)
@@ -63,18 +63,21 @@ impl Server {
             .stderr(written)
             .spawn()
             .map_err(Failure::doing("start the server"))?;
+        // From here on it is ended, whatever becomes of the rest.
+        let mut server = Self {
+            child,
+            log,
+            url: String::new(),
+            key: String::new(),
+        };
         let mut line = String::new();
-        if let Some(output) = child.stdout.take() {
+        if let Some(output) = server.child.stdout.take() {
             let read = BufReader::new(output).read_line(&mut line);
             read.map_err(Failure::doing("read what the server says"))?;
         }
         let told: Value = serde_json::from_str(&line).unwrap_or_default();
-        let mut server = Self {
-            child,
-            log,
-            url: told["url"].as_str().unwrap_or_default().to_owned(),
-            key: told["key"].as_str().unwrap_or_default().to_owned(),
-        };
+        let said = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
+        (server.url, server.key) = (said("url"), said("key"));
         if server.url.is_empty() || server.key.is_empty() {
             server.is_sound()?;
             return Err(Failure::new("the server does not say where it is"));

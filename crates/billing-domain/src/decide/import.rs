@@ -13,7 +13,7 @@ use crate::decide::grant::put_grant;
 use crate::decide::license::issue;
 use crate::decide::mirror::find;
 use crate::decide::promise::{count_cycle, take_up_promise};
-use crate::decide::start::charged_beside;
+use crate::decide::start::{charged_beside, is_charged};
 use crate::decision::Draft;
 use crate::ids::SubscriptionId;
 use crate::import::{
@@ -66,7 +66,7 @@ pub fn import_subscription(
         Billing::Recurring(interval) => Some(hung(draft.now(), ask, interval)?),
     };
     let charged = hung.is_some() && !ends && !agreed.unit().is_zero();
-    if charged && is_charged_already(&draft.account, Some(ask.id), draft.now()) {
+    if charged && is_charged_already(&draft.account, Some(ask.id)) {
         return Err(ImportRefusal::AlreadySubscribed);
     }
     let (terms, promised) = terms(draft, plan, &agreed, ask, payee, catalog)?;
@@ -93,16 +93,17 @@ pub fn import_subscription(
     Ok(ImportOutcome::Created { promised, charged })
 }
 
-/// Whether the customer is charged again for a subscription `beside` this one, if it has it.
-/// What is canceled is not: it runs out beside what came after it.
+/// Whether the customer is charged again for a subscription `beside` this one, if it has it:
+/// whether or not it gives access just now, as what is paused or owed goes on. What is
+/// canceled does not: it runs out beside what came after it.
 #[must_use]
-pub fn is_charged_already(
-    account: &Account,
-    beside: Option<SubscriptionId>,
-    now: Timestamp,
-) -> bool {
-    let mut others = charged_beside(account, beside, now);
-    others.any(|held| held.cancellation.is_none())
+pub fn is_charged_already(account: &Account, beside: Option<SubscriptionId>) -> bool {
+    account.subscriptions.iter().any(|held| {
+        Some(held.id) != beside
+            && is_charged(held)
+            && !held.is_over()
+            && held.cancellation.is_none()
+    })
 }
 
 /// Sets aside for a person that its provider charges what it calls `reference` beside another

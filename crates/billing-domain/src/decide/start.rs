@@ -250,6 +250,6 @@ pub(super) fn charged_beside(
     })
 }
 
-fn is_charged(held: &Subscription) -> bool {
+pub(super) fn is_charged(held: &Subscription) -> bool {
     matches!(held.terms.billing, Billing::Recurring(_)) && !held.terms.unit.is_zero()
 }

@@ -127,9 +127,13 @@ async fn what_a_row_says_is_compared_and_nothing_else() {
 #[tokio::test]
 async fn nobody_is_charged_for_two_because_of_an_import() {
     let rig = Rig::new().await;
-    rig.subscribe("ana").await;
+    let bought = rig.subscribe("ana").await;
     let refused = Err(ImportRefusal::AlreadySubscribed.into());
     let beside = ImportRow::Subscription(held("s-1", "ana"));
+    assert_eq!(brings(&rig, &beside).await, refused);
+    // What stands still goes on one day, and is charged for again.
+    let ana = rig.customer("ana").await;
+    rig.billing.pause(&ana.into(), bought, None).await.unwrap();
     assert_eq!(brings(&rig, &beside).await, refused);
     // What ends with what is paid is charged for by nobody, and is no second one.
     let ends = SubscriptionRow {

@@ -314,7 +314,15 @@ async fn who_holds_which_price_is_listed() {
     }
     let browser = signed_in(&rig, READ).await;
     let shown = browser.get("/admin/prices").await.is(200);
-    shown.is_sound().says("$300 per year");
+    shown.is_sound().says("$300 per year").says("Counted ");
+    // It is counted once in five minutes, whoever asks.
+    let late = rig.customer("late").await;
+    rig.buys(&late, "basic-monthly").await;
+    let again = browser.get("/admin/prices").await.is(200);
+    again.keeps_to_itself("basic-monthly");
+    rig.clock.advance(SignedDuration::from_mins(5));
+    let anew = browser.get("/admin/prices").await.is(200);
+    anew.says("basic-monthly");
     let (_, rest) = shown
         .page
         .split_once("href=\"/admin/subscriptions?")

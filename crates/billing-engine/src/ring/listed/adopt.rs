@@ -256,7 +256,7 @@ impl Parts {
             return Ok(false);
         };
         let account = self.load(&customer.into()).await?;
-        Ok(account.is_some_and(|held| is_charged_already(&held, None, self.now())))
+        Ok(account.is_some_and(|held| is_charged_already(&held, None)))
     }
 
     /// Who pays for a subscription of nobody's that is known: found by the host's name, or

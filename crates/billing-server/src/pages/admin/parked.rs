@@ -158,16 +158,16 @@ const fn solved_by(reason: ParkReason) -> &'static str {
             "Put the provider's price into the plan file, apply it, and try it again. Until then the plan stays as it was."
         }
         ParkReason::AmountMismatch => {
-            "Nothing was given for it. Compare the invoice with what was paid: refund it, or grant what was meant, and let it go."
+            "The evidence says how much. Too little gave nothing: refund it, or grant what was meant. Of what is above what was owed, which was honored, only the rest goes back. Then let it go."
         }
         ParkReason::LatePayment => {
             "It paid for nothing any more, and lies on the customer's balance where that could be told. Refund it, or leave it there, and let it go."
         }
         ParkReason::CurrencyMismatch => {
-            "Nothing was given for it. Refund it at the provider, or grant what was meant, and let it go."
+            "The evidence says what was paid, and what for. See in the customer's story whether it was honored: where it was not, refund it or grant what was meant. Then let it go."
         }
         ParkReason::Duplicate => {
-            "The first one lives on. Refund the second, and end it at the provider if it is charged again; then let it go."
+            "Somebody has the same thing twice. End one of the two where it is charged again, refund what was paid for it, and let it go."
         }
         ParkReason::ProviderRefused => {
             "The provider says why. Mend that, in its settings or here, and try it again where it waits; else let it go."

@@ -20,9 +20,11 @@ pub(super) async fn show(Data(pages): Data<&Pages>, request: &Request) -> Respon
 
 async fn shown(pages: &Pages, request: &Request) -> Result<Response, Problem> {
     let operator = Operator::of(pages, request).await?;
-    let held = operator.store()?.holdings().await?;
-    let revision = operator.catalog().await?;
     let now = operator.now()?;
+    let reports = &operator.state().reports;
+    let counted = reports.holdings(operator.store()?.as_ref(), now).await?;
+    let held = &counted.what;
+    let revision = operator.catalog().await?;
     let catalog = revision.as_ref().map(|revision| &revision.catalog);
     let sold = |key: &str| catalog.is_some_and(|catalog| catalog.is_sold_at(key, now));
     let sheet = Sheet {
@@ -30,9 +32,10 @@ async fn shown(pages: &Pages, request: &Request) -> Result<Response, Problem> {
         part: Part::Prices,
         body: html! {
             h1 { "Who holds which price" }
+            p class="lead" { "Counted " (describe::minute(counted.at)) "." }
             section class="card" {
                 @if held.is_empty() { p { "Nobody holds anything yet." } } @else {
-                    (table(&held, catalog, sold))
+                    (table(held, catalog, sold))
                 }
             }
             p { a href="/admin/migrations" { "Move holders from one price to another" } }
