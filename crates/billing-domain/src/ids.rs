@@ -41,6 +41,15 @@ macro_rules! id_kinds {
             pub const fn uuid(self) -> Uuid {
                 self.0
             }
+
+            /// When it was drawn, by our clock, to the millisecond. `None`: it was not drawn
+            /// here, as none that is made of a name is.
+            #[must_use]
+            pub fn drawn_at(self) -> Option<Timestamp> {
+                let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+                let seconds = i64::try_from(seconds).ok()?;
+                Timestamp::new(seconds, i32::try_from(nanos).ok()?).ok()
+            }
         }
 
         impl From<Uuid> for $name {
@@ -208,6 +217,14 @@ mod tests {
                 "{wrong}"
             );
         }
+    }
+
+    #[test]
+    fn an_id_says_when_it_was_drawn_and_a_name_does_not() {
+        let at: Timestamp = "2026-02-01T00:00:00.123Z".parse().unwrap();
+        let drawn: InvoiceId = IdSeq::new(at, 1).draw();
+        assert_eq!(drawn.drawn_at(), Some(at));
+        assert_eq!(InvoiceId::from(Uuid::from_u128(5)).drawn_at(), None);
     }
 
     #[test]

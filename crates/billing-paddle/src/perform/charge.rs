@@ -9,6 +9,7 @@
 use billing_domain::effect::{CreateInvoice, EffectKey};
 use billing_domain::fact::{Fact, Link, Observed};
 use billing_domain::provider::RefKind;
+use billing_domain::time::shifted_back;
 use serde_json::{Value, json};
 
 use crate::api_error::{CallError, refused};
@@ -16,15 +17,16 @@ use crate::client::Page;
 use crate::correlation::{CUSTOMER, INTENT, OPERATOR, of_invoice, text};
 use crate::map::transaction::Said;
 use crate::money;
+use crate::perform::checkout::CLOCKS_DIFFER;
 use crate::provider::Paddle;
 use crate::wire::{Price, Subscription, Transaction};
 
 /// Most transactions that Paddle lists on a page.
 const PAGE: &str = "30";
 
-/// How many pages are searched for what an earlier try made: 300 transactions, newest
-/// first. Paddle takes 100 charges of a subscription a day, and an order is tried for
-/// three days.
+/// How many pages are searched for what an earlier try made: 300 transactions since the
+/// invoice was opened, newest first. Paddle takes 100 charges of a subscription a day, and an
+/// order is tried for three days.
 const PAGES_MAX: usize = 10;
 
 /// What Paddle says where it collects nothing, and may the next time: the card declined,
@@ -61,7 +63,7 @@ impl Paddle {
     ) -> Result<Vec<Observed>, CallError> {
         let _alone = self.at_work.alone(subscription).await;
         let held = self.existing(subscription).await?;
-        if let Some(made) = self.charged_before(key, &held).await? {
+        if let Some(made) = self.charged_before(key, order, &held).await? {
             return Ok(self.teller.transaction(&made, Said::Nothing));
         }
         let owed = money::code(order.amount.currency);
@@ -112,7 +114,7 @@ impl Paddle {
             Err(error) => return Err(error),
         }
         // It is charged, whatever comes of this: what is not read now, its event tells.
-        let made = self.charged_before(key, held).await.ok().flatten();
+        let made = self.charged_before(key, order, held).await.ok().flatten();
         Ok(made.map_or_else(Vec::new, |made| {
             self.teller.transaction(&made, Said::Nothing)
         }))
@@ -125,7 +127,7 @@ impl Paddle {
         order: &CreateInvoice,
         held: &Subscription,
     ) -> Result<Vec<Observed>, CallError> {
-        if let Some(made) = self.asked_before(key, held).await? {
+        if let Some(made) = self.asked_before(key, order, held).await? {
             return Ok(self.teller.transaction(&made, Said::Nothing));
         }
         let mut body = json!({
@@ -159,37 +161,44 @@ impl Paddle {
     async fn charged_before(
         &self,
         key: &EffectKey,
+        order: &CreateInvoice,
         held: &Subscription,
     ) -> Result<Option<Transaction>, CallError> {
         let scope = [
             ("subscription_id", held.id.as_str()),
             ("origin", "subscription_charge"),
         ];
-        self.made_under(key, &scope).await
+        self.made_under(key, order, &scope).await
     }
 
     /// The page that an earlier try of this effect made.
     async fn asked_before(
         &self,
         key: &EffectKey,
+        order: &CreateInvoice,
         held: &Subscription,
     ) -> Result<Option<Transaction>, CallError> {
         let Some(customer) = held.customer_id.as_deref() else {
             return Ok(None);
         };
         let scope = [("customer_id", customer), ("origin", "api")];
-        self.made_under(key, &scope).await
+        self.made_under(key, order, &scope).await
     }
 
     async fn made_under(
         &self,
         key: &EffectKey,
+        order: &CreateInvoice,
         scope: &[(&str, &str)],
     ) -> Result<Option<Transaction>, CallError> {
         let key = key.to_string();
+        // Nothing of it can be older: not as of now, since a person may have it tried weeks later.
+        let opened = order.invoice.drawn_at();
+        let since = opened.map(|at| shifted_back(at, CLOCKS_DIFFER).to_string());
         let mut after: Option<String> = None;
         for _ in 0..PAGES_MAX {
             let mut query = scope.to_vec();
+            query.extend(since.as_deref().map(|since| ("created_at[GTE]", since)));
             query.extend([("order_by", "created_at[DESC]"), ("per_page", PAGE)]);
             query.extend(after.as_deref().map(|after| ("after", after)));
             let page: Page<Transaction> = self.client.page(&["transactions"], &query).await?;

@@ -36,7 +36,7 @@ const PAGE: &str = "30";
 const PAGES_MAX: usize = 5;
 
 /// How much earlier than the order Paddle's clock may have dated its transaction.
-const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
 
 impl Paddle {
     pub(super) async fn open_checkout(

@@ -2,7 +2,7 @@
 
 use billing_domain::effect::{CreateInvoice, EffectKey, Order};
 use billing_domain::fact::{Fact, Observed};
-use billing_domain::ids::{EffectId, InvoiceId};
+use billing_domain::ids::{EffectId, IdSeq, InvoiceId};
 use billing_ports::{Answer, PaymentProvider, Reading};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -91,6 +91,33 @@ fn failed(reason: &str) -> Fact {
         invoice: ours(),
         reason: reason.to_owned(),
     }
+}
+
+#[tokio::test]
+async fn what_an_earlier_try_made_is_looked_for_since_the_invoice_was_opened() {
+    let (server, paddle) = paddle().await;
+    let held = subscription(MONTHLY, january());
+    answer(&server, "GET", "/subscriptions/sub_1", &held).await;
+    let found = ResponseTemplate::new(200).set_body_json(json!({ "data": [beside("completed")] }));
+    Mock::given(method("GET"))
+        .and(path("/transactions"))
+        .and(query_param("origin", "subscription_charge"))
+        .and(query_param("created_at[GTE]", "2026-01-31T23:55:00Z"))
+        .respond_with(found)
+        .expect(1)
+        .mount(&server)
+        .await;
+    let opened_at = "2026-02-01T00:00:00Z".parse().unwrap();
+    let Order::CreateInvoice(order) = order() else {
+        panic!("it is an invoice");
+    };
+    let order = Order::CreateInvoice(CreateInvoice {
+        invoice: IdSeq::new(opened_at, 1).draw(),
+        ..order
+    });
+    let effect: EffectId = "eff_00000000000000000000000000000003".parse().unwrap();
+    let answered = paddle.perform(effect, &key(), &order).await;
+    assert!(matches!(answered, Ok(Answer::Done(_))), "{answered:?}");
 }
 
 #[tokio::test]
