@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use crate::failure::{Failure, Outcome};
-use crate::probe::{self, Tool};
+use crate::probe::{self, Missing, Tool};
 use crate::process;
 use crate::tidy;
 
@@ -40,7 +40,8 @@ pub(crate) fn run() -> Outcome<()> {
     }
     match Tool::installed() {
         Ok(tool) => step("probe", || probe::step(&tool))?,
-        Err(failure) => eprintln!("xtask ci: probe: SKIPPED: {failure}"),
+        Err(Missing::Here(failure)) => eprintln!("xtask ci: probe: SKIPPED: {failure}"),
+        Err(Missing::Wrong(failure)) => return Err(failed("probe")(failure)),
     }
     announce("tests");
     // The very command of the README. Nothing may be printed after it.

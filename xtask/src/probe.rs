@@ -18,7 +18,7 @@ use std::path::Path;
 use clap::Args;
 
 use self::server::Server;
-pub(crate) use self::tool::Tool;
+pub(crate) use self::tool::{Missing, Tool};
 use crate::failure::{Failure, Outcome};
 use crate::openapi;
 use crate::process;

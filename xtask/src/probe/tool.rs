@@ -2,8 +2,10 @@
 //! that `xtask/schemathesis.txt` names.
 
 use std::fs;
+use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::apt;
 use crate::failure::{Failure, Outcome};
@@ -26,6 +28,10 @@ const ADVICE: &str =
 const INDEX_ANSWERS_WITHIN: &str = "15";
 const INDEX_RETRIES: &str = "1";
 
+/// Where that index is, and how long is waited for it to be reached.
+const INDEX: &str = "pypi.org:443";
+const REACHED_WITHIN: Duration = Duration::from_secs(5);
+
 /// The tool, ready to run.
 #[derive(Debug)]
 pub(crate) struct Tool {
@@ -33,13 +39,36 @@ pub(crate) struct Tool {
     pub(crate) place: PathBuf,
 }
 
+/// Why the tool is not at hand.
+#[derive(Debug)]
+pub(crate) enum Missing {
+    /// It cannot be had on this machine: there is no Python, or no package index is reached.
+    Here(Failure),
+    /// It could be, and is not: something is wrong with what is installed.
+    Wrong(Failure),
+}
+
+impl From<Missing> for Failure {
+    fn from(missing: Missing) -> Self {
+        match missing {
+            Missing::Here(failure) | Missing::Wrong(failure) => failure,
+        }
+    }
+}
+
+impl From<Failure> for Missing {
+    fn from(failure: Failure) -> Self {
+        Self::Wrong(failure)
+    }
+}
+
 impl Tool {
     /// The tool, installed where it is not there yet.
-    pub(crate) fn installed() -> Outcome<Self> {
+    pub(crate) fn installed() -> Result<Self, Missing> {
         Self::at(&place()?)
     }
 
-    fn at(place: &Path) -> Outcome<Self> {
+    fn at(place: &Path) -> Result<Self, Missing> {
         let required = fs::read_to_string(workspace::root().join(REQUIRED))
             .map_err(Failure::doing(format!("read {REQUIRED}")))?;
         let tool = Self {
@@ -50,7 +79,7 @@ impl Tool {
             return Ok(tool);
         }
         if !process::succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])) {
-            apt::install(&PACKAGES, ADVICE)?;
+            apt::install(&PACKAGES, ADVICE).map_err(Missing::Here)?;
         }
         eprintln!("xtask: installing schemathesis");
         fs::create_dir_all(place).map_err(Failure::doing("make a folder"))?;
@@ -69,7 +98,13 @@ impl Tool {
             ])
             .arg("--requirement")
             .arg(workspace::root().join(REQUIRED));
-        process::read(&mut pip)?;
+        process::read(&mut pip).map_err(|failure| {
+            if reaches_index() {
+                Missing::Wrong(failure)
+            } else {
+                Missing::Here(failure)
+            }
+        })?;
         fs::write(&installed, required).map_err(Failure::doing("note what is installed"))?;
         Ok(tool)
     }
@@ -84,6 +119,13 @@ impl Tool {
         command.current_dir(folder);
         command
     }
+}
+
+/// Whether the package index answers at all.
+fn reaches_index() -> bool {
+    let addresses = INDEX.to_socket_addrs().into_iter().flatten();
+    let mut reached = addresses.map(|at| TcpStream::connect_timeout(&at, REACHED_WITHIN));
+    reached.any(|reached| reached.is_ok())
 }
 
 /// Where the tool is kept: in cargo's target directory, in which this program was built.
