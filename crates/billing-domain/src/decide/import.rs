@@ -13,7 +13,7 @@ use crate::decide::grant::put_grant;
 use crate::decide::license::issue;
 use crate::decide::mirror::find;
 use crate::decide::promise::{count_cycle, take_up_promise};
-use crate::decide::start::{charged_beside, is_charged};
+use crate::decide::start::charged_beside;
 use crate::decision::Draft;
 use crate::ids::SubscriptionId;
 use crate::import::{
@@ -93,26 +93,24 @@ pub fn import_subscription(
     Ok(ImportOutcome::Created { promised, charged })
 }
 
-/// Whether the customer is charged again for a subscription `beside` this one, if it has it:
-/// whether or not it gives access just now, as what is paused or owed goes on. What is
-/// canceled does not: it runs out beside what came after it.
+/// Whether the customer is charged again for a subscription `beside` this one, if it has it.
 #[must_use]
 pub fn is_charged_already(account: &Account, beside: Option<SubscriptionId>) -> bool {
-    account.subscriptions.iter().any(|held| {
-        Some(held.id) != beside
-            && is_charged(held)
-            && !held.is_over()
-            && held.cancellation.is_none()
-    })
+    goes_on_beside(account, beside).is_some()
+}
+
+/// What the customer is charged again for `beside` this one: whether or not it gives access
+/// just now, as what is paused or owed goes on. What is canceled does not: it runs out beside
+/// what came after it.
+fn goes_on_beside(account: &Account, beside: Option<SubscriptionId>) -> Option<&Subscription> {
+    charged_beside(account, beside).find(|held| held.cancellation.is_none())
 }
 
 /// Sets aside for a person that its provider charges what it calls `reference` beside another
 /// subscription of the customer's. It is held all the same: its provider has the money.
 pub fn park_charged_twice(draft: &mut Draft, account: &ProviderAccount, reference: &str) {
     let adopted = find(draft, account, reference).map(|held| held.id);
-    let other = charged_beside(&draft.account, adopted, draft.now())
-        .find(|held| held.cancellation.is_none())
-        .map(|held| held.id);
+    let other = goes_on_beside(&draft.account, adopted).map(|held| held.id);
     let (Some(adopted), Some(other)) = (adopted, other) else {
         return;
     };

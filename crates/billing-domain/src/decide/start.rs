@@ -225,7 +225,8 @@ pub(super) fn purchase_invoice(checkout: &Checkout, state: InvoiceState) -> Invo
 /// taken, since it is paid, and set aside so that a person can refund it. Where
 /// either costs nothing, there is nothing to refund.
 pub(super) fn park_if_duplicate(draft: &mut Draft, bought: &Subscription) {
-    let other = charged_beside(&draft.account, Some(bought.id), draft.now()).next();
+    let now = draft.now();
+    let other = charged_beside(&draft.account, Some(bought.id)).find(|held| held.gives_access(now));
     let other = other.filter(|_| is_charged(bought));
     let (Some(other), Some(checkout)) = (other, bought.checkout) else {
         return;
@@ -238,18 +239,15 @@ pub(super) fn park_if_duplicate(draft: &mut Draft, bought: &Subscription) {
     draft.park(ParkReason::Duplicate, evidence);
 }
 
-/// The customer's subscriptions beside this one, or all, that live and are charged.
+/// The customer's subscriptions beside this one, or all, that are charged again and not over.
 pub(super) fn charged_beside(
     account: &Account,
     beside: Option<SubscriptionId>,
-    now: Timestamp,
 ) -> impl Iterator<Item = &Subscription> {
     let others = account.subscriptions.iter();
-    others.filter(move |held| {
-        Some(held.id) != beside && is_charged(held) && !held.is_over() && held.gives_access(now)
-    })
+    others.filter(move |held| Some(held.id) != beside && is_charged(held) && !held.is_over())
 }
 
-pub(super) fn is_charged(held: &Subscription) -> bool {
+fn is_charged(held: &Subscription) -> bool {
     matches!(held.terms.billing, Billing::Recurring(_)) && !held.terms.unit.is_zero()
 }

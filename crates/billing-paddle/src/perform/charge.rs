@@ -85,11 +85,6 @@ impl Paddle {
         }
     }
 
-    /// Takes back the page of a charge. What is paid, or closed already, is told.
-    pub(super) async fn take_back(&self, reference: &str) -> Result<Vec<Observed>, CallError> {
-        self.expire_checkout(reference).await
-    }
-
     /// By the card of the subscription, at once.
     async fn collect(
         &self,

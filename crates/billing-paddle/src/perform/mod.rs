@@ -51,7 +51,8 @@ impl Paddle {
                 _ => return Err(PerformError::Unsupported(RUNS_THE_SCHEDULE)),
             },
             Order::VoidInvoice { reference, .. } => match reference {
-                Some(reference) => self.take_back(reference).await,
+                // The page of a charge is one like a checkout's.
+                Some(reference) => self.expire_checkout(reference).await,
                 None => return Err(PerformError::Unsupported(RUNS_THE_SCHEDULE)),
             },
             Order::PromiseRefund(_) => {
