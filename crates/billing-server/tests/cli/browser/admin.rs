@@ -13,6 +13,9 @@ use crate::walk::{PAYS, PAYS_ONCE, buy};
 /// A name that tries to be more than a name.
 const HOSTILE: &str = "<script>document.title='x'</script>\u{202e}\u{2066}\"'&amp;<img src=x>";
 
+/// A receiver that no name server knows.
+const NOWHERE: &str = "https://receivers-of-events.department.example.invalid/";
+
 /// A browser, and a server with three who hold a price that a dearer one follows, and an event
 /// that cannot be read.
 fn opened(folder: &Folder) -> Option<(Browser, Server)> {
@@ -121,6 +124,7 @@ fn pages_of_the_dashboard() {
     let mut server = Server::again(&folder, &[]);
     server.key = key;
     server.wait_for("what is parked", parked);
+    server.operator("POST", "/v1/webhook-endpoints", &json!({ "url": NOWHERE }));
     let ana = json!({ "external_ref": format!("{HOSTILE}{}", "x".repeat(100)), "email": "ana@example.com" });
     let ana = server.operator("POST", "/v1/customers", &ana);
     let ana = ana["id"].as_str().unwrap();
@@ -130,8 +134,12 @@ fn pages_of_the_dashboard() {
         &json!({ "plan": "team" }),
     );
     let parked = parked(&server).unwrap();
-    let hooks = json!({ "url": "https://hooks.example.com/" });
-    server.operator("POST", "/v1/webhook-endpoints", &hooks);
+    server.wait_for("a receiver that takes nothing", |server| {
+        let receivers = server.read("/v1/webhook-endpoints");
+        receivers["data"][0]["failing_since"]
+            .is_string()
+            .then_some(())
+    });
     let look = |name, path: &str| {
         let url = format!("{}{path}", server.url);
         looks_well(&browser, &Shown { name, url });
