@@ -40,6 +40,14 @@ static COPY: Asset = Asset {
     hash: LazyLock::new(|| hash(COPY.content)),
 };
 
+/// What looks whether a page that waits has something else to say.
+static WAIT: Asset = Asset {
+    path: "/assets/wait.js",
+    kind: "text/javascript; charset=utf-8",
+    content: include_str!("wait.js"),
+    hash: LazyLock::new(|| hash(WAIT.content)),
+};
+
 impl Asset {
     fn address(&self) -> String {
         format!("{}?v={}", self.path, *self.hash)
@@ -80,6 +88,11 @@ pub(super) fn copy_script_address() -> String {
     COPY.address()
 }
 
+/// The address of the script that looks again.
+pub(super) fn wait_script_address() -> String {
+    WAIT.address()
+}
+
 #[handler]
 pub(super) fn stylesheet(request: &Request) -> Response {
     STYLE.answer(request)
@@ -93,6 +106,11 @@ pub(super) fn paddle_script(request: &Request) -> Response {
 #[handler]
 pub(super) fn copy_script(request: &Request) -> Response {
     COPY.answer(request)
+}
+
+#[handler]
+pub(super) fn wait_script(request: &Request) -> Response {
+    WAIT.answer(request)
 }
 
 fn hash(content: &str) -> String {

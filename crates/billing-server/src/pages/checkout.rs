@@ -8,7 +8,7 @@ use billing_domain::subscription::{State, Subscription};
 use billing_engine::EngineError;
 use billing_ports::store::{Also, Locator};
 use maud::{Markup, html};
-use poem::http::StatusCode;
+use poem::http::{HeaderValue, StatusCode, header};
 use poem::web::{Data, Query};
 use poem::{Response, handler};
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use serde::Deserialize;
 use super::Pages;
 use super::describe;
 use super::layout::{Page, not_found, unavailable};
+use super::policy::policy_while_waiting;
 
 /// Which checkout, or which free plan.
 #[derive(Deserialize)]
@@ -52,7 +53,7 @@ pub(super) async fn success(
         return not_found();
     };
     match bought(pages, id).await {
-        Ok(Some(bought)) => bought.page(&catalog.catalog),
+        Ok(Some(bought)) => bought.page(pages, &catalog.catalog),
         Ok(None) => not_found(),
         Err(error) => failed(&error),
     }
@@ -111,7 +112,7 @@ async fn bought(pages: &Pages, id: CheckoutId) -> Result<Option<Bought>, EngineE
 }
 
 impl Bought {
-    fn page(&self, catalog: &Catalog) -> Response {
+    fn page(&self, pages: &Pages, catalog: &Catalog) -> Response {
         let plan = self.checkout.terms.plan.as_str();
         let name = catalog.plan(plan).map_or(plan, |plan| plan.name.as_str());
         let (title, refresh, body) = match (&self.checkout.state, &self.subscription) {
@@ -131,13 +132,21 @@ impl Bought {
                 _,
             ) => ("Waiting for your payment", true, waiting(name)),
         };
-        Page {
+        let page = Page {
             title,
             product: catalog.product(),
             refresh,
             body,
+        };
+        let mut answer = page.answer(StatusCode::OK);
+        if let (true, Ok(policy)) = (
+            refresh,
+            HeaderValue::try_from(policy_while_waiting(&pages.public_url)),
+        ) {
+            let headers = answer.headers_mut();
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         }
-        .answer(StatusCode::OK)
+        answer
     }
 }
 

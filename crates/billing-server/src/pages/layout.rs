@@ -6,7 +6,7 @@ use poem::web::Html;
 use poem::{IntoResponse, Response};
 
 use super::Pages;
-use super::assets::stylesheet_address;
+use super::assets::{stylesheet_address, wait_script_address};
 
 /// A page before it is framed.
 pub(super) struct Page<'a> {
@@ -14,7 +14,9 @@ pub(super) struct Page<'a> {
     pub(super) title: &'a str,
     /// What is sold, for the head of the page. Empty: not known.
     pub(super) product: &'a str,
-    /// Whether the browser asks again after a while, because something is on its way.
+    /// Whether the browser asks again after a while, because something is on its way: by a
+    /// script that leaves the page alone until it says something else, for which the answer has
+    /// to allow it, or without one by loading the page again.
     pub(super) refresh: bool,
     /// What stands between head and end.
     pub(super) body: Markup,
@@ -29,7 +31,7 @@ pub(super) struct Around {
     pub(super) script: Option<String>,
 }
 
-/// Seconds until a waiting page asks again: a webhook takes about one.
+/// Seconds until a waiting page asks again, as `wait.js` has them too: a webhook takes about one.
 const REFRESH_SECONDS: u8 = 2;
 
 impl Page<'_> {
@@ -48,7 +50,10 @@ impl Page<'_> {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
-                    @if self.refresh { meta http-equiv="refresh" content=(REFRESH_SECONDS); }
+                    @if self.refresh {
+                        script src=(wait_script_address()) defer {}
+                        noscript { meta http-equiv="refresh" content=(REFRESH_SECONDS); }
+                    }
                     title { (self.title) }
                     link rel="stylesheet" href=(stylesheet_address());
                     @if let Some(script) = &around.script { script src=(script) defer {} }

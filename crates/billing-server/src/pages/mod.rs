@@ -70,6 +70,7 @@ pub fn page_routes(state: &AppState) -> impl Endpoint<Output = Response> + use<>
         .at("/assets/billing.css", get(assets::stylesheet))
         .at("/assets/paddle.js", get(assets::paddle_script))
         .at("/assets/copy.js", get(assets::copy_script))
+        .at("/assets/wait.js", get(assets::wait_script))
         .data(pages)
         .catch_error(|error: poem::error::NotFoundError| async move {
             tracing::debug!(%error, "no such page");

@@ -19,6 +19,11 @@ pub(super) fn policy_with_script(public_url: &str) -> String {
     format!("{}; script-src 'self'", content_policy(public_url))
 }
 
+/// The same for a page that a script of ours asks for again.
+pub(super) fn policy_while_waiting(public_url: &str) -> String {
+    format!("{}; connect-src 'self'", policy_with_script(public_url))
+}
+
 /// Puts the headers on every page; those that a page has put on itself stand.
 pub(super) struct PageHeaders {
     headers: Vec<(HeaderName, HeaderValue)>,

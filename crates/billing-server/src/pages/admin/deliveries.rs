@@ -3,7 +3,7 @@
 
 use billing_domain::ids::DeliveryId;
 use billing_notify::Way;
-use billing_ports::store::{DeliveryFilter, DeliveryState, Endpoint, EventDelivery};
+use billing_ports::store::{DeliveryFilter, DeliveryState, Endpoint, EventDelivery, LastTry};
 use maud::{Markup, html};
 use poem::web::{Data, Query};
 use poem::{Body, Request, Response, handler};
@@ -146,6 +146,8 @@ fn last(row: &EventDelivery) -> Markup {
     html! {
         @match &row.last {
             None => "not tried yet",
+            // What takes letters and invitations answers nothing else.
+            Some(LastTry { status: None, problem: None, .. }) => "taken",
             Some(last) => {
                 @if let Some(status) = last.status { (status) }
                 @if let Some(problem) = &last.problem { bdi { (problem) } }
