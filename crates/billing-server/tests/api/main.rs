@@ -62,6 +62,8 @@ mod licenses;
 #[cfg(test)]
 mod log;
 #[cfg(test)]
+mod long;
+#[cfg(test)]
 mod mailed;
 #[cfg(test)]
 mod me;
