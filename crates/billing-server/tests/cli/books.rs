@@ -8,6 +8,7 @@ use billing_domain::ids::CustomerId;
 use billing_domain::journal::Event;
 use billing_domain::subscription::{State, Subscription};
 use billing_domain::time::Timestamp;
+use billing_ports::delivery::Reading;
 use billing_ports::store::{Migrations as _, PageAsk, ReadModels as _, Ring as _};
 use billing_sqlite::{SqliteOptions, SqliteStore};
 use billing_testkit::fixtures::{self, Maker};
@@ -36,10 +37,15 @@ async fn open(file: &Path) -> SqliteStore {
 
 /// Makes books in `folder` with a dearer price beside that of the teams.
 pub(crate) fn catalog(folder: &Folder) {
+    catalog_where(folder, |plans| plans);
+}
+
+/// The same with what `edit` makes of the plan file.
+pub(crate) fn catalog_where(folder: &Folder, edit: impl Fn(String) -> String) {
     let old = "team-monthly: { amount: 12.00, interval: month }";
     assert!(SAMPLE.contains(old));
     let both = format!("{old}\n      {TO}: {{ amount: 30.00, interval: month }}");
-    folder.write("plans.yaml", &SAMPLE.replace(old, &both));
+    folder.write("plans.yaml", &edit(SAMPLE.replace(old, &both)));
     let applied = folder.billing(&["catalog", "apply", "plans.yaml", "--yes"]);
     applied.exits(0);
 }
@@ -69,12 +75,19 @@ pub(crate) fn hold(folder: &Folder, holders: u32) {
     });
 }
 
-/// Lets an event arrive that nobody can read.
-pub(crate) fn arrives(folder: &Folder) {
+/// Why an event cannot be read.
+pub(crate) const UNREADABLE: &str = "no field `id`";
+
+/// Lets an event arrive that nobody can read, for this reason.
+pub(crate) fn arrives(folder: &Folder, why: &str) {
     done(async {
         let store = open(&folder.path("billing.db")).await;
         let mut make = Maker::new(2);
-        let event = make.unreadable(None);
+        let mut event = make.unreadable(None);
+        event.reading = Reading::Unreadable {
+            why: why.to_owned(),
+            at: None,
+        };
         let received = store.receive(make.id(), event, make.now).await;
         received.unwrap();
     });

@@ -12,8 +12,13 @@ use crate::server::Server;
 const TOKEN: &str = "test_0123456789abcdef";
 
 /// A server that sells through the fake and has a page of its own.
-fn selling(folder: &Folder, base: &str) -> Server {
-    let plans = format!("{PLANS}checkout:\n  allowed_origins: [\"https://app.example.com\"]\n");
+pub(crate) fn selling(folder: &Folder, base: &str) -> Server {
+    selling_plans(folder, base, PLANS)
+}
+
+/// The same with other plans.
+pub(crate) fn selling_plans(folder: &Folder, base: &str, plans: &str) -> Server {
+    let plans = format!("{plans}checkout:\n  allowed_origins: [\"https://app.example.com\"]\n");
     folder.write("plans.yaml", &plans);
     let told = [
         ("BILLING_PLANS", "plans.yaml"),

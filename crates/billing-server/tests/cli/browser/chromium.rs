@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::scheme::{Scheme, screen};
-use super::wire::tell;
+use super::wire::{logged, tell};
 use crate::rig::Folder;
 
 const DRIVER: &str = "BILLING_TEST_CHROMEDRIVER";
@@ -32,8 +32,8 @@ const RUN_AXE: &str = r"
 /// A browser and its driver. Dropping it ends both.
 pub(super) struct Browser {
     driver: Child,
-    client: Client,
-    runtime: Runtime,
+    pub(super) client: Client,
+    pub(super) runtime: Runtime,
 }
 
 impl Browser {
@@ -74,14 +74,29 @@ impl Browser {
 
     /// What the page is looked at with from now on.
     pub(super) fn look(&self, width: u32, scheme: Scheme) {
-        let tell = |command, parameters| {
-            let told = self
-                .runtime
-                .block_on(tell(&self.client, command, parameters));
-            told.unwrap();
-        };
-        tell("Emulation.setDeviceMetricsOverride", screen(width));
-        tell("Emulation.setEmulatedMedia", scheme.asked());
+        self.tell("Emulation.setDeviceMetricsOverride", screen(width));
+        self.tell("Emulation.setEmulatedMedia", scheme.asked());
+    }
+
+    /// Runs no script of any page from now on; those of the tests are not the page's.
+    pub(super) fn runs_no_scripts(&self) {
+        let off = json!({ "value": true });
+        self.tell("Emulation.setScriptExecutionDisabled", off);
+    }
+
+    fn tell(&self, command: &'static str, parameters: Value) -> Value {
+        let told = tell(&self.client, command, parameters);
+        self.runtime.block_on(told).unwrap()
+    }
+
+    /// What was stopped by content policies, or failed in scripts, since this was last asked. That
+    /// something could not be loaded is not told: there is no network beyond this machine.
+    pub(super) fn stopped(&self) -> Vec<String> {
+        let logged = self.runtime.block_on(logged(&self.client)).unwrap();
+        let entries = logged.as_array().unwrap().iter();
+        let told = entries.filter(|entry| entry["source"] != "network");
+        told.map(|entry| entry["message"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     pub(super) fn visit(&self, url: &str) {
@@ -131,9 +146,16 @@ impl Browser {
 
     /// Writes into the field with this name.
     pub(super) fn fill(&self, name: &str, text: &str) {
-        let field = self.find(&format!("[name={name}]"));
+        let field = self.find(&format!("[name={name}]:not([type=hidden])"));
         self.runtime.block_on(field.clear()).unwrap();
         self.runtime.block_on(field.send_keys(text)).unwrap();
+    }
+
+    /// What stands in the field that `css` selects.
+    pub(super) fn value_of(&self, css: &str) -> String {
+        let field = self.find(css);
+        let value = self.runtime.block_on(field.prop("value")).unwrap();
+        value.unwrap()
     }
 
     /// Presses the button or follows the link that `css` selects.
@@ -162,14 +184,10 @@ impl Browser {
             .unwrap()
     }
 
-    /// A picture of the whole page, as PNG.
+    /// A picture of the whole page, as WebP.
     pub(super) fn picture(&self) -> Vec<u8> {
-        let taken = tell(
-            &self.client,
-            "Page.captureScreenshot",
-            json!({ "captureBeyondViewport": true, "format": "webp", "quality": 85 }),
-        );
-        let taken = self.runtime.block_on(taken).unwrap();
+        let wanted = json!({ "captureBeyondViewport": true, "format": "webp", "quality": 85 });
+        let taken = self.tell("Page.captureScreenshot", wanted);
         base64::Engine::decode(
             &base64::engine::general_purpose::STANDARD,
             taken["data"].as_str().unwrap(),
@@ -179,7 +197,9 @@ impl Browser {
 
     /// What axe finds wrong with this page, serious or not.
     pub(super) fn barriers(&self) -> Vec<String> {
-        self.ask(AXE);
+        if self.ask("return typeof axe") == "undefined" {
+            self.ask(AXE);
+        }
         let found = self
             .runtime
             .block_on(self.client.execute_async(RUN_AXE, Vec::new()))
@@ -202,9 +222,14 @@ async fn connected(address: &str, profile: &Path) -> Client {
         "--disable-sync",
         "--hide-scrollbars",
         "--no-first-run",
+        // Whatever a page asks of others, nobody answers.
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
         &profile,
     ];
-    let wanted = json!({ "goog:chromeOptions": { "args": arguments } });
+    let wanted = json!({
+        "goog:chromeOptions": { "args": arguments },
+        "goog:loggingPrefs": { "browser": "ALL" },
+    });
     ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
         .capabilities(serde_json::from_value(wanted).unwrap())
         .connect(address)

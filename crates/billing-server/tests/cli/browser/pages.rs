@@ -1,42 +1,13 @@
-//! Every page, at both widths and in both schemes: nothing that keeps somebody out, nothing wider
-//! than the screen, nothing that the content policy had to stop; and its pictures, on request.
+//! The pages of a purchase and of coming in, looked at.
 
-use std::path::PathBuf;
+use serde_json::json;
 
 use super::chromium::Browser;
-use super::scheme;
+use super::harbor::{link, pays_with};
+use super::looks::{looks_well, looks_well_here};
 use crate::rig::Folder;
 use crate::server::Server;
-
-/// Where pictures are kept. Without it, none is.
-const PICTURES: &str = "BILLING_TEST_PICTURES";
-/// How much wider than the screen the page is, in CSS pixels.
-const OVERFLOW: &str =
-    "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-
-/// A way to one page: from the server's address to where it is looked at.
-pub(super) struct Shown<'a> {
-    /// What its picture is called.
-    pub(super) name: &'a str,
-    pub(super) url: String,
-}
-
-/// Looks at a page in every way.
-pub(super) fn looks_well(browser: &Browser, page: &Shown<'_>) {
-    for (width, scheme) in scheme::all() {
-        browser.look(width, scheme);
-        browser.visit(&page.url);
-        let seen = format!("{}-{width}-{}", page.name, scheme.name());
-        let barriers = browser.barriers();
-        assert!(barriers.is_empty(), "{seen}: {barriers:#?}");
-        let overflow = browser.ask(OVERFLOW);
-        assert_eq!(overflow, 0, "{seen} is wider than the screen");
-        if let Some(folder) = std::env::var_os(PICTURES) {
-            let file = PathBuf::from(folder).join(format!("{seen}.webp"));
-            std::fs::write(file, browser.picture()).unwrap();
-        }
-    }
-}
+use crate::walk::PAYS;
 
 #[test]
 fn pages_of_buying() {
@@ -45,28 +16,62 @@ fn pages_of_buying() {
         return;
     };
     let server = Server::first(&folder);
-    let page = |name, path: &str| Shown {
-        name,
-        url: format!("{}{path}", server.url),
-    };
-    looks_well(&browser, &page("pricing", "/pricing"));
-    browser.visit(&format!("{}/pricing", server.url));
+    looks_well(&browser, "pricing", &server.at("/pricing"));
     browser.choose("Buy monthly: Personal");
     browser.shows("ul.cards a");
-    let pay = Shown {
-        name: "sandbox-pay",
-        url: browser.at(),
-    };
-    looks_well(&browser, &pay);
-    browser.visit(&pay.url);
-    browser.press("ul.cards a");
+    looks_well_here(&browser, "sandbox-pay");
     browser.fill("email", "ana@example.com");
+    browser.fill("number", "4000 0000 0000 3220");
+    browser.fill("expiry", "12/49");
+    browser.fill("cvc", "123");
     browser.press("main form button");
+    browser.reads("Confirm with your bank");
+    looks_well_here(&browser, "sandbox-confirm");
+    browser.choose("Approve");
     browser.reads("Thank you");
-    let thanks = Shown {
-        name: "checkout-success",
-        url: browser.at(),
+    looks_well_here(&browser, "checkout-success");
+    looks_well(&browser, "checkout-cancel", &server.at("/checkout/cancel"));
+
+    let ask = json!({ "price": "lifetime-once" });
+    let opened = server.operator("POST", "/v1/checkouts", &ask);
+    let id = opened["id"].as_str().unwrap();
+    let success = server.at(&format!("/checkout/success?checkout={id}"));
+    looks_well(&browser, "checkout-waiting", &success);
+}
+
+#[test]
+fn pages_of_coming_in() {
+    let folder = Folder::new("browser-session");
+    let Some(browser) = Browser::open(&folder) else {
+        return;
     };
-    looks_well(&browser, &thanks);
-    looks_well(&browser, &page("checkout-cancel", "/checkout/cancel"));
+    let server = Server::first(&folder);
+    let ana = json!({ "external_ref": "ana", "email": "ana@example.com" });
+    server.operator("POST", "/v1/customers", &ana);
+    let link = link(&server, "ana");
+    looks_well(&browser, "session", &link);
+    browser.choose("Open");
+    browser.reads("You have Free.");
+    browser.visit(&link);
+    browser.choose("Open");
+    browser.reads("This link was used");
+    looks_well_here(&browser, "session-refused");
+}
+
+/// Somebody who comes back before the provider has said anything, and waits.
+#[test]
+fn a_page_that_waits_shows_what_came_without_being_loaded_again() {
+    let folder = Folder::new("browser-waits");
+    let Some(browser) = Browser::open(&folder) else {
+        return;
+    };
+    let server = Server::first(&folder);
+    let ask = json!({ "price": "lifetime-once", "email": "ana@example.com" });
+    let opened = server.operator("POST", "/v1/checkouts", &ask);
+    let id = opened["id"].as_str().unwrap();
+    browser.visit(&server.at(&format!("/checkout/success?checkout={id}")));
+    browser.reads("Waiting for your payment");
+    pays_with(PAYS, opened["url"].as_str().unwrap());
+    browser.reads("Thank you");
+    assert_eq!(browser.stopped(), Vec::<String>::new());
 }
