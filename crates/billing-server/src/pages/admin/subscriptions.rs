@@ -139,8 +139,10 @@ pub(super) fn table(rows: &[Subscription], catalog: Option<&Catalog>, now: Times
                         th scope="row" { bdi { (plan_name(catalog, terms.plan.as_str())) } }
                         td data-name="Status" { span class={ "badge " (class) } { (word) } }
                         td data-name="Price" {
-                            (describe::price(terms.unit, terms.quantity, terms.billing))
-                            @if let Some(price) = &terms.price { ", " code { (price) } }
+                            span {
+                                (describe::price(terms.unit, terms.quantity, terms.billing))
+                                @if let Some(price) = &terms.price { ", " code { (price) } }
+                            }
                         }
                         td data-name="Customer" {
                             a href={ "/admin/customers/" (row.customer) } { (row.customer) }

@@ -15,6 +15,13 @@ const PICTURES: &str = "BILLING_TEST_PICTURES";
 const OVERFLOW: &str =
     "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
 
+/// Cells whose words are torn apart, as each run of them stands by itself in a row.
+const TORN: &str = "return [...document.querySelectorAll('th, td[data-name]')]
+    .filter(cell => cell.childNodes.length > 1)
+    .filter(cell => getComputedStyle(cell).display === 'flex')
+    .filter(cell => getComputedStyle(cell).flexDirection === 'row')
+    .map(cell => cell.textContent)";
+
 /// What a page is called in its pictures, and the route that shows it. A page that looks
 /// different when things stand otherwise has several.
 const LOOKS: [(&str, &str); 49] = [
@@ -133,6 +140,8 @@ pub(super) fn holds_here(browser: &Browser, name: &str) {
 fn is_within(browser: &Browser, seen: &str) {
     let overflow = browser.ask(OVERFLOW);
     assert_eq!(overflow, 0, "{seen} is wider than the screen");
+    let torn = browser.ask(TORN);
+    assert_eq!(torn.as_array().unwrap().len(), 0, "{seen}: {torn}");
 }
 
 #[track_caller]
