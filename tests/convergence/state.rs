@@ -102,6 +102,8 @@ pub(crate) async fn state(
     for held in &mut account.subscriptions {
         // By our clock, as it was heard.
         held.went_on_at = None;
+        // A price that was overtaken before it was heard of was never held.
+        held.held_before.clear();
         if let Schedule::Provider {
             seen_at,
             seen_digest,

@@ -320,6 +320,7 @@ fn brought(
         promise: Promise::default(),
         replaced: None,
         reminded: None,
+        held_before: Vec::new(),
         created_at: ask.started_at.unwrap_or_else(|| draft.now()),
         disputed: Vec::new(),
         went_on_at: None,

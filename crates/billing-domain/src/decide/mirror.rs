@@ -212,6 +212,7 @@ fn introduced(
         promise: Promise::default(),
         replaced: None,
         reminded: None,
+        held_before: Vec::new(),
         created_at,
         disputed: Vec::new(),
         went_on_at: None,

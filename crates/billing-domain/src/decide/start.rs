@@ -114,6 +114,7 @@ fn started(
         promise: Promise::default(),
         replaced: None,
         reminded: None,
+        held_before: Vec::new(),
         created_at: at,
         disputed: Vec::new(),
         went_on_at: None,

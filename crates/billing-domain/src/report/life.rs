@@ -1,24 +1,44 @@
-//! One subscription as reports see it: what it comes to, when it began, when it ended.
+//! One subscription as reports see it: what it comes to, when it began, when it ended, and
+//! at which prices it was held in between.
 
 use crate::catalog::{PlanKey, PriceKey};
 use crate::money::{Money, MoneyError};
-use crate::subscription::{Access, NoAccess, Schedule, State, Subscription};
-use crate::terms::Terms;
+use crate::subscription::{Access, NoAccess, State, Subscription};
 use crate::time::{Interval, Timestamp, shifted};
 use jiff::SignedDuration;
+
+use super::month::Month;
 
 /// What reports need of a subscription that renews at a price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Life {
-    pub(super) plan: PlanKey,
-    pub(super) price: Option<PriceKey>,
-    pub(super) interval: Interval,
-    /// What its present cycle costs.
-    pub(super) rate: Money,
+    /// The prices at which it is and was held since it began, oldest first.
+    before: Vec<Stay>,
+    /// The one at which it is held, or ended.
+    pub(super) last: Held,
     /// When it was first to be paid. `None`: it is in its trial.
     pub(super) began: Option<Timestamp>,
     /// Since when it is over or lapsed. `None`: it is held.
     pub(super) ended: Option<Timestamp>,
+}
+
+/// A price and what is charged at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) at: PriceOf,
+    pub(super) interval: Interval,
+    /// What its present cycle costs, or its last one did.
+    pub(super) rate: Money,
+}
+
+/// A price of a plan. `None`: the plan has none.
+pub(super) type PriceOf = (PlanKey, Option<PriceKey>);
+
+/// Held at a price, and at another since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stay {
+    held: Held,
+    until: Timestamp,
 }
 
 impl Life {
@@ -28,8 +48,7 @@ impl Life {
         // What is over counts at the terms that it ended with.
         let then = ended.map_or(now, |end| end.min(now));
         let terms = held.terms_at(then);
-        let recurs = terms.billing.interval().filter(|_| terms.renews);
-        let Some(interval) = recurs.filter(|_| !terms.is_free()) else {
+        let Some((interval, rate)) = held.recurring(terms, then)? else {
             return Ok(None);
         };
         let is_trialing = matches!(held.state, State::Trialing { .. });
@@ -37,14 +56,69 @@ impl Life {
             return Ok(None);
         }
         Ok(Some(Self {
-            plan: terms.plan.clone(),
-            price: terms.price.clone(),
-            interval,
-            rate: terms.priced(cycle(held, terms, then))?.rate,
+            before: before(held, then)?,
+            last: Held {
+                at: (terms.plan.clone(), terms.price.clone()),
+                interval,
+                rate,
+            },
             began: (!is_trialing).then(|| first_due(held)),
             ended,
         }))
     }
+
+    /// The prices at which it was held, each with the month since when it was, oldest
+    /// first; and the month in which it was lost, if it was. `None`: it is in its trial.
+    pub(super) fn stays(&self) -> Option<(Vec<(Month, &Held)>, Option<Month>)> {
+        let began = self.began?;
+        let first = Month::of(began);
+        // What ended before it was to be paid began all the same, and is not left.
+        let ended = self.ended.map(|end| Month::of(end).max(first));
+        let mut stays: Vec<(Month, &Held)> = Vec::new();
+        let mut since = first;
+        // What it was changed to before it began is what it began at.
+        let moved = self.before.iter().filter(|stay| stay.until > began);
+        for stay in moved {
+            enter(&mut stays, since, &stay.held);
+            let until = Month::of(stay.until).max(since);
+            since = ended.map_or(until, |end| until.min(end));
+        }
+        enter(&mut stays, since, &self.last);
+        Some((stays, ended))
+    }
+}
+
+/// Held at `held` since then, unless it was already.
+fn enter<'a>(stays: &mut Vec<(Month, &'a Held)>, since: Month, held: &'a Held) {
+    match stays.last_mut() {
+        Some((_, last)) if last.at == held.at => *last = held,
+        _ => stays.push((since, held)),
+    }
+}
+
+/// What is remembered, and what has come to an end without anybody having looked.
+fn before(held: &Subscription, then: Timestamp) -> Result<Vec<Stay>, MoneyError> {
+    let remembered = held.held_before.iter().map(|stay| Stay {
+        held: Held {
+            at: (stay.plan.clone(), stay.price.clone()),
+            interval: stay.interval,
+            rate: stay.rate,
+        },
+        until: stay.until,
+    });
+    let mut stays: Vec<Stay> = remembered.collect();
+    let begun = held.scheduled.as_ref().map(|to_come| to_come.at);
+    let Some(until) = begun.filter(|_| held.terms_at(then) != &held.terms) else {
+        return Ok(stays);
+    };
+    if let Some((interval, rate)) = held.recurring(&held.terms, until)? {
+        let at = (held.terms.plan.clone(), held.terms.price.clone());
+        stays.push(Stay {
+            held: Held { at, interval, rate },
+            until,
+        });
+    }
+    Ok(stays)
 }
 
 /// Since when it is over or lapsed. What owes beyond its grace has lapsed, whether or not
@@ -84,13 +158,4 @@ fn was_paid(held: &Subscription, interval: Interval) -> bool {
     let seconds = i64::try_from(interval.nominal_seconds()).unwrap_or(i64::MAX);
     let half = seconds.checked_div(2).unwrap_or(seconds);
     paid_through > shifted(first_due(held), SignedDuration::from_secs(half))
-}
-
-/// The number of its present cycle.
-fn cycle(held: &Subscription, terms: &Terms, now: Timestamp) -> u32 {
-    match held.schedule {
-        Schedule::Engine { cycle, .. } => cycle,
-        Schedule::Provider { .. } => terms.number_there(now),
-        Schedule::Perpetual => 0,
-    }
 }

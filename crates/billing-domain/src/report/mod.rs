@@ -10,9 +10,12 @@
 //!   What never was paid never began.
 //! - It is lost when it is over or lapsed, or owes beyond its grace. What is paused is held,
 //!   and comes to nothing while it is; what came back was never lost.
+//! - What moves to another plan or price is neither new nor lost: it leaves the one and arrives
+//!   at the other, in the month of the move.
 //!
 //! Knows no clock and no store: whoever counts hands in every subscription, and the instant.
 
+mod churn;
 mod life;
 mod month;
 mod sum;
@@ -24,6 +27,8 @@ use crate::money::{Currency, Money, MoneyError};
 use crate::subscription::{State, Subscription};
 use crate::time::{Interval, Timestamp};
 
+use churn::Churned;
+pub use churn::{Churn, Flow, MAX_PARTS, Part, Split};
 use life::Life;
 pub use month::Month;
 use sum::Sums;
@@ -33,8 +38,8 @@ use sum::Sums;
 pub struct Figures {
     now: Timestamp,
     lines: BTreeMap<LineKey, LineCount>,
-    began: BTreeMap<Month, MonthCount>,
-    lost: BTreeMap<Month, MonthCount>,
+    churned: Churned,
+    began: BTreeMap<Month, u64>,
     /// Who began in a month: how many were lost, by the month of that.
     cohorts: BTreeMap<Month, BTreeMap<Month, u64>>,
 }
@@ -57,12 +62,6 @@ struct LineCount {
     ending: u64,
     trialing: u64,
     paused: u64,
-}
-
-#[derive(Debug, Clone, Default)]
-struct MonthCount {
-    subscriptions: u64,
-    recurring: Sums,
 }
 
 /// What recurs in a month at one price.
@@ -88,23 +87,6 @@ pub struct Recurring {
     pub paused: u64,
 }
 
-/// A month: who came, who left, and what recurs less or more for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Churn {
-    /// The month, in UTC.
-    pub month: Month,
-    /// Subscriptions that were held when it began.
-    pub at_start: u64,
-    /// Subscriptions that began in it.
-    pub new: u64,
-    /// Subscriptions that were lost in it.
-    pub lost: u64,
-    /// What the new ones come to in a month, by currency: at their present terms.
-    pub new_recurring: Vec<Money>,
-    /// What the lost ones came to in a month, by currency: at the terms they last had.
-    pub lost_recurring: Vec<Money>,
-}
-
 /// Who began in a month, and how many of them are left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cohort {
@@ -117,35 +99,15 @@ pub struct Cohort {
     pub left: Vec<u64>,
 }
 
-/// A whole, in basis points.
-const WHOLE: u64 = 10_000;
-
-impl Churn {
-    /// Subscriptions that were held when the month ended, or are now.
-    #[must_use]
-    pub const fn at_end(&self) -> u64 {
-        self.at_start
-            .saturating_add(self.new)
-            .saturating_sub(self.lost)
-    }
-
-    /// Of ten thousand that were held when the month began, how many were lost, cut to the
-    /// whole. `None`: none was held.
-    #[must_use]
-    pub fn basis_points(&self) -> Option<u64> {
-        self.lost.saturating_mul(WHOLE).checked_div(self.at_start)
-    }
-}
-
 impl Figures {
     /// Nothing yet, as of `now`.
     #[must_use]
-    pub const fn at(now: Timestamp) -> Self {
+    pub fn at(now: Timestamp) -> Self {
         Self {
             now,
             lines: BTreeMap::new(),
+            churned: Churned::default(),
             began: BTreeMap::new(),
-            lost: BTreeMap::new(),
             cohorts: BTreeMap::new(),
         }
     }
@@ -166,18 +128,19 @@ impl Figures {
             return Ok(());
         };
         self.count_now(held, &life);
-        let Some(began) = life.began else {
+        self.churned.count(&life);
+        let Some((stays, ended)) = life.stays() else {
             return Ok(());
         };
-        let began = Month::of(began);
+        let Some((began, _)) = stays.first().copied() else {
+            return Ok(());
+        };
+        let count = self.began.entry(began).or_default();
+        *count = count.saturating_add(1);
         let ends = self.cohorts.entry(began).or_default();
-        self.began.entry(began).or_default().add(&life);
-        if let Some(ended) = life.ended {
-            // What ended before it was to be paid began all the same, and is not left.
-            let ended = Month::of(ended).max(began);
+        if let Some(ended) = ended {
             let count = ends.entry(ended).or_default();
             *count = count.saturating_add(1);
-            self.lost.entry(ended).or_default().add(&life);
         }
         Ok(())
     }
@@ -187,13 +150,13 @@ impl Figures {
             return;
         }
         let key = LineKey {
-            plan: life.plan.clone(),
-            price: life.price.clone(),
-            currency: life.rate.currency,
-            seconds: life.interval.nominal_seconds(),
+            plan: life.last.at.0.clone(),
+            price: life.last.at.1.clone(),
+            currency: life.last.rate.currency,
+            seconds: life.last.interval.nominal_seconds(),
         };
         let count = self.lines.entry(key).or_insert_with(|| LineCount {
-            interval: life.interval,
+            interval: life.last.interval,
             recurring: Sums::default(),
             subscriptions: 0,
             past_due: 0,
@@ -216,7 +179,7 @@ impl Figures {
             return;
         }
         count.subscriptions = count.subscriptions.saturating_add(1);
-        count.recurring.add(life.rate, life.interval);
+        count.recurring.add(life.last.rate, life.last.interval);
         let owes = matches!(held.state, State::PastDue { .. });
         count.past_due = count.past_due.saturating_add(u64::from(owes));
         let is_canceled = matches!(held.state, State::Canceled { .. });
@@ -252,24 +215,23 @@ impl Figures {
     ///
     /// [`MoneyError::OutOfRange`] when a sum does not fit.
     pub fn churn(&self, months: u16) -> Result<Vec<Churn>, MoneyError> {
-        let present = Month::of(self.now);
-        let mut held = self.held_before(present.back(months.saturating_sub(1)));
-        let mut rows = Vec::with_capacity(usize::from(months));
-        for back in (0..months).rev() {
-            let month = present.back(back);
-            let (new, lost) = (self.began.get(&month), self.lost.get(&month));
-            let row = Churn {
-                month,
-                at_start: held,
-                new: new.map_or(0, |count| count.subscriptions),
-                lost: lost.map_or(0, |count| count.subscriptions),
-                new_recurring: new.map_or(Ok(Vec::new()), |count| count.recurring.all())?,
-                lost_recurring: lost.map_or(Ok(Vec::new()), |count| count.recurring.all())?,
-            };
-            held = row.at_end();
-            rows.push(row);
-        }
-        Ok(rows)
+        self.churned.months(Month::of(self.now), months, None)
+    }
+
+    /// The same with the parts of each month: at most `most` by themselves, and never more
+    /// than [`MAX_PARTS`]; those of which the least is told are [`Part::Others`].
+    ///
+    /// # Errors
+    ///
+    /// [`MoneyError::OutOfRange`] when a sum does not fit.
+    pub fn churn_by(
+        &self,
+        split: Split,
+        months: u16,
+        most: usize,
+    ) -> Result<Vec<Churn>, MoneyError> {
+        let split = Some((split, most));
+        self.churned.months(Month::of(self.now), months, split)
     }
 
     /// Who began in each of the last `months` months, the present one last.
@@ -279,10 +241,7 @@ impl Figures {
         let rows = (0..months).rev().map(|back| {
             let month = present.back(back);
             let ends = self.cohorts.get(&month);
-            let began = self
-                .began
-                .get(&month)
-                .map_or(0, |count| count.subscriptions);
+            let began = self.began.get(&month).copied().unwrap_or(0);
             let left = (0..=back).rev().map(|back| {
                 let until = present.back(back);
                 let ends = ends.into_iter().flat_map(|ends| ends.range(..=until));
@@ -295,23 +254,5 @@ impl Figures {
             }
         });
         rows.collect()
-    }
-
-    /// How many were held when `month` began.
-    fn held_before(&self, month: Month) -> u64 {
-        let count = |of: &BTreeMap<Month, MonthCount>| {
-            let before = of.range(..month);
-            before.fold(0_u64, |sum, (_, count)| {
-                sum.saturating_add(count.subscriptions)
-            })
-        };
-        count(&self.began).saturating_sub(count(&self.lost))
-    }
-}
-
-impl MonthCount {
-    fn add(&mut self, life: &Life) {
-        self.subscriptions = self.subscriptions.saturating_add(1);
-        self.recurring.add(life.rate, life.interval);
     }
 }

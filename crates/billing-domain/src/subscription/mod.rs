@@ -5,6 +5,7 @@
 //! refuses every illegal move by naming both ends. Knows no provider's words.
 
 mod access;
+mod before;
 mod hang;
 mod paid;
 mod remind;
@@ -27,6 +28,7 @@ use crate::terms::Terms;
 use crate::time::Timestamp;
 
 pub use access::{Access, NoAccess};
+pub use before::{HeldBefore, MAX_HELD_BEFORE};
 pub(crate) use hang::Hang;
 pub use hang::NextCycle;
 pub use paid::{PaidPeriod, Segment};
@@ -94,6 +96,10 @@ pub struct Subscription {
     /// provider tells all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<Imported>,
+    /// The prices at which it was held before, oldest first, where plan or price were others.
+    /// Empty: none, or before this was kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_before: Vec<HeldBefore>,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -91,6 +91,8 @@ mod remind;
 #[cfg(test)]
 mod report;
 #[cfg(test)]
+mod report_parts;
+#[cfg(test)]
 mod segments_walk;
 #[cfg(test)]
 mod shop;

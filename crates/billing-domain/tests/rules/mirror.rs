@@ -73,7 +73,7 @@ fn bought_on(agreed: Terms) -> (World, Begun) {
     (world, begun)
 }
 
-fn bought() -> (World, Begun) {
+pub(crate) fn bought() -> (World, Begun) {
     bought_on(sold("pro-monthly", 1, true))
 }
 

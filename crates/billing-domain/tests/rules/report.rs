@@ -181,7 +181,7 @@ fn what_is_past_due_counts_until_its_grace_is_over_and_then_as_lost() {
         let found = rows.first().map(|row| (row.amount, row.past_due));
         assert_eq!(found, counts.then(|| (usd(1_000), 1)), "{row}");
         let march = &figures.churn(1).unwrap()[0];
-        assert_eq!(march.lost, u64::from(!counts), "{row}");
+        assert_eq!(march.all.lost, u64::from(!counts), "{row}");
     }
 }
 
@@ -197,7 +197,7 @@ fn what_never_was_paid_at_its_provider_is_neither_new_nor_lost() {
         let figures = counted(std::slice::from_ref(world.sub()));
         assert_eq!(figures.recurring().unwrap(), [], "{status:?}");
         let months = figures.churn(12).unwrap();
-        let moved = months.iter().any(|row| row.new > 0 || row.lost > 0);
+        let moved = months.iter().any(|row| row.all.new > 0 || row.all.lost > 0);
         assert!(!moved, "{status:?}: {months:?}");
     }
 }
@@ -219,7 +219,7 @@ fn what_is_over_counts_at_the_terms_that_it_ended_with() {
         why: Why::PromiseEnds,
     });
     let months = counted(&[gone]).churn(3).unwrap();
-    assert_eq!(months[1].lost_recurring, [usd(1_000)]);
+    assert_eq!(months[1].all.lost_recurring, [usd(1_000)]);
 }
 
 #[test]
@@ -236,7 +236,11 @@ fn what_does_not_renew_at_a_price_does_not_recur() {
         let figures = counted(std::slice::from_ref(&held));
         assert_eq!(figures.recurring().unwrap(), [], "{held:?}");
         let months = figures.churn(12).unwrap();
-        assert!(months.iter().all(|row| row.new == 0 && row.lost == 0));
+        assert!(
+            months
+                .iter()
+                .all(|row| row.all.new == 0 && row.all.lost == 0)
+        );
     }
 }
 
@@ -327,8 +331,15 @@ fn each_month_says_who_came_and_who_left() {
     let found: Vec<_> = months
         .iter()
         .map(|row| {
-            let (month, points) = (row.month.to_string(), row.basis_points());
-            (month, row.at_start, row.new, row.lost, row.at_end(), points)
+            let (month, points) = (row.month.to_string(), row.all.basis_points());
+            (
+                month,
+                row.all.at_start,
+                row.all.new,
+                row.all.lost,
+                row.all.at_end(),
+                points,
+            )
         })
         .collect();
     let row = |month: &str, start, new, lost, end, points| {
@@ -343,11 +354,11 @@ fn each_month_says_who_came_and_who_left() {
             row("2026-03", 4, 1, 2, 3, Some(5_000)),
         ]
     );
-    assert_eq!(months[1].lost_recurring, [usd(2_000)]);
-    assert_eq!(months[2].new_recurring, [usd(2_000)]);
-    assert_eq!(months[2].lost_recurring, []);
+    assert_eq!(months[1].all.lost_recurring, [usd(2_000)]);
+    assert_eq!(months[2].all.new_recurring, [usd(2_000)]);
+    assert_eq!(months[2].all.lost_recurring, []);
     let first = &counted(&[]).churn(1).unwrap()[0];
-    assert_eq!((first.at_start, first.basis_points()), (0, None));
+    assert_eq!((first.all.at_start, first.all.basis_points()), (0, None));
 }
 
 #[test]
@@ -381,8 +392,8 @@ fn a_trial_begins_when_it_is_over_and_paid() {
     };
     let began = |held: Subscription| {
         let months = counted(&[held]).churn(3).unwrap();
-        let new: Vec<_> = months.iter().map(|row| row.new).collect();
-        let lost: Vec<_> = months.iter().map(|row| row.lost).collect();
+        let new: Vec<_> = months.iter().map(|row| row.all.new).collect();
+        let lost: Vec<_> = months.iter().map(|row| row.all.lost).collect();
         (new, lost)
     };
     let nothing = (vec![0, 0, 0], vec![0, 0, 0]);
@@ -410,8 +421,8 @@ fn what_came_back_was_never_lost_and_what_ends_later_is_not_yet() {
     );
     for held in [back, later] {
         let months = counted(&[held]).churn(3).unwrap();
-        assert!(months.iter().all(|row| row.lost == 0));
-        assert_eq!(months[2].at_end(), 1);
+        assert!(months.iter().all(|row| row.all.lost == 0));
+        assert_eq!(months[2].all.at_end(), 1);
     }
 }
 
@@ -438,6 +449,6 @@ fn the_engine_s_own_walk_is_what_is_counted() {
     figures.count(world.sub()).unwrap();
     assert_eq!(figures.recurring().unwrap(), [], "lapsed unpaid");
     let months = figures.churn(3).unwrap();
-    let lost: u64 = months.iter().map(|row| row.lost).sum();
-    assert_eq!((months[0].new, lost), (1, 1));
+    let lost: u64 = months.iter().map(|row| row.all.lost).sum();
+    assert_eq!((months[0].all.new, lost), (1, 1));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use billing_domain::money::{Money, MoneyError};
-use billing_domain::report::{Churn, Cohort, Figures, Recurring};
+use billing_domain::report::{Churn, Cohort, Figures, Flow, MAX_PARTS, Part, Recurring, Split};
 use poem::web::Data;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
@@ -97,31 +97,103 @@ pub(crate) struct MonthView {
     new: u64,
     /// Subscriptions that were lost in it: over, or lapsed and not come back since.
     lost: u64,
+    /// Where it is split, moves from one part to another, of subscriptions that are neither
+    /// new nor lost by it: what arrived in parts, and what left. Absent: it is not split.
+    moved: Option<u64>,
     /// Subscriptions that were held when it ended, or are now.
     at_end: u64,
     /// Of ten thousand that were held when it began, how many were lost. Absent: none was.
     churn_basis_points: Option<u64>,
-    /// What the new ones come to in a month, by currency, at their present terms.
+    /// What the new ones come to in a month, by currency: at their present terms, or at those
+    /// with which they moved to another price. Summed price by price, each rounded once.
     new_mrr: Vec<MoneyView>,
+    /// What the lost ones came to in a month, by currency, at the terms they last had.
+    lost_mrr: Vec<MoneyView>,
+    /// Where it is split, the parts of which anything is to be told: what is told of them
+    /// adds up to the month. Absent: nobody asked for a split.
+    parts: Option<Vec<PartView>>,
+}
+
+/// A plan's part of a month, or that of those who hold one price.
+#[derive(Debug, Object)]
+#[oai(rename = "ChurnPart")]
+pub(crate) struct PartView {
+    /// The plan. Absent: all parts together that are too many to be told by themselves.
+    plan: Option<String>,
+    /// The price, where it is split by price; `negotiated` for terms of one customer. Absent:
+    /// it is split by plan, or the plan has none.
+    price: Option<String>,
+    /// Subscriptions that were held in it when the month began.
+    at_start: u64,
+    /// Subscriptions that began in it.
+    new: u64,
+    /// Moves to here from another part, of subscriptions that are neither new nor lost by it.
+    arrived: u64,
+    /// Moves from here to another part.
+    left: u64,
+    /// Subscriptions that were lost in it.
+    lost: u64,
+    /// Subscriptions that were held in it when the month ended, or are now.
+    at_end: u64,
+    /// Of ten thousand that were held when the month began, how many were lost. Absent: none
+    /// was held.
+    churn_basis_points: Option<u64>,
+    /// What the new ones come to in a month, by currency: at their present terms, or at those
+    /// with which they moved on.
+    new_mrr: Vec<MoneyView>,
+    /// What those who arrived come to in a month, by currency, likewise.
+    arrived_mrr: Vec<MoneyView>,
+    /// What those who left came to in a month, by currency, at the terms with which they left.
+    left_mrr: Vec<MoneyView>,
     /// What the lost ones came to in a month, by currency, at the terms they last had.
     lost_mrr: Vec<MoneyView>,
 }
 
-impl From<Churn> for MonthView {
-    fn from(row: Churn) -> Self {
+impl PartView {
+    fn of(part: Part, flow: Flow) -> Self {
+        let (plan, price) = match part {
+            Part::Plan(plan) => (Some(plan), None),
+            Part::Price(plan, price) => (Some(plan), price),
+            Part::Others => (None, None),
+        };
+        Self {
+            plan: plan.map(|key| key.to_string()),
+            price: price.map(|key| key.to_string()),
+            at_start: flow.at_start,
+            new: flow.new,
+            arrived: flow.arrived,
+            left: flow.left,
+            lost: flow.lost,
+            at_end: flow.at_end(),
+            churn_basis_points: flow.basis_points(),
+            new_mrr: views(flow.new_recurring),
+            arrived_mrr: views(flow.arrived_recurring),
+            left_mrr: views(flow.left_recurring),
+            lost_mrr: views(flow.lost_recurring),
+        }
+    }
+}
+
+fn views(sums: Vec<Money>) -> Vec<MoneyView> {
+    sums.into_iter().map(MoneyView::from).collect()
+}
+
+impl MonthView {
+    fn of(row: Churn, split: Option<Split>) -> Self {
+        let all = row.all;
+        let parts = row.parts.into_iter();
+        let parts = parts.map(|(part, flow)| PartView::of(part, flow));
         Self {
             month: row.month.to_string(),
-            at_end: row.at_end(),
-            churn_basis_points: row.basis_points(),
-            at_start: row.at_start,
-            new: row.new,
-            lost: row.lost,
-            new_mrr: row.new_recurring.into_iter().map(MoneyView::from).collect(),
-            lost_mrr: row
-                .lost_recurring
-                .into_iter()
-                .map(MoneyView::from)
-                .collect(),
+            at_end: all.at_end(),
+            churn_basis_points: all.basis_points(),
+            at_start: all.at_start,
+            new: all.new,
+            lost: all.lost,
+            moved: split.map(|_by| all.arrived),
+            new_mrr: views(all.new_recurring),
+            lost_mrr: views(all.lost_recurring),
+            parts: split.map(|_by| parts.collect()),
         }
     }
 }
@@ -178,7 +250,9 @@ impl ReportsApi {
         }))
     }
 
-    /// Who came and who left, month by month.
+    /// Who came and who left, month by month; in all, and by plan or by price where that is
+    /// asked for. At most 100 parts are told by themselves, those of which the most is to be
+    /// told, and all others as one.
     #[oai(
         path = "/v1/reports/churn",
         method = "get",
@@ -190,14 +264,21 @@ impl ReportsApi {
         by: ReadKey,
         /// Months, 1 to 60, the present one included; 13 when absent.
         months: Query<Option<String>>,
+        /// `plan` or `price`: each month's parts besides. Absent: none.
+        split: Query<Option<String>>,
     ) -> Answer<ChurnView> {
         by.checked();
         let months = read_months(months.as_deref())?;
+        let split = read_split(split.as_deref())?;
         let figures = figures(&state).await?;
-        let rows = figures.churn(months).map_err(too_much)?;
+        let rows = match split {
+            Some(by) => figures.churn_by(by, months, MAX_PARTS),
+            None => figures.churn(months),
+        };
+        let rows = rows.map_err(too_much)?.into_iter();
         Ok(Json(ChurnView {
             as_of: figures.now().to_string(),
-            data: rows.into_iter().map(MonthView::from).collect(),
+            data: rows.map(|row| MonthView::of(row, split)).collect(),
         }))
     }
 
@@ -240,6 +321,15 @@ fn read_months(stated: Option<&str>) -> Result<u16, Problem> {
         let message = format!("must be a number from 1 to {MAX_MONTHS}");
         Problem::field("months", message)
     })
+}
+
+fn read_split(stated: Option<&str>) -> Result<Option<Split>, Problem> {
+    match stated {
+        None => Ok(None),
+        Some("plan") => Ok(Some(Split::Plan)),
+        Some("price") => Ok(Some(Split::Price)),
+        Some(_) => Err(Problem::field("split", "must be plan or price")),
+    }
 }
 
 /// The rows' amounts, summed by currency.

@@ -9,7 +9,7 @@ use crate::audit::gave_up;
 use crate::browser::{Browser, Shown};
 use crate::migrations::{Books, dearer};
 use crate::rig::{ADMIN, READ, Rig, WRITE, text};
-use crate::shop::{PAGES, shop};
+use crate::shop::{Holder, PAGES, shop};
 
 /// What the cookie of an operator's session is called over an encrypted connection.
 pub(crate) const COOKIE: &str = "__Host-billing-admin";
@@ -53,6 +53,57 @@ async fn only_parked(rig: &Rig) -> String {
     let parked = rig.get("/v1/parked").by(ADMIN).send().await.ok(200);
     assert_eq!(parked["data"].as_array().unwrap().len(), 1, "{parked}");
     text(&parked["data"][0]["id"])
+}
+
+#[tokio::test]
+async fn who_came_left_and_moved_is_drawn_by_plan_and_by_price() {
+    let rig = shop(PAGES).await;
+    let none = signed_in(&rig, READ)
+        .await
+        .get("/admin/churn")
+        .await
+        .is(200);
+    none.is_sound().says("Nobody has come yet.");
+    rig.clock.advance(SignedDuration::from_mins(5));
+    let ana = Holder::of(&rig, "ana", "basic-monthly").await;
+    let change = ana.changes(json!({ "plan": "pro" })).await;
+    rig.pays(&text(&change["checkout_url"])).await;
+    let ben = rig.customer("ben").await;
+    rig.buys(&ben, "pro-monthly").await;
+    rig.clock.advance(SignedDuration::from_mins(5));
+    let browser = signed_in(&rig, READ).await;
+    let overview = browser.get("/admin").await.is(200);
+    overview.is_sound();
+    for words in [
+        "New, lost and churn, by plan",
+        "New, lost and churn, by price",
+        "<bdi>Pro</bdi></th><td data-name=\"In a month\" class=\"money\">$60<",
+        "<bdi>Pro</bdi>, pro-monthly</th><td data-name=\"In a month\" class=\"money\">$60<",
+        "<svg class=\"bar pair\"",
+        "data-name=\"Arrived\" class=\"money\">1<",
+        "data-name=\"Held now\" class=\"money\">2<",
+        "href=\"/admin/churn?split=plan\"",
+        "href=\"/admin/churn?split=price\"",
+    ] {
+        overview.says(words);
+    }
+    let by_plan = browser.get("/admin/churn").await.is(200);
+    by_plan.is_sound();
+    for words in [
+        "<h2 id=\"part-1\"><bdi>Basic</bdi></h2>",
+        "aria-label=\"Subscriptions by month: new and lost and left, as in the table below\"",
+        "aria-label=\"Subscriptions by month: new and lost and arrived, as in the table below\"",
+        "aria-label=\"Share lost, by month: churn, as in the table below\"",
+        "data-name=\"New\" class=\"money\">1, $10<",
+        "data-name=\"Left\" class=\"money\">1, $10<",
+        "data-name=\"Arrived\" class=\"money\">1, $30<",
+        "data-name=\"At its end\" class=\"money\">2<",
+    ] {
+        by_plan.says(words);
+    }
+    by_plan.keeps_to_itself("pro-monthly");
+    let by_price = browser.get("/admin/churn?split=price").await.is(200);
+    by_price.is_sound().says("<bdi>Pro</bdi>, pro-monthly</h2>");
 }
 
 #[tokio::test]

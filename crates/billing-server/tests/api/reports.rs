@@ -4,8 +4,8 @@ use billing_testkit::memory::{Call, Fault};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::rig::{READ, Rig, WRITE};
-use crate::shop::{PAGES, shop, usd};
+use crate::rig::{READ, Rig, WRITE, text};
+use crate::shop::{Holder, PAGES, shop, usd};
 
 async fn report(rig: &Rig, name: &str) -> Value {
     let path = format!("/v1/reports/{name}");
@@ -106,4 +106,75 @@ async fn what_was_not_counted_to_its_end_is_not_kept() {
     // What is kept for a while is told while the store is away.
     rig.store.fail_next(Call::Read, Fault::Before);
     report(&rig, "cohorts").await;
+}
+
+#[tokio::test]
+async fn who_came_and_left_is_split_by_plan_and_by_price() {
+    let rig = shop(PAGES).await;
+    let ana = Holder::of(&rig, "ana", "basic-monthly").await;
+    let change = ana.changes(json!({ "plan": "pro" })).await;
+    rig.pays(&text(&change["checkout_url"])).await;
+    for (name, price) in [("ben", "pro-monthly"), ("cleo", "pro-euro")] {
+        let customer = rig.customer(name).await;
+        rig.buys(&customer, price).await;
+    }
+    let march = |churn: Value| {
+        let march = churn["data"][0].clone();
+        assert_eq!((&march["new"], &march["lost"]), (&json!(3), &json!(0)));
+        assert_eq!(march["at_end"], 3);
+        march
+    };
+    let part = |plan: &str, price: Value, counts: [u64; 4], mrr: [Value; 3]| {
+        let ([new, arrived, left, at_end], [new_mrr, arrived_mrr, left_mrr]) = (counts, mrr);
+        json!({
+            "plan": plan, "price": price, "at_start": 0, "new": new, "arrived": arrived,
+            "left": left, "lost": 0, "at_end": at_end, "churn_basis_points": null,
+            "new_mrr": new_mrr, "arrived_mrr": arrived_mrr, "left_mrr": left_mrr, "lost_mrr": [],
+        })
+    };
+    let (none, basic, pro) = (json!([]), json!([usd(1000)]), json!([usd(3000)]));
+    let eur = json!({ "amount": 2800, "currency": "eur" });
+    let by_plan = march(report(&rig, "churn?months=1&split=plan").await);
+    let moved = [none.clone(), pro.clone(), none.clone()];
+    let from = [basic.clone(), none.clone(), basic];
+    assert_eq!(
+        by_plan["parts"],
+        json!([
+            part("basic", Value::Null, [1, 0, 1, 0], from.clone()),
+            part(
+                "pro",
+                Value::Null,
+                [2, 1, 0, 3],
+                [json!([eur, usd(3000)]), pro.clone(), none.clone()]
+            ),
+        ])
+    );
+    assert_eq!(by_plan["moved"], 1);
+    assert_eq!(by_plan["new_mrr"], json!([eur, usd(1000 + 3000)]));
+    let by_price = march(report(&rig, "churn?months=1&split=price").await);
+    assert_eq!(
+        by_price["parts"],
+        json!([
+            part("basic", json!("basic-monthly"), [1, 0, 1, 0], from),
+            part(
+                "pro",
+                json!("pro-euro"),
+                [1, 0, 0, 1],
+                [json!([eur]), none.clone(), none]
+            ),
+            part(
+                "pro",
+                json!("pro-monthly"),
+                [1, 1, 0, 2],
+                [pro, moved[1].clone(), moved[2].clone()]
+            ),
+        ])
+    );
+    let whole = march(report(&rig, "churn?months=1").await);
+    assert_eq!(
+        (&whole["parts"], &whole["moved"]),
+        (&Value::Null, &Value::Null)
+    );
+    let got = rig.get("/v1/reports/churn?split=interval").by(READ);
+    got.send().await.wrong("split");
 }

@@ -108,6 +108,7 @@ pub(in crate::decide) fn apply_change(
     let paid_by = held.paid.iter().flat_map(|paid| paid.invoices.clone());
     let paid_by: Vec<_> = paid_by.chain(change.invoice).collect();
     let mut changed = after(held, &quote, Some(id));
+    changed.remember(&before, at);
     let paid = changed.paid.into_iter();
     changed.paid = paid.map(|paid| paid.paid_by(paid_by.clone())).collect();
     remake_cycle(draft, &mut changed);
@@ -202,7 +203,8 @@ pub(in crate::decide) fn in_effect(
         });
     }
     let other_price = held.terms.price != to_come.terms.price;
-    held.terms = (*to_come.terms).clone();
+    let before = std::mem::replace(&mut held.terms, (*to_come.terms).clone());
+    held.remember(&before, to_come.at);
     if other_price {
         held.promise = Promise::default();
         // Its first cycle may have been paid ahead.

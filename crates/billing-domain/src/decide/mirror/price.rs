@@ -47,7 +47,7 @@ pub(super) fn follow_price(
     {
         supersede_scheduled(draft, seen);
         let before = seen.terms.plan.clone();
-        hold(seen, change.quote.terms.clone());
+        hold(seen, change.quote.terms.clone(), at);
         let (id, change_id) = (seen.id, change.id);
         let plan = seen.terms.plan.to_string();
         draft.account.put_change(Change {
@@ -87,7 +87,7 @@ pub(super) fn follow_price(
             quantity: snapshot.quantity,
             ..seen.terms.clone()
         };
-        hold(seen, resized);
+        hold(seen, resized, at);
         return;
     }
     let Some(terms) = terms_of(account, snapshot, catalog) else {
@@ -96,7 +96,7 @@ pub(super) fn follow_price(
     };
     let (id, plan) = (seen.id, terms.plan.to_string());
     let before = seen.terms.plan.clone();
-    hold(seen, terms);
+    hold(seen, terms, at);
     draft.note(Event::PlanChanged, |entry| {
         entry.subscription = Some(id);
         entry.plan_before = Some(before);
@@ -130,9 +130,9 @@ fn park_renewed_as_before(draft: &mut Draft, seen: &Subscription, replaced: &Rep
     draft.park(ParkReason::Conflict, evidence);
 }
 
-/// It is held at `terms` now. What was to come of another price comes no more, nor
+/// It is held at `terms` since `at`. What was to come of another price comes no more, nor
 /// what was promised to its holders; of the same price, it comes for as many pieces.
-fn hold(seen: &mut Subscription, terms: Terms) {
+fn hold(seen: &mut Subscription, terms: Terms, at: Timestamp) {
     if seen.terms.price != terms.price {
         seen.scheduled = seen.scheduled.take().filter(|it| !it.comes_by_itself());
         seen.promise = Promise {
@@ -148,7 +148,8 @@ fn hold(seen: &mut Subscription, terms: Terms) {
             seen.promise.told = None;
         }
     }
-    seen.terms = terms;
+    let before = std::mem::replace(&mut seen.terms, terms);
+    seen.remember(&before, at);
 }
 
 /// Terms to come have begun: what accepted them is applied.

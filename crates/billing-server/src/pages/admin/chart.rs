@@ -15,6 +15,9 @@ const LABELS: u64 = 28;
 const BAR: u64 = 100;
 const THICK: u64 = 8;
 
+/// Each of two bars in one row.
+const THIN: u64 = 4;
+
 /// One color's columns, a value for each month.
 pub(super) struct Series {
     pub(super) name: &'static str,
@@ -63,6 +66,17 @@ pub(super) fn bar(value: u64, largest: u64) -> Markup {
     html! {
         svg class="bar" viewBox={ "0 0 " (BAR) " " (THICK) } preserveAspectRatio="none" aria-hidden="true" {
             rect class="one" width=(length) height=(THICK) {}
+        }
+    }
+}
+
+/// Two bars below one another, in a row of a table that says the same in digits.
+pub(super) fn pair(upper: u64, lower: u64, largest: u64) -> Markup {
+    let (upper, lower) = (scaled(upper, largest, BAR), scaled(lower, largest, BAR));
+    html! {
+        svg class="bar pair" viewBox={ "0 0 " (BAR) " " (THICK) } preserveAspectRatio="none" aria-hidden="true" {
+            rect class="one" width=(upper) height=(THIN) {}
+            rect class="two" width=(lower) y=(THIN) height=(THIN) {}
         }
     }
 }
@@ -137,6 +151,12 @@ mod tests {
         assert!(drawn.contains("viewBox=\"0 0 0 208\""), "{drawn}");
         assert!(bar(0, 0).into_string().contains("width=\"0\""));
         assert!(bar(7, 7).into_string().contains("width=\"100\""));
+        let both = pair(4, 1, 8).into_string();
+        assert!(both.contains("class=\"one\" width=\"50\""), "{both}");
+        assert!(
+            both.contains("class=\"two\" width=\"12\" y=\"4\""),
+            "{both}"
+        );
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod moves;
 mod operator;
 mod overview;
 mod parked;
+mod parts;
 mod plan;
 mod prices;
 mod revenue;
@@ -51,6 +52,7 @@ pub(super) fn routes(route: Route) -> Route {
         .at("/admin/subscriptions", get(subscriptions::list))
         .at("/admin/invoices", get(invoices::list))
         .at("/admin/prices", get(prices::show))
+        .at("/admin/churn", get(parts::show))
         .at(
             "/admin/migrations",
             get(migrations::list).post(migration::begin),

@@ -1,17 +1,18 @@
 //! The first page: what recurs, and what waits for somebody.
 
+use billing_domain::report::Split;
 use billing_domain::subscription::Status;
 use billing_ports::store::{
     DeliveryFilter, DeliveryState, DisabledWhy, Endpoint, InvoiceFilter, SubscriptionFilter,
 };
 use maud::{Markup, html};
-use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{Request, Response, handler};
 
 use super::frame::{COUNT, Count, Part, Sheet, answered};
 use super::operator::Operator;
-use super::revenue::{Revenue, amounts};
+use super::parts::Parts;
+use super::revenue::{Revenue, amounts, unfit};
 use crate::pages::{Pages, describe};
 use crate::problem::Problem;
 
@@ -28,14 +29,9 @@ async fn shown(pages: &Pages, request: &Request) -> Result<Response, Problem> {
         .reports
         .figures(&state.billing, operator.now()?)
         .await?;
-    let revenue = Revenue::of(&figures).map_err(|error| {
-        tracing::error!(%error, "a report does not fit");
-        Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "the figures do not fit",
-        )
-    })?;
+    let revenue = Revenue::of(&figures).map_err(unfit)?;
+    let by_plan = Parts::at_a_glance(&figures, Split::Plan).map_err(unfit)?;
+    let by_price = Parts::at_a_glance(&figures, Split::Price).map_err(unfit)?;
     let waiting = Waiting::at(&operator).await?;
     let revision = operator.catalog().await?;
     let catalog = revision.as_ref().map(|revision| &revision.catalog);
@@ -58,6 +54,8 @@ async fn shown(pages: &Pages, request: &Request) -> Result<Response, Problem> {
             (waiting.card())
             (revenue.recurring(catalog))
             (revenue.churn())
+            (by_plan.glance(catalog))
+            (by_price.glance(catalog))
             (revenue.cohorts())
         },
     };

@@ -4,14 +4,16 @@ use billing_domain::catalog::Catalog;
 use billing_domain::money::{Money, MoneyError};
 use billing_domain::report::{Churn, Cohort, Figures, Recurring};
 use maud::{Markup, html};
+use poem::http::StatusCode;
 
 use super::chart::{self, Series};
 use super::operator::plan_name;
 use crate::api::recurring_totals;
 use crate::pages::describe;
+use crate::problem::Problem;
 
 /// Months of the charts: a year back, and the present one.
-const MONTHS: u16 = 13;
+pub(super) const MONTHS: u16 = 13;
 
 /// What the figures come to.
 pub(super) struct Revenue {
@@ -102,12 +104,12 @@ impl Revenue {
             Series {
                 name: "new",
                 class: "one",
-                values: values(|row| row.new),
+                values: values(|row| row.all.new),
             },
             Series {
                 name: "lost",
                 class: "two",
-                values: values(|row| row.lost),
+                values: values(|row| row.all.lost),
             },
         ];
         html! {
@@ -132,13 +134,13 @@ impl Revenue {
                         @for (row, month) in self.churn.iter().zip(&months).rev() {
                             tr {
                                 th scope="row" { (month) }
-                                td data-name="At its start" class="money" { (row.at_start) }
-                                td data-name="New" class="money" { (row.new) }
-                                td data-name="Lost" class="money" { (row.lost) }
-                                td data-name="At its end" class="money" { (row.at_end()) }
-                                td data-name="Churn" class="money" { (percent(row.basis_points())) }
-                                td data-name="New a month" class="money" { (amounts(&row.new_recurring)) }
-                                td data-name="Lost a month" class="money" { (amounts(&row.lost_recurring)) }
+                                td data-name="At its start" class="money" { (row.all.at_start) }
+                                td data-name="New" class="money" { (row.all.new) }
+                                td data-name="Lost" class="money" { (row.all.lost) }
+                                td data-name="At its end" class="money" { (row.all.at_end()) }
+                                td data-name="Churn" class="money" { (percent(row.all.basis_points())) }
+                                td data-name="New a month" class="money" { (amounts(&row.all.new_recurring)) }
+                                td data-name="Lost a month" class="money" { (amounts(&row.all.lost_recurring)) }
                             }
                         }
                     }
@@ -197,13 +199,23 @@ pub(super) fn amounts(of: &[Money]) -> String {
 }
 
 /// Basis points as people read them: `2.05 %`. Of nobody: a dash.
-fn percent(basis_points: Option<u64>) -> String {
+pub(super) fn percent(basis_points: Option<u64>) -> String {
     let Some(points) = basis_points else {
         return "–".to_owned();
     };
     let whole = points.checked_div(100).unwrap_or(0);
     let rest = points.checked_rem(100).unwrap_or(0);
     format!("{whole}.{rest:02} %")
+}
+
+/// What is answered where a sum does not fit.
+pub(super) fn unfit(error: MoneyError) -> Problem {
+    tracing::error!(%error, "a report does not fit");
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "the figures do not fit",
+    )
 }
 
 fn size(money: Money) -> u64 {
