@@ -344,5 +344,6 @@ fn garbled(seen: &Seen, state: ProviderInvoiceState) -> Fact {
         purpose: None,
         collected: None,
         opened_at: Some(seen.made_at()),
+        tried: None,
     }
 }

@@ -10,7 +10,7 @@ mod seen;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ChangeId, CheckoutId, CustomerId, EffectId, InvoiceId, SubscriptionId};
-use crate::invoice::{Conversion, Purpose};
+use crate::invoice::{Conversion, Purpose, Tried};
 use crate::money::Money;
 use crate::provider::ProviderRef;
 use crate::time::{Period, Timestamp};
@@ -236,6 +236,9 @@ pub enum Fact {
         /// at which it was told of counts.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         opened_at: Option<Timestamp>,
+        /// How often the provider has tried to collect it. `None`: it does not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tried: Option<Tried>,
     },
     /// Something happened to an object, and it has to be read to know what.
     Hinted {

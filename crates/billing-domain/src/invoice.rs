@@ -103,8 +103,23 @@ pub struct Invoice {
     /// of it since. Always `false` for one that is not open.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub failed: bool,
+    /// How often its provider has tried to collect it, as it last said. `None`: it does not
+    /// say, it is the engine that has it collected, or the invoice is not open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Tried>,
     /// When it was opened.
     pub opened_at: Timestamp,
+}
+
+/// How often a provider has tried to collect an invoice by itself; of two, the one after more
+/// tries is the later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Tried {
+    /// How often, in vain.
+    pub times: u32,
+    /// When it tries again. `None`: it does not, or does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<Timestamp>,
 }
 
 /// While an invoice could not be paid anywhere, after it first could: its page had

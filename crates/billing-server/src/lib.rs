@@ -27,6 +27,7 @@ mod problem;
 mod providers;
 mod quote_token;
 mod renewal_link;
+mod renewing;
 mod reports;
 mod sandbox;
 mod sessions;

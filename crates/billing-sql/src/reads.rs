@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use billing_domain::change::Change;
 use billing_domain::customer::Customer;
-use billing_domain::ids::{ChangeId, CustomerId, InboxId, InvoiceId, ParkedId};
+use billing_domain::ids::{ChangeId, CustomerId, InboxId, InvoiceId, ParkedId, SubscriptionId};
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
 use billing_domain::license::License;
@@ -81,6 +81,14 @@ impl<D: Database> ReadModels for SqlStore<D> {
         page!(self, page, subscription, select, |row| {
             rows::read(row.body, "subscriptions", row.id)
         })
+    }
+
+    async fn renewals_of(
+        &self,
+        ids: &[SubscriptionId],
+    ) -> Result<Vec<(Subscription, Option<Invoice>)>, StoreError> {
+        let on = self.database().reader();
+        Ok(self.read(|| renewals(on, ids)).await?)
     }
 
     async fn list_invoices(
@@ -254,6 +262,31 @@ impl<D: Database> ReadModels for SqlStore<D> {
 fn owned(row: invoice::Model) -> Result<(CustomerId, Invoice), StoreError> {
     let owner = CustomerId::from(row.customer_id);
     Ok((owner, rows::read(row.body, "invoices", row.id)?))
+}
+
+async fn renewals<C: ConnectionTrait>(
+    on: &C,
+    ids: &[SubscriptionId],
+) -> Result<Vec<(Subscription, Option<Invoice>)>, Fault> {
+    let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
+    let held = subscription::Entity::find()
+        .filter(subscription::Column::Id.is_in(ids.iter().copied()))
+        .order_by_asc(subscription::Column::Id);
+    let held = held.all(on).await?;
+    let owed = invoice::Entity::find()
+        .filter(invoice::Column::SubscriptionId.is_in(ids))
+        .filter(invoice::Column::State.eq(state::OPEN))
+        .filter(invoice::Column::Purpose.eq(purpose::RENEWAL))
+        .order_by_asc(invoice::Column::Id);
+    let owed = owed.all(on).await?.into_iter();
+    // Of several the newest comes last, and stays.
+    let mut owed: BTreeMap<_, _> = owed.map(|row| (row.subscription_id, row)).collect();
+    let found = held.into_iter().map(|row| {
+        let owed = owed.remove(&Some(row.id)).map(owned).transpose()?;
+        let held = rows::read(row.body, "subscriptions", row.id)?;
+        Ok((held, owed.map(|(_, invoice)| invoice)))
+    });
+    Ok(found.collect::<Result<_, StoreError>>()?)
 }
 
 async fn holdings<C: ConnectionTrait>(on: &C) -> Result<Vec<Holding>, Fault> {

@@ -34,6 +34,7 @@ pub(super) fn mirror_invoice(
         purpose,
         collected,
         opened_at,
+        tried,
     } = &observed.fact
     else {
         return Verdict::Decided;
@@ -82,6 +83,7 @@ pub(super) fn mirror_invoice(
             returned: Vec::new(),
             promised: Vec::new(),
             failed: false,
+            tried: None,
         },
     };
     invoice.subscription = invoice.subscription.or(subscription);
@@ -98,6 +100,7 @@ pub(super) fn mirror_invoice(
         observed.at,
     );
     invoice.failed &= invoice.is_open();
+    invoice.tried = invoice.tried.max(*tried).filter(|_| invoice.is_open());
     invoice.period = invoice.period.or(*period);
     let (id, subscription) = (invoice.id, invoice.subscription);
     draft.account.put_invoice(invoice);

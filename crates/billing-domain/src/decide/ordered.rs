@@ -216,6 +216,7 @@ fn keep_as_charged(
         returned: Vec::new(),
         promised: Vec::new(),
         failed: false,
+        tried: None,
     });
     draft.note(Event::InvoiceSettled, |entry| {
         entry.invoice = Some(invoice);

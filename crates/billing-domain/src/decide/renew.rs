@@ -94,6 +94,7 @@ pub(super) fn open_cycle(
         returned: Vec::new(),
         promised: Vec::new(),
         failed: false,
+        tried: None,
     };
     draft.note(Event::InvoiceOpened, |entry| {
         entry.invoice = Some(id);

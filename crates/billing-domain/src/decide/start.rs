@@ -219,6 +219,7 @@ pub(super) fn purchase_invoice(checkout: &Checkout, state: InvoiceState) -> Invo
         returned: Vec::new(),
         promised: Vec::new(),
         failed: false,
+        tried: None,
     }
 }
 

@@ -255,6 +255,7 @@ fn opened(
         returned: Vec::new(),
         promised: Vec::new(),
         failed: false,
+        tried: None,
     };
     let noted = |draft: &mut Draft, event| {
         draft.note(event, |entry| {

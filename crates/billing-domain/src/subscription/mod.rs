@@ -6,6 +6,7 @@
 
 mod access;
 mod before;
+mod collection;
 mod hang;
 mod paid;
 mod remind;
@@ -29,6 +30,7 @@ use crate::time::Timestamp;
 
 pub use access::{Access, NoAccess};
 pub use before::{HeldBefore, MAX_HELD_BEFORE};
+pub use collection::{Collection, NextTry};
 pub(crate) use hang::Hang;
 pub use hang::NextCycle;
 pub use paid::{PaidPeriod, Segment};

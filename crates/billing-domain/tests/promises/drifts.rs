@@ -329,6 +329,7 @@ fn invoices_of_the_provider_go_forward_only() {
         purpose: None,
         collected: None,
         opened_at: None,
+        tried: None,
     };
     let take_over = Some((Side::Provider, Remedy::TakeOver));
     let keep = Some((Side::Ours, Remedy::Keep));

@@ -27,6 +27,7 @@ fn charged(world: &mut World, name: &str, amount: Money, paid_at: Timestamp) {
         purpose: Some(Purpose::Change),
         collected: None,
         opened_at: None,
+        tried: None,
     };
     world.observe(&Observed {
         fact,

@@ -140,6 +140,7 @@ fn invoiced(world: &mut World, amount: i64, period: Option<Period>) {
         purpose: None,
         collected: None,
         opened_at: None,
+        tried: None,
     });
 }
 

@@ -35,6 +35,8 @@ mod changes_walk;
 #[cfg(test)]
 mod claims;
 #[cfg(test)]
+mod collection;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod converted;

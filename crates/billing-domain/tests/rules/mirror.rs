@@ -43,7 +43,7 @@ pub(crate) fn january(status: Status) -> SubscriptionSnapshot {
     snapshot(status, "2026-01-01", "2026-02-01")
 }
 
-fn february(status: Status) -> SubscriptionSnapshot {
+pub(crate) fn february(status: Status) -> SubscriptionSnapshot {
     snapshot(status, "2026-02-01", "2026-03-01")
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn see(
     })
 }
 
-fn bought_on(agreed: Terms) -> (World, Begun) {
+pub(crate) fn bought_on(agreed: Terms) -> (World, Begun) {
     let mut world = World::new();
     let begun = world.begin(agreed, true);
     let seen = january(Status::Active);
@@ -818,6 +818,7 @@ fn a_providers_invoice_fails_once_until_it_is_paid() {
                 amount: usd(1_000),
                 collected: None,
                 opened_at: None,
+                tried: None,
                 period: None,
                 state,
                 purpose: Some(purpose),

@@ -188,6 +188,7 @@ fn invoice(state: ProviderInvoiceState, period: Option<Period>) -> Fact {
         purpose: None,
         collected: None,
         opened_at: None,
+        tried: None,
     }
 }
 

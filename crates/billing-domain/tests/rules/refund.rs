@@ -593,6 +593,7 @@ fn charged(reference: &str, purpose: Purpose, start: &str, end: &str) -> Fact {
         purpose: Some(purpose),
         collected: None,
         opened_at: None,
+        tried: None,
     }
 }
 

@@ -36,6 +36,7 @@ fn charged(reference: &str, purpose: Purpose, amount: i64, period: Option<Period
         purpose: Some(purpose),
         collected: None,
         opened_at: None,
+        tried: None,
     }
 }
 

@@ -238,6 +238,7 @@ mod tests {
             purpose: None,
             collected: None,
             opened_at: None,
+            tried: None,
         });
         let refund = read(Fact::RefundSeen(RefundSnapshot {
             refund: "re_1".to_owned(),

@@ -342,6 +342,7 @@ async fn what_is_closed_is_decided_on_as_well() {
         purpose: None,
         collected: None,
         opened_at: None,
+        tried: None,
     };
     for _ in 0..2 {
         let mut told = seen(seen_paid.clone(), at);

@@ -61,6 +61,7 @@ fn charge(state: ProviderInvoiceState) -> Observed {
             purpose: Some(Purpose::Purchase),
             collected: Some(eur(1_080)),
             opened_at: None,
+            tried: None,
         },
         at: fixtures::start(),
         link: Link {

@@ -4,7 +4,7 @@
 use billing_domain::fact::{
     CheckoutPayment, Fact, Link, Observed, ProviderInvoiceState, Sold, SoldItem,
 };
-use billing_domain::invoice::Purpose;
+use billing_domain::invoice::{Purpose, Tried};
 use billing_domain::provider::RefKind;
 use billing_domain::time::Timestamp;
 
@@ -195,7 +195,23 @@ fn invoice_seen(transaction: &Transaction, said: Said) -> Result<Option<Fact>, &
         purpose: Some(purpose(transaction)),
         collected: None,
         opened_at: transaction.created_at,
+        tried: tried(transaction, state),
     }))
+}
+
+/// How often Paddle has tried to collect it in vain, while it is owed. When it tries again it
+/// does not say.
+fn tried(transaction: &Transaction, state: ProviderInvoiceState) -> Option<Tried> {
+    let is_owed = matches!(
+        state,
+        ProviderInvoiceState::Open | ProviderInvoiceState::Failed
+    );
+    let tries = transaction.payments.iter();
+    let failed = tries.filter(|one| one.status == "error").count();
+    (is_owed && failed > 0).then(|| Tried {
+        times: u32::try_from(failed).unwrap_or(u32::MAX),
+        next_at: None,
+    })
 }
 
 fn purpose(transaction: &Transaction) -> Purpose {

@@ -3,7 +3,7 @@
 use billing_domain::fact::{
     CheckoutPayment, DisputeState, Fact, Observed, ProviderInvoiceState, RefundState,
 };
-use billing_domain::invoice::Purpose;
+use billing_domain::invoice::{Purpose, Tried};
 use billing_domain::provider::RefKind;
 use billing_domain::subscription::Status;
 use billing_ports::{Delivery, Reading};
@@ -201,6 +201,32 @@ fn a_renewal_inherits_the_checkout_and_completes_none() {
             ..
         }
     ));
+}
+
+#[test]
+fn what_is_owed_says_how_often_it_was_tried() {
+    let tried = |status: &str, payments: Value| {
+        let mut owed = transaction(status, january());
+        owed["payments"] = payments;
+        let told = facts("transaction.payment_failed", &owed);
+        let Fact::ProviderInvoiceSeen { tried, .. } = told[0].fact else {
+            panic!("{told:?}");
+        };
+        tried
+    };
+    let times = |times| {
+        Some(Tried {
+            times,
+            next_at: None,
+        })
+    };
+    let failed = json!({ "status": "error", "error_code": "declined", "amount": "2000" });
+    let other = json!({ "status": "pending" });
+    assert_eq!(tried("past_due", json!([failed, other, failed])), times(2));
+    for none in [json!([]), json!([other]), Value::Null, json!("none")] {
+        assert_eq!(tried("past_due", none.clone()), None, "{none}");
+    }
+    assert_eq!(tried("completed", json!([failed])), None);
 }
 
 #[test]

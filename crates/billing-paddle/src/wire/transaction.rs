@@ -74,9 +74,19 @@ pub(crate) struct Transaction {
     pub(crate) checkout: Option<CheckoutPage>,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) adjustments: Vec<Adjustment>,
+    /// The tries to collect it.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) payments: Vec<Try>,
     /// Told only where it is asked for.
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) customer: Option<Buyer>,
+}
+
+/// A try to collect a transaction.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Try {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) status: String,
 }
 
 /// Who pays.

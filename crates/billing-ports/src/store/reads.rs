@@ -135,6 +135,13 @@ pub trait ReadModels: Send + Sync {
         page: PageAsk,
     ) -> Result<Page<Subscription>, StoreError>;
 
+    /// The subscriptions with these ids, by id, each with its newest renewal that is open.
+    /// What there is not is left out; the caller bounds the ids.
+    async fn renewals_of(
+        &self,
+        ids: &[SubscriptionId],
+    ) -> Result<Vec<(Subscription, Option<Invoice>)>, StoreError>;
+
     /// Invoices, newest first.
     async fn list_invoices(
         &self,

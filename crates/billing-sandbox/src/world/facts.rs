@@ -4,10 +4,12 @@ use billing_domain::fact::{
     CheckoutPayment, Fact, Link, Observed, ProviderInvoiceState, SubscriptionSnapshot, Upcoming,
 };
 use billing_domain::ids::{CheckoutId, CustomerId, InvoiceId};
+use billing_domain::invoice::{Purpose, Tried};
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::subscription::Status;
 use billing_domain::time::Timestamp;
 
+use super::schedule::retry_at;
 use super::{
     Checkout, CheckoutState, Customer, Invoice, InvoiceFor, InvoiceState, Phase, Subscription,
     World,
@@ -227,6 +229,7 @@ impl World {
                 purpose: *purpose,
                 collected: None,
                 opened_at: invoice.opened_at,
+                tried: tried(invoice, *purpose),
             },
             (InvoiceFor::Engine { invoice: ours }, InvoiceState::Open) if invoice.failures > 0 => {
                 Fact::PaymentFailed {
@@ -323,4 +326,15 @@ impl Invoice {
             InvoiceFor::Engine { .. } => None,
         }
     }
+}
+
+/// How often the card was tried for a cycle in vain, and when it is again.
+fn tried(invoice: &Invoice, purpose: Option<Purpose>) -> Option<Tried> {
+    let is_owed = invoice.state == InvoiceState::Open && purpose == Some(Purpose::Renewal);
+    is_owed.then(|| Tried {
+        times: u32::from(invoice.failures),
+        next_at: invoice
+            .opened_at
+            .and_then(|since| retry_at(since, invoice.failures)),
+    })
 }

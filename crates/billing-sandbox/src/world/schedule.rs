@@ -154,7 +154,7 @@ impl World {
 }
 
 /// When the card is tried again after so many failures. `None`: no more.
-fn retry_at(since: Timestamp, failures: u8) -> Option<Timestamp> {
+pub(super) fn retry_at(since: Timestamp, failures: u8) -> Option<Timestamp> {
     let place = usize::from(failures.checked_sub(1)?);
     RETRY_DAYS
         .get(place)

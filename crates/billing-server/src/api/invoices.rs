@@ -13,6 +13,7 @@ use crate::api::views::InvoiceView;
 use crate::api::{Answer, Group};
 use crate::auth::ReadKey;
 use crate::problem::Problem;
+use crate::renewing;
 use crate::state::AppState;
 
 /// A page of invoices.
@@ -66,10 +67,15 @@ impl InvoicesApi {
         };
         let store = state.store()?;
         let found = store.list_invoices(filter, ask).await?;
+        let now = state.clock()?.now();
+        let owed = renewing::of_invoices(store.as_ref(), &found.rows, now).await?;
         let (data, next_cursor) = page::views(
             found,
             |(_, row)| row.id,
-            |(customer, row)| InvoiceView::of(customer, row),
+            |(customer, row)| {
+                let collection = owed.get(&row.id).copied();
+                InvoiceView::of(customer, row).collected(collection)
+            },
         );
         Ok(Json(InvoicesView { data, next_cursor }))
     }
@@ -90,7 +96,13 @@ impl InvoicesApi {
         let id: InvoiceId = id.parse().map_err(|_invalid| Problem::not_found())?;
         let store = state.store()?;
         let found = store.get_invoice(id).await?;
-        let (customer, invoice) = found.ok_or_else(Problem::not_found)?;
-        Ok(Json(InvoiceView::of(customer, invoice)))
+        let found = [found.ok_or_else(Problem::not_found)?];
+        let now = state.clock()?.now();
+        let owed = renewing::of_invoices(store.as_ref(), &found, now).await?;
+        let [(customer, invoice)] = found;
+        let collection = owed.get(&id).copied();
+        Ok(Json(
+            InvoiceView::of(customer, invoice).collected(collection),
+        ))
     }
 }

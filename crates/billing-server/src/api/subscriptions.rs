@@ -17,6 +17,7 @@ use crate::api::views::SubscriptionView;
 use crate::api::{Answer, Group};
 use crate::auth::{ReadKey, WriteKey};
 use crate::problem::Problem;
+use crate::renewing;
 use crate::state::AppState;
 
 /// A page of subscriptions.
@@ -168,10 +169,14 @@ impl SubscriptionsApi {
         let now = clock.now();
         let revision = state.billing.catalog().await?;
         let found = store.list_subscriptions(filter, ask).await?;
+        let owed = renewing::of_subscriptions(store.as_ref(), &found.rows, now).await?;
         let (data, next_cursor) = page::views(
             found,
             |row| row.id,
-            |row| SubscriptionView::of(&row, &revision.catalog, now),
+            |row| {
+                let collection = owed.get(&row.id).copied();
+                SubscriptionView::of(&row, &revision.catalog, now).collected(collection)
+            },
         );
         Ok(Json(SubscriptionsView { data, next_cursor }))
     }

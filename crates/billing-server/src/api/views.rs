@@ -1,6 +1,7 @@
 //! What callers see: shapes that stay the same whatever happens inside.
 
 mod access;
+mod collection;
 mod forecast;
 mod held;
 mod invoice;
@@ -12,6 +13,7 @@ mod standing;
 mod subscription;
 
 pub(crate) use access::{AccessView, EntitlementView, GateView, entitlements};
+pub(crate) use collection::CollectionView;
 pub(crate) use forecast::ForecastView;
 pub(crate) use held::{
     BoundsView, CustomerView, GrantView, JournalView, NegotiatedView, ParkedView,

@@ -304,6 +304,7 @@ async fn invoices_are_listed_with_their_payments() {
           },
           "change": null,
           "closed_at": "2026-03-01T12:00:00Z",
+          "collection": null,
           "conversion": null,
           "customer": "[id]",
           "cycle": null,

@@ -10,7 +10,7 @@ use billing_domain::customer::Customer;
 use billing_domain::discount::DiscountCode;
 use billing_domain::ids::{
     ChangeId, CheckoutId, CustomerId, DeliveryId, DiscountCodeId, EndpointId, InboxId, InvoiceId,
-    KeyId, MigrationId, ParkedId, QuoteId, UsagePeriodId,
+    KeyId, MigrationId, ParkedId, QuoteId, SubscriptionId, UsagePeriodId,
 };
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
@@ -86,6 +86,7 @@ far!(ReadModels {
     list_customers(page: PageAsk) -> Page<Customer>, StoreError;
     list_subscriptions(filter: SubscriptionFilter, page: PageAsk) -> Page<Subscription>, StoreError;
     list_invoices(filter: InvoiceFilter, page: PageAsk) -> Page<(CustomerId, Invoice)>, StoreError;
+    renewals_of(ids: &[SubscriptionId]) -> Vec<(Subscription, Option<Invoice>)>, StoreError;
     get_invoice(id: InvoiceId) -> Option<(CustomerId, Invoice)>, StoreError;
     list_changes(filter: ChangeFilter, page: PageAsk) -> Page<Change>, StoreError;
     get_change(id: ChangeId) -> Option<Change>, StoreError;

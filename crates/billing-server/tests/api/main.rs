@@ -76,6 +76,8 @@ mod operation;
 #[cfg(test)]
 mod outage;
 #[cfg(test)]
+mod owed;
+#[cfg(test)]
 mod owned;
 #[cfg(test)]
 mod pages;

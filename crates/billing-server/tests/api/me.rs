@@ -43,6 +43,7 @@ async fn a_customer_sees_its_own() {
       "subscriptions": [
         {
           "change": null,
+          "collection": null,
           "created_at": "2026-03-01T12:00:00Z",
           "customer": "[id]",
           "discount": null,

@@ -3,7 +3,7 @@
 use billing_domain::effect::Preview;
 use billing_domain::fact::{Fact, Observed, ProviderInvoiceState};
 use billing_domain::ids::InvoiceId;
-use billing_domain::invoice::Purpose;
+use billing_domain::invoice::{Purpose, Tried};
 use billing_domain::line::{Line, LineKind, sum};
 use billing_domain::money::Money;
 use billing_domain::provider::RefKind;
@@ -77,6 +77,7 @@ impl Teller {
                 purpose,
                 collected: collected(invoice)?,
                 opened_at: invoice.created.and_then(instant),
+                tried: tried(invoice, state),
             },
             at: since(invoice, state).unwrap_or(at),
             link,
@@ -150,6 +151,19 @@ impl Teller {
         told.push(failed);
         Ok(told)
     }
+}
+
+/// How often Stripe has tried to collect it, while it is owed.
+fn tried(invoice: &Invoice, state: ProviderInvoiceState) -> Option<Tried> {
+    let owed = matches!(
+        state,
+        ProviderInvoiceState::Open | ProviderInvoiceState::Failed
+    );
+    let times = invoice.attempt_count.filter(|_| owed)?;
+    Some(Tried {
+        times: u32::try_from(times).unwrap_or(u32::MAX),
+        next_at: invoice.next_payment_attempt.and_then(instant),
+    })
 }
 
 /// Since when it stands so: the same whether an event told it or it was read later.

@@ -184,6 +184,8 @@ pub(crate) struct Invoice {
     pub(crate) hosted_invoice_url: Option<String>,
     pub(crate) attempted: Option<bool>,
     pub(crate) attempt_count: Option<u64>,
+    /// When it is tried again. `None`: it is not.
+    pub(crate) next_payment_attempt: Option<i64>,
     pub(crate) status_transitions: Option<InvoiceTransitions>,
     pub(crate) lines: Option<List<InvoiceLine>>,
     pub(crate) metadata: Option<Metadata>,

@@ -288,6 +288,30 @@ fn an_invoice_stands_as_its_status_says() {
 }
 
 #[test]
+fn what_is_owed_says_how_often_it_was_tried_and_when_it_is_again() {
+    let tried = |status: &str, count: Value, next: Value| {
+        let mut object = invoice();
+        object["status"] = json!(status);
+        object["attempt_count"] = count;
+        object["next_payment_attempt"] = next;
+        let facts = told(&event("invoice.payment_failed", API_VERSION, &object));
+        let Fact::ProviderInvoiceSeen { tried, .. } = &facts[0].fact else {
+            panic!("{facts:?}");
+        };
+        tried.map(|tried| (tried.times, tried.next_at.map(Timestamp::as_second)))
+    };
+    let next = json!(1_797_900_000);
+    assert_eq!(
+        tried("open", json!(2), next.clone()),
+        Some((2, Some(1_797_900_000)))
+    );
+    assert_eq!(tried("open", json!(4), Value::Null), Some((4, None)));
+    assert_eq!(tried("open", Value::Null, next.clone()), None);
+    assert_eq!(tried("paid", json!(3), Value::Null), None);
+    assert_eq!(tried("void", json!(3), next), None);
+}
+
+#[test]
 fn an_invoice_stands_since_its_own_instant_however_late_it_is_told() {
     let told_at = |status: &str, moved: Value| {
         let mut object = invoice();

@@ -265,6 +265,53 @@ pub async fn events_are_listed_over_everybody(store: &dyn Store) {
     }
 }
 
+/// "By id, each with its newest renewal that is open. What there is not is left out."
+pub async fn renewals_are_read_with_their_subscriptions(store: &dyn Store) {
+    let mut make = Maker::new(8);
+    assert_eq!(store.renewals_of(&[make.id()]).await, Ok(Vec::new()));
+    let mut wanted = Vec::new();
+    for _ in 0..2 {
+        let mut account = make.account();
+        let id = account.customer.id;
+        let (owing, paid) = (
+            State::PastDue {
+                since: make.now,
+                no_grace: false,
+            },
+            State::Active,
+        );
+        let (owing, paid) = (make.subscription(id, owing), make.subscription(id, paid));
+        let settled = InvoiceState::Settled { at: make.now };
+        for (purpose, state) in [
+            (Purpose::Renewal, InvoiceState::Open),
+            (Purpose::Renewal, InvoiceState::Open),
+            (Purpose::Renewal, settled),
+            (Purpose::Change, InvoiceState::Open),
+        ] {
+            let mut invoice = make.invoice(purpose, Some(owing.id));
+            // As a provider makes them, which may be owed two at once.
+            invoice.cycle = None;
+            invoice.state = state;
+            account.put_invoice(invoice);
+        }
+        account.put_subscription(owing.clone());
+        account.put_subscription(paid.clone());
+        create(store, &account, make.now).await;
+        wanted.push((owing, account.invoices.get(1).cloned()));
+        wanted.push((paid, None));
+    }
+    let ids: Vec<_> = wanted.iter().map(|(held, _)| held.id).collect();
+    let mut asked = ids.clone();
+    asked.reverse();
+    asked.extend([make.id(), ids[0]]);
+    assert_eq!(store.renewals_of(&asked).await, Ok(wanted.clone()));
+    assert_eq!(
+        store.renewals_of(&ids[1..2]).await,
+        Ok(wanted[1..2].to_vec())
+    );
+    assert_eq!(store.renewals_of(&[]).await, Ok(Vec::new()));
+}
+
 /// "Subscriptions that can still give access, or live grants", by plan and price.
 pub async fn holdings_count_who_holds_what(store: &dyn Store) {
     let mut make = Maker::new(6);

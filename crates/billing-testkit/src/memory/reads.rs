@@ -6,7 +6,9 @@ use std::ops::Bound;
 use async_trait::async_trait;
 use billing_domain::change::Change;
 use billing_domain::customer::Customer;
-use billing_domain::ids::{ChangeId, CustomerId, Id, InboxId, InvoiceId, JournalId, ParkedId};
+use billing_domain::ids::{
+    ChangeId, CustomerId, Id, InboxId, InvoiceId, JournalId, ParkedId, SubscriptionId,
+};
 use billing_domain::invoice::Invoice;
 use billing_domain::journal::JournalEntry;
 use billing_domain::license::License;
@@ -60,6 +62,25 @@ impl ReadModels for MemoryStore {
                         .is_none_or(|price| held.terms.price.as_ref() == Some(price))
             });
             Ok(cut(rows, page).map(Clone::clone))
+        })
+    }
+
+    async fn renewals_of(
+        &self,
+        ids: &[SubscriptionId],
+    ) -> Result<Vec<(Subscription, Option<Invoice>)>, StoreError> {
+        self.call(Call::Read, |state| {
+            let ids: BTreeSet<SubscriptionId> = ids.iter().copied().collect();
+            let books = &state.books;
+            let found = ids.into_iter().filter_map(|id| {
+                let shelf = books.shelves.get(books.subscriptions.get(&id)?)?;
+                let held = shelf.subscriptions.get(&id)?;
+                let owed = shelf.invoices.values().rev().find(|invoice| {
+                    invoice.subscription == Some(id) && invoice.is_open() && invoice.is_renewal()
+                });
+                Some((held.clone(), owed.cloned()))
+            });
+            Ok(found.collect())
         })
     }
 

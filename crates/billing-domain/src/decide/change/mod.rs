@@ -303,6 +303,7 @@ fn invoice(draft: &mut Draft, mut change: Change, held: &Subscription) -> Effect
         returned: Vec::new(),
         promised: Vec::new(),
         failed: false,
+        tried: None,
     });
     draft.note(Event::InvoiceOpened, |entry| {
         entry.invoice = Some(id);

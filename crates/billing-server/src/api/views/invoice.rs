@@ -2,9 +2,10 @@
 
 use billing_domain::ids::CustomerId;
 use billing_domain::invoice::{Conversion, Invoice, InvoiceState, Purpose, Returned};
+use billing_domain::subscription::Collection;
 use poem_openapi::Object;
 
-use crate::api::views::{LineView, MoneyView};
+use crate::api::views::{CollectionView, LineView, MoneyView};
 
 /// What is owed, for one purpose.
 #[derive(Debug, Object)]
@@ -40,6 +41,9 @@ pub(crate) struct InvoiceView {
     pay_url: Option<String>,
     /// The provider account where it is paid.
     provider: Option<String>,
+    /// How far its collection has come, in what operators are told. Absent: it is no renewal
+    /// that is to be paid.
+    collection: Option<CollectionView>,
     /// Payments that were seen for it.
     payments: Vec<PaymentView>,
     /// What went back of them, or is contested.
@@ -124,6 +128,14 @@ impl From<Returned> for ReturnedView {
 }
 
 impl InvoiceView {
+    /// The same with how far its collection has come.
+    pub(crate) fn collected(self, collection: Option<Collection>) -> Self {
+        Self {
+            collection: collection.map(CollectionView::from),
+            ..self
+        }
+    }
+
     pub(crate) fn of(customer: CustomerId, invoice: Invoice) -> Self {
         let (status, closed_at) = match invoice.state {
             InvoiceState::Open => ("open", None),
@@ -159,6 +171,7 @@ impl InvoiceView {
             period_end: invoice.period.map(|period| period.end.to_string()),
             pay_url: invoice.pay_url.filter(|_| open),
             provider: invoice.provider.map(|account| account.to_string()),
+            collection: None,
             payments: payments.collect(),
             returned: invoice
                 .returned

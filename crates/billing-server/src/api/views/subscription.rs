@@ -3,11 +3,14 @@
 use billing_domain::catalog::Catalog;
 use billing_domain::change::Change;
 use billing_domain::customer::Account;
-use billing_domain::subscription::{State, Subscription, Withheld};
+use billing_domain::subscription::{Collection, State, Subscription, Withheld};
 use billing_domain::time::Timestamp;
 use poem_openapi::Object;
 
-use crate::api::views::{ChangeView, DiscountView, MoneyView, PromiseView, ScheduledView};
+use crate::api::views::{
+    ChangeView, CollectionView, DiscountView, MoneyView, PromiseView, ScheduledView,
+};
+use crate::renewing;
 
 /// A paid agreement.
 #[derive(Debug, Object)]
@@ -42,6 +45,8 @@ pub(crate) struct SubscriptionView {
     due_at: Option<String>,
     /// When it lapses unless what is owed is paid.
     grace_ends_at: Option<String>,
+    /// How far the collection of the cycle that it owes has come. Absent: none is to be paid.
+    collection: Option<CollectionView>,
     /// When it ends, or ended, by cancellation.
     ends_at: Option<String>,
     /// The provider account where it is paid. Absent when nothing is ever owed.
@@ -100,9 +105,18 @@ impl SubscriptionView {
         now: Timestamp,
     ) -> Self {
         let awaiting = account.awaiting_change(subscription.id);
+        let collection = renewing::within(account, subscription, now);
         Self {
             change: awaiting.map(|change| change_of(account, change)),
-            ..Self::of(subscription, catalog, now)
+            ..Self::of(subscription, catalog, now).collected(collection)
+        }
+    }
+
+    /// The same with how far the collection of what it owes has come.
+    pub(crate) fn collected(self, collection: Option<Collection>) -> Self {
+        Self {
+            collection: collection.map(CollectionView::from),
+            ..self
         }
     }
 
@@ -145,6 +159,7 @@ impl SubscriptionView {
             trial_ends_at: text(trial),
             due_at: text(subscription.times.due_at),
             grace_ends_at: text(subscription.times.grace_ends_at),
+            collection: None,
             ends_at: text(ended),
             provider: subscription.provider.as_ref().map(ToString::to_string),
             scheduled: to_come

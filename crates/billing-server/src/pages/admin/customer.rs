@@ -19,6 +19,7 @@ use super::{invoices, subscriptions, timeline};
 use crate::pages::form::named;
 use crate::pages::{Pages, describe};
 use crate::problem::Problem;
+use crate::renewing;
 
 #[derive(Default, Deserialize)]
 struct Asked {
@@ -52,6 +53,10 @@ async fn shown(pages: &Pages, request: &Request, asks: Asked) -> Result<Response
         ..InvoiceFilter::default()
     };
     let billed = store.list_invoices(filter, asked(None)).await?;
+    let billing = renewing::of_invoices(store.as_ref(), &billed.rows, now).await?;
+    let held = account.subscriptions.iter();
+    let owing = held.filter_map(|held| Some((held.id, renewing::within(&account, held, now)?)));
+    let owing = owing.collect();
     let revision = operator.catalog().await?;
     let catalog = revision.as_ref().map(|revision| &revision.catalog);
     let here = format!("/admin/customers/{id}");
@@ -66,7 +71,7 @@ async fn shown(pages: &Pages, request: &Request, asks: Asked) -> Result<Response
             section class="card" aria-labelledby="subscriptions" {
                 h2 id="subscriptions" { "Subscriptions" }
                 @if account.subscriptions.is_empty() { p { "There are none." } } @else {
-                    (subscriptions::table(&account.subscriptions, catalog, now))
+                    (subscriptions::table(&account.subscriptions, catalog, &owing, now))
                 }
             }
             @if !account.grants.is_empty() {
@@ -84,7 +89,7 @@ async fn shown(pages: &Pages, request: &Request, asks: Asked) -> Result<Response
             section class="card" aria-labelledby="invoices" {
                 h2 id="invoices" { "Invoices" }
                 @if billed.rows.is_empty() { p { "There are none." } } @else {
-                    (invoices::table(&billed.rows))
+                    (invoices::table(&billed.rows, &billing))
                 }
                 @if billed.more { p { a href=(all) { "All of them" } } }
             }

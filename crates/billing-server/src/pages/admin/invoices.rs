@@ -1,7 +1,11 @@
 //! Invoices over everybody, or of one customer: what is owed, and what was paid.
 
+use std::collections::BTreeMap;
+
 use billing_domain::ids::{CustomerId, InvoiceId};
 use billing_domain::invoice::Invoice;
+use billing_domain::provider::ProviderAccount;
+use billing_domain::subscription::Collection;
 use billing_ports::store::InvoiceFilter;
 use maud::{Markup, html};
 use poem::web::{Data, Query};
@@ -10,8 +14,11 @@ use serde::Deserialize;
 
 use super::frame::{Part, Sheet, after, answered, asked, next, pager};
 use super::operator::Operator;
+use super::subscriptions::day;
+use super::tried;
 use crate::pages::{Pages, describe};
 use crate::problem::Problem;
+use crate::renewing;
 
 const LIST: &str = "/admin/invoices";
 
@@ -49,10 +56,10 @@ async fn listed(pages: &Pages, request: &Request, asks: Asked) -> Result<Respons
         renewal: (open == Some("renewals")).then_some(true),
         ..InvoiceFilter::default()
     };
-    let found = operator
-        .store()?
-        .list_invoices(filter, asked(after))
-        .await?;
+    let store = operator.store()?;
+    let found = store.list_invoices(filter, asked(after)).await?;
+    let now = operator.now()?;
+    let owed = renewing::of_invoices(store.as_ref(), &found.rows, now).await?;
     let whose = customer.map(|id| id.to_string());
     let mut keep = Vec::new();
     keep.extend(open.map(|which| ("open", which)));
@@ -78,7 +85,7 @@ async fn listed(pages: &Pages, request: &Request, asks: Asked) -> Result<Respons
                 button type="submit" { "Show" }
             }
             section class="card" {
-                @if found.rows.is_empty() { p { "There are none." } } @else { (table(&found.rows)) }
+                @if found.rows.is_empty() { p { "There are none." } } @else { (table(&found.rows, &owed)) }
             }
             (pager(LIST, &keep, after.is_none(), next(&found, |(_, row)| row.id).as_deref()))
         },
@@ -86,8 +93,13 @@ async fn listed(pages: &Pages, request: &Request, asks: Asked) -> Result<Respons
     Ok(sheet.answer(&operator).await)
 }
 
-/// Invoices as a table, each leading to its customer.
-pub(super) fn table(rows: &[(CustomerId, Invoice)]) -> Markup {
+/// Invoices as a table, each leading to its customer; where any is `owed` for a renewal, with
+/// how far the collection of each has come.
+pub(super) fn table(
+    rows: &[(CustomerId, Invoice)],
+    owed: &BTreeMap<InvoiceId, Collection>,
+) -> Markup {
+    let tells = !owed.is_empty();
     html! {
         table {
             caption class="unseen" { "Invoices, newest first" }
@@ -98,6 +110,11 @@ pub(super) fn table(rows: &[(CustomerId, Invoice)]) -> Markup {
                     th scope="col" { "For" }
                     th scope="col" class="money" { "Amount" }
                     th scope="col" { "Status" }
+                    @if tells {
+                        th scope="col" { "Due" }
+                        th scope="col" { "Grace ends" }
+                        th scope="col" { "Tried" }
+                    }
                     th scope="col" { "Customer" }
                 }
             }
@@ -109,6 +126,7 @@ pub(super) fn table(rows: &[(CustomerId, Invoice)]) -> Markup {
                         td data-name="For" { (describe::purpose(row)) }
                         td data-name="Amount" class="money" { (describe::money(row.amount)) }
                         td data-name="Status" { (describe::invoice_status(row)) }
+                        @if tells { (cells(owed.get(&row.id), row.provider.as_ref())) }
                         td data-name="Customer" {
                             a href={ "/admin/customers/" (customer) } { (customer) }
                         }
@@ -116,5 +134,15 @@ pub(super) fn table(rows: &[(CustomerId, Invoice)]) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// When a renewal is due, until when its grace lasts, and how often it was tried. `None`: it is
+/// no renewal that is to be paid.
+fn cells(of: Option<&Collection>, at: Option<&ProviderAccount>) -> Markup {
+    html! {
+        td data-name="Due" { (day(of.and_then(|of| of.due_at))) }
+        td data-name="Grace ends" { (day(of.and_then(|of| of.grace_ends_at))) }
+        td data-name="Tried" { (of.map_or_else(|| "–".to_owned(), |of| tried::words(of, at))) }
     }
 }

@@ -24,6 +24,7 @@ mod prices;
 mod revenue;
 mod subscriptions;
 mod timeline;
+mod tried;
 
 use poem::{Route, get, post};
 

@@ -1,8 +1,10 @@
 //! Subscriptions over everybody: of one plan, at one price, or with one status.
 
+use std::collections::BTreeMap;
+
 use billing_domain::catalog::{Catalog, PlanKey, PriceKey};
 use billing_domain::ids::SubscriptionId;
-use billing_domain::subscription::{Status, Subscription};
+use billing_domain::subscription::{Collection, Status, Subscription};
 use billing_domain::time::Timestamp;
 use billing_ports::store::SubscriptionFilter;
 use maud::{Markup, html};
@@ -12,8 +14,10 @@ use serde::Deserialize;
 
 use super::frame::{Part, Sheet, after, answered, asked, next, pager};
 use super::operator::{Operator, plan_name};
+use super::tried;
 use crate::pages::{Pages, describe};
 use crate::problem::Problem;
+use crate::renewing;
 
 const LIST: &str = "/admin/subscriptions";
 
@@ -62,13 +66,12 @@ async fn listed(pages: &Pages, request: &Request, asks: Asked) -> Result<Respons
         plan: plan.clone(),
         price: price.clone(),
     };
-    let found = operator
-        .store()?
-        .list_subscriptions(filter, asked(after))
-        .await?;
+    let store = operator.store()?;
+    let found = store.list_subscriptions(filter, asked(after)).await?;
     let revision = operator.catalog().await?;
     let catalog = revision.as_ref().map(|revision| &revision.catalog);
     let now = operator.now()?;
+    let owed = renewing::of_subscriptions(store.as_ref(), &found.rows, now).await?;
     let mut keep = Vec::new();
     keep.extend(status.map(|of| ("status", of.as_str())));
     keep.extend(plan.as_ref().map(|of| ("plan", of.as_str())));
@@ -99,7 +102,7 @@ async fn listed(pages: &Pages, request: &Request, asks: Asked) -> Result<Respons
             }
             section class="card" {
                 @if found.rows.is_empty() { p { "There are none." } } @else {
-                    (table(&found.rows, catalog, now))
+                    (table(&found.rows, catalog, &owed, now))
                 }
             }
             (pager(LIST, &keep, after.is_none(), next(&found, |row| row.id).as_deref()))
@@ -115,8 +118,15 @@ fn key<T: std::str::FromStr>(text: Option<&str>) -> Result<Option<T>, Problem> {
     read.transpose().map_err(|_no_key| Problem::not_found())
 }
 
-/// Subscriptions as a table, each leading to its customer.
-pub(super) fn table(rows: &[Subscription], catalog: Option<&Catalog>, now: Timestamp) -> Markup {
+/// Subscriptions as a table, each leading to its customer; where any has a cycle that is
+/// `owed`, with how far the collection of each has come.
+pub(super) fn table(
+    rows: &[Subscription],
+    catalog: Option<&Catalog>,
+    owed: &BTreeMap<SubscriptionId, Collection>,
+    now: Timestamp,
+) -> Markup {
+    let tells = !owed.is_empty();
     html! {
         table {
             caption class="unseen" { "Subscriptions" }
@@ -128,7 +138,9 @@ pub(super) fn table(rows: &[Subscription], catalog: Option<&Catalog>, now: Times
                     th scope="col" { "Customer" }
                     th scope="col" { "Since" }
                     th scope="col" { "Paid until" }
+                    @if tells { th scope="col" { "Due" } }
                     th scope="col" { "Grace ends" }
+                    @if tells { th scope="col" { "Tried" } }
                 }
             }
             tbody {
@@ -149,7 +161,16 @@ pub(super) fn table(rows: &[Subscription], catalog: Option<&Catalog>, now: Times
                         }
                         td data-name="Since" { (describe::day(row.created_at)) }
                         td data-name="Paid until" { (day(row.times.paid_through)) }
+                        @if tells { td data-name="Due" { (day(row.times.due_at)) } }
                         td data-name="Grace ends" { (day(row.times.grace_ends_at)) }
+                        @if tells {
+                            td data-name="Tried" {
+                                @match owed.get(&row.id) {
+                                    Some(of) => { (tried::words(of, row.provider.as_ref())) }
+                                    None => "–",
+                                }
+                            }
+                        }
                     }
                 }
             }
@@ -157,6 +178,7 @@ pub(super) fn table(rows: &[Subscription], catalog: Option<&Catalog>, now: Times
     }
 }
 
-fn day(at: Option<Timestamp>) -> String {
+/// A day, where there is one.
+pub(super) fn day(at: Option<Timestamp>) -> String {
     at.map_or_else(|| "–".to_owned(), describe::day)
 }
