@@ -17,8 +17,9 @@ use crate::rig::{ADMIN, Making, READ, Rig, WRITE};
 use crate::shop::Holder;
 
 /// Every list and form that is looked at.
-const SHOWS: [&str; 14] = [
+const SHOWS: [&str; 15] = [
     "/admin",
+    "/admin/churn",
     "/admin/parked",
     "/admin/parked/prk_1",
     "/admin/deliveries",
@@ -323,6 +324,7 @@ async fn names_are_names_on_every_page() {
             "/admin/subscriptions",
             "/admin/invoices",
             "/admin/prices",
+            "/admin/churn",
             "/admin/migrations",
         ] {
             paths.push(list.to_owned());

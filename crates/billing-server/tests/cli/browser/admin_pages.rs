@@ -80,6 +80,7 @@ fn all(browser: &Browser, server: &Server, key: &str, looks: fn(&Browser, &str, 
     look("admin-sign-in", "/admin/sign-in");
     comes_in(browser, server, key);
     look("admin", "/admin");
+    look("admin-churn", "/admin/churn?split=price");
     look("admin-parked", "/admin/parked");
     look_at_first("admin-parked-one", "/admin/parked");
     look("admin-deliveries", "/admin/deliveries");

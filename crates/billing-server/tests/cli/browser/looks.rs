@@ -24,7 +24,7 @@ const TORN: &str = "return [...document.querySelectorAll('th, td[data-name]')]
 
 /// What a page is called in its pictures, and the route that shows it. A page that looks
 /// different when things stand otherwise has several.
-const LOOKS: [(&str, &str); 49] = [
+const LOOKS: [(&str, &str); 50] = [
     ("pricing", "/pricing"),
     ("sandbox-pay", "/sandbox/checkout/:id"),
     ("sandbox-confirm", "/sandbox/checkout/:id/confirm"),
@@ -58,6 +58,7 @@ const LOOKS: [(&str, &str); 49] = [
     ("not-done", "/portal/subscriptions/:id/quotes"),
     ("admin-sign-in", "/admin/sign-in"),
     ("admin", "/admin"),
+    ("admin-churn", "/admin/churn"),
     ("admin-parked", "/admin/parked"),
     ("admin-parked-one", "/admin/parked/:id"),
     ("admin-deliveries", "/admin/deliveries"),
