@@ -2,7 +2,7 @@
 
 use billing::{Billing, EngineError};
 
-use super::Rig;
+use super::{Rig, assert_told_as_documented};
 
 /// Everything that does not hold. Empty: all of it does.
 pub(crate) async fn findings(billing: &Billing) -> Result<Vec<String>, EngineError> {
@@ -17,8 +17,10 @@ pub(crate) async fn findings(billing: &Billing) -> Result<Vec<String>, EngineErr
 }
 
 impl Rig {
-    /// Refuses books that an audit finds fault with.
+    /// Refuses books that an audit finds fault with, and what was told otherwise than is
+    /// documented.
     pub(crate) async fn assert_sound(&self) {
+        assert_told_as_documented(&self.notifier);
         let found = findings(&self.billing).await.unwrap();
         assert!(found.is_empty(), "the audit found {found:#?}");
     }

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 use super::audit::findings;
 use super::door::Door;
-use super::{KEY, MAX_ROUNDS, PUBLIC, canary, http};
+use super::{KEY, MAX_ROUNDS, PUBLIC, assert_told_as_documented, canary, http};
 
 /// What licenses and their keys are signed with.
 const SEED: [u8; 32] = [3; 32];
@@ -332,8 +332,9 @@ impl<F: Fake> Hosted<F> {
         self.is_sound().await;
     }
 
-    /// Nothing waits, and the books are sound.
+    /// Nothing waits, the books are sound, and what was told is as the document says.
     pub(crate) async fn is_sound(&self) {
+        assert_told_as_documented(&self.notifier);
         let next = self.store.next_work().await.unwrap();
         assert_eq!(
             (next.inbox, next.outbox),

@@ -11,6 +11,7 @@ mod library;
 mod log;
 mod site;
 mod stores;
+mod told;
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ pub(crate) use http::{KEY, PUBLIC, options};
 pub(crate) use log::{alone, listen, logged};
 pub(crate) use site::{KEYED_WITH, SEED, Site};
 pub(crate) use stores::{StoreKind, connect_postgres, fresh_postgres, server};
+pub(crate) use told::{assert_sent_as_documented, assert_told_as_documented};
 
 /// Goes of work until everything is settled; more means that something turns in place.
 const MAX_ROUNDS: usize = 200;

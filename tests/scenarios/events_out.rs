@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
 use super::{CARDS, on_both_stores};
-use crate::rig::{KEY, Site, StoreKind};
+use crate::rig::{KEY, Site, StoreKind, assert_sent_as_documented};
 
 on_both_stores! {
     /// what happens arrives once, signed, each customer's in an order.
@@ -122,6 +122,7 @@ async fn x_12_an_application_is_told_what_happens(kind: StoreKind) {
     let got = listener.receiver.got();
     assert!(got.iter().all(|got| is_taken(got, &listener.secret)));
     let mut events = listener.events();
+    assert_sent_as_documented(&events);
     events.sort_by_key(|event| event["data"]["sequence"].as_u64().unwrap());
     let names: Vec<&str> = events
         .iter()

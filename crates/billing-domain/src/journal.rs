@@ -10,6 +10,10 @@ use crate::ids::{
 use crate::money::Money;
 use crate::time::Timestamp;
 
+mod says;
+
+pub use says::{Part, Says};
+
 /// One thing that happened to a customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalEntry {

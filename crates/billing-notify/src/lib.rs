@@ -21,6 +21,7 @@
 mod address;
 mod attempt;
 mod courier;
+mod example;
 mod github;
 mod payload;
 mod rules;
@@ -32,8 +33,9 @@ mod welcome;
 
 pub use address::{AddressError, MAX_ADDRESS};
 pub use courier::{CARRYING_ENDS_WITHIN, Carried, Courier, Transport, Way, entry_of};
+pub use example::example;
 pub use github::{Invitations, Inviting};
-pub use payload::{body, example};
+pub use payload::body;
 pub use rules::{FAILING_FOR, RETRY_AFTER_MAX, WAITS};
 pub use secret::{SECRET_PREFIX, shown};
 pub use sender::{LANE, ROTATION_WINDOW, Reaching, Sender};

@@ -3,9 +3,8 @@
 //! The fields are documented for receivers in the server's OpenAPI document; a test there
 //! holds both to the same names.
 
-use billing_domain::ids::{Id, IdSeq};
-use billing_domain::journal::{Event, JournalEntry, RenewalOwed};
-use billing_domain::money::{Currency, Money};
+use billing_domain::journal::{JournalEntry, Part, RenewalOwed};
+use billing_domain::money::Money;
 use billing_domain::time::Timestamp;
 use serde::Serialize;
 
@@ -78,20 +77,10 @@ impl From<RenewalOwed> for Renewal {
     }
 }
 
-/// Events whose note an operator wrote: why something was done. That is for the audit and the
-/// journal, and no receiver is told.
-const REASONED: [Event; 5] = [
-    Event::ChangeForced,
-    Event::LicenseSuspended,
-    Event::LicenseReinstated,
-    Event::LicenseRevoked,
-    Event::InvoiceRefundPromised,
-];
-
 /// The note, where it is not the operator's own words.
 fn note(entry: &JournalEntry) -> Option<&str> {
     let note = entry.note.as_deref();
-    note.filter(|_| !REASONED.contains(&entry.event))
+    note.filter(|_| entry.says(Part::Note))
 }
 
 /// The body that tells of an entry.
@@ -123,58 +112,14 @@ pub fn body(entry: &JournalEntry) -> Result<String, serde_json::Error> {
     })
 }
 
-/// An entry as one could be, for the documentation of an event.
-#[must_use]
-pub fn example(event: Event) -> JournalEntry {
-    // Any fixed instant; ids are made from it.
-    let at = Timestamp::from_second(1_772_366_400).unwrap_or(Timestamp::UNIX_EPOCH);
-    let mut ids = IdSeq::new(at, 7);
-    let kind = event.as_str().split('.').next().unwrap_or_default();
-    let is = |kinds: &[&str]| kinds.contains(&kind);
-    let of_subscription = is(&["subscription", "plan", "change", "price_change", "invoice"]);
-    let owed = matches!(
-        event,
-        Event::SubscriptionRenewalPending
-            | Event::SubscriptionRenewalDue
-            | Event::SubscriptionGraceEnding
-    );
-    JournalEntry {
-        id: ids.draw(),
-        customer: ids.draw(),
-        event,
-        at,
-        actor: is(&["grant", "terms", "customer"]).then(|| "operator:ana".to_owned()),
-        // The operator's own words, which no receiver is told.
-        reason: None,
-        subscription: some(&mut ids, of_subscription || is(&["license"])),
-        invoice: some(&mut ids, is(&["invoice"]) || owed),
-        checkout: some(&mut ids, is(&["checkout"])),
-        grant: some(&mut ids, is(&["grant"])),
-        change: some(&mut ids, is(&["change", "plan"])),
-        license: some(&mut ids, is(&["license"])),
-        money: (is(&["invoice"]) || owed).then(|| Money::new(2_000, Currency::USD)),
-        renewal: owed.then(|| RenewalOwed {
-            cycle: 2,
-            collected: Money::new(50_000, Currency::SAT),
-            due_at: at,
-            grace_ends_at: at,
-        }),
-        plan_before: None,
-        note: owed.then(|| "https://pay.example.com/i/2".to_owned()),
-        sequence: Some(17_003),
-    }
-}
-
-fn some<T: Id>(ids: &mut IdSeq, there: bool) -> Option<T> {
-    let id = ids.draw();
-    there.then_some(id)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
+    use billing_domain::journal::Event;
+
     use super::*;
+    use crate::example::example;
 
     #[test]
     fn everything_that_an_entry_says_is_sent() {

@@ -16,6 +16,8 @@ pub mod clock;
 )]
 pub mod contract;
 #[cfg(feature = "fakes")]
+pub mod documented;
+#[cfg(feature = "fakes")]
 pub mod fakes;
 pub mod fixtures;
 pub mod ids;

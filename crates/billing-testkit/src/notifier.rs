@@ -1,4 +1,5 @@
-//! A notifier that remembers what it was told, and fails when told to.
+//! A notifier that remembers what it was told, and fails when told to. What it is told must be
+//! as its event says: whatever a test has happen proves the table that receivers read.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -84,6 +85,9 @@ impl Notifier for RecordingNotifier {
         delivery: EffectId,
         entries: &[JournalEntry],
     ) -> Result<(), NotifyError> {
+        for entry in entries {
+            assert_eq!(entry.unlike_its_event(), None, "{entry:?}");
+        }
         let mut inner = self.lock();
         if let Some(left) = inner.failures_to_come.checked_sub(1) {
             inner.failures_to_come = left;
@@ -110,11 +114,47 @@ mod tests {
     use super::*;
     use crate::fixtures::Maker;
 
+    /// Of a new customer, which is all that there is to say.
+    fn created(make: &mut Maker) -> JournalEntry {
+        let customer = make.id();
+        JournalEntry {
+            subscription: None,
+            invoice: None,
+            checkout: None,
+            grant: None,
+            change: None,
+            license: None,
+            money: None,
+            renewal: None,
+            note: None,
+            ..make.journal(customer, Event::CustomerCreated)
+        }
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "Some(Checkout)")]
+    async fn what_an_event_never_says_is_refused() {
+        let mut make = Maker::new(1);
+        let mut entry = created(&mut make);
+        entry.checkout = Some(make.id());
+        let notifier = RecordingNotifier::new();
+        notifier.notify(make.id(), &[entry]).await.unwrap();
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "Some(Invoice)")]
+    async fn what_lacks_what_its_event_always_says_is_refused() {
+        let mut make = Maker::new(1);
+        let mut entry = created(&mut make);
+        entry.event = Event::InvoiceVoided;
+        let notifier = RecordingNotifier::new();
+        notifier.notify(make.id(), &[entry]).await.unwrap();
+    }
+
     #[tokio::test]
     async fn repetitions_are_told_apart_and_failures_forgotten() {
         let mut make = Maker::new(1);
-        let customer = make.customer();
-        let entry = make.journal(customer.id, Event::CustomerCreated);
+        let entry = created(&mut make);
         let id = make.id();
         let notifier = RecordingNotifier::new();
         notifier.fail_next(1);

@@ -235,6 +235,9 @@ impl World {
             parked,
             ..
         } = draft.finish(false);
+        for entry in &journal {
+            assert_eq!(entry.unlike_its_event(), None, "{entry:?}");
+        }
         self.account = account;
         self.parked
             .extend(parked.into_iter().map(|parked| parked.reason));

@@ -244,6 +244,9 @@ impl World {
             solved,
             unread: _,
         } = draft.finish(false);
+        for entry in &journal {
+            assert_eq!(entry.unlike_its_event(), None, "{entry:?}");
+        }
         self.account = account;
         self.events.extend(journal.iter().map(|entry| entry.event));
         self.parked

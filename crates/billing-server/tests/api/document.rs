@@ -1,7 +1,10 @@
 //! The OpenAPI document.
 
-use billing_domain::journal::Event;
-use serde_json::Value;
+use std::fmt::Write;
+
+use billing_domain::journal::{Event, Part};
+use billing_testkit::documented::{event_fits, fits};
+use serde_json::{Value, json};
 
 fn document() -> Value {
     serde_json::from_str(&billing_server::openapi_document()).unwrap()
@@ -84,63 +87,103 @@ fn the_document_is_the_same_every_time() {
     );
 }
 
-#[test]
-fn every_event_has_a_schema_and_an_example_that_is_what_would_be_sent() {
-    let document = document();
-    let events = document["webhooks"].as_object().unwrap();
-    assert_eq!(events.len(), Event::ALL.len());
-    for event in Event::ALL {
-        let operation = &events[event.as_str()]["post"];
-        let body = &operation["requestBody"]["content"]["application/json"];
-        let sent = billing_notify::body(&billing_notify::example(*event)).unwrap();
-        let sent: Value = serde_json::from_str(&sent).unwrap();
-        assert_eq!(body["example"], sent, "{event:?}");
-        let schema = &body["schema"]["allOf"];
-        assert_eq!(schema[0]["$ref"], "#/components/schemas/Event");
-        assert_eq!(schema[1]["properties"]["type"]["enum"][0], event.as_str());
-        assert!(fits(&sent, &schema[0], &document), "{sent}");
-        assert_eq!(operation["summary"], event.meaning());
-        assert!(!event.meaning().is_empty());
-    }
-    let stray = serde_json::json!({ "type": "x", "timestamp": "y", "data": { "id": 1 } });
-    let schema = &events["invoice.settled"]["post"]["requestBody"];
-    let schema = &schema["content"]["application/json"]["schema"]["allOf"][0];
-    assert!(
-        !fits(&stray, schema, &document),
-        "it tells what does not fit"
-    );
+/// What the document has of an event: its schema and its example.
+fn of_event<'a>(event: Event, document: &'a Value) -> (&'a Value, &'a Value) {
+    let operation = &document["webhooks"][event.as_str()]["post"];
+    let content = &operation["requestBody"]["content"]["application/json"];
+    (&content["schema"], &content["example"])
 }
 
-/// Whether a value is as a schema says, as far as our schemas go: types, fields that must be
-/// there, and no field that is not described.
-fn fits(value: &Value, schema: &Value, document: &Value) -> bool {
-    if let Some(all) = schema["allOf"].as_array() {
-        return all.iter().all(|schema| fits(value, schema, document));
-    }
-    if let Some(name) = schema["$ref"].as_str() {
-        let name = name.rsplit('/').next().unwrap();
-        let schema = &document["components"]["schemas"][name];
-        assert!(schema.is_object(), "{name}");
-        return fits(value, schema, document);
-    }
-    match schema["type"].as_str() {
-        Some("string") => value.is_string(),
-        Some("integer") => value.is_i64() || value.is_u64(),
-        Some("object") => {
-            let (Some(value), Some(fields)) = (value.as_object(), schema["properties"].as_object())
-            else {
-                return false;
-            };
-            let required = schema["required"].as_array().into_iter().flatten();
-            required
-                .into_iter()
-                .all(|name| value.contains_key(name.as_str().unwrap()))
-                && value.iter().all(|(name, value)| {
-                    let schema = fields.get(name);
-                    schema.is_some_and(|schema| fits(value, schema, document))
-                })
+#[test]
+fn every_event_has_a_schema_and_an_example_of_its_own() {
+    let document = document();
+    let named = document["webhooks"].as_object().unwrap();
+    assert_eq!(named.len(), Event::ALL.len());
+    for event in Event::ALL {
+        let (schema, example) = of_event(*event, &document);
+        assert_eq!(example["type"], event.as_str());
+        event_fits(example, &document).unwrap();
+        let summary = named[event.as_str()]["post"]["summary"].as_str().unwrap();
+        assert!(!summary.is_empty(), "{event:?}");
+        for other in Event::ALL.iter().filter(|other| *other != event) {
+            let (_, example) = of_event(*other, &document);
+            assert!(
+                fits(example, schema, &document).is_err(),
+                "{other:?} is no {event:?}"
+            );
         }
-        // What only describes another.
-        _ => true,
     }
+}
+
+/// What an event always says is in its example, and nothing without it fits; what it may say
+/// fits; and what it never says does not.
+#[test]
+fn a_schema_takes_what_its_event_says_and_nothing_else() {
+    let document = document();
+    let anything = document["components"]["schemas"]["EventData"]["properties"].as_object();
+    let told: Vec<&str> = Part::ALL.iter().copied().filter_map(Part::field).collect();
+    for name in &told {
+        assert!(anything.unwrap().contains_key(*name), "{name}");
+    }
+    let renewal = of_event(Event::SubscriptionRenewalPending, &document).1;
+    let renewal = &renewal["data"]["renewal"];
+    for event in Event::ALL {
+        let (_, example) = of_event(*event, &document);
+        for part in Part::ALL {
+            let Some(name) = part.field() else { continue };
+            let says = event.says();
+            let with = |value: Option<Value>| {
+                let mut sent = example.clone();
+                let data = sent["data"].as_object_mut().unwrap();
+                match value {
+                    Some(value) => data.insert(name.to_owned(), value),
+                    None => data.remove(name),
+                };
+                event_fits(&sent, &document).is_ok()
+            };
+            let something = match part {
+                Part::Money => json!({ "amount": 1, "currency": "usd" }),
+                Part::Renewal => renewal.clone(),
+                _ => json!("something"),
+            };
+            assert_eq!(
+                with(None),
+                !says.always.contains(part),
+                "{event:?} without {name}"
+            );
+            assert_eq!(
+                with(Some(something)),
+                says.may_say(*part),
+                "{event:?} with {name}"
+            );
+            assert!(
+                !with(Some(Value::Null)),
+                "{event:?}: what is not said is left out"
+            );
+        }
+    }
+}
+
+/// The table for readers of `docs/webhooks.md`.
+#[test]
+fn the_table_of_events_is_what_they_say() {
+    let fields = |parts: &[Part]| -> String {
+        let fields = parts.iter().copied().filter_map(Part::field);
+        let fields: Vec<String> = fields.map(|field| format!("`{field}`")).collect();
+        fields.join(", ")
+    };
+    let mut table = String::new();
+    for event in Event::ALL {
+        let (says, document) = (event.says(), document());
+        let note = of_event(*event, &document).1["data"]["note"].as_str();
+        let note = note.map(|note| format!("`{note}`")).unwrap_or_default();
+        let (always, sometimes) = (fields(says.always), fields(says.sometimes));
+        let name = event.as_str();
+        writeln!(table, "| `{name}` | {always} | {sometimes} | {note} |").unwrap();
+    }
+    let written = include_str!("../../../../docs/webhooks.md");
+    assert!(
+        written.contains(&table),
+        "docs/webhooks.md wants this table:\n{table}"
+    );
 }
