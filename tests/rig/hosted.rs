@@ -10,13 +10,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use billing::Billing;
+use billing::notify::{Reaching, Sender};
 use billing_domain::catalog::Catalog;
+use billing_domain::ids::EffectId;
+use billing_domain::journal::JournalEntry;
 use billing_domain::parked::Parked;
 use billing_domain::time::Timestamp;
 use billing_http::{HttpClient, HttpOptions};
 use billing_ports::store::{Claiming, PageAsk, Resolution, Store};
-use billing_ports::{Clock, IdSource, Mail, PaymentProvider, WebhookDecoder};
+use billing_ports::{
+    Clock, IdSource, Mail, Notifier, NotifyError, PaymentProvider, WebhookDecoder,
+};
 use billing_server::{AppState, LetterOptions, TokenSigner, api_routes, page_routes};
 use billing_testkit::fakes::rig::{Fault, FaultKind, Rig, SignedWebhook};
 use billing_testkit::{RecordingMailer, RecordingNotifier, SeededIds};
@@ -90,11 +96,27 @@ fn seed() -> u64 {
     SEEDS.fetch_add(1, Ordering::Relaxed)
 }
 
+/// Whoever is told what happens: remembered, and sent to receivers.
+struct Told {
+    notifier: RecordingNotifier,
+    events: Sender,
+}
+
+#[async_trait]
+impl Notifier for Told {
+    async fn notify(&self, id: EffectId, entries: &[JournalEntry]) -> Result<(), NotifyError> {
+        self.notifier.notify(id, entries).await?;
+        self.events.notify(id, entries).await
+    }
+}
+
 /// A server, its engine, and the fake that they work with.
 pub(crate) struct Hosted<F> {
     pub(crate) fake: Arc<F>,
     pub(crate) billing: Billing,
     pub(crate) notifier: RecordingNotifier,
+    /// What sends events out, to this machine too. Nothing goes out before it is told to send.
+    pub(crate) events: Sender,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) provider: Arc<dyn PaymentProvider>,
     state: AppState,
@@ -122,12 +144,23 @@ impl<F: Fake> Hosted<F> {
         let canary = canary(F::SECRETS);
         let notifier = RecordingNotifier::new();
         let clock: Arc<dyn Clock> = Arc::new(fake.clock().clone());
+        let events = Sender::new(
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            Arc::new(SeededIds::new(seed())),
+            Reaching::Anywhere,
+        )
+        .unwrap();
+        let told = Told {
+            notifier: notifier.clone(),
+            events: events.clone(),
+        };
         let ids = Arc::new(SeededIds::new(seed())) as Arc<dyn IdSource>;
         let provider = adapter.provider;
         let billing = Billing::builder(Arc::clone(&store), clock, ids)
             .provider(Arc::clone(&provider))
             .webhooks(adapter.decoder)
-            .notifier(Arc::new(notifier.clone()))
+            .notifier(Arc::new(told))
             .build()
             .unwrap();
         billing.apply_catalog(catalog).await.unwrap();
@@ -135,6 +168,7 @@ impl<F: Fake> Hosted<F> {
         let mailer = RecordingMailer::new();
         let state = http::state(&billing, Arc::new(SeededIds::new(seed())))
             .await
+            .with_events(events.clone())
             .with_mailer(Arc::new(mailer.clone()))
             .with_license_signer(Arc::new(signer));
         let letters = state.letters(LetterOptions::default());
@@ -149,6 +183,7 @@ impl<F: Fake> Hosted<F> {
             fake,
             billing,
             notifier,
+            events,
             store,
             provider,
             state,

@@ -27,7 +27,7 @@ pub(crate) fn assert_told_as_documented(notifier: &RecordingNotifier) {
     let document = document();
     let told = notifier.deliveries().into_iter();
     for entry in told.flat_map(|(_, told)| told.entries) {
-        let sent = billing_notify::body(&entry).unwrap();
+        let sent = billing_notify::body(&entry, None).unwrap();
         assert_fits(&serde_json::from_str(&sent).unwrap(), &document);
     }
 }

@@ -64,15 +64,20 @@ struct Renewal {
     collected: Amount,
     due_at: Timestamp,
     grace_ends_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pay_url: Option<String>,
 }
 
-impl From<RenewalOwed> for Renewal {
-    fn from(owed: RenewalOwed) -> Self {
+impl Renewal {
+    /// Paid at `pay_url`, or else at the provider's own page, the entry's note.
+    fn of(owed: RenewalOwed, pay_url: Option<&str>, entry: &JournalEntry) -> Self {
+        let pay_url = pay_url.or(entry.note.as_deref());
         Self {
             cycle: owed.cycle,
             collected: owed.collected.into(),
             due_at: owed.due_at,
             grace_ends_at: owed.grace_ends_at,
+            pay_url: pay_url.map(str::to_owned),
         }
     }
 }
@@ -83,12 +88,13 @@ fn note(entry: &JournalEntry) -> Option<&str> {
     note.filter(|_| entry.says(Part::Note))
 }
 
-/// The body that tells of an entry.
+/// The body that tells of an entry. `pay_url` is where a renewal is paid for as long as it can
+/// be; `None`: at the provider's own page, if there is one by now.
 ///
 /// # Errors
 ///
 /// What serializing says; nothing in an entry is known to make it.
-pub fn body(entry: &JournalEntry) -> Result<String, serde_json::Error> {
+pub fn body(entry: &JournalEntry, pay_url: Option<&str>) -> Result<String, serde_json::Error> {
     let text = |id: &dyn ToString| id.to_string();
     let data = Data {
         id: entry.id.to_string(),
@@ -102,7 +108,7 @@ pub fn body(entry: &JournalEntry) -> Result<String, serde_json::Error> {
         change: entry.change.as_ref().map(|id| text(id)),
         license: entry.license.as_ref().map(|id| text(id)),
         money: entry.money.map(Amount::from),
-        renewal: entry.renewal.map(Renewal::from),
+        renewal: entry.renewal.map(|owed| Renewal::of(owed, pay_url, entry)),
         note: note(entry),
     };
     serde_json::to_string(&Payload {
@@ -126,7 +132,9 @@ mod tests {
         let mut make = billing_testkit::fixtures::Maker::new(1);
         let id = make.id();
         let entry = make.journal(id, Event::SubscriptionRenewalPending);
-        let sent: Value = serde_json::from_str(&body(&entry).unwrap()).unwrap();
+        let link = "https://billing.example.com/renewal?link=br_2";
+        let sent = body(&entry, Some(link)).unwrap();
+        let sent: Value = serde_json::from_str(&sent).unwrap();
         let expected = json!({
             "type": "subscription.renewal_pending",
             "timestamp": entry.at.to_string(),
@@ -147,11 +155,24 @@ mod tests {
                     "collected": { "amount": 50_000, "currency": "sat" },
                     "due_at": entry.at.to_string(),
                     "grace_ends_at": entry.at.to_string(),
+                    "pay_url": link,
                 },
                 "note": "https://pay.example.com/2",
             },
         });
         assert_eq!(sent, expected);
+    }
+
+    #[test]
+    fn without_a_page_of_ours_a_renewal_is_paid_at_the_provider_s_if_there_is_one() {
+        let mut entry = example(Event::SubscriptionRenewalPending);
+        for page in [Some("https://pay.example.com/i/2"), None] {
+            entry.note = page.map(str::to_owned);
+            let sent: Value = serde_json::from_str(&body(&entry, None).unwrap()).unwrap();
+            let paid_at = sent["data"]["renewal"].get("pay_url");
+            assert_eq!(paid_at.and_then(Value::as_str), page, "{sent}");
+            assert_eq!(paid_at.is_some(), page.is_some(), "{sent}");
+        }
     }
 
     #[test]
@@ -162,7 +183,7 @@ mod tests {
                 reason: Some("asked for by phone".to_owned()),
                 ..example(*event)
             };
-            let sent = body(&entry).unwrap();
+            let sent = body(&entry, None).unwrap();
             let by_operators = event.meaning().contains("perator");
             let told = sent.contains("a stolen card");
             // Two that somebody else writes the note of, and which an operator is to look at.
@@ -182,7 +203,7 @@ mod tests {
             sequence: None,
             ..example(Event::CustomerCreated)
         };
-        let sent: Value = serde_json::from_str(&body(&entry).unwrap()).unwrap();
+        let sent: Value = serde_json::from_str(&body(&entry, None).unwrap()).unwrap();
         let expected = json!({
             "type": "customer.created",
             "timestamp": "2026-03-01T12:00:00Z",

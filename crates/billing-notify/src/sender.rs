@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use billing_domain::ids::{DeliveryId, EndpointId, IdSeq};
@@ -18,6 +18,7 @@ use tokio::task::{Id as TaskId, JoinSet};
 use url::Url;
 
 use crate::address::{AddressError, address};
+use crate::links::RenewalLinks;
 
 /// Deliveries to one receiver that are under way at the same time: enough for three hundred a
 /// second between fifty receivers that answer within some hundred milliseconds, and few enough
@@ -85,6 +86,8 @@ struct Inner {
     ids: Arc<dyn IdSource>,
     client: HttpClient,
     wake: Notify,
+    /// Empty: there are no pages of ours, and a renewal is paid at its provider's.
+    links: OnceLock<Arc<dyn RenewalLinks>>,
 }
 
 impl std::fmt::Debug for Sender {
@@ -126,6 +129,7 @@ impl Sender {
                 ids,
                 client,
                 wake: Notify::new(),
+                links: OnceLock::new(),
             }),
         }
     }
@@ -157,6 +161,17 @@ impl Sender {
     /// [`AddressError`], the first thing that is wrong with it.
     pub fn check_address(&self, text: &str) -> Result<Url, AddressError> {
         address(text, self.inner.client.options().reach)
+    }
+
+    /// From now on, what is sent of a renewal says where it is paid as `links` say. Without them
+    /// that is the provider's own page, which closes sooner. `false`: others were given before,
+    /// and stay.
+    pub fn link_renewals(&self, links: Arc<dyn RenewalLinks>) -> bool {
+        self.inner.links.set(links).is_ok()
+    }
+
+    pub(crate) fn links(&self) -> Option<&Arc<dyn RenewalLinks>> {
+        self.inner.links.get()
     }
 
     /// Looks at once whether something is due, as after moving a clock.

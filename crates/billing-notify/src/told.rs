@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use billing_domain::ids::{DeliveryId, EffectId, EndpointId, JournalId};
-use billing_domain::journal::JournalEntry;
+use billing_domain::journal::{Event, JournalEntry};
 use billing_domain::time::Timestamp;
 use billing_ports::store::{DeliveryState, Endpoint, EventDelivery};
 use billing_ports::{Notifier, NotifyError};
@@ -23,20 +23,20 @@ impl Notifier for Sender {
         let failed = |error: &dyn ToString| NotifyError::Failed(error.to_string());
         let endpoints = self.store().list_endpoints().await;
         let endpoints = endpoints.map_err(|error| failed(&error))?;
-        let listening = endpoints.iter().filter(|held| held.disabled.is_none());
-        let listening: Vec<&Endpoint> = listening.collect();
         let now = self.now();
         let mut deliveries = Vec::new();
         for entry in entries {
-            let mut wanting = listening
-                .iter()
-                .filter(|held| held.wants(entry.event))
-                .peekable();
-            if wanting.peek().is_none() {
+            let wanting = wanting(&endpoints, entry.event);
+            if wanting.is_empty() {
                 continue;
             }
-            let body = payload::body(entry).map_err(|error| failed(&error))?;
-            deliveries.extend(wanting.map(|to| delivery(entry, to.id, &body, now)));
+            let pay_url = self.pay_url(entry).await.map_err(NotifyError::Failed)?;
+            let body = payload::body(entry, pay_url.as_deref());
+            let body = body.map_err(|error| failed(&error))?;
+            let each = wanting
+                .into_iter()
+                .map(|to| delivery(entry, to, &body, now));
+            deliveries.extend(each);
         }
         if deliveries.is_empty() {
             return Ok(());
@@ -45,6 +45,24 @@ impl Notifier for Sender {
         added.map_err(|error| failed(&error))?;
         self.wake();
         Ok(())
+    }
+}
+
+/// To whom an event goes.
+fn wanting(endpoints: &[Endpoint], event: Event) -> Vec<EndpointId> {
+    let listening = endpoints.iter().filter(|held| held.disabled.is_none());
+    let wanting = listening.filter(|held| held.wants(event));
+    wanting.map(|held| held.id).collect()
+}
+
+impl Sender {
+    /// Where the renewal that is told of is paid for as long as it can be. `None`: it is told
+    /// of none, or nobody has such a page.
+    async fn pay_url(&self, entry: &JournalEntry) -> Result<Option<String>, String> {
+        match (self.links(), entry.renewal) {
+            (Some(links), Some(_owed)) => links.renewal_link(entry).await,
+            _ => Ok(None),
+        }
     }
 }
 

@@ -1,20 +1,26 @@
 //! Links to the page where a renewal is paid. They live for as long as it can be paid, while
 //! the provider's own page, whose rate is locked, closes after minutes or days.
 //!
-//! A link names an invoice and its own end, and is signed: nothing is stored of it, and it is
-//! the same whenever it is told. Whoever has it sees what one renewal costs, and may pay it.
+//! A link names an invoice and its own end, and is signed: nothing is stored to open it by,
+//! and it is the same whenever it is told. Whoever has it sees what one renewal costs, and may pay it.
 //! Knows no route but the page's address.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
 use billing_domain::ids::InvoiceId;
 use billing_domain::journal::{Event, JournalEntry};
 use billing_domain::time::{Timestamp, shifted};
+use billing_notify::RenewalLinks;
+use billing_ports::{Clock, IdSource, Store};
 use jiff::SignedDuration;
 use ring::hmac;
 use url::Url;
 
 use crate::drawn_keys::{Books, DrawnKeys, IfNone};
 use crate::problem::Problem;
-use crate::state::AppState;
+use crate::state::{ApiOptions, AppState};
 
 /// The page.
 pub(crate) const PAGE: &str = "/renewal";
@@ -69,19 +75,69 @@ pub(crate) async fn address(
     state: &AppState,
     entry: &JournalEntry,
 ) -> Result<Option<String>, Problem> {
-    if !state.has_pages() {
-        return Ok(None);
+    let links = Links::of(state).ok_or_else(Problem::billing_disabled)?;
+    links.address(entry).await
+}
+
+/// What links are made with. Holds no engine, which may hold whoever has this.
+pub(crate) struct Links {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    options: Arc<ApiOptions>,
+    keys: Arc<DrawnKeys>,
+    pages: Arc<AtomicBool>,
+}
+
+impl Links {
+    /// To the pages of `state`. `None`: billing is switched off.
+    pub(crate) fn of(state: &AppState) -> Option<Self> {
+        let billing = &state.billing;
+        Some(Self {
+            store: Arc::clone(billing.store()?),
+            clock: Arc::clone(billing.clock()?),
+            ids: Arc::clone(&state.ids),
+            options: Arc::clone(&state.options),
+            keys: Arc::clone(&state.renewal_keys),
+            pages: Arc::clone(state.pages()),
+        })
     }
-    let public_url = &state.options.public_url;
-    address_below(public_url, &Books::of(state)?, &state.renewal_keys, entry).await
+
+    /// Whether pages are mounted.
+    pub(crate) fn has_pages(&self) -> bool {
+        self.pages.load(Ordering::Relaxed)
+    }
+
+    /// The address where the renewal that `entry` tells of is paid. `None`: it tells of none,
+    /// or there is no page of ours.
+    ///
+    /// # Errors
+    ///
+    /// 503 when the store fails.
+    pub(crate) async fn address(&self, entry: &JournalEntry) -> Result<Option<String>, Problem> {
+        if !self.has_pages() {
+            return Ok(None);
+        }
+        let books = Books {
+            store: self.store.as_ref(),
+            clock: self.clock.as_ref(),
+            ids: self.ids.as_ref(),
+        };
+        address_below(&self.options.public_url, &books, &self.keys, entry).await
+    }
+}
+
+#[async_trait]
+impl RenewalLinks for Links {
+    async fn renewal_link(&self, entry: &JournalEntry) -> Result<Option<String>, String> {
+        let address = self.address(entry).await;
+        // Why was logged where it failed.
+        address.map_err(|_logged| "the link to pay by could not be made".to_owned())
+    }
 }
 
 /// The same where the pages are mounted below `public_url`.
-///
-/// # Errors
-///
-/// 503 when the store fails.
-pub(crate) async fn address_below(
+async fn address_below(
     public_url: &str,
     books: &Books<'_>,
     keys: &DrawnKeys,

@@ -26,6 +26,7 @@ use crate::mail::Post;
 use crate::migrations::Migrations;
 use crate::pages::PaddlePage;
 use crate::problem::Problem;
+use crate::renewal_link::Links;
 use crate::reports::Reports;
 use crate::sessions::SessionCache;
 use crate::{quote_token, renewal_link};
@@ -130,10 +131,17 @@ impl AppState {
         self
     }
 
-    /// Has receivers of events made and kept, to whom `events` sends. Who runs it, and tells it
+    /// Has receivers of events made and kept, to whom `events` sends, and what it sends of a
+    /// renewal lead to the pages of this server once they are mounted. Who runs it, and tells it
     /// what happens, is the host; without one, no receiver can be made.
     #[must_use]
     pub fn with_events(mut self, events: Sender) -> Self {
+        if let Some(links) = Links::of(&self) {
+            let is_first = events.link_renewals(Arc::new(links));
+            if !is_first {
+                tracing::warn!("events lead to the pages that were given first");
+            }
+        }
         self.events = Some(events);
         self
     }
@@ -240,10 +248,6 @@ impl AppState {
 
     pub(crate) fn shows_pages(&self) {
         self.pages.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn has_pages(&self) -> bool {
-        self.pages.load(Ordering::Relaxed)
     }
 
     /// Waits until every mail at hand was sent or given up, which takes some

@@ -4,11 +4,12 @@
 use billing_domain::time::shifted;
 use billing_testkit::fakes::btcpay::InvoiceStatus;
 use billing_testkit::fakes::rig::FaultKind;
+use billing_testkit::receiver::Receiver;
 use poem::http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::shop::{BLOCK, Buyer, Shop, bought, days, dollars, down, loses, page, parked, shop};
-use crate::rig::{PUBLIC, Seen, StoreKind};
+use crate::rig::{PUBLIC, Seen, StoreKind, assert_sent_as_documented};
 use crate::scenarios::harbor::{sat, text};
 use crate::scenarios::on_both_stores;
 
@@ -19,6 +20,8 @@ on_both_stores! {
     k_12_a_link_makes_nothing_that_is_not_owed;
     /// K-12: while BTCPay is away nothing is made, and the link goes on working.
     k_12_a_link_survives_an_outage_of_btcpay;
+    /// K-12: what receivers are sent of a renewal, and of its reminders, has the link of days.
+    k_12_events_that_are_sent_have_the_link_of_days;
 }
 
 /// Somebody who owes a renewal since yesterday, and the link of the event that says so.
@@ -230,4 +233,49 @@ async fn k_12_a_link_survives_an_outage_of_btcpay(kind: StoreKind) {
     super::shop::pays(&shop, &second).await;
     assert_eq!(ana.stands(&shop).await["status"], "active");
     shop.ends_well().await;
+}
+
+async fn k_12_events_that_are_sent_have_the_link_of_days(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let receiver = Receiver::start().await.unwrap();
+    let renewals = [
+        "subscription.renewal_pending",
+        "subscription.renewal_due",
+        "subscription.grace_ending",
+    ];
+    let asked = json!({ "url": receiver.url("/events"), "events": renewals });
+    let made = shop.operate("/v1/webhook-endpoints", &asked).await;
+    made.is(StatusCode::CREATED);
+    let (ana, link) = owing(&shop, "ana").await;
+    let first = ana.owes(&shop).await;
+    assert!(shop.events.send_due().await.unwrap() > 0);
+    let sent = || -> Vec<Value> {
+        let got = receiver.got();
+        let bodies = got.iter().map(|got| serde_json::from_slice(&got.body));
+        bodies.map(Result::unwrap).collect()
+    };
+    let pending = sent().pop().unwrap();
+    assert_eq!(pending["type"], "subscription.renewal_pending");
+    assert_eq!(text(&pending["data"]["renewal"]["pay_url"]), link);
+    assert_eq!(page(&pending["data"]["note"]), first);
+
+    // Days later BTCPay's own page has closed, and the link leads to another.
+    shop.fake.advance(days(3));
+    loses(&shop);
+    let second = led(&presses(&shop, &link).await);
+    assert_ne!(second, first);
+    // It is told anew, and called to mind before the grace ends: each with a link of ours.
+    shop.pass(days(8)).await;
+    assert!(shop.events.send_due().await.unwrap() > 0);
+    let sent = sent();
+    assert_sent_as_documented(&sent);
+    assert_eq!(sent.last().unwrap()["type"], "subscription.grace_ending");
+    for event in &sent {
+        let link = text(&event["data"]["renewal"]["pay_url"]);
+        let ours = format!("{PUBLIC}/renewal?link=br_");
+        assert!(link.starts_with(&ours), "{event:#}");
+        let seen = shop.get(&link).await.is(StatusCode::OK);
+        assert!(seen.text.contains("Your renewal of"), "{}", seen.text);
+    }
+    shop.is_sound().await;
 }

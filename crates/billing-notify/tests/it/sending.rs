@@ -1,11 +1,14 @@
 //! What receivers get, and what becomes of what they do not take.
 
-use billing_domain::journal::Event;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use billing_domain::journal::{Event, JournalEntry};
 use billing_domain::time::shifted;
-use billing_notify::{FAILING_FOR, ROTATION_WINDOW};
+use billing_notify::{FAILING_FOR, ROTATION_WINDOW, RenewalLinks};
 use billing_ports::Clock;
-use billing_ports::Notifier;
 use billing_ports::store::{DeliveryState, DisabledWhy, EndpointSecret, Endpoints};
+use billing_ports::{Notifier, NotifyError};
 use billing_testkit::memory::{Call, Fault};
 use billing_testkit::receiver::Reply;
 use jiff::SignedDuration;
@@ -33,6 +36,52 @@ async fn an_event_is_posted_as_the_official_library_wants_it() {
     assert_eq!(got[0].header("webhook-id"), held.id.to_string());
     assert_eq!((held.state, held.attempts), (DeliveryState::Delivered, 1));
     assert_eq!(rig.sender.send_due().await, Ok(0), "once");
+}
+
+/// A host with a page to pay renewals at, or one that cannot say where.
+struct Page(Result<&'static str, &'static str>);
+
+#[async_trait]
+impl RenewalLinks for Page {
+    async fn renewal_link(&self, _told: &JournalEntry) -> Result<Option<String>, String> {
+        self.0
+            .map(|link| Some(link.to_owned()))
+            .map_err(str::to_owned)
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_is_paid_where_the_host_says() {
+    const LINK: &str = "https://billing.example.com/renewal?link=br_2";
+    let (mut rig, receiver) = (Rig::new(), receiver().await);
+    let endpoint = rig.listens(&receiver.url("/")).await;
+    assert!(rig.sender.link_renewals(Arc::new(Page(Ok(LINK)))));
+    let another = Page(Ok("https://elsewhere.example.com"));
+    assert!(
+        !rig.sender.link_renewals(Arc::new(another)),
+        "the first stays"
+    );
+    let entry = rig.happens(Event::SubscriptionRenewalPending).await;
+    assert_eq!(rig.sender.send_due().await, Ok(1));
+    let sent = verified(&receiver.got()[0], endpoint.secret);
+    assert_eq!(sent["data"]["renewal"]["pay_url"], LINK);
+    assert_eq!(sent["data"]["note"], entry.note.unwrap());
+}
+
+#[tokio::test]
+async fn a_renewal_whose_link_cannot_be_made_is_told_again_and_not_without_it() {
+    let (mut rig, receiver) = (Rig::new(), receiver().await);
+    rig.listens(&receiver.url("/")).await;
+    let fails = Page(Err("the store is away"));
+    assert!(rig.sender.link_renewals(Arc::new(fails)));
+    let customer = rig.make.id();
+    let entry = rig.make.journal(customer, Event::SubscriptionRenewalDue);
+    let told = rig.sender.notify(rig.make.id(), &[entry]).await;
+    assert_eq!(
+        told,
+        Err(NotifyError::Failed("the store is away".to_owned()))
+    );
+    assert!(rig.deliveries().await.is_empty());
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use crate::api::views::MoneyView;
 use crate::api::{Answer, Group};
 use crate::auth::AdminKey;
 use crate::problem::Problem;
+use crate::renewal_link;
 use crate::state::AppState;
 
 /// An event, as receivers get it: posted with the headers `webhook-id`, which is the same each
@@ -78,6 +79,10 @@ pub(crate) struct EventRenewalView {
     due_at: String,
     /// Until when it can be paid.
     grace_ends_at: String,
+    /// Where it is paid: a page of this server's that goes on working until then. Without
+    /// pages: the provider's, which closes sooner. Absent: there is none yet.
+    #[oai(skip_serializing_if_is_none)]
+    pay_url: Option<String>,
 }
 
 /// An event on its way to a receiver.
@@ -140,17 +145,23 @@ impl From<EventDelivery> for DeliveryView {
 
 impl DeliveryView {
     /// With what is sent.
-    fn whole(held: EventDelivery) -> Self {
+    async fn whole(state: &AppState, held: EventDelivery) -> Result<Self, Problem> {
         // What is carried is kept in another form.
-        let carried = entry_of(&held).and_then(|entry| body(&entry).ok());
+        let carried = match entry_of(&held) {
+            Some(entry) => {
+                let address = renewal_link::address(state, &entry).await?;
+                body(&entry, address.as_deref()).ok()
+            }
+            None => None,
+        };
         let payload = EventView::parse_from_json_string(carried.as_ref().unwrap_or(&held.body));
         if payload.is_err() {
             tracing::error!(delivery = %held.id, "an event cannot be read");
         }
-        Self {
+        Ok(Self {
             payload: payload.ok(),
             ..held.into()
-        }
+        })
     }
 }
 
@@ -225,7 +236,7 @@ impl DeliveriesApi {
     ) -> Answer<DeliveryView> {
         tracing::debug!(by = %by.0.actor, "delivery read");
         let held = found(&state, parsed(&id)?).await?;
-        Ok(Json(DeliveryView::whole(held)))
+        Ok(Json(DeliveryView::whole(&state, held).await?))
     }
 
     /// Sends an event again that was given up, its tries counted from none.
@@ -308,7 +319,7 @@ mod tests {
         let full: Vec<JournalEntry> = full.collect();
         let examples = Event::ALL.iter().copied().map(example);
         for entry in full.into_iter().chain(examples) {
-            let sent = body(&entry).unwrap();
+            let sent = body(&entry, Some("https://billing.example.com")).unwrap();
             let read = EventView::parse_from_json_string(&sent);
             let read = read.unwrap_or_else(|error| panic!("{}: {sent}", error.into_message()));
             // What the document does not know would be lost on the way.

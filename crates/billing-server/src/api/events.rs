@@ -5,6 +5,9 @@ use billing_domain::journal::{Event, Part};
 use billing_notify::{body, example};
 use serde_json::{Map, Value, json};
 
+/// Where a renewal is paid, in examples.
+const PAY_URL: &str = "https://billing.example.com/renewal?link=br_019ca9450a00…";
+
 /// What every event says of itself.
 const ALWAYS: [&str; 2] = ["id", "customer"];
 const SOMETIMES: [&str; 2] = ["sequence", "actor"];
@@ -28,7 +31,7 @@ pub(super) fn with_events(document: &str) -> String {
 }
 
 fn event_of(event: Event, document: &Value) -> Value {
-    let example: Value = body(&example(event))
+    let example: Value = body(&example(event), Some(PAY_URL))
         .ok()
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default();

@@ -2,7 +2,6 @@
 //! letter is written, such as a renewal that was paid meanwhile, is not written about.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use billing_domain::catalog::{Catalog, CatalogRevision};
@@ -26,8 +25,7 @@ use super::rise::Rise;
 use super::template::{Values, shortened};
 use super::{LetterOptions, templates};
 use crate::desk::Desk;
-use crate::drawn_keys::{Books, DrawnKeys};
-use crate::renewal_link::address_below;
+use crate::renewal_link::Links;
 use crate::state::AppState;
 
 /// The pages where letters lead to.
@@ -41,8 +39,7 @@ const SELLS: [LineKind; 3] = [LineKind::Plan, LineKind::Begins, LineKind::Differ
 /// Mails letters as they are told. Holds no engine, which holds this.
 pub(crate) struct Letters {
     desk: Desk,
-    keys: Arc<DrawnKeys>,
-    pages: Arc<AtomicBool>,
+    links: Links,
     signer: Option<Arc<dyn LicenseSigner>>,
     options: LetterOptions,
 }
@@ -67,8 +64,7 @@ impl Letters {
         desk.post.mailer()?;
         Some(Self {
             desk,
-            keys: Arc::clone(&state.renewal_keys),
-            pages: Arc::clone(state.pages()),
+            links: Links::of(state)?,
             signer: state.signer.clone(),
             options,
         })
@@ -189,7 +185,7 @@ impl Letters {
     fn failed(&self, about: &About<'_>) -> Option<Values> {
         let open = about.open()?;
         // Where there is no page of ours it is paid at the provider's.
-        let there = open.pay_url.clone().filter(|_| !self.has_pages());
+        let there = open.pay_url.clone().filter(|_| !self.links.has_pages());
         let link = there.unwrap_or_else(|| self.page(HOME));
         let mut values = about.of_invoice(open, link);
         values.insert("amount", about.language.amount(open.amount));
@@ -245,16 +241,10 @@ impl Letters {
     /// its provider has now. While that is made anew, the letter waits.
     async fn pay_link(&self, entry: &JournalEntry, open: &Invoice) -> Result<String, Failed> {
         let none = || "there is no page to pay at yet".to_owned();
-        if !self.has_pages() {
+        if !self.links.has_pages() {
             return open.pay_url.clone().ok_or_else(none);
         }
-        let books = Books {
-            store: self.desk.store.as_ref(),
-            clock: self.desk.clock.as_ref(),
-            ids: self.desk.ids.as_ref(),
-        };
-        let below = &self.desk.options.public_url;
-        let address = address_below(below, &books, &self.keys, entry).await;
+        let address = self.links.address(entry).await;
         let address = address.map_err(|_logged| "the link could not be made".to_owned())?;
         address.ok_or_else(none)
     }
@@ -263,10 +253,6 @@ impl Letters {
     fn page(&self, page: &str) -> String {
         let home = self.options.home.clone();
         home.unwrap_or_else(|| format!("{}{page}", self.desk.options.public_url))
-    }
-
-    fn has_pages(&self) -> bool {
-        self.pages.load(Ordering::Relaxed)
     }
 }
 
