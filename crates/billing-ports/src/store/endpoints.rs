@@ -55,6 +55,21 @@ impl Endpoint {
     pub fn wants(&self, event: Event) -> bool {
         self.events.is_empty() || self.events.contains(&event)
     }
+
+    /// Whether nothing is sent to it any more and no operator decided so: it was gone, or took
+    /// nothing for days.
+    #[must_use]
+    pub fn was_given_up(&self) -> bool {
+        let disabled = self.disabled;
+        disabled.is_some_and(|disabled| disabled.why != DisabledWhy::Operator)
+    }
+
+    /// Whether it takes nothing and no operator decided so: it was given up, or may be soon.
+    #[must_use]
+    pub fn takes_nothing(&self) -> bool {
+        let fails = self.disabled.is_none() && self.failing_since.is_some();
+        fails || self.was_given_up()
+    }
 }
 
 /// That nothing is sent to a receiver any more.

@@ -1,6 +1,6 @@
 //! For machines that watch, and people that read: health, metrics, the document.
 
-use billing_ports::store::{DisabledWhy, PageAsk, STORE_TIMEOUT, StoreError};
+use billing_ports::store::{PageAsk, STORE_TIMEOUT, StoreError};
 use poem::http::{StatusCode, header};
 use poem::web::Data;
 use poem::{Endpoint, Response, handler};
@@ -101,8 +101,7 @@ async fn waiting(state: &AppState) -> String {
     let counted = async {
         let parked = store.list_parked(None, COUNTED).await?.rows.len();
         let receivers = store.list_endpoints().await?;
-        let disabled = receivers.into_iter().filter_map(|held| held.disabled);
-        let given_up = disabled.filter(|held| held.why != DisabledWhy::Operator);
+        let given_up = receivers.iter().filter(|held| held.was_given_up());
         Ok::<_, StoreError>((parked, given_up.count()))
     };
     let (parked, receivers) = match tokio::time::timeout(STORE_TIMEOUT, counted).await {

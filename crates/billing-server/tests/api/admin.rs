@@ -1,6 +1,9 @@
 //! The dashboard as operators use it: in by a key, over everybody, and what is decided there.
 
-use billing_ports::store::Ring as _;
+use billing_ports::Clock as _;
+use billing_ports::store::{
+    Disabled, DisabledWhy, Endpoint, EndpointSecret, Endpoints as _, Ring as _,
+};
 use billing_testkit::fixtures::Maker;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -187,6 +190,54 @@ async fn the_overview_counts_what_recurs_and_what_waits() {
     owed.is_sound().says("Renewal").says("$30");
     let past = browser.get("/admin/subscriptions?status=past_due").await;
     past.is(200).is_sound().says("Past due");
+}
+
+/// One that was given up, or is not taking anything by now, is shown until it takes something
+/// again; one that an operator switched off is not, whatever it did before.
+#[tokio::test]
+async fn a_receiver_that_takes_nothing_is_shown_on_the_overview() {
+    let rig = Rig::new().await;
+    let browser = signed_in(&rig, READ).await;
+    let badge = |host: &str| format!("<span class=\"badge over\">{host}</span>");
+    let mut make = Maker::new(5);
+    let at = rig.clock.now();
+    for (host, failing, disabled) in [
+        ("well.example", false, None),
+        ("off.example", true, Some(DisabledWhy::Operator)),
+        ("failing.example", true, None),
+        ("given-up.example", true, Some(DisabledWhy::Failing)),
+        ("gone.example", false, Some(DisabledWhy::Gone)),
+    ] {
+        let receiver = Endpoint {
+            id: make.id(),
+            url: format!("https://{host}/hook?token=secretish"),
+            events: Vec::new(),
+            secret: EndpointSecret([7; 32]),
+            old_secret: None,
+            failing_since: failing.then_some(at),
+            disabled: disabled.map(|why| Disabled { at, why }),
+            created_at: at,
+        };
+        assert!(rig.store.add_endpoint(&receiver).await.unwrap());
+        let shown = browser.get("/admin").await.is(200);
+        shown.is_sound().keeps_to_itself("secretish");
+        if matches!(host, "well.example" | "off.example") {
+            shown.keeps_to_itself(host);
+            shown.says("<dt>Receivers that take nothing</dt><dd><span class=\"badge good\">None");
+        } else {
+            shown.says(&badge(host));
+            shown.keeps_to_itself(
+                "<dt>Receivers that take nothing</dt><dd><span class=\"badge good\">",
+            );
+        }
+    }
+    // It takes something again, or an operator enables it.
+    for receiver in rig.store.list_endpoints().await.unwrap() {
+        assert!(rig.store.switch_endpoint(receiver.id, None).await.unwrap());
+    }
+    let shown = browser.get("/admin").await.is(200);
+    shown.keeps_to_itself(&badge("given-up.example"));
+    shown.keeps_to_itself(&badge("gone.example"));
 }
 
 #[tokio::test]

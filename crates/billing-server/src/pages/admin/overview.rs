@@ -3,7 +3,7 @@
 use billing_domain::report::Split;
 use billing_domain::subscription::Status;
 use billing_ports::store::{
-    DeliveryFilter, DeliveryState, DisabledWhy, Endpoint, InvoiceFilter, SubscriptionFilter,
+    DeliveryFilter, DeliveryState, Endpoint, InvoiceFilter, SubscriptionFilter,
 };
 use maud::{Markup, html};
 use poem::web::Data;
@@ -95,7 +95,10 @@ impl Waiting {
             past_due: Count::of(&store.list_subscriptions(owing, COUNT).await?),
             parked: Count::of(&store.list_parked(None, COUNT).await?),
             dead: Count::of(&store.list_deliveries(dead, COUNT).await?),
-            receivers: receivers.into_iter().filter(fails).collect(),
+            receivers: receivers
+                .into_iter()
+                .filter(Endpoint::takes_nothing)
+                .collect(),
             refused: refused(operator),
         })
     }
@@ -154,14 +157,6 @@ fn refused(operator: &Operator<'_>) -> Vec<String> {
     providers
         .chain(github.map(|github| github.account()))
         .collect()
-}
-
-/// Whether a receiver takes nothing, and no operator decided so.
-fn fails(receiver: &Endpoint) -> bool {
-    match receiver.disabled {
-        Some(disabled) => disabled.why != DisabledWhy::Operator,
-        None => receiver.failing_since.is_some(),
-    }
 }
 
 /// Where a receiver is, without what may be secret in its address.
