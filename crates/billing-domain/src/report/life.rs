@@ -34,6 +34,10 @@ pub(super) struct Held {
 /// A price of a plan. `None`: the plan has none.
 pub(super) type PriceOf = (PlanKey, Option<PriceKey>);
 
+/// The prices at which something was held, each with the month since when; and the month in
+/// which it was lost, if it was.
+type Stays<'a> = (Vec<(Month, &'a Held)>, Option<Month>);
+
 /// Held at a price, and at another since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stay {
@@ -62,14 +66,15 @@ impl Life {
                 interval,
                 rate,
             },
-            began: (!is_trialing).then(|| first_due(held)),
+            // What is paid before its trial would be over has begun by now.
+            began: (!is_trialing).then(|| first_due(held).min(now)),
             ended,
         }))
     }
 
     /// The prices at which it was held, each with the month since when it was, oldest
     /// first; and the month in which it was lost, if it was. `None`: it is in its trial.
-    pub(super) fn stays(&self) -> Option<(Vec<(Month, &Held)>, Option<Month>)> {
+    pub(super) fn stays(&self) -> Option<Stays<'_>> {
         let began = self.began?;
         let first = Month::of(began);
         // What ended before it was to be paid began all the same, and is not left.

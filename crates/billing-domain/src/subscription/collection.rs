@@ -43,8 +43,8 @@ impl Subscription {
     #[must_use]
     pub fn collection(&self, owed: Option<&Invoice>, now: Timestamp) -> Option<Collection> {
         let owed = owed.filter(|invoice| invoice.is_open());
-        let owes = matches!(self.state, State::PastDue { .. });
-        if owed.is_none() && !owes {
+        let is_past_due = matches!(self.state, State::PastDue { .. });
+        if owed.is_none() && !is_past_due {
             return None;
         }
         let (asked, failed, next) = match self.schedule {

@@ -228,9 +228,13 @@ fn a_change_a_change_to_come_and_a_provider_s_word_are_remembered() {
     assert_eq!(stays(world.sub()), [], "it is not paid");
     world.pay_change(change);
     let upgraded = ("basic".to_owned(), 1_000, world.now);
-    assert_eq!(stays(world.sub()), [upgraded.clone()]);
+    assert_eq!(stays(world.sub()), std::slice::from_ref(&upgraded));
     world.change("basic-monthly");
-    assert_eq!(stays(world.sub()), [upgraded.clone()], "it is to come");
+    assert_eq!(
+        stays(world.sub()),
+        std::slice::from_ref(&upgraded),
+        "it is to come"
+    );
     // Whoever counts before the engine has looked counts it all the same.
     let mut figures = Figures::at(at("2026-05-02"));
     figures.count(world.sub()).unwrap();

@@ -73,9 +73,9 @@ impl ReadModels for MemoryStore {
             let ids: BTreeSet<SubscriptionId> = ids.iter().copied().collect();
             let books = &state.books;
             let found = ids.into_iter().filter_map(|id| {
-                let shelf = books.shelves.get(books.subscriptions.get(&id)?)?;
-                let held = shelf.subscriptions.get(&id)?;
-                let owed = shelf.invoices.values().rev().find(|invoice| {
+                let theirs = books.shelves.get(books.subscriptions.get(&id)?)?;
+                let held = theirs.subscriptions.get(&id)?;
+                let owed = theirs.invoices.values().rev().find(|invoice| {
                     invoice.subscription == Some(id) && invoice.is_open() && invoice.is_renewal()
                 });
                 Some((held.clone(), owed.cloned()))

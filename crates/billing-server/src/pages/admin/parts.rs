@@ -206,25 +206,25 @@ impl Parts {
             class,
             values: row.flows.iter().map(of).collect(),
         };
-        let mut moved = vec![
+        let mut shown = vec![
             series("new", "one", |flow| flow.new),
             series("lost", "two", |flow| flow.lost),
         ];
-        let moves = [
+        let between = [
             series("arrived", "three", |flow| flow.arrived),
             series("left", "four", |flow| flow.left),
         ];
-        let moves = moves
+        let between = between
             .into_iter()
             .filter(|one| one.values.iter().any(|value| *value > 0));
-        moved.extend(moves);
+        shown.extend(between);
         let churn = series("churn", "two", |flow| flow.basis_points().unwrap_or(0));
         let id = format!("part-{number}");
         html! {
             section class="card" aria-labelledby=(id) {
                 h2 id=(id) { (name(&row.part, catalog)) }
                 p { "Recurs in a month: " strong { (amounts(&row.recurring)) } }
-                (chart::columns("Subscriptions by month", &labels, &moved))
+                (chart::columns("Subscriptions by month", &labels, &shown))
                 (chart::columns("Share lost, by month", &labels, &[churn]))
                 table {
                     caption class="unseen" { "Who came, left and moved, by month, the present one first" }
