@@ -13,7 +13,7 @@ use billing_domain::time::Timestamp;
 use billing_http::HttpClient;
 use billing_ports::{
     Answer, Clock, Delivery, Finding, Listed, PaymentProvider, PerformError, RateSource,
-    RefundPromised,
+    RefundPromised, Refunds,
 };
 use serde_json::json;
 
@@ -235,8 +235,8 @@ impl PaymentProvider for BtcPay {
         listed.map_err(CallError::of_read)
     }
 
-    fn promises_refunds(&self) -> bool {
-        true
+    fn refunds(&self) -> Refunds {
+        Refunds::ByLink
     }
 
     async fn refund_link(

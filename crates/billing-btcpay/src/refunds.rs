@@ -52,6 +52,7 @@ impl BtcPay {
         let claims = self.claims_of(pull).await?;
         let told = claims.iter().filter_map(|payout| {
             let fact = Fact::RefundSeen(RefundSnapshot {
+                ordered: None,
                 refund: payout.id.clone(),
                 of: goes_back_of(pull, payout, seen),
                 amount: Money::new(payout.satoshi()?, Currency::SAT),

@@ -69,7 +69,7 @@ impl EffectKey {
         Self(format!("usage:{period}"))
     }
 
-    /// Promising money back: so many promises were made of this invoice, this included.
+    /// Sending or promising money back: so many promises were made of this invoice, this included.
     #[must_use]
     pub fn refund(invoice: InvoiceId, number: u32) -> Self {
         Self(format!("refund:{invoice}:{number}"))
@@ -171,7 +171,7 @@ pub enum Order {
         /// The provider's id. `None` when its creation was never answered: look by our id.
         reference: Option<String>,
     },
-    /// Make a link by which a buyer gets money back.
+    /// Send money back to a buyer, or make a link by which it is claimed.
     PromiseRefund(PromiseRefund),
     /// Change a subscription that the provider runs.
     ChangeSubscription(ChangeSubscription),
@@ -339,7 +339,7 @@ pub struct CreateInvoice {
     pub amount: Money,
 }
 
-/// Everything a provider needs to promise money back.
+/// Everything a provider needs to send money back, or to promise it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PromiseRefund {
     /// The provider account.
@@ -352,6 +352,10 @@ pub struct PromiseRefund {
     pub amount: Money,
     /// What was paid: all promises together come to no more.
     pub paid: Money,
+    /// What of that was known here to be gone again, or on its way back. `None`: it was
+    /// ordered by a version that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Money>,
     /// Why, in words that the buyer reads. `None`: none are given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -17,7 +17,7 @@ use crate::time::{Period, Timestamp};
 
 pub use awaited::{Awaited, Said};
 pub use forgone::Forgone;
-pub use promised::RefundPromise;
+pub use promised::{RefundPromise, Sent};
 pub use returned::{ReturnKind, Returned};
 
 /// What is owed, for one purpose.
@@ -96,7 +96,7 @@ pub struct Invoice {
     /// What went back of them, or is contested, by the provider's ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub returned: Vec<Returned>,
-    /// What was promised back by a link, oldest first.
+    /// What was promised back, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub promised: Vec<RefundPromise>,
     /// Whether it was told that a provider failed to collect it, and nothing has come

@@ -36,10 +36,10 @@ pub use commands::{
     Drifted, Exchange, Exchanged, GrantError, GrantRow, ImportError, ImportMode, ImportRow,
     LeftOut, LicenseError, LicenseHeld, LicenseRow, LicenseStanding, MAX_NEGOTIATED, MachineError,
     MemberError, MigrationError, NegotiateError, NewCode, NewTerms, NotTaken, OfMailbox,
-    PauseError, PaymentError, PortalError, QuoteError, RefundError, RefundMade, RenewalPage,
-    RenewalPageError, RenewalStanding, RenewalToPay, ReplayAsk, ReplayFinding, Replayed,
-    SubscriptionRow, Unanswered, UncancelError, Uncanceled, Unpaid, UsageError, UsageNotTaken,
-    UsageReport, UsageStanding, UsageTaken, What,
+    PauseError, PaymentError, PortalError, QuoteError, RefundBy, RefundError, RefundMade,
+    RenewalPage, RenewalPageError, RenewalStanding, RenewalToPay, ReplayAsk, ReplayFinding,
+    Replayed, SubscriptionRow, Unanswered, UncancelError, Uncanceled, Unpaid, UsageError,
+    UsageNotTaken, UsageReport, UsageStanding, UsageTaken, What,
 };
 pub use error::EngineError;
 pub use gate::GateError;

@@ -23,7 +23,8 @@ pub use mailer::{Mail, MailError, Mailer};
 pub use notifier::{Notifier, NotifyError};
 pub use provider::{
     Answer, Finding, FindingLevel, Listed, PaymentProvider, PerformError, PortalAnswer, PortalAsk,
-    PortalPurpose, Previewed, RefundLink, RefundPromised, Refusal, Resent, ResumePreviewed,
+    PortalPurpose, Previewed, RefundLink, RefundPromised, Refunds, Refusal, Resent,
+    ResumePreviewed,
 };
 pub use rate::{Rate, RateError, RateSource};
 pub use store::Store;

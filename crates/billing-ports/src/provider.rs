@@ -108,6 +108,18 @@ impl std::fmt::Debug for PortalAnswer {
     }
 }
 
+/// How a refund comes about that an operator orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refunds {
+    /// In the provider's own dashboard, and noticed here.
+    Elsewhere,
+    /// It sends nothing back by itself, and makes links by which buyers claim what was
+    /// promised.
+    ByLink,
+    /// It sends the money. What it tells of such a refund MUST carry the key of the order.
+    Sent,
+}
+
 /// A link by which a buyer gets back what was promised.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefundLink {
@@ -298,10 +310,9 @@ pub trait PaymentProvider: Send + Sync {
         Err(PerformError::Unsupported("a customer portal"))
     }
 
-    /// Whether it sends nothing back by itself, and makes links by which buyers claim
-    /// what was promised.
-    fn promises_refunds(&self) -> bool {
-        false
+    /// How a refund comes about that an operator orders.
+    fn refunds(&self) -> Refunds {
+        Refunds::Elsewhere
     }
 
     /// What was promised under this key of a payment. The address of its link lets

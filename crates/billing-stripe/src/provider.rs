@@ -14,7 +14,7 @@ use billing_http::{HttpClient, KeyWatch};
 use billing_ports::provider::Buyer;
 use billing_ports::{
     Answer, Clock, Delivery, Finding, Listed, PaymentProvider, PerformError, PortalAnswer,
-    PortalAsk, Previewed, ResumePreviewed,
+    PortalAsk, Previewed, Refunds, ResumePreviewed,
 };
 
 use crate::client::Client;
@@ -88,11 +88,11 @@ impl PaymentProvider for Stripe {
 
     async fn perform(
         &self,
-        _effect: EffectId,
+        effect: EffectId,
         key: &EffectKey,
         order: &Order,
     ) -> Result<Answer, PerformError> {
-        self.act(key, order).await
+        self.act(effect, key, order).await
     }
 
     async fn read(&self, object: &ProviderRef) -> Result<Vec<Observed>, PerformError> {
@@ -113,6 +113,10 @@ impl PaymentProvider for Stripe {
 
     async fn portal(&self, ask: &PortalAsk) -> Result<PortalAnswer, PerformError> {
         self.open_portal(ask).await
+    }
+
+    fn refunds(&self) -> Refunds {
+        Refunds::Sent
     }
 
     async fn buyer(&self, reference: &str) -> Result<Option<Buyer>, PerformError> {

@@ -15,6 +15,7 @@ mod money;
 mod order;
 mod outage;
 mod paid;
+mod paid_back;
 mod promises;
 mod released;
 mod seats;

@@ -157,6 +157,7 @@ impl Rig {
             reference: page.to_owned(),
             amount: sat(satoshi),
             paid: sat(50_000),
+            before: None,
             reason: None,
         };
         let key = EffectKey::refund(invoice, 1);

@@ -18,6 +18,7 @@ use crate::decide::pending::{
 };
 use crate::decide::refund::{follow_returns, return_seen, returns_before};
 use crate::decide::refund_link::fail_promise;
+use crate::decide::refund_sent::is_refund_known;
 use crate::decide::remind::owed;
 use crate::decide::settle::{Received, pay};
 use crate::decide::uncancel::uncancel_failed;
@@ -467,6 +468,11 @@ fn left_open(draft: &Draft, id: CheckoutId) -> Option<String> {
 /// The buyer's grace does not begin, since there is no pay link.
 fn given_up(draft: &mut Draft, effect: EffectId, about: About, at: Timestamp) -> Verdict {
     if let About::Invoice(id) = about {
+        let held = draft.account.invoice(id);
+        if held.is_some_and(|held| is_refund_known(held, effect)) {
+            // Another word of it has come.
+            return Verdict::Decided;
+        }
         // It may have been made all the same: a person looks.
         fail_promise(draft, id, effect, "no_answer");
     }

@@ -32,6 +32,7 @@ mod quote;
 mod rate;
 mod refund;
 mod refund_link;
+mod refund_sent;
 mod remind;
 mod renew;
 mod settle;
@@ -72,7 +73,9 @@ pub use quote::{
     ChangeAsk, Force, Planned, PlannedStep, QuoteRefusal, StepAsk, plan_change, plan_step,
 };
 pub use refund_link::{
-    PromisedRefund, RefundAsk, RefundRefusal, close_promise, promise_refund, standing_promise,
+    PromisedRefund, RefundAsk, RefundRefusal, close_promise, promise_refund, send_refund,
+    standing_promise,
 };
+pub use refund_sent::{SentRefund, hear_refund, is_refund_known};
 pub use uncancel::{UncancelOutcome, UncancelRefusal, uncancel, uncancel_overtaken, uncanceled};
 pub use usage::{UsageRefusal, follow_usage, note_usage_reached, open_usage, set_spending_limit};

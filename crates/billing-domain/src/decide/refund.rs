@@ -13,6 +13,7 @@ use crate::decide::cancel::{CancelWhen, cancel};
 use crate::decide::change::end_awaiting;
 use crate::decide::fact::Verdict;
 use crate::decide::license::revoke;
+use crate::decide::refund_sent::follow_order;
 use crate::decision::Draft;
 use crate::fact::{DisputeState, Fact, Observed, RefundState};
 use crate::ids::{InvoiceId, ParkedId, SubscriptionId};
@@ -40,7 +41,15 @@ pub(super) fn return_seen(
     };
     let told = if let Fact::RefundSeen(seen) = &observed.fact {
         let kind = ReturnKind::Refund(seen.state);
-        told(&seen.refund, kind, seen.amount, &seen.of)
+        let verdict = keep(
+            draft,
+            account,
+            told(&seen.refund, kind, seen.amount, &seen.of),
+        );
+        if let (Verdict::Decided, Some(key)) = (&verdict, &seen.ordered) {
+            follow_order(draft, key, &seen.refund);
+        }
+        return verdict;
     } else if let Fact::DisputeSeen(seen) = &observed.fact {
         let kind = ReturnKind::Dispute(seen.state);
         told(&seen.dispute, kind, seen.amount, &seen.of)

@@ -1,11 +1,11 @@
-//! Promising money back by a link. Nothing is taken by that: what is claimed and
-//! sent is told by the provider, and decided like every refund. One promise of an
+//! Promising money back: by a link, or by an order to send it. Nothing is taken by that:
+//! what is sent is told by the provider, and decided like every refund. One promise of an
 //! invoice is open at a time, so that no two add up to more than was paid.
 
 use crate::decision::Draft;
 use crate::effect::{EffectKey, Order, PromiseRefund};
 use crate::ids::{EffectId, InvoiceId};
-use crate::invoice::{Invoice, RefundPromise};
+use crate::invoice::{Invoice, RefundPromise, Sent};
 use crate::journal::Event;
 use crate::money::{Currency, Money};
 
@@ -45,8 +45,8 @@ pub enum RefundRefusal {
         /// What is left.
         left: Money,
     },
-    /// Another promise can still be claimed.
-    #[error("another refund can still be claimed")]
+    /// Another promise can still be claimed, or nobody has told yet what came of it.
+    #[error("another refund is open")]
     Open {
         /// How much was promised.
         amount: Money,
@@ -73,6 +73,51 @@ pub struct PromisedRefund {
 ///
 /// [`RefundRefusal`], and nothing is changed.
 pub fn promise_refund(draft: &mut Draft, ask: &RefundAsk) -> Result<PromisedRefund, RefundRefusal> {
+    order(draft, ask, None)
+}
+
+/// Orders a refund that its provider sends. The same again, until whoever ordered it has
+/// heard what came of it, is the same refund, and nothing is ordered.
+///
+/// # Errors
+///
+/// [`RefundRefusal`], and nothing is changed.
+pub fn send_refund(draft: &mut Draft, ask: &RefundAsk) -> Result<PromisedRefund, RefundRefusal> {
+    let held = draft.account.invoice(ask.invoice);
+    if let Some(unheard) = held.and_then(|invoice| unheard(invoice, ask)) {
+        return Ok(unheard);
+    }
+    order(draft, ask, Some(Sent::default()))
+}
+
+/// The newest refund of an invoice, where it is what is asked for and nobody has heard yet
+/// what came of it.
+fn unheard(invoice: &Invoice, ask: &RefundAsk) -> Option<PromisedRefund> {
+    let last = invoice.promised.last()?;
+    let sent = last.sent.as_ref()?;
+    let reference = last.reference.as_ref()?;
+    let of_it = ask.payment.as_deref().is_none_or(|name| {
+        let named = invoice.refundable(Some(name));
+        named.is_some_and(|named| named.reference == reference)
+    });
+    let as_much = match ask.amount {
+        Some(amount) => amount == last.amount,
+        None => invoice.left_of(reference)?.amount <= 0,
+    };
+    let is_same = last.failed.is_none() && sent.refund.is_some() && !sent.heard;
+    (is_same && of_it && as_much).then(|| PromisedRefund {
+        effect: last.effect,
+        key: EffectKey::refund(invoice.id, last.number),
+        amount: last.amount,
+        reference: reference.clone(),
+    })
+}
+
+fn order(
+    draft: &mut Draft,
+    ask: &RefundAsk,
+    sent: Option<Sent>,
+) -> Result<PromisedRefund, RefundRefusal> {
     let held = draft.account.invoice(ask.invoice);
     let mut invoice = held.cloned().ok_or(RefundRefusal::NotFound)?;
     let missing = if ask.payment.is_some() {
@@ -118,6 +163,7 @@ pub fn promise_refund(draft: &mut Draft, ask: &RefundAsk) -> Result<PromisedRefu
         reference: reference.clone(),
         amount,
         paid,
+        before: Some(before),
         reason: ask.reason.clone(),
     });
     let effect = draft.order(key.clone(), order);
@@ -130,6 +176,7 @@ pub fn promise_refund(draft: &mut Draft, ask: &RefundAsk) -> Result<PromisedRefu
         at: draft.now(),
         reference: Some(reference.clone()),
         failed: None,
+        sent,
     });
     draft.account.put_invoice(invoice);
     draft.note(Event::InvoiceRefundPromised, |entry| {
@@ -146,8 +193,8 @@ pub fn promise_refund(draft: &mut Draft, ask: &RefundAsk) -> Result<PromisedRefu
     })
 }
 
-/// The promise of which something can still be claimed, as far as is known here. `None`:
-/// there is none.
+/// The promise of which something can still be claimed, or of which nobody has told yet
+/// what came of it, as far as is known here. `None`: there is none.
 #[must_use]
 pub fn standing_promise(invoice: &Invoice) -> Option<PromisedRefund> {
     let open = invoice.open_promise()?;
@@ -187,6 +234,14 @@ pub(super) fn fail_promise(draft: &mut Draft, id: InvoiceId, effect: EffectId, c
     let Some(promise) = promised.find(|promise| promise.effect == effect) else {
         return false;
     };
+    if promise
+        .sent
+        .as_ref()
+        .is_some_and(|sent| sent.refund.is_some())
+    {
+        // It was told of already.
+        return true;
+    }
     promise.failed = Some(code.to_owned());
     draft.account.put_invoice(invoice);
     true

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::digest64;
+use crate::effect::EffectKey;
 use crate::ids::ChangeId;
 use crate::money::Money;
 use crate::time::{Period, Timestamp};
@@ -20,6 +21,10 @@ pub struct RefundSnapshot {
     pub amount: Money,
     /// How far it has come.
     pub state: RefundState,
+    /// The key of our order that it was made for, as its provider gives it back. `None`:
+    /// somebody made it over there, or the provider says nothing of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordered: Option<EffectKey>,
 }
 
 /// How far a refund has come.

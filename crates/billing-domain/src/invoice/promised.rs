@@ -1,6 +1,6 @@
-//! What was promised back of an invoice by a link, where a provider sends nothing by
-//! itself. A promise takes nothing: what is claimed of it and sent does, and is told
-//! like every refund.
+//! What was promised back of an invoice: by a link, where a provider sends nothing by
+//! itself, or by an order to send it. A promise takes nothing: what is sent does, and is
+//! told like every refund.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,22 @@ pub struct RefundPromise {
     /// will be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
+    /// What came of it, where its provider sends the money by itself. `None`: it is a
+    /// link, and its buyer claims what was promised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Sent>,
+}
+
+/// What came of a refund that its provider was told to send.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// The provider's id of the refund. `None`: nobody has told of it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund: Option<String>,
+    /// Whether whoever ordered it has heard what came of it: asked for once more before
+    /// that, it is the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub heard: bool,
 }
 
 /// Money that came in, and can be promised back by one link: a provider makes a link of
@@ -130,7 +146,14 @@ impl Invoice {
         of.map(|one| one.going)
     }
 
-    /// The newest promise of which something is still to be claimed.
+    /// What can still be promised of the money that goes by one name. `None`: none does.
+    pub(crate) fn left_of(&self, reference: &str) -> Option<Money> {
+        let mut all = self.all_refundable().into_iter();
+        let of = all.find(|one| one.reference == reference);
+        of.map(|one| one.left())
+    }
+
+    /// The newest promise of which something is still to be claimed, or to be told.
     pub(crate) fn open_promise(&self) -> Option<&RefundPromise> {
         self.claimable().map(|(promise, _)| promise)
     }
@@ -138,6 +161,10 @@ impl Invoice {
     /// The same, with how much that is.
     fn claimable(&self) -> Option<(&RefundPromise, i64)> {
         let last = self.promised.iter().rfind(|held| held.failed.is_none())?;
+        if let Some(sent) = &last.sent {
+            // Once it was told, it is a refund like any other.
+            return sent.refund.is_none().then_some((last, last.amount.amount));
+        }
         let going = self.going_of(last).unwrap_or(last.before.amount);
         let claimed = going.saturating_sub(last.before.amount);
         let left = last.amount.amount.saturating_sub(claimed);

@@ -103,6 +103,7 @@ fn refunded(world: &mut World, amount: i64) {
     let last = invoices.rfind(|invoice| invoice.is_renewal()).unwrap();
     last.reference = Some("in-refunded".to_owned());
     world.tell(Fact::RefundSeen(RefundSnapshot {
+        ordered: None,
         refund: "re-1".to_owned(),
         of: vec!["in-refunded".to_owned()],
         amount: usd(amount),

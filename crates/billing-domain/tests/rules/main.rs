@@ -89,6 +89,8 @@ mod refund_link;
 #[cfg(test)]
 mod refund_once;
 #[cfg(test)]
+mod refund_sent;
+#[cfg(test)]
 mod remind;
 #[cfg(test)]
 mod report;

@@ -136,6 +136,7 @@ fn what_was_not_ordered_gives_nothing_and_is_kept_as_charged_once() {
         assert_eq!((kept.amount, kept.subscription), (usd(100), None));
         // It goes back, and nobody has to look any more.
         world.tell(Fact::RefundSeen(RefundSnapshot {
+            ordered: None,
             refund: "re-1".to_owned(),
             of: vec![PAGE.to_owned(), "pay-100".to_owned()],
             amount: usd(100),

@@ -371,6 +371,7 @@ fn of_such_a_sale_and_of_all_of_its_money_that_went_back() {
     let back = unsold(
         "2026-01-01T03:00:00Z",
         Fact::RefundSeen(RefundSnapshot {
+            ordered: None,
             refund: "re-1".to_owned(),
             of: vec!["i-1".to_owned()],
             amount: usd(1_000),

@@ -20,6 +20,7 @@ use crate::shop::{half_way, ruled};
 
 fn refund(of: &str, amount: Money, state: RefundState) -> Fact {
     Fact::RefundSeen(RefundSnapshot {
+        ordered: None,
         refund: "re-1".to_owned(),
         of: vec!["unheard-of".to_owned(), of.to_owned()],
         amount,
@@ -140,6 +141,7 @@ fn a_partial_refund_is_kept_and_takes_nothing() {
     assert_eq!(newest(&world).returned.len(), 1);
     // The rest goes back under another name.
     world.tell(Fact::RefundSeen(RefundSnapshot {
+        ordered: None,
         refund: "re-2".to_owned(),
         of: vec![invoice],
         amount: usd(1),
@@ -332,6 +334,7 @@ fn a_second_payment_that_goes_back_takes_nothing() {
     assert_eq!(world.balance(), usd(1_000));
     // What settled the invoice goes back: that takes its time.
     world.tell(Fact::RefundSeen(RefundSnapshot {
+        ordered: None,
         refund: "re-2".to_owned(),
         of: vec![invoice],
         amount: usd(1_000),
@@ -352,6 +355,7 @@ fn what_came_late_and_was_spent_becomes_a_debt_when_it_goes_back() {
     assert_eq!(world.paid_through(), at("2026-04-01"));
     for (name, amount) in [("re-1", 400), ("re-2", 600), ("re-2", 600)] {
         world.tell(Fact::RefundSeen(RefundSnapshot {
+            ordered: None,
             refund: name.to_owned(),
             of: vec!["pay-twice".to_owned()],
             amount: usd(amount),
@@ -552,6 +556,7 @@ fn an_excess_that_goes_back_leaves_what_was_charged() {
     world.tell(refund("over", usd(100), RefundState::Done));
     world.quote("max-monthly");
     world.tell(Fact::RefundSeen(RefundSnapshot {
+        ordered: None,
         refund: "re-2".to_owned(),
         of: vec!["over".to_owned()],
         amount: usd(1),

@@ -43,6 +43,7 @@ fn asks(
 fn goes_back(world: &mut World, name: &str, amount: Money, state: RefundState) {
     let of = world.account.invoices.last().unwrap().reference.clone();
     world.tell(Fact::RefundSeen(RefundSnapshot {
+        ordered: None,
         refund: name.to_owned(),
         of: of.into_iter().collect(),
         amount,
@@ -156,6 +157,7 @@ fn what_came_besides_and_went_back_is_none_of_what_can_be_promised() {
             }],
         });
         world.tell(Fact::RefundSeen(RefundSnapshot {
+            ordered: None,
             refund: "po-1".to_owned(),
             of: vec![name.to_owned()],
             amount: paid,
@@ -220,6 +222,7 @@ fn what_was_set_aside_is_promised_by_its_page_and_nobody_waits_once_it_is_gone()
     assert_eq!(again, Ok(made));
     let gone = |world: &mut World, refund: &str, amount, state| {
         world.tell(Fact::RefundSeen(RefundSnapshot {
+            ordered: None,
             refund: refund.to_owned(),
             of: [&page, "tx-a", "tx-b"].map(str::to_owned).to_vec(),
             amount,
@@ -269,6 +272,7 @@ fn what_was_set_aside_waits_for_a_person_again_where_its_refund_fails() {
     let made = asks(&mut world, invoice, None).unwrap();
     let tell = |world: &mut World, refund: &str, amount, state| {
         world.tell(Fact::RefundSeen(RefundSnapshot {
+            ordered: None,
             refund: refund.to_owned(),
             of: [&page, "tx-a", "tx-b"].map(str::to_owned).to_vec(),
             amount,
@@ -402,6 +406,7 @@ fn a_part_that_goes_back_pays_for_nothing_when_the_rest_comes() {
             };
             if let Some(state) = state {
                 world.tell(Fact::RefundSeen(RefundSnapshot {
+                    ordered: None,
                     refund: "po-1".to_owned(),
                     of: vec![page.clone(), "tx-a".to_owned()],
                     amount: usd(400),

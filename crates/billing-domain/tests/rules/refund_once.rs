@@ -19,6 +19,7 @@ use crate::shop::{holding_in, shop};
 
 fn back(of: &str, name: &str, amount: Money, state: RefundState) -> Fact {
     Fact::RefundSeen(RefundSnapshot {
+        ordered: None,
         refund: name.to_owned(),
         of: vec![of.to_owned()],
         amount,

@@ -44,6 +44,7 @@ fn pays(world: &mut World, invoice: InvoiceId, parts: &[(&str, i64)]) {
 
 fn refund(id: &str, cents: i64, of: &[&str], state: RefundState) -> Fact {
     Fact::RefundSeen(RefundSnapshot {
+        ordered: None,
         refund: id.to_owned(),
         of: of.iter().map(|name| (*name).to_owned()).collect(),
         amount: usd(cents),

@@ -55,7 +55,7 @@ pub use pause::PauseError;
 pub use payment::PaymentError;
 pub use portal::PortalError;
 pub use quote::{AllowedChange, QuoteError};
-pub use refund::{RefundError, RefundMade};
+pub use refund::{RefundBy, RefundError, RefundMade};
 pub use renewal::{RenewalPage, RenewalPageError, RenewalStanding, RenewalToPay};
 pub use replay::{LeftOut, ReplayAsk, ReplayFinding, Replayed};
 pub use usage::{NotTaken, UsageError, UsageNotTaken, UsageReport, UsageStanding, UsageTaken};

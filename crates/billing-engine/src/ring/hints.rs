@@ -241,6 +241,7 @@ mod tests {
             tried: None,
         });
         let refund = read(Fact::RefundSeen(RefundSnapshot {
+            ordered: None,
             refund: "re_1".to_owned(),
             of: Vec::new(),
             amount,

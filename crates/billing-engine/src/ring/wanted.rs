@@ -5,8 +5,10 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use billing_domain::customer::Account;
-use billing_domain::decide::{cancellation_forgone, price_answered};
-use billing_domain::effect::{ChangeSubscription, ChangeWhen, Effect, Order};
+use billing_domain::decide::{cancellation_forgone, is_refund_known, price_answered};
+use billing_domain::effect::{
+    ChangeSubscription, ChangeWhen, CreateInvoice, Effect, Order, PromiseRefund,
+};
 use billing_domain::subscription::Subscription;
 use billing_domain::time::shifted;
 use billing_ports::store::{Also, OutboxItem};
@@ -34,8 +36,9 @@ impl Parts {
             return Ok(true);
         }
         let also = match &item.effect.order {
-            Order::CreateInvoice(order) => Also {
-                invoices: vec![order.invoice],
+            Order::CreateInvoice(CreateInvoice { invoice, .. })
+            | Order::PromiseRefund(PromiseRefund { invoice, .. }) => Also {
+                invoices: vec![*invoice],
                 ..Also::default()
             },
             Order::ChangeSubscription(order) => Also {
@@ -54,7 +57,6 @@ impl Parts {
             Order::OpenCheckout(_)
             | Order::ExpireCheckout { .. }
             | Order::VoidInvoice { .. }
-            | Order::PromiseRefund(_)
             | Order::SettleCode { .. }
             | Order::ReadSubscription { .. }
             | Order::MailClaim
@@ -95,6 +97,10 @@ fn wants(account: &Account, effect: &Effect) -> bool {
         Order::CreateInvoice(order) => account
             .invoice(order.invoice)
             .is_none_or(billing_domain::invoice::Invoice::is_open),
+        // Its provider may have told of it, though the answer was lost.
+        Order::PromiseRefund(order) => account
+            .invoice(order.invoice)
+            .is_none_or(|invoice| !is_refund_known(invoice, effect.id)),
         Order::ChangeSubscription(order) => wants_change(account, order),
         // What was quoted, and has run out of time or was superseded, is not to come late.
         Order::PauseSubscription { change, .. } | Order::ResumeSubscription { change, .. } => {
@@ -123,7 +129,6 @@ fn wants(account: &Account, effect: &Effect) -> bool {
         Order::OpenCheckout(_)
         | Order::ExpireCheckout { .. }
         | Order::VoidInvoice { .. }
-        | Order::PromiseRefund(_)
         | Order::SettleCode { .. }
         | Order::ReadSubscription { .. }
         | Order::MailClaim

@@ -149,6 +149,7 @@ async fn somebody_elses_business_is_ignored_and_ours_is_not() {
 fn refund() -> Observed {
     Observed {
         fact: Fact::RefundSeen(RefundSnapshot {
+            ordered: None,
             refund: "re_1".to_owned(),
             of: vec!["in_1".to_owned()],
             amount: Money::new(900, Currency::EUR),

@@ -142,6 +142,7 @@ async fn a_dry_run_tells_of_the_events_that_had_not_come() {
     let seen = snapshot(opened.id, Status::Active, later());
     let refund = Observed {
         fact: Fact::RefundSeen(RefundSnapshot {
+            ordered: None,
             refund: "re_1".to_owned(),
             of: vec!["in_1".to_owned()],
             amount: Money::new(100, Currency::USD),

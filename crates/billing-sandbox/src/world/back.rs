@@ -113,6 +113,7 @@ impl World {
             .collect();
         let fact = match back.kind {
             ReturnKind::Refund(state) => Fact::RefundSeen(RefundSnapshot {
+                ordered: None,
                 refund: back.id.clone(),
                 of,
                 amount: back.amount,

@@ -1,9 +1,9 @@
-//! Refunds that an operator orders: links by which buyers get money back, where a
-//! provider makes such.
+//! Refunds that an operator orders: sent by the provider, or links by which buyers get
+//! money back.
 
 use billing_domain::ids::InvoiceId;
 use billing_domain::money::Money;
-use billing_engine::{RefundAsk, RefundError, RefundRefusal};
+use billing_engine::{RefundAsk, RefundBy, RefundError, RefundMade, RefundRefusal};
 use poem::http::StatusCode;
 use poem::web::Data;
 use poem_openapi::param::Path;
@@ -27,7 +27,8 @@ pub(crate) struct RefundBody {
     /// set aside, all goes back that came to the same page. Absent: of what settled
     /// the invoice, and where nothing of that is left, of what was set aside.
     payment: Option<String>,
-    /// Why, in words that the buyer reads. Absent: none are given.
+    /// Why, in words that the buyer reads at the link. Where the provider sends the money,
+    /// it keeps them with the refund. Absent: none are given.
     reason: Option<String>,
     /// The same amount, read.
     #[oai(skip)]
@@ -47,25 +48,52 @@ impl ReadBody for RefundBody {
     }
 }
 
-/// A link by which a buyer gets money back.
+/// How a buyer gets money back.
 #[derive(Debug, Object)]
 #[oai(rename = "Refund")]
 pub(crate) struct RefundView {
-    /// Its address. Whoever holds it can claim the money; it is told here and kept
-    /// nowhere.
-    url: String,
+    /// `claimable` by a link, or sent by the provider: `pending` until it, or a bank, has
+    /// decided, or `done`.
+    state: String,
+    /// The provider's id of it, as the invoice lists it among what was `returned`. Absent
+    /// for a link.
+    id: Option<String>,
+    /// The address of the link. Whoever holds it can claim the money; it is told here and
+    /// kept nowhere. Absent where the provider sends it.
+    url: Option<String>,
     /// How much it is for, in the currency that was collected.
     amount: MoneyView,
+}
+
+impl From<RefundMade> for Created<RefundView> {
+    fn from(made: RefundMade) -> Self {
+        let amount = made.amount.into();
+        match made.by {
+            RefundBy::Link { url } => Self::with_secret(RefundView {
+                state: "claimable".to_owned(),
+                id: None,
+                url: Some(url),
+                amount,
+            }),
+            RefundBy::Sent { refund, done } => Self::new(RefundView {
+                state: if done { "done" } else { "pending" }.to_owned(),
+                id: Some(refund),
+                url: None,
+                amount,
+            }),
+        }
+    }
 }
 
 pub(crate) struct RefundsApi;
 
 #[OpenApi(tag = "Group::Books")]
 impl RefundsApi {
-    /// Makes a link by which the buyer gets money back of an invoice: what was paid for
-    /// it, or what came and was set aside. The same again, while it can be claimed,
-    /// gives the same link. It takes nothing: what is claimed and sent does. 409
-    /// `refund_elsewhere` where the provider makes no such links.
+    /// Pays money back of an invoice: what was paid for it, or what came and was set aside.
+    /// Some providers send it; of a lost answer (502), the same again makes no second
+    /// refund. Others make a link by which the buyer claims it: the same again, while it
+    /// can be claimed, gives the same link. It takes nothing by itself: what is sent does.
+    /// 409 `refund_elsewhere` where refunds are made at the provider alone.
     #[oai(
         path = "/v1/invoices/:id/refund",
         method = "post",
@@ -86,10 +114,7 @@ impl RefundsApi {
             reason: body.0.reason,
         };
         let made = state.billing.refund(&ask, Some(&by.actor())).await?;
-        Ok(Created::with_secret(RefundView {
-            url: made.url,
-            amount: made.amount.into(),
-        }))
+        Ok(made.into())
     }
 }
 
@@ -110,7 +135,7 @@ impl From<RefundError> for Problem {
             RefundError::Provider(code) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "provider_refused",
-                "the payment provider refuses the refund, and nothing was promised",
+                "the payment provider refuses the refund, and nothing goes back by it",
             )
             .with("provider_code", code),
             RefundError::NoAnswer => Self::new(
@@ -147,7 +172,7 @@ impl From<RefundRefusal> for Problem {
             RefundRefusal::Open { amount } => Self::new(
                 StatusCode::CONFLICT,
                 "refund_open",
-                format!("a refund of {amount} can still be claimed"),
+                format!("a refund of {amount} can still be claimed, or is on its way"),
             ),
         }
     }

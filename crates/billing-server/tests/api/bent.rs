@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use billing_domain::catalog::Catalog;
-use billing_domain::effect::{EffectKey, Order};
-use billing_domain::fact::Observed;
+use billing_domain::effect::{EffectKey, Order, PromiseRefund};
+use billing_domain::fact::{Fact, Link, Observed, RefundSnapshot, RefundState};
 use billing_domain::ids::EffectId;
-use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
-use billing_ports::{Answer, Finding, PaymentProvider, PerformError};
+use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef, RefKind};
+use billing_domain::time::Timestamp;
+use billing_ports::{Answer, Finding, PaymentProvider, PerformError, Refunds};
 use billing_sandbox::Sandbox;
 
 struct Bent {
     sandbox: Sandbox,
     pauses: bool,
-    promises_refunds: bool,
+    refunds: Refunds,
 }
 
 /// By its own word it cannot pause.
@@ -22,7 +23,7 @@ pub(crate) fn pauseless(sandbox: Sandbox) -> Arc<dyn PaymentProvider> {
     Arc::new(Bent {
         sandbox,
         pauses: false,
-        promises_refunds: false,
+        refunds: Refunds::Elsewhere,
     })
 }
 
@@ -31,8 +32,41 @@ pub(crate) fn promising(sandbox: Sandbox) -> Arc<dyn PaymentProvider> {
     Arc::new(Bent {
         sandbox,
         pauses: true,
-        promises_refunds: true,
+        refunds: Refunds::ByLink,
     })
+}
+
+/// By its own word it sends refunds, and each is done at once.
+pub(crate) fn sending(sandbox: Sandbox) -> Arc<dyn PaymentProvider> {
+    Arc::new(Bent {
+        sandbox,
+        pauses: true,
+        refunds: Refunds::Sent,
+    })
+}
+
+/// The refund of an order, as it is told.
+fn sent(key: &EffectKey, order: &PromiseRefund) -> Observed {
+    let fact = Fact::RefundSeen(RefundSnapshot {
+        refund: format!("re-{key}"),
+        of: vec![order.reference.clone()],
+        amount: order.amount,
+        state: RefundState::Done,
+        ordered: Some(key.clone()),
+    });
+    let payment = ProviderRef {
+        account: order.provider.clone(),
+        kind: RefKind::Payment,
+        id: order.reference.clone(),
+    };
+    Observed {
+        fact,
+        at: Timestamp::UNIX_EPOCH,
+        link: Link {
+            refs: vec![payment],
+            ..Link::default()
+        },
+    }
 }
 
 #[async_trait]
@@ -55,6 +89,9 @@ impl PaymentProvider for Bent {
         key: &EffectKey,
         order: &Order,
     ) -> Result<Answer, PerformError> {
+        if let (Refunds::Sent, Order::PromiseRefund(order)) = (self.refunds, order) {
+            return Ok(Answer::Done(vec![sent(key, order)]));
+        }
         self.sandbox.perform(effect, key, order).await
     }
 
@@ -66,7 +103,7 @@ impl PaymentProvider for Bent {
         self.sandbox.doctor(catalog).await
     }
 
-    fn promises_refunds(&self) -> bool {
-        self.promises_refunds
+    fn refunds(&self) -> Refunds {
+        self.refunds
     }
 }

@@ -10,11 +10,13 @@ mod invoice;
 mod list;
 mod portal;
 mod read;
+mod refund;
 mod resume;
 mod schedule;
 
 use billing_domain::effect::{EffectKey, Order};
 use billing_domain::fact::Observed;
+use billing_domain::ids::EffectId;
 use billing_domain::provider::RefKind;
 use billing_ports::{Answer, PerformError};
 
@@ -40,7 +42,12 @@ type Acted = Result<Vec<Observed>, Failure>;
 
 impl Stripe {
     /// Carries out an order.
-    pub(crate) async fn act(&self, key: &EffectKey, order: &Order) -> Result<Answer, PerformError> {
+    pub(crate) async fn act(
+        &self,
+        effect: EffectId,
+        key: &EffectKey,
+        order: &Order,
+    ) -> Result<Answer, PerformError> {
         let acted = match order {
             Order::OpenCheckout(order) => self.open_checkout(key, order).await,
             Order::ExpireCheckout { reference, .. } => self.expire_checkout(key, reference).await,
@@ -68,11 +75,7 @@ impl Stripe {
                 Some(reference) => self.take_back(reference).await,
                 None => return Err(PerformError::Unsupported(RUNS_THE_SCHEDULE)),
             },
-            Order::PromiseRefund(_) => {
-                return Err(PerformError::Unsupported(
-                    "refunds by a link: they are made in the dashboard",
-                ));
-            }
+            Order::PromiseRefund(order) => self.pay_back(effect, key, order).await,
             Order::SettleCode { .. }
             | Order::MailClaim
             | Order::AttachClaim { .. }

@@ -15,6 +15,10 @@ pub(crate) const CUSTOMER_KEY: &str = "billing_customer";
 pub(crate) const REFERENCE_KEY: &str = "billing_ref";
 /// Our invoice, on one that we made.
 pub(crate) const INVOICE_KEY: &str = "billing_invoice";
+/// The order of ours that a refund was made for.
+pub(crate) const REFUND_KEY: &str = "billing_refund";
+/// Why a refund was made, in the words of whoever ordered it.
+pub(crate) const REASON_KEY: &str = "billing_reason";
 /// Our change, on the schedule that brings it.
 pub(crate) const CHANGE_KEY: &str = "billing_change";
 /// The deployment that made the object.

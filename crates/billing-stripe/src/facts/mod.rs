@@ -17,10 +17,11 @@ use crate::wire::Metadata;
 
 pub(crate) use invoice::{CYCLE, preview};
 pub(crate) use link::{
-    CHANGE_KEY, CHECKOUT_KEY, CUSTOMER_KEY, INVOICE_KEY, OPERATOR_KEY, REFERENCE_KEY,
-    VALUE_MAX_CHARS,
+    CHANGE_KEY, CHECKOUT_KEY, CUSTOMER_KEY, INVOICE_KEY, OPERATOR_KEY, REASON_KEY, REFERENCE_KEY,
+    REFUND_KEY, VALUE_MAX_CHARS,
 };
 pub(crate) use payment::Paid;
+pub(crate) use status::has_failed;
 
 /// Why an object could not be told, without any of its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -36,6 +36,7 @@ impl Teller {
                     of: paid.of(id_of(refund.charge.as_ref())),
                     amount: money.ok_or(Unreadable("a refund of an unknown currency"))?,
                     state: status::refund(refund.status.as_deref()),
+                    ordered: refund.ordered(),
                 };
                 Ok(observed(Fact::RefundSeen(snapshot), at, &link))
             })

@@ -30,6 +30,11 @@ pub(crate) fn subscription(
     })
 }
 
+/// Whether a refund did not come about.
+pub(crate) fn has_failed(status: Option<&str>) -> bool {
+    refund(status) == RefundState::Failed
+}
+
 /// How far a refund has come.
 pub(super) fn refund(status: Option<&str>) -> RefundState {
     match status {

@@ -6,6 +6,7 @@ pub(crate) mod coupon;
 pub(crate) mod customer;
 pub(crate) mod invoice;
 pub(crate) mod read;
+pub(crate) mod refund;
 pub(crate) mod schedule;
 pub(crate) mod subscription;
 #[cfg(test)]

@@ -121,6 +121,13 @@ pub(crate) fn invoice_payments(intent: &str) -> Call {
         .with("limit", &PAGE_ROWS.to_string())
 }
 
+/// What paid an invoice, or tried to.
+pub(crate) fn payments_of(invoice: &str) -> Call {
+    Call::get("/invoice_payments")
+        .with("invoice", invoice)
+        .with("limit", &PAGE_ROWS.to_string())
+}
+
 pub(crate) fn refunds(intent: &str) -> Call {
     Call::of(&ListRefund::new().payment_intent(intent).limit(PAGE_ROWS))
 }

@@ -1,8 +1,10 @@
 //! Payments, and what goes back of them.
 
+use billing_domain::effect::EffectKey;
 use serde::Deserialize;
 
 use super::{Bare, Expandable, Metadata};
+use crate::facts::{REFUND_KEY, has_failed};
 
 /// `payment_intent`
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -45,6 +47,20 @@ pub(crate) struct Refund {
     pub(crate) amount: Option<i64>,
     pub(crate) currency: String,
     pub(crate) charge: Option<Expandable<Bare>>,
+    pub(crate) metadata: Option<Metadata>,
+}
+
+impl Refund {
+    /// The key of the order of ours that made it. `None`: somebody made it over there.
+    pub(crate) fn ordered(&self) -> Option<EffectKey> {
+        let key = self.metadata.as_ref()?.get(REFUND_KEY)?;
+        Some(EffectKey::from_stored(key.clone()))
+    }
+
+    /// Whether it did not come about.
+    pub(crate) fn has_failed(&self) -> bool {
+        has_failed(self.status.as_deref())
+    }
 }
 
 /// `dispute`
@@ -63,4 +79,26 @@ pub(crate) struct Dispute {
 #[serde(default)]
 pub(crate) struct InvoicePayment {
     pub(crate) invoice: Option<Expandable<Bare>>,
+    pub(crate) status: Option<String>,
+    pub(crate) payment: Option<PaidBy>,
+}
+
+/// What an `invoice_payment` was paid by.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct PaidBy {
+    pub(crate) payment_intent: Option<Expandable<Bare>>,
+}
+
+impl InvoicePayment {
+    /// Whether the money is there.
+    pub(crate) fn is_paid(&self) -> bool {
+        self.status.as_deref() == Some("paid")
+    }
+
+    /// The payment. `None`: it was paid by something else, outside of Stripe.
+    pub(crate) fn intent(&self) -> Option<&str> {
+        let by = self.payment.as_ref()?;
+        super::id_of(by.payment_intent.as_ref()).filter(|id| !id.is_empty())
+    }
 }

@@ -20,4 +20,6 @@ mod reads;
 #[cfg(test)]
 mod recorded;
 #[cfg(test)]
+mod refunds;
+#[cfg(test)]
 mod vectors;

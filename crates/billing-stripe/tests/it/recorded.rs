@@ -123,6 +123,7 @@ async fn every_call_is_the_official_sdks() {
     orders::pauses(&mut recording).await;
     orders::resumptions(&mut recording).await;
     invoices::own_invoices(&mut recording).await;
+    invoices::refunds(&mut recording).await;
     reads::objects(&mut recording).await;
     reads::payments(&mut recording).await;
     reads::lists(&mut recording).await;

@@ -1,6 +1,6 @@
-//! Invoices of our own, as `record.py` says them.
+//! Invoices of our own, and what goes back of one, as `record.py` says them.
 
-use billing_domain::effect::{CreateInvoice, Order};
+use billing_domain::effect::{CreateInvoice, Order, PromiseRefund};
 use billing_domain::money::{Currency, Money};
 use serde_json::{Value, json};
 
@@ -75,4 +75,34 @@ pub(super) async fn own_invoices(recording: &mut Recording) {
     recording
         .has(&far, &["void an invoice", "read an invoice"])
         .await;
+}
+
+pub(super) async fn refunds(recording: &mut Recording) {
+    let far = Far::start().await;
+    let paid = json!({ "data": [{ "invoice": "in_1", "status": "paid",
+        "payment": { "type": "payment_intent", "payment_intent": "pi_1" } }] });
+    let made = json!({ "id": "re_1", "status": "succeeded", "amount": 500, "currency": "usd" });
+    for (verb, path, answer) in [
+        ("GET", "/v1/invoice_payments", ok(&paid)),
+        ("GET", "/v1/refunds", ok(&json!({ "data": [] }))),
+        ("POST", "/v1/refunds", ok(&made)),
+    ] {
+        far.answers(verb, path, answer).await;
+    }
+    let order = Order::PromiseRefund(PromiseRefund {
+        provider: account(),
+        invoice: INVOICE.parse().unwrap(),
+        reference: "in_1".to_owned(),
+        amount: Money::new(500, Currency::USD),
+        paid: Money::new(2_000, Currency::USD),
+        before: Some(Money::zero(Currency::USD)),
+        reason: Some("A day was lost".to_owned()),
+    });
+    far.done(&order).await;
+    let calls = [
+        "list what paid an invoice",
+        "list what pi_1 went back",
+        "pay back",
+    ];
+    recording.has(&far, &calls).await;
 }

@@ -134,6 +134,19 @@ pub(super) fn refund(
     )?)
 }
 
+/// The bank has given the money back that was pending.
+pub(super) fn settle_refund(world: &mut World, id: &str) -> Result<(), ActError> {
+    let refund = world.refunds.get_mut(id);
+    let refund = refund.ok_or_else(|| ActError::Unknown(id.to_owned()))?;
+    if refund.status != "pending" {
+        return Err(ActError::State("the refund is not pending".to_owned()));
+    }
+    refund.status = "succeeded";
+    let object = render::refund(refund);
+    world.tell("refund.updated", object);
+    Ok(())
+}
+
 /// The bank could not give the money back.
 pub(super) fn fail_refund(world: &mut World, id: &str) -> Result<(), ActError> {
     let refund = world.refunds.get_mut(id);

@@ -60,6 +60,12 @@ pub(super) enum Act {
         payment: String,
         amount: Option<i64>,
     },
+    HoldRefunds {
+        hold: bool,
+    },
+    SettleRefund {
+        refund: String,
+    },
     FailRefund {
         refund: String,
     },
@@ -131,6 +137,11 @@ pub(super) fn carry_out(world: &mut World, act: Act) -> Result<Value, ActError> 
             let id = acts::refund(world, &payment, amount)?;
             Ok(json!({ "refund": id }))
         }
+        Act::HoldRefunds { hold } => {
+            world.rules.hold_refunds = hold;
+            Ok(done)
+        }
+        Act::SettleRefund { refund } => acts::settle_refund(world, &refund).map(|()| done),
         Act::FailRefund { refund } => acts::fail_refund(world, &refund).map(|()| done),
         Act::Dispute { payment } => {
             let id = acts::dispute(world, &payment)?;

@@ -86,6 +86,7 @@ impl FakeStripe {
             retries: options.retries,
             after_retries: options.after_retries,
             search_lag: options.search_lag,
+            hold_refunds: false,
             url: bound.url().clone(),
         };
         let version = options.webhook_version;
@@ -233,6 +234,21 @@ impl FakeStripe {
     /// [`ActError`] when there is nothing to give back.
     pub fn refund(&self, payment: &str, amount: Option<i64>) -> Result<String, ActError> {
         acts::refund(&mut self.state().world, payment, amount)
+    }
+
+    /// Whether refunds are pending from now on, until a bank has decided, as those of
+    /// bank debits are.
+    pub fn hold_refunds(&self, hold: bool) {
+        self.state().world.rules.hold_refunds = hold;
+    }
+
+    /// The bank has given the money back that was pending.
+    ///
+    /// # Errors
+    ///
+    /// [`ActError`] when there is no such refund, or it is not pending.
+    pub fn settle_refund(&self, refund: &str) -> Result<(), ActError> {
+        acts::settle_refund(&mut self.state().world, refund)
     }
 
     /// The bank could not give the money back.

@@ -28,6 +28,8 @@ pub(super) struct Rules {
     pub(super) retries: Vec<SignedDuration>,
     pub(super) after_retries: AfterRetries,
     pub(super) search_lag: SignedDuration,
+    /// Whether refunds are pending until a bank has decided.
+    pub(super) hold_refunds: bool,
     /// The fake's own address, for links.
     pub(super) url: Url,
 }

@@ -105,7 +105,11 @@ pub(in super::super) fn give_back(
         intent: charge.intent.clone(),
         amount,
         currency: charge.currency.clone(),
-        status: "succeeded",
+        status: if world.rules.hold_refunds {
+            "pending"
+        } else {
+            "succeeded"
+        },
         reason: reason.map(str::to_owned),
         metadata,
         created: world.now(),
