@@ -14,7 +14,7 @@ use billing_domain::time::Timestamp;
 use billing_http::HttpClient;
 use billing_ports::provider::{Inspected, LeftOver, Listed, PortalAnswer, PortalAsk};
 use billing_ports::{
-    Answer, Clock, Delivery, Finding, PaymentProvider, PerformError, Previewed, Resent,
+    Answer, Clock, Delivery, Finding, PaymentProvider, PerformError, Previewed, Refunds, Resent,
     ResumePreviewed,
 };
 use url::Url;
@@ -293,6 +293,10 @@ impl PaymentProvider for Paddle {
             Ok(resumption) => Ok(ResumePreviewed::Costs(resumption)),
             Err(error) => error.refusal().map(ResumePreviewed::Refused),
         }
+    }
+
+    fn refunds(&self) -> Refunds {
+        Refunds::Sent
     }
 
     async fn portal(&self, ask: &PortalAsk) -> Result<PortalAnswer, PerformError> {

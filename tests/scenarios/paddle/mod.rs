@@ -14,6 +14,7 @@ mod locked;
 mod offers;
 mod order;
 mod outage;
+mod paid_back;
 mod paused;
 mod prices_locked;
 mod promises;

@@ -68,7 +68,7 @@ fn told(adjustment: &Adjustment) -> Result<Option<Fact>, &'static str> {
     let of = vec![transaction.clone()];
     Ok(Some(if action == "refund" {
         Fact::RefundSeen(RefundSnapshot {
-            ordered: None,
+            ordered: adjustment.ordered(),
             refund: adjustment.id.clone(),
             of,
             amount,

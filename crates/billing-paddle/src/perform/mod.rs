@@ -6,6 +6,7 @@ mod charge;
 mod checkout;
 mod customer;
 mod lifecycle;
+mod refund;
 
 use billing_domain::effect::{EffectKey, Order};
 use billing_domain::fact::Observed;
@@ -14,6 +15,8 @@ use billing_ports::PerformError;
 
 pub(crate) use change::{Items, cycle_of, full_list, target};
 pub(crate) use checkout::takes;
+#[cfg(test)]
+pub(crate) use refund::body;
 
 use crate::api_error::CallError;
 use crate::provider::Paddle;
@@ -26,7 +29,7 @@ impl Paddle {
     /// that it is none of Paddle's orders.
     pub(crate) async fn carry_out(
         &self,
-        _effect: EffectId,
+        effect: EffectId,
         key: &EffectKey,
         order: &Order,
     ) -> Result<Result<Vec<Observed>, CallError>, PerformError> {
@@ -55,11 +58,7 @@ impl Paddle {
                 Some(reference) => self.expire_checkout(reference).await,
                 None => return Err(PerformError::Unsupported(RUNS_THE_SCHEDULE)),
             },
-            Order::PromiseRefund(_) => {
-                return Err(PerformError::Unsupported(
-                    "refunds by a link: they are made in the dashboard",
-                ));
-            }
+            Order::PromiseRefund(order) => self.pay_back(effect, key, order).await,
             Order::SettleCode { .. }
             | Order::MailClaim
             | Order::AttachClaim { .. }

@@ -7,6 +7,7 @@ mod checkouts;
 mod events;
 mod examine;
 mod previews;
+mod refunds;
 mod samples;
 mod signature;
 mod status;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 pub(crate) use subscription::Subscription;
-pub(crate) use transaction::{Adjusted, Adjustment, Details, Transaction};
+pub(crate) use transaction::{Adjusted, Adjustment, Details, LineItem, Transaction};
 
 /// What Paddle says in no time: an adjustment never updated says the year 1.
 const NO_TIME_BEFORE: i64 = 0;

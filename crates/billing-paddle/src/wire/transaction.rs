@@ -1,10 +1,14 @@
 //! A transaction, its sums, and what was given back of it.
 
+use billing_domain::effect::EffectKey;
 use billing_domain::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Item, Minor, Row, Span, instant, lenient};
+
+/// How the key of an order to pay back begins.
+const ORDERED: &str = "refund:";
 
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct Totals {
@@ -24,6 +28,8 @@ pub(crate) struct Totals {
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct LineItem {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) id: String,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) totals: Totals,
     #[serde(default)]
@@ -112,6 +118,9 @@ pub(crate) struct Adjusted {
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct AdjustedItem {
+    /// The line of the transaction.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) item_id: String,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) totals: Totals,
 }
@@ -132,12 +141,50 @@ pub(crate) struct Adjustment {
     pub(crate) customer_id: Option<String>,
     #[serde(default)]
     pub(crate) currency_code: Option<String>,
+    /// Why, in the words of whoever asked for it.
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) items: Vec<AdjustedItem>,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) totals: Totals,
     #[serde(default)]
     pub(crate) created_at: Option<Timestamp>,
     #[serde(default)]
     pub(crate) updated_at: Option<Timestamp>,
+}
+
+impl Adjustment {
+    /// The key of the order of ours that asked for it, which ends its reason in brackets.
+    /// `None`: somebody asked for it over there.
+    pub(crate) fn ordered(&self) -> Option<EffectKey> {
+        let reason = self.reason.as_deref()?.trim_end().strip_suffix(']')?;
+        let (_, key) = reason.rsplit_once('[')?;
+        let ours = key.starts_with(ORDERED);
+        ours.then(|| EffectKey::from_stored(key.to_owned()))
+    }
+
+    /// Whether money goes back by it, or has gone, and is not taken back.
+    pub(crate) fn is_standing_refund(&self) -> bool {
+        let stands = matches!(self.status.as_str(), "pending_approval" | "approved");
+        self.action == "refund" && stands
+    }
+
+    /// How often what it says of a line is taken off what can be given back of it: once,
+    /// not at all, or given to it again.
+    pub(crate) fn takes(&self) -> i64 {
+        match (self.action.as_str(), self.status.as_str()) {
+            (_, "rejected") | ("chargeback_warning" | "chargeback_warning_reverse", _) => 0,
+            ("chargeback_reverse" | "credit_reverse", _) => -1,
+            _ => 1,
+        }
+    }
+}
+
+impl Row for Adjustment {
+    fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 impl Transaction {
