@@ -172,7 +172,8 @@ async fn x_11_parts_are_ordered_back_of_a_taxed_payment_at_paddle(kind: StoreKin
     shop.settle().await;
     assert_eq!(plan_of(&shop, &ben).await, "");
     let licenses = shop.rows(&format!("/v1/licenses?customer={ben}")).await;
-    assert_eq!(licenses[0]["status"], "revoked");
+    let license = format!("/v1/licenses/{}", licenses[0]["id"].as_str().unwrap());
+    assert_eq!(shop.read(&license).await["status"], "revoked");
     shop.ends_well().await;
 }
 

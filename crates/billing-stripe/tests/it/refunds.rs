@@ -57,9 +57,11 @@ fn facts(answer: Result<Answer, PerformError>) -> Vec<Observed> {
 fn refunds(facts: &[Observed]) -> Vec<&RefundSnapshot> {
     facts
         .iter()
-        .filter_map(|told| match &told.fact {
-            Fact::RefundSeen(seen) => Some(seen),
-            _ => None,
+        .filter_map(|told| {
+            let Fact::RefundSeen(seen) = &told.fact else {
+                return None;
+            };
+            Some(seen)
         })
         .collect()
 }
@@ -124,9 +126,11 @@ async fn what_went_back_unheard_is_told_and_nothing_is_sent() {
     bench.fake.refund(&paid, Some(700)).unwrap();
     let told = facts(perform(&bench, 1, order(&paid, 500, 0)).await);
     assert_eq!(refunds(&told).len(), 1);
-    let refused = told.iter().find_map(|told| match &told.fact {
-        Fact::Refused { code, .. } => Some(code.as_str()),
-        _ => None,
+    let refused = told.iter().find_map(|told| {
+        let Fact::Refused { code, .. } = &told.fact else {
+            return None;
+        };
+        Some(code.as_str())
     });
     assert_eq!(refused, Some("refunded_meanwhile"));
     assert_eq!(made(&bench), 1, "the one that was made there");

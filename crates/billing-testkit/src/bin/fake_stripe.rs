@@ -17,7 +17,8 @@ const ACTS: &str = "  POST /_act/…     acts of people and banks:
                    {invoice, card}, set_card {customer, card?},
                    cancel_in_portal {subscription}, renew_in_portal
                    {subscription}, switch_in_portal {subscription, price},
-                   refund {payment, amount?}, fail_refund {refund}, dispute
+                   refund {payment, amount?}, hold_refunds {hold},
+                   settle_refund {refund}, fail_refund {refund}, dispute
                    {payment}, close_dispute {dispute, won}, webhook_version
                    {version}
 
