@@ -173,9 +173,10 @@ impl<F: Fake> Hosted<F> {
             .with_license_signer(Arc::new(signer));
         let letters = state.letters(LetterOptions::default());
         let state = state.with_courier(letters.into_iter().collect());
+        let api = Arc::new(api_routes(state.clone()));
         let routes = Route::new()
-            .nest_no_strip("/v1", api_routes(state.clone()))
-            .nest_no_strip("/.well-known", api_routes(state.clone()))
+            .nest_no_strip("/v1", Arc::clone(&api))
+            .nest_no_strip("/.well-known", api)
             .nest_no_strip("/", page_routes(&state))
             .map_to_response()
             .boxed();

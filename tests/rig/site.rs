@@ -153,10 +153,11 @@ impl Site {
         let transports = make(&mut state);
         let state = state.with_courier(transports);
         let sandbox = billing::sandbox::routes(&rig.sandbox);
+        let api = Arc::new(api_routes(state.clone()));
         let routes = Route::new()
             .nest("/sandbox", sandbox)
-            .nest_no_strip("/v1", api_routes(state.clone()))
-            .nest_no_strip("/.well-known", api_routes(state.clone()))
+            .nest_no_strip("/v1", Arc::clone(&api))
+            .nest_no_strip("/.well-known", api)
             .nest_no_strip("/", page_routes(&state))
             .map_to_response()
             .boxed();

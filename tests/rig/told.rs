@@ -11,7 +11,7 @@ use serde_json::Value;
 const APART: [&str; 2] = ["actor", "sequence"];
 
 fn document() -> Value {
-    serde_json::from_str(&openapi_document()).unwrap()
+    serde_json::from_str(openapi_document()).unwrap()
 }
 
 /// Refuses a payload that is not as the schema of its event says.

@@ -52,6 +52,8 @@ pub(crate) use quotes::change_ask;
 pub(crate) use reports::totals as recurring_totals;
 pub(crate) use sessions::{Delivery, allowed, mail_link};
 
+use std::sync::LazyLock;
+
 use poem::endpoint::BoxEndpoint;
 use poem::{Endpoint, EndpointExt, Response, Route, get};
 use poem_openapi::payload::Json;
@@ -91,27 +93,31 @@ pub(crate) enum Group {
 /// Nests under any prefix of a host's own application.
 #[must_use]
 pub fn api_routes(state: AppState) -> BoxEndpoint<'static, Response> {
-    let allowed = http::Allowed::by(&openapi_document());
-    http::guarded(routes(), allowed, state)
+    http::guarded(routes(), http::Allowed::by(&DOCUMENT), state)
 }
 
 /// The OpenAPI document of [`api_routes`], as JSON.
 #[must_use]
-pub fn openapi_document() -> String {
-    events::with_events(&described::closed(&service().spec()))
+pub fn openapi_document() -> &'static str {
+    &DOCUMENT
 }
 
+/// Written when it is first read: it is long, and no route needs it to answer.
+static DOCUMENT: LazyLock<String> =
+    LazyLock::new(|| events::with_events(&described::closed(&service().spec())));
+
+/// The document as a page, likewise.
+static DOCS: LazyLock<String> = LazyLock::new(|| service().scalar_html());
+
 fn routes() -> impl Endpoint<Output = Response> + 'static {
-    let service = service();
-    let (document, docs) = (openapi_document(), service.scalar_html());
     Route::new()
         .at("/.well-known/jwks.json", get(licenses::jwks))
         .at("/healthz", get(ops::healthz))
         .at("/readyz", get(ops::readyz))
         .at("/metrics", get(ops::metrics))
-        .at("/openapi.json", get(ops::document(document)))
-        .at("/docs", get(ops::docs(docs)))
-        .nest_no_strip("/v1", service)
+        .at("/openapi.json", get(ops::document(&DOCUMENT)))
+        .at("/docs", get(ops::docs(&DOCS)))
+        .nest_no_strip("/v1", service())
         .map_to_response()
 }
 

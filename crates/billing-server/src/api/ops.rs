@@ -1,5 +1,7 @@
 //! For machines that watch, and people that read: health, metrics, the document.
 
+use std::sync::LazyLock;
+
 use billing_ports::store::{PageAsk, STORE_TIMEOUT, StoreError};
 use poem::http::{StatusCode, header};
 use poem::web::Data;
@@ -126,22 +128,24 @@ async fn waiting(state: &AppState) -> String {
 }
 
 /// The OpenAPI document.
-pub(crate) fn document(json: String) -> impl Endpoint<Output = Response> + 'static {
+pub(crate) fn document(
+    json: &'static LazyLock<String>,
+) -> impl Endpoint<Output = Response> + 'static {
     poem::endpoint::make_sync(move |_request| {
         Response::builder()
             .status(StatusCode::OK)
             .content_type("application/json; charset=utf-8")
-            .body(json.clone())
+            .body(json.as_str())
     })
 }
 
 /// The document as a page.
-pub(crate) fn docs(html: String) -> impl Endpoint<Output = Response> + 'static {
+pub(crate) fn docs(html: &'static LazyLock<String>) -> impl Endpoint<Output = Response> + 'static {
     poem::endpoint::make_sync(move |_request| {
         Response::builder()
             .content_type("text/html; charset=utf-8")
             .header(header::CONTENT_SECURITY_POLICY, DOCS_POLICY)
             .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-            .body(html.clone())
+            .body(html.as_str())
     })
 }

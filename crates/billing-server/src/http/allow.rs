@@ -1,7 +1,7 @@
 //! Tells with every 405 what else can be done there, as RFC 9110 demands (15.5.6).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Endpoint, PathPattern, Request, Response, Result};
@@ -13,19 +13,15 @@ use super::guard::BILLING;
 const READ: HeaderValue = HeaderValue::from_static("GET, HEAD");
 
 /// What each route takes, by its pattern as in `/v1/customers/:param0`.
-pub(crate) struct Allowed(BTreeMap<String, HeaderValue>);
+type Taken = BTreeMap<String, HeaderValue>;
+
+/// What each route takes; found out when it is first asked for.
+pub(crate) struct Allowed(LazyLock<Taken, Box<dyn FnOnce() -> Taken + Send + Sync>>);
 
 impl Allowed {
     /// Of every route of an OpenAPI document.
-    pub(crate) fn by(document: &str) -> Self {
-        let document: Value = serde_json::from_str(document).unwrap_or_default();
-        let paths = document["paths"].as_object().into_iter().flatten();
-        let routes = paths.filter_map(|(path, methods)| {
-            let methods = methods.as_object()?.keys().map(String::as_str);
-            let header = HeaderValue::from_str(&listed(methods)).ok()?;
-            Some((pattern(path), header))
-        });
-        Self(routes.collect())
+    pub(crate) fn by(document: &'static LazyLock<String>) -> Self {
+        Self(LazyLock::new(Box::new(|| taken(document))))
     }
 
     fn at(&self, pattern: Option<&PathPattern>) -> HeaderValue {
@@ -36,6 +32,17 @@ impl Allowed {
         });
         known.unwrap_or(&READ).clone()
     }
+}
+
+fn taken(document: &str) -> Taken {
+    let document: Value = serde_json::from_str(document).unwrap_or_default();
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let routes = paths.filter_map(|(path, methods)| {
+        let methods = methods.as_object()?.keys().map(String::as_str);
+        let header = HeaderValue::from_str(&listed(methods)).ok()?;
+        Some((pattern(path), header))
+    });
+    routes.collect()
 }
 
 /// The pattern of a path of the document, as the framework names its parameters.

@@ -235,7 +235,7 @@ impl Operation {
 }
 
 fn operations() -> Vec<Operation> {
-    let document: Value = serde_json::from_str(&billing_server::openapi_document()).unwrap();
+    let document: Value = serde_json::from_str(billing_server::openapi_document()).unwrap();
     let schemas = &document["components"]["schemas"];
     let mut found = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {

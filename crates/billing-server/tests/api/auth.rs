@@ -10,7 +10,7 @@ use crate::routes::{By, ROUTES};
 
 /// Every operation of the document: its id, and the credentials that it names.
 fn documented() -> BTreeMap<String, Vec<String>> {
-    let document: Value = serde_json::from_str(&billing_server::openapi_document()).unwrap();
+    let document: Value = serde_json::from_str(billing_server::openapi_document()).unwrap();
     let paths = document["paths"].as_object().unwrap().values();
     let operations = paths.flat_map(|methods| methods.as_object().unwrap().values());
     operations

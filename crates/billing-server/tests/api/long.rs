@@ -44,7 +44,7 @@ async fn a_text_of_a_thousand_characters_is_refused_by_name() {
     let rig = Rig::new().await;
     let ana = rig.customer("ana").await;
     let session = rig.session(&ana).await;
-    let document: Value = serde_json::from_str(&openapi_document()).unwrap();
+    let document: Value = serde_json::from_str(openapi_document()).unwrap();
     let before = rig.store.snapshot();
     let mut tried = 0;
     for route in ROUTES {

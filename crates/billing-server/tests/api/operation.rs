@@ -231,7 +231,7 @@ async fn the_document_s_page_asks_nobody_else() {
         "{policy}"
     );
     let document = rig.get("/openapi.json").send().await.ok(200);
-    let printed: Value = serde_json::from_str(&billing_server::openapi_document()).unwrap();
+    let printed: Value = serde_json::from_str(billing_server::openapi_document()).unwrap();
     assert_eq!(document, printed);
 }
 

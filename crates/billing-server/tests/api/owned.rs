@@ -44,7 +44,7 @@ const IGNORING: [&str; 2] = ["quote_upgrade", "upgrade"];
 
 /// The document.
 fn document() -> Value {
-    serde_json::from_str(&billing_server::openapi_document()).unwrap()
+    serde_json::from_str(billing_server::openapi_document()).unwrap()
 }
 
 /// The schema of an operation's JSON body. `None`: it takes none.

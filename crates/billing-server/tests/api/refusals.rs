@@ -39,7 +39,7 @@ async fn what_does_not_exist_is_not_found() {
 #[tokio::test]
 async fn what_cannot_be_done_is_told_with_what_can() {
     let rig = Rig::new().await;
-    let document: Value = serde_json::from_str(&billing_server::openapi_document()).unwrap();
+    let document: Value = serde_json::from_str(billing_server::openapi_document()).unwrap();
     for (path, methods) in document["paths"].as_object().unwrap() {
         let path = path.replace(['{', '}'], "");
         let trace = rig.ask(Method::TRACE, &path).by(ADMIN).send().await;
