@@ -7,6 +7,7 @@ use billing_testkit::memory::Snapshot;
 use serde_json::json;
 
 use crate::rig::{ADMIN, READ, WRITE, text};
+use crate::routes::{ROUTES, Who};
 use crate::wire::{Said, Server, quick};
 
 const JSON: &str = "content-type: application/json\r\n";
@@ -50,26 +51,29 @@ fn by(key: &str) -> String {
 
 const MIB: usize = 1024 * 1024;
 
-/// Every route that reads a JSON body, with a credential that it takes.
-const JSON_ROUTES: [(&str, &str); 12] = [
-    ("POST /v1/checkouts", WRITE),
-    ("POST /v1/customers", WRITE),
-    ("POST /v1/customers/ana/grants", WRITE),
-    ("POST /v1/billing-sessions", WRITE),
-    ("POST /v1/billing-sessions/open", WRITE),
-    ("POST /v1/keys", ADMIN),
-    ("POST /v1/parked/x/link", ADMIN),
-    ("POST /v1/quotes/accept", WRITE),
-    ("POST /v1/subscriptions/x/change-plan", WRITE),
-    ("POST /v1/customers/ana/negotiated-terms", WRITE),
-    ("POST /v1/discount-codes", WRITE),
-    ("POST /v1/invoices/x/payments", WRITE),
-];
+/// Every route that reads a JSON body, as a request's first line, with a credential that it
+/// takes. What providers send is read by their signature first.
+async fn json_routes(server: &Server) -> Vec<(String, String)> {
+    server.rig.customer("ana").await;
+    let session = server.rig.session("ana").await;
+    let reading = ROUTES.iter().filter(|route| route.json("ana").is_some());
+    let ours = reading.filter(|route| route.who != Who::Providers);
+    let asked = ours.map(|route| {
+        let by = match route.who {
+            Who::Customer => by(&session),
+            Who::Public | Who::Holder | Who::Providers => String::new(),
+            Who::Buyers | Who::WriteOrNobody | Who::Read | Who::Write => by(WRITE),
+            Who::Admin => by(ADMIN),
+        };
+        (route.line("ana"), by)
+    });
+    asked.collect()
+}
 
 #[tokio::test]
 async fn bodies_that_are_no_json_are_refused_by_every_route() {
     let server = Server::start(quick()).await;
-    server.rig.customer("ana").await;
+    let routes = json_routes(&server).await;
     let before = books(&server).await;
     let deep = |open: &str, close: &str| {
         [open.repeat(100_000), "1".to_owned(), close.repeat(100_000)].concat()
@@ -88,9 +92,9 @@ async fn bodies_that_are_no_json_are_refused_by_every_route() {
         ),
         ("a list", b"[]".to_vec()),
     ];
-    for (line, key) in JSON_ROUTES {
+    for (line, by) in &routes {
         for (what, body) in &bodies {
-            let said = server.asks(line, &format!("{JSON}{}", by(key)), body).await;
+            let said = server.asks(line, &format!("{JSON}{by}"), body).await;
             let what = format!("{line}: {what}");
             refused(&server, &before, &what, &said, (400, "invalid_request")).await;
             assert_eq!(said.json["errors"][0]["field"], "body", "{what}");
@@ -101,17 +105,15 @@ async fn bodies_that_are_no_json_are_refused_by_every_route() {
 #[tokio::test]
 async fn another_form_than_json_is_refused() {
     let server = Server::start(quick()).await;
-    server.rig.customer("ana").await;
+    let routes = json_routes(&server).await;
     let before = books(&server).await;
-    for (line, key) in JSON_ROUTES {
+    for (line, by) in &routes {
         for form in [
             "",
             "content-type: text/plain\r\n",
             "content-type: application/xml\r\n",
         ] {
-            let said = server
-                .asks(line, &format!("{form}{}", by(key)), b"{}")
-                .await;
+            let said = server.asks(line, &format!("{form}{by}"), b"{}").await;
             let expected = (415, "unsupported_media_type");
             refused(&server, &before, line, &said, expected).await;
         }
@@ -121,7 +123,7 @@ async fn another_form_than_json_is_refused() {
 #[tokio::test]
 async fn a_megabyte_is_read_and_twelve_are_not() {
     let server = Server::start(quick()).await;
-    server.rig.customer("ana").await;
+    let routes = json_routes(&server).await;
     let before = books(&server).await;
     let filled = |bytes: usize| {
         let mut body = br#"{"plan":""#.to_vec();
@@ -136,10 +138,8 @@ async fn a_megabyte_is_read_and_twelve_are_not() {
         (12 * MIB, (413, "body_too_large")),
     ] {
         let body = filled(bytes);
-        for (line, key) in JSON_ROUTES {
-            let said = server
-                .asks(line, &format!("{JSON}{}", by(key)), &body)
-                .await;
+        for (line, by) in &routes {
+            let said = server.asks(line, &format!("{JSON}{by}"), &body).await;
             refused(
                 &server,
                 &before,

@@ -84,8 +84,9 @@ pub(crate) struct Route {
 impl Route {
     /// A request about the customer `x` that the route understands.
     pub(crate) fn ask<'a>(&self, rig: &'a Rig, x: &str) -> Ask<'a> {
-        let path = self.path.replace("{x}", x).replace("{0}", &"0".repeat(32));
-        let ask = rig.ask(self.method.clone(), &path);
+        let line = self.line(x);
+        let (_, path) = line.split_once(' ').unwrap();
+        let ask = rig.ask(self.method.clone(), path);
         match self.body {
             Some((media, body)) => {
                 let body = body.replace("{x}", x).replace("{0}", &"0".repeat(32));
@@ -100,6 +101,12 @@ impl Route {
         let (media, body) = self.body?;
         let body = body.replace("{x}", x).replace("{0}", &"0".repeat(32));
         (media == JSON).then(|| serde_json::from_str(&body).unwrap())
+    }
+
+    /// The method and path of such a request, as in `GET /v1/plans`.
+    pub(crate) fn line(&self, x: &str) -> String {
+        let path = self.path.replace("{x}", x).replace("{0}", &"0".repeat(32));
+        format!("{} {path}", self.method)
     }
 
     /// What is answered to `by`, who may.
