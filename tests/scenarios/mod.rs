@@ -22,6 +22,7 @@ mod licenses;
 mod machines;
 mod mailed;
 mod offers;
+mod operated;
 mod paddle;
 mod pauses;
 mod plan_file;

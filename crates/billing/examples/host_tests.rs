@@ -65,7 +65,7 @@ mod tests {
 
     /// E-02: behavior, on a clock that the test moves.
     #[tokio::test]
-    async fn who_stops_paying_is_asked_to_upgrade_after_grace() {
+    async fn e_02_who_stops_paying_is_asked_to_upgrade_after_grace() {
         let clock = ManualClock::new("2026-01-10T00:00:00Z".parse().unwrap());
         let sandbox = Sandbox::in_memory(SandboxOptions {
             account: account(),
@@ -115,7 +115,7 @@ mod tests {
 
     /// E-02: calls, against a mock.
     #[tokio::test]
-    async fn the_provider_is_asked_once_for_the_price_of_the_plan_file() {
+    async fn e_02_the_provider_is_asked_once_for_the_price_of_the_plan_file() {
         let mut provider = MockPaymentProvider::new();
         provider.expect_account().return_const(account());
         provider.expect_capabilities().return_const(Capabilities {
