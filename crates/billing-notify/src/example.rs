@@ -22,6 +22,10 @@ const FINGERPRINT: usize = 16;
 const SHA256: usize = 32;
 
 /// What most of its entries say of what they sometimes say.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "an event that is not named has nothing more to show"
+)]
 const fn mostly(event: Event) -> &'static [Part] {
     use Event as E;
     use Part::{Change, Checkout, Invoice, Money, Note, Subscription};
@@ -50,6 +54,10 @@ const fn mostly(event: Event) -> &'static [Part] {
 }
 
 /// What the note of its entries is like. Empty: they have none, or it is an operator's.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "an event that is not named has nothing more to show"
+)]
 fn noted(event: Event, ids: &mut IdSeq, at: Timestamp) -> String {
     use Event as E;
     let later = |by| shifted(at, by).to_string();

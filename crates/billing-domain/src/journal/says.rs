@@ -201,9 +201,12 @@ impl JournalEntry {
     pub fn unlike_its_event(&self) -> Option<Part> {
         let said = self.event.says();
         let mut parts = Part::ALL.iter().copied();
-        parts.find(|part| match self.says(*part) {
-            true => !said.may_say(*part),
-            false => said.always.contains(part),
+        parts.find(|part| {
+            if self.says(*part) {
+                !said.may_say(*part)
+            } else {
+                said.always.contains(part)
+            }
         })
     }
 }
