@@ -103,7 +103,7 @@ async fn x_15_what_recurs_sums_up_and_months_say_who_left(kind: StoreKind) {
         [json!("2026-03"), json!(3), json!(0)],
         [json!("2026-04"), json!(0), json!(2)],
     ];
-    assert_eq!(months, expected.each_ref().map(|row| row.each_ref()));
+    assert_eq!(months, expected.each_ref().map(<[Value; 3]>::each_ref));
 }
 
 async fn x_16_an_invoice_is_the_same_document_each_time(kind: StoreKind) {

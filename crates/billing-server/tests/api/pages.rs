@@ -23,8 +23,8 @@ async fn filled() -> Rig {
         };
         rig.store.commit(commit).await.unwrap();
         let code = json!({ "code": format!("SPRING{seed}"), "basis_points": 2_500 });
-        let made = rig.post("/v1/discount-codes").by(WRITE).json(code);
-        made.send().await.ok(201);
+        let sale = rig.post("/v1/discount-codes").by(WRITE).json(code);
+        sale.send().await.ok(201);
         rig.clock.advance(jiff::SignedDuration::from_secs(1));
     }
     rig
