@@ -245,8 +245,8 @@ events! {
     InvoicePaymentFailed = "invoice.payment_failed";
     /// What was paid is not what was owed; an operator decides.
     InvoiceAmountMismatch = "invoice.amount_mismatch";
-    /// An operator promised money back by a link, for the reason in the journal; the money is
-    /// how much.
+    /// An operator promised money back, sent by the provider or by a link, for the reason in the
+    /// journal; the money is how much.
     InvoiceRefundPromised = "invoice.refund_promised";
     /// Money of a payment went back; the money is how much, the note the refund.
     InvoiceRefunded = "invoice.refunded";

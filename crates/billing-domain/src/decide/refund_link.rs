@@ -22,6 +22,9 @@ pub struct RefundAsk {
     pub payment: Option<String>,
     /// Why, in words that the buyer reads. `None`: none are given.
     pub reason: Option<String>,
+    /// What whoever asks calls this ask, a hash: what is sent under one name is sent once,
+    /// whatever was heard of it. `None`: it has no name.
+    pub name: Option<String>,
 }
 
 /// Why nothing was promised.
@@ -84,33 +87,48 @@ pub fn promise_refund(draft: &mut Draft, ask: &RefundAsk) -> Result<PromisedRefu
 /// [`RefundRefusal`], and nothing is changed.
 pub fn send_refund(draft: &mut Draft, ask: &RefundAsk) -> Result<PromisedRefund, RefundRefusal> {
     let held = draft.account.invoice(ask.invoice);
-    if let Some(unheard) = held.and_then(|invoice| unheard(invoice, ask)) {
-        return Ok(unheard);
+    match held.and_then(|invoice| sent_before(invoice, ask)) {
+        Some(sent) => Ok(sent),
+        None => order(draft, ask, Some(Sent::default())),
     }
-    order(draft, ask, Some(Sent::default()))
 }
 
-/// The newest refund of an invoice, where it is what is asked for and nobody has heard yet
-/// what came of it.
-fn unheard(invoice: &Invoice, ask: &RefundAsk) -> Option<PromisedRefund> {
-    let last = invoice.promised.last()?;
-    let sent = last.sent.as_ref()?;
-    let reference = last.reference.as_ref()?;
+/// The newest refund of an invoice that is what is asked for: under the same name, or the same
+/// of which nobody has heard yet what came of it. Others may have been ordered since.
+fn sent_before(invoice: &Invoice, ask: &RefundAsk) -> Option<PromisedRefund> {
+    let promised = invoice.promised.iter().rev();
+    let sent = promised.filter(|held| held.sent.is_some() && held.failed.is_none());
+    let is_named = |held: &&RefundPromise| ask.name.is_some() && held.name == ask.name;
+    let found = sent.clone().find(is_named).or_else(|| {
+        let mut sent = sent;
+        sent.find(|held| is_unheard(invoice, held, ask))
+    })?;
+    Some(PromisedRefund {
+        effect: found.effect,
+        key: EffectKey::refund(invoice.id, found.number),
+        amount: found.amount,
+        reference: found.reference.clone()?,
+    })
+}
+
+/// Whether it is known at its provider, nobody who asked has heard so, and it is what is asked
+/// for.
+fn is_unheard(invoice: &Invoice, held: &RefundPromise, ask: &RefundAsk) -> bool {
+    let Some(reference) = &held.reference else {
+        return false;
+    };
     let of_it = ask.payment.as_deref().is_none_or(|name| {
         let named = invoice.refundable(Some(name));
         named.is_some_and(|named| named.reference == reference)
     });
     let as_much = match ask.amount {
-        Some(amount) => amount == last.amount,
-        None => invoice.left_of(reference)?.amount <= 0,
+        Some(amount) => amount == held.amount,
+        None => invoice
+            .left_of(reference)
+            .is_some_and(|left| left.amount <= 0),
     };
-    let is_same = last.failed.is_none() && sent.refund.is_some() && !sent.heard;
-    (is_same && of_it && as_much).then(|| PromisedRefund {
-        effect: last.effect,
-        key: EffectKey::refund(invoice.id, last.number),
-        amount: last.amount,
-        reference: reference.clone(),
-    })
+    let told = held.sent.as_ref();
+    of_it && as_much && told.is_some_and(|sent| sent.refund.is_some() && !sent.heard)
 }
 
 fn order(
@@ -177,6 +195,7 @@ fn order(
         reference: Some(reference.clone()),
         failed: None,
         sent,
+        name: ask.name.clone(),
     });
     draft.account.put_invoice(invoice);
     draft.note(Event::InvoiceRefundPromised, |entry| {

@@ -36,6 +36,9 @@ pub struct RefundPromise {
     /// link, and its buyer claims what was promised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<Sent>,
+    /// What whoever ordered it called the order, a hash. `None`: it has no name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// What came of a refund that its provider was told to send.

@@ -36,6 +36,7 @@ fn asks(
         amount,
         payment: None,
         reason: None,
+        name: None,
     };
     world.decide(|draft| promise_refund(draft, &ask))
 }
@@ -213,6 +214,7 @@ fn what_was_set_aside_is_promised_by_its_page_and_nobody_waits_once_it_is_gone()
         amount: None,
         payment: Some(payment.to_owned()),
         reason: None,
+        name: None,
     };
     let unknown = world.decide(|draft| promise_refund(draft, &ask("tx-z")));
     assert_eq!(unknown, Err(RefundRefusal::NoSuchPayment));

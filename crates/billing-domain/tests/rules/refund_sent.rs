@@ -35,6 +35,7 @@ fn asks(
         amount,
         payment: None,
         reason: Some("A day was lost".to_owned()),
+        name: None,
     };
     world.decide(|draft| send_refund(draft, &ask))
 }
@@ -236,4 +237,48 @@ fn a_key_that_is_no_order_of_ours_is_a_refund_like_any_other() {
     assert_eq!(held(&world, invoice).gone(), 200);
     let rest = asks(&mut world, invoice, None).unwrap();
     assert_eq!(rest.amount.amount, paid.amount - 200);
+}
+
+/// The same under a name, as an `Idempotency-Key` gives one.
+fn asks_as(world: &mut World, invoice: InvoiceId, name: &str) -> PromisedRefund {
+    let ask = RefundAsk {
+        invoice,
+        amount: Some(usd(100)),
+        payment: None,
+        reason: None,
+        name: Some(name.to_owned()),
+    };
+    world.decide(|draft| send_refund(draft, &ask)).unwrap()
+}
+
+#[test]
+fn a_lost_answer_is_the_same_refund_whatever_was_ordered_since() {
+    let (mut world, invoice, _) = renewed();
+    let first = asks(&mut world, invoice, Some(usd(100))).unwrap();
+    world.tell(told(&world, "re-1", &first, RefundState::Done));
+    let other = asks(&mut world, invoice, Some(usd(50))).unwrap();
+    world.tell(told(&world, "re-2", &other, RefundState::Done));
+    world.decide(|draft| hear_refund(draft, invoice, other.effect));
+    assert_eq!(asks(&mut world, invoice, Some(usd(100))), Ok(first));
+    assert_eq!(world.orders.len(), 2);
+}
+
+#[test]
+fn what_is_sent_under_one_name_is_sent_once_whatever_was_heard() {
+    let (mut world, invoice, _) = renewed();
+    let first = asks_as(&mut world, invoice, "one");
+    world.tell(told(&world, "re-1", &first, RefundState::Done));
+    for _ in 0..2 {
+        let heard = world.decide(|draft| hear_refund(draft, invoice, first.effect));
+        assert_eq!(heard.unwrap().refund, "re-1");
+        assert_eq!(asks_as(&mut world, invoice, "one"), first);
+    }
+    let second = asks_as(&mut world, invoice, "two");
+    assert_eq!(second.key, EffectKey::refund(invoice, 2));
+    // One that did not come about can be ordered once more.
+    world.tell(told(&world, "re-2", &second, RefundState::Failed));
+    assert_eq!(
+        asks_as(&mut world, invoice, "two").key,
+        EffectKey::refund(invoice, 3)
+    );
 }

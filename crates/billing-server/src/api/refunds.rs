@@ -4,6 +4,7 @@
 use billing_domain::ids::InvoiceId;
 use billing_domain::money::Money;
 use billing_engine::{RefundAsk, RefundBy, RefundError, RefundMade, RefundRefusal};
+use poem::Request;
 use poem::http::StatusCode;
 use poem::web::Data;
 use poem_openapi::param::Path;
@@ -13,6 +14,7 @@ use crate::api::body::{Body, Fields, MAX_TEXT, ReadBody};
 use crate::api::views::MoneyView;
 use crate::api::{Created, Group};
 use crate::auth::WriteKey;
+use crate::http::Named;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -103,6 +105,7 @@ impl RefundsApi {
         &self,
         state: Data<&AppState>,
         by: WriteKey,
+        request: &Request,
         id: Path<String>,
         body: Body<RefundBody>,
     ) -> Result<Created<RefundView>, Problem> {
@@ -112,6 +115,7 @@ impl RefundsApi {
             amount: body.0.asked,
             payment: body.0.payment,
             reason: body.0.reason,
+            name: request.data::<Named>().map(|Named(name)| name.clone()),
         };
         let made = state.billing.refund(&ask, Some(&by.actor())).await?;
         Ok(made.into())

@@ -46,6 +46,11 @@ pub(crate) struct NotKept;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Anew;
 
+/// Put into a request with a key: a hash of who asks, the key, and what is asked for. What is
+/// done once for it stays so where its answer is not kept: this process can die in between.
+#[derive(Debug, Clone)]
+pub(crate) struct Named(pub(crate) String);
+
 /// Passes a request on once, and repeats its answer.
 pub(crate) async fn repeat<E: Endpoint<Output = Response> + 'static>(
     state: AppState,
@@ -78,6 +83,7 @@ pub(crate) async fn repeat<E: Endpoint<Output = Response> + 'static>(
         key,
     };
     request.set_body(body);
+    request.set_data(this.named());
     let store = state.store()?;
     match this.remember(&state, store.as_ref()).await? {
         Remembered::Fresh => {}
@@ -112,6 +118,16 @@ struct This {
 }
 
 impl This {
+    fn named(&self) -> Named {
+        let mut context = Context::new(&SHA256);
+        for part in [&self.caller, &self.key] {
+            context.update(part.as_bytes());
+            context.update(b"\n");
+        }
+        context.update(&self.digest);
+        Named(hex::encode(context.finish()))
+    }
+
     async fn remember(&self, state: &AppState, store: &dyn Store) -> Result<Remembered, Problem> {
         let clock = state.clock()?;
         let now = clock.now();

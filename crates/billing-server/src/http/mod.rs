@@ -27,7 +27,7 @@ pub use server::{ServeError, serve};
 pub(crate) use acts::{is_reason, recording};
 pub(crate) use allow::Allowed;
 pub(crate) use errors::unsupported_media_type;
-pub(crate) use idempotency::{Anew, NotKept};
+pub(crate) use idempotency::{Anew, Named, NotKept};
 pub(crate) use rates::{RateLimiters, client_address};
 
 use crate::state::AppState;

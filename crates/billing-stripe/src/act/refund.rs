@@ -6,6 +6,7 @@ use billing_domain::effect::{EffectKey, PromiseRefund};
 use billing_domain::fact::{About, Fact, Link, Observed};
 use billing_domain::ids::EffectId;
 use billing_domain::provider::RefKind;
+use billing_ports::PerformError;
 
 use super::{Acted, readable};
 use crate::amount;
@@ -119,8 +120,15 @@ impl Stripe {
         Ok(of(intent.to_owned(), Some(reference)))
     }
 
+    /// All refunds of a payment: what is not among them was never made.
     async fn refunds_of(&self, named: &Named<'_>) -> Result<Reply<List<Refund>>, Failure> {
-        self.client.send(reads::refunds(&named.intent.id)).await
+        let call = reads::refunds(&named.intent.id);
+        let listed: Reply<List<Refund>> = self.client.send(call).await?;
+        if listed.body.has_more == Some(true) {
+            let why = "a payment has more refunds than are read".to_owned();
+            return Err(Failure::Failed(PerformError::Unknown(why)));
+        }
+        Ok(listed)
     }
 
     /// What was told of refunds, tied as these books have the payment.
