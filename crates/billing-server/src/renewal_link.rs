@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use billing_domain::ids::InvoiceId;
 use billing_domain::journal::{Event, JournalEntry};
 use billing_domain::time::{Timestamp, shifted};
+use billing_engine::MANUAL;
 use billing_notify::RenewalLinks;
 use billing_ports::{Clock, IdSource, Store};
 use jiff::SignedDuration;
@@ -109,7 +110,7 @@ impl Links {
     }
 
     /// The address where the renewal that `entry` tells of is paid. `None`: it tells of none,
-    /// or there is no page of ours.
+    /// it is paid by hand, or there is no page of ours.
     ///
     /// # Errors
     ///
@@ -152,6 +153,12 @@ async fn address_below(
     let (true, Some(invoice), Some(owed)) = (tells, entry.invoice, entry.renewal) else {
         return Ok(None);
     };
+    let held = books.store.get_invoice(invoice).await?;
+    let provider = held.and_then(|(_, held)| held.provider);
+    // What is paid by hand is paid at no page.
+    if provider.is_some_and(|account| account.provider().as_str() == MANUAL) {
+        return Ok(None);
+    }
     let Ok(mut url) = Url::parse(&format!("{public_url}{PAGE}")) else {
         return Ok(None);
     };

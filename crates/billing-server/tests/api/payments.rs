@@ -54,6 +54,22 @@ async fn a_payment_is_recorded_once_by_its_reference() {
 }
 
 #[tokio::test]
+async fn a_renewal_that_is_paid_by_hand_leads_to_no_page() {
+    let rig = shop(PAGES).await;
+    let _mounted = billing_server::page_routes(&rig.state);
+    let invoice = owed(&rig).await;
+    pays(&rig, &invoice, paid("bank 1")).await.ok(200);
+    rig.clock.advance(jiff::SignedDuration::from_hours(31 * 24));
+    rig.state.billing.work_until_idle().await.unwrap();
+    let journal = rig.get("/v1/customers/ana/journal?limit=100").by(READ);
+    let journal = journal.send().await.ok(200);
+    let told = journal["data"].as_array().unwrap().iter();
+    let pending = told.filter(|row| row["event"] == "subscription.renewal_pending");
+    let pages: Vec<&Value> = pending.map(|row| &row["renewal"]["pay_url"]).collect();
+    assert_eq!(pages, [&Value::Null], "{journal}");
+}
+
+#[tokio::test]
 async fn another_amount_settles_nothing() {
     let rig = shop(PAGES).await;
     let invoice = owed(&rig).await;
