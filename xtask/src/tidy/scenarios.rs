@@ -1,6 +1,6 @@
 //! Every test that the list of scenarios names is there.
 //!
-//! A test is named, in backticks, in a table's column headed `Test` or `Tests`, or anywhere as a
+//! A test is named, in backticks, in a table's column headed `tests`, or anywhere as a
 //! path in lower case such as `renewal::a_price_is_locked`. The last part of it must be a
 //! function, or an argument of a macro, in some file with tests. Whether that test proves the
 //! scenario is for a reader to judge.
@@ -11,6 +11,8 @@ use super::Finding;
 use super::sources::{Sources, is_test};
 
 const SCENARIOS: &str = "docs/scenarios.md";
+/// What a column of tests is headed, in capitals or not.
+const HEADINGS: [&str; 2] = ["test", "tests"];
 
 /// Finds names that no file with tests holds, rows without a test, and a list without any.
 pub(crate) fn check(sources: &Sources) -> Vec<Finding> {
@@ -27,7 +29,7 @@ pub(crate) fn check(sources: &Sources) -> Vec<Finding> {
             column = None;
         } else if let Some(heading) = cells
             .iter()
-            .position(|cell| matches!(*cell, "Test" | "Tests"))
+            .position(|cell| HEADINGS.iter().any(|name| cell.eq_ignore_ascii_case(name)))
         {
             column = Some(heading);
             continue;
@@ -114,6 +116,15 @@ mod tests {
             "| Id | Tests |\n|----|:---|\n| K-1 | `a_price_is_locked`, `x::an_exact_amount` |\n";
         assert!(findings(table).is_empty());
         assert!(findings("See `renewal::a_price_is_locked`.").is_empty());
+    }
+
+    #[test]
+    fn a_column_of_tests_is_one_however_it_is_written() {
+        for heading in ["test", "tests", "Test", "Tests"] {
+            let table = format!("| id | {heading} |\n|---|---|\n| K-1 | `no_such_test` |\n");
+            let expected = ["docs/scenarios.md:3: there is no test no_such_test"];
+            assert_eq!(findings(&table), expected, "{heading}");
+        }
     }
 
     #[test]

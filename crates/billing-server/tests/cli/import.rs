@@ -332,14 +332,20 @@ fn rows_of_every_shape_are_read_and_the_bad_ones_alone_refused() {
         .tells(&["1 would be imported"]);
 }
 
-#[test]
-fn thousands_of_rows_are_imported_in_their_order_and_again_in_none() {
-    let folder = books("import-many");
+const MANY: usize = 2_000;
+
+fn many(folder: &Folder) {
     let mut text = "id,email\n".to_owned();
-    for number in 0..2_000 {
+    for number in 0..MANY {
         writeln!(text, "c-{number},c{number}@x.test").unwrap();
     }
     folder.write("many.csv", &text);
+}
+
+#[test]
+fn thousands_of_rows_are_imported_in_their_order_and_again_in_none() {
+    let folder = books("import-many");
+    many(&folder);
     let report: Vec<&str> = APPLY
         .into_iter()
         .chain(["--report", "many.jsonl"])
@@ -352,7 +358,28 @@ fn thousands_of_rows_are_imported_in_their_order_and_again_in_none() {
         let row: Value = serde_json::from_str(line).unwrap();
         row["id"].as_str().unwrap().to_owned()
     });
-    assert!(ids.eq((0..2_000).map(|number| format!("c-{number}"))));
+    assert!(ids.eq((0..MANY).map(|number| format!("c-{number}"))));
+    import(&folder, "many.csv", &APPLY)
+        .exits(0)
+        .tells(&["0 imported; 2000 there already;"]);
+}
+
+/// what it had brought is there, and the rest is brought once.
+#[test]
+fn an_import_killed_in_the_middle_is_gone_on_with_and_nobody_is_brought_twice() {
+    let folder = books("import-killed");
+    many(&folder);
+    let words: Vec<&str> = ["import", "csv", "many.csv"]
+        .into_iter()
+        .chain(APPLY)
+        .collect();
+    let killed_at = folder.killed(&words);
+    let again: Vec<&str> = APPLY.into_iter().chain(["--json"]).collect();
+    let told = import(&folder, "many.csv", &again).exits(0).json();
+    let count = |name: &str| usize::try_from(told[name].as_u64().unwrap()).unwrap();
+    let (there, created) = (count("there"), count("created"));
+    assert_eq!(there + created, MANY, "{told}");
+    assert!((killed_at..MANY).contains(&there), "{killed_at} {told}");
     import(&folder, "many.csv", &APPLY)
         .exits(0)
         .tells(&["0 imported; 2000 there already;"]);

@@ -2,14 +2,12 @@
 //! gone on with.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
 
 use billing_domain::subscription::Why;
 use serde_json::{Value, json};
 
 use crate::books::{FROM, TO, catalog, hold, moved};
-use crate::rig::{Folder, PROGRAM, Ran};
+use crate::rig::{Folder, Ran};
 use crate::server::Server;
 
 const PLAN: [&str; 6] = ["migrate-prices", "plan", "--from", FROM, "--to", TO];
@@ -195,7 +193,7 @@ fn a_migration_killed_in_the_middle_is_gone_on_with_and_nothing_is_done_twice() 
     assert_eq!(plan["more"], true);
     let digest = digest_of(&plan);
 
-    let killed_at = killed(&folder, &execute(&digest, &["--yes"]));
+    let killed_at = folder.killed(&execute(&digest, &["--yes"]));
     let scheduled = |folder: &Folder| {
         let holders = moved(folder).holders;
         holders
@@ -245,25 +243,4 @@ fn a_migration_killed_in_the_middle_is_gone_on_with_and_nothing_is_done_twice() 
         .collect();
     assert_eq!(whys.len(), 1, "{whys:?}");
     assert!(moved.notices.iter().all(|notices| *notices == 1));
-}
-
-/// Runs a command until it has done a tenth, and kills it; gives how far it said
-/// it was.
-fn killed(folder: &Folder, words: &[&str]) -> usize {
-    let mut child = folder
-        .command(PROGRAM)
-        .args(words)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let done = lines.map(Result::unwrap).find_map(|line| {
-        let done: usize = line.split_once(" of ")?.0.parse().ok()?;
-        (done > 0).then_some(done)
-    });
-    child.kill().unwrap();
-    child.wait().unwrap();
-    done.unwrap()
 }

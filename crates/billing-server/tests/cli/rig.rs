@@ -1,7 +1,7 @@
 //! A folder of its own, and the program in it.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -60,6 +60,26 @@ impl Folder {
         let mut command = self.command(PROGRAM);
         command.envs(variables.iter().copied()).args(arguments);
         Ran::of(command, "")
+    }
+
+    /// Runs `billing` until it has done a tenth, and kills it; gives how far it said it was.
+    pub(crate) fn killed(&self, arguments: &[&str]) -> usize {
+        let mut child = self
+            .command(PROGRAM)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let done = lines.map(Result::unwrap).find_map(|line| {
+            let done: usize = line.split_once(" of ")?.0.parse().ok()?;
+            (done > 0).then_some(done)
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        done.unwrap()
     }
 }
 
