@@ -2,49 +2,36 @@
 //!
 //! The tests come last so that their summary ends the output.
 
-use std::process::Command;
 use std::time::Instant;
 
 use crate::failure::{Failure, Outcome};
 use crate::probe::{self, Missing, Tool};
 use crate::process;
-use crate::{test, tidy, workspace};
+use crate::tidy;
 
-/// Runs every step. What only reads the code runs beside what builds it: each of the two waits
-/// for one room at a time, and leaves the other cores to the other.
+/// Runs every step, stopping at the first that fails.
 pub(crate) fn run() -> Outcome<()> {
     step("format", || {
         process::run(process::cargo().args(["fmt", "--all", "--check"]))
     })?;
-    let (read, built) = std::thread::scope(|scope| {
-        let reading = scope.spawn(reads);
-        let built = builds();
-        (reading.join(), built)
-    });
-    read.unwrap_or_else(|_panicked| Err(Failure::new("ci: a step panicked")))?;
-    built?;
-    announce("tests");
-    // The very command of the README. Nothing may be printed after it.
-    process::run(process::cargo().args(["xtask", "test"])).map_err(failed("tests"))
-}
-
-/// Every step that reads the code and builds nothing to be run, stopping at the first that fails.
-fn reads() -> Outcome<()> {
     step("lints", || {
-        let mut clippy = reading();
-        clippy.args(["clippy", "--workspace", "--all-targets"]);
-        process::run(clippy.args(["--", "-D", "warnings"]))
+        let mut clippy = process::cargo();
+        clippy.args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]);
+        process::run(&mut clippy)
     })?;
     step("features", features)?;
     step("documentation", || {
-        let mut doc = reading();
+        let mut doc = process::cargo();
         doc.args(["doc", "--workspace", "--no-deps"]);
         process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
-    })
-}
-
-/// Every step that needs what is built, stopping at the first that fails.
-fn builds() -> Outcome<()> {
+    })?;
     step("tidy", tidy::run)?;
     if process::succeeds(process::cargo().args(["deny", "--version"])) {
         step("dependencies", dependencies)?;
@@ -56,14 +43,9 @@ fn builds() -> Outcome<()> {
         Err(Missing::Here(failure)) => eprintln!("xtask ci: probe: SKIPPED: {failure}"),
         Err(Missing::Wrong(failure)) => return Err(failed("probe")(failure)),
     }
-    step("build of the tests", test::build)
-}
-
-/// A cargo that waits for nobody who builds: it has a folder of its own.
-fn reading() -> Command {
-    let mut cargo = process::cargo();
-    cargo.env("CARGO_TARGET_DIR", workspace::target().join("reads"));
-    cargo
+    announce("tests");
+    // The very command of the README. Nothing may be printed after it.
+    process::run(process::cargo().args(["xtask", "test"])).map_err(failed("tests"))
 }
 
 /// The rooms that can be built with less, and the features of which each is tried: each alone,
@@ -116,7 +98,7 @@ fn features() -> Outcome<()> {
 }
 
 fn lean(which: &[&str]) -> Outcome<()> {
-    let mut clippy = reading();
+    let mut clippy = process::cargo();
     clippy.args(["clippy", "--no-default-features"]).args(which);
     process::run(clippy.args(["--", "-D", "warnings"]))
 }

@@ -46,44 +46,26 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     } else {
         rig.with_browser()?
     };
-    rig.run(&mut examples())?;
-    if options.plain || !has_nextest() {
+    // Examples are run as the programs that they are, too; the runners below build only their tests.
+    let mut examples = process::cargo();
+    rig.run(examples.args(["build", "--workspace", "--examples"]))?;
+    if options.plain || !process::succeeds(process::cargo().args(["nextest", "--version"])) {
         return plainly(&mut rig, &options.filters);
     }
     // Documentation first, so that the summary of the greater run is the last thing said.
     let documentation = rig.run(&mut cargo_test(&["--doc"], &options.filters));
-    let mut others = nextest();
-    others.arg("--no-fail-fast").arg("--");
-    let others = rig.run(others.args(&options.filters));
+    let mut nextest = process::cargo();
+    nextest.args([
+        "nextest",
+        "run",
+        "--workspace",
+        "--tests",
+        "--examples",
+        "--no-fail-fast",
+    ]);
+    nextest.args(FAKES);
+    let others = rig.run(nextest.arg("--").args(&options.filters));
     documentation.and(others)
-}
-
-/// Builds what [`run`] runs, and runs nothing.
-pub(crate) fn build() -> Outcome<()> {
-    process::run(&mut examples())?;
-    if has_nextest() {
-        process::run(nextest().arg("--no-run"))
-    } else {
-        process::run(&mut cargo_test(&["--tests", "--examples", "--no-run"], &[]))
-    }
-}
-
-/// Examples are run as the programs that they are, too; the runners build only their tests.
-fn examples() -> Command {
-    let mut command = process::cargo();
-    command.args(["build", "--workspace", "--examples"]);
-    command
-}
-
-fn has_nextest() -> bool {
-    process::succeeds(process::cargo().args(["nextest", "--version"]))
-}
-
-fn nextest() -> Command {
-    let mut command = process::cargo();
-    command.args(["nextest", "run", "--workspace", "--tests", "--examples"]);
-    command.args(FAKES);
-    command
 }
 
 /// `cargo test`, twice, with one closing line for both.

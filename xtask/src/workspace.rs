@@ -12,12 +12,6 @@ pub(crate) fn root() -> PathBuf {
     own.parent().map_or_else(|| own.clone(), Path::to_path_buf)
 }
 
-/// Where cargo puts what it builds of this workspace.
-pub(crate) fn target() -> PathBuf {
-    let told = std::env::var_os("CARGO_TARGET_DIR");
-    told.map_or_else(|| root().join("target"), PathBuf::from)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
