@@ -1,8 +1,8 @@
 //! Gates in a host's own application: pages, API routes, handlers of messages.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
+use axum::Extension;
 use billing::domain::entitlement::Limit;
 use billing::gating::{Allowance, CustomerRef, Feature};
 use billing::sandbox::TestCard;
@@ -12,8 +12,7 @@ use poem::http::StatusCode;
 use poem::test::{TestClient, TestResponse};
 use poem::{Endpoint, EndpointExt, Request, Response, Route, get, handler};
 use serde_json::Value;
-use tower_layer::Layer as _;
-use tower_service::Service;
+use tower_service::Service as _;
 
 use crate::rig::{Rig, StoreKind, Through};
 use crate::scenarios::{CARDS, on_both_stores};
@@ -23,13 +22,16 @@ on_both_stores! {
     g_06_a_page_leads_to_the_plans;
     /// G-07: an API route refuses with a problem that names what it takes.
     g_07_an_api_route_says_what_it_takes;
-    /// G-07: the same in front of whatever is built on tower.
+    /// G-07: the same in front of routes of axum, as of whatever is built on tower.
     g_07_a_layer_of_tower_says_the_same;
     /// G-08: a message is judged when it is handled, and dropped silently.
     g_08_a_message_is_judged_when_it_is_handled;
     /// G-06, G-07: where nobody can be asked, nobody passes.
     g_07_while_nobody_can_be_asked_nobody_passes;
 }
+
+/// Bytes of an answer that are read.
+const MAX_ANSWER: usize = 10_000;
 
 #[handler]
 fn report() -> &'static str {
@@ -205,50 +207,32 @@ async fn g_07_an_api_route_says_what_it_takes(kind: StoreKind) {
     host.rig.assert_sound().await;
 }
 
-/// A service that answers with what it was allowed, as a host's own would.
-#[derive(Clone)]
-struct Inner;
-
-impl Service<http::Request<()>> for Inner {
-    type Response = http::Response<String>;
-    type Error = Infallible;
-    type Future = std::future::Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(
-        &mut self,
-        _context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Result<(), Infallible>> {
-        std::task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<()>) -> Self::Future {
-        let allowance = request.extensions().get::<Allowance>().copied();
-        let text = format!("{:?}", allowance.map(|held| held.limit));
-        std::future::ready(Ok(http::Response::new(text)))
-    }
+/// A handler of axum's, which sees what it was allowed.
+async fn edits(Extension(allowance): Extension<Allowance>) -> String {
+    format!("{:?}", allowance.limit)
 }
 
 async fn g_07_a_layer_of_tower_says_the_same(kind: StoreKind) {
     let host = Host::new(kind).await;
     let gate = Feature::new(host.rig.billing.clone(), "editor");
     let gate = gate.level("write").api("/plans");
-    let mut service = gate.layer(Inner);
-    let ask = |user: &str| {
-        let mut request = http::Request::new(());
-        request.extensions_mut().insert(CustomerRef::from(user));
-        request
+    let routes = axum::Router::new().route("/edit", axum::routing::get(edits));
+    let routes = routes.layer(gate);
+    let ask = async |user: &str| {
+        let request = axum::extract::Request::builder().uri("/edit");
+        let request = request.extension(CustomerRef::from(user));
+        let request = request.body(axum::body::Body::empty()).unwrap();
+        let (head, body) = routes.clone().call(request).await.unwrap().into_parts();
+        let body = axum::body::to_bytes(body, MAX_ANSWER).await.unwrap();
+        (head.status, String::from_utf8(body.to_vec()).unwrap())
     };
-    let denied = service.call(ask("ana")).await.unwrap();
-    assert_eq!(denied.status(), StatusCode::FORBIDDEN);
-    let problem: Value = serde_json::from_str(denied.body()).unwrap();
+    let (status, problem) = ask("ana").await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let problem: Value = serde_json::from_str(&problem).unwrap();
     assert_eq!(problem["code"], "plan_upgrade_required");
     assert_eq!(problem["required_plan"], "personal");
     host.buys("personal").await;
-    let passed = service.call(ask("ana")).await.unwrap();
-    assert_eq!(
-        (passed.status(), passed.body().as_str()),
-        (StatusCode::OK, "Some(None)")
-    );
+    assert_eq!(ask("ana").await, (StatusCode::OK, "None".to_owned()));
     host.rig.assert_sound().await;
 }
 
