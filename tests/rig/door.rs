@@ -172,6 +172,16 @@ impl Door {
         self.ask(Method::POST, url, "", FORM, written(fields)).await
     }
 
+    /// Submits a form that is on a page of another site's.
+    pub(crate) async fn submit_abroad(&self, url: &str, fields: &[(&str, &str)]) -> Seen {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri_str(path(url))
+            .content_type(FORM)
+            .header("sec-fetch-site", "cross-site");
+        self.send(request.body(written(fields))).await
+    }
+
     /// Looks at a page with the cookie of a session.
     pub(crate) async fn get_in(&self, session: &str, url: &str) -> Seen {
         let request = Request::builder().uri_str(path(url));

@@ -144,10 +144,11 @@ impl<F: Fake> Hosted<F> {
         let canary = canary(F::SECRETS);
         let notifier = RecordingNotifier::new();
         let clock: Arc<dyn Clock> = Arc::new(fake.clock().clone());
+        let (deciding, serving, sending) = (seed(), seed(), seed());
         let events = Sender::new(
             Arc::clone(&store),
             Arc::clone(&clock),
-            Arc::new(SeededIds::new(seed())),
+            Arc::new(SeededIds::new(sending)),
             Reaching::Anywhere,
         )
         .unwrap();
@@ -155,7 +156,7 @@ impl<F: Fake> Hosted<F> {
             notifier: notifier.clone(),
             events: events.clone(),
         };
-        let ids = Arc::new(SeededIds::new(seed())) as Arc<dyn IdSource>;
+        let ids = Arc::new(SeededIds::new(deciding)) as Arc<dyn IdSource>;
         let provider = adapter.provider;
         let billing = Billing::builder(Arc::clone(&store), clock, ids)
             .provider(Arc::clone(&provider))
@@ -166,7 +167,7 @@ impl<F: Fake> Hosted<F> {
         billing.apply_catalog(catalog).await.unwrap();
         let signer = TokenSigner::new(&SEED, &KEYED_WITH, PUBLIC, PUBLIC);
         let mailer = RecordingMailer::new();
-        let state = http::state(&billing, Arc::new(SeededIds::new(seed())))
+        let state = http::state(&billing, Arc::new(SeededIds::new(serving)))
             .await
             .with_events(events.clone())
             .with_mailer(Arc::new(mailer.clone()))

@@ -171,6 +171,11 @@ async fn k_12_a_link_makes_nothing_that_is_not_owed(kind: StoreKind) {
         }
     }
 
+    // A page of another site's cannot press the button.
+    let abroad = shop.submit_abroad("/renewal", &[("link", token)]).await;
+    assert_eq!(abroad.is(StatusCode::NOT_FOUND).text, nothing.text);
+    assert_eq!(ana.at_btcpay(&shop).len(), pages);
+
     // Unpaid beyond its grace, and long after that.
     shop.pass(days(7)).await;
     let over = presses(&shop, &link).await.is(StatusCode::GONE);
