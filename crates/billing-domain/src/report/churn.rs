@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::catalog::{PlanKey, PriceKey};
 use crate::money::{Money, MoneyError};
 
-use super::life::{Held, Life, PriceOf};
+use super::life::{Held, PriceOf};
 use super::month::Month;
 use super::sum::Sums;
 
@@ -216,12 +216,11 @@ impl Moves {
 }
 
 impl Churned {
-    pub(super) fn count(&mut self, life: &Life) {
-        let Some((stays, ended)) = life.stays() else {
-            return;
-        };
+    /// Counts where one subscription was held, oldest first, each with the month since when it
+    /// was; and the month in which it was lost. `None`: it is held.
+    pub(super) fn count(&mut self, stays: &[(Month, &Held)], ended: Option<Month>) {
         let mut before: Option<&Held> = None;
-        for (since, held) in stays {
+        for &(since, held) in stays {
             if let Some(before) = before {
                 let within = before.at.0 == held.at.0;
                 self.at(before, since).left.of(within).add(before);

@@ -128,10 +128,10 @@ impl Figures {
             return Ok(());
         };
         self.count_now(held, &life);
-        self.churned.count(&life);
         let Some((stays, ended)) = life.stays() else {
             return Ok(());
         };
+        self.churned.count(&stays, ended);
         let Some((began, _)) = stays.first().copied() else {
             return Ok(());
         };
