@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use fantoccini::elements::Element;
+use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -18,6 +19,16 @@ const DRIVER: &str = "BILLING_TEST_CHROMEDRIVER";
 const READY: &str = "started successfully on port ";
 /// How long a thing may take to appear before the test fails rather than hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Marks the page that is left, if what is clicked leads to another one, or what a key is struck at
+/// where nothing is clicked; and says whether it does.
+const LEAVES: &str = r"
+    const [clicked] = arguments, at = clicked ?? document.activeElement;
+    const leads = at.matches('a[href], button[type=submit], button:not([type])')
+        || !clicked && at.matches('form input');
+    if (leads) document.documentElement.dataset.left = '';
+    return leads;
+";
+const NOT_LEFT: &str = "html:not([data-left])";
 /// Finds what is wrong for people who cannot see, or use no mouse: axe-core, by Deque Systems,
 /// under the Mozilla Public License 2.0.
 const AXE: &str = include_str!("axe.min.js");
@@ -160,8 +171,29 @@ impl Browser {
 
     /// Presses the button or follows the link that `css` selects.
     pub(super) fn press(&self, css: &str) {
-        let pressed = self.find(css);
-        self.runtime.block_on(pressed.click()).unwrap();
+        self.click(&self.find(css));
+    }
+
+    fn click(&self, pressed: &Element) {
+        self.leaves_by(vec![json!(pressed)], || {
+            self.runtime.block_on(pressed.click()).unwrap();
+        });
+    }
+
+    /// Strikes a key that presses what has the focus.
+    pub(super) fn enters(&self, key: Key) {
+        self.leaves_by(Vec::new(), || self.strikes(key));
+    }
+
+    /// Waits for the page that this leads to: what is read next may stand in the one that is left
+    /// as well, and whoever goes elsewhere meanwhile is brought back by its arrival.
+    fn leaves_by(&self, clicked: Vec<Value>, act: impl FnOnce()) {
+        let leads = self.client.execute(LEAVES, clicked);
+        let leads = self.runtime.block_on(leads).unwrap();
+        act();
+        if leads == true {
+            self.shows(NOT_LEFT);
+        }
     }
 
     /// Presses the button or follows the link that says this.
@@ -174,7 +206,7 @@ impl Browser {
         let Ok(found) = found else {
             panic!("no {says:?} at {}:\n{}", self.at(), self.text());
         };
-        self.runtime.block_on(found.click()).unwrap();
+        self.click(&found);
     }
 
     /// The answer of a script in the page, to find out what no element tells.
