@@ -41,7 +41,7 @@ use table::{Row, Table};
 /// How much is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Size {
-    /// What the figures in the documentation are made of: about a quarter of an hour.
+    /// What the figures in the documentation are made of: well over half an hour.
     Full,
     /// A tenth and less, to see that all of it runs: a few minutes.
     Quick,

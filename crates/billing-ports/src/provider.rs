@@ -202,7 +202,8 @@ pub enum PerformError {
     /// It is not known whether the provider acted: retried under the same key only.
     #[error("provider's answer lost: {0}")]
     Unknown(String),
-    /// We are configured wrongly (a bad key, the wrong mode); shown to a person, not retried.
+    /// We are configured wrongly (a bad key, the wrong mode); retried each hour for three
+    /// days, since somebody has to mend it, then shown to a person.
     #[error("provider misconfigured: {0}")]
     Misconfigured(String),
     /// This provider cannot do that; shown to a person, not retried.

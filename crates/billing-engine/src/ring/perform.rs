@@ -1,4 +1,4 @@
-//! Perform: the only place that calls the world. Its answer is a new fact,
+//! Perform: the only place that orders anything of a provider. Its answer is a new fact,
 //! received and decided in the same commit that settles the effect.
 
 use std::convert::Infallible;
