@@ -51,6 +51,7 @@ fn the_containers_are_told_nothing_that_the_program_does_not_know() {
         "BILLING_LOG_FORMAT",
         "BILLING_PLANS",
         "BILLING_PUBLIC_URL",
+        "BILLING_TRUST_FORWARDED_FOR",
     ];
     assert_eq!(names, expected);
     let values = [
@@ -61,6 +62,7 @@ fn the_containers_are_told_nothing_that_the_program_does_not_know() {
         "json",
         "/etc/billing/plans.yaml",
         "https://billing.example.com",
+        "true",
     ];
     for value in ["0.0.0.0:8080", "json"] {
         assert!(DOCKERFILE.contains(value), "{value}");
