@@ -24,6 +24,7 @@ mod mailed;
 mod offers;
 mod operated;
 mod paddle;
+mod paid_back;
 mod pauses;
 mod plan_file;
 mod portal;

@@ -307,12 +307,19 @@ impl Draft {
         }
     }
 
-    /// Sets an effect aside that was refused or given up, so that it can be retried.
-    pub fn park_effect(&mut self, reason: ParkReason, effect: EffectId, evidence: String) {
-        self.park(reason, evidence);
+    /// Sets an effect aside that was refused or given up, so that it can be retried; gives
+    /// its name. `None`: it is only imagined.
+    pub fn park_effect(
+        &mut self,
+        reason: ParkReason,
+        effect: EffectId,
+        evidence: String,
+    ) -> Option<ParkedId> {
+        let name = self.park(reason, evidence)?;
         if let Some(parked) = self.parked.last_mut() {
             parked.effect = Some(effect);
         }
+        Some(name)
     }
 
     /// Sets aside what was told of an object at `told_at`, so that the object can be

@@ -352,13 +352,29 @@ pub struct PromiseRefund {
     pub amount: Money,
     /// What was paid: all promises together come to no more.
     pub paid: Money,
-    /// What of that was known here to be gone again, or on its way back. `None`: it was
-    /// ordered by a version that did not say.
+    /// What of that was known here to be refunded, or on its way to be; what a bank took
+    /// back is none of it. `None`: it was ordered by a version that did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Money>,
     /// Why, in words that the buyer reads. `None`: none are given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+impl PromiseRefund {
+    /// Whether more was refunded, or is about to be, than was known when this was ordered:
+    /// `refunds` are those of its payment that stand at the provider. `false`: it is not
+    /// said what was known.
+    #[must_use]
+    pub fn is_more_gone(&self, refunds: impl IntoIterator<Item = Money>) -> bool {
+        let Some(known) = self.before else {
+            return false;
+        };
+        let gone = refunds.into_iter().fold(0_i128, |all, one| {
+            all.saturating_add(i128::from(one.amount))
+        });
+        gone > i128::from(known.amount)
+    }
 }
 
 /// Everything a provider needs to change a subscription that it runs, or to say

@@ -26,8 +26,8 @@ mod worker;
 pub use billing::{Billing, BillingBuilder, BuildError};
 pub use billing_domain::decide::{
     CancelWhen, ChangeAsk, CustomerDetails, Force, LicenseAct, LicenseActError, MachineAct,
-    MachineActError, NewCustomer, PauseOutcome, PauseRefusal, QuoteRefusal, RefundAsk,
-    RefundRefusal, StepAsk, UncancelRefusal,
+    MachineActError, NewCustomer, PauseOutcome, PauseRefusal, QuoteRefusal, REFUND_ORDERS_MAX,
+    RefundAsk, RefundRefusal, StepAsk, UncancelRefusal,
 };
 pub use catalog::{ApplyOutcome, CatalogError};
 pub use commands::{

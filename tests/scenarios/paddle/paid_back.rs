@@ -3,14 +3,14 @@
 
 use billing_domain::parked::ParkReason;
 use billing_domain::proration::TaxRate;
-use billing_testkit::fakes::paddle::Rules;
-use billing_testkit::fakes::rig::{Fault, FaultKind};
+use billing_testkit::fakes::paddle::{FakePaddle, Rules};
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::shop::{Shop, bought, days, invoices, plan_of, shop, shop_of};
-use crate::rig::{Seen, StoreKind};
+use crate::rig::StoreKind;
 use crate::scenarios::on_both_stores;
+use crate::scenarios::paid_back::{self, Sends, back, newest, refunds, unheard, usd};
 
 on_both_stores! {
     /// ordered here, it counts once it is approved; a rejected one took nothing, and
@@ -25,6 +25,27 @@ on_both_stores! {
     x_11_a_refund_at_paddle_is_told_once_in_any_order;
     /// what is not there to go back is refused by a code, and nothing is asked for.
     x_11_what_cannot_go_back_at_paddle_is_refused;
+    /// given up, tried again and ordered anew, it is asked for once.
+    x_11_a_refund_that_was_given_up_is_sent_once_at_paddle;
+    /// a refusal that nobody waits for is shown to a person, once.
+    x_11_a_late_refusal_of_a_refund_at_paddle_is_shown;
+}
+
+impl Sends for FakePaddle {
+    const REFUNDS: &'static str = "/adjustments";
+    const AT_FIRST: &'static str = "pending";
+
+    async fn renewed(shop: &Shop, who: &str) -> String {
+        renewed(shop, who).await
+    }
+
+    fn taken_on(shop: &Shop) -> usize {
+        asked(shop).0
+    }
+
+    fn carries_out(shop: &Shop, refund: &str) {
+        shop.fake.decide_refund(refund, true).unwrap();
+    }
 }
 
 /// Refunds are approved at once, and tax is put on top that needs rounding.
@@ -36,39 +57,12 @@ fn taxed() -> Rules {
     }
 }
 
-fn usd(cents: i64) -> Value {
-    json!({ "amount": cents, "currency": "usd" })
-}
-
-async fn refunds(shop: &Shop, invoice: &Value, body: &Value) -> Seen {
-    let id = invoice["id"].as_str().unwrap();
-    shop.operate(&format!("/v1/invoices/{id}/refund"), body)
-        .await
-}
-
-async fn newest(shop: &Shop, customer: &str) -> Value {
-    let rows = shop
-        .rows(&format!("/v1/invoices?customer={customer}"))
-        .await;
-    rows.into_iter().next().unwrap()
-}
-
 /// How many refunds were asked for, and how much has gone back.
 fn asked(shop: &Shop) -> (usize, i64) {
     let books = shop.fake.books();
     let accounts = books.customers.values();
     let gone = accounts.flat_map(|held| held.refunded.values()).sum();
     (shop.fake.world().adjustments.len(), gone)
-}
-
-/// What went back of an invoice, by state and amount, in the order in which it was asked.
-fn back(invoice: &Value) -> Vec<(String, i64)> {
-    let returned = invoice["returned"].as_array().unwrap().iter();
-    let told = returned.map(|back| {
-        let state = back["state"].as_str().unwrap().to_owned();
-        (state, back["amount"]["amount"].as_i64().unwrap())
-    });
-    told.collect()
 }
 
 /// Somebody in the second month of a plan.
@@ -177,60 +171,16 @@ async fn x_11_parts_are_ordered_back_of_a_taxed_payment_at_paddle(kind: StoreKin
     shop.ends_well().await;
 }
 
-/// Paddle takes it on, and its answer is lost.
-async fn unheard(shop: &Shop, invoice: &Value, body: &Value) {
-    let lost = Fault::next(FaultKind::LostAnswer).on("POST", "/adjustments");
-    shop.fake.fault(lost.after());
-    let seen = refunds(shop, invoice, body).await;
-    seen.refused(StatusCode::BAD_GATEWAY, "provider_error");
+async fn x_11_a_lost_answer_makes_no_second_refund_at_paddle(kind: StoreKind) {
+    paid_back::a_lost_answer_makes_no_second_refund(&shop(kind).await).await;
 }
 
-async fn x_11_a_lost_answer_makes_no_second_refund_at_paddle(kind: StoreKind) {
-    let shop = shop(kind).await;
-    let part = json!({ "amount": usd(1_200), "reason": "Three weeks [were] lost" });
-    for (asked_for, (who, told)) in
-        (1..).zip([("ana", "webhook"), ("ben", "worker"), ("cleo", "nobody")])
-    {
-        let customer = renewed(&shop, who).await;
-        let invoice = newest(&shop, &customer).await;
-        unheard(&shop, &invoice, &part).await;
-        assert_eq!(asked(&shop).0, asked_for, "{who}");
-        let same = refunds(&shop, &invoice, &part).await;
-        same.refused(StatusCode::BAD_GATEWAY, "provider_error");
-        let other = refunds(&shop, &invoice, &json!({ "amount": usd(100) })).await;
-        other.refused(StatusCode::CONFLICT, "refund_open");
-        match told {
-            "webhook" => shop.settle().await,
-            "worker" => {
-                drop(shop.fake.deliveries().take());
-                shop.pass(days(1)).await;
-            }
-            // Paddle is away: nobody hears of it for hours.
-            _ => {
-                drop(shop.fake.deliveries().take());
-                shop.down(FaultKind::ServerError);
-                shop.pass(jiff::SignedDuration::from_hours(3)).await;
-                shop.fake.faults().clear();
-                shop.pass(days(1)).await;
-            }
-        }
-        let first = refunds(&shop, &invoice, &part).await;
-        let first = first.is(StatusCode::CREATED).json();
-        assert_eq!(asked(&shop).0, asked_for, "{who}: found, not asked for");
-        assert_eq!(first["state"], "pending");
-        let invoice = newest(&shop, &customer).await;
-        assert_eq!(back(&invoice), [("pending".to_owned(), 1_200)], "{who}");
-        assert_eq!(invoice["returned"][0]["id"], first["id"]);
-        shop.pass(days(1)).await;
-        assert_eq!(asked(&shop).0, asked_for, "{who}");
-        shop.fake
-            .decide_refund(first["id"].as_str().unwrap(), true)
-            .unwrap();
-        shop.settle().await;
-    }
-    assert_eq!(asked(&shop), (3, 3_600));
-    assert_eq!(shop.told("invoice.refunded"), 3);
-    shop.ends_well().await;
+async fn x_11_a_refund_that_was_given_up_is_sent_once_at_paddle(kind: StoreKind) {
+    paid_back::what_was_given_up_is_sent_once(&shop(kind).await).await;
+}
+
+async fn x_11_a_late_refusal_of_a_refund_at_paddle_is_shown(kind: StoreKind) {
+    paid_back::a_late_refusal_is_shown(&shop(kind).await).await;
 }
 
 async fn x_11_a_refund_at_paddle_is_told_once_in_any_order(kind: StoreKind) {

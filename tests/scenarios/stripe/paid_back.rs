@@ -1,13 +1,14 @@
 //! Refunds that an operator orders: Stripe sends the money, once, whatever is lost on the
 //! way, and what it takes is told like every refund.
 
-use billing_testkit::fakes::rig::{Fault, FaultKind};
+use billing_testkit::fakes::stripe::FakeStripe;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::shop::{Shop, Sold, bought, days, reasons, shop, sold};
-use crate::rig::{Seen, StoreKind, permutations};
+use crate::rig::{StoreKind, permutations};
 use crate::scenarios::on_both_stores;
+use crate::scenarios::paid_back::{self, Sends, back, refunds, unheard, usd};
 
 on_both_stores! {
     /// ordered here, a part keeps the time and the rest ends it.
@@ -21,16 +22,25 @@ on_both_stores! {
     x_11_a_refund_at_stripe_that_fails_takes_nothing;
     /// what is not there to go back is refused by a code, and nothing is sent.
     x_11_what_cannot_go_back_at_stripe_is_refused;
+    /// given up, tried again and ordered anew, it is sent once.
+    x_11_a_refund_that_was_given_up_is_sent_once_at_stripe;
+    /// a refusal that nobody waits for is shown to a person, once.
+    x_11_a_late_refusal_of_a_refund_at_stripe_is_shown;
 }
 
-fn usd(cents: i64) -> Value {
-    json!({ "amount": cents, "currency": "usd" })
-}
+impl Sends for FakeStripe {
+    const REFUNDS: &'static str = "/v1/refunds";
+    const AT_FIRST: &'static str = "done";
 
-async fn refunds(shop: &Shop, invoice: &Value, body: &Value) -> Seen {
-    let id = invoice["id"].as_str().unwrap();
-    shop.operate(&format!("/v1/invoices/{id}/refund"), body)
-        .await
+    async fn renewed(shop: &Shop, who: &str) -> String {
+        renewed(shop, who).await.customer
+    }
+
+    fn taken_on(shop: &Shop) -> usize {
+        usize::try_from(paid_back(shop).0).unwrap()
+    }
+
+    fn carries_out(_shop: &Shop, _refund: &str) {}
 }
 
 /// How often, and how much, Stripe has paid back.
@@ -41,16 +51,6 @@ fn paid_back(shop: &Shop) -> (u64, i64) {
         let all: i64 = held.refunded.values().sum();
         (refunds + held.refunds, amount + all)
     })
-}
-
-/// What went back of an invoice, by state and amount.
-fn back(invoice: &Value) -> Vec<(String, i64)> {
-    let returned = invoice["returned"].as_array().unwrap().iter();
-    let told = returned.map(|back| {
-        let state = back["state"].as_str().unwrap().to_owned();
-        (state, back["amount"]["amount"].as_i64().unwrap())
-    });
-    told.collect()
 }
 
 fn done(amount: i64) -> (String, i64) {
@@ -145,57 +145,16 @@ async fn held_once(shop: &Shop, customer: &str) -> String {
     rows[0]["status"].as_str().unwrap().to_owned()
 }
 
-/// Stripe pays back, and its answer is lost.
-async fn unheard(shop: &Shop, invoice: &Value, body: &Value) {
-    let lost = Fault::next(FaultKind::LostAnswer).on("POST", "/v1/refunds");
-    shop.fake.fault(lost.after());
-    let seen = refunds(shop, invoice, body).await;
-    seen.refused(StatusCode::BAD_GATEWAY, "provider_error");
+async fn x_11_a_lost_answer_makes_no_second_refund_at_stripe(kind: StoreKind) {
+    paid_back::a_lost_answer_makes_no_second_refund(&shop(kind).await).await;
 }
 
-async fn x_11_a_lost_answer_makes_no_second_refund_at_stripe(kind: StoreKind) {
-    let shop = shop(kind).await;
-    let part = json!({ "amount": usd(300) });
-    for (refunded, (who, told)) in
-        (1..).zip([("ana", "webhook"), ("ben", "worker"), ("cleo", "nobody")])
-    {
-        let held = renewed(&shop, who).await;
-        let invoice = second(&shop, &held).await;
-        unheard(&shop, &invoice, &part).await;
-        let made = paid_back(&shop).0;
-        assert_eq!(made, refunded, "{who}");
-        // Nobody knows yet: the same is under way, and another amount has to wait.
-        let same = refunds(&shop, &invoice, &part).await;
-        same.refused(StatusCode::BAD_GATEWAY, "provider_error");
-        let other = refunds(&shop, &invoice, &json!({ "amount": usd(100) })).await;
-        other.refused(StatusCode::CONFLICT, "refund_open");
-        match told {
-            "webhook" => shop.settle().await,
-            "worker" => {
-                drop(shop.fake.deliveries().take());
-                shop.pass(days(1)).await;
-            }
-            // Stripe is away: nobody hears of it for hours.
-            _ => {
-                drop(shop.fake.deliveries().take());
-                shop.down(FaultKind::ServerError);
-                shop.pass(jiff::SignedDuration::from_hours(3)).await;
-                shop.fake.faults().clear();
-                shop.pass(days(1)).await;
-            }
-        }
-        let first = refunds(&shop, &invoice, &part).await;
-        let first = first.is(StatusCode::CREATED).json();
-        assert_eq!(paid_back(&shop).0, refunded, "{who}: found, not made");
-        assert_eq!(first["state"], "done");
-        let invoice = second(&shop, &held).await;
-        assert_eq!(back(&invoice), [done(300)], "{who}");
-        assert_eq!(invoice["returned"][0]["id"], first["id"]);
-        shop.pass(days(1)).await;
-        assert_eq!(paid_back(&shop).0, refunded, "{who}");
-    }
-    assert_eq!(shop.told("invoice.refunded"), 3);
-    shop.ends_well().await;
+async fn x_11_a_refund_that_was_given_up_is_sent_once_at_stripe(kind: StoreKind) {
+    paid_back::what_was_given_up_is_sent_once(&shop(kind).await).await;
+}
+
+async fn x_11_a_late_refusal_of_a_refund_at_stripe_is_shown(kind: StoreKind) {
+    paid_back::a_late_refusal_is_shown(&shop(kind).await).await;
 }
 
 async fn x_11_a_refund_at_stripe_is_told_once_in_any_order(kind: StoreKind) {

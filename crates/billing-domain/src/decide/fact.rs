@@ -17,8 +17,7 @@ use crate::decide::pending::{
     await_no_more, due_by, invoice_closed, payable_again, payment_pending,
 };
 use crate::decide::refund::{follow_returns, return_seen, returns_before};
-use crate::decide::refund_link::fail_promise;
-use crate::decide::refund_sent::is_refund_known;
+use crate::decide::refund_failed::{fail_promise, give_up_promise};
 use crate::decide::remind::owed;
 use crate::decide::settle::{Received, pay};
 use crate::decide::uncancel::uncancel_failed;
@@ -467,15 +466,6 @@ fn left_open(draft: &Draft, id: CheckoutId) -> Option<String> {
 /// The last attempt failed, and nobody knows the outcome: a person is needed.
 /// The buyer's grace does not begin, since there is no pay link.
 fn given_up(draft: &mut Draft, effect: EffectId, about: About, at: Timestamp) -> Verdict {
-    if let About::Invoice(id) = about {
-        let held = draft.account.invoice(id);
-        if held.is_some_and(|held| is_refund_known(held, effect)) {
-            // Another word of it has come.
-            return Verdict::Decided;
-        }
-        // It may have been made all the same: a person looks.
-        fail_promise(draft, id, effect, "no_answer");
-    }
     let stalled = match about {
         About::Checkout(id) => {
             let page = left_open(draft, id);
@@ -498,6 +488,7 @@ fn given_up(draft: &mut Draft, effect: EffectId, about: About, at: Timestamp) ->
             uncancel_failed(draft, id, None);
             None
         }
+        About::Invoice(id) if give_up_promise(draft, id, effect) => return Verdict::Decided,
         About::Invoice(id) => draft
             .account
             .invoice(id)

@@ -31,6 +31,7 @@ mod promise;
 mod quote;
 mod rate;
 mod refund;
+mod refund_failed;
 mod refund_link;
 mod refund_sent;
 mod remind;
@@ -72,10 +73,11 @@ pub use promise::{keep_promises, may_rejoin, price_answered};
 pub use quote::{
     ChangeAsk, Force, Planned, PlannedStep, QuoteRefusal, StepAsk, plan_change, plan_step,
 };
+pub use refund_failed::{forgo_refund, park_refused_refund, take_up_refund};
 pub use refund_link::{
-    PromisedRefund, RefundAsk, RefundRefusal, close_promise, promise_refund, send_refund,
-    standing_promise,
+    PromisedRefund, REFUND_ORDERS_MAX, RefundAsk, RefundRefusal, close_promise, promise_refund,
+    send_refund, standing_promise,
 };
-pub use refund_sent::{SentRefund, hear_refund, is_refund_known};
+pub use refund_sent::{SentRefund, hear_refund};
 pub use uncancel::{UncancelOutcome, UncancelRefusal, uncancel, uncancel_overtaken, uncanceled};
 pub use usage::{UsageRefusal, follow_usage, note_usage_reached, open_usage, set_spending_limit};

@@ -9,6 +9,10 @@ use crate::invoice::{Invoice, RefundPromise, Sent};
 use crate::journal::Event;
 use crate::money::{Currency, Money};
 
+/// Most refunds that can be ordered of one invoice, refused ones included: nobody gives one
+/// payment back in more parts, and whoever asks for ever is stopped.
+pub const REFUND_ORDERS_MAX: usize = 100;
+
 /// What is to be promised back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundAsk {
@@ -54,6 +58,9 @@ pub enum RefundRefusal {
         /// How much was promised.
         amount: Money,
     },
+    /// So many were ordered of the invoice that another is refused: [`REFUND_ORDERS_MAX`].
+    #[error("too many refunds were ordered of the invoice")]
+    TooMany,
 }
 
 /// A promise that stands.
@@ -145,6 +152,7 @@ fn order(
     };
     let of = invoice.refundable(ask.payment.as_deref()).ok_or(missing)?;
     let (paid, left, going) = (of.paid, of.left(), of.going);
+    let refunded = Money::new(of.refunded, paid.currency);
     let reference = of.reference.to_owned();
     let currency = paid.currency;
     let of_it = |asked: &Money| asked.currency == currency && asked.amount > 0;
@@ -168,8 +176,12 @@ fn order(
     if amount.amount > left.amount {
         return Err(RefundRefusal::Beyond { left });
     }
+    if invoice.promised.len() >= REFUND_ORDERS_MAX {
+        return Err(RefundRefusal::TooMany);
+    }
     let provider = invoice.provider.clone();
     let provider = provider.ok_or(RefundRefusal::NothingLeft)?;
+    take_the_place_of_others(draft, &mut invoice, &reference);
     let number = invoice
         .promised
         .last()
@@ -181,7 +193,7 @@ fn order(
         reference: reference.clone(),
         amount,
         paid,
-        before: Some(before),
+        before: Some(refunded),
         reason: ask.reason.clone(),
     });
     let effect = draft.order(key.clone(), order);
@@ -196,6 +208,7 @@ fn order(
         failed: None,
         sent,
         name: ask.name.clone(),
+        parked: None,
     });
     draft.account.put_invoice(invoice);
     draft.note(Event::InvoiceRefundPromised, |entry| {
@@ -210,6 +223,18 @@ fn order(
         amount,
         reference,
     })
+}
+
+/// What came of an earlier order of the same payment waits for nobody any more: that one is
+/// not tried again, and this one's provider is asked what went back before.
+fn take_the_place_of_others(draft: &mut Draft, invoice: &mut Invoice, reference: &str) {
+    for held in &mut invoice.promised {
+        if held.reference.as_deref() == Some(reference)
+            && let Some(parked) = held.parked.take()
+        {
+            draft.solve(parked);
+        }
+    }
 }
 
 /// The promise of which something can still be claimed, or of which nobody has told yet
@@ -242,26 +267,4 @@ pub fn close_promise(draft: &mut Draft, invoice: InvoiceId, effect: EffectId) {
         promise.failed = Some(CLOSED.to_owned());
         draft.account.put_invoice(invoice);
     }
-}
-
-/// The provider made no promise of it. `false`: `effect` ordered none.
-pub(super) fn fail_promise(draft: &mut Draft, id: InvoiceId, effect: EffectId, code: &str) -> bool {
-    let Some(mut invoice) = draft.account.invoice(id).cloned() else {
-        return false;
-    };
-    let mut promised = invoice.promised.iter_mut();
-    let Some(promise) = promised.find(|promise| promise.effect == effect) else {
-        return false;
-    };
-    if promise
-        .sent
-        .as_ref()
-        .is_some_and(|sent| sent.refund.is_some())
-    {
-        // It was told of already.
-        return true;
-    }
-    promise.failed = Some(code.to_owned());
-    draft.account.put_invoice(invoice);
-    true
 }

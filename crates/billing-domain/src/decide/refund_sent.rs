@@ -44,15 +44,6 @@ pub fn hear_refund(draft: &mut Draft, invoice: InvoiceId, effect: EffectId) -> O
     })
 }
 
-/// Whether the refund that this effect orders is known at its provider.
-#[must_use]
-pub fn is_refund_known(invoice: &Invoice, effect: EffectId) -> bool {
-    let mut promised = invoice.promised.iter();
-    let promise = promised.find(|promise| promise.effect == effect);
-    let sent = promise.and_then(|promise| promise.sent.as_ref());
-    sent.is_some_and(|sent| sent.refund.is_some())
-}
-
 /// The provider tells of a refund that we ordered. One that fails over there leaves the
 /// money where it was, and a person looks: who ordered it believes it to be on its way.
 pub(super) fn follow_order(draft: &mut Draft, key: &EffectKey, refund: &str) {
@@ -77,6 +68,10 @@ pub(super) fn follow_order(draft: &mut Draft, key: &EffectKey, refund: &str) {
     promise.failed = fails.then(|| FAILED.to_owned());
     if let Some(sent) = &mut promise.sent {
         sent.refund = Some(refund.to_owned());
+    }
+    // Nobody has to ask any more what came of it.
+    if let Some(parked) = promise.parked.take() {
+        draft.solve(parked);
     }
     let id = invoice.id;
     draft.account.put_invoice(invoice);

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fact::{DisputeState, RefundState};
-use crate::ids::EffectId;
+use crate::ids::{EffectId, ParkedId};
 use crate::invoice::{Invoice, Payment, ReturnKind};
 use crate::money::Money;
 use crate::time::Timestamp;
@@ -39,6 +39,18 @@ pub struct RefundPromise {
     /// What whoever ordered it called the order, a hash. `None`: it has no name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// What a person was shown of it, while nobody knows whether it was made, or was told
+    /// that it was not. `None`: nothing, or it is solved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked: Option<ParkedId>,
+}
+
+impl RefundPromise {
+    /// Whether its provider has told of the refund that it ordered.
+    pub(crate) fn is_known(&self) -> bool {
+        let sent = self.sent.as_ref();
+        sent.is_some_and(|sent| sent.refund.is_some())
+    }
 }
 
 /// What came of a refund that its provider was told to send.
@@ -63,6 +75,8 @@ pub(crate) struct Refundable<'a> {
     pub(crate) paid: Money,
     /// What of that is gone again, or on its way back, in the same currency.
     pub(crate) going: i64,
+    /// What of that was refunded, or is being refunded: a bank's word aside.
+    pub(crate) refunded: i64,
 }
 
 impl Refundable<'_> {
@@ -96,15 +110,18 @@ impl Invoice {
     /// What settled it, then what was set aside, oldest first.
     fn all_refundable(&self) -> Vec<Refundable<'_>> {
         let going = self.apportioned(is_going);
+        let refunded = self.apportioned(is_refunded);
         let fits = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX);
         let settling = self.payments.iter().find(|payment| payment.credited);
         let settling = settling.map(|payment| Refundable {
             reference: payment.reference.as_str(),
             paid: payment.amount,
             going: fits(going.settling()),
+            refunded: fits(refunded.settling()),
         });
         let mut all: Vec<_> = settling.into_iter().collect();
-        for (payment, gone) in &going.besides {
+        let besides = going.besides.iter().zip(&refunded.besides);
+        for ((payment, gone), (_, refunded)) in besides {
             let Some(reference) = self.promised_by(payment) else {
                 continue;
             };
@@ -117,12 +134,14 @@ impl Invoice {
                     let paid = one.paid.amount.saturating_add(payment.amount.amount);
                     one.paid = Money::new(paid, one.paid.currency);
                     one.going = one.going.saturating_add(fits(*gone));
+                    one.refunded = one.refunded.saturating_add(fits(*refunded));
                 }
                 Some(_) => {}
                 None => all.push(Refundable {
                     reference,
                     paid: payment.amount,
                     going: fits(*gone),
+                    refunded: fits(*refunded),
                 }),
             }
         }
@@ -204,9 +223,13 @@ fn settles_by(invoice: &Invoice, reference: &str) -> bool {
 
 /// Whether money is gone again, or on its way back.
 const fn is_going(kind: ReturnKind) -> bool {
+    is_refunded(kind) || matches!(kind, ReturnKind::Dispute(DisputeState::Lost))
+}
+
+/// Whether money is refunded, or about to be: what a bank takes by itself is no refund.
+const fn is_refunded(kind: ReturnKind) -> bool {
     matches!(
         kind,
         ReturnKind::Refund(RefundState::Pending | RefundState::Done)
-            | ReturnKind::Dispute(DisputeState::Lost)
     )
 }

@@ -84,6 +84,7 @@ mod permutations;
 mod readings;
 #[cfg(test)]
 mod refund;
+mod refund_failed;
 #[cfg(test)]
 mod refund_link;
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use billing_domain::Draft;
 use billing_domain::catalog::CatalogRevision;
 use billing_domain::decide::{
-    CancelAnswer, Verdict, apply_fact, cancellation_answered, outrank, price_answered,
-    uncancel_overtaken, uncanceled,
+    CancelAnswer, Verdict, apply_fact, cancellation_answered, outrank, park_refused_refund,
+    price_answered, uncancel_overtaken, uncanceled,
 };
 use billing_domain::effect::Order;
 use billing_domain::fact::{Fact, Observed};
@@ -50,6 +50,14 @@ pub(super) fn answered(
     }
     for object in doubtful {
         ask_for(draft, object);
+    }
+}
+
+/// Nobody who could be told waits for the answer that was just applied: what a person has to
+/// know of it is set aside.
+pub(super) fn unheard(draft: &mut Draft, item: &OutboxItem) {
+    if let Order::PromiseRefund(order) = &item.effect.order {
+        park_refused_refund(draft, order.invoice, item.effect.id);
     }
 }
 

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 
 use billing_domain::effect::{Effect, Order};
-use billing_domain::fact::{Fact, Link, Observed};
+use billing_domain::fact::{About, Fact, Link, Observed};
 use billing_domain::ids::{CustomerId, InboxId};
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
 use billing_domain::time::{Timestamp, shifted};
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::billing::Parts;
 use crate::error::EngineError;
 use crate::limits::by;
-use crate::ring::answered::answered;
+use crate::ring::answered::{answered, unheard};
 use crate::ring::doors::Entry;
 use crate::ring::inbox::also_of;
 use crate::ring::retry::{next_try, next_try_at_the_door, wait_after};
@@ -33,6 +33,15 @@ pub(crate) enum Performed {
     Later,
     /// Another worker has it.
     Overtaken,
+}
+
+/// Who hears what the world said.
+#[derive(Debug, Clone, Copy)]
+enum For {
+    /// Whoever ordered it, and waits.
+    Caller,
+    /// Nobody any more.
+    Nobody,
 }
 
 /// What the world said.
@@ -121,7 +130,7 @@ impl Parts {
         let heard = self.ask_at_door(item, &account).await;
         // What follows is our own work.
         drop(place);
-        let (performed, _code) = self.concluded(item, &account, heard).await?;
+        let (performed, _code) = self.concluded(item, &account, heard, For::Nobody).await?;
         Ok(performed)
     }
 
@@ -165,7 +174,7 @@ impl Parts {
             fence: Fence(1),
         };
         let heard = self.call(&item, &account, until).await;
-        self.concluded(&item, &account, heard).await
+        self.concluded(&item, &account, heard, For::Caller).await
     }
 
     /// Settles an effect with what the world said; the code where that was no.
@@ -174,6 +183,7 @@ impl Parts {
         item: &OutboxItem,
         account: &ProviderAccount,
         heard: Heard,
+        whom: For,
     ) -> Result<(Performed, Option<String>), EngineError> {
         let facts = match heard {
             Heard::Facts(facts) => facts,
@@ -212,12 +222,15 @@ impl Parts {
                 None
             }
         });
-        let performed = match self.settle(item, account, facts).await {
+        let performed = match self.settle(item, account, facts, whom).await {
             // What keeps being refused is no answer that can be kept: asked again
             // later under the same key, and in the end a person is.
             Err(EngineError::Contended) => match next_try(item, self.now()) {
                 Some(wait) => self.later(item, wait).await,
-                None => self.settle(item, account, vec![self.given_up(item)]).await,
+                None => {
+                    self.settle(item, account, vec![self.given_up(item)], whom)
+                        .await
+                }
             },
             settled => settled,
         };
@@ -287,6 +300,7 @@ impl Parts {
         item: &OutboxItem,
         account: &ProviderAccount,
         facts: Vec<Observed>,
+        whom: For,
     ) -> Result<Performed, EngineError> {
         if facts.is_empty() {
             return self.settle_untold(item).await;
@@ -302,11 +316,19 @@ impl Parts {
             reading: Reading::Facts(facts.clone()),
             body: Bytes::new(),
         };
-        let mut deciding = settling(item).with(also_of(facts.iter()));
+        let mut also = also_of(facts.iter());
+        // Whatever it is told by, it is of this one.
+        if let About::Invoice(invoice) = item.effect.order.about() {
+            also.invoices.push(invoice);
+        }
+        let mut deciding = settling(item).with(also);
         deciding.replies = vec![(id, delivery)];
         let decided = self
             .try_decide(&deciding, |draft, catalog| {
                 answered(draft, item, &facts, catalog);
+                if matches!(whom, For::Nobody) {
+                    unheard(draft, item);
+                }
                 Ok::<_, Infallible>(())
             })
             .await;

@@ -5,10 +5,11 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use billing_domain::customer::Account;
-use billing_domain::decide::{cancellation_forgone, is_refund_known, price_answered};
+use billing_domain::decide::{cancellation_forgone, forgo_refund, price_answered, take_up_refund};
 use billing_domain::effect::{
     ChangeSubscription, ChangeWhen, CreateInvoice, Effect, Order, PromiseRefund,
 };
+use billing_domain::ids::InvoiceId;
 use billing_domain::subscription::Subscription;
 use billing_domain::time::shifted;
 use billing_ports::store::{Also, OutboxItem};
@@ -18,6 +19,7 @@ use crate::billing::Parts;
 use crate::error::EngineError;
 use crate::ring::answered::of_a_price;
 use crate::ring::perform::{Performed, performed, settling};
+use crate::ring::{DecideError, Deciding};
 
 /// An order of this age, or one that has been tried before, is looked at again: by
 /// then a person may have changed their mind. Younger ones are performed at once,
@@ -31,16 +33,15 @@ pub(super) const LOOK_HOLDS: Duration = Duration::from_secs(1);
 impl Parts {
     /// Whether what is ordered is still to be done.
     pub(super) async fn is_wanted(&self, item: &OutboxItem) -> Result<bool, EngineError> {
+        if let Order::PromiseRefund(order) = &item.effect.order {
+            return self.takes_up(item, order.invoice).await;
+        }
         let young = self.now() < shifted(item.effect.due_at, LOOKED_AT_AFTER);
         if young && item.attempts == 0 {
             return Ok(true);
         }
         let also = match &item.effect.order {
-            Order::CreateInvoice(CreateInvoice { invoice, .. })
-            | Order::PromiseRefund(PromiseRefund { invoice, .. }) => Also {
-                invoices: vec![*invoice],
-                ..Also::default()
-            },
+            Order::CreateInvoice(CreateInvoice { invoice, .. }) => of_invoice(*invoice),
             Order::ChangeSubscription(order) => Also {
                 changes: order.change.into_iter().collect(),
                 ..Also::default()
@@ -57,6 +58,7 @@ impl Parts {
             Order::OpenCheckout(_)
             | Order::ExpireCheckout { .. }
             | Order::VoidInvoice { .. }
+            | Order::PromiseRefund(_)
             | Order::SettleCode { .. }
             | Order::ReadSubscription { .. }
             | Order::MailClaim
@@ -65,6 +67,24 @@ impl Parts {
         };
         let loaded = self.store.load(item.customer, &also).await?;
         Ok(loaded.is_none_or(|loaded| wants(&loaded.account, &item.effect)))
+    }
+
+    /// Whether money is to be paid back by this order: decided each time, however young it is,
+    /// under the customer's revision. So of an order that is tried again and another that is
+    /// made meanwhile, one alone comes first, in whatever process they are.
+    async fn takes_up(&self, item: &OutboxItem, invoice: InvoiceId) -> Result<bool, EngineError> {
+        let deciding = Deciding::about(item.customer).with(of_invoice(invoice));
+        let decided = self
+            .try_decide(&deciding, |draft, _| {
+                Ok::<_, Infallible>(take_up_refund(draft, invoice, item.effect.id))
+            })
+            .await;
+        match decided {
+            Ok(decided) => Ok(decided.said),
+            Err(DecideError::Overtaken | DecideError::NoCustomer) => Ok(false),
+            Err(DecideError::Refused(never)) => match never {},
+            Err(DecideError::Engine(error)) => Err(error),
+        }
     }
 
     /// Settles what is wanted no longer, without a call.
@@ -76,11 +96,20 @@ impl Parts {
         } else {
             None
         };
-        if of_cancellation.is_none() && of_a_price(order).is_none() {
+        let refunded = if let Order::PromiseRefund(PromiseRefund { invoice, .. }) = order {
+            Some(*invoice)
+        } else {
+            None
+        };
+        if of_cancellation.is_none() && refunded.is_none() && of_a_price(order).is_none() {
             return self.settle_untold(item).await;
         }
+        let also = refunded.map(of_invoice).unwrap_or_default();
         let decided = self
-            .try_decide(&settling(item), |draft, _| {
+            .try_decide(&settling(item).with(also), |draft, _| {
+                if let Some(invoice) = refunded {
+                    forgo_refund(draft, invoice, item.effect.id);
+                }
                 if let Some(reference) = of_cancellation {
                     cancellation_forgone(draft, reference);
                 }
@@ -92,15 +121,19 @@ impl Parts {
     }
 }
 
+/// What has to be loaded besides: the invoice, which may be long over.
+fn of_invoice(invoice: InvoiceId) -> Also {
+    Also {
+        invoices: vec![invoice],
+        ..Also::default()
+    }
+}
+
 fn wants(account: &Account, effect: &Effect) -> bool {
     match &effect.order {
         Order::CreateInvoice(order) => account
             .invoice(order.invoice)
             .is_none_or(billing_domain::invoice::Invoice::is_open),
-        // Its provider may have told of it, though the answer was lost.
-        Order::PromiseRefund(order) => account
-            .invoice(order.invoice)
-            .is_none_or(|invoice| !is_refund_known(invoice, effect.id)),
         Order::ChangeSubscription(order) => wants_change(account, order),
         // What was quoted, and has run out of time or was superseded, is not to come late.
         Order::PauseSubscription { change, .. } | Order::ResumeSubscription { change, .. } => {
@@ -129,6 +162,7 @@ fn wants(account: &Account, effect: &Effect) -> bool {
         Order::OpenCheckout(_)
         | Order::ExpireCheckout { .. }
         | Order::VoidInvoice { .. }
+        | Order::PromiseRefund(_)
         | Order::SettleCode { .. }
         | Order::ReadSubscription { .. }
         | Order::MailClaim

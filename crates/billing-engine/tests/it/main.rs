@@ -44,6 +44,8 @@ mod reading;
 #[cfg(test)]
 mod reconcile;
 #[cfg(test)]
+mod refunds;
+#[cfg(test)]
 mod replay;
 #[cfg(test)]
 mod rig;

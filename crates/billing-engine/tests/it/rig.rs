@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use billing_domain::catalog::{Catalog, CatalogDraft, PriceKey};
 use billing_domain::customer::Account;
 use billing_domain::effect::{EffectKey, Order};
-use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed};
+use billing_domain::fact::{CheckoutPayment, Fact, Link, Observed, RefundSnapshot, RefundState};
 use billing_domain::ids::{CustomerId, EffectId, SubscriptionId};
 use billing_domain::invoice::Invoice;
 use billing_domain::money::{Currency, Money};
@@ -21,7 +21,7 @@ use billing_engine::{
 use billing_ports::store::{Resolution, Ring};
 use billing_ports::{
     Answer, Clock, Delivery, Finding, IdSource, Listed, PaymentProvider, PerformError, Reading,
-    Refusal,
+    Refunds, Refusal,
 };
 use billing_testkit::memory::{Call, Fault, FaultPlan, HeldEffect, RowState};
 use billing_testkit::{ManualClock, MemoryStore, RecordingNotifier, SeededIds, fixtures};
@@ -69,6 +69,8 @@ pub(crate) struct Stub {
     pub(crate) pauses: AtomicBool,
     /// Whether it says that our key is none.
     pub(crate) refuses_key: AtomicBool,
+    /// Whether it sends money back.
+    pub(crate) sends_back: AtomicBool,
     clock: ManualClock,
     store: MemoryStore,
     script: Mutex<VecDeque<Act>>,
@@ -157,7 +159,7 @@ impl Stub {
         Ok(None)
     }
 
-    fn done(&self, effect: EffectId, order: &Order) -> Vec<Observed> {
+    fn done(&self, effect: EffectId, key: &EffectKey, order: &Order) -> Vec<Observed> {
         let now = self.clock.now();
         let fact = match order {
             Order::OpenCheckout(open) => Fact::CheckoutOpened {
@@ -174,13 +176,19 @@ impl Stub {
                 pay_url: Some(format!("https://pay.example.com/{}", create.invoice)),
                 conversion: None,
             },
+            Order::PromiseRefund(refund) => Fact::RefundSeen(RefundSnapshot {
+                refund: format!("re_{effect}"),
+                of: vec![refund.reference.clone()],
+                amount: refund.amount,
+                state: RefundState::Done,
+                ordered: Some(key.clone()),
+            }),
             Order::ReadSubscription { .. } => return self.objects.lock().unwrap().clone(),
             Order::ChangeSubscription(_)
             | Order::UndoChange { .. }
             | Order::SettleCode { .. }
             | Order::ExpireCheckout { .. }
             | Order::VoidInvoice { .. }
-            | Order::PromiseRefund(_)
             | Order::CancelSubscription { .. }
             | Order::UndoCancellation { .. }
             | Order::PauseSubscription { .. }
@@ -215,6 +223,14 @@ impl PaymentProvider for Stub {
         self.refuses_key.load(Ordering::Relaxed)
     }
 
+    fn refunds(&self) -> Refunds {
+        if self.sends_back.load(Ordering::Relaxed) {
+            Refunds::Sent
+        } else {
+            Refunds::Elsewhere
+        }
+    }
+
     async fn perform(
         &self,
         effect: EffectId,
@@ -234,7 +250,7 @@ impl PaymentProvider for Stub {
         });
         let act = self.script.lock().unwrap().pop_front();
         let answer = self.act(act).await?;
-        Ok(answer.unwrap_or_else(|| Answer::Done(self.done(effect, order))))
+        Ok(answer.unwrap_or_else(|| Answer::Done(self.done(effect, key, order))))
     }
 
     async fn read(&self, object: &ProviderRef) -> Result<Vec<Observed>, PerformError> {
@@ -312,6 +328,7 @@ impl Rig {
             owns_schedule,
             pauses: AtomicBool::new(true),
             refuses_key: AtomicBool::new(false),
+            sends_back: AtomicBool::new(false),
             clock: clock.clone(),
             store: store.clone(),
             script: Mutex::default(),

@@ -5,6 +5,7 @@
 use billing_domain::effect::{EffectKey, PromiseRefund};
 use billing_domain::fact::{About, Fact, Link, Observed};
 use billing_domain::ids::EffectId;
+use billing_domain::money::Money;
 use serde_json::{Value, json};
 
 use crate::api_error::{CallError, refused};
@@ -48,7 +49,7 @@ impl Paddle {
         if made.iter().any(|one| one.ordered().as_ref() == Some(key)) {
             return Ok(facts);
         }
-        if is_more_gone(order, &made) {
+        if order.is_more_gone(standing(&made)) {
             let about = About::Invoice(order.invoice);
             let code = REFUNDED_MEANWHILE.to_owned();
             facts.push(Observed {
@@ -63,7 +64,7 @@ impl Paddle {
             return Ok(facts);
         }
         let path = ["transactions", order.reference.as_str()];
-        let found: Option<Transaction> = self.client.find(&path, &[]).await?;
+        let found: Option<Transaction> = self.client.find(&path, &[]).await.map_err(of_looking)?;
         let found = found
             .ok_or_else(|| refused(NO_PAYMENT, "no payment at Paddle is known for the invoice"))?;
         let body = body(key, order, &found, &made).ok_or_else(|| {
@@ -82,7 +83,8 @@ impl Paddle {
         for _ in 0..PAGES_MAX {
             let mut query = vec![("transaction_id", transaction), ("per_page", PAGE)];
             query.extend(after.as_deref().map(|after| ("after", after)));
-            let page: Page<Adjustment> = self.client.page(&["adjustments"], &query).await?;
+            let page = self.client.page(&["adjustments"], &query).await;
+            let page: Page<Adjustment> = page.map_err(of_looking)?;
             all.extend(page.rows);
             if page.after.is_none() {
                 return Ok(all);
@@ -96,20 +98,25 @@ impl Paddle {
     }
 }
 
-/// Whether more goes back, or has gone, than was known when this was ordered.
-fn is_more_gone(order: &PromiseRefund, made: &[Adjustment]) -> bool {
-    let Some(known) = order.before else {
-        return false;
-    };
+/// The failure of looking for what was asked for before. What is refused there is the look,
+/// and not the refund.
+fn of_looking(error: CallError) -> CallError {
+    match error {
+        CallError::Refused(error) => CallError::Unknown(format!("a look was refused: {error}")),
+        CallError::NotSent(_)
+        | CallError::Passing(_)
+        | CallError::Unknown(_)
+        | CallError::Misconfigured(_) => error,
+    }
+}
+
+/// What goes back, or has gone: the refunds that stand.
+fn standing(made: &[Adjustment]) -> impl Iterator<Item = Money> {
     let stand = made.iter().filter(|one| one.is_standing_refund());
-    let gone = stand.filter_map(|one| {
+    stand.filter_map(|one| {
         let code = one.currency_code.as_deref().unwrap_or_default();
         money(one.totals.total?, code)
-    });
-    let gone = gone.fold(0_i128, |all, one| {
-        all.saturating_add(i128::from(one.amount))
-    });
-    gone > i128::from(known.amount)
+    })
 }
 
 /// What is asked for: all of a transaction of which nothing was adjusted, or parts of its

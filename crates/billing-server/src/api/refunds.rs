@@ -3,7 +3,9 @@
 
 use billing_domain::ids::InvoiceId;
 use billing_domain::money::Money;
-use billing_engine::{RefundAsk, RefundBy, RefundError, RefundMade, RefundRefusal};
+use billing_engine::{
+    REFUND_ORDERS_MAX, RefundAsk, RefundBy, RefundError, RefundMade, RefundRefusal,
+};
 use poem::Request;
 use poem::http::StatusCode;
 use poem::web::Data;
@@ -177,6 +179,14 @@ impl From<RefundRefusal> for Problem {
                 StatusCode::CONFLICT,
                 "refund_open",
                 format!("a refund of {amount} can still be claimed, or is on its way"),
+            ),
+            RefundRefusal::TooMany => Self::new(
+                StatusCode::CONFLICT,
+                "too_many_refunds",
+                format!(
+                    "{REFUND_ORDERS_MAX} refunds of the invoice were ordered here, refused ones \
+                     included: what is left goes back at its provider"
+                ),
             ),
         }
     }

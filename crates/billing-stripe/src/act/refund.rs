@@ -5,6 +5,7 @@
 use billing_domain::effect::{EffectKey, PromiseRefund};
 use billing_domain::fact::{About, Fact, Link, Observed};
 use billing_domain::ids::EffectId;
+use billing_domain::money::Money;
 use billing_domain::provider::RefKind;
 use billing_ports::PerformError;
 
@@ -60,7 +61,7 @@ impl Stripe {
         if listed.body.data.iter().any(made) {
             return Ok(facts);
         }
-        if is_more_gone(order, &listed.body.data) {
+        if order.is_more_gone(standing(&listed.body.data)) {
             let about = About::Invoice(order.invoice);
             let code = REFUNDED_MEANWHILE.to_owned();
             facts.push(Observed {
@@ -109,7 +110,8 @@ impl Stripe {
             return Err(none());
         }
         let call = reads::payments_of(reference);
-        let found: Reply<List<InvoicePayment>> = self.client.send(call).await?;
+        let found: Result<Reply<List<InvoicePayment>>, Failure> = self.client.send(call).await;
+        let found = found.map_err(of_looking)?;
         let mut paid = found.body.data.iter().filter(|one| one.is_paid());
         let (first, second) = (paid.next(), paid.next());
         if second.is_some() {
@@ -123,7 +125,8 @@ impl Stripe {
     /// All refunds of a payment: what is not among them was never made.
     async fn refunds_of(&self, named: &Named<'_>) -> Result<Reply<List<Refund>>, Failure> {
         let call = reads::refunds(&named.intent.id);
-        let listed: Reply<List<Refund>> = self.client.send(call).await?;
+        let listed: Result<Reply<List<Refund>>, Failure> = self.client.send(call).await;
+        let listed = listed.map_err(of_looking)?;
         if listed.body.has_more == Some(true) {
             let why = "a payment has more refunds than are read".to_owned();
             return Err(Failure::Failed(PerformError::Unknown(why)));
@@ -152,15 +155,18 @@ impl Stripe {
     }
 }
 
-/// Whether more goes back, or has gone, than was known when this was ordered.
-fn is_more_gone(order: &PromiseRefund, refunds: &[Refund]) -> bool {
-    let Some(known) = order.before else {
-        return false;
-    };
+/// The failure of looking for what was sent before. What is refused there is the look, and
+/// not the refund; but there being no such payment.
+fn of_looking(failure: Failure) -> Failure {
+    if let Failure::Refused(refusal) = failure {
+        let why = format!("a look was refused: {} ({})", refusal.code, refusal.message);
+        return Failure::Failed(PerformError::Unknown(why));
+    }
+    failure
+}
+
+/// What goes back, or has gone: the refunds that stand.
+fn standing(refunds: &[Refund]) -> impl Iterator<Item = Money> {
     let stand = refunds.iter().filter(|refund| !refund.has_failed());
-    let gone = stand.filter_map(|refund| amount::read(refund.amount?, &refund.currency));
-    let gone = gone.fold(0_i128, |all, one| {
-        all.saturating_add(i128::from(one.amount))
-    });
-    gone > i128::from(known.amount)
+    stand.filter_map(|refund| amount::read(refund.amount?, &refund.currency))
 }
