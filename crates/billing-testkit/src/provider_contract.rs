@@ -15,10 +15,11 @@
 pub mod cancel;
 pub mod change;
 pub mod perform;
+pub mod refund;
 pub mod webhook;
 
 use async_trait::async_trait;
-use billing_domain::effect::{ChangeSubscription, Order};
+use billing_domain::effect::{ChangeSubscription, Order, PromiseRefund};
 use billing_domain::money::Money;
 use billing_domain::provider::ProviderRef;
 use billing_domain::time::Timestamp;
@@ -79,6 +80,29 @@ pub trait ProviderRig: Send + Sync {
     fn changes(&self) -> Option<&dyn ChangeRig> {
         None
     }
+
+    /// A hand on what the far side sends back. `None` where the provider sends nothing
+    /// by an order of ours.
+    fn refunds(&self) -> Option<&dyn RefundRig> {
+        None
+    }
+}
+
+/// Payments on the far side of a provider that sends money back, to be refunded.
+#[async_trait]
+pub trait RefundRig: Send + Sync {
+    /// A refund of less than half of a payment of which nothing went back, as is known
+    /// here.
+    fn refundable(&self) -> PromiseRefund;
+
+    /// How many refunds the far side has taken on so far.
+    async fn sent(&self) -> usize;
+
+    /// Lets the far side take the next refund on, and loses its answer on the way.
+    async fn lose_next_refund(&self);
+
+    /// Lets the far side carry out every refund that it has taken on.
+    async fn carries_out(&self);
 }
 
 /// Subscriptions on the far side of a provider that runs the schedule and
@@ -131,6 +155,11 @@ macro_rules! provider_contract {
                 an_undo_whose_answer_is_lost_is_done_all_the_same
                 what_has_ended_is_not_taken_back
                 what_is_paused_ends_as_its_capabilities_say
+            }
+            refund (await) {
+                a_refund_carries_the_key_of_its_order
+                the_same_refund_is_sent_once
+                nothing_is_sent_beside_what_nobody_had_heard_of
             }
             webhook () {
                 a_genuine_webhook_tells_its_facts

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use billing_domain::effect::{ChangeSubscription, OpenCheckout, Order};
+use billing_domain::effect::{ChangeSubscription, OpenCheckout, Order, PromiseRefund};
 use billing_domain::money::Money;
 use billing_domain::provider::{ProviderRef, RefKind};
 use billing_domain::time::{Timestamp, days};
@@ -11,12 +11,12 @@ use billing_paddle::{DEFAULT_TOLERANCE, SIGNATURE_HEADER};
 use billing_ports::{PaymentProvider, WebhookDecoder, WebhookRequest};
 use billing_testkit::fakes::paddle::{Card, DEFAULT_SECRET, signature};
 use billing_testkit::fakes::rig::{Fault, FaultKind};
-use billing_testkit::provider_contract::{ChangeRig, ProviderRig};
+use billing_testkit::provider_contract::{ChangeRig, ProviderRig, RefundRig};
 use bytes::Bytes;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::rig::{LARGE, OTHER_SECRET, Rig, SMALL};
+use super::rig::{LARGE, OTHER_SECRET, Rig, SMALL, usd};
 
 struct Contracted {
     rig: Rig,
@@ -142,6 +142,43 @@ impl ProviderRig for Contracted {
 
     fn changes(&self) -> Option<&dyn ChangeRig> {
         Some(self)
+    }
+
+    fn refunds(&self) -> Option<&dyn RefundRig> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl RefundRig for Contracted {
+    fn refundable(&self) -> PromiseRefund {
+        let world = self.rig.fake.world();
+        let mut paid = world.transactions.values();
+        let paid = paid.find(|paid| paid.subscription_id.as_ref() == Some(&self.pays));
+        PromiseRefund {
+            provider: self.rig.account(),
+            invoice: "inv_00000000000000000000000000000004".parse().unwrap(),
+            reference: paid.unwrap().id.clone(),
+            amount: usd(300),
+            paid: usd(1_000),
+            before: Some(usd(0)),
+            reason: None,
+        }
+    }
+
+    async fn sent(&self) -> usize {
+        self.rig.fake.world().adjustments.len()
+    }
+
+    async fn lose_next_refund(&self) {
+        let lost = Fault::next(FaultKind::LostAnswer).after();
+        self.rig.fake.fault(lost.on("POST", "/adjustments"));
+    }
+
+    async fn carries_out(&self) {
+        for id in self.rig.fake.world().adjustments.keys() {
+            self.rig.fake.decide_refund(id, true).unwrap();
+        }
     }
 }
 

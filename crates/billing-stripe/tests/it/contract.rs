@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use billing_domain::effect::{ChangeSubscription, ChangeWhen, EffectKey, OpenCheckout, Order};
+use billing_domain::effect::{
+    ChangeSubscription, ChangeWhen, EffectKey, OpenCheckout, Order, PromiseRefund,
+};
 use billing_domain::fact::Observed;
 use billing_domain::ids::{CheckoutId, CustomerId, IdSeq};
 use billing_domain::money::{Currency, Money};
@@ -17,7 +19,7 @@ use billing_stripe::{
 use billing_testkit::Canary;
 use billing_testkit::fakes::rig::{Fault, FaultKind};
 use billing_testkit::fakes::stripe::{Card, FakeOptions, FakeStripe, Payment};
-use billing_testkit::provider_contract::{ChangeRig, ProviderRig};
+use billing_testkit::provider_contract::{ChangeRig, ProviderRig, RefundRig};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -261,6 +263,40 @@ impl ProviderRig for Contracted {
     fn changes(&self) -> Option<&dyn ChangeRig> {
         Some(self)
     }
+
+    fn refunds(&self) -> Option<&dyn RefundRig> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl RefundRig for Contracted {
+    fn refundable(&self) -> PromiseRefund {
+        let held = self.fake.object(&self.pays).unwrap();
+        PromiseRefund {
+            provider: account(),
+            invoice: "inv_00000000000000000000000000000004".parse().unwrap(),
+            reference: held["latest_invoice"].as_str().unwrap().to_owned(),
+            amount: Money::new(500, Currency::USD),
+            paid: Money::new(2_000, Currency::USD),
+            before: Some(Money::zero(Currency::USD)),
+            reason: None,
+        }
+    }
+
+    async fn sent(&self) -> usize {
+        let books = self.fake.books();
+        let sent: u64 = books.customers.values().map(|held| held.refunds).sum();
+        usize::try_from(sent).unwrap()
+    }
+
+    async fn lose_next_refund(&self) {
+        let fault = Fault::next(FaultKind::LostAnswer).after();
+        self.fake.fault(fault.on("POST", "/v1/refunds"));
+    }
+
+    /// They are carried out when they are taken on.
+    async fn carries_out(&self) {}
 }
 
 #[async_trait]
