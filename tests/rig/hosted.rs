@@ -144,11 +144,10 @@ impl<F: Fake> Hosted<F> {
         let canary = canary(F::SECRETS);
         let notifier = RecordingNotifier::new();
         let clock: Arc<dyn Clock> = Arc::new(fake.clock().clone());
-        let (deciding, serving, sending) = (seed(), seed(), seed());
         let events = Sender::new(
             Arc::clone(&store),
             Arc::clone(&clock),
-            Arc::new(SeededIds::new(sending)),
+            Arc::new(SeededIds::new(seed())),
             Reaching::Anywhere,
         )
         .unwrap();
@@ -156,7 +155,7 @@ impl<F: Fake> Hosted<F> {
             notifier: notifier.clone(),
             events: events.clone(),
         };
-        let ids = Arc::new(SeededIds::new(deciding)) as Arc<dyn IdSource>;
+        let ids = Arc::new(SeededIds::new(seed())) as Arc<dyn IdSource>;
         let provider = adapter.provider;
         let billing = Billing::builder(Arc::clone(&store), clock, ids)
             .provider(Arc::clone(&provider))
@@ -167,7 +166,7 @@ impl<F: Fake> Hosted<F> {
         billing.apply_catalog(catalog).await.unwrap();
         let signer = TokenSigner::new(&SEED, &KEYED_WITH, PUBLIC, PUBLIC);
         let mailer = RecordingMailer::new();
-        let state = http::state(&billing, Arc::new(SeededIds::new(serving)))
+        let state = http::state(&billing, Arc::new(SeededIds::new(seed())))
             .await
             .with_events(events.clone())
             .with_mailer(Arc::new(mailer.clone()))

@@ -25,6 +25,8 @@ on_both_stores! {
     k_16_a_stripe_that_is_slow_is_not_waited_for;
     /// K-16: what could not be asked is decided later, and nobody lapses by it.
     k_16_webhooks_while_stripe_is_down_are_decided_later;
+    /// K-16: in whatever order they come.
+    k_16_webhooks_in_any_order_give_what_was_bought_while_stripe_is_down;
     /// K-16: a key that Stripe refuses is an alarm; it ends nobody's access.
     k_16_a_key_that_stripe_refuses_is_an_alarm_and_lapses_nobody;
 }
@@ -124,6 +126,32 @@ async fn k_16_webhooks_while_stripe_is_down_are_decided_later(kind: StoreKind) {
         assert_eq!(shop.rows(&held).await.len(), 1);
         shop.ends_well().await;
         renews_through_an_outage(&shop, &ana).await;
+    }
+}
+
+async fn k_16_webhooks_in_any_order_give_what_was_bought_while_stripe_is_down(kind: StoreKind) {
+    // What comes in one instant is worked off in no promised order: here each order is given.
+    for (turned, backwards) in [(0, false), (0, true), (6, false), (6, true)] {
+        let shop = shop(kind).await;
+        let ana = shop.customer("ana").await;
+        let checkout = opened(&shop, &ana, "bosun-monthly").await;
+        pays(&shop, &checkout);
+        let mut told = shop.fake.deliveries().take();
+        told.rotate_left(turned);
+        if backwards {
+            told.reverse();
+        }
+        shop.down(FaultKind::ServerError);
+        for webhook in &told {
+            shop.fake.advance(SignedDuration::from_millis(2));
+            shop.deliver_each(std::slice::from_ref(webhook)).await;
+        }
+        shop.work().await;
+        assert_eq!(plan_of(&shop, &ana).await, "bosun", "{told:?}");
+        shop.fake.faults().clear();
+        shop.pass(SignedDuration::from_hours(1)).await;
+        assert_eq!(plan_of(&shop, &ana).await, "bosun", "{told:?}");
+        shop.ends_well().await;
     }
 }
 

@@ -55,12 +55,21 @@ pub(super) fn mirror_subscription(
             }
             return Verdict::Decided;
         }
-        if observed.at == *seen_at {
-            return Verdict::Read(ProviderRef {
-                account: account.clone(),
-                kind: RefKind::Subscription,
-                id: snapshot.reference.clone(),
-            });
+        let was = known.as_ref().map(Subscription::status);
+        match First::of(was, snapshot.status) {
+            _ if observed.at != *seen_at => {}
+            First::Known => {}
+            First::Told => {
+                date_back(draft, known.as_ref(), observed.at);
+                return Verdict::Decided;
+            }
+            First::Unsaid => {
+                return Verdict::Read(ProviderRef {
+                    account: account.clone(),
+                    kind: RefKind::Subscription,
+                    id: snapshot.reference.clone(),
+                });
+            }
         }
     }
     let before = known
@@ -127,6 +136,29 @@ pub(super) fn mirror_subscription(
     keep_promise(draft, id, catalog);
     keep_upcoming(draft, account, observed.at, snapshot, catalog);
     Verdict::Decided
+}
+
+/// Which of two words of one instant was said first, as far as they say it themselves: what
+/// has begun, or has come to nothing, is never to be paid for the first time again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// The one that is told now.
+    Told,
+    /// The one that is known.
+    Known,
+    /// They do not say.
+    Unsaid,
+}
+
+impl First {
+    fn of(known: Option<Status>, told: Status) -> Self {
+        let is_begun = |status: Status| status != Status::Incomplete;
+        match known {
+            Some(known) if is_begun(known) && !is_begun(told) => Self::Told,
+            Some(known) if !is_begun(known) && is_begun(told) => Self::Known,
+            _ => Self::Unsaid,
+        }
+    }
 }
 
 /// What no checkout of ours sold is as old as the earliest word of it.

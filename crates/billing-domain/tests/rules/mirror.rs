@@ -132,6 +132,26 @@ fn another_word_of_the_same_instant_is_read_at_the_provider() {
 }
 
 #[test]
+fn what_is_not_begun_yet_was_told_first_of_one_instant_whatever_comes_first() {
+    for told in [Status::Active, Status::Trialing, Status::Expired] {
+        let words = [january(Status::Incomplete), january(told)];
+        let same = at("2026-01-01T00:01:00Z");
+        let mut ends = Vec::new();
+        for order in [[0, 1, 0], [1, 0, 1]] {
+            let mut world = World::new();
+            let begun = world.begin(sold("pro-monthly", 1, true), true);
+            for word in order {
+                let verdict = see(&mut world, &begun, same, &words[word]);
+                assert_eq!(verdict, Verdict::Decided, "{told:?} {order:?}");
+            }
+            assert_eq!(world.status(), told, "{order:?}");
+            ends.push(world.sub().clone());
+        }
+        assert_eq!(ends[0], ends[1], "{told:?}");
+    }
+}
+
+#[test]
 fn what_has_lapsed_goes_on_having_lapsed_then_however_often_it_is_read() {
     let (mut world, begun) = bought();
     let lapsed = |at| State::Lapsed { at };
