@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::admin::{comes_in, parked};
 use super::chromium::Browser;
-use super::looks::{holds, looks_well, looks_well_here};
+use super::held::Walk;
+use super::looks::{held_all, holds, looks_well, looks_well_here};
 use super::names::{MAX_PLAN_NAME, characters, longest};
 use crate::books;
 use crate::rig::Folder;
@@ -156,4 +157,5 @@ fn names_of_the_longest_are_names_on_every_page_of_the_dashboard() {
     let customer = server.at(&format!("/admin/customers/{ana}"));
     holds(&browser, "admin-customer-hostile", &customer);
     browser.reads("<script>document.title");
+    held_all(&browser, Walk::Dashboard);
 }

@@ -1,5 +1,7 @@
 //! A browser of a test's own, spoken to in plain calls; ended with the test.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -45,6 +47,8 @@ pub(super) struct Browser {
     driver: Child,
     pub(super) client: Client,
     pub(super) runtime: Runtime,
+    /// The looks that held the longest names.
+    pub(super) held: RefCell<BTreeSet<String>>,
 }
 
 impl Browser {
@@ -80,6 +84,7 @@ impl Browser {
             driver,
             client,
             runtime,
+            held: RefCell::default(),
         })
     }
 

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::chromium::Browser;
+use super::held::Held::{self, As, By, Nothing};
+use super::held::Walk::{self, Buyer, Dashboard, Paddle, Portal};
 use super::scheme::{self, Scheme, WIDTHS};
 
 /// Where pictures are kept. Without it, none is.
@@ -22,59 +24,83 @@ const TORN: &str = "return [...document.querySelectorAll('th, td[data-name]')]
     .filter(cell => getComputedStyle(cell).flexDirection === 'row')
     .map(cell => cell.textContent)";
 
-/// What a page is called in its pictures, and the route that shows it. A page that looks
-/// different when things stand otherwise has several.
-const LOOKS: [(&str, &str); 50] = [
-    ("pricing", "/pricing"),
-    ("sandbox-pay", "/sandbox/checkout/:id"),
-    ("sandbox-confirm", "/sandbox/checkout/:id/confirm"),
-    ("sandbox-invoice", "/sandbox/invoice/:id"),
-    ("checkout-waiting", "/checkout/success"),
-    ("checkout-success", "/checkout/success"),
-    ("checkout-cancel", "/checkout/cancel"),
-    ("checkout-pay", "/checkout/pay"),
-    ("session", "/session"),
-    ("session-refused", "/session"),
-    ("renewal", "/renewal"),
-    ("renewal-paid", "/renewal"),
-    ("renewal-too-old", "/renewal"),
-    ("sign-in", "/portal/sign-in"),
-    ("portal", "/portal"),
-    ("portal-changing", "/portal"),
-    ("portal-metered", "/portal"),
-    ("portal-past-due", "/portal"),
-    ("portal-canceled", "/portal"),
-    ("portal-ended", "/portal"),
-    ("subscription", "/portal/subscriptions/:id"),
-    ("quote", "/portal/quotes/:id"),
-    ("quote-more", "/portal/quotes/:id"),
-    ("quote-expired", "/portal/quotes/:id"),
-    ("change", "/portal/changes/:id"),
-    ("invoices", "/portal/invoices"),
-    ("invoice", "/portal/invoices/:id"),
-    ("invoice-printed", "/portal/invoices/:id/print"),
-    ("licenses", "/portal/licenses"),
-    ("not-found", "/portal/invoices/:id"),
-    ("not-done", "/portal/subscriptions/:id/quotes"),
-    ("admin-sign-in", "/admin/sign-in"),
-    ("admin", "/admin"),
-    ("admin-churn", "/admin/churn"),
-    ("admin-parked", "/admin/parked"),
-    ("admin-parked-one", "/admin/parked/:id"),
-    ("admin-deliveries", "/admin/deliveries"),
-    ("admin-delivery", "/admin/deliveries/:id"),
-    ("admin-customers", "/admin/customers"),
-    ("admin-customer", "/admin/customers/:id"),
-    ("admin-customer-hostile", "/admin/customers/:id"),
-    ("admin-subscriptions", "/admin/subscriptions"),
-    ("admin-invoices", "/admin/invoices"),
-    ("admin-prices", "/admin/prices"),
-    ("admin-migrations", "/admin/migrations"),
-    ("admin-plan", "/admin/migrations/plan"),
-    ("admin-moves", "/admin/migrations/moves"),
-    ("admin-migration", "/admin/migrations/:id"),
-    ("admin-refused", "/admin/customers/:id"),
-    ("admin-not-done", "/admin/parked/:id/replay"),
+/// What a page is called in its pictures, the route that shows it, and who looks whether it holds
+/// the longest names. A page that looks different when things stand otherwise has several.
+const LOOKS: [(&str, &str, Held); 50] = [
+    ("pricing", "/pricing", By(Buyer)),
+    ("sandbox-pay", "/sandbox/checkout/:id", By(Buyer)),
+    (
+        "sandbox-confirm",
+        "/sandbox/checkout/:id/confirm",
+        By(Buyer),
+    ),
+    ("sandbox-invoice", "/sandbox/invoice/:id", By(Buyer)),
+    ("checkout-waiting", "/checkout/success", By(Buyer)),
+    ("checkout-success", "/checkout/success", By(Buyer)),
+    ("checkout-cancel", "/checkout/cancel", By(Buyer)),
+    ("checkout-pay", "/checkout/pay", By(Paddle)),
+    ("session", "/session", By(Buyer)),
+    ("session-refused", "/session", By(Buyer)),
+    ("renewal", "/renewal", By(Buyer)),
+    ("renewal-paid", "/renewal", As("renewal")),
+    ("renewal-too-old", "/renewal", As("renewal")),
+    ("sign-in", "/portal/sign-in", By(Portal)),
+    ("portal", "/portal", By(Portal)),
+    ("portal-changing", "/portal", By(Portal)),
+    ("portal-metered", "/portal", As("portal")),
+    ("portal-past-due", "/portal", As("portal")),
+    ("portal-canceled", "/portal", As("portal")),
+    ("portal-ended", "/portal", As("portal")),
+    ("subscription", "/portal/subscriptions/:id", By(Portal)),
+    ("quote", "/portal/quotes/:id", By(Portal)),
+    ("quote-more", "/portal/quotes/:id", As("quote")),
+    ("quote-expired", "/portal/quotes/:id", As("quote")),
+    ("change", "/portal/changes/:id", By(Portal)),
+    ("invoices", "/portal/invoices", By(Portal)),
+    ("invoice", "/portal/invoices/:id", By(Portal)),
+    ("invoice-printed", "/portal/invoices/:id/print", By(Portal)),
+    ("licenses", "/portal/licenses", By(Portal)),
+    ("not-found", "/portal/invoices/:id", As("invoice")),
+    (
+        "not-done",
+        "/portal/subscriptions/:id/quotes",
+        Nothing("says why, and calls nothing by its name"),
+    ),
+    ("admin-sign-in", "/admin/sign-in", By(Dashboard)),
+    ("admin", "/admin", By(Dashboard)),
+    ("admin-churn", "/admin/churn", By(Dashboard)),
+    ("admin-parked", "/admin/parked", By(Dashboard)),
+    ("admin-parked-one", "/admin/parked/:id", By(Dashboard)),
+    ("admin-deliveries", "/admin/deliveries", By(Dashboard)),
+    ("admin-delivery", "/admin/deliveries/:id", By(Dashboard)),
+    ("admin-customers", "/admin/customers", By(Dashboard)),
+    (
+        "admin-customer",
+        "/admin/customers/:id",
+        As("admin-customer-hostile"),
+    ),
+    (
+        "admin-customer-hostile",
+        "/admin/customers/:id",
+        By(Dashboard),
+    ),
+    ("admin-subscriptions", "/admin/subscriptions", By(Dashboard)),
+    ("admin-invoices", "/admin/invoices", By(Dashboard)),
+    ("admin-prices", "/admin/prices", By(Dashboard)),
+    ("admin-migrations", "/admin/migrations", By(Dashboard)),
+    ("admin-plan", "/admin/migrations/plan", By(Dashboard)),
+    ("admin-moves", "/admin/migrations/moves", By(Dashboard)),
+    ("admin-migration", "/admin/migrations/:id", By(Dashboard)),
+    (
+        "admin-refused",
+        "/admin/customers/:id",
+        As("admin-customer-hostile"),
+    ),
+    (
+        "admin-not-done",
+        "/admin/parked/:id/replay",
+        Nothing("says why, and calls nothing by its name"),
+    ),
 ];
 
 /// What answers to GET and is no page, or looks as another does.
@@ -135,6 +161,31 @@ pub(super) fn holds_here(browser: &Browser, name: &str) {
     }
     assert_eq!(browser.ask("return document.images.length"), 0, "{name}");
     assert_ne!(browser.ask("return document.title"), "x", "{name}");
+    browser.held.borrow_mut().insert(name.to_owned());
+}
+
+/// The walk ends: it has held every page that the table says, and no other.
+#[track_caller]
+pub(super) fn held_all(browser: &Browser, walk: Walk) {
+    let wanted = LOOKS.iter().filter(|(.., held)| *held == By(walk));
+    let wanted: BTreeSet<String> = wanted.map(|(name, ..)| (*name).to_owned()).collect();
+    assert_eq!(*browser.held.borrow(), wanted, "{walk:?}");
+}
+
+#[test]
+fn every_page_holds_the_longest_names_or_it_is_said_why_not() {
+    for (name, route, held) in LOOKS {
+        match held {
+            By(_) => {}
+            As(other) => {
+                let is_held = |(look, at, held): &(&str, &str, Held)| {
+                    *look == other && *at == route && matches!(held, By(_))
+                };
+                assert!(LOOKS.iter().any(is_held), "{name} is not as {other}");
+            }
+            Nothing(why) => assert!(!why.is_empty(), "{name}"),
+        }
+    }
 }
 
 #[track_caller]
@@ -154,8 +205,8 @@ fn is_untouched(browser: &Browser, name: &str) {
 #[track_caller]
 fn is_a_look(name: &str, url: &str) {
     let mut looks = LOOKS.iter();
-    let (_, route) = looks
-        .find(|(look, _)| *look == name)
+    let (_, route, _) = looks
+        .find(|(look, ..)| *look == name)
         .unwrap_or_else(|| panic!("{name} is no look: it belongs into the table"));
     let path = url::Url::parse(url).unwrap().path().to_owned();
     let mut parts = path.split('/');
@@ -225,7 +276,7 @@ fn every_page_is_looked_at() {
         assert!(mounted.contains(known), "{known}: {mounted:?}");
     }
     let not_looked_at: BTreeSet<&str> = NOT_LOOKED_AT.iter().map(|(route, _)| *route).collect();
-    let looked_at: BTreeSet<&str> = LOOKS.iter().map(|(_, route)| *route).collect();
+    let looked_at: BTreeSet<&str> = LOOKS.iter().map(|(_, route, _)| *route).collect();
     let unseen: Vec<_> = mounted
         .iter()
         .filter(|route| !looked_at.contains(route.as_str()))
@@ -246,7 +297,7 @@ fn every_look_has_its_pictures_and_no_picture_is_of_anything_else() {
     let entries = std::fs::read_dir(folder).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let kept: BTreeSet<String> = names.collect();
-    let wanted = LOOKS.iter().flat_map(|(name, _)| {
+    let wanted = LOOKS.iter().flat_map(|(name, ..)| {
         scheme::all().map(move |(width, scheme)| file_of(name, width, scheme))
     });
     let wanted: BTreeSet<String> = wanted.collect();

@@ -8,6 +8,7 @@ mod admin_pages;
 mod buys;
 mod chromium;
 mod harbor;
+mod held;
 mod keyboard;
 mod keys;
 mod looks;

@@ -4,7 +4,8 @@ use billing_testkit::fakes::paddle::{DEFAULT_KEY, DEFAULT_SECRET};
 use serde_json::json;
 
 use super::chromium::Browser;
-use super::looks::{holds, looks_well};
+use super::held::Walk;
+use super::looks::{held_all, holds, looks_well};
 use super::names::{MAX_PLAN_NAME, characters, longest};
 use crate::far;
 use crate::paddle_page::{selling, selling_plans};
@@ -40,4 +41,5 @@ fn names_of_the_longest_are_names_where_paddle_s_checkout_opens() {
     let opened = server.operator("POST", "/v1/checkouts", &json!({ "price": "pro-monthly" }));
     holds(&browser, "checkout-pay", opened["url"].as_str().unwrap());
     browser.reads("could not be loaded");
+    held_all(&browser, Walk::Paddle);
 }

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::chromium::Browser;
 use super::harbor::{comes_in, is_led_in, opened};
-use super::looks::{holds, looks_well, looks_well_here};
+use super::held::Walk;
+use super::looks::{held_all, holds, looks_well, looks_well_here};
 use super::names::{MAX_PLAN_NAME, characters, longest};
 use crate::http::ask;
 use crate::rig::Folder;
@@ -90,5 +91,6 @@ fn names_of_the_longest_are_names_on_every_page_of_the_portal() {
     let name = |before| longest(MAX_PLAN_NAME - before, characters);
     if let Some((browser, server)) = opened(&folder, name, "fleet-monthly") {
         all(&browser, &server, &folder, holds);
+        held_all(&browser, Walk::Portal);
     }
 }

@@ -4,11 +4,15 @@ use serde_json::{Value, json};
 
 use super::chromium::Browser;
 use super::harbor::{self, buys, ladder, sells_with};
-use super::looks::{holds, holds_here, looks_well, looks_well_here};
+use super::held::Walk;
+use super::looks::{held_all, holds, holds_here, looks_well, looks_well_here};
 use super::names::{MAX_PLAN_NAME, characters, longest};
 use crate::rig::Folder;
 use crate::server::Server;
 use crate::walk::PAYS;
+
+/// A card whose bank asks for confirmation.
+const ASKS: &str = "4000 0000 0000 3220";
 
 /// Nobody's card is known, so that each renewal is paid at a page.
 const BY_PAGES: [(&str, &str); 1] = [("BILLING_SANDBOX_MODE", "engine-pages")];
@@ -77,7 +81,14 @@ fn names_of_the_longest_are_names_from_the_prices_to_the_renewal() {
     let success = server.at(&format!("/checkout/success?checkout={id}"));
     holds(&browser, "checkout-waiting", &success);
     browser.reads("is yours as soon as the payment is confirmed");
-    harbor::pays_with(PAYS, page);
+    browser.visit(page);
+    browser.fill("number", ASKS);
+    browser.fill("expiry", "12/49");
+    browser.fill("cvc", "123");
+    browser.press("main form button");
+    browser.shows("[name=approve]");
+    holds_here(&browser, "sandbox-confirm");
+    browser.choose("Approve");
     browser.reads("Thank you");
     holds(&browser, "checkout-success", &success);
     holds(&browser, "checkout-cancel", &server.at("/checkout/cancel"));
@@ -94,4 +105,5 @@ fn names_of_the_longest_are_names_from_the_prices_to_the_renewal() {
     browser.choose("Pay");
     browser.shows("ul.cards a");
     holds_here(&browser, "sandbox-invoice");
+    held_all(&browser, Walk::Buyer);
 }
