@@ -110,6 +110,8 @@ mod shop;
 #[cfg(test)]
 mod socket;
 #[cfg(test)]
+mod solved;
+#[cfg(test)]
 mod terms;
 #[cfg(test)]
 mod upgrades;
