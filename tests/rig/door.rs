@@ -97,6 +97,22 @@ impl Door {
         self.ask(Method::GET, url, who, "", String::new()).await
     }
 
+    /// Reads as `who` what is sent in this form, which need not be text.
+    pub(crate) async fn file_as(&self, who: &str, url: &str, form: &str) -> (HeaderMap, Vec<u8>) {
+        Canary::used(who);
+        let request = Request::builder()
+            .uri_str(path(url))
+            .header("authorization", format!("Bearer {who}"))
+            .header("accept", form);
+        let response = self.routes.get_response(request.finish()).await;
+        let (parts, body) = response.into_parts();
+        let bytes = body.into_vec().await.unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        self.canary.answered(&text);
+        assert_eq!(parts.status, StatusCode::OK, "{text}");
+        (parts.headers, bytes)
+    }
+
     /// Reads what has not changed since `tag`.
     pub(crate) async fn get_unless(&self, url: &str, tag: &str) -> Seen {
         let request = Request::builder()

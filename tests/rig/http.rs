@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use billing::Billing;
 use billing_ports::IdSource;
 use billing_ports::store::{OperatorKey, Scope};
-use billing_server::{ApiOptions, AppState, RateOptions, api_routes};
+use billing_server::{ApiOptions, AppState, RateOptions, Seller, api_routes};
 use billing_testkit::SeededIds;
 use poem::Response;
 use poem::endpoint::BoxEndpoint;
@@ -56,6 +56,10 @@ pub(crate) async fn state(billing: &Billing, ids: Arc<SeededIds>) -> AppState {
 pub(crate) fn options() -> ApiOptions {
     ApiOptions {
         public_url: PUBLIC.to_owned(),
+        seller: Seller {
+            name: "Harbor & Söhne".to_owned(),
+            lines: vec!["Quay 1".to_owned()],
+        },
         rates: RateOptions {
             public_posts_per_minute: 0,
             failures_per_minute: 0,

@@ -1,11 +1,12 @@
 //! What operators do and read of a shop: acts, keys, figures, documents. Knows no provider.
 
+use billing_catalog::read_plan_file;
 use billing_domain::time::Timestamp;
 use billing_ports::Clock as _;
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::harbor::{PAGES, bought, harbor, listed, read, text, until, usd};
+use super::harbor::{PAGES, PLANS, bought, harbor, listed, pays, read, text, until, usd};
 use super::on_both_stores;
 use crate::rig::{KEY, Site, StoreKind};
 
@@ -16,7 +17,8 @@ on_both_stores! {
     x_14_a_rotated_key_works_until_its_end;
     /// X-15: what recurs sums to its total, and each month says who came and left.
     x_15_what_recurs_sums_up_and_months_say_who_left;
-    /// X-16: an invoice as a document says how it comes about, in the same bytes, to its owner.
+    /// X-16: an invoice as a document says who sells and buys and how it comes about, in the same
+    /// bytes as HTML and as PDF, to its owner.
     x_16_an_invoice_is_the_same_document_each_time;
 }
 
@@ -106,26 +108,73 @@ async fn x_15_what_recurs_sums_up_and_months_say_who_left(kind: StoreKind) {
     assert_eq!(months, expected.each_ref().map(<[Value; 3]>::each_ref));
 }
 
+/// A buyer's name of many letters, which tries to be more than a name, and is as long as one may be.
+fn hostile() -> String {
+    let name = "<script>alert(1)</script> Αθηνᾶ 東京 שלום \u{202e}\u{2066}🦀 \"'&amp;<img src=x> ";
+    format!("{name}{}", "x".repeat(255 - name.len()))
+}
+
+/// An invoice as HTML and as PDF, and the policy of the first.
+async fn documents(site: &Site, who: &str, path: &str) -> (String, String, Vec<u8>) {
+    let (headers, html) = site.file_as(who, path, "text/html").await;
+    let policy = headers["content-security-policy"].to_str().unwrap();
+    let (_, pdf) = site.file_as(who, path, "application/pdf").await;
+    assert!(pdf.starts_with(b"%PDF-1."));
+    (policy.to_owned(), String::from_utf8(html).unwrap(), pdf)
+}
+
 async fn x_16_an_invoice_is_the_same_document_each_time(kind: StoreKind) {
     let site = harbor(kind, PAGES).await;
-    let held = bought(&site, "deck-monthly").await;
+    let wanted = json!({ "external_ref": hostile(), "email": "ana@example.com" });
+    let ana = site.operate("/v1/customers", &wanted).await;
+    let ana = text(&ana.is(StatusCode::CREATED).json()["id"]);
+    let wanted = json!({ "customer": ana, "price": "raft-monthly" });
+    let opened = site.operate("/v1/checkouts", &wanted).await;
+    let opened = opened.is(StatusCode::CREATED).json();
+    pays(&site, opened["url"].as_str().unwrap()).await;
     let other = bought(&site, "bridge-monthly").await;
-    let invoice = text(&held.invoices(&site).await[0]["id"]);
-    let document = format!("/v1/invoices/{invoice}/document");
-    let first = site.get_as(KEY, &document).await.is(StatusCode::OK);
-    for wanted in [invoice.as_str(), "Deck", "25.00 USD", "2026-03-01"] {
-        assert!(first.text.contains(wanted), "{wanted}: {}", first.text);
+    let invoices = listed(&site, &format!("/v1/invoices?customer={ana}")).await;
+    let invoice = text(&invoices[0]["id"]);
+
+    // It says who sells, who buys, the line and how it comes about, and loads nothing.
+    let path = format!("/v1/invoices/{invoice}/document");
+    let first = documents(&site, KEY, &path).await;
+    let (policy, html, _) = &first;
+    for wanted in [
+        invoice.as_str(),
+        "Harbor &amp; Söhne",
+        "Quay 1",
+        "ana@example.com",
+        "&lt;script&gt;alert(1)&lt;/script&gt; Αθηνᾶ 東京 שלום",
+        "Raft",
+        "3.00 USD, as it stands",
+        "2026-03-01",
+    ] {
+        assert!(html.contains(wanted), "{wanted}: {html}");
     }
+    for never in ["<script", "<img", "<link", "<iframe", "url("] {
+        assert!(!html.contains(never), "{never}: {html}");
+    }
+    assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+
+    // The same bytes later, and for its owner.
     let later: Timestamp = "2026-03-09T00:00:00Z".parse().unwrap();
     site.rig.run_until(later).await;
-    let again = site.get_as(KEY, &document).await;
-    assert_eq!(again.text, first.text);
-
+    assert_eq!(documents(&site, KEY, &path).await, first);
     let mine = format!("/v1/me/invoices/{invoice}/document");
-    let session = site.session(&held.customer).await;
-    let own = site.get_as(&session, &mine).await.is(StatusCode::OK);
-    assert_eq!(own.text, first.text);
+    let session = site.session(&ana).await;
+    assert_eq!(documents(&site, &session, &mine).await, first);
     let session = site.session(&other.customer).await;
     let foreign = site.get_as(&session, &mine).await;
     foreign.refused(StatusCode::NOT_FOUND, "not_found");
+
+    // As long as what was bought is called the same.
+    for (plan, is_same) in [("Ark", false), ("Raft", true)] {
+        let plans = PLANS.replace("name: Raft", &format!("name: {plan}"));
+        let plans = read_plan_file("harbor.yaml", plans.as_bytes()).unwrap();
+        site.rig.billing.apply_catalog(&plans).await.unwrap();
+        let (_, html, pdf) = documents(&site, KEY, &path).await;
+        assert_eq!((html == first.1, pdf == first.2), (is_same, is_same));
+        assert!(html.contains(plan), "{html}");
+    }
 }
