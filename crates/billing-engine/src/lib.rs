@@ -46,6 +46,6 @@ pub use gate::GateError;
 pub use limits::Limits;
 pub use manual::{MANUAL, ManualProvider};
 pub use ring::{
-    Adopted, Adopting, Adoption, Difference, IntakeError, LostEvent, Reconciled, Reread,
+    Adopted, Adoptee, Adopting, Adoption, Difference, IntakeError, LostEvent, Reconciled, Reread,
     RereadError, WorkDone,
 };

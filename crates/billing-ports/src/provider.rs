@@ -62,6 +62,17 @@ pub struct Buyer {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// A customer as a provider lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedBuyer {
+    /// The provider's id of it.
+    pub reference: String,
+    /// Our customer, as we have noted it there. `None`: nothing is noted.
+    pub customer: Option<CustomerId>,
+    /// What is known of it there.
+    pub buyer: Buyer,
+}
+
 /// What a customer wants of the provider's pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortalAsk {
@@ -332,6 +343,17 @@ pub trait PaymentProvider: Send + Sync {
     async fn buyer(&self, reference: &str) -> Result<Option<Buyer>, PerformError> {
         let _nobody_to_ask_about = reference;
         Err(PerformError::Unsupported("reading a customer"))
+    }
+
+    /// The customers that the account has, a page at a time, whether they bought anything or
+    /// not; deleted ones and those of other deployments left out. `after` is the page before's
+    /// `next`; `None`: from the beginning, which is also where a page leads that is gone.
+    async fn list_buyers(
+        &self,
+        after: Option<String>,
+    ) -> Result<Listed<ListedBuyer>, PerformError> {
+        let _nobody_to_list = after;
+        Err(PerformError::Unsupported("listing customers"))
     }
 
     /// The subscriptions that the account has, ended ones included, a page at a

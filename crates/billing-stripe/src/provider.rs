@@ -11,7 +11,7 @@ use billing_domain::ids::EffectId;
 use billing_domain::provider::{Capabilities, ProviderAccount, ProviderRef};
 use billing_domain::time::Timestamp;
 use billing_http::{HttpClient, KeyWatch};
-use billing_ports::provider::Buyer;
+use billing_ports::provider::{Buyer, ListedBuyer};
 use billing_ports::{
     Answer, Clock, Delivery, Finding, Listed, PaymentProvider, PerformError, PortalAnswer,
     PortalAsk, Previewed, Refunds, ResumePreviewed,
@@ -121,6 +121,13 @@ impl PaymentProvider for Stripe {
 
     async fn buyer(&self, reference: &str) -> Result<Option<Buyer>, PerformError> {
         self.read_buyer(reference).await
+    }
+
+    async fn list_buyers(
+        &self,
+        after: Option<String>,
+    ) -> Result<Listed<ListedBuyer>, PerformError> {
+        self.buyers_page(after).await
     }
 
     async fn list_subscriptions(

@@ -1,7 +1,9 @@
 //! What Stripe charges already is adopted, and follows its webhooks from then on.
 
-use billing::{Adopted, Adopting, Adoption, ImportMode};
+use billing::{Adopted, Adoptee, Adopting, Adoption, ImportMode};
+use billing_domain::customer::Customer;
 use billing_domain::import::{ImportOutcome, ImportRefusal};
+use billing_ports::store::PageAsk;
 use billing_testkit::fakes::rig::{Fault, FaultKind};
 use billing_testkit::fakes::stripe::Card;
 use serde_json::{Value, json};
@@ -15,6 +17,8 @@ on_both_stores! {
     x_18_what_stripe_charges_already_is_adopted_and_follows_its_webhooks;
     /// unknown prices and what is over are left alone; a go that was cut off is begun again.
     x_18_what_cannot_be_adopted_is_told_and_left_alone;
+    /// whoever bought nothing at Stripe is brought over too, page by page, and once.
+    x_18_customers_of_stripe_who_bought_nothing_are_brought_over_once;
 }
 
 /// Somebody who bought `price` at Stripe before we were there: Stripe's customer and
@@ -52,7 +56,8 @@ async fn sold_before(shop: &Shop, who: &str, prices: &[&str]) -> (String, String
     (payer, paid["subscription"].as_str().unwrap().to_owned())
 }
 
-async fn adopt(shop: &Shop, mode: ImportMode) -> Vec<Adopted> {
+/// A go, whether it came to the end, and what it told.
+async fn goes(shop: &Shop, mode: ImportMode) -> (bool, Vec<Adopted>) {
     let account = "stripe/main".parse().unwrap();
     let adopting = Adopting {
         account: &account,
@@ -62,9 +67,35 @@ async fn adopt(shop: &Shop, mode: ImportMode) -> Vec<Adopted> {
     };
     let mut told = Vec::new();
     let done = shop.billing.adopt(&adopting, |one| told.push(one.clone()));
-    done.await.unwrap();
+    let finished = done.await.is_ok_and(|finished| finished);
+    (finished, told)
+}
+
+/// What came of the subscriptions.
+async fn adopt(shop: &Shop, mode: ImportMode) -> Vec<Adopted> {
+    let (finished, mut told) = goes(shop, mode).await;
+    assert!(finished);
+    told.retain(|one| one.what == Adoptee::Subscription);
     told.sort_by(|one, other| one.reference.cmp(&other.reference));
     told
+}
+
+/// How many customers were brought, were there, and were refused.
+fn customers(told: &[Adopted]) -> [usize; 3] {
+    let refused = Adoption::Refused(ImportRefusal::OtherReference);
+    [BROUGHT, THERE, refused].map(|came| {
+        let of_customers = told.iter().filter(|one| one.what == Adoptee::Customer);
+        of_customers.filter(|one| one.outcome == came).count()
+    })
+}
+
+/// Everybody who is here, by the host's names.
+async fn everybody(shop: &Shop) -> Vec<Customer> {
+    let page = PageAsk {
+        after: None,
+        limit: 500,
+    };
+    shop.store.list_customers(page).await.unwrap().rows
 }
 
 const BROUGHT: Adoption = Adoption::Brought(ImportOutcome::CREATED);
@@ -175,7 +206,8 @@ async fn x_18_what_cannot_be_adopted_is_told_and_left_alone(kind: StoreKind) {
             .on("GET", "/v1/customers/")
             .times(1),
     );
-    let told = adopt(&shop, ImportMode::Apply).await;
+    // Whom a dry run brings nobody of is asked about.
+    let told = adopt(&shop, ImportMode::Dry).await;
     let of = |told: &[Adopted], reference: &str| {
         let mut all = told.iter();
         all.find(|one| one.reference == reference)
@@ -191,6 +223,87 @@ async fn x_18_what_cannot_be_adopted_is_told_and_left_alone(kind: StoreKind) {
     assert_eq!(of(&told, &both), several);
     assert_eq!(of(&told, &over), Some(Adoption::PassedOver));
     assert_eq!(shop.rows("/v1/subscriptions?limit=10").await.len(), 1);
-    assert_eq!(shop.rows("/v1/customers?limit=10").await.len(), 1);
+    assert_eq!(everybody(&shop).await.len(), 4, "whatever they have there");
+    shop.ends_well().await;
+}
+
+/// One page of Stripe's list.
+const PAGE: usize = 100;
+
+async fn x_18_customers_of_stripe_who_bought_nothing_are_brought_over_once(kind: StoreKind) {
+    let shop = shop(kind).await;
+    let ben = shop.customer("ben").await;
+    let (of_ana, _) = sold_before(&shop, "ana", &["price_bosun"]).await;
+    let known = async |fields: &[(&str, &str)]| {
+        let made = dashboard(&shop.fake, "POST", "customers", fields).await;
+        made["id"].as_str().unwrap().to_owned()
+    };
+    let of_ben = known(&[("metadata[user_id]", "ben")]).await;
+    let nameless = known(&[("email", "eve@buyers.test")]).await;
+    let other = known(&[("metadata[billing_operator]", "another shop")]).await;
+    let doubled = known(&[("metadata[user_id]", "ana")]).await;
+    let gone = known(&[("metadata[user_id]", "gone")]).await;
+    dashboard(&shop.fake, "DELETE", &format!("customers/{gone}"), &[]).await;
+    for number in 0..PAGE {
+        known(&[("metadata[user_id]", &format!("c-{number}"))]).await;
+    }
+    drop(shop.fake.deliveries().take());
+
+    // Newest first: of the two who are called ana, one is refused.
+    let (finished, dry) = goes(&shop, ImportMode::Dry).await;
+    assert!(finished);
+    assert_eq!(customers(&dry), [PAGE + 2, 1, 1]);
+    assert_eq!(everybody(&shop).await.len(), 1, "a dry run writes nothing");
+
+    // Stripe does not answer after the first page: the next go begins with the second.
+    let down = Fault::next(FaultKind::ServerError).on("GET", "/v1/customers");
+    shop.fake.fault(down.skip(1).times(1));
+    let (finished, first) = goes(&shop, ImportMode::Apply).await;
+    assert!(!finished);
+    assert_eq!(customers(&first), [PAGE, 0, 0]);
+    assert_eq!(first.len(), PAGE);
+    let (finished, rest) = goes(&shop, ImportMode::Apply).await;
+    assert!(finished);
+    assert_eq!(customers(&rest), [2, 1, 1]);
+    let (_, again) = goes(&shop, ImportMode::Apply).await;
+    assert_eq!(customers(&again), [0, PAGE + 3, 1]);
+
+    let all = everybody(&shop).await;
+    assert_eq!(all.len(), PAGE + 3, "{all:?}");
+    let of = |name: &str| {
+        all.iter()
+            .find(|it| it.external_ref.as_deref() == Some(name))
+    };
+    let there = |name: &str| {
+        let at = &of(name).unwrap().at_providers;
+        at.iter().map(|it| it.reference.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(there("ben"), [of_ben]);
+    assert_eq!(of("ben").unwrap().id.to_string(), ben);
+    assert_eq!(there("ana"), [doubled]);
+    assert_eq!(there(&nameless), std::slice::from_ref(&nameless));
+    assert_eq!(
+        of(&nameless).unwrap().email.as_deref(),
+        Some("eve@buyers.test")
+    );
+    for none in [&other, &gone, &of_ana] {
+        assert!(of(none).is_none(), "{none}");
+    }
+    // What the other ana pays for is for a person, and a dry run had said so.
+    let ended = [dry, again].map(|told| {
+        let mut told = told.into_iter();
+        let of_ana = told.find(|one| one.what == Adoptee::Subscription);
+        of_ana.unwrap().outcome
+    });
+    assert_eq!(
+        ended,
+        [(); 2].map(|()| Adoption::Refused(ImportRefusal::OtherReference))
+    );
+    shop.settle().await;
+    assert_eq!(
+        shop.told("customer.created"),
+        1,
+        "of ben, and of nobody else"
+    );
     shop.ends_well().await;
 }

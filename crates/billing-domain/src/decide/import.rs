@@ -7,7 +7,7 @@
 mod agreed;
 
 use crate::catalog::{Billing, CatalogRevision, Plan, PriceKey};
-use crate::customer::Account;
+use crate::customer::{Account, AtProvider};
 use crate::decide::cancel::{CancelWhen, cancel};
 use crate::decide::grant::put_grant;
 use crate::decide::license::issue;
@@ -33,6 +33,30 @@ use agreed::{Agreed, agreed};
 /// Periods by which a guess at the number of one may be off: months are shorter and longer
 /// than the nominal one.
 const GUESSED_OFF: u32 = 3;
+
+/// Has the customer be known at a provider by this name of that provider's.
+///
+/// # Errors
+///
+/// [`ImportRefusal::OtherReference`] when it is known there by another.
+pub fn know_at_provider(
+    draft: &mut Draft,
+    account: &ProviderAccount,
+    reference: &str,
+) -> Result<(), ImportRefusal> {
+    match draft.account.reference_at(account) {
+        Some(held) if held == reference => Ok(()),
+        Some(_) => Err(ImportRefusal::OtherReference),
+        None => {
+            draft.account.customer.at_providers.push(AtProvider {
+                account: account.clone(),
+                reference: reference.to_owned(),
+                told_at: None,
+            });
+            Ok(())
+        }
+    }
+}
 
 /// Brings over a subscription. Brought before, it is compared.
 ///

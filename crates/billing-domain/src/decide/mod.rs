@@ -57,7 +57,9 @@ pub use due::fall_due;
 pub use fact::{Verdict, apply_fact};
 pub use grant::{add_grant, end_grant};
 pub(crate) use imagine::{links_opened, paid_on_time, renewed_by_provider};
-pub use import::{import_grant, import_subscription, is_charged_already, park_charged_twice};
+pub use import::{
+    import_grant, import_subscription, is_charged_already, know_at_provider, park_charged_twice,
+};
 pub use license::{LicenseAct, LicenseActError, act_on_license};
 pub use machine::{MachineAct, MachineActError, act_on_machine, note_recovery};
 pub use member::act_under;

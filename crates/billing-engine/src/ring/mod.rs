@@ -41,7 +41,9 @@ pub(crate) use group::READ;
 pub(crate) use inbox::also_of;
 pub use intake::IntakeError;
 pub(crate) use listed::Sweeps;
-pub use listed::{Adopted, Adopting, Adoption, Difference, LostEvent, Reread, RereadError};
+pub use listed::{
+    Adopted, Adoptee, Adopting, Adoption, Difference, LostEvent, Reread, RereadError,
+};
 pub(crate) use perform::Performed;
 pub(crate) use reconcile::LastRead;
 pub use reconcile::Reconciled;

@@ -18,6 +18,8 @@ pub enum Book {
     Held,
     /// Its subscriptions, as those are adopted that nobody here has sold.
     Imported,
+    /// Its customers, as those are brought over who are nobody here yet.
+    ImportedCustomers,
 }
 
 impl Book {
@@ -29,6 +31,7 @@ impl Book {
             Self::Events => "events",
             Self::Held => "held",
             Self::Imported => "imported",
+            Self::ImportedCustomers => "imported_customers",
         }
     }
 }

@@ -1,9 +1,8 @@
 //! `billing audit`: what holds is told in a line, and what does not is named.
 
-use billing::postgres::PostgresStore;
 use serde_json::json;
 
-use crate::books::{done, edit, edit_at};
+use crate::books::{edit, edit_at, postgres};
 use crate::rig::Folder;
 use crate::server::Server;
 use crate::walk::{PAYS, buy};
@@ -161,29 +160,9 @@ fn what_a_provider_says_otherwise_is_told_with_who_is_right() {
     audit(&["--drift", "--provider", "sandbox/main"]).exits(2);
 }
 
-/// A database of its own on the tests' PostgreSQL. `None`: they are to go without.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the tests are told by who starts them"
-)]
-fn postgres() -> Option<String> {
-    let server = std::env::var("BILLING_TEST_POSTGRES").unwrap_or_else(|_unset| {
-        panic!("BILLING_TEST_POSTGRES is not set; run the tests with `cargo xtask test`")
-    });
-    if server == "skip" {
-        eprintln!("SKIPPED: nothing of PostgreSQL was tried");
-        return None;
-    }
-    let name = format!("billing_audit_{}", std::process::id());
-    Some(done(async {
-        let made = PostgresStore::create_database(&server, &name).await;
-        made.unwrap()
-    }))
-}
-
 #[test]
 fn books_on_postgresql_are_audited_alike() {
-    let Some(url) = postgres() else { return };
+    let Some(url) = postgres("audit") else { return };
     let folder = Folder::new("audit-postgres");
     let there = [
         ("BILLING_DATABASE_URL", url.as_str()),

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use billing::postgres::PostgresStore;
 use billing_catalog::SAMPLE;
 use billing_domain::ids::CustomerId;
 use billing_domain::journal::Event;
@@ -27,6 +28,27 @@ pub(crate) fn done<T>(work: impl Future<Output = T>) -> T {
         .enable_all()
         .build();
     runtime.unwrap().block_on(work)
+}
+
+/// A database of its own on the tests' PostgreSQL, named after `of`. `None`: they are to go
+/// without.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests are told by who starts them"
+)]
+pub(crate) fn postgres(of: &str) -> Option<String> {
+    let server = std::env::var("BILLING_TEST_POSTGRES").unwrap_or_else(|_unset| {
+        panic!("BILLING_TEST_POSTGRES is not set; run the tests with `cargo xtask test`")
+    });
+    if server == "skip" {
+        eprintln!("SKIPPED: nothing of PostgreSQL was tried");
+        return None;
+    }
+    let name = format!("billing_{of}_{}", std::process::id());
+    Some(done(async {
+        let made = PostgresStore::create_database(&server, &name).await;
+        made.unwrap()
+    }))
 }
 
 async fn open(file: &Path) -> SqliteStore {

@@ -1,11 +1,11 @@
 //! `billing import`: what was sold elsewhere is tried, brought over once, and goes on here.
 
 use std::fmt::Write as _;
+use std::ops::Deref;
 
 use serde_json::{Value, json};
 
-use crate::far;
-use crate::reconcile::{STRIPE_KEY, STRIPE_SECRET, bought, variables};
+use crate::books::postgres;
 use crate::rig::{Folder, Ran};
 use crate::server::Server;
 
@@ -36,25 +36,82 @@ plans:
 const CUSTOMERS: &str = "id,email,lang,joined_at\n\
     ana,ana@x.test,de,2021-03-01\nben,ben@x.test,,\n";
 
-fn books(name: &str) -> Folder {
-    let folder = Folder::new(name);
-    folder.write("plans.yaml", PLANS);
-    folder
-        .billing(&["catalog", "apply", "plans.yaml", "--yes"])
-        .exits(0);
-    folder
+/// A folder whose books have a catalog.
+struct Books {
+    folder: Folder,
+    told: Vec<(&'static str, String)>,
 }
 
-fn import(folder: &Folder, file: &str, more: &[&str]) -> Ran {
+impl Books {
+    /// Books in the SQLite file of a folder.
+    fn new(name: &str) -> Self {
+        Self::with(name, Vec::new())
+    }
+
+    /// Books on the tests' PostgreSQL. `None`: they are to go without.
+    fn on_postgresql(name: &str) -> Option<Self> {
+        let url = postgres(&name.replace('-', "_"))?;
+        let told = vec![
+            ("BILLING_DATABASE_URL", url),
+            ("BILLING_LICENSE_KEY_FILE", "license-key".to_owned()),
+            // As where nothing is configured.
+            ("BILLING_SANDBOX_ENABLED", "true".to_owned()),
+            (
+                "BILLING_SANDBOX_WEBHOOK_SECRET",
+                "a secret of the import's tests".to_owned(),
+            ),
+        ];
+        Some(Self::with(&format!("{name}-postgres"), told))
+    }
+
+    fn with(name: &str, told: Vec<(&'static str, String)>) -> Self {
+        let folder = Folder::new(name);
+        folder.write("plans.yaml", PLANS);
+        let books = Self { folder, told };
+        let applied = books.billing(&["catalog", "apply", "plans.yaml", "--yes"]);
+        applied.exits(0);
+        books
+    }
+
+    fn told(&self) -> Vec<(&str, &str)> {
+        let told = self.told.iter();
+        told.map(|(name, is)| (*name, is.as_str())).collect()
+    }
+
+    /// The id of a customer, as a server tells it.
+    fn id_of(&self, name: &str) -> String {
+        let keys = ["keys", "create", "ops", "--scope", "admin", "--json"];
+        let made = self.billing(&keys).exits(0).json();
+        let mut server = Server::again(&self.folder, &self.told());
+        made["secret"].as_str().unwrap().clone_into(&mut server.key);
+        let read = server.read(&format!("/v1/customers/{name}"));
+        server.stop();
+        read["id"].as_str().unwrap().to_owned()
+    }
+
+    fn billing(&self, words: &[&str]) -> Ran {
+        self.folder.billing_with(&self.told(), words)
+    }
+}
+
+impl Deref for Books {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
+}
+
+fn import(books: &Books, file: &str, more: &[&str]) -> Ran {
     let mut words = vec!["import", "csv", file];
     words.extend(more);
-    folder.billing(&words)
+    books.billing(&words)
 }
 
-const APPLY: [&str; 3] = ["--apply", "--reason", "moved from the old shop"];
+pub(crate) const APPLY: [&str; 3] = ["--apply", "--reason", "moved from the old shop"];
 
 /// Days that lie around now, whenever this runs: a month that has begun, and its end.
-fn month_of(folder: &Folder) -> (String, String) {
+fn month_of(folder: &Books) -> (String, String) {
     let now = folder.billing(&["clock", "show", "--json"]).json();
     let now: jiff::Timestamp = now["now"].as_str().unwrap().parse().unwrap();
     let today = jiff::tz::TimeZone::UTC.to_datetime(now).date();
@@ -66,19 +123,22 @@ fn month_of(folder: &Folder) -> (String, String) {
 
 #[test]
 fn a_dry_run_writes_nothing_and_an_import_is_done_once() {
-    let folder = books("import-once");
+    is_done_once(&Books::new("import-once"));
+}
+
+fn is_done_once(folder: &Books) {
     folder.write("customers.csv", CUSTOMERS);
-    let dry = import(&folder, "customers.csv", &[]);
+    let dry = import(folder, "customers.csv", &[]);
     dry.exits(0).tells(&[
         "2 would be imported; 0 there already; 0 refused.",
         "Nothing was written",
     ]);
-    let unsaid = import(&folder, "customers.csv", &["--apply"]);
+    let unsaid = import(folder, "customers.csv", &["--apply"]);
     unsaid.exits(2).complains(&["--reason"]);
-    let done = import(&folder, "customers.csv", &APPLY);
+    let done = import(folder, "customers.csv", &APPLY);
     done.exits(0)
         .tells(&["2 imported; 0 there already; 0 refused."]);
-    let again = import(&folder, "customers.csv", &APPLY);
+    let again = import(folder, "customers.csv", &APPLY);
     again
         .exits(0)
         .tells(&["0 imported; 2 there already; 0 refused."]);
@@ -87,7 +147,7 @@ fn a_dry_run_writes_nothing_and_an_import_is_done_once() {
         "customers.csv",
         &format!("{}eve,,,\n", CUSTOMERS.replace("de,", "fr,")),
     );
-    let other = import(&folder, "customers.csv", &APPLY);
+    let other = import(folder, "customers.csv", &APPLY);
     other.exits(0).tells(&[
         "differs  line 2  ana  lang",
         "1 imported; 1 there already; 1 there otherwise, and left as they are; 0 refused.",
@@ -98,10 +158,13 @@ fn a_dry_run_writes_nothing_and_an_import_is_done_once() {
 
 #[test]
 fn what_customers_hold_is_brought_at_the_price_that_they_were_promised() {
-    let folder = books("import-held");
+    brings_what_is_held(&Books::new("import-held"));
+}
+
+fn brings_what_is_held(folder: &Books) {
     folder.write("customers.csv", CUSTOMERS);
-    import(&folder, "customers.csv", &APPLY).exits(0);
-    let (since, ends) = month_of(&folder);
+    import(folder, "customers.csv", &APPLY).exits(0);
+    let (since, ends) = month_of(folder);
     folder.write(
         "subs.csv",
         &format!(
@@ -118,7 +181,7 @@ fn what_customers_hold_is_brought_at_the_price_that_they_were_promised() {
         ),
     );
     let report = ["--report", "subs.jsonl", "--json"];
-    let dry = import(&folder, "subs.csv", &report).exits(3).json();
+    let dry = import(folder, "subs.csv", &report).exits(3).json();
     assert_eq!(
         (&dry["kind"], &dry["rows"], &dry["applied"]),
         (&json!("subscriptions"), &json!(9), &json!(false))
@@ -142,16 +205,16 @@ fn what_customers_hold_is_brought_at_the_price_that_they_were_promised() {
         (&json!("bad_value"), &json!("interval"))
     );
     let words: Vec<&str> = report.into_iter().chain(APPLY).collect();
-    let done = import(&folder, "subs.csv", &words).exits(3).json();
+    let done = import(folder, "subs.csv", &words).exits(3).json();
     assert_eq!((&done["created"], &done["refused"]), (&json!(3), &json!(6)));
-    let again = import(&folder, "subs.csv", &words).exits(3).json();
+    let again = import(folder, "subs.csv", &words).exits(3).json();
     assert_eq!((&again["created"], &again["there"]), (&json!(0), &json!(3)));
 
     folder.write(
         "grants.csv",
         "id,customer,plan,reason,until\ng-1,ben,crew,comp,2099-01-01\ng-2,ben,crew,gift,\n",
     );
-    let grants = import(&folder, "grants.csv", &APPLY);
+    let grants = import(folder, "grants.csv", &APPLY);
     grants.exits(3).tells(&[
         "bad_value  line 3  g-2  reason: must be one of",
         "1 imported;",
@@ -161,13 +224,13 @@ fn what_customers_hold_is_brought_at_the_price_that_they_were_promised() {
         "id,customer,plan,subscription,machines\nl-1,ana,pro,s-1,den; attic\n\
          l-2,ben,pro,,den;attic;cellar\nl-3,ben,crew,,\n",
     );
-    let licenses = import(&folder, "licenses.csv", &APPLY);
+    let licenses = import(folder, "licenses.csv", &APPLY);
     licenses.exits(3).tells(&[
         "too_many_machines  line 3  l-2  machines: ",
         "no_such_price  line 4  l-3  ",
         "1 imported; 0 there already; 2 refused.",
     ]);
-    let again = import(&folder, "licenses.csv", &APPLY);
+    let again = import(folder, "licenses.csv", &APPLY);
     again.exits(3).tells(&["0 imported; 1 there already;"]);
     let audit = folder.billing(&["audit"]);
     audit.exits(0).tells(&["2 customers: everything holds."]);
@@ -175,10 +238,13 @@ fn what_customers_hold_is_brought_at_the_price_that_they_were_promised() {
 
 #[test]
 fn nobody_is_charged_twice_and_a_dry_run_says_so() {
-    let folder = books("import-twice");
+    charges_nobody_twice(&Books::new("import-twice"));
+}
+
+fn charges_nobody_twice(folder: &Books) {
     folder.write("customers.csv", CUSTOMERS);
-    import(&folder, "customers.csv", &APPLY).exits(0);
-    let (since, ends) = month_of(&folder);
+    import(folder, "customers.csv", &APPLY).exits(0);
+    let (since, ends) = month_of(folder);
     let columns = "id,customer,plan,amount,interval,started_at,paid_through,ends\n";
     let row = |id: &str, of: &str, ends_then: &str| {
         format!("{id},{of},pro,20.00,month,{since},{ends},{ends_then}\n")
@@ -192,15 +258,15 @@ fn nobody_is_charged_twice_and_a_dry_run_says_so() {
     ];
     folder.write("subs.csv", &format!("{columns}{}", rows.concat()));
     let refused = "already_subscribed  line 4  s-3  customer: ";
-    import(&folder, "subs.csv", &[])
+    import(folder, "subs.csv", &[])
         .exits(3)
         .tells(&[refused, "4 would be imported; 0 there already; 1 refused."]);
-    import(&folder, "subs.csv", &APPLY)
+    import(folder, "subs.csv", &APPLY)
         .exits(3)
         .tells(&[refused, "4 imported; 0 there already; 1 refused."]);
     folder.write("more.csv", &format!("{columns}{}", row("s-6", "ben", "")));
     for words in [[].as_slice(), &APPLY] {
-        import(&folder, "more.csv", words)
+        import(folder, "more.csv", words)
             .exits(3)
             .tells(&["already_subscribed  line 2  s-6  customer: "]);
     }
@@ -210,7 +276,7 @@ fn nobody_is_charged_twice_and_a_dry_run_says_so() {
         row("s-2", "ben", "").replacen(&since, "2024-01-01", 1),
     ];
     folder.write("subs.csv", &format!("{columns}{}", corrected.concat()));
-    import(&folder, "subs.csv", &APPLY).exits(0).tells(&[
+    import(folder, "subs.csv", &APPLY).exits(0).tells(&[
         "differs  line 2  s-1  ends",
         "differs  line 3  s-2  started_at",
     ]);
@@ -220,7 +286,10 @@ fn nobody_is_charged_twice_and_a_dry_run_says_so() {
 
 #[test]
 fn who_is_another_one_at_a_provider_is_refused_and_a_dry_run_says_so() {
-    let folder = books("import-there");
+    refuses_another_one(&Books::new("import-there"));
+}
+
+fn refuses_another_one(folder: &Books) {
     folder.write(
         "customers.csv",
         "id,at_provider\nana,manual/main:c-1\nben,manual/main:c-1\neve,stripe/main:cus_1\n",
@@ -229,20 +298,66 @@ fn who_is_another_one_at_a_provider_is_refused_and_a_dry_run_says_so() {
         "other_reference  line 3  ben  at_provider: ",
         "no_such_provider  line 4  eve  at_provider: ",
     ];
-    import(&folder, "customers.csv", &[])
+    import(folder, "customers.csv", &[])
         .exits(3)
         .tells(&refused);
-    import(&folder, "customers.csv", &APPLY)
+    import(folder, "customers.csv", &APPLY)
         .exits(3)
         .tells(&refused);
-    import(&folder, "customers.csv", &[])
+    import(folder, "customers.csv", &[])
         .exits(3)
         .tells(&refused);
 }
 
 #[test]
+fn rows_that_stand_against_each_other_are_told_in_a_dry_run_as_they_are_when_it_is_done() {
+    tells_them_apart(&Books::new("import-apart"));
+}
+
+fn tells_them_apart(folder: &Books) {
+    folder.write("customers.csv", CUSTOMERS);
+    import(folder, "customers.csv", &APPLY).exits(0);
+    let (since, ends) = month_of(folder);
+    // One customer, by the name of the host's and by our id.
+    let ana = folder.id_of("ana");
+    let columns = "id,customer,plan,amount,interval,started_at,paid_through\n";
+    let row =
+        |id: &str, of: &str, amount: &str| format!("{id},{of},pro,{amount},month,{since},{ends}\n");
+    let rows = [
+        row("s-1", "ana", "20.00"),
+        row("s-2", "ben", "20.00"),
+        row("s-3", &ana, "25.00"),
+    ];
+    folder.write("subs.csv", &format!("{columns}{}", rows.concat()));
+    let refused = "already_subscribed  line 4  s-3  customer: ";
+    import(folder, "subs.csv", &[])
+        .exits(3)
+        .tells(&[refused, "2 would be imported; 0 there already; 1 refused."]);
+    import(folder, "subs.csv", &APPLY)
+        .exits(3)
+        .tells(&[refused, "2 imported; 0 there already; 1 refused."]);
+    // One license, with other machines.
+    folder.write(
+        "licenses.csv",
+        "id,customer,plan,subscription,machines\nl-1,ana,pro,s-1,den;attic\n\
+         l-2,ana,pro,s-1,attic\nl-3,ben,pro,s-2,\nl-4,ana,pro,s-1,cellar\n",
+    );
+    let differs = "differs  line 5  l-4  machines";
+    for (words, verb) in [([].as_slice(), "would be imported"), (&APPLY, "imported")] {
+        let counts = format!(
+            "1 {verb}; 2 there already; 1 there otherwise, and left as they are; 0 refused."
+        );
+        import(folder, "licenses.csv", words)
+            .exits(0)
+            .tells(&[differs, &counts]);
+    }
+    let audit = folder.billing(&["audit"]);
+    audit.exits(0).tells(&["2 customers: everything holds."]);
+}
+
+#[test]
 fn a_server_starts_over_licenses_that_were_imported_before_it_ever_ran() {
-    let folder = books("import-before-serve");
+    let folder = Books::new("import-before-serve");
     folder.write("customers.csv", CUSTOMERS);
     import(&folder, "customers.csv", &APPLY).exits(0);
     folder.write(
@@ -254,7 +369,7 @@ fn a_server_starts_over_licenses_that_were_imported_before_it_ever_ran() {
     assert!(!key.exists(), "a dry run makes nothing");
     import(&folder, "licenses.csv", &APPLY).exits(0);
     let made = std::fs::read(&key).unwrap();
-    let server = Server::again(&folder, &[]);
+    let server = Server::again(&folder, &folder.told());
     server.stop();
     assert_eq!(std::fs::read(&key).unwrap(), made);
     // One that was lost since is not made anew by another import.
@@ -266,7 +381,7 @@ fn a_server_starts_over_licenses_that_were_imported_before_it_ever_ran() {
 
 #[test]
 fn a_file_that_is_none_is_refused_before_any_row() {
-    let folder = books("import-bad");
+    let folder = Books::new("import-bad");
     for (text, code, words) in [
         ("", "empty_file", "the file is empty"),
         ("\u{feff}\r\n", "empty_file", "the file is empty"),
@@ -302,7 +417,7 @@ fn a_file_that_is_none_is_refused_before_any_row() {
 
 #[test]
 fn rows_of_every_shape_are_read_and_the_bad_ones_alone_refused() {
-    let folder = books("import-rows");
+    let folder = Books::new("import-rows");
     folder.write("only.csv", "id,email\n");
     import(&folder, "only.csv", &[])
         .exits(0)
@@ -334,7 +449,7 @@ fn rows_of_every_shape_are_read_and_the_bad_ones_alone_refused() {
 
 const MANY: usize = 2_000;
 
-fn many(folder: &Folder) {
+fn many(folder: &Books) {
     let mut text = "id,email\n".to_owned();
     for number in 0..MANY {
         writeln!(text, "c-{number},c{number}@x.test").unwrap();
@@ -344,7 +459,7 @@ fn many(folder: &Folder) {
 
 #[test]
 fn thousands_of_rows_are_imported_in_their_order_and_again_in_none() {
-    let folder = books("import-many");
+    let folder = Books::new("import-many");
     many(&folder);
     let report: Vec<&str> = APPLY
         .into_iter()
@@ -367,67 +482,44 @@ fn thousands_of_rows_are_imported_in_their_order_and_again_in_none() {
 /// X-18, X-03: what it had brought is there, and the rest is brought once.
 #[test]
 fn an_import_killed_in_the_middle_is_gone_on_with_and_nobody_is_brought_twice() {
-    let folder = books("import-killed");
-    many(&folder);
+    goes_on(&Books::new("import-killed"));
+}
+
+fn goes_on(folder: &Books) {
+    many(folder);
     let words: Vec<&str> = ["import", "csv", "many.csv"]
         .into_iter()
         .chain(APPLY)
         .collect();
-    let killed_at = folder.killed(&words);
+    let killed_at = folder.killed(&folder.told(), &words);
     let again: Vec<&str> = APPLY.into_iter().chain(["--json"]).collect();
-    let told = import(&folder, "many.csv", &again).exits(0).json();
+    let told = import(folder, "many.csv", &again).exits(0).json();
     let count = |name: &str| usize::try_from(told[name].as_u64().unwrap()).unwrap();
     let (there, created) = (count("there"), count("created"));
     assert_eq!(there + created, MANY, "{told}");
     assert!((killed_at..MANY).contains(&there), "{killed_at} {told}");
-    import(&folder, "many.csv", &APPLY)
+    import(folder, "many.csv", &APPLY)
         .exits(0)
         .tells(&["0 imported; 2000 there already;"]);
 }
 
+/// What the command does, told of books wherever they are.
+type Story = fn(&Books);
+
+/// What the command does with an SQLite file, it does with PostgreSQL.
 #[test]
-fn what_stripe_charges_is_adopted_by_the_command() {
-    let folder = Folder::new("import-stripe");
-    folder.write("plans.yaml", far::PLANS);
-    let fake = far::stripe(STRIPE_KEY, STRIPE_SECRET);
-    let told = variables(&fake);
-    let told: Vec<(&str, &str)> = told.iter().map(|(name, is)| (*name, is.as_str())).collect();
-    let keys = ["keys", "create", "ops", "--scope", "admin", "--json"];
-    let made = folder.billing_with(&told, &keys).exits(0).json();
-    let mut server = Server::again(&folder, &told);
-    made["secret"].as_str().unwrap().clone_into(&mut server.key);
-    // No webhook leads anywhere: nobody here hears of it.
-    bought(&server, &fake);
-    server.stop();
-    let adopt = |more: &[&str]| {
-        let mut words = vec!["import", "stripe"];
-        words.extend(more);
-        folder.billing_with(&told, &words)
-    };
-    adopt(&[])
-        .exits(0)
-        .tells(&["1 would be imported; 0 there already; 0 refused."]);
-    let report: Vec<&str> = APPLY
-        .into_iter()
-        .chain(["--report", "adopted.jsonl"])
-        .collect();
-    adopt(&report)
-        .exits(0)
-        .tells(&["1 imported; 0 there already; 0 refused."]);
-    let line = std::fs::read_to_string(folder.path("adopted.jsonl")).unwrap();
-    let line: Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(line["outcome"], "created");
-    let again = adopt(&["--json"]).exits(0).json();
-    assert_eq!(
-        (&again["there"], &again["finished"], &again["applied"]),
-        (&json!(1), &json!(true), &json!(false))
-    );
-    let audit = folder.billing_with(&told, &["audit"]);
-    audit.exits(0).tells(&["1 customers: everything holds."]);
-    let nowhere = adopt(&["--provider", "stripe/eu"]);
-    nowhere.exits(2).complains(&["stripe/eu is no provider"]);
-    drop(fake);
-    adopt(&[])
-        .exits(5)
-        .complains(&["failed to read the provider's books"]);
+fn csv_files_are_imported_on_postgresql_alike() {
+    let stories: [(&str, Story); 6] = [
+        ("import-apart", tells_them_apart),
+        ("import-once", is_done_once),
+        ("import-held", brings_what_is_held),
+        ("import-twice", charges_nobody_twice),
+        ("import-there", refuses_another_one),
+        ("import-killed", goes_on),
+    ];
+    for (name, story) in stories {
+        if let Some(books) = Books::on_postgresql(name) {
+            story(&books);
+        }
+    }
 }

@@ -49,6 +49,8 @@ mod help;
 #[cfg(test)]
 mod import;
 #[cfg(test)]
+mod import_far;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod killed;

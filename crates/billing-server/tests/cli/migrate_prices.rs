@@ -193,7 +193,7 @@ fn a_migration_killed_in_the_middle_is_gone_on_with_and_nothing_is_done_twice() 
     assert_eq!(plan["more"], true);
     let digest = digest_of(&plan);
 
-    let killed_at = folder.killed(&execute(&digest, &["--yes"]));
+    let killed_at = folder.killed(&[], &execute(&digest, &["--yes"]));
     let scheduled = |folder: &Folder| {
         let holders = moved(folder).holders;
         holders

@@ -3,13 +3,12 @@
 
 use std::fmt::Write as _;
 
-use billing::postgres::PostgresStore;
 use billing_testkit::fakes::paddle::{Card as PaddleCard, FakePaddle};
 use billing_testkit::fakes::rig::{Outbox, SignedWebhook};
 use billing_testkit::fakes::stripe::{Card, FakeStripe};
 use serde_json::{Value, json};
 
-use crate::books::{done, edit_at};
+use crate::books::{edit_at, postgres};
 use crate::far::{self, Far, PLANS};
 use crate::http::ask;
 use crate::rig::{Folder, Ran};
@@ -250,26 +249,6 @@ fn replays(desk: &Desk) {
     }
 }
 
-/// A database of its own on the tests' PostgreSQL. `None`: they are to go without.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the tests are told by who starts them"
-)]
-fn postgres(of: &str) -> Option<String> {
-    let server = std::env::var("BILLING_TEST_POSTGRES").unwrap_or_else(|_unset| {
-        panic!("BILLING_TEST_POSTGRES is not set; run the tests with `cargo xtask test`")
-    });
-    if server == "skip" {
-        eprintln!("SKIPPED: nothing of PostgreSQL was tried");
-        return None;
-    }
-    let name = format!("billing_replay_{of}_{}", std::process::id());
-    Some(done(async {
-        let made = PostgresStore::create_database(&server, &name).await;
-        made.unwrap()
-    }))
-}
-
 fn stripe() -> Seller {
     Seller::Stripe(far::stripe(STRIPE[0], STRIPE[1]))
 }
@@ -290,14 +269,14 @@ fn what_paddle_told_leads_to_what_is_stored() {
 
 #[test]
 fn what_stripe_told_is_replayed_on_postgresql_alike() {
-    if let Some(url) = postgres("stripe") {
+    if let Some(url) = postgres("replay_stripe") {
         replays(&Desk::new("replay-stripe-postgres", stripe(), Some(url)));
     }
 }
 
 #[test]
 fn what_paddle_told_is_replayed_on_postgresql_alike() {
-    if let Some(url) = postgres("paddle") {
+    if let Some(url) = postgres("replay_paddle") {
         replays(&Desk::new("replay-paddle-postgres", paddle(), Some(url)));
     }
 }

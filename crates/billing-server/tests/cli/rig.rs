@@ -63,9 +63,10 @@ impl Folder {
     }
 
     /// Runs `billing` until it has done a tenth, and kills it; gives how far it said it was.
-    pub(crate) fn killed(&self, arguments: &[&str]) -> usize {
+    pub(crate) fn killed(&self, variables: &[(&str, &str)], arguments: &[&str]) -> usize {
         let mut child = self
             .command(PROGRAM)
+            .envs(variables.iter().copied())
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -10,7 +10,7 @@ use crate::provider::Stripe;
 use crate::wire::{Customer, List};
 
 /// Refused because an object is not there.
-const MISSING: &str = "resource_missing";
+pub(super) const MISSING: &str = "resource_missing";
 
 /// How words about the field that names the customer are marked.
 const ABOUT_CUSTOMER: &str = " [customer]";

@@ -39,7 +39,7 @@ const STRENGTH: [RefKind; 5] = [
 impl Teller {
     /// What ties an object with these words and these neighbors. `None`: another
     /// deployment that shares the account made it.
-    pub(super) fn link(
+    pub(crate) fn link(
         &self,
         metadata: Option<&Metadata>,
         refs: &[(RefKind, Option<&str>)],

@@ -7,7 +7,7 @@ use stripe_billing::subscription::{
 };
 use stripe_billing::subscription_schedule::RetrieveSubscriptionSchedule;
 use stripe_checkout::checkout_session::{ListCheckoutSession, RetrieveCheckoutSession};
-use stripe_core::customer::RetrieveCustomer;
+use stripe_core::customer::{ListCustomer, RetrieveCustomer};
 use stripe_core::event::ListEvent;
 use stripe_core::refund::ListRefund;
 use stripe_product::price::RetrievePrice;
@@ -32,6 +32,15 @@ pub(crate) fn subscription(id: &str) -> Call {
 
 pub(crate) fn customer(id: &str) -> Call {
     Call::of(&RetrieveCustomer::new(id))
+}
+
+/// Customers, deleted ones left out.
+pub(crate) fn customers(after: Option<&str>) -> Call {
+    let mut request = ListCustomer::new().limit(PAGE_ROWS);
+    if let Some(after) = after {
+        request = request.starting_after(after);
+    }
+    Call::of(&request)
 }
 
 pub(crate) fn schedule(id: &str) -> Call {

@@ -52,6 +52,7 @@ pub(crate) struct Customer {
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Payer {
+    pub(crate) id: String,
     pub(crate) deleted: Option<bool>,
     pub(crate) email: Option<String>,
     pub(crate) created: Option<i64>,

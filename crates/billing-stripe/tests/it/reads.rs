@@ -180,6 +180,51 @@ async fn subscriptions_are_listed_a_page_at_a_time() {
 }
 
 #[tokio::test]
+async fn customers_are_listed_a_page_at_a_time_and_anew_where_a_page_is_gone() {
+    let far = Far::start().await;
+    let eve = json!({ "id": "cus_1", "email": "eve@x.test", "created": 1_795_255_140,
+        "preferred_locales": ["de", "en"], "metadata": { "user_id": "eve" } });
+    let ours = json!({ "id": "cus_2", "email": "", "metadata": { "billing_operator": "acme",
+        "billing_customer": "cus_00000000000000000000000000000007" } });
+    let another = json!({ "id": "cus_3", "metadata": { "billing_operator": "globex" } });
+    let deleted = json!({ "id": "cus_4", "deleted": true });
+    let first = json!({ "has_more": true, "data": [eve, ours, another, deleted] });
+    far.answers_once("GET", "/v1/customers", ok(&first)).await;
+    let gone = json!({ "error": { "type": "invalid_request_error", "code": "resource_missing",
+        "message": "No such customer: 'cus_4'", "param": "starting_after" } });
+    far.answers_once("GET", "/v1/customers", no(400, &gone))
+        .await;
+    let last = json!({ "has_more": false, "data": [{ "id": "cus_5" }] });
+    far.answers("GET", "/v1/customers", ok(&last)).await;
+    let page = far.stripe.list_buyers(None).await.unwrap();
+    let [eve, ours] = &page.rows[..] else {
+        panic!("{page:?}")
+    };
+    assert_eq!((eve.reference.as_str(), eve.customer), ("cus_1", None));
+    assert_eq!(eve.buyer.email.as_deref(), Some("eve@x.test"));
+    assert_eq!(eve.buyer.lang.as_deref(), Some("de"));
+    assert_eq!(eve.buyer.since, Some(at("2026-11-21T09:59:00Z")));
+    assert_eq!(eve.buyer.metadata["user_id"], "eve");
+    assert_eq!(
+        (ours.reference.as_str(), &ours.buyer.email),
+        ("cus_2", &None)
+    );
+    assert!(ours.customer.is_some());
+    assert_eq!(page.next.as_deref(), Some("cus_4"));
+    let page = far.stripe.list_buyers(page.next).await.unwrap();
+    assert_eq!(
+        (page.rows[0].reference.as_str(), page.next),
+        ("cus_5", None)
+    );
+    let asked = far.asked().await;
+    let asked: Vec<&str> = asked.iter().filter_map(|it| it.url.query()).collect();
+    assert_eq!(
+        asked,
+        ["limit=100", "limit=100&starting_after=cus_4", "limit=100"]
+    );
+}
+
+#[tokio::test]
 async fn events_are_listed_as_their_webhooks_are() {
     let far = Far::start().await;
     let event = |id: &str| {

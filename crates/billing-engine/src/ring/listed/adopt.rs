@@ -1,30 +1,28 @@
-//! Adopting what a provider charges already, and nobody here has sold: its subscriptions are
-//! held here from then on, and follow what their provider tells.
+//! Adopting what a provider charges already, and nobody here has sold: its customers are ours
+//! from then on, its subscriptions are held here, and follow what their provider tells.
 //!
-//! A go reads to the end of the book; one that is cut off leaves its place, and the next one
-//! goes on from there. What was adopted before is known by its name there. What is charged
-//! beside another is adopted all the same, since its provider charges it, and told.
+//! A go reads to the end of both books, customers first; one that is cut off leaves its place,
+//! and the next one goes on from there. What was adopted before is known by its name there. What
+//! is charged beside another is adopted all the same, since its provider charges it, and told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use billing_domain::catalog::{Billing as Charged, CatalogRevision, Price};
-use billing_domain::decide::{
-    NewCustomer, Verdict, apply_fact, is_charged_already, park_charged_twice,
-};
+use billing_domain::decide::{Verdict, apply_fact, is_charged_already, park_charged_twice};
 use billing_domain::digest::digest128;
 use billing_domain::fact::{Fact, Observed, SubscriptionSnapshot};
 use billing_domain::ids::{CustomerId, InboxId};
 use billing_domain::import::{ImportOutcome, ImportRefusal};
 use billing_domain::provider::{ProviderAccount, ProviderRef, RefKind};
 use billing_domain::subscription::Status;
-use billing_ports::provider::Buyer;
+use billing_ports::provider::{Buyer, ListedBuyer};
 use billing_ports::store::{Book, Locator};
 use billing_ports::{Delivery, PerformError, Reading};
 use bytes::Bytes;
 
 use super::{MAX_DRY_PAGES, RereadError};
 use crate::billing::{Billing, Parts};
-use crate::commands::{ImportMode, customer::Making};
+use crate::commands::ImportMode;
 use crate::error::EngineError;
 use crate::ring::hints::hinted;
 use crate::ring::inbox::also_of;
@@ -49,12 +47,23 @@ pub struct Adopting<'a> {
     pub actor: Option<&'a str>,
 }
 
-/// What came of one subscription of a provider's.
+/// What a provider lists, and is brought over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adoptee {
+    /// Somebody whom it knows, whether or not anything was bought.
+    Customer,
+    /// What it charges for.
+    Subscription,
+}
+
+/// What came of one customer or subscription of a provider's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adopted {
+    /// What it is.
+    pub what: Adoptee,
     /// The provider's id of it.
     pub reference: String,
-    /// The provider's name of its price. Empty: it could not be read.
+    /// The provider's name of its price. Empty: it could not be read, or is a customer.
     pub price: String,
     /// What came of it.
     pub outcome: Adoption,
@@ -66,6 +75,7 @@ pub struct Adopted {
 impl Adopted {
     const fn unreadable(reference: String) -> Self {
         Self {
+            what: Adoptee::Subscription,
             reference,
             price: String::new(),
             outcome: Adoption::Refused(ImportRefusal::Unreadable),
@@ -86,12 +96,13 @@ pub enum Adoption {
 }
 
 impl Billing {
-    /// Adopts what a provider charges and nobody here has sold, where the catalog knows its
-    /// price; `each` hears what came of every subscription. Listeners are told of
-    /// nothing but the notice of a dearer price, if one is given with it.
+    /// Brings over the customers whom a provider lists, where it lists any, and adopts what it
+    /// charges and nobody here has sold, where the catalog knows its price; `each` hears what
+    /// came of every customer and every subscription. Listeners are told of nothing but the
+    /// notice of a dearer price, if one is given with it.
     ///
-    /// `true`: the provider's list was read to its end. `false`: it is longer than one go
-    /// reads; the next one goes on from there, a dry run from the beginning.
+    /// `true`: the provider's lists were read to their end. `false`: they are longer than one
+    /// go reads; the next one goes on from there, a dry run from the beginning.
     ///
     /// # Errors
     ///
@@ -119,8 +130,12 @@ impl Parts {
         if !writes {
             mark.next = None;
         }
-        let mut in_vain = 0_u64;
         let mut tried = Tried::default();
+        let is_going_on = mark.next.is_some() && self.has_all_customers(adopting).await?;
+        if !is_going_on && !self.adopt_customers(adopting, &mut tried, each).await? {
+            return Ok(false);
+        }
+        let mut in_vain = 0_u64;
         for _ in 0..MAX_DRY_PAGES {
             let listing = provider.list_subscriptions(mark.next.clone());
             let page = self.in_time(listing).await?;
@@ -190,6 +205,7 @@ impl Parts {
             let came = self.adopt_seen(adopting, observed, &snapshot, tried).await;
             let (outcome, beside) = came.map_err(|error| (snapshot.reference.clone(), error))?;
             return Ok(Some(Adopted {
+                what: Adoptee::Subscription,
                 reference: snapshot.reference,
                 price: snapshot.price_ref,
                 outcome,
@@ -236,7 +252,7 @@ impl Parts {
         };
         let customer = match customer {
             Some(customer) => Some(customer),
-            None => match self.payer(adopting, snapshot, &catalog).await? {
+            None => match self.payer(adopting, snapshot, tried).await? {
                 Ok(payer) => payer,
                 Err(refusal) => return refused(refusal),
             },
@@ -265,7 +281,7 @@ impl Parts {
         &self,
         adopting: &Adopting<'_>,
         snapshot: &SubscriptionSnapshot,
-        catalog: &CatalogRevision,
+        tried: &mut Tried,
     ) -> Result<Result<Option<CustomerId>, ImportRefusal>, RereadError> {
         let Some(reference) = &snapshot.customer_ref else {
             return Ok(Err(ImportRefusal::Unreadable));
@@ -277,42 +293,12 @@ impl Parts {
             Err(PerformError::Unsupported(_)) => Buyer::default(),
             Err(error) => return Err(error.into()),
         };
-        let named = buyer.metadata.get(adopting.reference_key);
-        let named = named.filter(|name| !name.is_empty()).unwrap_or(reference);
-        let found = self
-            .store
-            .find(&Locator::ExternalRef(named.clone()))
-            .await?;
-        if let Some(found) = found {
-            let account = self.load(&found.into()).await?;
-            let there = account
-                .as_ref()
-                .and_then(|it| it.reference_at(adopting.account));
-            return Ok(match there {
-                Some(there) if there != reference => Err(ImportRefusal::OtherReference),
-                Some(_) | None => Ok(Some(found)),
-            });
-        }
-        if adopting.mode == ImportMode::Dry {
-            return Ok(Ok(None));
-        }
-        let making = Making {
-            new: NewCustomer {
-                external_ref: Some(named.clone()),
-                email: buyer.email,
-                lang: buyer.lang,
-                joined_at: buyer.since,
-                ..NewCustomer::default()
-            },
-            at_provider: None,
-            untold: true,
+        let listed = ListedBuyer {
+            reference: reference.clone(),
+            customer: None,
+            buyer,
         };
-        let now = self.now();
-        let made = self.commit_made(making, &catalog.catalog, now, adopting.actor);
-        let made = made
-            .await
-            .map_err(crate::commands::customer::commit_failed)?;
-        Ok(Ok(Some(made.customer.id)))
+        Ok(self.of_ours(adopting, &listed, tried).await?)
     }
 
     /// The customer holds from now on what the provider tells, and what it told is received.
@@ -354,14 +340,27 @@ impl Parts {
     }
 }
 
-/// Who pays for what a dry run would adopt, by their names at the provider: nothing of it is
-/// here to be found. Of a list as long as a go reads these are some dozens of megabytes.
+/// Who a dry run would make, and who pays for what it would adopt, by their names at the
+/// provider: nothing of it is here to be found. Of lists as long as a go reads these are some
+/// hundred megabytes.
 #[derive(Debug, Default)]
-struct Tried {
+pub(super) struct Tried {
     pay: BTreeSet<String>,
+    /// Who is whom at the provider: its names, by ours.
+    known: BTreeMap<String, String>,
 }
 
 impl Tried {
+    /// Whether this go would have made nobody else of the provider's the customer of ours who
+    /// goes by `name`.
+    pub(super) fn is_same(&mut self, adopting: &Adopting<'_>, name: &str, there: &str) -> bool {
+        if adopting.mode == ImportMode::Apply {
+            return true;
+        }
+        let known = self.known.entry(name.to_owned());
+        known.or_insert_with(|| there.to_owned()) == there
+    }
+
     /// Whether this go would have adopted another one that the same customer is charged for.
     fn pays_already(&mut self, adopting: &Adopting<'_>, snapshot: &SubscriptionSnapshot) -> bool {
         let payer = snapshot.customer_ref.clone();

@@ -6,6 +6,7 @@
 //! received like a webhook, and decided by the worker.
 
 mod adopt;
+mod buyers;
 mod events;
 mod subscriptions;
 mod unlisted;
@@ -22,7 +23,7 @@ use billing_ports::{PaymentProvider, PerformError};
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
-pub use adopt::{Adopted, Adopting, Adoption};
+pub use adopt::{Adopted, Adoptee, Adopting, Adoption};
 pub(crate) use unlisted::Sweeps;
 
 use crate::billing::{Billing, Parts};
@@ -241,7 +242,9 @@ impl Parts {
             let moved_at = match book {
                 Book::Events => mark.begun_at,
                 // All of it is read, since whenever: its mark says when it was moved.
-                Book::Subscriptions | Book::Held | Book::Imported => mark.since,
+                Book::Subscriptions | Book::Held | Book::Imported | Book::ImportedCustomers => {
+                    mark.since
+                }
             };
             mark.next.is_some() && now.duration_since(moved_at) < PLACE_LIVES
         };

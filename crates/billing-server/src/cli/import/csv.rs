@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use billing_domain::import::{ImportOutcome, ImportRefusal};
 use billing_domain::money::Currency;
-use billing_engine::{Billing, CustomerRef, EngineError, ImportError, ImportMode, ImportRow};
+use billing_engine::{
+    Billing, CustomerRef, EngineError, ImportError, ImportMode, ImportRow, LicenseRow,
+};
 use clap::Args;
 use futures_util::future::join_all;
 use serde_json::json;
@@ -114,11 +116,11 @@ impl Csv {
                 break;
             }
             done = done.saturating_add(u64::try_from(batch.len()).unwrap_or(u64::MAX));
-            let outcomes = import.brought(&batch).await;
+            let outcomes = import.brought(&batch, doubles.are_mixed()).await;
             for ((at, row), outcome) in batch.iter().zip(outcomes) {
                 let outcome = outcome.map_err(|error| stopped(at, &error))?;
-                let outcome = import.in_its_turn(row, outcome, &mut doubles);
-                report.tell(at, &outcome)?;
+                let outcome = import.in_its_turn(row, outcome, &mut doubles).await;
+                report.tell(at, &outcome.map_err(|error| stopped(at, &error))?)?;
             }
             report.progress(done, rows);
         }
@@ -203,17 +205,20 @@ impl Rows<'_> {
         (place(id), read(self.header, *fields, self.by_default))
     }
 
-    /// What came of each row, in their order.
-    async fn brought(&self, batch: &[Batched]) -> Vec<Brought> {
+    /// What came of each row, in their order. `mixed`: one customer may be named in two ways.
+    async fn brought(&self, batch: &[Batched], mixed: bool) -> Vec<Brought> {
         // Two commits about one customer cannot be made at once.
         let mut of_one: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         let mut outcomes: Vec<Option<Brought>> = Vec::with_capacity(batch.len());
         for (index, (_, row)) in batch.iter().enumerate() {
             outcomes.push(match row {
-                Ok(row) => {
-                    of_one.entry(whose(row)).or_default().push(index);
-                    None
-                }
+                Ok(row) => match self.whose(row, mixed).await {
+                    Ok(whose) => {
+                        of_one.entry(whose).or_default().push(index);
+                        None
+                    }
+                    Err(error) => Some(Err(error)),
+                },
                 Err(wrong) => Some(Ok(Err(wrong.clone()))),
             });
         }
@@ -243,32 +248,70 @@ impl Rows<'_> {
     }
 
     /// What would come of a row after those before it, of which a dry run has written nothing.
-    fn in_its_turn(
+    async fn in_its_turn(
         &self,
         row: &Result<ImportRow, Wrong>,
         outcome: Result<ImportOutcome, Wrong>,
         doubles: &mut Doubles,
-    ) -> Result<ImportOutcome, Wrong> {
+    ) -> Brought {
         let (Ok(row), Ok(ImportOutcome::Created { charged, .. })) = (row, &outcome) else {
-            return outcome;
+            return Ok(outcome);
         };
         if self.mode == ImportMode::Apply {
-            return outcome;
+            return Ok(outcome);
         }
         let refusal = match row {
             ImportRow::Customer(of) if of.at_provider.is_some() => ImportRefusal::OtherReference,
             ImportRow::Subscription(_) if *charged => ImportRefusal::AlreadySubscribed,
-            ImportRow::Customer(_)
-            | ImportRow::Subscription(_)
-            | ImportRow::Grant(_)
-            | ImportRow::License(_) => return outcome,
+            ImportRow::License(of) => return Ok(after_others(of, doubles).map_or(outcome, Ok)),
+            ImportRow::Customer(_) | ImportRow::Subscription(_) | ImportRow::Grant(_) => {
+                return Ok(outcome);
+            }
         };
-        if doubles.takes(&whose(row)) {
+        let whose = self.whose(row, doubles.are_mixed()).await?;
+        Ok(if doubles.takes(&whose) {
             outcome
         } else {
             Err(refused(row, refusal))
-        }
+        })
     }
+
+    /// Whose a row is, as far as it says: of a customer named in two ways the host's name is
+    /// looked up. Of two customers who are one at a provider, the second is refused: they are
+    /// not worked on at once.
+    async fn whose(&self, row: &ImportRow, mixed: bool) -> Result<String, EngineError> {
+        let of = match row {
+            ImportRow::Customer(row) => {
+                return Ok(match &row.at_provider {
+                    Some((account, id)) => format!("{account}:{id}"),
+                    None => row.external_ref.clone(),
+                });
+            }
+            ImportRow::Subscription(row) => &row.customer,
+            ImportRow::Grant(row) => &row.customer,
+            ImportRow::License(row) => &row.customer,
+        };
+        let id = match of {
+            CustomerRef::External(name) => return Ok(name.clone()),
+            CustomerRef::Id(id) => id.to_string(),
+        };
+        let held = if mixed {
+            self.billing.account(of).await?
+        } else {
+            None
+        };
+        Ok(held
+            .and_then(|held| held.customer.external_ref)
+            .unwrap_or(id))
+    }
+}
+
+/// What would come of a license whose subscription an earlier row brings machines for. `None`:
+/// none does.
+fn after_others(row: &LicenseRow, doubles: &mut Doubles) -> Option<ImportOutcome> {
+    let brought = doubles.brings(row.subscription.as_deref()?, &row.machines)?;
+    let has_all = row.machines.iter().all(|name| brought.contains(name));
+    Some(ImportOutcome::compared(&[("machines", has_all)]))
 }
 
 fn refused(row: &ImportRow, refusal: ImportRefusal) -> Wrong {
@@ -282,21 +325,3 @@ fn refused(row: &ImportRow, refusal: ImportRefusal) -> Wrong {
 
 /// Letters of a row's name that are told.
 const MAX_SHOWN: usize = 100;
-
-/// Whose a row is, as far as it says. Of two customers who are one at a provider, the second is
-/// refused: they are not worked on at once.
-fn whose(row: &ImportRow) -> String {
-    let named = |of: &CustomerRef| match of {
-        CustomerRef::Id(id) => id.to_string(),
-        CustomerRef::External(name) => name.clone(),
-    };
-    match row {
-        ImportRow::Customer(row) => match &row.at_provider {
-            Some((account, id)) => format!("{account}:{id}"),
-            None => row.external_ref.clone(),
-        },
-        ImportRow::Subscription(row) => named(&row.customer),
-        ImportRow::Grant(row) => named(&row.customer),
-        ImportRow::License(row) => named(&row.customer),
-    }
-}

@@ -29,7 +29,7 @@ pub(crate) enum Import {
     /// Import customers, subscriptions, grants or licenses from a CSV file
     #[command(after_help = csv::HELP)]
     Csv(csv::Csv),
-    /// Adopt the subscriptions that a Stripe account charges already
+    /// Import the customers of a Stripe account, and adopt what it charges already
     #[command(after_help = stripe::HELP)]
     Stripe(stripe::Stripe),
 }

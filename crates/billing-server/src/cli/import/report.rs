@@ -26,12 +26,9 @@ pub(super) struct Place {
     pub(super) id: String,
 }
 
-/// The report of one import.
-pub(super) struct Report {
-    out: Out,
-    /// Where every row is told, if anywhere.
-    file: Option<(PathBuf, BufWriter<File>)>,
-    progress: Progress,
+/// What came of rows of one kind, counted.
+#[derive(Debug, Default)]
+struct Counts {
     created: u64,
     promised: u64,
     there: u64,
@@ -39,6 +36,17 @@ pub(super) struct Report {
     refused: u64,
     passed: u64,
     beside: u64,
+}
+
+/// The report of one import.
+pub(super) struct Report {
+    out: Out,
+    /// Where every row is told, if anywhere.
+    file: Option<(PathBuf, BufWriter<File>)>,
+    progress: Progress,
+    rows: Counts,
+    /// The customers beside whose rows others are told. `None`: there is one kind of rows.
+    customers: Option<Counts>,
     by_code: BTreeMap<&'static str, u64>,
     first: Vec<Value>,
 }
@@ -53,16 +61,19 @@ impl Report {
             out,
             file: path.map(open).transpose()?,
             progress,
-            created: 0,
-            promised: 0,
-            there: 0,
-            differing: 0,
-            refused: 0,
-            passed: 0,
-            beside: 0,
+            rows: Counts::default(),
+            customers: None,
             by_code: BTreeMap::new(),
             first: Vec::new(),
         })
+    }
+
+    /// The same, where customers are told beside what they hold.
+    pub(super) fn with_customers(self) -> Self {
+        Self {
+            customers: Some(Counts::default()),
+            ..self
+        }
     }
 
     /// What came of a row.
@@ -71,22 +82,29 @@ impl Report {
         at: &Place,
         outcome: &Result<ImportOutcome, Wrong>,
     ) -> Result<(), Failure> {
-        let (word, count) = match outcome {
-            Ok(ImportOutcome::Created { promised, .. }) => {
-                if promised.is_some() {
-                    self.promised = self.promised.saturating_add(1);
-                }
-                ("created", &mut self.created)
-            }
-            Ok(ImportOutcome::There) => ("there", &mut self.there),
-            Ok(ImportOutcome::Differs { .. }) => ("differs", &mut self.differing),
-            Err(wrong) => {
-                let of_code = self.by_code.entry(wrong.code).or_default();
-                *of_code = of_code.saturating_add(1);
-                ("refused", &mut self.refused)
-            }
-        };
-        *count = count.saturating_add(1);
+        let word = self.rows.count(outcome);
+        self.told(at, word, outcome)
+    }
+
+    /// What came of a customer beside whom other rows are told.
+    pub(super) fn tell_customer(
+        &mut self,
+        at: &Place,
+        outcome: &Result<ImportOutcome, Wrong>,
+    ) -> Result<(), Failure> {
+        let word = self.customers.get_or_insert_default().count(outcome);
+        self.told(at, word, outcome)
+    }
+
+    fn told(
+        &mut self,
+        at: &Place,
+        word: &str,
+        outcome: &Result<ImportOutcome, Wrong>,
+    ) -> Result<(), Failure> {
+        if let Err(wrong) = outcome {
+            self.count_code(wrong);
+        }
         match outcome {
             Ok(ImportOutcome::Created { .. } | ImportOutcome::There) if self.file.is_none() => {
                 Ok(())
@@ -100,10 +118,14 @@ impl Report {
 
     /// What is brought all the same, and is for a person to look at.
     pub(super) fn warn(&mut self, at: &Place, wrong: Wrong) -> Result<(), Failure> {
-        self.beside = self.beside.saturating_add(1);
+        self.rows.beside = self.rows.beside.saturating_add(1);
+        self.count_code(&wrong);
+        self.problem(at, "warned", &Err(wrong))
+    }
+
+    fn count_code(&mut self, wrong: &Wrong) {
         let of_code = self.by_code.entry(wrong.code).or_default();
         *of_code = of_code.saturating_add(1);
-        self.problem(at, "warned", &Err(wrong))
     }
 
     /// Tells of something that a person may want to know.
@@ -134,7 +156,7 @@ impl Report {
 
     /// What there is nothing to do about.
     pub(super) const fn pass_over(&mut self) {
-        self.passed = self.passed.saturating_add(1);
+        self.rows.passed = self.rows.passed.saturating_add(1);
     }
 
     pub(super) fn progress(&mut self, done: u64, planned: u64) {
@@ -147,68 +169,98 @@ impl Report {
             file.flush().map_err(|error| cannot_write(path, &error))?;
         }
         self.progress.end();
-        if self.out.is_json() {
-            let mut told = json!({
-                "applied": applied,
-                "created": self.created,
-                "promised": self.promised,
-                "there": self.there,
-                "differing": self.differing,
-                "refused": self.refused,
-                "passed_over": self.passed,
-                "charged_beside": self.beside,
-                "by_code": self.by_code,
-                "first": self.first,
-            });
-            if let (Some(told), Some(what)) = (told.as_object_mut(), what.as_object()) {
-                told.extend(what.clone());
-            }
-            self.out.value(&told);
-            return Ok(self.refused == 0);
-        }
         let Self {
             out,
             by_code,
-            created,
-            promised,
-            there,
-            differing,
-            refused,
-            passed,
-            beside,
+            first,
+            rows,
+            customers,
             ..
         } = self;
+        let refused = customers.as_ref().map_or(0, |counts| counts.refused);
+        let is_good = rows.refused == 0 && refused == 0;
+        if out.is_json() {
+            let mut told = rows.view();
+            if let Some(told) = told.as_object_mut() {
+                told.insert("applied".to_owned(), applied.into());
+                told.insert("by_code".to_owned(), json!(by_code));
+                told.insert("first".to_owned(), json!(first));
+                if let Some(customers) = &customers {
+                    told.insert("customers".to_owned(), customers.view());
+                }
+                told.extend(what.as_object().cloned().into_iter().flatten());
+            }
+            out.value(&told);
+            return Ok(is_good);
+        }
+        let words = rows.words(applied);
+        match &customers {
+            None => out.line(&format!("{words}.")),
+            Some(customers) => {
+                out.line(&format!("Customers: {}.", customers.words(applied)));
+                out.line(&format!("Subscriptions: {words}."));
+            }
+        }
+        for (code, count) in &by_code {
+            out.line(&format!("  {code}  {count}"));
+        }
+        if !applied {
+            out.line("Nothing was written: this was a dry run. --apply imports.");
+        }
+        Ok(is_good)
+    }
+}
+
+impl Counts {
+    /// Counts what came of a row, and says it in a word.
+    fn count(&mut self, outcome: &Result<ImportOutcome, Wrong>) -> &'static str {
+        let (word, count) = match outcome {
+            Ok(ImportOutcome::Created { promised, .. }) => {
+                if promised.is_some() {
+                    self.promised = self.promised.saturating_add(1);
+                }
+                ("created", &mut self.created)
+            }
+            Ok(ImportOutcome::There) => ("there", &mut self.there),
+            Ok(ImportOutcome::Differs { .. }) => ("differs", &mut self.differing),
+            Err(_) => ("refused", &mut self.refused),
+        };
+        *count = count.saturating_add(1);
+        word
+    }
+
+    fn view(&self) -> Value {
+        json!({
+            "created": self.created,
+            "promised": self.promised,
+            "there": self.there,
+            "differing": self.differing,
+            "refused": self.refused,
+            "passed_over": self.passed,
+            "charged_beside": self.beside,
+        })
+    }
+
+    fn words(&self, applied: bool) -> String {
         let verb = if applied {
             "imported"
         } else {
             "would be imported"
         };
-        let mut words = vec![format!("{created} {verb}")];
-        if promised > 0 {
-            let promised = format!("{promised} of them at a price that is promised to one holder");
-            words.push(promised);
-        }
-        if beside > 0 {
-            let beside = format!("{beside} of them beside another one that is charged");
-            words.push(beside);
-        }
-        words.push(format!("{there} there already"));
-        if differing > 0 {
-            words.push(format!("{differing} there otherwise, and left as they are"));
-        }
-        words.push(format!("{refused} refused"));
-        if passed > 0 {
-            words.push(format!("{passed} over at their provider, and passed over"));
-        }
-        out.line(&format!("{}.", words.join("; ")));
-        for (code, count) in &by_code {
-            out.line(&format!("  {code}  {count}"));
-        }
-        if !applied {
-            self.out
-                .line("Nothing was written: this was a dry run. --apply imports.");
-        }
-        Ok(refused == 0)
+        let told = |count: u64, words: &str| (count > 0).then(|| format!("{count} {words}"));
+        let words = [
+            Some(format!("{} {verb}", self.created)),
+            told(
+                self.promised,
+                "of them at a price that is promised to one holder",
+            ),
+            told(self.beside, "of them beside another one that is charged"),
+            Some(format!("{} there already", self.there)),
+            told(self.differing, "there otherwise, and left as they are"),
+            Some(format!("{} refused", self.refused)),
+            told(self.passed, "over at their provider, and passed over"),
+        ];
+        words.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }
 

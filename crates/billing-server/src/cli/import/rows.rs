@@ -41,6 +41,9 @@ const CUSTOMER: &str = "customer";
 /// The column of who a customer is at a provider.
 pub(super) const AT_PROVIDER: &str = "at_provider";
 
+/// The column of the subscription that a license belongs to.
+const SUBSCRIPTION: &str = "subscription";
+
 /// What the column of a list is parted with.
 const PARTED: char = ';';
 
@@ -56,14 +59,30 @@ pub(super) fn id_of<'a>(header: &Header, fields: Fields<'a>) -> Option<&'a str> 
     name_in(ID, header, fields)
 }
 
-/// What of its columns one row alone can have: being charged, of a customer, and being one at
-/// a provider. `None`: nothing.
-pub(super) fn claim_of<'a>(header: &Header, fields: Fields<'a>) -> Option<&'a str> {
-    match header.kind {
-        Kind::Subscriptions => name_in(CUSTOMER, header, fields),
-        Kind::Customers => name_in(AT_PROVIDER, header, fields),
-        Kind::Grants | Kind::Licenses => None,
-    }
+/// What of a row no other row can have.
+pub(super) struct Claim {
+    /// What it is called, always by the same words.
+    pub(super) named: String,
+    /// Whether it is called by an id of ours, where the host's name would do.
+    pub(super) by_id: bool,
+}
+
+/// What of its columns one row alone can have: being charged, of a customer, being one at a
+/// provider, and the machines of a subscription. `None`: nothing.
+pub(super) fn claim_of(header: &Header, fields: Fields<'_>) -> Option<Claim> {
+    let column = match header.kind {
+        Kind::Subscriptions => CUSTOMER,
+        Kind::Customers => AT_PROVIDER,
+        Kind::Licenses => SUBSCRIPTION,
+        Kind::Grants => return None,
+    };
+    let named = name_in(column, header, fields)?;
+    let id = named.parse::<CustomerId>().ok();
+    let id = id.filter(|_| column == CUSTOMER);
+    Some(Claim {
+        by_id: id.is_some(),
+        named: id.map_or_else(|| named.to_owned(), |id| id.to_string()),
+    })
 }
 
 fn name_in<'a>(column: &str, header: &Header, fields: Fields<'a>) -> Option<&'a str> {
@@ -242,7 +261,7 @@ impl<'a> Said<'a> {
             external: self.required(ID)?.to_owned(),
             customer: self.owner()?,
             plan: self.needed("plan", named)?,
-            subscription: self.text("subscription")?.map(str::to_owned),
+            subscription: self.text(SUBSCRIPTION)?.map(str::to_owned),
             started_at: self.instant("started_at")?,
             machines: machines.map(str::to_owned).collect(),
         })

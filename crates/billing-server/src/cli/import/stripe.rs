@@ -1,11 +1,12 @@
-//! `billing import stripe`: what a Stripe account charges already is adopted.
+//! `billing import stripe`: whom a Stripe account knows is brought over, and what it charges
+//! already is adopted.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use billing_domain::import::{ImportOutcome, ImportRefusal};
 use billing_domain::provider::ProviderAccount;
-use billing_engine::{Adopted, Adopting, Adoption, RereadError};
+use billing_engine::{Adopted, Adoptee, Adopting, Adoption, RereadError};
 use clap::Args;
 use serde_json::json;
 
@@ -18,7 +19,8 @@ use crate::cli::failure::{Failure, UNANSWERED};
 use crate::cli::progress::Progress;
 
 pub(super) const HELP: &str = "\
-Every subscription that the account lists and nobody here has sold is held here from then on, if
+Every customer that the account lists is a customer here from then on, whether or not anything was
+bought; deleted ones are not listed. Every subscription that the account lists and nobody here has sold is held here from then on, if
 the catalog knows its price, and follows its webhooks. Stripe charges it as before. Its customer
 is the one who is known by Stripe's id, or by the name that Stripe's metadata has for it; else one
 is made. Unknown prices, and subscriptions with several, are told and left alone. Nobody is told
@@ -32,17 +34,17 @@ Examples:
   billing import stripe
   billing import stripe --ref-key user_id --apply --reason 'moved here'";
 
-/// Adopt the subscriptions of a Stripe account.
+/// Import the customers and adopt the subscriptions of a Stripe account.
 #[derive(Debug, Args)]
 pub(crate) struct Stripe {
-    /// Whose subscriptions
+    /// Whose customers and subscriptions
     #[arg(long, value_name = "ACCOUNT", default_value = "stripe/main")]
     provider: ProviderAccount,
     /// What the host application's name for a customer is called in the metadata of Stripe's
     /// customers; those without go by Stripe's id
     #[arg(long, value_name = "KEY", default_value = "billing_ref")]
     ref_key: String,
-    /// Tell of every subscription in this file, one line of JSON each
+    /// Tell of every customer and subscription in this file, one line of JSON each
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     #[command(flatten)]
@@ -59,7 +61,8 @@ impl Stripe {
             sign_licenses(&config, &parts).await?;
         }
         let progress = Progress::uncounted(context.out, "reading");
-        let mut report = Report::new(context.out, self.report.as_deref(), progress)?;
+        let mut report =
+            Report::new(context.out, self.report.as_deref(), progress)?.with_customers();
         let adopting = Adopting {
             account: &self.provider,
             mode: self.doing.mode(),
@@ -97,11 +100,11 @@ impl Stripe {
 
 /// The account lists more than one go reads.
 fn more(doing: &Doing) -> Failure {
-    let failure = Failure::failed("the account lists more subscriptions than one go reads");
+    let failure = Failure::failed("the account lists more than one go reads");
     failure.named("more_to_read").with_hint(if doing.apply {
         "Begin again: it goes on from there."
     } else {
-        "What follows was not tried. With --apply it is adopted in several goes."
+        "What follows was not tried. With --apply it is imported in several goes."
     })
 }
 
@@ -133,5 +136,8 @@ fn tell(report: &mut Report, adopted: &Adopted) -> Result<(), Failure> {
             Err(Wrong::new(refusal.code(), refusal.field(), words))
         }
     };
-    report.tell(&place, &outcome)
+    match adopted.what {
+        Adoptee::Customer => report.tell_customer(&place, &outcome),
+        Adoptee::Subscription => report.tell(&place, &outcome),
+    }
 }
