@@ -1,9 +1,10 @@
 //! What is asked for of a transaction's lines, and how a refund of ours is known again.
 
-use billing_domain::effect::{EffectKey, PromiseRefund};
+use billing_domain::effect::{EffectKey, Order, PromiseRefund};
+use billing_ports::{PaymentProvider, PerformError};
 use serde_json::{Value, json};
 
-use super::{account, usd};
+use super::{account, answer, paddle, respond, usd};
 use crate::perform::body;
 use crate::wire::{Adjustment, Transaction};
 
@@ -131,5 +132,24 @@ fn a_refund_of_ours_is_known_by_the_key_that_ends_its_reason() {
         let mut there = adjusted("refund", "approved", "txnitm_a", "100");
         there.reason = Some(reason.to_owned());
         assert_eq!(there.ordered(), None, "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_that_is_refused_refuses_no_refund() {
+    let refused = json!({ "error": { "type": "request_error", "code": "bad_request",
+        "detail": "invalid request" } });
+    for looked_at in ["/adjustments", "/transactions/txn_1"] {
+        let (far, paddle) = paddle().await;
+        respond(&far, "GET", looked_at, 400, refused.clone()).await;
+        if looked_at != "/adjustments" {
+            answer(&far, "GET", "/adjustments", &json!([])).await;
+        }
+        let effect = "eff_00000000000000000000000000000009".parse().unwrap();
+        let order = Order::PromiseRefund(order(400, None));
+        let told = paddle.perform(effect, &key(1), &order).await;
+        assert!(matches!(told, Err(PerformError::Unknown(_))), "{told:?}");
+        let asked = far.received_requests().await.unwrap();
+        assert!(asked.iter().all(|call| call.method == "GET"), "{asked:?}");
     }
 }

@@ -266,3 +266,16 @@ async fn a_key_that_may_not_refund_is_for_somebody_to_mend() {
     );
     assert!(!far.stripe.refuses_key(), "it may do everything else");
 }
+
+#[tokio::test]
+async fn a_look_that_is_refused_refuses_no_refund() {
+    let refused = json!({ "error": { "type": "invalid_request_error", "code": "parameter_unknown",
+        "message": "no such parameter" } });
+    for (looked_at, of) in [("/v1/refunds", "pi_1"), ("/v1/invoice_payments", "in_1")] {
+        let far = Far::start().await;
+        far.answers("GET", looked_at, no(400, &refused)).await;
+        let told = far.perform(&sends(of)).await;
+        assert!(matches!(told, Err(PerformError::Unknown(_))), "{told:?}");
+        assert_eq!(far.calls().await, [format!("GET {looked_at}")]);
+    }
+}
