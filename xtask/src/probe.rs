@@ -1,6 +1,6 @@
 //! `cargo xtask probe`: requests made up from the OpenAPI document, against a server of its own
-//! in which something of everything has happened: no answer is a 5xx, and each is as the document
-//! says.
+//! in which something of everything has happened: no answer is a 5xx, each is as the document
+//! says, and all but some operations are answered well.
 //!
 //! Knows the tool, schemathesis, and where it comes from. What is asked, and what an answer must
 //! look like, the document says.
@@ -8,19 +8,24 @@
 mod document;
 mod http;
 mod known;
+mod reached;
 mod server;
 mod shop;
 mod tool;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use clap::Args;
 
+use self::reached::Reached;
 use self::server::Server;
 pub(crate) use self::tool::{Missing, Tool};
 use crate::failure::{Failure, Outcome};
 use crate::openapi;
+use crate::postgres::{Durability, Postgres};
 use crate::process;
 
 /// How much is asked.
@@ -57,6 +62,8 @@ struct Round {
     name: &'static str,
     /// Who runs the sandbox's schedule, as its setting says.
     mode: &'static str,
+    /// Whether the books are on PostgreSQL, rather than in an SQLite file.
+    is_on_postgres: bool,
     /// Calls that are made in a cycle: beyond the 1000 that are included, where the sandbox can
     /// charge for them.
     calls: u32,
@@ -73,14 +80,16 @@ const ROUNDS: [Round; 3] = [
     Round {
         name: "with credentials, on the engine's schedule",
         mode: "engine-schedule",
+        is_on_postgres: false,
         calls: 1_500,
         is_known: true,
         phases: "examples,coverage,fuzzing",
         examples: 12,
     },
     Round {
-        name: "with credentials, on the provider's schedule",
+        name: "with credentials, on the provider's schedule and PostgreSQL",
         mode: "own-schedule",
+        is_on_postgres: true,
         calls: 500,
         is_known: true,
         phases: "examples,fuzzing",
@@ -89,6 +98,7 @@ const ROUNDS: [Round; 3] = [
     Round {
         name: "without credentials",
         mode: "engine-schedule",
+        is_on_postgres: false,
         calls: 1_500,
         is_known: false,
         phases: "fuzzing",
@@ -119,12 +129,17 @@ pub(crate) fn step(tool: &Tool) -> Outcome<()> {
 /// All rounds, also after one that failed: what is wrong is told at once.
 fn rounds(program: &Path, tool: &Tool, options: &Options) -> Outcome<()> {
     let mut failed = Vec::new();
+    let mut reached = BTreeSet::new();
     for round in &ROUNDS {
         eprintln!("xtask probe: {}", round.name);
-        if let Err(failure) = round.run(program, tool, options) {
+        if let Err(failure) = round.run(program, tool, options, &mut reached) {
             eprintln!("xtask probe: {}: {failure}", round.name);
             failed.push(round.name);
         }
+    }
+    if failed.is_empty() && options.only.is_none() {
+        let document = process::read(Command::new(program).arg("openapi"))?;
+        return reached::most(&document, &reached);
     }
     if failed.is_empty() {
         return Ok(());
@@ -134,12 +149,24 @@ fn rounds(program: &Path, tool: &Tool, options: &Options) -> Outcome<()> {
 }
 
 impl Round {
-    fn run(&self, program: &Path, tool: &Tool, options: &Options) -> Outcome<()> {
+    /// Asks, and adds to `reached` what was answered well.
+    fn run(
+        &self,
+        program: &Path,
+        tool: &Tool,
+        options: &Options,
+        reached: &mut BTreeSet<String>,
+    ) -> Outcome<()> {
         let folder = tool.place.join("books");
         // What an earlier run left behind.
         drop(fs::remove_dir_all(&folder));
         fs::create_dir_all(&folder).map_err(Failure::doing("make a folder"))?;
-        let mut server = Server::start(program, &folder, self.mode)?;
+        let postgres = self
+            .is_on_postgres
+            .then(|| Postgres::start(Durability::Scratch));
+        let postgres = postgres.transpose()?;
+        let url = postgres.as_ref().map(Postgres::url);
+        let mut server = Server::start(program, &folder, self.mode, url)?;
         let known = shop::fill(&server, self.calls)?;
         let key = self.is_known.then_some(server.key.as_str());
         let settings = folder.join("schemathesis.toml");
@@ -162,8 +189,11 @@ impl Round {
         if let Some(only) = &options.only {
             asking.args(["--include-path-regex", only]);
         }
+        let metrics = format!("{}/metrics", server.url);
+        let before = Reached::read(&http::get(&metrics)?);
         let asked = process::run(&mut asking);
         server.is_sound()?;
+        reached.extend(Reached::read(&http::get(&metrics)?).since(&before));
         asked
     }
 

@@ -11,11 +11,18 @@ use serde_json::Value;
 use crate::failure::{Failure, Outcome};
 
 /// Its settings, and no others: it refuses what it does not know.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 11] = [
     ("BILLING_LISTEN", "127.0.0.1:0"),
     ("BILLING_LOG", "warn"),
     ("BILLING_PLANS", PLANS_FILE),
     ("BILLING_LICENSE_AUDIENCE", "probe"),
+    // Beside PostgreSQL nothing of these is taken for granted.
+    ("BILLING_LICENSE_KEY_FILE", "license-keys"),
+    ("BILLING_SANDBOX_ENABLED", "true"),
+    (
+        "BILLING_SANDBOX_WEBHOOK_SECRET",
+        "what-signs-for-the-probe-alone",
+    ),
     // Receivers on this machine: nothing leaves it.
     ("BILLING_WEBHOOKS_ALLOW_PRIVATE", "true"),
     // One address asks for everybody.
@@ -47,7 +54,13 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts `program` in `folder` with a sandbox in `mode`, and waits until it says where it is.
-    pub(crate) fn start(program: &Path, folder: &Path, mode: &str) -> Outcome<Self> {
+    /// Its books are in the database at `url`, or in a file if there is none.
+    pub(crate) fn start(
+        program: &Path,
+        folder: &Path,
+        mode: &str,
+        url: Option<&str>,
+    ) -> Outcome<Self> {
         let plans = fs::write(folder.join(PLANS_FILE), PLANS);
         plans.map_err(Failure::doing("write the plans"))?;
         let log = folder.join("log");
@@ -57,6 +70,7 @@ impl Server {
             .env_clear()
             .envs(SETTINGS)
             .env("BILLING_SANDBOX_MODE", mode)
+            .envs(url.map(|url| ("BILLING_DATABASE_URL", url)))
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -79,6 +93,10 @@ impl Server {
         let said = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
         (server.url, server.key) = (said("url"), said("key"));
         if server.url.is_empty() || server.key.is_empty() {
+            if line.is_empty() {
+                // It said nothing: it ends, and its log says why.
+                drop(server.child.wait());
+            }
             server.is_sound()?;
             return Err(Failure::new("the server does not say where it is"));
         }

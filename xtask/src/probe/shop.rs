@@ -72,7 +72,7 @@ pub(crate) fn fill(server: &Server, calls: u32) -> Outcome<Known> {
     Ok(known)
 }
 
-/// Ana buys again and again what can be held once, bob something else, and a guest pays once.
+/// Ana buys again and again what can be held once, the others something each.
 fn buy(by: &Operator<'_>, known: &mut Known) -> Outcome<()> {
     let personal = json!({ "price": "personal-monthly", "customer": "ana" });
     let bought = [
@@ -133,30 +133,24 @@ fn use_what_is_bought(by: &Operator<'_>, calls: u32, known: &mut Known) -> Outco
     Ok(())
 }
 
-/// A session, a quote, a change under way, grants, terms and a price migration.
+/// Sessions, quotes, changes, grants, terms and a price migration.
 fn act(by: &Operator<'_>, known: &mut Known) -> Outcome<()> {
     for _ in 0..2 {
-        let back = "https://app.example.com/billing";
-        let made = json!({ "customer": "ana", "return_url": back });
-        let made = by.post("/v1/billing-sessions", made)?;
-        known.session = text(&made["token"])?;
-        let link = text(&made["url"])?;
-        let link = link.rsplit("link=").next().unwrap_or_default();
+        let (session, link) = by.comes_in("ana")?;
+        known.session = session;
         known.learn("link", &json!(link))?;
     }
-    let held = by.get("/v1/subscriptions?customer=ana")?;
-    let held = text(&held["data"][0]["id"])?;
-    let quotes = format!("/v1/me/subscriptions/{held}/quotes");
+    let session = known.session.clone();
     let mut offer = Value::Null;
     for wanted in ["team-monthly", "personal-yearly"] {
-        let wanted = json!({ "price": wanted });
-        // The invoice of the new cycle is paid in the meantime.
-        offer = until(|| by.call("POST", &quotes, &known.session, &wanted))?;
+        offer = by.quoted("ana", wanted, &session)?;
         known.learn("quote", &offer["id"])?;
     }
     let accepted = format!("/v1/me/quotes/{}/accept", text(&offer["id"])?);
-    by.call("POST", &accepted, &known.session, &json!({}))?;
+    by.call("POST", &accepted, &session, &json!({}))?;
     by.list("change", "/v1/changes", 1, known)?;
+    undisturbed(by, known)?;
+    owe(by, known)?;
     for name in ["ana", "bob", "eve"] {
         let grants = format!("/v1/customers/{name}/grants");
         let grant = by.post(&grants, json!({ "plan": "lifetime" }))?;
@@ -174,7 +168,77 @@ fn act(by: &Operator<'_>, known: &mut Known) -> Outcome<()> {
     known.learn("migration", &executed["id"])
 }
 
+/// Mia and kim, of whom nothing else is learned, so that nobody else changes what they hold: she is
+/// offered a change, and his license is suspended. What he pays is there to be migrated.
+fn undisturbed(by: &Operator<'_>, known: &mut Known) -> Outcome<()> {
+    let hers = by.license_of("mia", "personal-yearly")?;
+    known.learn("undisturbed_key", &hers["key"])?;
+    let (session, _) = by.comes_in("mia")?;
+    let offer = by.quoted("mia", "team-monthly", &session)?;
+    known.learn("quote_token", &offer["token"])?;
+    let his = by.license_of("kim", "personal-monthly")?;
+    let suspend = format!("/v1/licenses/{}/suspend", text(&his["id"])?);
+    by.post(&suspend, json!({ "reason": "probe" }))?;
+    known.learn("suspended", &his["id"])
+}
+
+/// Bob owes an invoice that he is to pay by hand.
+fn owe(by: &Operator<'_>, known: &mut Known) -> Outcome<()> {
+    let terms = json!({
+        "plan": "personal", "amount": 700, "currency": "usd", "interval": "month",
+        "provider": "manual",
+    });
+    let terms = by.post("/v1/customers/bob/negotiated-terms", terms)?;
+    by.post(
+        "/v1/checkouts",
+        json!({ "terms": terms["id"], "customer": "bob" }),
+    )?;
+    let owed = until(|| {
+        let owed = by.get("/v1/invoices?customer=bob&status=open")?;
+        let mut rows = owed["data"].as_array().into_iter().flatten();
+        let by_hand = rows.find(|row| row["provider"] == "manual/main");
+        by_hand
+            .cloned()
+            .ok_or_else(|| Failure::new("bob owes nothing"))
+    })?;
+    known.learn("owed", &owed["id"])?;
+    known.learn("opened_at", &owed["opened_at"])
+}
+
 impl Operator<'_> {
+    /// A session of a customer, and the link to another one.
+    fn comes_in(&self, customer: &str) -> Outcome<(String, String)> {
+        let back = "https://app.example.com/billing";
+        let made = json!({ "customer": customer, "return_url": back });
+        let made = self.post("/v1/billing-sessions", made)?;
+        let link = text(&made["url"])?;
+        let link = link.rsplit("link=").next().unwrap_or_default();
+        Ok((text(&made["token"])?, link.to_owned()))
+    }
+
+    /// The license of somebody new, who has paid for this.
+    fn license_of(&self, name: &str, price: &str) -> Outcome<Value> {
+        let email = format!("{name}@example.com");
+        let made = json!({ "external_ref": name, "email": email });
+        self.post("/v1/customers", made)?;
+        let bought = json!({ "price": price, "customer": name });
+        let checkout = self.post("/v1/checkouts", bought)?;
+        pay(&text(&checkout["url"])?)?;
+        let asked = json!({ "checkout_secret": checkout["checkout_secret"] });
+        until(|| {
+            let given = self.call("POST", "/v1/licenses/exchange", "", &asked)?;
+            text(&given["license"]["key"]).map(|_key| given["license"].clone())
+        })
+    }
+
+    /// What a change to `price` is offered at, once nothing is under way any more.
+    fn quoted(&self, customer: &str, price: &str, session: &str) -> Outcome<Value> {
+        let held = self.get(&format!("/v1/subscriptions?customer={customer}"))?;
+        let held = text(&held["data"][0]["id"])?;
+        let quotes = format!("/v1/me/subscriptions/{held}/quotes");
+        until(|| self.call("POST", &quotes, session, &json!({ "price": price })))
+    }
+
     fn get(&self, path: &str) -> Outcome<Value> {
         self.call("GET", path, &self.server.key, &Value::Null)
     }
