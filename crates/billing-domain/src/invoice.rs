@@ -107,13 +107,20 @@ pub struct Invoice {
     /// say, it is the engine that has it collected, or the invoice is not open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tried: Option<Tried>,
+    /// When its provider last said so, by its clock. `None`: it never did, or not to a
+    /// version that asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried_at: Option<Timestamp>,
+    /// What waits for a person since its provider refused to make it, or did not answer for
+    /// so long that it was given up. `None`: nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalled: Option<ParkedId>,
     /// When it was opened.
     pub opened_at: Timestamp,
 }
 
-/// How often a provider has tried to collect an invoice by itself; of two, the one after more
-/// tries is the later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// How often a provider has tried to collect an invoice by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tried {
     /// How often, in vain.
     pub times: u32,
@@ -334,6 +341,21 @@ impl Invoice {
                 id: name.clone(),
             })
         })
+    }
+
+    /// Its provider has said at `at` how often it tried to collect it. More tries are newer;
+    /// of as many, what was said last counts: a next try may be called off.
+    pub(crate) fn hear_of_tries(&mut self, told: Option<Tried>, at: Timestamp) {
+        let rank = |tried: Tried, at: Option<Timestamp>| (tried.times, at, tried.next_at);
+        let known = self.tried.map(|known| rank(known, self.tried_at));
+        if told.map(|told| rank(told, Some(at))) > known {
+            self.tried = told;
+            self.tried_at = Some(at);
+        }
+        if !self.is_open() {
+            self.tried = None;
+            self.tried_at = None;
+        }
     }
 
     pub(crate) fn provider_ref(&self) -> Option<ProviderRef> {

@@ -88,6 +88,16 @@ pub struct RenewalOwed {
     pub grace_ends_at: Timestamp,
 }
 
+impl JournalEntry {
+    /// Where the renewal that it tells of is paid: at `address`, or else at the provider's own
+    /// page, which is its note. `None`: it tells of none, or there is no page.
+    #[must_use]
+    pub fn payable_at<'a>(&'a self, address: Option<&'a str>) -> Option<&'a str> {
+        self.renewal?;
+        address.or(self.note.as_deref())
+    }
+}
+
 macro_rules! events {
     ($($(#[doc = $doc:literal])* $name:ident = $text:literal;)*) => {
         /// The name of something that happened, as listeners see it.

@@ -69,9 +69,7 @@ struct Renewal {
 }
 
 impl Renewal {
-    /// Paid at `pay_url`, or else at the provider's own page, the entry's note.
-    fn of(owed: RenewalOwed, pay_url: Option<&str>, entry: &JournalEntry) -> Self {
-        let pay_url = pay_url.or(entry.note.as_deref());
+    fn of(owed: RenewalOwed, pay_url: Option<&str>) -> Self {
         Self {
             cycle: owed.cycle,
             collected: owed.collected.into(),
@@ -108,7 +106,9 @@ pub fn body(entry: &JournalEntry, pay_url: Option<&str>) -> Result<String, serde
         change: entry.change.as_ref().map(|id| text(id)),
         license: entry.license.as_ref().map(|id| text(id)),
         money: entry.money.map(Amount::from),
-        renewal: entry.renewal.map(|owed| Renewal::of(owed, pay_url, entry)),
+        renewal: entry
+            .renewal
+            .map(|owed| Renewal::of(owed, entry.payable_at(pay_url))),
         note: note(entry),
     };
     serde_json::to_string(&Payload {

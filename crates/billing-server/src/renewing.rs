@@ -1,5 +1,5 @@
-//! How far the collection of what is owed has come, for lists over everybody: the renewals of
-//! a page of rows, read at once. Decides nothing, and shows nothing itself.
+//! How far the collection of what is owed has come: of a page of rows, read at once, and of an
+//! account at hand. Decides nothing, and shows nothing itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,10 +26,15 @@ pub(crate) async fn of_invoices(
         .filter_map(|invoice| Some((invoice, invoice.subscription?)))
         .collect();
     let ids: BTreeSet<SubscriptionId> = owed.iter().map(|(_, id)| *id).collect();
-    let held = read(store, ids).await?;
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let ids: Vec<SubscriptionId> = ids.into_iter().collect();
+    let held = store.subscriptions_of(&ids).await?.into_iter();
+    let held: BTreeMap<SubscriptionId, Subscription> = held.map(|held| (held.id, held)).collect();
     let found = owed.into_iter().filter_map(|(invoice, id)| {
-        let (held, _) = held.get(&id)?;
-        Some((invoice.id, held.collection(Some(invoice), now)?))
+        let collection = held.get(&id)?.collection(Some(invoice), now)?;
+        Some((invoice.id, collection))
     });
     Ok(found.collect())
 }
@@ -45,12 +50,31 @@ pub(crate) async fn of_subscriptions(
     now: Timestamp,
 ) -> Result<BTreeMap<SubscriptionId, Collection>, StoreError> {
     let ids = rows.iter().filter(|held| !held.is_over());
-    let held = read(store, ids.map(|held| held.id).collect()).await?;
-    let found = held.into_iter().filter_map(|(id, (held, owed))| {
-        let collection = held.collection(owed.as_ref(), now)?;
-        Some((id, collection))
+    let ids: Vec<SubscriptionId> = ids.map(|held| held.id).collect();
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let owed: BTreeMap<SubscriptionId, Invoice> =
+        store.renewals_of(&ids).await?.into_iter().collect();
+    let held = rows.iter().filter(|held| !held.is_over());
+    let found = held.filter_map(|held| {
+        let collection = held.collection(owed.get(&held.id), now)?;
+        Some((held.id, collection))
     });
     Ok(found.collect())
+}
+
+/// Of an invoice of `account`, as it was loaded. `None`: it is no renewal to be paid.
+pub(crate) fn of_invoice(
+    account: &Account,
+    invoice: &Invoice,
+    now: Timestamp,
+) -> Option<Collection> {
+    if !invoice.is_open() || !invoice.is_renewal() {
+        return None;
+    }
+    let held = account.subscription(invoice.subscription?)?;
+    held.collection(Some(invoice), now)
 }
 
 /// Of one subscription of `account`, as it was loaded.
@@ -59,21 +83,4 @@ pub(crate) fn within(account: &Account, held: &Subscription, now: Timestamp) -> 
     let owed = owed.filter(|invoice| invoice.subscription == Some(held.id));
     let owed = owed.filter(|invoice| invoice.is_open() && invoice.is_renewal());
     held.collection(owed.max_by_key(|invoice| invoice.id), now)
-}
-
-type Renewing = (Subscription, Option<Invoice>);
-
-async fn read(
-    store: &dyn Store,
-    ids: BTreeSet<SubscriptionId>,
-) -> Result<BTreeMap<SubscriptionId, Renewing>, StoreError> {
-    if ids.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let ids: Vec<SubscriptionId> = ids.into_iter().collect();
-    let found = store.renewals_of(&ids).await?;
-    let found = found
-        .into_iter()
-        .map(|(held, owed)| (held.id, (held, owed)));
-    Ok(found.collect())
 }

@@ -83,10 +83,18 @@ impl<D: Database> ReadModels for SqlStore<D> {
         })
     }
 
+    async fn subscriptions_of(
+        &self,
+        ids: &[SubscriptionId],
+    ) -> Result<Vec<Subscription>, StoreError> {
+        let on = self.database().reader();
+        Ok(self.read(|| subscriptions(on, ids)).await?)
+    }
+
     async fn renewals_of(
         &self,
         ids: &[SubscriptionId],
-    ) -> Result<Vec<(Subscription, Option<Invoice>)>, StoreError> {
+    ) -> Result<Vec<(SubscriptionId, Invoice)>, StoreError> {
         let on = self.database().reader();
         Ok(self.read(|| renewals(on, ids)).await?)
     }
@@ -264,15 +272,23 @@ fn owned(row: invoice::Model) -> Result<(CustomerId, Invoice), StoreError> {
     Ok((owner, rows::read(row.body, "invoices", row.id)?))
 }
 
+async fn subscriptions<C: ConnectionTrait>(
+    on: &C,
+    ids: &[SubscriptionId],
+) -> Result<Vec<Subscription>, Fault> {
+    let held = subscription::Entity::find()
+        .filter(subscription::Column::Id.is_in(ids.iter().map(|id| id.uuid())))
+        .order_by_asc(subscription::Column::Id);
+    let held = held.all(on).await?.into_iter();
+    let held = held.map(|row| rows::read(row.body, "subscriptions", row.id));
+    Ok(held.collect::<Result<_, StoreError>>()?)
+}
+
 async fn renewals<C: ConnectionTrait>(
     on: &C,
     ids: &[SubscriptionId],
-) -> Result<Vec<(Subscription, Option<Invoice>)>, Fault> {
-    let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
-    let held = subscription::Entity::find()
-        .filter(subscription::Column::Id.is_in(ids.iter().copied()))
-        .order_by_asc(subscription::Column::Id);
-    let held = held.all(on).await?;
+) -> Result<Vec<(SubscriptionId, Invoice)>, Fault> {
+    let ids = ids.iter().map(|id| id.uuid());
     let owed = invoice::Entity::find()
         .filter(invoice::Column::SubscriptionId.is_in(ids))
         .filter(invoice::Column::State.eq(state::OPEN))
@@ -280,11 +296,12 @@ async fn renewals<C: ConnectionTrait>(
         .order_by_asc(invoice::Column::Id);
     let owed = owed.all(on).await?.into_iter();
     // Of several the newest comes last, and stays.
-    let mut owed: BTreeMap<_, _> = owed.map(|row| (row.subscription_id, row)).collect();
-    let found = held.into_iter().map(|row| {
-        let owed = owed.remove(&Some(row.id)).map(owned).transpose()?;
-        let held = rows::read(row.body, "subscriptions", row.id)?;
-        Ok((held, owed.map(|(_, invoice)| invoice)))
+    let owed: BTreeMap<_, _> = owed.map(|row| (row.subscription_id, row)).collect();
+    let found = owed.into_values().filter_map(|row| {
+        let invoice = owned(row).map(|(_, invoice)| invoice);
+        invoice
+            .map(|invoice| Some((invoice.subscription?, invoice)))
+            .transpose()
     });
     Ok(found.collect::<Result<_, StoreError>>()?)
 }

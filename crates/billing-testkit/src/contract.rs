@@ -165,7 +165,7 @@ macro_rules! store_contract {
                 parked_things_are_listed_page_by_page
                 a_journal_is_listed_page_by_page
                 events_are_listed_over_everybody
-                renewals_are_read_with_their_subscriptions
+                subscriptions_and_their_renewals_are_read_by_id
                 holdings_count_who_holds_what
                 an_ended_grant_is_held_by_nobody
             }

@@ -134,6 +134,14 @@ impl Catalog {
             .find(|plan| plan.key.as_str() == key)
     }
 
+    /// A plan as buyers read it where it is billed: "Acme Storage, Team". One that there is no
+    /// more is called by its key.
+    #[must_use]
+    pub fn billed_as(&self, key: &str) -> String {
+        let name = self.plan(key).map_or(key, |plan| plan.name.as_str());
+        format!("{}, {name}", self.product())
+    }
+
     /// Every price of every plan, in the order of the file.
     pub fn prices(&self) -> impl Iterator<Item = &Price> {
         self.draft.plans.iter().flat_map(|plan| &plan.prices)

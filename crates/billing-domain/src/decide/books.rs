@@ -84,6 +84,8 @@ pub(super) fn mirror_invoice(
             promised: Vec::new(),
             failed: false,
             tried: None,
+            tried_at: None,
+            stalled: None,
         },
     };
     invoice.subscription = invoice.subscription.or(subscription);
@@ -100,7 +102,7 @@ pub(super) fn mirror_invoice(
         observed.at,
     );
     invoice.failed &= invoice.is_open();
-    invoice.tried = invoice.tried.max(*tried).filter(|_| invoice.is_open());
+    invoice.hear_of_tries(*tried, observed.at);
     invoice.period = invoice.period.or(*period);
     let (id, subscription) = (invoice.id, invoice.subscription);
     draft.account.put_invoice(invoice);

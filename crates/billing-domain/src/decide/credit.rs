@@ -161,6 +161,7 @@ fn renewed(
         .paid
         .push(if as_agreed { paid.of(interval) } else { paid });
     count_cycle(&mut subscription, period.start, catalog);
+    subscription.begin_paid(at);
     subscription.state = State::Active;
     subscription.times.paid_through = Some(period.end);
     subscription.times.due_at = None;

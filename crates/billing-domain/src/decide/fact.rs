@@ -20,6 +20,7 @@ use crate::decide::refund::{follow_returns, return_seen, returns_before};
 use crate::decide::refund_failed::{fail_promise, give_up_promise};
 use crate::decide::remind::owed;
 use crate::decide::settle::{Received, pay};
+use crate::decide::stalled::stall;
 use crate::decide::uncancel::uncancel_failed;
 use crate::decide::upheld::{Word, follow_words, payment_reversed, payment_upheld};
 use crate::decide::usage::carry_usage;
@@ -122,7 +123,7 @@ fn apply(
         }
         Fact::ProviderInvoiceSeen { .. } => mirror_invoice(draft, account, observed),
         Fact::InvoiceOpened { .. } | Fact::PaymentPending { .. } | Fact::InvoiceClosed { .. } => {
-            page_read(draft, account, observed)
+            page_read(draft, account, observed, catalog)
         }
         Fact::InvoicePaid { .. } => invoice_paid(draft, account, observed, catalog),
         Fact::PaymentFailed { invoice, reason } => payment_failed(draft, *invoice, reason),
@@ -156,7 +157,12 @@ fn apply(
 }
 
 /// How a page of an invoice of ours stood when it was looked at.
-fn page_read(draft: &mut Draft, account: &ProviderAccount, observed: &Observed) -> Verdict {
+fn page_read(
+    draft: &mut Draft,
+    account: &ProviderAccount,
+    observed: &Observed,
+    catalog: &CatalogRevision,
+) -> Verdict {
     let at = observed.at;
     if let Fact::InvoiceOpened {
         invoice,
@@ -170,7 +176,7 @@ fn page_read(draft: &mut Draft, account: &ProviderAccount, observed: &Observed) 
             pay_url: pay_url.as_deref(),
             conversion: conversion.as_ref(),
         };
-        return invoice_opened(draft, *invoice, &made, at);
+        return invoice_opened(draft, *invoice, &made, at, catalog);
     }
     if let Fact::PaymentPending {
         invoice,
@@ -187,7 +193,7 @@ fn page_read(draft: &mut Draft, account: &ProviderAccount, observed: &Observed) 
         read_at,
     } = &observed.fact
     {
-        return invoice_closed(draft, *invoice, reference, at, *read_at);
+        return invoice_closed(draft, *invoice, reference, at, *read_at, catalog);
     }
     Verdict::Decided
 }
@@ -270,7 +276,13 @@ struct Made<'a> {
 
 /// The buyer can pay now, at a page that was open at `at`. The first link of a cycle sets
 /// its due date, once.
-fn invoice_opened(draft: &mut Draft, id: InvoiceId, made: &Made<'_>, at: Timestamp) -> Verdict {
+fn invoice_opened(
+    draft: &mut Draft,
+    id: InvoiceId,
+    made: &Made<'_>,
+    at: Timestamp,
+    catalog: &CatalogRevision,
+) -> Verdict {
     let Some(mut invoice) = draft.account.invoice(id).cloned() else {
         return Verdict::Unlinked;
     };
@@ -288,6 +300,7 @@ fn invoice_opened(draft: &mut Draft, id: InvoiceId, made: &Made<'_>, at: Timesta
     payable_again(draft, &mut invoice, at);
     invoice.reference = Some(made.reference.to_owned());
     invoice.paged_at = Some(at);
+    invoice.stalled = None;
     invoice.pay_url = made.pay_url.map(str::to_owned);
     // What is still to be paid, is paid at the rate of this page and of no other.
     let paid_at = invoice.conversion.take().filter(|_| !invoice.is_open());
@@ -324,7 +337,7 @@ fn invoice_opened(draft: &mut Draft, id: InvoiceId, made: &Made<'_>, at: Timesta
     });
     match closed_at {
         // It is told late of what has closed since.
-        Some(closed_at) => invoice_closed(draft, id, made.reference, closed_at, Some(at)),
+        Some(closed_at) => invoice_closed(draft, id, made.reference, closed_at, Some(at), catalog),
         None => Verdict::Decided,
     }
 }
@@ -434,11 +447,9 @@ fn refused(
         }
         About::Other => {}
     }
-    draft.park_effect(
-        ParkReason::ProviderRefused,
-        effect,
-        format!("the provider said {code}"),
-    );
+    let evidence = format!("the provider said {code}");
+    let parked = draft.park_effect(ParkReason::ProviderRefused, effect, evidence);
+    stall(draft, about, parked);
     Verdict::Decided
 }
 
@@ -507,6 +518,7 @@ fn given_up(draft: &mut Draft, effect: EffectId, about: About, at: Timestamp) ->
         });
     }
     let evidence = "every attempt to reach the provider failed".to_owned();
-    draft.park_effect(ParkReason::AttemptsExhausted, effect, evidence);
+    let parked = draft.park_effect(ParkReason::AttemptsExhausted, effect, evidence);
+    stall(draft, about, parked);
     Verdict::Decided
 }

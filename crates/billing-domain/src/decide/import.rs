@@ -345,6 +345,7 @@ fn brought(
         replaced: None,
         reminded: None,
         held_before: Vec::new(),
+        began_at: None,
         created_at: ask.started_at.unwrap_or_else(|| draft.now()),
         disputed: Vec::new(),
         went_on_at: None,

@@ -49,7 +49,8 @@ pub(super) fn mirror_subscription(
     }) = known.as_ref().map(|known| &known.schedule)
     {
         if observed.at < *seen_at || (observed.at == *seen_at && digest == *seen_digest) {
-            date_back(draft, known.as_ref(), observed.at);
+            let terms = terms_of(account, snapshot, catalog);
+            date_back(draft, known.as_ref(), observed.at, terms);
             if observed.at == *seen_at {
                 keep_upcoming(draft, account, observed.at, snapshot, catalog);
             }
@@ -60,7 +61,8 @@ pub(super) fn mirror_subscription(
             _ if observed.at != *seen_at => {}
             First::Known => {}
             First::Told => {
-                date_back(draft, known.as_ref(), observed.at);
+                let terms = terms_of(account, snapshot, catalog);
+                date_back(draft, known.as_ref(), observed.at, terms);
                 return Verdict::Decided;
             }
             First::Unsaid => {
@@ -92,6 +94,7 @@ pub(super) fn mirror_subscription(
         seen_at: observed.at,
         seen_digest: digest,
     };
+    seen.began_at = snapshot.first_charged_at.or(seen.began_at);
     follow_price(draft, account, &mut seen, snapshot, catalog, observed.at);
     let told_since = snapshot.period.map(|period| period.start);
     let charges = matches!(seen.state, State::Active | State::PastDue { .. });
@@ -161,14 +164,22 @@ impl First {
     }
 }
 
-/// What no checkout of ours sold is as old as the earliest word of it.
-fn date_back(draft: &mut Draft, known: Option<&Subscription>, told_at: Timestamp) {
+/// What no checkout of ours sold is as old as the earliest word of it, and has the trial of
+/// the price that it had then. `terms`: those of that price, where it is known.
+fn date_back(
+    draft: &mut Draft,
+    known: Option<&Subscription>,
+    told_at: Timestamp,
+    terms: Option<Terms>,
+) {
     let unsold = known.filter(|known| known.checkout.is_none() && told_at < known.created_at);
     if let Some(known) = unsold {
-        draft.account.put_subscription(Subscription {
-            created_at: told_at,
-            ..known.clone()
-        });
+        let mut older = known.clone();
+        older.created_at = told_at;
+        if let Some(terms) = terms {
+            older.terms.trial = terms.trial;
+        }
+        draft.account.put_subscription(older);
     }
 }
 
@@ -245,6 +256,7 @@ fn introduced(
         replaced: None,
         reminded: None,
         held_before: Vec::new(),
+        began_at: snapshot.first_charged_at,
         created_at,
         disputed: Vec::new(),
         went_on_at: None,
@@ -294,7 +306,11 @@ fn terms_bought(
     let asked_at = checkout.created_at;
     let terms = Terms::of(catalog, plan, price, snapshot.quantity, &seller, asked_at).ok()?;
     let unoffered = snapshot.status == Status::Trialing && ordered.trial.is_none();
-    (!unoffered).then_some(terms)
+    // The page gave the trial that was ordered, whatever was put on it.
+    (!unoffered).then_some(Terms {
+        trial: ordered.trial,
+        ..terms
+    })
 }
 
 /// For a person, who puts what was ordered in place at the provider, or ends it there and

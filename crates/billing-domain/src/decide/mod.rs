@@ -37,6 +37,7 @@ mod refund_sent;
 mod remind;
 mod renew;
 mod settle;
+mod stalled;
 mod start;
 mod step;
 mod uncancel;
@@ -81,5 +82,6 @@ pub use refund_link::{
     send_refund, standing_promise,
 };
 pub use refund_sent::{SentRefund, hear_refund};
+pub use stalled::try_stalled_again;
 pub use uncancel::{UncancelOutcome, UncancelRefusal, uncancel, uncancel_overtaken, uncanceled};
 pub use usage::{UsageRefusal, follow_usage, note_usage_reached, open_usage, set_spending_limit};

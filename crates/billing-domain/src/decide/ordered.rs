@@ -217,6 +217,8 @@ fn keep_as_charged(
         promised: Vec::new(),
         failed: false,
         tried: None,
+        tried_at: None,
+        stalled: None,
     });
     draft.note(Event::InvoiceSettled, |entry| {
         entry.invoice = Some(invoice);

@@ -3,7 +3,7 @@
 
 use jiff::SignedDuration;
 
-use crate::catalog::OnPastDue;
+use crate::catalog::{CatalogRevision, OnPastDue};
 use crate::change::{Change, ChangeState};
 use crate::customer::Account;
 use crate::decide::fact::Verdict;
@@ -278,6 +278,7 @@ pub(super) fn invoice_closed(
     reference: &str,
     at: Timestamp,
     read_at: Option<Timestamp>,
+    catalog: &CatalogRevision,
 ) -> Verdict {
     let Some(mut invoice) = draft.account.invoice(id).cloned() else {
         return Verdict::Unlinked;
@@ -325,7 +326,7 @@ pub(super) fn invoice_closed(
         subscription: held.id,
         subscription_ref: None,
         cycle: Some(cycle),
-        description: held.terms.plan.to_string(),
+        description: catalog.catalog.billed_as(held.terms.plan.as_str()),
         amount: invoice.amount,
     };
     draft.order(
@@ -337,6 +338,7 @@ pub(super) fn invoice_closed(
         reference: None,
         pay_url: None,
         conversion: None,
+        stalled: None,
         attempt,
         ..invoice
     });

@@ -95,6 +95,8 @@ pub(super) fn open_cycle(
         promised: Vec::new(),
         failed: false,
         tried: None,
+        tried_at: None,
+        stalled: None,
     };
     draft.note(Event::InvoiceOpened, |entry| {
         entry.invoice = Some(id);
@@ -111,7 +113,7 @@ pub(super) fn open_cycle(
                 subscription: subscription.id,
                 subscription_ref: None,
                 cycle: Some(next.number),
-                description: next.terms.plan.to_string(),
+                description: catalog.catalog.billed_as(next.terms.plan.as_str()),
                 amount,
             };
             let key = EffectKey::renewal(subscription.id, next.number, attempt);

@@ -115,6 +115,7 @@ fn started(
         replaced: None,
         reminded: None,
         held_before: Vec::new(),
+        began_at: None,
         created_at: at,
         disputed: Vec::new(),
         went_on_at: None,
@@ -220,6 +221,8 @@ pub(super) fn purchase_invoice(checkout: &Checkout, state: InvoiceState) -> Invo
         promised: Vec::new(),
         failed: false,
         tried: None,
+        tried_at: None,
+        stalled: None,
     }
 }
 

@@ -256,6 +256,8 @@ fn opened(
         promised: Vec::new(),
         failed: false,
         tried: None,
+        tried_at: None,
+        stalled: None,
     };
     let noted = |draft: &mut Draft, event| {
         draft.note(event, |entry| {
@@ -267,7 +269,7 @@ fn opened(
     noted(draft, Event::InvoiceOpened);
     match (provider, held.subscription) {
         (Some(provider), Some(subscription)) if !amount.is_zero() => {
-            let plan = held.plan.as_ref().map(ToString::to_string);
+            let plan = held.plan.as_ref().map_or("", |plan| plan.as_str());
             let order = CreateInvoice {
                 customer_ref: draft.account.reference_at(&provider).map(str::to_owned),
                 provider,
@@ -276,7 +278,7 @@ fn opened(
                 subscription,
                 subscription_ref: subscription_ref.flatten(),
                 cycle: None,
-                description: format!("{}, usage", plan.unwrap_or_default()),
+                description: format!("{}, usage", catalog.catalog.billed_as(plan)),
                 amount,
             };
             draft.order(EffectKey::usage(held.id), Order::CreateInvoice(order));

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::catalog::{PlanKey, PriceKey};
 use crate::money::{Money, MoneyError};
 
-use super::life::{Held, PriceOf};
+use super::life::{Held, PriceOf, Spell};
 use super::month::Month;
 use super::sum::Sums;
 
@@ -36,6 +36,17 @@ pub enum Part {
     Price(PlanKey, Option<PriceKey>),
     /// Those of all parts that are not told by themselves.
     Others,
+}
+
+impl Part {
+    /// The part that holds this price of this plan. `None`: the plan has none.
+    #[must_use]
+    pub fn of(plan: &PlanKey, price: Option<&PriceKey>, by: Split) -> Self {
+        match by {
+            Split::Plan => Self::Plan(plan.clone()),
+            Split::Price => Self::Price(plan.clone(), price.cloned()),
+        }
+    }
 }
 
 /// A month: who came, who left, and what recurs less or more for it.
@@ -216,11 +227,10 @@ impl Moves {
 }
 
 impl Churned {
-    /// Counts where one subscription was held, oldest first, each with the month since when it
-    /// was; and the month in which it was lost. `None`: it is held.
-    pub(super) fn count(&mut self, stays: &[(Month, &Held)], ended: Option<Month>) {
+    /// Counts a time through which one subscription recurred.
+    pub(super) fn count(&mut self, spell: &Spell<'_>) {
         let mut before: Option<&Held> = None;
-        for &(since, held) in stays {
+        for &(since, held) in &spell.stays {
             if let Some(before) = before {
                 let within = before.at.0 == held.at.0;
                 self.at(before, since).left.of(within).add(before);
@@ -230,7 +240,7 @@ impl Churned {
             }
             before = Some(held);
         }
-        if let Some((held, month)) = before.zip(ended) {
+        if let Some((held, month)) = before.zip(spell.ended) {
             self.at(held, month).lost.add(held);
         }
     }
@@ -257,8 +267,8 @@ impl Churned {
         };
         let mut all: Vec<Flow> = span.iter().map(|_| Flow::default()).collect();
         let mut parts: BTreeMap<Part, Vec<Flow>> = BTreeMap::new();
-        for (price, moved) in &self.prices {
-            let part = split.map(|(by, _)| part(price, by));
+        for ((plan, price), moved) in &self.prices {
+            let part = split.map(|(by, _)| Part::of(plan, price.as_ref(), by));
             let is_named = part.as_ref().zip(named.as_ref());
             let is_named = is_named.is_none_or(|(part, named)| named.contains(part));
             let part = part.map(|part| if is_named { part } else { Part::Others });
@@ -290,26 +300,21 @@ impl Churned {
     /// `first`.
     fn named(&self, by: Split, most: usize, first: Month) -> BTreeSet<Part> {
         let mut weights: BTreeMap<Part, u64> = BTreeMap::new();
-        for (price, moved) in &self.prices {
+        for ((plan, price), moved) in &self.prices {
             let before = held(moved.range(..first));
             let since = moved.range(first..).map(|(_, moves)| moves.change());
             let weight = since.fold(before, |sum, (came, went)| {
                 sum.saturating_add(came).saturating_add(went)
             });
-            let sum = weights.entry(part(price, by)).or_default();
+            let sum = weights
+                .entry(Part::of(plan, price.as_ref(), by))
+                .or_default();
             *sum = sum.saturating_add(weight);
         }
         let mut parts: Vec<(Part, u64)> = weights.into_iter().collect();
         // Stable: of two that weigh the same the first by name goes first.
         parts.sort_by_key(|(_, weight)| std::cmp::Reverse(*weight));
         parts.into_iter().take(most).map(|(part, _)| part).collect()
-    }
-}
-
-fn part((plan, price): &PriceOf, by: Split) -> Part {
-    match by {
-        Split::Plan => Part::Plan(plan.clone()),
-        Split::Price => Part::Price(plan.clone(), price.clone()),
     }
 }
 

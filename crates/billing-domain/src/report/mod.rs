@@ -6,12 +6,16 @@
 //! - Recurring is what renews at a price: nothing that is bought once, costs nothing in any
 //!   cycle, is granted, or ends with its term.
 //! - What it comes to is the price of its present cycle, after discounts, over a month.
-//! - It began when it was first to be paid: when it was made, or when its trial was over.
-//!   What never was paid never began.
+//! - It began when it was first to be paid: when it was made, or when its trial was over,
+//!   which its provider may say; where a trial's first cycle was paid later than that, then.
+//!   What never was paid never began, and what is paid ahead is in its trial until then.
 //! - It is lost when it is over or lapsed, or owes beyond its grace. What is paused is held,
 //!   and comes to nothing while it is; what came back was never lost.
 //! - What moves to another plan or price is neither new nor lost: it leaves the one and arrives
 //!   at the other, in the month of the move.
+//! - What moves to a price that never costs anything is lost in the month of the move, since
+//!   nothing recurs any more; moved on to one that does, it is new there, and counted as
+//!   another one from then on.
 //!
 //! Knows no clock and no store: whoever counts hands in every subscription, and the instant.
 
@@ -81,7 +85,7 @@ pub struct Recurring {
     pub past_due: u64,
     /// Of them, those that are canceled and not over yet.
     pub ending: u64,
-    /// Besides, those in a trial, which come to nothing yet.
+    /// Besides, those in a trial, which come to nothing yet, paid ahead or not.
     pub trialing: u64,
     /// Besides, those that are paused.
     pub paused: u64,
@@ -128,35 +132,31 @@ impl Figures {
             return Ok(());
         };
         self.count_now(held, &life);
-        let Some((stays, ended)) = life.stays() else {
-            return Ok(());
-        };
-        self.churned.count(&stays, ended);
-        let Some((began, _)) = stays.first().copied() else {
-            return Ok(());
-        };
-        let count = self.began.entry(began).or_default();
-        *count = count.saturating_add(1);
-        let ends = self.cohorts.entry(began).or_default();
-        if let Some(ended) = ended {
-            let count = ends.entry(ended).or_default();
+        for spell in life.spells() {
+            self.churned.count(&spell);
+            let count = self.began.entry(spell.began).or_default();
             *count = count.saturating_add(1);
+            let ends = self.cohorts.entry(spell.began).or_default();
+            if let Some(ended) = spell.ended {
+                let count = ends.entry(ended).or_default();
+                *count = count.saturating_add(1);
+            }
         }
         Ok(())
     }
 
     fn count_now(&mut self, held: &Subscription, life: &Life) {
-        if life.ended.is_some() {
+        let Some(last) = life.last.as_ref().filter(|_| life.ended.is_none()) else {
             return;
-        }
+        };
         let key = LineKey {
-            plan: life.last.at.0.clone(),
-            price: life.last.at.1.clone(),
-            currency: life.last.rate.currency,
-            seconds: life.last.interval.nominal_seconds(),
+            plan: last.at.0.clone(),
+            price: last.at.1.clone(),
+            currency: last.rate.currency,
+            seconds: last.interval.nominal_seconds(),
         };
         let count = self.lines.entry(key).or_insert_with(|| LineCount {
-            interval: life.last.interval,
+            interval: last.interval,
             recurring: Sums::default(),
             subscriptions: 0,
             past_due: 0,
@@ -165,9 +165,10 @@ impl Figures {
             paused: 0,
         });
         let aside = match held.state {
-            State::Trialing { .. } => Some(&mut count.trialing),
             State::Paused { .. } => Some(&mut count.paused),
-            State::Incomplete
+            _ if life.began.is_none() => Some(&mut count.trialing),
+            State::Trialing { .. }
+            | State::Incomplete
             | State::Active
             | State::PastDue { .. }
             | State::Lapsed { .. }
@@ -179,7 +180,7 @@ impl Figures {
             return;
         }
         count.subscriptions = count.subscriptions.saturating_add(1);
-        count.recurring.add(life.last.rate, life.last.interval);
+        count.recurring.add(last.rate, last.interval);
         let owes = matches!(held.state, State::PastDue { .. });
         count.past_due = count.past_due.saturating_add(u64::from(owes));
         let is_canceled = matches!(held.state, State::Canceled { .. });

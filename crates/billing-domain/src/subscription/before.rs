@@ -1,13 +1,14 @@
-//! The prices at which a subscription was held before it had its present one: what reports
-//! by plan and by price are told. Decides nothing, and nothing is decided upon it.
+//! When a subscription began to be charged, and the prices at which it was held before it had
+//! its present one: what reports are told. Decides nothing, and nothing is decided upon it.
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{PlanKey, PriceKey};
 use crate::money::{Money, MoneyError};
 use crate::subscription::{Schedule, Subscription};
 use crate::terms::Terms;
-use crate::time::{Interval, Timestamp};
+use crate::time::{Interval, Timestamp, shifted};
 
 /// Prices that are remembered of one subscription: two years of a change every month. Of
 /// whoever changes more often the oldest are forgotten, so that a row stays small.
@@ -25,6 +26,9 @@ pub struct HeldBefore {
     pub interval: Interval,
     /// What its last cycle at that price cost.
     pub rate: Money,
+    /// Whether no cycle of it ever cost anything, so that nothing recurred meanwhile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_free: bool,
     /// Since when it is held at another.
     pub until: Timestamp,
 }
@@ -53,14 +57,33 @@ impl Subscription {
         Ok(Some((interval, terms.priced(cycle)?.rate)))
     }
 
+    /// When the trial that it was sold with is over: when it was made, if it had none.
+    pub(crate) fn trial_over_at(&self) -> Timestamp {
+        let trial = self.terms.trial.unwrap_or(SignedDuration::ZERO);
+        shifted(self.created_at, trial)
+    }
+
+    /// A cycle of it was paid at `at`: the first one after its trial begins it.
+    pub(crate) fn begin_paid(&mut self, at: Timestamp) {
+        let over = self.trial_over_at();
+        let is_first = self.times.paid_through.is_none_or(|until| until <= over);
+        if self.terms.trial.is_some() && is_first {
+            self.began_at = Some(at.max(over));
+        }
+    }
+
     /// Remembers the terms that it was held at until then, where plan or price are others
-    /// now. What cannot be priced is no figure of any report, and is not remembered.
+    /// now. What cannot be priced, or is not charged in cycles, is no figure of any report,
+    /// and is not remembered.
     pub(crate) fn remember(&mut self, before: &Terms, until: Timestamp) {
         if before.plan == self.terms.plan && before.price == self.terms.price {
             return;
         }
-        let Ok(Some((interval, rate))) = self.recurring(before, until) else {
-            return;
+        let cycles = before.billing.interval().filter(|_| before.renews);
+        let (interval, rate, is_free) = match (self.recurring(before, until), cycles) {
+            (Ok(Some((interval, rate))), _) => (interval, rate, false),
+            (Ok(None), Some(interval)) => (interval, Money::zero(before.unit.currency), true),
+            (Ok(None), None) | (Err(_), _) => return,
         };
         let newest = self.held_before.last().map(|held| held.until);
         if self.held_before.len() >= MAX_HELD_BEFORE {
@@ -71,6 +94,7 @@ impl Subscription {
             price: before.price.clone(),
             interval,
             rate,
+            is_free,
             // A provider tells of a moment; ours ascend.
             until: newest.map_or(until, |newest| newest.max(until)),
         });

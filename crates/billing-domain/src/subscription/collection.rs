@@ -30,6 +30,9 @@ pub enum NextTry {
     ByCustomer,
     /// The engine, which has asked its provider to collect it: that has not answered yet.
     ByEngine,
+    /// Nobody, until an operator acts on what was set aside: its provider refused to collect
+    /// it, or did not answer for so long that it is asked no more.
+    ByOperator,
     /// The provider, by a schedule of its own.
     ByProvider {
         /// When. `None`: it does not say.
@@ -58,11 +61,10 @@ impl Subscription {
                 (None, failed, NextTry::ByProvider { at })
             }
             Schedule::Engine { failures, .. } => {
-                let payable = owed.is_some_and(|invoice| invoice.reference.is_some());
-                let next = if payable {
-                    NextTry::ByCustomer
-                } else {
-                    NextTry::ByEngine
+                let next = match owed {
+                    Some(owed) if owed.reference.is_some() => NextTry::ByCustomer,
+                    Some(owed) if owed.stalled.is_some() => NextTry::ByOperator,
+                    Some(_) | None => NextTry::ByEngine,
                 };
                 (owed.map(|invoice| invoice.attempt), failures, next)
             }

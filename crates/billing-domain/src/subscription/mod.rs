@@ -102,6 +102,11 @@ pub struct Subscription {
     /// Empty: none, or before this was kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held_before: Vec<HeldBefore>,
+    /// When it began to be charged: as its provider says, or, where the engine runs the
+    /// schedule, when the first cycle after a trial was paid, and not before the trial was
+    /// over. `None`: it has not, it had no trial, or it was kept by a version that did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -2,7 +2,8 @@
 //! who tries again.
 
 use billing_domain::catalog::OnPastDue;
-use billing_domain::fact::{Fact, ProviderInvoiceState, SubscriptionSnapshot};
+use billing_domain::decide::try_stalled_again;
+use billing_domain::fact::{About, Fact, ProviderInvoiceState, SubscriptionSnapshot};
 use billing_domain::invoice::{Purpose, Tried};
 use billing_domain::subscription::{Collection, NextTry, Status};
 use billing_domain::time::days;
@@ -122,6 +123,77 @@ fn a_provider_that_collects_says_how_often_it_tried_and_when_it_does_again() {
                 world.tell_of(at("2026-02-01T02:00:00Z"), told[0].clone());
                 assert_eq!(world.account.invoices.last().unwrap().tried, None);
             }
+        }
+    }
+}
+
+#[test]
+fn what_its_provider_would_not_make_waits_for_an_operator_and_for_nobody_else() {
+    for is_refused in [true, false] {
+        let mut world = World::bought(terms("pro-monthly"));
+        world.tick("2026-02-01");
+        let id = world.open_invoice().unwrap().id;
+        let effect = world.drawn();
+        let about = About::Invoice(id);
+        world.tell(if is_refused {
+            let code = "amount_too_small".to_owned();
+            Fact::Refused {
+                effect,
+                about,
+                code,
+            }
+        } else {
+            Fact::GivenUp { effect, about }
+        });
+        let stands = |world: &World| collection(world).unwrap().next;
+        assert_eq!(stands(&world), NextTry::ByOperator, "{is_refused}");
+        let parked = world.open_invoice().unwrap().stalled.unwrap();
+        // Something else that is tried again is not this.
+        let other = world.drawn();
+        world.decide(|draft| try_stalled_again(draft, other));
+        assert_eq!(stands(&world), NextTry::ByOperator);
+        let mut again = world.clone();
+        again.decide(|draft| try_stalled_again(draft, parked));
+        assert_eq!(stands(&again), NextTry::ByEngine);
+        // However it came to be made, it can be paid.
+        world.link();
+        assert_eq!(stands(&world), NextTry::ByCustomer);
+        assert_eq!(world.open_invoice().unwrap().stalled, None);
+    }
+}
+
+#[test]
+fn of_as_many_tries_the_newest_word_says_whether_there_is_another() {
+    use ProviderInvoiceState::Failed;
+    let tried = |times, next| invoice(Failed, Some((times, next)));
+    let words = [
+        ("2026-02-01T02:00:00Z", tried(1, Some("2026-02-04"))),
+        // Stripe was told to try no more, or later.
+        ("2026-02-01T03:00:00Z", tried(1, None)),
+        ("2026-02-01T04:00:00Z", tried(1, Some("2026-02-03"))),
+        ("2026-02-01T05:00:00Z", tried(1, None)),
+    ];
+    let wanted = [Some("2026-02-04"), None, Some("2026-02-03"), None];
+    for told in 1..=words.len() {
+        for reversed in [false, true] {
+            let (mut world, begun) = bought();
+            world.go("2026-02-01T12:00:00Z");
+            let owing: SubscriptionSnapshot = february(Status::PastDue);
+            see(&mut world, &begun, at("2026-02-01T01:00:00Z"), &owing);
+            let mut heard = words[..told].to_vec();
+            if reversed {
+                heard.reverse();
+            }
+            for (when, fact) in heard {
+                world.tell_of(at(when), fact);
+            }
+            let next = collection(&world).unwrap().next;
+            let wanted = wanted[told - 1].map(at);
+            assert_eq!(
+                next,
+                NextTry::ByProvider { at: wanted },
+                "{told} {reversed}"
+            );
         }
     }
 }

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod billed;
+#[cfg(test)]
 mod cancel;
 #[cfg(test)]
 mod catch_up;
@@ -97,6 +99,8 @@ mod remind;
 mod report;
 #[cfg(test)]
 mod report_parts;
+#[cfg(test)]
+mod report_past;
 #[cfg(test)]
 mod segments_walk;
 #[cfg(test)]

@@ -411,17 +411,6 @@ fn a_trial_begins_when_it_is_over_and_paid() {
 }
 
 #[test]
-fn what_is_paid_before_its_trial_would_be_over_has_begun() {
-    let mut one = held("2026-03-18", State::Active);
-    one.terms.trial = Some(days(30));
-    one.times.paid_through = Some(at("2026-05-18"));
-    let figures = counted(&[one]);
-    let march = &figures.churn(1).unwrap()[0];
-    assert_eq!((march.all.new, march.all.at_end()), (1, 1));
-    assert_eq!(figures.recurring().unwrap()[0].subscriptions, 1);
-}
-
-#[test]
 fn what_came_back_was_never_lost_and_what_ends_later_is_not_yet() {
     let back = life("2026-01-02", None);
     let later = held(

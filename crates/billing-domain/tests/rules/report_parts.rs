@@ -36,6 +36,7 @@ fn before(
         price: Some(price.parse().unwrap()),
         interval: Interval::MONTH,
         rate: usd(cents),
+        is_free: cents == 0,
         until: at(until),
     });
     held
@@ -287,7 +288,8 @@ fn of_whoever_changes_all_the_time_the_oldest_prices_are_forgotten() {
 }
 
 fn life() -> impl Strategy<Value = Subscription> {
-    let stay = (0..4_usize, 0..3_usize, 1..3_000_i64, 0..90_i64, 1..4_u16);
+    let cents = prop_oneof![1 => Just(0_i64), 3 => 1..3_000_i64];
+    let stay = (0..4_usize, 0..3_usize, cents, 0..90_i64, 1..4_u16);
     let ends = proptest::option::of(0..400_i64);
     (0..400_i64, proptest::collection::vec(stay, 1..5), ends).prop_map(|(begun, stays, ends)| {
         let day = |day: i64| shifted(at("2025-05-01"), SignedDuration::from_hours(24 * day));
@@ -308,7 +310,8 @@ fn life() -> impl Strategy<Value = Subscription> {
                         Currency::USD
                     },
                 ),
-                until: day(until),
+                is_free: cents == 0,
+                until: day(until).min(at(NOW)),
             });
         }
         if let Some(ends) = ends {

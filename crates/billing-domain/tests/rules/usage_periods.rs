@@ -393,7 +393,9 @@ fn a_provider_s_cycle_is_counted_as_it_was_told() {
     assert_eq!(charged.amount, usd(100));
     let beside = world.orders.iter().any(|order| {
         matches!(order, Order::CreateInvoice(order)
-            if order.invoice == charged.id && order.subscription_ref.as_deref() == Some("sub_1"))
+            if order.invoice == charged.id
+                && order.subscription_ref.as_deref() == Some("sub_1")
+                && order.description == "Acme, Pro, usage")
     });
     assert!(beside, "{:?}", world.orders);
 }

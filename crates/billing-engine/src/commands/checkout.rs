@@ -152,7 +152,7 @@ impl Billing {
             .and_then(|terms| terms.discount.as_ref()?.code);
         let agreed = CheckoutAsk {
             id,
-            description: format!("{}, {}", catalog.catalog.product(), offer.plan.name),
+            description: catalog.catalog.billed_as(offer.plan.key.as_str()),
             terms,
             provider: offer.provider.clone(),
             owns_schedule: offer.owns_schedule,

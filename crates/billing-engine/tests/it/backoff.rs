@@ -2,8 +2,10 @@
 
 use billing_domain::fact::{CheckoutPayment, Fact};
 use billing_domain::invoice::InvoiceState;
+use billing_domain::subscription::NextTry;
 use billing_domain::time::{Timestamp, days};
 use billing_engine::Limits;
+use billing_ports::Clock;
 use billing_testkit::fixtures;
 use billing_testkit::memory::{Fault, RowState};
 use jiff::SignedDuration;
@@ -68,8 +70,17 @@ async fn five_waits_then_one_stall_that_an_operator_replays() {
     rig.work().await;
     assert_eq!(renewals(&rig).0.len(), 6);
     assert_eq!(rig.happened("subscription.lapsed"), 0);
+    let tried_by = || {
+        let account = rig.account(customer);
+        let held = account.subscription(subscription).unwrap();
+        let owed = account.open_invoice(subscription);
+        held.collection(owed, Clock::now(&rig.clock)).unwrap().next
+    };
+    assert_eq!(tried_by(), NextTry::ByOperator);
     rig.replay_parked().await;
+    assert_eq!(tried_by(), NextTry::ByEngine, "it is asked for again");
     rig.work().await;
+    assert_eq!(tried_by(), NextTry::ByCustomer);
     assert_eq!(renewals(&rig).1.last(), Some(&key));
     assert_eq!(rig.effect(&key).unwrap().state, RowState::Done);
     let invoice = rig

@@ -135,12 +135,19 @@ pub trait ReadModels: Send + Sync {
         page: PageAsk,
     ) -> Result<Page<Subscription>, StoreError>;
 
-    /// The subscriptions with these ids, by id, each with its newest renewal that is open.
-    /// What there is not is left out; the caller bounds the ids.
+    /// The subscriptions with these ids, by id. What there is not is left out; the caller
+    /// bounds the ids.
+    async fn subscriptions_of(
+        &self,
+        ids: &[SubscriptionId],
+    ) -> Result<Vec<Subscription>, StoreError>;
+
+    /// The newest renewal that is open of each of these subscriptions, by their ids. Those
+    /// without one are left out; the caller bounds the ids.
     async fn renewals_of(
         &self,
         ids: &[SubscriptionId],
-    ) -> Result<Vec<(Subscription, Option<Invoice>)>, StoreError>;
+    ) -> Result<Vec<(SubscriptionId, Invoice)>, StoreError>;
 
     /// Invoices, newest first.
     async fn list_invoices(

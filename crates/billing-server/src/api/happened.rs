@@ -123,12 +123,13 @@ pub(crate) async fn entries(
     state: &AppState,
     found: Page<JournalEntry>,
 ) -> Result<(Vec<JournalView>, Option<String>), Problem> {
-    let mut addresses = Vec::with_capacity(found.rows.len());
+    let mut pages = Vec::with_capacity(found.rows.len());
     for entry in &found.rows {
-        addresses.push(renewal_link::address(state, entry).await?);
+        let address = renewal_link::address(state, entry).await?;
+        pages.push(entry.payable_at(address.as_deref()).map(str::to_owned));
     }
     let (views, next_cursor) = page::views(found, |row| row.id, JournalView::from);
-    let views = views.into_iter().zip(addresses);
-    let data = views.map(|(view, address)| view.payable_at(address));
+    let views = views.into_iter().zip(pages);
+    let data = views.map(|(view, pay_url)| view.payable_at(pay_url));
     Ok((data.collect(), next_cursor))
 }

@@ -3,7 +3,6 @@
 use billing_domain::catalog::CatalogRevision;
 use billing_domain::customer::Account;
 use billing_domain::ids::SubscriptionId;
-use billing_domain::invoice::Invoice;
 use billing_domain::time::Timestamp;
 use billing_engine::{CancelWhen, LicenseHeld};
 use poem::web::Data;
@@ -23,6 +22,7 @@ use crate::api::views::{
 use crate::api::{Answer, Group};
 use crate::auth::BillingSession;
 use crate::problem::Problem;
+use crate::renewing;
 use crate::state::AppState;
 
 /// A customer's own.
@@ -50,24 +50,26 @@ pub(crate) struct MeView {
 
 impl MeView {
     /// Shows what `account` holds, too.
-    fn add(&mut self, account: Account, revision: &CatalogRevision, now: Timestamp) {
+    fn add(&mut self, account: &Account, revision: &CatalogRevision, now: Timestamp) {
         let held = account.subscriptions.iter();
         self.subscriptions.extend(
-            held.map(|held| SubscriptionView::within(&account, held, &revision.catalog, now)),
+            held.map(|held| SubscriptionView::of_mine(account, held, &revision.catalog, now)),
         );
-        let licenses = LicenseHeld::of(&account, revision, now);
+        let licenses = LicenseHeld::of(account, revision, now);
         self.licenses.extend(licenses.iter().map(MineView::from));
         let changes = account.changes.iter();
         let open = changes.filter(|change| change.state.is_open());
         self.open_changes
-            .extend(open.map(|change| change_of(&account, change)));
+            .extend(open.map(|change| change_of(account, change)));
         let grants = account.grants.iter();
         self.grants
             .extend(grants.map(|held| GrantView::of(held, now)));
         let id = account.customer.id;
-        let open = account.invoices.into_iter().filter(Invoice::is_open);
-        self.open_invoices
-            .extend(open.map(|owed| InvoiceView::of(id, owed)));
+        let open = account.invoices.iter().filter(|invoice| invoice.is_open());
+        self.open_invoices.extend(open.map(|owed| {
+            let collection = renewing::of_invoice(account, owed, now);
+            InvoiceView::of(id, owed.clone()).collected_of_mine(collection)
+        }));
     }
 }
 
@@ -112,7 +114,7 @@ impl MeApi {
         };
         let guests = state.billing.attached_to(&of).await?;
         for account in std::iter::once(account).chain(guests) {
-            me.add(account, &revision, now);
+            me.add(&account, &revision, now);
         }
         Ok(Json(me))
     }

@@ -15,6 +15,7 @@ use crate::api::views::{InvoiceView, MoneyView};
 use crate::api::{Answer, Group};
 use crate::auth::WriteKey;
 use crate::problem::Problem;
+use crate::renewing;
 use crate::state::AppState;
 
 /// A payment that came in.
@@ -77,8 +78,14 @@ impl PaymentsApi {
         recording.await.map_err(refused)?;
         let store = state.store()?;
         let found = store.get_invoice(id).await?;
-        let (customer, invoice) = found.ok_or_else(Problem::not_found)?;
-        Ok(Json(InvoiceView::of(customer, invoice)))
+        let found = [found.ok_or_else(Problem::not_found)?];
+        let now = state.clock()?.now();
+        let mut owed = renewing::of_invoices(store.as_ref(), &found, now).await?;
+        let [(customer, invoice)] = found;
+        let collection = owed.remove(&invoice.id);
+        Ok(Json(
+            InvoiceView::of(customer, invoice).collected(collection),
+        ))
     }
 }
 

@@ -86,7 +86,8 @@ far!(ReadModels {
     list_customers(page: PageAsk) -> Page<Customer>, StoreError;
     list_subscriptions(filter: SubscriptionFilter, page: PageAsk) -> Page<Subscription>, StoreError;
     list_invoices(filter: InvoiceFilter, page: PageAsk) -> Page<(CustomerId, Invoice)>, StoreError;
-    renewals_of(ids: &[SubscriptionId]) -> Vec<(Subscription, Option<Invoice>)>, StoreError;
+    subscriptions_of(ids: &[SubscriptionId]) -> Vec<Subscription>, StoreError;
+    renewals_of(ids: &[SubscriptionId]) -> Vec<(SubscriptionId, Invoice)>, StoreError;
     get_invoice(id: InvoiceId) -> Option<(CustomerId, Invoice)>, StoreError;
     list_changes(filter: ChangeFilter, page: PageAsk) -> Page<Change>, StoreError;
     get_change(id: ChangeId) -> Option<Change>, StoreError;

@@ -48,6 +48,15 @@ async fn a_renewal_that_the_customer_pays_says_how_far_it_has_come() {
         one(&rig, "/v1/invoices", &owed["id"]).await["collection"],
         collection
     );
+    // Its customer is told when, and not who tried how often.
+    let token = rig.session(&ana).await;
+    let me = rig.get("/v1/me").by(&token).send().await.ok(200);
+    let mine = json!({
+        "due_at": due, "grace_ends_at": ends, "asked": null, "failed_attempts": null,
+        "retried_by": null, "next_attempt_at": null,
+    });
+    assert_eq!(me["open_invoices"][0]["collection"], mine);
+    assert_eq!(me["subscriptions"][0]["collection"], mine);
     let path = format!("/admin/customers/{ana}");
     let browser = signed_in(&rig, READ).await;
     for page in [

@@ -81,6 +81,25 @@ async fn another_amount_settles_nothing() {
 }
 
 #[tokio::test]
+async fn a_renewal_that_is_not_paid_in_full_says_how_far_it_has_come() {
+    let rig = shop(PAGES).await;
+    let first = owed(&rig).await;
+    let settled = pays(&rig, &first, paid("bank 1")).await.ok(200);
+    assert_eq!(settled["collection"], Value::Null);
+    rig.clock.advance(jiff::SignedDuration::from_hours(31 * 24));
+    rig.state.billing.work_until_idle().await.unwrap();
+    let open = rig.get("/v1/invoices?status=open").by(READ).send().await;
+    let renewal = open.ok(200)["data"][0].clone();
+    let less = json!({
+        "reference": "bank 2", "amount": usd(1999), "paid_at": renewal["opened_at"],
+    });
+    let said = pays(&rig, &text(&renewal["id"]), less).await.ok(200);
+    assert_eq!(said["status"], "open");
+    assert_eq!(said["collection"]["retried_by"], "customer");
+    assert_eq!(said["collection"], renewal["collection"]);
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_payment_is_named() {
     let rig = shop(PAGES).await;
     let invoice = owed(&rig).await;

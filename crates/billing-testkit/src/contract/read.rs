@@ -265,11 +265,14 @@ pub async fn events_are_listed_over_everybody(store: &dyn Store) {
     }
 }
 
-/// "By id, each with its newest renewal that is open. What there is not is left out."
-pub async fn renewals_are_read_with_their_subscriptions(store: &dyn Store) {
+/// "By id. What there is not is left out": subscriptions, and the newest renewal of each that
+/// is open.
+pub async fn subscriptions_and_their_renewals_are_read_by_id(store: &dyn Store) {
     let mut make = Maker::new(8);
-    assert_eq!(store.renewals_of(&[make.id()]).await, Ok(Vec::new()));
-    let mut wanted = Vec::new();
+    let unknown = [make.id()];
+    assert_eq!(store.subscriptions_of(&unknown).await, Ok(Vec::new()));
+    assert_eq!(store.renewals_of(&unknown).await, Ok(Vec::new()));
+    let (mut held, mut owed) = (Vec::new(), Vec::new());
     for _ in 0..2 {
         let mut account = make.account();
         let id = account.customer.id;
@@ -297,18 +300,20 @@ pub async fn renewals_are_read_with_their_subscriptions(store: &dyn Store) {
         account.put_subscription(owing.clone());
         account.put_subscription(paid.clone());
         create(store, &account, make.now).await;
-        wanted.push((owing, account.invoices.get(1).cloned()));
-        wanted.push((paid, None));
+        owed.push((owing.id, account.invoices[1].clone()));
+        held.extend([owing, paid]);
     }
-    let ids: Vec<_> = wanted.iter().map(|(held, _)| held.id).collect();
+    let ids: Vec<_> = held.iter().map(|held| held.id).collect();
     let mut asked = ids.clone();
     asked.reverse();
     asked.extend([make.id(), ids[0]]);
-    assert_eq!(store.renewals_of(&asked).await, Ok(wanted.clone()));
-    assert_eq!(
-        store.renewals_of(&ids[1..2]).await,
-        Ok(wanted[1..2].to_vec())
-    );
+    assert_eq!(store.subscriptions_of(&asked).await, Ok(held.clone()));
+    assert_eq!(store.renewals_of(&asked).await, Ok(owed.clone()));
+    let some = store.subscriptions_of(&ids[1..3]).await;
+    assert_eq!(some, Ok(held[1..3].to_vec()));
+    let some = store.renewals_of(&ids[1..3]).await;
+    assert_eq!(some, Ok(owed[1..].to_vec()));
+    assert_eq!(store.subscriptions_of(&[]).await, Ok(Vec::new()));
     assert_eq!(store.renewals_of(&[]).await, Ok(Vec::new()));
 }
 

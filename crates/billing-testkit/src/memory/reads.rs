@@ -65,20 +65,34 @@ impl ReadModels for MemoryStore {
         })
     }
 
-    async fn renewals_of(
+    async fn subscriptions_of(
         &self,
         ids: &[SubscriptionId],
-    ) -> Result<Vec<(Subscription, Option<Invoice>)>, StoreError> {
+    ) -> Result<Vec<Subscription>, StoreError> {
         self.call(Call::Read, |state| {
             let ids: BTreeSet<SubscriptionId> = ids.iter().copied().collect();
             let books = &state.books;
             let found = ids.into_iter().filter_map(|id| {
                 let theirs = books.shelves.get(books.subscriptions.get(&id)?)?;
-                let held = theirs.subscriptions.get(&id)?;
+                theirs.subscriptions.get(&id).cloned()
+            });
+            Ok(found.collect())
+        })
+    }
+
+    async fn renewals_of(
+        &self,
+        ids: &[SubscriptionId],
+    ) -> Result<Vec<(SubscriptionId, Invoice)>, StoreError> {
+        self.call(Call::Read, |state| {
+            let ids: BTreeSet<SubscriptionId> = ids.iter().copied().collect();
+            let books = &state.books;
+            let found = ids.into_iter().filter_map(|id| {
+                let theirs = books.shelves.get(books.subscriptions.get(&id)?)?;
                 let owed = theirs.invoices.values().rev().find(|invoice| {
                     invoice.subscription == Some(id) && invoice.is_open() && invoice.is_renewal()
                 });
-                Some((held.clone(), owed.cloned()))
+                Some((id, owed.cloned()?))
             });
             Ok(found.collect())
         })

@@ -134,7 +134,7 @@ pub fn accept(
                 apply_change(draft, id, now, catalog);
                 None
             } else {
-                Some(invoice(draft, change, &held))
+                Some(invoice(draft, change, &held, catalog))
             }
         }
     };
@@ -259,7 +259,12 @@ fn ask_provider(
 }
 
 /// Opens the invoice of a change: exactly what was quoted.
-fn invoice(draft: &mut Draft, mut change: Change, held: &Subscription) -> EffectId {
+fn invoice(
+    draft: &mut Draft,
+    mut change: Change,
+    held: &Subscription,
+    catalog: &CatalogRevision,
+) -> EffectId {
     let now = draft.now();
     let quote = change.quote.clone();
     let id: InvoiceId = draft.id();
@@ -304,6 +309,8 @@ fn invoice(draft: &mut Draft, mut change: Change, held: &Subscription) -> Effect
         promised: Vec::new(),
         failed: false,
         tried: None,
+        tried_at: None,
+        stalled: None,
     });
     draft.note(Event::InvoiceOpened, |entry| {
         entry.invoice = Some(id);
@@ -323,7 +330,7 @@ fn invoice(draft: &mut Draft, mut change: Change, held: &Subscription) -> Effect
                 subscription: held.id,
                 subscription_ref: None,
                 cycle: None,
-                description: quote.terms.plan.to_string(),
+                description: catalog.catalog.billed_as(quote.terms.plan.as_str()),
                 amount: quote.owed_now,
             };
             draft.order(key, Order::CreateInvoice(order))

@@ -90,9 +90,14 @@ pub(super) fn follow_price(
         hold(seen, resized, at);
         return;
     }
-    let Some(terms) = terms_of(account, snapshot, catalog) else {
+    let Some(moved_to) = terms_of(account, snapshot, catalog) else {
         unknown_price(draft, account, snapshot, at);
         return;
+    };
+    // A trial is of what was bought first.
+    let terms = Terms {
+        trial: seen.terms.trial,
+        ..moved_to
     };
     let (id, plan) = (seen.id, terms.plan.to_string());
     let before = seen.terms.plan.clone();

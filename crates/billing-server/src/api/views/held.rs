@@ -263,10 +263,10 @@ impl From<RenewalOwed> for RenewalView {
 }
 
 impl JournalView {
-    /// With where a renewal is paid: `address`, or else the provider's page.
-    pub(crate) fn payable_at(mut self, address: Option<String>) -> Self {
+    /// With where its renewal is paid. `None`: nowhere.
+    pub(crate) fn payable_at(mut self, pay_url: Option<String>) -> Self {
         if let Some(renewal) = &mut self.renewal {
-            renewal.pay_url = address.or_else(|| self.note.clone());
+            renewal.pay_url = pay_url;
         }
         self
     }

@@ -41,8 +41,7 @@ pub(crate) struct InvoiceView {
     pay_url: Option<String>,
     /// The provider account where it is paid.
     provider: Option<String>,
-    /// How far its collection has come, in what operators are told. Absent: it is no renewal
-    /// that is to be paid.
+    /// How far its collection has come. Absent: it is no renewal that is to be paid.
     collection: Option<CollectionView>,
     /// Payments that were seen for it.
     payments: Vec<PaymentView>,
@@ -132,6 +131,14 @@ impl InvoiceView {
     pub(crate) fn collected(self, collection: Option<Collection>) -> Self {
         Self {
             collection: collection.map(CollectionView::from),
+            ..self
+        }
+    }
+
+    /// The same with what its customer is told of how far its collection has come.
+    pub(crate) fn collected_of_mine(self, collection: Option<Collection>) -> Self {
+        Self {
+            collection: collection.map(CollectionView::of_mine),
             ..self
         }
     }

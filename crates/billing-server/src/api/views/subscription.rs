@@ -104,11 +104,34 @@ impl SubscriptionView {
         catalog: &Catalog,
         now: Timestamp,
     ) -> Self {
-        let awaiting = account.awaiting_change(subscription.id);
         let collection = renewing::within(account, subscription, now);
+        Self::in_account(account, subscription, catalog, now).collected(collection)
+    }
+
+    fn in_account(
+        account: &Account,
+        subscription: &Subscription,
+        catalog: &Catalog,
+        now: Timestamp,
+    ) -> Self {
+        let awaiting = account.awaiting_change(subscription.id);
         Self {
             change: awaiting.map(|change| change_of(account, change)),
-            ..Self::of(subscription, catalog, now).collected(collection)
+            ..Self::of(subscription, catalog, now)
+        }
+    }
+
+    /// The same as its customer is told of it.
+    pub(crate) fn of_mine(
+        account: &Account,
+        subscription: &Subscription,
+        catalog: &Catalog,
+        now: Timestamp,
+    ) -> Self {
+        let collection = renewing::within(account, subscription, now);
+        Self {
+            collection: collection.map(CollectionView::of_mine),
+            ..Self::in_account(account, subscription, catalog, now)
         }
     }
 

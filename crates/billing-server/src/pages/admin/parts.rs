@@ -127,10 +127,7 @@ impl Parts {
         }
         let mut held: BTreeMap<report::Part, Vec<Recurring>> = BTreeMap::new();
         for row in figures.recurring()? {
-            let part = match split {
-                Split::Plan => report::Part::Plan(row.plan.clone()),
-                Split::Price => report::Part::Price(row.plan.clone(), row.price.clone()),
-            };
+            let part = report::Part::of(&row.plan, row.price.as_ref(), split);
             let is_told = flows.contains_key(&part);
             let part = if is_told { part } else { report::Part::Others };
             held.entry(part).or_default().push(row);

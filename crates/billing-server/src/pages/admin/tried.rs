@@ -13,6 +13,7 @@ pub(super) fn words(of: &Collection, at: Option<&ProviderAccount>) -> String {
     let next = match of.next {
         NextTry::ByCustomer => "the customer pays".to_owned(),
         NextTry::ByEngine => "its provider has not answered yet".to_owned(),
+        NextTry::ByOperator => "waits for what is parked".to_owned(),
         NextTry::ByProvider { at: when } => {
             let again = if of.failed > 0 {
                 "tried again"
@@ -68,6 +69,12 @@ mod tests {
                 2,
                 NextTry::ByEngine,
                 "asked 3 times, failed twice; its provider has not answered yet",
+            ),
+            (
+                Some(1),
+                0,
+                NextTry::ByOperator,
+                "asked once; waits for what is parked",
             ),
             (None, 0, by(None), "tried by Stripe"),
             (None, 1, by(None), "failed once; tried again by Stripe"),
