@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use billing::domain::entitlement::Limit;
-use billing::gating::{Allowance, CustomerRef, Feature};
+use billing::gating::{Allowance, CustomerRef, Feature, Gate};
 use billing::sandbox::TestCard;
 use billing_catalog::sample_catalog;
 use billing_testkit::memory::{FaultPlan, MemoryStore};
@@ -24,6 +24,8 @@ on_both_stores! {
     g_07_an_api_route_says_what_it_takes;
     /// G-07: the same in front of routes of axum, as of whatever is built on tower.
     g_07_a_layer_of_tower_says_the_same;
+    /// G-06: and leads there from pages.
+    g_06_a_layer_of_tower_leads_to_the_plans;
     /// G-08: a message is judged when it is handled, and dropped silently.
     g_08_a_message_is_judged_when_it_is_handled;
     /// G-06, G-07: where nobody can be asked, nobody passes.
@@ -229,10 +231,54 @@ async fn g_07_a_layer_of_tower_says_the_same(kind: StoreKind) {
     let (status, problem) = ask("ana").await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     let problem: Value = serde_json::from_str(&problem).unwrap();
-    assert_eq!(problem["code"], "plan_upgrade_required");
-    assert_eq!(problem["required_plan"], "personal");
+    let expected = serde_json::json!({
+        "type": "about:blank",
+        "title": "Forbidden",
+        "status": 403,
+        "code": "plan_upgrade_required",
+        "detail": "no plan that is held allows it",
+        "feature": "editor",
+        "reason": "not_in_plan",
+        "current_plan": "free",
+        "required_plan": "personal",
+        "upgrade_url": "/plans",
+    });
+    assert_eq!(problem, expected);
     host.buys("personal").await;
     assert_eq!(ask("ana").await, (StatusCode::OK, "None".to_owned()));
+    host.rig.assert_sound().await;
+}
+
+/// What a layer of tower's around a page answers, and its header of this name.
+async fn layered(gate: Gate, who: Option<&str>, header: &str) -> (StatusCode, String) {
+    let routes = axum::Router::new().route("/edit", axum::routing::get(edits));
+    let mut request = axum::extract::Request::builder().uri("/edit");
+    if let Some(who) = who {
+        request = request.extension(CustomerRef::from(who));
+    }
+    let request = request.body(axum::body::Body::empty()).unwrap();
+    let answer = routes.layer(gate).call(request).await.unwrap();
+    let said = answer.headers().get(header);
+    let said = said.map(|said| said.to_str().unwrap().to_owned());
+    (answer.status(), said.unwrap_or_default())
+}
+
+async fn g_06_a_layer_of_tower_leads_to_the_plans(kind: StoreKind) {
+    let host = Host::new(kind).await;
+    let gate = Feature::new(host.rig.billing.clone(), "sso");
+    for (who, led_to) in [
+        (
+            Some("ana"),
+            "/plans?reason=not_in_plan&feature=sso&plan=team",
+        ),
+        (None, "/plans?reason=not_signed_in&feature=sso"),
+        (Some("nobody"), "/plans?reason=no_such_customer&feature=sso"),
+    ] {
+        let answer = layered(gate.clone().page("/plans"), who, "location").await;
+        assert_eq!(answer, (StatusCode::SEE_OTHER, led_to.to_owned()));
+    }
+    let stranger = layered(gate.api("/plans"), None, "www-authenticate").await;
+    assert_eq!(stranger, (StatusCode::UNAUTHORIZED, "Bearer".to_owned()));
     host.rig.assert_sound().await;
 }
 
@@ -288,6 +334,13 @@ async fn g_07_while_nobody_can_be_asked_nobody_passes(kind: StoreKind) {
         answer.assert_status(StatusCode::SERVICE_UNAVAILABLE);
         answer.assert_header("retry-after", "5");
         assert_eq!(json_of(answer).await["code"], "unavailable");
+    }
+    for gate in [
+        feature.clone().page("/plans"),
+        feature.clone().api("/plans"),
+    ] {
+        let answer = layered(gate, Some("ana"), "retry-after").await;
+        assert_eq!(answer, (StatusCode::SERVICE_UNAVAILABLE, "5".to_owned()));
     }
     let failed = feature.when_allowed(&"ana".into(), async {}).await;
     assert!(failed.is_err(), "it comes again: {failed:?}");

@@ -8,11 +8,13 @@ use crate::shop::half_way;
 
 /// What the invoices are called that were ordered, oldest first.
 fn billed(world: &World) -> Vec<&str> {
-    let orders = world.orders.iter().filter_map(|order| match order {
-        Order::CreateInvoice(order) => Some(order.description.as_str()),
-        _ => None,
-    });
-    orders.collect()
+    let mut billed = Vec::new();
+    for order in &world.orders {
+        if let Order::CreateInvoice(order) = order {
+            billed.push(order.description.as_str());
+        }
+    }
+    billed
 }
 
 #[test]

@@ -127,24 +127,33 @@ async fn what_is_private_is_never_dialed_by_whatever_name() {
     let inside = receiver().await;
     let port = inside.address().port();
     let mut rig = Rig::with(Sender::http_options(Reaching::Public));
-    for url in [
-        format!("https://127.0.0.1:{port}/"),
-        format!("https://2130706433:{port}/"),
-        format!("https://[::ffff:127.0.0.1]:{port}/"),
-        format!("https://localhost:{port}/"),
-        format!("http://127.0.0.1:{port}/"),
-        "file:///etc/passwd".to_owned(),
-    ] {
+    let private = "no connection: it has no public address";
+    let plain = "only https is sent to";
+    let refused = [
+        (format!("https://127.0.0.1:{port}/"), private),
+        (format!("https://2130706433:{port}/"), private),
+        (format!("https://[::ffff:127.0.0.1]:{port}/"), private),
+        (format!("https://localhost:{port}/"), private),
+        (format!("http://127.0.0.1:{port}/"), plain),
+        ("file:///etc/passwd".to_owned(), plain),
+    ];
+    for (url, _) in &refused {
         // As in books that a looser setting wrote.
-        rig.listens(&url).await;
+        rig.listens(url).await;
     }
     rig.happens(Event::InvoiceSettled).await;
     assert_eq!(rig.sender.send_due().await, Ok(6));
+    let mut problems = Vec::new();
     for held in rig.deliveries().await {
         assert_eq!(held.state, DeliveryState::Pending);
         let last = held.last.unwrap();
-        assert!(last.status.is_none() && last.problem.is_some(), "{last:?}");
+        assert_eq!(last.status, None);
+        problems.push(last.problem.unwrap());
     }
+    problems.sort();
+    let mut expected: Vec<_> = refused.iter().map(|(_, problem)| *problem).collect();
+    expected.sort_unstable();
+    assert_eq!(problems, expected);
     assert!(inside.got().is_empty());
 }
 

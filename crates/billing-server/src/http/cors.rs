@@ -16,7 +16,7 @@ const REMEMBERED_SECONDS: &str = "600";
 const HEADERS: &str = "authorization, content-type, idempotency-key, if-none-match, x-request-id";
 
 /// What pages may do.
-const METHODS: &str = "GET, POST, DELETE";
+const METHODS: &str = "GET, POST, PUT, DELETE";
 
 /// What pages may read besides the plain headers.
 const EXPOSED: &str = "etag, idempotent-replayed, retry-after, x-request-id";

@@ -165,7 +165,12 @@ async fn a_forged_form_is_refused_and_changes_nothing() {
     let altered = String::from_utf8(altered).unwrap();
     let before = rig.store.snapshot();
     let (short, upper) = (&own[1..], format!("{own}00"));
-    for (kind, path, form) in DOES {
+    // Whose license it is is not asked before.
+    let elsewhere = ELSEWHERE
+        .iter()
+        .map(|(path, _)| ("lic", *path, [].as_slice()));
+    let ids = [ids, vec![("lic", "any".to_owned())]].concat();
+    for (kind, path, form) in DOES.into_iter().chain(elsewhere) {
         let path = path.replace(":id", id_of(&ids, kind));
         for forged in ["", "x", &another_s, &older, &altered, short, &upper] {
             let mut fields = vec![("form_token", forged)];

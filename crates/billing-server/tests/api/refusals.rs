@@ -10,6 +10,7 @@ use poem::{Endpoint as _, EndpointExt as _};
 use serde_json::{Value, json};
 
 use crate::rig::{ADMIN, ORIGIN, READ, Rig, WRITE};
+use crate::routes::{ROUTES, Who};
 
 #[tokio::test]
 async fn what_does_not_exist_is_not_found() {
@@ -244,6 +245,15 @@ async fn pages_of_allowed_origins_may_call_public_and_session_routes_alone() {
         );
         let got = preflight(path, "https://evil.example").send().await;
         assert_eq!(got.header("access-control-allow-origin"), "", "{path}");
+    }
+    for route in ROUTES
+        .iter()
+        .filter(|route| matches!(route.who, Who::Customer))
+    {
+        let got = preflight(route.path, ORIGIN).send().await;
+        let may = got.header("access-control-allow-methods").split(", ");
+        let may: Vec<_> = may.collect();
+        assert!(may.contains(&route.method.as_str()), "{} {may:?}", route.id);
     }
     for path in [
         "/v1/keys",

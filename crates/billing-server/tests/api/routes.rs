@@ -71,9 +71,9 @@ impl Who {
 /// One route.
 pub(crate) struct Route {
     pub(crate) id: &'static str,
-    method: Method,
+    pub(crate) method: Method,
     /// `{x}` stands for a customer, `{0}` for an id of nothing.
-    path: &'static str,
+    pub(crate) path: &'static str,
     pub(crate) who: Who,
     /// The media type and the body.
     body: Option<(&'static str, &'static str)>,
