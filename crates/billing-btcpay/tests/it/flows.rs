@@ -821,6 +821,23 @@ async fn what_came_besides_and_is_promised_by_hand_leaves_the_payment_to_be_prom
 }
 
 #[tokio::test]
+async fn a_look_that_is_refused_refuses_no_promise() {
+    let rig = Rig::start().await;
+    let id = paid(&rig).await;
+    let (key, order) = rig.promise(&id, 20_000);
+    for looked_at in ["pull-payments", "invoices"] {
+        let body = json!({ "code": "not-like-this", "message": "not like this" });
+        let refused = Fault::next(FaultKind::Fixed { status: 400, body });
+        let at = format!("/api/v1/stores/{DEFAULT_STORE}/{looked_at}");
+        rig.fake.fault(refused.on("GET", &at));
+        let told = rig.perform_as(&key, &order).await;
+        let tried_again = matches!(told, Err(PerformError::Misconfigured(_)));
+        assert!(tried_again, "{looked_at}: {told:?}");
+    }
+    rig.done(&key, &order).await;
+}
+
+#[tokio::test]
 async fn what_came_besides_is_not_promised_by_orders_of_the_payment() {
     let rig = Rig::start().await;
     let id = paid(&rig).await;

@@ -76,7 +76,7 @@ pub fn park_refused_refund(draft: &mut Draft, id: InvoiceId, effect: EffectId) {
 
 /// Whether an order to pay back is to be carried out now. One that was given up, and that a
 /// person has tried again, stands from then on, so that no other is ordered beside it.
-/// `false`: it is known at its provider, was refused, or another was ordered since.
+/// `false`: it is known at its provider, was refused, or another was sent since.
 pub fn take_up_refund(draft: &mut Draft, id: InvoiceId, effect: EffectId) -> bool {
     let Some((mut invoice, place)) = ordered(draft, id, effect) else {
         return true;
@@ -96,6 +96,8 @@ pub fn take_up_refund(draft: &mut Draft, id: InvoiceId, effect: EffectId) -> boo
             draft.account.put_invoice(invoice);
             true
         }
+        // Of links the provider lets no more stand than was paid.
+        Some(NO_ANSWER) => promise.sent.is_none(),
         Some(_) => false,
     }
 }
@@ -103,18 +105,18 @@ pub fn take_up_refund(draft: &mut Draft, id: InvoiceId, effect: EffectId) -> boo
 /// An order to pay back is not carried out after all. Whoever had one tried again beside
 /// which another was ordered is told so.
 pub fn forgo_refund(draft: &mut Draft, id: InvoiceId, effect: EffectId) {
-    let Some((invoice, place)) = ordered(draft, id, effect) else {
+    let Some((mut invoice, place)) = ordered(draft, id, effect) else {
         return;
     };
-    let given_up = |promise: &&RefundPromise| {
+    let given_up = |promise: &&mut RefundPromise| {
         promise.failed.as_deref() == Some(NO_ANSWER) && !promise.is_known()
-    };
-    let Some(promise) = invoice.promised.get(place).filter(given_up) else {
-        return;
     };
     if is_newest(&invoice, place) {
         return;
     }
+    let Some(promise) = invoice.promised.get_mut(place).filter(given_up) else {
+        return;
+    };
     let evidence = format!(
         "the refund of {} of invoice {id} that was given up ({}) was not tried again, since another \
          was ordered after it, and both might have been sent. Where it is still to go back, order \
@@ -122,7 +124,8 @@ pub fn forgo_refund(draft: &mut Draft, id: InvoiceId, effect: EffectId) {
         promise.amount,
         EffectKey::refund(id, promise.number)
     );
-    draft.park(ParkReason::Conflict, evidence);
+    promise.parked = draft.park(ParkReason::Conflict, evidence);
+    draft.account.put_invoice(invoice);
 }
 
 /// What `effect` orders of an invoice, by its place among what was ordered.

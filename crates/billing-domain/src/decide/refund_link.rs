@@ -181,7 +181,9 @@ fn order(
     }
     let provider = invoice.provider.clone();
     let provider = provider.ok_or(RefundRefusal::NothingLeft)?;
-    take_the_place_of_others(draft, &mut invoice, &reference);
+    if sent.is_some() {
+        take_the_place_of_others(draft, &mut invoice, &reference);
+    }
     let number = invoice
         .promised
         .last()
@@ -225,8 +227,9 @@ fn order(
     })
 }
 
-/// What came of an earlier order of the same payment waits for nobody any more: that one is
-/// not tried again, and this one's provider is asked what went back before.
+/// What came of an earlier order to send of the same payment waits for nobody any more: that one
+/// is not tried again, and this one's provider is asked what went back before. A link may still be
+/// made by the earlier order, and this one be refused for it.
 fn take_the_place_of_others(draft: &mut Draft, invoice: &mut Invoice, reference: &str) {
     for held in &mut invoice.promised {
         if held.reference.as_deref() == Some(reference)

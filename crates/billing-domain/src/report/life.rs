@@ -201,5 +201,7 @@ fn was_paid(held: &Subscription, interval: Interval) -> bool {
     }
     let seconds = i64::try_from(interval.nominal_seconds()).unwrap_or(i64::MAX);
     let half = seconds.checked_div(2).unwrap_or(seconds);
-    paid_through > shifted(began(held), SignedDuration::from_secs(half))
+    // Of what was adopted, the period that is paid began before it was ours.
+    let began = held.began_at.unwrap_or_else(|| held.trial_over_at());
+    paid_through > shifted(began, SignedDuration::from_secs(half))
 }

@@ -105,6 +105,10 @@ fn what_was_given_up_is_not_tried_again_beside_another() {
     let said = world.evidence.last().unwrap();
     assert!(said.contains("order it anew"), "{said}");
     assert_eq!(world.orders.len(), 2);
+    // And so it is settled.
+    let solved = world.solved;
+    asks(&mut world, invoice, Some(part)).unwrap();
+    assert_eq!(world.solved, solved + 1);
 }
 
 #[test]

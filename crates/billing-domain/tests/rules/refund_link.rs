@@ -1,7 +1,7 @@
 //! Promising money back by a link: one at a time, and never more than was paid.
 
 use billing_domain::decide::{
-    PromisedRefund, RefundAsk, RefundRefusal, close_promise, promise_refund,
+    PromisedRefund, RefundAsk, RefundRefusal, close_promise, promise_refund, take_up_refund,
 };
 use billing_domain::effect::Order;
 use billing_domain::fact::{
@@ -435,4 +435,29 @@ fn a_part_that_goes_back_pays_for_nothing_when_the_rest_comes() {
             assert_eq!(active, pays, "{told}");
         }
     }
+}
+
+#[test]
+fn one_that_was_given_up_is_tried_again_where_the_next_was_refused_for_it() {
+    let (mut world, invoice, _) = renewed();
+    let tell = |world: &mut World, fact: Fact| world.tell(fact);
+    let first = asks(&mut world, invoice, None).unwrap();
+    let about = About::Invoice(invoice);
+    let effect = first.effect;
+    tell(&mut world, Fact::GivenUp { effect, about });
+    assert_eq!(world.parked, [ParkReason::AttemptsExhausted]);
+    let second = asks(&mut world, invoice, None).unwrap();
+    assert_eq!(
+        world.solved, 0,
+        "it may have been made, and is tried again by this"
+    );
+    tell(
+        &mut world,
+        Fact::Refused {
+            effect: second.effect,
+            about,
+            code: "promised_already".to_owned(),
+        },
+    );
+    assert!(world.decide(|draft| take_up_refund(draft, invoice, effect)));
 }

@@ -111,6 +111,17 @@ fn a_trial_that_its_provider_ends_early_or_late_begins_when_it_says() {
     }
 }
 
+#[test]
+fn what_was_paid_before_it_was_held_here_recurs_from_its_first_day_here() {
+    let mut agreed = sold("pro-monthly", 1, true);
+    agreed.trial = Some(days(14));
+    let mut world = World::new();
+    let begun = world.begin(agreed, true);
+    let paid = charged("2024-01-10", "2025-12-10", "2026-01-10");
+    see(&mut world, &begun, at("2026-01-01T00:01:00Z"), &paid);
+    assert_eq!(now("2026-01-02", world.sub()), [(1, 0)]);
+}
+
 /// Two plans, of which one has a trial.
 fn tried(world: &mut World) {
     let mut revision = catalog();

@@ -24,8 +24,9 @@ impl Billing {
     ) -> Result<bool, EngineError> {
         let parts = self.parts()?;
         let of_effect = match resolution {
-            Resolution::Replay => parts.store.get_parked(id).await?,
-            Resolution::Link(_) | Resolution::Discard => None,
+            // What names an effect is tried again, whomever it is linked to.
+            Resolution::Replay | Resolution::Link(_) => parts.store.get_parked(id).await?,
+            Resolution::Discard => None,
         };
         let of_effect = of_effect.filter(|parked| parked.effect.is_some());
         let resolved = parts

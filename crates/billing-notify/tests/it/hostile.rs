@@ -127,13 +127,14 @@ async fn what_is_private_is_never_dialed_by_whatever_name() {
     let inside = receiver().await;
     let port = inside.address().port();
     let mut rig = Rig::with(Sender::http_options(Reaching::Public));
-    let private = "no connection: it has no public address";
-    let plain = "only https is sent to";
+    let private = "must be on the public internet";
+    let leads_inside = "no connection: it has no public address";
+    let plain = "must begin with https://";
     let refused = [
         (format!("https://127.0.0.1:{port}/"), private),
         (format!("https://2130706433:{port}/"), private),
         (format!("https://[::ffff:127.0.0.1]:{port}/"), private),
-        (format!("https://localhost:{port}/"), private),
+        (format!("https://localhost:{port}/"), leads_inside),
         (format!("http://127.0.0.1:{port}/"), plain),
         ("file:///etc/passwd".to_owned(), plain),
     ];

@@ -210,9 +210,10 @@ impl Parts {
     }
 }
 
-/// The host's name for a customer, as it is noted there, or else the provider's.
+/// The host's name for a customer, as it is noted there, or else the provider's. What looks like an
+/// id of ours names nobody: asked for by it, another one would be meant.
 fn name_of<'a>(adopting: &Adopting<'_>, listed: &'a ListedBuyer) -> &'a str {
     let noted = listed.buyer.metadata.get(adopting.reference_key);
-    let noted = noted.filter(|name| !name.is_empty());
+    let noted = noted.filter(|name| !name.is_empty() && name.parse::<CustomerId>().is_err());
     noted.unwrap_or(&listed.reference)
 }

@@ -20,11 +20,11 @@ use crate::cli::progress::Progress;
 
 pub(super) const HELP: &str = "\
 Every customer that the account lists is a customer here from then on, whether or not anything was
-bought; deleted ones are not listed. Every subscription that the account lists and nobody here has sold is held here from then on, if
-the catalog knows its price, and follows its webhooks. Stripe charges it as before. Its customer
-is the one who is known by Stripe's id, or by the name that Stripe's metadata has for it; else one
-is made. Unknown prices, and subscriptions with several, are told and left alone. Nobody is told
-of what is adopted: no event, no letter.
+bought; deleted ones are not listed. Every subscription that the account lists and nobody here has
+sold is held here from then on, if the catalog knows its price, and follows its webhooks. Stripe
+charges it as before. Its customer is the one who is known by Stripe's id, or by the name that
+Stripe's metadata has for it; else one is made. Unknown prices, and subscriptions with several, are
+told and left alone. Nobody is told of what is adopted: no event, no letter.
 
 A go that was cut off leaves its place, and the next one goes on from there. An SQLite file that a
 server has open is written after the server was stopped; PostgreSQL may be in use. Exit code 3:
